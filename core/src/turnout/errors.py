@@ -1,0 +1,141 @@
+"""Every error that Turnout raises, as a tree.
+
+TurnoutError
+├── ConfigurationError            fix the file
+│   ├── SettingsError             turnout.yaml does not say what it should; holds every problem found
+│   └── PipelineError             steps that cannot work together in this order
+├── PluginError                   install, upgrade or remove something
+│   ├── PluginConflictError       two plugins claim one name
+│   ├── UnknownNameError          no plugin, model or pipeline has this name
+│   └── MissingDependencyError    a plugin needs a package that is not here
+├── InvalidRequestError           fix the request
+│   ├── InvalidTensorError        a tensor is missing, unknown, or of the wrong datatype or shape
+│   └── InvalidInputError         a picture, a region or another input cannot be used
+├── BackendUnavailableError       ask elsewhere or later
+│   ├── OverloadedError           the queue is full; nothing was started
+│   └── ForkedAfterLoadError      the model was loaded before a fork; load it in this process
+├── DeadlineExceededError         give it more time
+├── ClosedError                   the app or the model was closed
+├── ModelLoadError                the model cannot be opened
+├── InferenceError                the model failed on a good request
+├── StepError                     a pipeline step failed in its own code; mend the step
+└── ExportError                   the model cannot be written in this format
+
+A message is one line of four parts: what was asked, what is there instead, where it was asked for, what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+class TurnoutError(Exception):
+    """Any error of Turnout's."""
+
+
+class ConfigurationError(TurnoutError):
+    """The settings cannot work; fix the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a settings file, at ``where`` (``turnout.yaml:14:5``), with the line and a caret."""
+
+    where: str
+    message: str
+    excerpt: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{text}\n{self.excerpt}" if self.excerpt else text
+
+
+class SettingsError(ConfigurationError):
+    """turnout.yaml does not say what it should; ``problems`` holds everything that was found."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+class PipelineError(ConfigurationError):
+    """The steps of a pipeline cannot work together in this order."""
+
+
+class PluginError(TurnoutError):
+    """A plugin is broken, missing or in conflict."""
+
+
+class PluginConflictError(PluginError):
+    """Two plugins claim one name; the message names both owners."""
+
+
+class UnknownNameError(PluginError):
+    """Nothing has this name; the message lists what has."""
+
+
+class MissingDependencyError(PluginError):
+    """A plugin needs a package that is not installed; the message says which command installs it."""
+
+
+class InvalidRequestError(TurnoutError):
+    """The request cannot be answered as it stands; asking again changes nothing."""
+
+
+class InvalidTensorError(InvalidRequestError):
+    """A tensor is missing, unknown, or of the wrong datatype or shape."""
+
+
+class InvalidInputError(InvalidRequestError):
+    """A picture, a region or another input of a step cannot be used."""
+
+
+class BackendUnavailableError(TurnoutError):
+    """The backend cannot be reached now; another one, or a later call, may answer."""
+
+
+class OverloadedError(BackendUnavailableError):
+    """The queue is full; nothing was started, so the request may go elsewhere."""
+
+
+class ForkedAfterLoadError(BackendUnavailableError):
+    """The model was loaded before this process was forked and would hang here."""
+
+
+class DeadlineExceededError(TurnoutError):
+    """The answer did not come before the request's deadline."""
+
+
+class ClosedError(TurnoutError):
+    """The app or the model was closed before this call."""
+
+
+class ModelLoadError(TurnoutError):
+    """The model cannot be opened with these settings."""
+
+
+class InferenceError(TurnoutError):
+    """The model failed on a request that looked good."""
+
+
+class StepError(TurnoutError):
+    """A pipeline step failed in its own code."""
+
+
+class ExportError(TurnoutError):
+    """The model cannot be written in this format; the message says why and what to do."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the known name nearest to ``name``, or an empty string."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") -> UnknownNameError:
+    """Return the error for a name that nobody has, with the names that exist and the nearest one."""
+    names = sorted(known)
+    place = f" {where}" if where else ""
+    return UnknownNameError(f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}.{suggestion(name, names)}{place}")

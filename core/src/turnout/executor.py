@@ -1,0 +1,50 @@
+"""The threads that run inference for pipelines and event loops."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from turnout.errors import ClosedError
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
+
+
+class InferenceExecutor:
+    """Runs ``infer`` only, so its threads never wait for each other. Thread-safe.
+
+    Threads start when they are needed. A forked child has none of its parent's and gets its own.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._pool: ThreadPoolExecutor | None = None
+        self._closed = False
+
+    def submit(self, model: ModelInference, request: InferenceRequest) -> Future[InferenceResponse]:
+        """Have ``model`` answer ``request`` in a thread.
+
+        Raises:
+            ClosedError: ``close`` was called.
+        """
+        return self._current().submit(model.infer, request)
+
+    def close(self) -> None:
+        """Refuse new work, wait for what runs, end the threads."""
+        with self._lock:
+            self._closed = True
+            pool, own = self._pool, self._pid == os.getpid()
+            self._pool = None
+        if pool is not None and own:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _current(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._closed:
+                raise ClosedError("the app is closed; open it again with turnout.open")
+            if self._pool is None or self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="turnout-infer")
+            return self._pool

@@ -1,0 +1,145 @@
+"""The hooks of a plugin and the declarations that they return.
+
+A plugin is a module named by an entry point of the group ``turnout``. Each hook is called once, when an app or a command
+starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    import click
+    from pydantic import BaseModel
+
+    from turnout.inference import ModelInference, ModelSignature
+    from turnout.pipeline import PipelineStep
+    from turnout.tensors import TensorSpec
+
+PROJECT = "turnout"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDeclaration:
+    """What turnout.yaml says of a model, whatever runs it.
+
+    Attributes:
+        name: the model's name.
+        folder: the folder of turnout.yaml; relative paths in options start here.
+        inputs: declared inputs, batch axis included; empty when none are declared.
+        outputs: declared outputs, likewise.
+        max_batch_size: 0, or the largest size of the batch axis.
+    """
+
+    name: str
+    folder: Path = Path()
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+    max_batch_size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepDeclaration:
+    """Where a step stands.
+
+    Attributes:
+        name: the step's name in its pipeline.
+        pipeline: the pipeline's name.
+        folder: the folder of turnout.yaml; relative paths in options start here.
+        models: for each model of the file, the options of each of its backends as written there.
+    """
+
+    name: str
+    pipeline: str
+    folder: Path = Path()
+    models: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """A model to write as one file.
+
+    Attributes:
+        model: what turnout.yaml says of the model.
+        options: the options of the exporter's backend for this model.
+        file: the file to write; its folder exists and is empty.
+    """
+
+    model: ModelDeclaration
+    options: Any
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A kind of runtime.
+
+    Attributes:
+        name: what turnout.yaml calls it.
+        create: opens a model; blocks, may take minutes, and raises ModelLoadError or MissingDependencyError.
+        options: the pydantic model of its options in turnout.yaml.
+        batches: the backend merges concurrent requests itself.
+    """
+
+    name: str
+    create: Callable[[ModelDeclaration, Any], ModelInference]
+    options: type[BaseModel]
+    batches: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A kind of pipeline step: its name in turnout.yaml, what makes one, and the pydantic model of its options."""
+
+    name: str
+    create: Callable[[StepDeclaration, Any], PipelineStep]
+    options: type[BaseModel]
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """Writes models of one backend in one format.
+
+    Attributes:
+        format: ``onnx`` or ``torchscript``.
+        backend: the backend whose options say where the model comes from.
+        filename: the file's name in a version folder of a model repository, such as ``model.onnx``.
+        export: writes the file and returns the signature of what it wrote; raises ExportError.
+    """
+
+    format: str
+    backend: str
+    filename: str
+    export: Callable[[ExportRequest], ModelSignature]
+
+
+@hookspec
+def turnout_backends() -> Iterable[Backend]:
+    """Yield the backends that this plugin brings."""
+    return ()
+
+
+@hookspec
+def turnout_steps() -> Iterable[Step]:
+    """Yield the pipeline steps that this plugin brings."""
+    return ()
+
+
+@hookspec
+def turnout_exporters() -> Iterable[Exporter]:
+    """Yield the exporters that this plugin brings."""
+    return ()
+
+
+@hookspec
+def turnout_commands() -> Iterable[click.Command]:
+    """Yield the commands that this plugin adds to ``turnout``."""
+    return ()

@@ -1,0 +1,194 @@
+"""The one contract: a named request goes in, a named response comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any
+
+from numpy import ndarray
+from numpy.typing import NDArray
+
+from turnout.errors import DeadlineExceededError, InvalidTensorError, TurnoutError, suggestion
+from turnout.tensors import TensorSpec, as_tensor
+
+Parameter = str | int | float | bool
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+def _setters(kind: type) -> list[Callable[[object, Any], None]]:
+    return [getattr(kind, field.name).__set__ for field in fields(kind)]
+
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class InferenceRequest:
+    """Named input arrays for one call of a model.
+
+    Attributes:
+        inputs: arrays by input name; nobody writes to them. BYTES tensors are arrays of dtype object.
+        deadline: the moment on ``time.monotonic()``'s clock after which nobody waits for the answer; None is never.
+        id: the caller's name for this request, handed back in the response.
+        parameters: KServe request parameters, for backends that know some.
+    """
+
+    inputs: Mapping[str, NDArray[Any]]
+    deadline: float | None
+    id: str
+    parameters: Mapping[str, Parameter]
+
+    def __init__(
+        self,
+        inputs: Mapping[str, NDArray[Any]],
+        deadline: float | None = None,
+        id: str = "",
+        parameters: Mapping[str, Parameter] = EMPTY,
+    ) -> None:
+        _set_inputs(self, inputs)
+        _set_deadline(self, deadline)
+        _set_request_id(self, id)
+        _set_parameters(self, parameters)
+
+    def remaining_seconds(self) -> float | None:
+        """Return the time left until the deadline, never below 0; None without a deadline."""
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+    def check_deadline(self) -> None:
+        """Return if there is time left.
+
+        Raises:
+            DeadlineExceededError: the deadline has passed.
+        """
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            late = time.monotonic() - self.deadline
+            raise DeadlineExceededError(
+                f"request {self.id!r} is {late:.3f} s past its deadline and was not started; give it a longer timeout"
+            )
+
+
+# A frozen dataclass's own __init__ takes twice as long as these, which every call pays.
+_set_inputs, _set_deadline, _set_request_id, _set_parameters = _setters(InferenceRequest)
+
+
+def request_of(
+    inputs: InferenceRequest | Mapping[str, Any],
+    timeout_seconds: float | None = None,
+    id: str = "",
+    parameters: Mapping[str, Parameter] = EMPTY,
+) -> InferenceRequest:
+    """Return a request of ``inputs``, which may hold anything numpy makes an array of; a request is returned itself.
+
+    Raises:
+        InvalidTensorError: an input cannot become an array.
+    """
+    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    if type(inputs) is dict:
+        for value in inputs.values():
+            # 1 stands for numpy's own dtypes in native byte order: nothing to convert.
+            if type(value) is not ndarray or value.dtype.isbuiltin != 1:
+                break
+        else:
+            return InferenceRequest(inputs, deadline, id, parameters)
+    if isinstance(inputs, InferenceRequest):
+        return inputs
+    if not isinstance(inputs, Mapping):
+        raise InvalidTensorError(
+            f"inputs must map names to arrays, got {type(inputs).__name__}; write {{'pixel_values': array}}"
+        )
+    return InferenceRequest({name: as_tensor(value, name) for name, value in inputs.items()}, deadline, id, parameters)
+
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class InferenceResponse(Mapping[str, "NDArray[Any]"]):
+    """Named output arrays: a read mapping of output name to array.
+
+    Every array is writable and belongs to the caller. In a pipeline a request may have failed while its neighbours were
+    answered: then ``error`` says why, and reading an output raises it.
+
+    Attributes:
+        outputs: arrays by output name.
+        id: the id of the request.
+        timings: seconds by part of the work, as far as the backend tells them.
+        error: why there are no outputs; None when there are.
+    """
+
+    outputs: Mapping[str, NDArray[Any]]
+    id: str
+    timings: Mapping[str, float]
+    error: TurnoutError | None
+
+    def __init__(
+        self,
+        outputs: Mapping[str, NDArray[Any]],
+        id: str = "",
+        timings: Mapping[str, float] = EMPTY,
+        error: TurnoutError | None = None,
+    ) -> None:
+        _set_outputs(self, outputs)
+        _set_response_id(self, id)
+        _set_timings(self, timings)
+        _set_error(self, error)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if self.error is not None:
+            raise self.error
+        try:
+            return self.outputs[name]
+        except KeyError:
+            raise InvalidTensorError(
+                f"the response has no output {name!r}; it has: {', '.join(self.outputs) or 'none'}."
+                f"{suggestion(name, self.outputs)}"
+            ) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.outputs
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.outputs)
+
+    def __len__(self) -> int:
+        return len(self.outputs)
+
+
+_set_outputs, _set_response_id, _set_timings, _set_error = _setters(InferenceResponse)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSignature:
+    """The inputs and outputs of a model, batch axis included; an empty tuple means that they are not known."""
+
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+
+
+class ModelInference(ABC):
+    """Answers requests for one model. Every backend is one, and every behaviour around a backend is one too."""
+
+    @abstractmethod
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        """Answer ``request``; blocks. Called from many threads at once.
+
+        Raises:
+            InvalidRequestError: the request cannot be answered as it stands.
+            BackendUnavailableError: the backend cannot be reached; another may answer.
+            DeadlineExceededError: the answer would come too late.
+            InferenceError: the model failed.
+        """
+
+    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
+        """Answer ``request`` without blocking the event loop, by default in a thread. Raises what ``infer`` raises."""
+        return await asyncio.to_thread(self.infer, request)
+
+    def signature(self) -> ModelSignature:
+        """Return the inputs and outputs that this model knows of itself."""
+        return ModelSignature()
+
+    def ready(self) -> bool:
+        """Tell whether a request sent now is likely to be answered; does not block for long."""
+        return True
+
+    def close(self) -> None:  # noqa: B027  # most models hold nothing
+        """Give back what this holds. Calling it twice is allowed; calling ``infer`` afterwards is not."""

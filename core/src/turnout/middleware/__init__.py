@@ -1,0 +1,1 @@
+"""One behaviour around a model in each file."""

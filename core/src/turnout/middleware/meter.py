@@ -1,0 +1,78 @@
+"""Metering."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from turnout.errors import (
+    BackendUnavailableError,
+    ClosedError,
+    DeadlineExceededError,
+    InvalidRequestError,
+    OverloadedError,
+)
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
+from turnout.metrics import Durations, RequestMeter
+from turnout.middleware.base import Middleware
+
+_OUTCOMES: tuple[tuple[type[BaseException], str], ...] = (
+    (InvalidRequestError, "invalid_request"),
+    (OverloadedError, "overloaded"),
+    (BackendUnavailableError, "unavailable"),
+    (DeadlineExceededError, "deadline_exceeded"),
+    (ClosedError, "closed"),
+)
+
+
+def outcome_of(error: BaseException) -> str:
+    """Return the value of the label ``outcome`` for a call that raised ``error``."""
+    return next((outcome for kind, outcome in _OUTCOMES if isinstance(error, kind)), "error")
+
+
+class RequestMetering(Middleware):
+    """Counts and times every request of an arm, as its users feel it."""
+
+    def __init__(self, inner: ModelInference, meter: RequestMeter) -> None:
+        super().__init__(inner)
+        self._infer = inner.infer
+        self._enter = meter.in_flight.enter
+        self._leave = meter.in_flight.leave
+        self._answered = meter.answered
+        self._pending = meter.answered.pending
+        self._limit = meter.answered.limit
+        self._failed = meter.failed
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        self._enter(None)
+        start = perf_counter()
+        try:
+            response = self._infer(request)
+        except BaseException as error:
+            self._failed[outcome_of(error)].add(perf_counter() - start)
+            raise
+        finally:
+            self._leave()
+        self._pending.append(perf_counter() - start)
+        if len(self._pending) >= self._limit:
+            self._answered.fold()
+        return response
+
+
+class ExecutionMetering(Middleware):
+    """Times every execution of a backend, failed ones included."""
+
+    def __init__(self, inner: ModelInference, durations: Durations) -> None:
+        super().__init__(inner)
+        self._infer = inner.infer
+        self._durations = durations
+        self._pending = durations.pending
+        self._limit = durations.limit
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        start = perf_counter()
+        try:
+            return self._infer(request)
+        finally:
+            self._pending.append(perf_counter() - start)
+            if len(self._pending) >= self._limit:
+                self._durations.fold()

@@ -1,0 +1,127 @@
+"""Checking requests against what a model takes, and answers against what turnout.yaml promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from turnout.errors import InferenceError, InvalidTensorError, suggestion
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
+from turnout.middleware.base import Middleware
+from turnout.tensors import TensorSpec, describe
+
+_REMEMBERED_SHAPES = 256
+
+
+class _GoodShapes(dict[tuple[int, ...], bool]):
+    """Whether a shape is one of ``spec``'s; remembers the first few that were asked for, which makes a check a look-up."""
+
+    def __init__(self, spec: TensorSpec) -> None:
+        super().__init__()
+        self._spec = spec
+
+    def __missing__(self, shape: tuple[int, ...]) -> bool:
+        good = self._spec.accepts_shape(shape)
+        if len(self) < _REMEMBERED_SHAPES:
+            self[shape] = good
+        return good
+
+
+class TensorCheck(Middleware):
+    """Refuses a request whose tensors the model does not take, before it can spoil a batch of strangers.
+
+    ``declared`` is what turnout.yaml says; where that is empty, the backend's own signature counts. Answers are compared
+    with declared outputs only.
+    """
+
+    def __init__(
+        self, inner: ModelInference, model: str, declared: ModelSignature | None = None, max_batch_size: int = 0
+    ) -> None:
+        super().__init__(inner)
+        declared = declared or ModelSignature()
+        known = inner.signature()
+        self._infer = inner.infer
+        self._model = model
+        self._signature = ModelSignature(declared.inputs or known.inputs, declared.outputs or known.outputs)
+        self._quick = tuple((spec.name, spec.dtype, _GoodShapes(spec)) for spec in self._signature.inputs)
+        self._promised = declared.outputs
+        self._max_batch_size = max_batch_size
+
+    def signature(self) -> ModelSignature:
+        return self._signature
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        inputs = request.inputs
+        if not self._fits(inputs):
+            self._check(inputs)
+        if self._max_batch_size:
+            self._check_batch(inputs)
+        if request.deadline is not None:
+            request.check_deadline()
+        response = self._infer(request)
+        if self._promised:
+            self._check_answer(response)
+        return response
+
+    def _fits(self, inputs: Mapping[str, NDArray[Any]]) -> bool:
+        if len(inputs) != len(self._quick):
+            return False
+        for name, dtype, shapes in self._quick:
+            array = inputs.get(name)
+            if array is None or array.dtype is not dtype or not shapes[array.shape]:
+                return False
+        return True
+
+    def _check(self, inputs: Mapping[str, NDArray[Any]]) -> None:
+        specs = {spec.name: spec for spec in self._signature.inputs}
+        if not specs:
+            return
+        for name in inputs:
+            if name not in specs:
+                raise InvalidTensorError(
+                    f"model {self._model!r} has no input {name!r}; it takes: {_list(specs)}.{suggestion(name, specs)}"
+                )
+        for name, spec in specs.items():
+            if name in inputs:
+                self._check_tensor(spec, inputs[name])
+            elif not spec.optional:
+                raise InvalidTensorError(
+                    f"model {self._model!r} needs input {name!r} ({spec}); got: {', '.join(inputs) or 'nothing'}"
+                )
+
+    def _check_tensor(self, spec: TensorSpec, array: NDArray[Any]) -> None:
+        if not spec.accepts(array):
+            raise InvalidTensorError(
+                f"tensor {spec.name!r} must be {spec}, got {describe(array)}, for model {self._model!r}; "
+                "convert it before the call"
+            )
+
+    def _check_batch(self, inputs: Mapping[str, NDArray[Any]]) -> None:
+        sizes = {name: array.shape[0] if array.ndim else None for name, array in inputs.items()}
+        if len(set(sizes.values())) > 1 or None in sizes.values():
+            given = ", ".join(f"{name!r} {size}" for name, size in sizes.items())
+            raise InvalidTensorError(f"inputs of model {self._model!r} must have one batch size, got {given}")
+        size = next(iter(sizes.values()), 0) or 0
+        if size > self._max_batch_size:
+            raise InvalidTensorError(
+                f"batch of {size} is over max_batch_size {self._max_batch_size} of model {self._model!r}; split the request"
+            )
+
+    def _check_answer(self, response: InferenceResponse) -> None:
+        for spec in self._promised:
+            if spec.name not in response:
+                raise InferenceError(
+                    f"model {self._model!r} answered without output {spec.name!r}, which turnout.yaml declares; "
+                    f"it gave: {', '.join(response) or 'nothing'}. Correct 'outputs' of the model"
+                )
+            if not spec.accepts(response.outputs[spec.name]):
+                raise InferenceError(
+                    f"model {self._model!r} answered {spec.name!r} as {describe(response.outputs[spec.name])}, "
+                    f"turnout.yaml declares {spec}; correct 'outputs' of the model"
+                )
+
+
+def _list(specs: Mapping[str, TensorSpec]) -> str:
+    return ", ".join(f"{name} {spec}" for name, spec in specs.items())

@@ -1,0 +1,19 @@
+"""Pipelines: steps that prepare requests and read responses, run in a proved order with fan-out."""
+
+from __future__ import annotations
+
+from turnout.pipeline.context import PipelineContext, PipelineResult, StepFailure
+from turnout.pipeline.plan import PipelinePlan, plan_pipeline
+from turnout.pipeline.runner import Pipeline, PipelineObserver
+from turnout.pipeline.step import PipelineStep
+
+__all__ = [
+    "Pipeline",
+    "PipelineContext",
+    "PipelineObserver",
+    "PipelinePlan",
+    "PipelineResult",
+    "PipelineStep",
+    "StepFailure",
+    "plan_pipeline",
+]

@@ -1,0 +1,108 @@
+"""What the steps of one run share, what one step may touch of it, and what the caller gets in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from turnout.errors import PipelineError, TurnoutError, suggestion
+from turnout.pipeline.step import PipelineStep
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailure:
+    """A part of a run that failed while the rest was answered.
+
+    Attributes:
+        step: the step's name.
+        index: which of the step's items it was (a region, for the vision steps); None if it was the whole step.
+        error: why.
+    """
+
+    step: str
+    index: int | None
+    error: TurnoutError
+
+    def __str__(self) -> str:
+        item = "" if self.index is None else f" [{self.index}]"
+        return f"{self.step}{item}: {self.error}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PipelineResult(Mapping[str, Any]):
+    """A read mapping of everything the steps wrote.
+
+    Attributes:
+        entries: values by name, the caller's inputs included.
+        failures: what could not be answered, in no particular order.
+        timings: seconds by step and part (``preprocess``, ``inference``, ``postprocess``, ``process``).
+    """
+
+    entries: Mapping[str, Any]
+    failures: tuple[StepFailure, ...] = ()
+    timings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+
+class PipelineContext(MutableMapping[str, Any]):
+    """The values of one run, as one step sees them: it reads and writes only the names that it declares.
+
+    Used by one thread at a time. ``deadline`` is the run's, on ``time.monotonic()``'s clock, or None.
+    """
+
+    def __init__(
+        self,
+        values: dict[str, Any],
+        step: PipelineStep,
+        *,
+        name: str = "step",
+        deadline: float | None = None,
+        failures: list[StepFailure] | None = None,
+    ) -> None:
+        self._values = values
+        self._name = name
+        self._readable = step.reads | frozenset(step.provides)
+        self._writable = frozenset(step.provides)
+        self._failures = [] if failures is None else failures
+        self.deadline = deadline
+
+    def report(self, error: TurnoutError, index: int | None = None) -> None:
+        """Note that item ``index`` of this step failed; the run goes on."""
+        self._failures.append(StepFailure(self._name, index, error))
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._readable:
+            raise PipelineError(
+                f"step {self._name!r} reads {name!r}, which it does not declare; it declares: "
+                f"{', '.join(sorted(self._readable)) or 'nothing'}.{suggestion(name, self._readable)}"
+            )
+        return self._values[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name not in self._writable:
+            raise PipelineError(
+                f"step {self._name!r} writes {name!r}, which it does not declare; it provides: "
+                f"{', '.join(sorted(self._writable)) or 'nothing'}.{suggestion(name, self._writable)}"
+            )
+        self._values[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        raise PipelineError(f"step {self._name!r} deletes {name!r}; values of a run are kept until it ends")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._readable and name in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._values if name in self._readable)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

@@ -1,0 +1,90 @@
+"""The order of a pipeline's steps: proved before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from turnout.errors import PipelineError, suggestion
+from turnout.pipeline.step import PipelineStep
+
+
+@dataclass(frozen=True, slots=True)
+class PipelinePlan:
+    """A pipeline that can work.
+
+    Attributes:
+        steps: the steps by name, in the order of the file.
+        inputs: names that the caller must give.
+        optional_inputs: names that the caller may give.
+        after: for each step, the steps that must end before it starts; steps that do not depend on each other overlap.
+    """
+
+    steps: Mapping[str, PipelineStep]
+    inputs: tuple[str, ...]
+    optional_inputs: tuple[str, ...]
+    after: Mapping[str, frozenset[str]]
+
+    def check_inputs(self, pipeline: str, given: Mapping[str, object]) -> None:
+        """Return if ``given`` has every input and nothing unknown.
+
+        Raises:
+            PipelineError: an input is missing or unknown.
+        """
+        known = (*self.inputs, *self.optional_inputs)
+        for name in given:
+            if name not in known:
+                raise PipelineError(
+                    f"pipeline {pipeline!r} takes no {name!r}; it takes: {', '.join(known) or 'nothing'}."
+                    f"{suggestion(name, known)}"
+                )
+        missing = [name for name in self.inputs if name not in given]
+        if missing:
+            raise PipelineError(
+                f"pipeline {pipeline!r} needs {', '.join(map(repr, missing))}, got: {', '.join(given) or 'nothing'}"
+            )
+
+
+def plan_pipeline(pipeline: str, steps: Mapping[str, PipelineStep]) -> PipelinePlan:
+    """Return the plan of ``steps``.
+
+    Raises:
+        PipelineError: a step needs what no earlier step writes; the message names every such step.
+    """
+    problems: list[str] = []
+    written: set[str] = set()
+    required: dict[str, None] = {}
+    optional: dict[str, None] = {}
+    names = list(steps)
+    for position, name in enumerate(names):
+        step = steps[name]
+        problems += [
+            _missing(name, need, written, [(later, steps[later]) for later in names[position + 1 :]])
+            for need in step.needs
+            if need not in written
+        ]
+        required |= {given: None for given in step.inputs if given not in written}
+        optional |= {given: None for given in step.optional_inputs if given not in written}
+        written |= set(step.provides)
+    if problems:
+        raise PipelineError("; ".join(f"pipeline {pipeline!r}: {problem}" for problem in problems))
+    after = {name: _predecessors(name, names[:position], steps) for position, name in enumerate(names)}
+    return PipelinePlan(steps, tuple(required), tuple(name for name in optional if name not in required), after)
+
+
+def _missing(name: str, need: str, written: set[str], later: Sequence[tuple[str, PipelineStep]]) -> str:
+    provider = next((other for other, step in later if need in step.provides), None)
+    advice = (
+        f"move {provider!r}, which provides it, before {name!r}"
+        if provider
+        else f"put a step that provides it before {name!r}.{suggestion(need, written)}"
+    )
+    return f"step {name!r} needs {need!r}, but the steps before it provide {', '.join(sorted(written)) or 'nothing'}; {advice}"
+
+
+def _predecessors(name: str, earlier: Sequence[str], steps: Mapping[str, PipelineStep]) -> frozenset[str]:
+    step = steps[name]
+    touched = step.reads | frozenset(step.provides)
+    return frozenset(
+        other for other in earlier if touched & set(steps[other].provides) or steps[other].reads & set(step.provides)
+    )

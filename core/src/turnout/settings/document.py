@@ -1,0 +1,111 @@
+"""A settings document: plain values with the place of every key and value."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from turnout.errors import Problem
+
+DocumentPath = tuple[str | int, ...]
+"""Keys and list positions from the top: ``("models", "birefnet", "backend")``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where something stands: ``start`` and ``end`` count characters of the text; line and column count from 1.
+
+    Line 0 means that there is no text; then ``start`` only tells the order.
+    """
+
+    start: int
+    end: int
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Document:
+    """What a file, or a mapping, says.
+
+    Attributes:
+        source: the file's name as the user gave it; empty for a mapping.
+        text: the file's text; empty for a mapping.
+        values: dicts, lists and scalars, as written: no variable is substituted.
+        keys: the mark of each key.
+        marks: the mark of each value.
+        problems: what is wrong already; ``values`` leaves it out.
+    """
+
+    source: str
+    text: str
+    values: Any
+    keys: Mapping[DocumentPath, Mark]
+    marks: Mapping[DocumentPath, Mark]
+    problems: tuple[tuple[Mark, str], ...] = field(default=())
+
+    def mark_of_key(self, path: DocumentPath) -> Mark:
+        """Return where the key of ``path`` stands, or its value where there is no key, or else its nearest parent."""
+        for end in range(len(path), 0, -1):
+            mark = self.keys.get(path[:end]) or self.marks.get(path[:end])
+            if mark is not None:
+                return mark
+        return self.marks.get((), Mark(0, 0))
+
+    def mark_of_value(self, path: DocumentPath) -> Mark:
+        """Return where the value of ``path`` stands, or else the key of its nearest parent."""
+        return self.marks.get(path) or self.mark_of_key(path)
+
+    def value_at(self, path: DocumentPath) -> Any:
+        """Return the value as written at ``path``; None if there is none."""
+        value = self.values
+        for part in path:
+            value = child_of(value, part)
+        return value
+
+    def problem(self, mark: Mark, message: str) -> Problem:
+        """Return ``message`` as a problem at ``mark``, with the line and a caret."""
+        if not mark.line:
+            return Problem("", message)
+        return Problem(f"{self.source}:{mark.line}:{mark.column}", message, excerpt(self.text, mark))
+
+
+def child_of(value: Any, part: str | int) -> Any:
+    """Return what ``value`` holds under the key or position ``part``; None if nothing."""
+    if isinstance(value, Mapping):
+        return value.get(part)
+    if isinstance(value, Sequence) and not isinstance(value, str) and isinstance(part, int) and part < len(value):
+        return value[part]
+    return None
+
+
+def path_text(path: DocumentPath) -> str:
+    """Return ``path`` for a message: ``models.birefnet.backend``, ``pipelines.describe[1]``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+MAX_EXCERPT_WIDTH = 160
+
+
+def excerpt(text: str, mark: Mark) -> str:
+    """Return the line of ``mark`` with a caret under its column: below tabs a tab, below wide characters two spaces.
+
+    Of a very long line the part around the mark is shown.
+    """
+    line_start = mark.start - (mark.column - 1)
+    before = text[line_start : mark.start]
+    after = text[mark.start :].splitlines()[0] if text[mark.start : mark.start + 1].strip("\r\n") else ""
+    if len(before) + len(after) > MAX_EXCERPT_WIDTH:
+        before, after = before[-MAX_EXCERPT_WIDTH // 2 :], after[: MAX_EXCERPT_WIDTH // 2]
+    return f"    {before}{after}\n    {''.join(map(_blank, before))}^"
+
+
+def _blank(character: str) -> str:
+    if character == "\t":
+        return "\t"
+    if unicodedata.combining(character) or unicodedata.category(character) == "Cf":
+        return ""
+    return "  " if unicodedata.east_asian_width(character) in "WF" else " "

@@ -1,0 +1,38 @@
+"""The meaning of plain scalars in YAML 1.2's core schema."""
+
+from __future__ import annotations
+
+import re
+
+_WORDS: dict[str, bool | None] = {"": None, "~": None} | {
+    spelling: value
+    for word, value in (("null", None), ("true", True), ("false", False))
+    for spelling in (word, word.capitalize(), word.upper())
+}
+_INTEGER = re.compile(r"[-+]?[0-9]{1,30}\Z")
+_OCTAL = re.compile(r"0o[0-7]{1,30}\Z")
+_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]{1,30}\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,5})?\Z")
+_INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)\Z")
+_NOT_A_NUMBER = (".nan", ".NaN", ".NAN")
+
+Scalar = str | int | float | bool | None
+
+
+def resolve_plain(text: str) -> Scalar:
+    """Return the value of an unquoted scalar; ``no``, dates and numbers of absurd length are text."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.match(text):
+        return int(text)
+    if _OCTAL.match(text):
+        return int(text[2:], 8)
+    if _HEXADECIMAL.match(text):
+        return int(text[2:], 16)
+    if _INFINITY.match(text):
+        return float(text.replace(".", "", 1))
+    if text in _NOT_A_NUMBER:
+        return float("nan")
+    if len(text) <= 100 and _FLOAT.match(text):
+        return float(text)
+    return text

@@ -1,0 +1,22 @@
+"""Tensors: KServe v2 datatypes to and from numpy, what a tensor must be, and its raw binary form."""
+
+from __future__ import annotations
+
+from turnout.tensors.binary import from_binary, to_binary
+from turnout.tensors.datatypes import BYTES, DTYPES, datatype_of, dtype_of
+from turnout.tensors.elements import as_bytes_elements
+from turnout.tensors.spec import TensorSpec, as_tensor, describe, parse_spec
+
+__all__ = [
+    "BYTES",
+    "DTYPES",
+    "TensorSpec",
+    "as_bytes_elements",
+    "as_tensor",
+    "datatype_of",
+    "describe",
+    "dtype_of",
+    "from_binary",
+    "parse_spec",
+    "to_binary",
+]

@@ -1,0 +1,67 @@
+"""The raw binary form of a tensor in the KServe v2 protocol.
+
+Numbers are little-endian in row-major order; BOOL is one byte; a BYTES element is its length as a little-endian UINT32 followed
+by the bytes (Open Inference Protocol v2, "Tensor Data" and the binary tensor data extension).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from turnout.errors import InvalidTensorError
+from turnout.tensors.datatypes import BYTES, datatype_of, dtype_of
+from turnout.tensors.elements import as_bytes_elements
+
+_LENGTH = struct.Struct("<I")
+
+
+def to_binary(array: NDArray[Any], name: str = "") -> bytes:
+    """Return the raw bytes of ``array``, bit for bit, whatever its strides or byte order.
+
+    Raises:
+        InvalidTensorError: the dtype has no KServe datatype, or a BYTES element is neither bytes nor text.
+    """
+    if datatype_of(array.dtype) == BYTES:
+        elements = as_bytes_elements(array, name)
+        return b"".join(_LENGTH.pack(len(element)) + element for element in elements.flat)
+    return np.asarray(array, dtype=array.dtype.newbyteorder("<")).tobytes(order="C")
+
+
+def from_binary(data: bytes | memoryview, datatype: str, shape: Sequence[int], name: str = "") -> NDArray[Any]:
+    """Return a new, writable array of ``shape`` read from its raw bytes.
+
+    Raises:
+        InvalidTensorError: ``data`` is longer or shorter than ``shape`` and ``datatype`` ask for.
+    """
+    count = int(np.prod(shape, dtype=np.int64))
+    if datatype == BYTES:
+        return _read_elements(bytes(data), count, name).reshape(tuple(shape))
+    dtype = dtype_of(datatype)
+    if len(data) != count * dtype.itemsize:
+        raise InvalidTensorError(
+            f"tensor {name!r} {datatype} {list(shape)} takes {count * dtype.itemsize} bytes, got {len(data)}"
+        )
+    array = np.frombuffer(data, dtype=dtype.newbyteorder("<")).astype(dtype, copy=True)
+    return array.reshape(tuple(shape))
+
+
+def _read_elements(data: bytes, count: int, name: str) -> NDArray[Any]:
+    elements: NDArray[Any] = np.empty(count, dtype=object)
+    offset = 0
+    for index in range(count):
+        end = offset + _LENGTH.size
+        if end > len(data):
+            raise InvalidTensorError(f"tensor {name!r} BYTES ends in element {index} of {count}")
+        (length,) = _LENGTH.unpack_from(data, offset)
+        offset = end + length
+        if offset > len(data):
+            raise InvalidTensorError(f"tensor {name!r} BYTES ends in element {index} of {count}")
+        elements[index] = data[end:offset]
+    if offset != len(data):
+        raise InvalidTensorError(f"tensor {name!r} BYTES has {len(data) - offset} bytes after its {count} elements")
+    return elements

@@ -1,0 +1,113 @@
+"""What a tensor must be: its name, datatype and shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from turnout.errors import InvalidTensorError
+from turnout.tensors.datatypes import BYTES, datatype_of, dtype_of
+
+_DECLARATION = re.compile(r"\s*(?P<datatype>[A-Za-z0-9]+)\s*\[(?P<shape>[^\[\]]*)\]\s*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A tensor's name, KServe datatype and full shape, batch axis included; -1 stands for any size.
+
+    ``shape`` None means that not even the rank is known. Two named sizes of one model are not related to each other.
+    """
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...] | None
+    optional: bool = False
+    dtype: np.dtype[Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dtype", dtype_of(self.datatype))
+
+    def __str__(self) -> str:
+        return f"{self.datatype} {'[...]' if self.shape is None else list(self.shape)}"
+
+    def check(self, array: NDArray[Any]) -> None:
+        """Return if ``array`` is such a tensor.
+
+        Raises:
+            InvalidTensorError: datatype, rank or a size differs; the message has both, in KServe's words.
+        """
+        if not self.accepts(array):
+            raise InvalidTensorError(f"tensor {self.name!r} must be {self}, got {describe(array)}")
+
+    def accepts(self, array: NDArray[Any]) -> bool:
+        """Tell whether ``array`` has this datatype and shape."""
+        same = array.dtype is self.dtype or datatype_of(array.dtype) == self.datatype
+        return same and self.accepts_shape(array.shape)
+
+    def accepts_shape(self, shape: Sequence[int]) -> bool:
+        """Tell whether an array of this full shape fits."""
+        wanted = self.shape
+        if wanted is None:
+            return True
+        return len(wanted) == len(shape) and all(want in (-1, size) for want, size in zip(wanted, shape, strict=True))
+
+
+def describe(array: NDArray[Any]) -> str:
+    """Return datatype and shape of ``array`` for a message: ``FP32 [1, 3, 384, 384]``."""
+    try:
+        datatype = datatype_of(array.dtype)
+    except InvalidTensorError:
+        datatype = f"numpy {array.dtype}"
+    return f"{datatype} {list(array.shape)}"
+
+
+def parse_spec(name: str, declaration: str, *, batched: bool = False) -> TensorSpec:
+    """Return the spec that a declaration such as ``FP32[3,384,384]`` stands for.
+
+    With ``batched`` a batch axis of any size is put in front, as Triton does for a model with ``max_batch_size`` above 0.
+
+    Raises:
+        InvalidTensorError: the text is not ``DATATYPE[size,size,...]`` with sizes >= 0 or -1.
+    """
+    match = _DECLARATION.match(declaration)
+    if match is None:
+        raise InvalidTensorError(
+            f"tensor {name!r} is declared as {declaration!r}; write a datatype and a shape, such as 'FP32[3,384,384]'"
+        )
+    datatype = match["datatype"].upper()
+    dtype_of(datatype)
+    sizes = tuple(_parse_size(name, declaration, size) for size in match["shape"].split(",") if match["shape"].strip())
+    return TensorSpec(name, datatype, (-1, *sizes) if batched else sizes)
+
+
+def _parse_size(name: str, declaration: str, text: str) -> int:
+    try:
+        size = int(text)
+    except ValueError:
+        size = -2
+    if size < -1:
+        raise InvalidTensorError(
+            f"tensor {name!r} is declared as {declaration!r}; {text.strip()!r} is no size: write 0, 1, 2, ... or -1 for any"
+        )
+    return size
+
+
+def as_tensor(value: Any, name: str = "") -> NDArray[Any]:
+    """Return ``value`` as an array in native byte order; an array that is one already is returned itself.
+
+    Raises:
+        InvalidTensorError: ``value`` is ragged, or of a type that the protocol has no datatype for.
+    """
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise InvalidTensorError(f"tensor {name!r} cannot become an array: {error}") from error
+    datatype = datatype_of(array.dtype)
+    if datatype != BYTES and not array.dtype.isnative:
+        return array.astype(array.dtype.newbyteorder("="))
+    return array

@@ -1,0 +1,184 @@
+"""Train the captioner on the pool; an extra loss asks every patch for its colour and shape, then is thrown away.
+
+    python -m examples.training.train_captioner --pool POOL --out examples/checkpoints/captioner
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from examples.training import checkpoints, crops, models, pool, tokenizer
+from examples.training.shapes import COLOURS, SHAPES
+
+IGNORED = -100
+CAPTION_TOKENS = 14
+
+
+class PatchHead(nn.Module):
+    """Reads the colour and the shape off every patch; trains the vision encoder and is not saved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.colour = nn.Linear(models.HIDDEN, 1 + len(COLOURS))
+        self.shape = nn.Linear(models.HIDDEN, 1 + len(SHAPES))
+
+    def loss(self, embeds: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the cross entropy of both readings: ``embeds`` [B, 145, H], ``labels`` [B, 12, 12]."""
+        flat = labels.flatten().long()
+        known = flat > 0
+        colour = torch.where(known, (flat - 1) // len(SHAPES) + 1, flat)
+        shape = torch.where(known, (flat - 1) % len(SHAPES) + 1, flat)
+        patches = embeds[:, 1:].flatten(0, 1)
+        entropy = nn.functional.cross_entropy
+        return entropy(self.colour(patches), colour, ignore_index=IGNORED) + entropy(
+            self.shape(patches), shape, ignore_index=IGNORED
+        )
+
+
+def encode(texts: list[str], length: int, first: int) -> NDArray[np.int64]:
+    """Return token ids [len(texts), length], right-padded, with ``first`` in the place of [CLS]."""
+    table = tokenizer.build()
+    table.enable_padding(pad_id=tokenizer.PAD, length=length)
+    ids = np.array([entry.ids for entry in table.encode_batch(texts)], np.int64)
+    ids[:, 0] = first
+    return ids
+
+
+class CaptionData:
+    """The shards in memory: pictures, patch labels and captions; the last shard is kept for watching progress."""
+
+    def __init__(self, folder: Path) -> None:
+        arrays = pool.load(folder, ("scene", "scene_patches", "crop", "crop_patches", "texts"))
+        texts = [json.loads(text) for text in arrays["texts"]]
+        self.pictures = np.concatenate([arrays["scene"], arrays["crop"]])
+        self.patches = np.concatenate([arrays["scene_patches"], arrays["crop_patches"]])
+        plain = [t["captions"][0] if t["captions"] else "" for t in texts] + [t["name"] for t in texts]
+        mirrored = [t["captions"][1] if t["captions"] else "" for t in texts] + [t["name"] for t in texts]
+        self.ids = np.stack([encode(words, CAPTION_TOKENS, tokenizer.DEC) for words in (plain, mirrored)])
+        self.captioned = np.array([bool(text) for text in plain])
+        self.single = np.array([" of " not in text and "above" not in text for text in plain])
+        half = len(texts)
+        kept = np.arange(half - pool.SHARD, half)
+        self.watched = np.concatenate([kept[self.captioned[kept]], kept + half])
+        training = np.setdiff1d(np.arange(2 * half), np.concatenate([kept, kept + half]))
+        pairs = self.captioned & ~self.single
+        self.scenes_of_two = training[pairs[training]]
+        self.others = training[~pairs[training]]
+
+    def batch(self, rng: np.random.Generator, size: int, share_of_two: float) -> tuple[torch.Tensor, ...]:
+        """Return pixel values, token ids, whether a caption exists, and patch labels."""
+        two = int(size * share_of_two)
+        rows = np.concatenate([rng.choice(self.scenes_of_two, two), rng.choice(self.others, size - two)])
+        mirror = rng.random(size) < 0.5
+        pictures, patches = self.pictures[rows], self.patches[rows]
+        pictures = np.where(mirror[:, None, None, None], pictures[:, :, ::-1], pictures)
+        patches = np.where(mirror[:, None, None], patches[:, :, ::-1], patches)
+        pixels = brightened(rng, crops.normalised(pictures))
+        ids = self.ids[mirror.astype(int), rows]
+        return tuple(torch.from_numpy(a) for a in (pixels, ids, self.captioned[rows], patches.copy()))
+
+
+def brightened(rng: np.random.Generator, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the pixel values with a little change of contrast and brightness, one per picture and channel."""
+    shape = (len(pixels), 3, 1, 1)
+    gain = rng.uniform(0.95, 1.05, shape).astype(np.float32)
+    return pixels * gain + rng.uniform(-0.08, 0.08, shape).astype(np.float32)
+
+
+def caption_loss(logits: torch.Tensor, ids: torch.Tensor, captioned: torch.Tensor) -> torch.Tensor:
+    """Return the cross entropy of the next token where a caption exists."""
+    targets = ids[:, 1:].masked_fill(ids[:, 1:] == tokenizer.PAD, IGNORED)
+    targets = targets.masked_fill(~captioned[:, None], IGNORED)
+    return nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+
+
+def logits_of(model: nn.Module, embeds: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """Return the decoder's logits for captions read from ``embeds``."""
+    return model.text_decoder(
+        input_ids=ids, attention_mask=(ids != tokenizer.PAD).long(), encoder_hidden_states=embeds, use_cache=False
+    ).logits
+
+
+def schedule(step: int, steps: int, warmup: int = 150) -> float:
+    """Return the share of the highest learning rate: a short rise, then half a cosine down to 1 %."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
+
+
+@torch.no_grad()
+def watched_exact(model: nn.Module, data: CaptionData, limit: int = 800) -> str:
+    """Return how many captions of the kept shard are exact when every token is the likeliest."""
+    right: dict[bool, list[bool]] = {True: [], False: []}
+    for rows in np.array_split(data.watched[:: max(1, len(data.watched) // limit)], 8):
+        ids = torch.from_numpy(data.ids[0, rows])
+        embeds = model.vision_model(torch.from_numpy(crops.normalised(data.pictures[rows]))).last_hidden_state
+        guessed = logits_of(model, embeds, ids).argmax(-1)[:, :-1]
+        same = ((guessed == ids[:, 1:]) | (ids[:, 1:] == tokenizer.PAD)).all(dim=1)
+        for row, exact in zip(rows, same.tolist(), strict=True):
+            right[bool(data.single[row])].append(exact)
+    return f"single {np.mean(right[True]):.4f} two {np.mean(right[False]):.4f}"
+
+
+def main() -> None:
+    """Train, saving the checkpoint on the way and at the end."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pool", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--batch", type=int, default=48)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--start", type=Path, help="a checkpoint to go on from")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    data = CaptionData(arguments.pool)
+    model = models.captioner()
+    if arguments.start:
+        model = type(model).from_pretrained(arguments.start, dtype=torch.float32)
+    head = PatchHead()
+    print(f"{sum(p.numel() for p in model.parameters())} parameters", flush=True)
+    parameters = [*model.parameters(), *head.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=arguments.rate, weight_decay=0.02, betas=(0.9, 0.98))
+    started = time.monotonic()
+    for step in range(arguments.steps):
+        progress = step / arguments.steps
+        for group in optimiser.param_groups:
+            group["lr"] = arguments.rate * schedule(step, arguments.steps)
+        pixels, ids, captioned, patches = data.batch(rng, arguments.batch, 0.1 if progress < 0.15 else 0.5)
+        embeds = model.vision_model(pixels).last_hidden_state
+        words = caption_loss(logits_of(model, embeds, ids), ids, captioned)
+        seen = head.loss(embeds, patches)
+        loss = words + (1.0 if progress < 0.5 else 0.4) * seen
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        if step % 50 == 0:
+            print(f"{step} {time.monotonic() - started:.0f}s words {words:.4f} patches {seen:.4f}", flush=True)
+        if step % 500 == 499:
+            print(f"{step} {watched_exact(model.eval(), data)}", flush=True)
+            checkpoints.save_for_text(_copy(model), arguments.out)
+            model.train()
+    checkpoints.save_for_text(model.eval(), arguments.out)
+    print(f"rounded {watched_exact(model, data)} {time.monotonic() - started:.0f}s")
+
+
+def _copy(model: nn.Module) -> nn.Module:
+    copied = type(model)(model.config)
+    copied.load_state_dict(model.state_dict())
+    return copied.eval()
+
+
+if __name__ == "__main__":
+    main()

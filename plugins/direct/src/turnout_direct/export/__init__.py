@@ -1,0 +1,1 @@
+"""Writing a loaded PyTorch model as a file that other backends run."""

@@ -1,0 +1,60 @@
+"""What an exporter of torch says, in one line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from turnout.errors import ExportError
+
+_OPERATOR = re.compile(r"No ONNX function found for <OpOverload\(op='(?P<name>[^']+)'")
+_FIXED = re.compile(r"marked (?P<axis>.+?) as dynamic but your code specialized it to be a constant \((?P<size>\d+)\)")
+_AXIS = re.compile(r"\[(?P<input>\d+)\]\.size\(\)\[(?P<axis>\d+)\]")
+_LINE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in [^\n]+\n\s+(?P<code>[^\n]+)')
+_KEEP = "or keep the model on the backend 'direct'"
+
+
+def export_error(error: BaseException, model: str, label: str, inputs: Sequence[str]) -> ExportError:
+    """Return the ExportError that says why ``model``, whose class is ``label``, cannot be written as ONNX."""
+    texts = [str(link) for link in _chain(error)]
+    return ExportError(f"model {model!r} ({label}) cannot be written as ONNX: {_reason(error, texts, inputs)}")
+
+
+def _reason(error: BaseException, texts: list[str], inputs: Sequence[str]) -> str:
+    for text in texts:
+        if match := _OPERATOR.search(text):
+            return f"operator {match['name']!r} has no ONNX form; replace it in the model's code, {_KEEP}"
+    for text in texts:
+        if "data-dependent" in text:
+            return f"its Python decides by the values of a tensor{_place(text)}; write that with torch.where, {_KEEP}"
+    for text in texts:
+        if match := _FIXED.search(text):
+            return f"its code fixes {_axis(match['axis'], inputs)} to {match['size']}; take sizes from x.shape there, {_KEEP}"
+    cause = list(_chain(error))[-1]
+    return f"{type(cause).__name__}: {_first_line(cause)!r}; change the model's code, {_KEEP}"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _place(text: str) -> str:
+    lines = list(_LINE.finditer(text))
+    if not lines:
+        return ""
+    last = lines[-1]
+    return f", in {Path(last['file']).name}:{last['line']} {last['code'].strip()!r}"
+
+
+def _axis(text: str, inputs: Sequence[str]) -> str:
+    match = _AXIS.search(text)
+    return f"axis {match['axis']} of input {inputs[int(match['input'])]!r}" if match else f"the free axis {text!r}"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else ""

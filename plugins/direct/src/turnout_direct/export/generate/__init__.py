@@ -1,0 +1,1 @@
+"""Writing ``generate()`` as one graph."""

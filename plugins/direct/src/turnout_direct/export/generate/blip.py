@@ -1,0 +1,81 @@
+"""BLIP captioning, and BLIP question answering, for a decoding loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from turnout_direct.export.generate.architecture import Encoded, Tokens
+from turnout_direct.export.generate.blip_text import BlipText, Tensors
+
+if TYPE_CHECKING:
+    import torch
+
+
+class _Blip:
+    """What both have: a vision encoder, a text decoder with a language head."""
+
+    def __init__(self, model: Any) -> None:
+        text = model.config.text_config
+        vision = model.config.vision_config
+        self.model = model
+        self.decoder = model.text_decoder
+        self.tokens = Tokens(end=text.sep_token_id, pad=text.pad_token_id)
+        self.positions = text.max_position_embeddings
+        self.picture_shape = (3, vision.image_size, vision.image_size)
+        self._begin = text.bos_token_id
+        self._text = BlipText(model.text_decoder.bert)
+
+    def _see(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        vision = self.model.vision_model
+        states = vision.encoder(inputs_embeds=vision.embeddings(pixel_values))[0]
+        return vision.post_layernorm(states)
+
+    def empty_cache(self, like: Encoded, width: int) -> Tensors:
+        return self._text.empty_cache(like.memory[0], width)
+
+    def _words(self, state: torch.Tensor) -> torch.Tensor:
+        return self.decoder.cls(state)
+
+
+class BlipCaptioner(_Blip):
+    """``BlipForConditionalGeneration``: the answer continues the prompt; the decoder attends to the picture.
+
+    transformers puts its own first token in place of the prompt's, and drops the prompt's last token, so that
+    ``[first, last]`` is no prompt at all. Of a padded row that last token is the row's own.
+    """
+
+    def encode(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Encoded:
+        import torch
+
+        first = torch.arange(input_ids.shape[1], device=input_ids.device) == 0
+        prompt = torch.where(first, self._begin, input_ids)
+        lengths = (attention_mask.sum(dim=1) - 1).clamp(min=1)
+        return Encoded(prompt, lengths, self._text.cross_memory(self._see(pixel_values)))
+
+    def step(
+        self, token: torch.Tensor, position: torch.Tensor, memory: Tensors, cache: Tensors
+    ) -> tuple[torch.Tensor, Tensors]:
+        state, cache = self._text.step(token, position, memory, None, cache)
+        return self._words(state), cache
+
+
+class BlipAnswerer(_Blip):
+    """``BlipForQuestionAnswering``: the question is read with the picture in view; the decoder attends to the question."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        self._question = BlipText(model.text_encoder)
+
+    def encode(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Encoded:
+        import torch
+
+        mask = attention_mask != 0
+        states = self._question.read(input_ids, mask, self._question.cross_memory(self._see(pixel_values)))
+        prompt = torch.full_like(input_ids[:, :1], self._begin)
+        return Encoded(prompt, torch.ones_like(prompt[:, 0]), (*self._text.cross_memory(states), mask))
+
+    def step(
+        self, token: torch.Tensor, position: torch.Tensor, memory: Tensors, cache: Tensors
+    ) -> tuple[torch.Tensor, Tensors]:
+        state, cache = self._text.step(token, position, memory[:-1], memory[-1], cache)
+        return self._words(state), cache

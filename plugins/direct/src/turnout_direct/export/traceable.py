@@ -1,0 +1,90 @@
+"""A module together with what an exporter must know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from turnout.errors import ExportError
+from turnout.tensors import BYTES, TensorSpec
+
+if TYPE_CHECKING:
+    import torch
+
+    Tensors = tuple[torch.Tensor, ...]
+
+FREE_SIZE = 8
+FREE_PICTURE_SIZE = 128
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Traceable:
+    """A module that takes its inputs by position and returns a tuple of tensors.
+
+    Attributes:
+        model: the model's name, for messages.
+        label: the class that is exported, for messages.
+        module: the ``torch.nn.Module``, on the CPU and in eval mode.
+        inputs: its inputs in order; -1 stays free in the file, and -1 on the first axis is the batch of all of them.
+        outputs: the names of what it returns, in order.
+        example: returns good inputs for a batch size, always the same ones.
+        answer: returns what the file must answer to such inputs, computed without the graph.
+    """
+
+    model: str
+    label: str
+    module: torch.nn.Module
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[str, ...]
+    example: Callable[[int], Tensors]
+    answer: Callable[..., Tensors]
+
+    def free_axes(self) -> tuple[dict[int, str], ...]:
+        """Return the names of each input's free axes."""
+        return tuple(
+            {axis: "batch" if axis == 0 else f"{spec.name}_{axis}" for axis, size in enumerate(sizes_of(spec)) if size == -1}
+            for spec in self.inputs
+        )
+
+
+def sizes_of(spec: TensorSpec) -> tuple[int, ...]:
+    """Return the shape of ``spec``, which ``check_inputs`` knows to be there."""
+    return spec.shape or ()
+
+
+def check_inputs(model: str, inputs: Sequence[TensorSpec]) -> None:
+    """Return if inputs of this kind can be exported.
+
+    Raises:
+        ExportError: an input's rank is unknown, or its datatype is none that both torch and numpy have.
+    """
+    for spec in inputs:
+        if spec.shape is None:
+            raise ExportError(
+                f"model {model!r}: the shape of input {spec.name!r} is unknown; "
+                "declare it under 'inputs' in turnout.yaml, such as 'FP32[3,384,384]'"
+            )
+        if spec.datatype in (BYTES, "BF16"):
+            raise ExportError(
+                f"model {model!r}: input {spec.name!r} is {spec.datatype}, which cannot be exported; declare it as FP32 or INT64"
+            )
+
+
+def random_example(inputs: Sequence[TensorSpec], batch: int) -> Tensors:
+    """Return inputs with ``batch`` rows of fixed random values: floats of a normal distribution, integers 0 or 1."""
+    import torch
+
+    random = np.random.default_rng(batch)
+    return tuple(torch.from_numpy(_random_array(spec, batch, random)) for spec in inputs)
+
+
+def _random_array(spec: TensorSpec, batch: int, random: np.random.Generator) -> NDArray[Any]:
+    sizes = sizes_of(spec)
+    free = FREE_PICTURE_SIZE if len(sizes) == 4 else FREE_SIZE
+    shape = [size if size != -1 else batch if axis == 0 else free for axis, size in enumerate(sizes)]
+    values = random.standard_normal(shape) if spec.dtype.kind == "f" else random.integers(0, 2, shape)
+    return np.asarray(values).astype(spec.dtype)

@@ -1,0 +1,1 @@
+"""Turnout's backend for ONNX Runtime in this process."""

@@ -1,0 +1,27 @@
+"""The hooks of turnout-onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from turnout import hookimpl
+
+if TYPE_CHECKING:
+    from turnout import Backend, ModelDeclaration, ModelInference
+    from turnout_onnxruntime.options import OnnxruntimeOptions
+
+
+@hookimpl
+def turnout_backends() -> Iterable[Backend]:
+    """Yield ``onnxruntime``."""
+    from turnout import Backend
+    from turnout_onnxruntime.options import OnnxruntimeOptions
+
+    yield Backend("onnxruntime", _create, OnnxruntimeOptions)
+
+
+def _create(model: ModelDeclaration, options: OnnxruntimeOptions) -> ModelInference:
+    from turnout_onnxruntime.opening import open_model
+
+    return open_model(model, options)

@@ -1,0 +1,1 @@
+"""Pipeline steps for pictures: load, segment regions, caption, answer."""

@@ -1,0 +1,33 @@
+"""What turnout-vision brings: four kinds of steps with the command that runs them on picture files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from turnout import hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+    from turnout import Step
+
+
+@hookimpl
+def turnout_steps() -> Iterable[Step]:
+    """Yield ``load_image``, ``segment_regions``, ``caption`` and ``answer``."""
+    from turnout import Step
+    from turnout_vision import options, steps
+
+    yield Step("load_image", steps.load_image, options.LoadImageOptions)
+    yield Step("segment_regions", steps.segment_regions, options.SegmentRegionsOptions)
+    yield Step("caption", steps.caption, options.CaptionOptions)
+    yield Step("answer", steps.answer, options.AnswerOptions)
+
+
+@hookimpl
+def turnout_commands() -> Iterable[click.Command]:
+    """Yield ``turnout run``."""
+    from turnout_vision.commands.run import run
+
+    yield run

@@ -1,0 +1,128 @@
+"""Regions of a picture: boxes in pixels, checked one by one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from turnout.errors import InvalidInputError, suggestion
+
+_FORM = "write [left, top, right, bottom] in pixels of the upright picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A box in pixels of the upright picture; ``right`` and ``bottom`` are the first column and row outside of it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    label: str | None = None
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom."""
+        return self.left, self.top, self.right, self.bottom
+
+    def grown(self, margin: float, height: int, width: int) -> Region:
+        """Return this region with ``margin`` times its larger side added on each side, inside the picture."""
+        extra = math.ceil(margin * max(self.right - self.left, self.bottom - self.top))
+        return replace(
+            self,
+            left=max(0, self.left - extra),
+            top=max(0, self.top - extra),
+            right=min(width, self.right + extra),
+            bottom=min(height, self.bottom + extra),
+        )
+
+
+def whole_picture(height: int, width: int) -> Region:
+    """Return the region that is the picture itself."""
+    return Region(0, 0, width, height)
+
+
+def parse_regions(value: Any, height: int, width: int, *, most: int) -> list[Region | InvalidInputError]:
+    """Return a region, or what is wrong with it, for each box in ``value``; without any, the whole picture.
+
+    ``value`` is a sequence, an array [n, 4], or ``{"regions": [...]}``; each of its items a box of four numbers, a mapping
+    with ``box`` and perhaps ``label``, or a Region. A box that is partly outside of the picture is clipped.
+
+    Raises:
+        InvalidInputError: ``value`` is none of these.
+    """
+    items = _items(value)
+    if not items:
+        return [whole_picture(height, width)]
+    return [_parse(item, index, height, width, most) for index, item in enumerate(items)]
+
+
+def _items(value: Any) -> Sequence[Any]:
+    if isinstance(value, Mapping):
+        if "regions" not in value:
+            raise InvalidInputError(
+                f"regions have the keys {', '.join(map(repr, value)) or 'none'}; write {{'regions': [{{'box': [...]}}]}}"
+            )
+        value = value["regions"]
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, np.ndarray) or (isinstance(value, Sequence) and not isinstance(value, str | bytes)):
+        return value  # type: ignore[return-value]  # an array is iterated row by row, as a list of boxes is
+    raise InvalidInputError(f"regions are {value!r:.60}, a {type(value).__name__}; give a list of boxes: {_FORM}")
+
+
+def _parse(item: Any, index: int, height: int, width: int, most: int) -> Region | InvalidInputError:
+    try:
+        if index >= most:
+            raise InvalidInputError(f"at most {most} regions of a picture are answered; raise max_regions of load_image")
+        if isinstance(item, Region):
+            return _clipped(list(item.box), item.label, height, width)
+        return _clipped(_numbers(_box(item)), _label(item), height, width)
+    except InvalidInputError as error:
+        return InvalidInputError(f"region {index}: {error}")
+
+
+def _box(item: Any) -> Any:
+    if not isinstance(item, Mapping):
+        return item
+    if "box" not in item:
+        keys = [str(key) for key in item]
+        raise InvalidInputError(f"no 'box' among its keys {', '.join(keys) or 'none'}.{suggestion('box', keys)}")
+    return item["box"]
+
+
+def _label(item: Any) -> str | None:
+    label = item.get("label") if isinstance(item, Mapping) else None
+    if label is None or isinstance(label, str):
+        return label
+    raise InvalidInputError(f"label {label!r:.60} is a {type(label).__name__}; write text")
+
+
+def _numbers(box: Any) -> list[float]:
+    if isinstance(box, np.ndarray):
+        box = box.tolist()
+    if not isinstance(box, Sequence) or isinstance(box, str | bytes) or len(box) != 4:
+        raise InvalidInputError(f"box {box!r:.60} does not have four numbers; {_FORM}")
+    for number in box:
+        if not isinstance(number, Real) or isinstance(number, bool | np.bool_):
+            raise InvalidInputError(f"box {box!r:.60} holds {number!r:.20}, a {type(number).__name__}; {_FORM}")
+        if not math.isfinite(number):
+            raise InvalidInputError(f"box {box!r:.60} holds {number!r}; {_FORM}")
+    return [float(number) for number in box]
+
+
+def _clipped(box: Sequence[float], label: str | None, height: int, width: int) -> Region:
+    left, top, right, bottom = math.floor(box[0]), math.floor(box[1]), math.ceil(box[2]), math.ceil(box[3])
+    shown = f"box {list(box)!r:.80}"
+    if box[2] < box[0] or box[3] < box[1]:
+        raise InvalidInputError(f"{shown} is inverted: its right is left of its left, or its bottom above its top; {_FORM}")
+    if right <= left or bottom <= top:
+        raise InvalidInputError(f"{shown} is empty; {_FORM}")
+    if right <= 0 or bottom <= 0 or left >= width or top >= height:
+        raise InvalidInputError(f"{shown} is outside of the picture, which is {width} x {height} (width x height); {_FORM}")
+    return Region(max(0, left), max(0, top), min(width, right), min(height, bottom), label)
