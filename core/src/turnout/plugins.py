@@ -27,11 +27,13 @@ class PluginInfo:
         name: its entry point's name.
         distribution: the distribution that brings it, with its version.
         error: why it cannot be used; None as long as it can.
+        brings: kind and name of each of its declarations.
     """
 
     name: str
     distribution: str
     error: str | None = None
+    brings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,15 @@ class Plugins:
     @property
     def infos(self) -> tuple[PluginInfo, ...]:
         """Every plugin that was found, the broken ones with their reasons; asks every hook."""
-        for hook in _KINDS:
-            self.declared(hook)
-        return tuple(self._infos.values())
+        brought = [
+            (declared.plugin, (kind, name))
+            for hook, (_, kind) in _KINDS.items()
+            for name, declared in self.declared(hook).items()
+        ]
+        return tuple(
+            replace(info, brings=tuple(thing for plugin, thing in brought if plugin == info.name))
+            for info in self._infos.values()
+        )
 
     def declared(self, hook: str) -> Mapping[str, Declared]:
         """Return what the plugins declare through ``hook``, by name.

@@ -1,1 +1,7 @@
-"""The command line: one command a file, each parses, calls one function, and prints."""
+"""The command line: one command a file, each parses, calls one function, prints."""
+
+from __future__ import annotations
+
+from turnout.cli.group import main
+
+__all__ = ["main"]

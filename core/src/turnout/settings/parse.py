@@ -9,7 +9,6 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import (
-    AliasEvent,
     DocumentStartEvent,
     Event,
     MappingEndEvent,
@@ -115,7 +114,9 @@ class _Builder:
             self._problems.append((mark, f"the key {self.text[mark.start : mark.end]!r} is not text; put it in quotes"))
         elif key in parent.value:
             first = self._keys[path]
-            self._problems.append((mark, f"the key {key!r} stands at {self._source}:{first.line}:{first.column} already; keep one"))
+            self._problems.append(
+                (mark, f"the key {key!r} stands at {self._source}:{first.line}:{first.column} already; keep one")
+            )
         else:
             parent.skip = parent.lost
             if not parent.lost:
@@ -177,6 +178,3 @@ class _Collection:
         if not self.skip:
             self.value[self.key] = value
         return path, self.skip
-
-
-__all__ = ["MAX_DEPTH", "MAX_VALUES", "AliasEvent", "parse"]

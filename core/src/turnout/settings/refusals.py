@@ -14,7 +14,10 @@ _WORDS = (
     ("expected ',' or", "a ',' or a closing bracket is expected here"),
     ("expected <block end>", "the indentation does not fit the lines above"),
     ("could not find expected ':'", "a ':' is missing in the line before"),
-    ("unknown escape character", "no such escape in a text in double quotes; write '\\\\' for a backslash, or use single quotes"),
+    (
+        "unknown escape character",
+        "no such escape in a text in double quotes; write '\\\\' for a backslash, or use single quotes",
+    ),
     ("expected '<document start>'", "nothing may follow here; the value before is complete"),
 )
 

@@ -52,7 +52,7 @@ def name_of(source: Any) -> str:
     if isinstance(source, bytes | bytearray | memoryview):
         return f"of {len(source)} bytes"
     path = getattr(source, "filename", None) or getattr(source, "name", None)
-    return repr(path) if isinstance(path, str) else f"in a {type(source).__name__}"
+    return repr(path) if isinstance(path, str) and path else f"given as {type(source).__name__}"
 
 
 def check_pixels(name: str, height: int, width: int, max_pixels: int) -> None:
@@ -98,7 +98,7 @@ def _file(source: Any, name: str) -> Iterator[Any]:
 
 def _path(source: str | os.PathLike[Any], name: str) -> Path:
     text = os.fsdecode(source)
-    if text.startswith(("http://", "https://", "data:")):
+    if text.startswith(("http:", "https:", "data:")):
         raise InvalidInputError(f"picture {name[:80]} is an address, not a file; download it, then give its path")
     path = Path(text)
     if not path.exists():

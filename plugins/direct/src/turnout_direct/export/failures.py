@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from turnout.errors import ExportError
+from turnout_direct.export.traceable import Traceable
 
 _OPERATOR = re.compile(r"No ONNX function found for <OpOverload\(op='(?P<name>[^']+)'")
 _FIXED = re.compile(r"marked (?P<axis>.+?) as dynamic but your code specialized it to be a constant \((?P<size>\d+)\)")
@@ -15,10 +16,11 @@ _LINE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in [^\n]+\n\s+(
 _KEEP = "or keep the model on the backend 'direct'"
 
 
-def export_error(error: BaseException, model: str, label: str, inputs: Sequence[str]) -> ExportError:
-    """Return the ExportError that says why ``model``, whose class is ``label``, cannot be written as ONNX."""
+def export_error(error: BaseException, traceable: Traceable) -> ExportError:
+    """Return the ExportError that says why ``traceable`` cannot be written as ONNX."""
     texts = [str(link) for link in _chain(error)]
-    return ExportError(f"model {model!r} ({label}) cannot be written as ONNX: {_reason(error, texts, inputs)}")
+    reason = _reason(error, texts, [spec.name for spec in traceable.inputs])
+    return ExportError(f"model {traceable.model!r} ({traceable.label}) cannot be written as ONNX: {reason}")
 
 
 def _reason(error: BaseException, texts: list[str], inputs: Sequence[str]) -> str:
@@ -32,7 +34,7 @@ def _reason(error: BaseException, texts: list[str], inputs: Sequence[str]) -> st
         if match := _FIXED.search(text):
             return f"its code fixes {_axis(match['axis'], inputs)} to {match['size']}; take sizes from x.shape there, {_KEEP}"
     cause = list(_chain(error))[-1]
-    return f"{type(cause).__name__}: {_first_line(cause)!r}; change the model's code, {_KEEP}"
+    return f"{type(cause).__name__}: {first_line(cause)!r}; change the model's code, {_KEEP}"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -55,6 +57,7 @@ def _axis(text: str, inputs: Sequence[str]) -> str:
     return f"axis {match['axis']} of input {inputs[int(match['input'])]!r}" if match else f"the free axis {text!r}"
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line that ``error`` says."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else ""

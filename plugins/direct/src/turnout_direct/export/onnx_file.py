@@ -32,7 +32,7 @@ def write_onnx(traceable: Traceable, file: Path) -> None:
     try:
         program = _trace(traceable)
     except Exception as error:
-        raise export_error(error, traceable.model, traceable.label) from error
+        raise export_error(error, traceable) from error
     strip_metadata(program.model)
     size = sum(weight.numel() * weight.element_size() for weight in traceable.module.state_dict().values())
     program.save(str(file), external_data=size > ONE_FILE_BYTES)
@@ -72,7 +72,7 @@ def check_file(file: Path, traceable: Traceable) -> None:
     try:
         onnx.checker.check_model(str(file))
     except onnx.checker.ValidationError as error:
-        raise export_error(error, traceable.model, traceable.label) from error
+        raise export_error(error, traceable) from error
     for wanted, written in zip(traceable.inputs, read_signature(file).inputs, strict=True):
         if wanted.shape != written.shape:
             raise ExportError(

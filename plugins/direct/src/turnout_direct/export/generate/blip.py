@@ -1,48 +1,63 @@
-"""BLIP captioning, and BLIP question answering, for a decoding loop."""
+"""The BLIP models, which answer about a picture."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from turnout.errors import ExportError
 from turnout_direct.export.generate.architecture import Encoded, Tokens
-from turnout_direct.export.generate.blip_text import BlipText, Tensors
+from turnout_direct.export.generate.blip_text import BlipText
 
 if TYPE_CHECKING:
     import torch
+
+    from turnout_direct.export.generate.architecture import Tensors
 
 
 class _Blip:
     """What both have: a vision encoder, a text decoder with a language head."""
 
-    def __init__(self, model: Any) -> None:
-        text = model.config.text_config
-        vision = model.config.vision_config
+    def __init__(self, name: str, model: Any) -> None:
+        text, vision = model.config.text_config, model.config.vision_config
+        for token in ("bos_token_id", "sep_token_id", "pad_token_id"):
+            if not isinstance(getattr(text, token), int):
+                raise ExportError(
+                    f"model {name!r}: 'text_config.{token}' is {getattr(text, token)!r} in the checkpoint's config.json; "
+                    "an answer cannot be decoded without it: set the token's number there"
+                )
         self.model = model
-        self.decoder = model.text_decoder
+        self.own_settings = model.text_decoder.generation_config.to_dict()
         self.tokens = Tokens(end=text.sep_token_id, pad=text.pad_token_id)
+        self.vocabulary = text.vocab_size
         self.positions = text.max_position_embeddings
-        self.picture_shape = (3, vision.image_size, vision.image_size)
+        self.picture = (3, vision.image_size, vision.image_size)
         self._begin = text.bos_token_id
         self._text = BlipText(model.text_decoder.bert)
+
+    def empty_cache(self, like: Encoded, width: int) -> Tensors:
+        return self._text.empty_cache(like.memory[0], width)
 
     def _see(self, pixel_values: torch.Tensor) -> torch.Tensor:
         vision = self.model.vision_model
         states = vision.encoder(inputs_embeds=vision.embeddings(pixel_values))[0]
         return vision.post_layernorm(states)
 
-    def empty_cache(self, like: Encoded, width: int) -> Tensors:
-        return self._text.empty_cache(like.memory[0], width)
-
     def _words(self, state: torch.Tensor) -> torch.Tensor:
-        return self.decoder.cls(state)
+        return self.model.text_decoder.cls(state)
 
 
 class BlipCaptioner(_Blip):
-    """``BlipForConditionalGeneration``: the answer continues the prompt; the decoder attends to the picture.
+    """``BlipForConditionalGeneration``: the answer continues the prompt, the decoder attends to the picture.
 
-    transformers puts its own first token in place of the prompt's, and drops the prompt's last token, so that
-    ``[first, last]`` is no prompt at all. Of a padded row that last token is the row's own.
+    transformers puts its own first token in place of the prompt's and drops the prompt's last token, so that
+    ``[first, last]`` is no prompt at all. The last token of a padded row is the last of its own.
     """
+
+    prompt_length = None
+
+    def __init__(self, name: str, model: Any) -> None:
+        super().__init__(name, model)
+        self.unprompted = (self._begin, self.tokens.end)
 
     def encode(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Encoded:
         import torch
@@ -60,10 +75,13 @@ class BlipCaptioner(_Blip):
 
 
 class BlipAnswerer(_Blip):
-    """``BlipForQuestionAnswering``: the question is read with the picture in view; the decoder attends to the question."""
+    """``BlipForQuestionAnswering``: the question is read with the picture in view, the decoder attends to the question."""
 
-    def __init__(self, model: Any) -> None:
-        super().__init__(model)
+    prompt_length = 1
+    unprompted = None
+
+    def __init__(self, name: str, model: Any) -> None:
+        super().__init__(name, model)
         self._question = BlipText(model.text_encoder)
 
     def encode(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Encoded:

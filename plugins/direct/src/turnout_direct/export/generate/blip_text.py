@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-Tensors = tuple["torch.Tensor", ...]
+    from turnout_direct.export.generate.architecture import Tensors
 
 
 class BlipText:

@@ -1,0 +1,182 @@
+"""The app: assembles models and pipelines from turnout.yaml, opens them, closes them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from turnout.errors import ModelLoadError, TurnoutError, unknown_name
+from turnout.executor import InferenceExecutor
+from turnout.hookspecs import ModelDeclaration, StepDeclaration
+from turnout.inference import ModelInference, ModelSignature
+from turnout.metrics import LATENCY_BUCKETS_SECONDS, Metrics, shared_metrics
+from turnout.middleware.error_boundary import ErrorBoundary
+from turnout.middleware.meter import ExecutionMetering, RequestMetering
+from turnout.middleware.tensor_check import TensorCheck
+from turnout.model import Model
+from turnout.pipeline import Pipeline, PipelineResult, plan_pipeline
+from turnout.plugins import Plugins, find_plugins
+from turnout.settings import LoadedSettings, load_settings
+
+
+class Turnout:
+    """Named models and pipelines. Thread-safe; usable as a context manager, which closes it.
+
+    Nothing heavy is opened before a model or pipeline is first used, except models with ``preload: true``.
+
+    Attributes:
+        models: every model of the file, by name.
+        metrics: what this app counts into.
+    """
+
+    def __init__(self, loaded: LoadedSettings, plugins: Plugins, metrics: Metrics) -> None:
+        self._loaded = loaded
+        self._plugins = plugins
+        self._executor = InferenceExecutor(loaded.settings.executor_threads)
+        self._pipelines: dict[str, Pipeline] = {}
+        self._lock = threading.Lock()
+        self.metrics = metrics
+        self.models: Mapping[str, Model] = {name: self._model(name) for name in loaded.settings.models}
+
+    def model(self, name: str) -> Model:
+        """Return the model called ``name``.
+
+        Raises:
+            UnknownNameError: the file has no such model.
+        """
+        if name not in self.models:
+            raise unknown_name("model", name, self.models, f"In {self._loaded.source}.")
+        return self.models[name]
+
+    def pipeline(self, name: str) -> Pipeline:
+        """Return the pipeline called ``name``; its steps are made at the first call.
+
+        Raises:
+            UnknownNameError: the file has no such pipeline.
+            PipelineError: its steps cannot work in this order.
+        """
+        if name not in self._loaded.settings.pipelines:
+            raise unknown_name("pipeline", name, self._loaded.settings.pipelines, f"In {self._loaded.source}.")
+        with self._lock:
+            if name not in self._pipelines:
+                self._pipelines[name] = self._assemble(name)
+            return self._pipelines[name]
+
+    @property
+    def pipelines(self) -> tuple[str, ...]:
+        """The names of the file's pipelines."""
+        return tuple(self._loaded.settings.pipelines)
+
+    def run(self, pipeline: str, *, timeout_seconds: float | None = None, **inputs: Any) -> PipelineResult:
+        """Run a pipeline on named inputs and return what its steps wrote; blocks.
+
+        Raises:
+            TurnoutError: as ``Pipeline.run`` and ``pipeline``.
+        """
+        return self.pipeline(pipeline).run(inputs, timeout_seconds=timeout_seconds)
+
+    async def arun(self, pipeline: str, *, timeout_seconds: float | None = None, **inputs: Any) -> PipelineResult:
+        """Do what ``run`` does without blocking the event loop."""
+        return await self.pipeline(pipeline).arun(inputs, timeout_seconds=timeout_seconds)
+
+    def metrics_text(self) -> str:
+        """Return this app's metrics in Prometheus' text format."""
+        return self.metrics.render()
+
+    def preload(self) -> None:
+        """Open every model with ``preload: true``; blocks."""
+        for name, settings in self._loaded.settings.models.items():
+            if settings.preload:
+                self.models[name].open()
+
+    def close(self) -> None:
+        """Close every model, then end the threads. Runs that are under way end with ClosedError."""
+        self._executor.close()
+        for model in self.models.values():
+            model.close()
+        self.metrics.fold()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _model(self, name: str) -> Model:
+        backend = self._loaded.backend_of(name)
+        return Model(name, backend, partial(self._open_model, name, backend), self._executor)
+
+    def _open_model(self, name: str, backend: str) -> ModelInference:
+        declaration = self._loaded.declaration(name)
+        declared = ModelSignature(declaration.inputs, declaration.outputs)
+        return TensorCheck(self._open_arm(declaration, backend), name, declared, declaration.max_batch_size)
+
+    def _open_arm(self, declaration: ModelDeclaration, backend: str) -> ModelInference:
+        name, metrics = declaration.name, self.metrics
+        start = time.perf_counter()
+        inner = self._open_backend(declaration, backend)
+        metrics.observe_load(name, backend, time.perf_counter() - start)
+        execution = ExecutionMetering(ErrorBoundary(inner, name, backend), metrics.executions(name, backend))
+        return RequestMetering(execution, metrics.requests(name, backend))
+
+    def _open_backend(self, declaration: ModelDeclaration, backend: str) -> ModelInference:
+        try:
+            return self._plugins.backend(backend).create(
+                declaration, self._loaded.backend_options[declaration.name, backend]
+            )
+        except TurnoutError:
+            raise
+        except Exception as error:
+            text = " ".join(str(error).split()) or "no text"
+            raise ModelLoadError(
+                f"model {declaration.name!r} cannot be opened on backend {backend!r}: {type(error).__name__}: {text}. "
+                f"In {self._loaded.where('models', declaration.name)}"
+            ) from error
+
+    def _assemble(self, name: str) -> Pipeline:
+        loaded = self._loaded
+        steps = {}
+        for step in loaded.settings.pipelines[name]:
+            declaration = StepDeclaration(step.name, name, loaded.folder, loaded.raw_options)
+            steps[step.name] = self._plugins.step(step.kind).create(declaration, loaded.step_options[name, step.name])
+        for step_name, made in steps.items():
+            if made.model is not None and made.model not in self.models:
+                raise unknown_name("model", made.model, self.models, f"In step {step_name!r} of pipeline {name!r}.")
+        plan = plan_pipeline(name, steps)
+        return Pipeline(name, plan, self.models, submit=self._executor.submit, observer=self.metrics.pipeline(name))
+
+
+def open(  # noqa: A001  # turnout.open reads as it should
+    source: str | Path | Mapping[str, Any] = "turnout.yaml",
+    *,
+    plugins: Plugins | None = None,
+    metrics: Metrics | None = None,
+) -> Turnout:
+    """Return the app that a turnout.yaml, or a dict of the same shape, describes; the caller closes it.
+
+    Args:
+        source: the file, or its contents as a dict.
+        plugins: plugins to use instead of those installed.
+        metrics: metrics of its own instead of those that the process shares.
+
+    Raises:
+        SettingsError: everything that is wrong in ``source``.
+        PluginError: a plugin is missing, broken or in conflict.
+    """
+    plugins = plugins or find_plugins()
+    loaded = load_settings(source, registry=plugins)
+    buckets = loaded.settings.metrics.latency_buckets_seconds or LATENCY_BUCKETS_SECONDS
+    app = Turnout(loaded, plugins, metrics or shared_metrics(tuple(buckets)))
+    try:
+        app.preload()
+    except BaseException:
+        app.close()
+        raise
+    return app

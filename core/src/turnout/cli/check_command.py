@@ -1,0 +1,31 @@
+"""``turnout check``: the settings, the pipelines and, with ``--deep``, the models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from turnout.cli.options import config_option, json_option, print_json, print_table
+
+
+@click.command("check")
+@config_option
+@click.option("--deep", is_flag=True, help="Also open every model, which may take minutes.")
+@json_option
+def command(config: Path, deep: bool, as_json: bool) -> None:  # noqa: FBT001  # click's flags
+    """Prove that a turnout.yaml can work: keys, options, plugins, the order of steps; with --deep the models too."""
+    from turnout.check import check_app
+
+    findings = check_app(config, deep=deep)
+    if as_json:
+        print_json([{"what": finding.what, "name": finding.name, "ok": finding.ok, "text": finding.text} for finding in findings])
+    else:
+        rows = [
+            {"": "ok" if finding.ok else "FAIL", "what": finding.what, "name": finding.name, "found": finding.text}
+            for finding in findings
+        ]
+        print_table(("", "what", "name", "found"), rows)
+    if not all(finding.ok for finding in findings):
+        click.echo("next: mend what FAIL names, then turnout check --deep", err=True)
+        raise SystemExit(1)

@@ -1,0 +1,39 @@
+"""How a command ends when something is wrong: the words, the next command to type, the exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from turnout.errors import TurnoutError
+
+FAILED, WRONG, UNREACHABLE = 1, 2, 3
+
+
+def exit_code(error: TurnoutError) -> int:
+    """Return 2 for configuration, usage and plugins, 3 for a backend that cannot be reached, 1 for the rest."""
+    from turnout.errors import BackendUnavailableError, ConfigurationError, PluginError
+
+    if isinstance(error, ConfigurationError | PluginError):
+        return WRONG
+    return UNREACHABLE if isinstance(error, BackendUnavailableError) else FAILED
+
+
+def print_error(error: TurnoutError) -> None:
+    """Print ``error`` on stderr, then the command that helps next."""
+    click.echo(f"error: {error}", err=True)
+    click.echo(f"next: {_next_command(error)}", err=True)
+
+
+def _next_command(error: TurnoutError) -> str:
+    from turnout.errors import ConfigurationError, ModelLoadError, PluginError, UnknownNameError
+
+    if isinstance(error, UnknownNameError):
+        return "turnout models"
+    if isinstance(error, PluginError):
+        return "turnout plugins"
+    if isinstance(error, ConfigurationError):
+        return "turnout check"
+    return "turnout check --deep" if isinstance(error, ModelLoadError) else "turnout models"

@@ -1,0 +1,76 @@
+"""The command ``turnout``: its own commands and those that plugins add, imported when they are asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from turnout.cli.exits import exit_code, print_error
+
+_COMMANDS = {
+    "check": "Prove that a turnout.yaml can work.",
+    "export": "Write a model into a model repository.",
+    "init": "Write a first turnout.yaml.",
+    "models": "List the models of a turnout.yaml.",
+    "plugins": "List the plugins that are installed.",
+    "schema": "Print the JSON schema of turnout.yaml.",
+    "switch": "Move a model to another backend.",
+}
+
+
+class TurnoutGroup(click.Group):
+    """Lists commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*_COMMANDS, *self._added()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _COMMANDS:
+            module = importlib.import_module(f"turnout.cli.{cmd_name}_command")
+            command: click.Command = module.command
+            return command
+        return self._added().get(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = dict(_COMMANDS)
+        rows |= {name: command.get_short_help_str(80) for name, command in self._added().items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(rows.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if args and args[0] == "run":
+                error.message += " The plugin turnout-vision brings 'run': pip install turnout-vision."
+            raise
+
+    def _added(self) -> dict[str, click.Command]:
+        from turnout.plugins import find_plugins
+
+        if not hasattr(self, "_plugin_commands"):
+            commands = find_plugins().commands()
+            self._plugin_commands = {name: command for name, command in commands.items() if name not in _COMMANDS}
+        return self._plugin_commands
+
+
+@click.group(cls=TurnoutGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="turnout")
+def turnout() -> None:
+    """Run named models on the backend that turnout.yaml names, and move them safely."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line and exit: 0 ok, 1 a check failed, 2 usage or configuration, 3 backend unreachable."""
+    from turnout.errors import TurnoutError
+
+    try:
+        turnout.main(arguments, prog_name="turnout")
+    except TurnoutError as error:
+        print_error(error)
+        sys.exit(exit_code(error))

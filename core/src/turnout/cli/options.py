@@ -1,0 +1,63 @@
+"""The options and arguments that several commands share, with their shell completion."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+DEFAULT_CONFIG = "turnout.yaml"
+
+config_option = click.option(
+    "--config",
+    "-c",
+    default=DEFAULT_CONFIG,
+    envvar="TURNOUT_CONFIG",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The settings file.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _complete_models(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from turnout.errors import TurnoutError
+    from turnout.plugins import find_plugins
+    from turnout.settings import load_settings
+
+    try:
+        loaded = load_settings(Path(context.params.get("config") or DEFAULT_CONFIG), registry=find_plugins())
+    except TurnoutError:
+        return []
+    return [CompletionItem(name) for name in loaded.settings.models if name.startswith(incomplete)]
+
+
+def _complete_backends(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from turnout.errors import TurnoutError
+    from turnout.plugins import find_plugins
+
+    try:
+        return [CompletionItem(name) for name in find_plugins().known_backends() if name.startswith(incomplete)]
+    except TurnoutError:
+        return []
+
+
+model_argument = click.argument("model", shell_complete=_complete_models)
+backend_argument = click.argument("backend", shell_complete=_complete_backends)
+
+
+def print_json(value: object) -> None:
+    """Print ``value`` as JSON on stdout."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def print_table(columns: tuple[str, ...], rows: list[Mapping[str, Any]]) -> None:
+    """Print ``rows`` on stdout as a table of ``columns``; a missing value is a dash."""
+    cells = [columns, *[tuple(str(row.get(column) or "-") for column in columns) for row in rows]]
+    widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
+    for row in cells:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,16 @@
+"""``turnout schema``: turnout.yaml for editors."""
+
+from __future__ import annotations
+
+import click
+
+from turnout.cli.options import print_json
+
+
+@click.command("schema")
+def command() -> None:
+    """Print the JSON schema of turnout.yaml, the options of the installed plugins included."""
+    from turnout.plugins import find_plugins
+    from turnout.settings import json_schema
+
+    print_json(json_schema(find_plugins()))

@@ -1,0 +1,96 @@
+"""Variables of the environment in values: ``${NAME}``, ``${NAME:-default}`` and ``$$`` for a dollar."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from turnout.errors import suggestion
+from turnout.settings.document import DocumentPath
+
+logger = logging.getLogger(__name__)
+
+KNOWN_VARIABLES = ("TURNOUT_CONFIG",)
+"""The variables that Turnout itself reads."""
+
+_DOLLAR = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^${}]*))?\})?")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Substituted:
+    """Values with their variables filled in.
+
+    Attributes:
+        values: a copy of the values; texts with a variable have become other texts, and are not parsed again.
+        secrets: every text that came from the environment, by its path; nobody may show one.
+        problems: variables that cannot be filled in; their values keep the text of the file.
+        names: the variables that the values name.
+    """
+
+    values: Any
+    secrets: Mapping[DocumentPath, str]
+    problems: tuple[tuple[DocumentPath, str], ...]
+    names: frozenset[str]
+
+
+def substitute(values: Any, environment: Mapping[str, str]) -> Substituted:
+    """Return ``values`` with variables of ``environment`` filled in; keys are left alone."""
+    walk = _Walk(environment)
+    filled = walk.value(values, ())
+    return Substituted(filled, walk.secrets, tuple(walk.problems), frozenset(walk.names))
+
+
+def warn_of_unknown(environment: Mapping[str, str], named: frozenset[str]) -> None:
+    """Log each variable ``TURNOUT_*`` that neither Turnout nor the settings (``named``) read: a misspelt one does nothing."""
+    known = {*KNOWN_VARIABLES, *named}
+    for name in sorted(environment):
+        if name.startswith("TURNOUT_") and name not in known:
+            logger.warning("the environment variable %s is read by nothing.%s", name, suggestion(name, sorted(known)))
+
+
+class _Walk:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.secrets: dict[DocumentPath, str] = {}
+        self.problems: list[tuple[DocumentPath, str]] = []
+        self.names: set[str] = set()
+
+    def value(self, value: Any, path: DocumentPath) -> Any:
+        if isinstance(value, dict):
+            return {key: self.value(inner, (*path, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.value(inner, (*path, position)) for position, inner in enumerate(value)]
+        return self._text(value, path) if isinstance(value, str) and "$" in value else value
+
+    def _text(self, text: str, path: DocumentPath) -> str:
+        parts: list[str] = []
+        end = 0
+        for match in _DOLLAR.finditer(text):
+            part = self._part(match, path)
+            if part is None:
+                return text
+            parts += [text[end : match.start()], part]
+            end = match.end()
+        return "".join((*parts, text[end:]))
+
+    def _part(self, match: re.Match[str], path: DocumentPath) -> str | None:
+        """Return what ``match`` stands for; None, with a problem noted, if nothing."""
+        if match["dollar"]:
+            return "$"
+        name, default = match["name"], match["default"]
+        if name is None:
+            self.problems.append((path, "a '$' must be '${NAME}', '${NAME:-default}', or '$$' for the character itself"))
+            return None
+        self.names.add(name)
+        value = self._environment.get(name)
+        if default is not None and not value:
+            return default
+        if value is None:
+            advice = f"set it, or write '${{{name}:-default}}'"
+            self.problems.append((path, f"the environment variable {name!r} is not set; {advice}"))
+            return None
+        self.secrets[path] = self.secrets.get(path, "") + value
+        return value

@@ -1,0 +1,124 @@
+"""Checks what models and steps say to plugins: the names they use, and the options the plugins validate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from turnout.errors import suggestion
+from turnout.settings.document import Document, DocumentPath
+from turnout.settings.registry import Registry
+from turnout.settings.report import Report
+from turnout.settings.schema import unique_names
+from turnout.settings.validate import validated
+
+
+class OptionsCheck:
+    """Walks over ``values`` even where the schema has found problems, so that a user sees all of them at once.
+
+    Attributes:
+        backend_options: validated options by (model, backend).
+        step_options: validated options by (pipeline, unique step name).
+    """
+
+    def __init__(self, values: Any, document: Document, registry: Registry, report: Report) -> None:
+        self._values = values
+        self._document = document
+        self._registry = registry
+        self._report = report
+        self._missing: set[DocumentPath] = set()
+        self.backend_options: dict[tuple[str, str], BaseModel] = {}
+        self.step_options: dict[tuple[str, str], BaseModel] = {}
+
+    def run(self) -> None:
+        """Check every model and every step."""
+        for name, model in self._models().items():
+            if isinstance(model, dict):
+                self._check_entries(name, model)
+                self._check_choice(name, model)
+        for name, steps in _mapping(_mapping(self._values).get("pipelines")).items():
+            self._check_pipeline(name, steps)
+
+    def _models(self) -> dict[str, Any]:
+        return _mapping(_mapping(self._values).get("models"))
+
+    def _check_entries(self, name: str, model: dict[str, Any]) -> None:
+        for backend, options in _mapping(model.get("backends")).items():
+            kind = self._registry.backend_options(backend)
+            if kind is None or not isinstance(options, Mapping | None):
+                continue
+            path = ("models", name, "backends", backend)
+            checked = validated(kind, options or {}, path, self._report)
+            if checked is not None:
+                self.backend_options[name, backend] = checked
+
+    def _check_choice(self, name: str, model: dict[str, Any]) -> None:
+        """Check that the backend of a model is named, is there, and has its options."""
+        path: DocumentPath = ("models", name, "backend") if "backend" in model else ("backend",)
+        chosen = model.get("backend") if "backend" in model else _mapping(self._values).get("backend")
+        entries = _mapping(model.get("backends"))
+        if chosen is None and path == ("backend",):
+            advice = ", ".join(f"'backend: {entry}'" for entry in entries) or "'backend: <name>'"
+            self._report.at_key(("models", name), f"no backend is named; add {advice} here, or a 'backend:' at the top for all")
+        if not isinstance(chosen, str) or self._report.broken(path):
+            return
+        written = str(self._document.value_at(path))
+        if self._registry.backend_options(chosen) is None:
+            self._report_missing("backend", written, chosen, path)
+        elif chosen not in entries:
+            near = suggestion(written, entries)
+            listed = f"it has: {', '.join(entries) or 'none'}"
+            message = (
+                f"{written!r} has no options under models.{name}.backends ({listed}).{near} Add '{written}: {{...}}' there"
+            )
+            self._report.at_value(path, message) if "backend" in model else self._report.at_key(("models", name), message)
+
+    def _check_pipeline(self, name: str, steps: Any) -> None:
+        read = list(_steps(steps))
+        names = unique_names([kind for _, kind, _ in read])
+        for (position, kind, options), step in zip(read, names, strict=True):
+            path = ("pipelines", name, position, kind)
+            model = self._registry.step_options(kind)
+            if model is None:
+                self._report_missing("step", self._written_step(path), kind, path[:-1])
+                continue
+            checked = validated(model, options, path, self._report)
+            if checked is not None:
+                self.step_options[name, step] = checked
+            self._check_model(getattr(checked, "model", None) or options.get("model"), path)
+
+    def _check_model(self, model: Any, path: DocumentPath) -> None:
+        if isinstance(model, str) and model not in self._models():
+            place = (*path, "model")
+            written = self._document.value_at(place) or model
+            known = list(self._models())
+            listed = f"known: {', '.join(known) or 'none'}.{suggestion(str(written), known)}"
+            self._report.at_value(place, f"unknown model {written!r}; {listed}")
+
+    def _report_missing(self, kind: str, written: str, name: str, path: DocumentPath) -> None:
+        if path in self._missing:
+            return
+        self._missing.add(path)
+        message = self._registry.why_missing(kind, written)
+        self._report.foreign(path, message)
+
+    def _written_step(self, path: DocumentPath) -> str:
+        entry = self._document.value_at(path[:-1])
+        return entry if isinstance(entry, str) else str(path[-1])
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _steps(steps: Any) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Yield position, kind and options of each step that is written as one."""
+    for position, step in enumerate(steps if isinstance(steps, list) else ()):
+        if isinstance(step, str):
+            yield position, step, {}
+        elif isinstance(step, dict) and len(step) == 1:
+            ((kind, options),) = step.items()
+            if isinstance(options, Mapping | None):
+                yield position, kind, dict(options or {})

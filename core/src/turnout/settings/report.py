@@ -1,0 +1,130 @@
+"""Every problem of a document, in the order of the file, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from turnout.errors import Problem, SettingsError, suggestion
+from turnout.settings.complaints import describe_value, plain_complaint
+from turnout.settings.document import Document, DocumentPath, Mark, child_of, path_text
+from turnout.settings.known_keys import known_keys
+from turnout.settings.leaks import leaks
+
+MAX_PROBLEMS = 100
+"""More are counted, not shown."""
+
+
+class Report:
+    """Collects the problems of ``document``. No message shows one of ``secrets``: values stand in it as the file has them."""
+
+    def __init__(self, document: Document, secrets: Mapping[DocumentPath, str]) -> None:
+        self._document = document
+        self._secrets = frozenset(secrets.values())
+        self._found: list[tuple[Mark, Callable[[], str]]] = []
+        self._paths: set[DocumentPath] = set()
+        for mark, message in document.problems:
+            self._found.append((mark, lambda message=message: message))  # type: ignore[misc]  # mypy: lambda defaults
+
+    def at_key(self, path: DocumentPath, message: str) -> None:
+        """Note a problem whose caret stands under the key of ``path``."""
+        self._note(self._document.mark_of_key(path), path, lambda: message)
+
+    def at_value(self, path: DocumentPath, message: str) -> None:
+        """Note a problem whose caret stands under the value of ``path``."""
+        self._note(self._document.mark_of_value(path), path, lambda: message)
+
+    def foreign(self, path: DocumentPath, message: str) -> None:
+        """Note a problem at the value of ``path`` whose text somebody else wrote: it may repeat a value."""
+        self.at_value(path, self._harmless(message))
+
+    def invalid(self, error: ValidationError, root: DocumentPath, model: type[BaseModel]) -> None:
+        """Note everything in ``error``, which ``model`` raised for the value at ``root``."""
+        grouped: dict[DocumentPath, list[ErrorDetails]] = {}
+        for details in error.errors(include_url=False):
+            path = self._path_of(root, details)
+            grouped.setdefault(path, []).append(details)
+        for path, several in grouped.items():
+            self._invalid_at(path, several, root, model)
+
+    def broken(self, path: DocumentPath) -> bool:
+        """Tell whether a problem was noted at ``path`` or below it."""
+        return any(noted[: len(path)] == path for noted in self._paths)
+
+    def stop(self) -> None:
+        """Return if there was no problem.
+
+        Raises:
+            SettingsError: all problems, in the order of the file.
+        """
+        if not self._found:
+            return
+        found = sorted(self._found, key=lambda noted: noted[0].start)
+        problems = [self._document.problem(mark, message()) for mark, message in found[:MAX_PROBLEMS]]
+        if len(found) > MAX_PROBLEMS:
+            problems.append(Problem("", f"{len(found) - MAX_PROBLEMS} more problems are not shown; mend these first"))
+        raise SettingsError(problems)
+
+    def _note(self, mark: Mark, path: DocumentPath, message: Callable[[], str]) -> None:
+        self._paths.add(path)
+        place = path_text(path)
+        self._found.append((mark, lambda: f"{place}: {message()}" if place else message()))
+
+    def _path_of(self, root: DocumentPath, details: ErrorDetails) -> DocumentPath:
+        """Return the path in the document; pydantic's has names of union members in it too."""
+        path, value = root, self._document.value_at(root)
+        for part in details["loc"]:
+            child = child_of(value, part)
+            if child is not None or (isinstance(value, Mapping) and part in value):
+                path, value = (*path, part), child
+        if details["type"] in ("missing", "missing_argument"):
+            path = (*path, details["loc"][-1])
+        return path
+
+    def _invalid_at(self, path: DocumentPath, several: list[ErrorDetails], root: DocumentPath, model: type[BaseModel]) -> None:
+        kind = several[0]["type"]
+        if kind == "extra_forbidden":
+            self._note(self._document.mark_of_key(path), path, lambda: _unknown_key(path, root, model))
+        elif kind == "missing":
+            self._note(self._document.mark_of_key(path[:-1]), path, lambda: f"this key is missing; add '{path[-1]}: ...'")
+        elif any(details["loc"][-1:] == ("[key]",) for details in several):
+            self._note(self._document.mark_of_key(path), path, lambda: self._sentence(several))
+        else:
+            got = describe_value(self._document.value_at(path))
+            self._note(
+                self._document.mark_of_value(path), path, lambda: f"{self._sentence(several)}, got {got}" + _near(several, got)
+            )
+
+    def _sentence(self, several: Iterable[ErrorDetails]) -> str:
+        return " or ".join(dict.fromkeys(self._complaint(details) for details in several))
+
+    def _complaint(self, details: ErrorDetails) -> str:
+        context = details.get("ctx", {})
+        if details["type"] == "turnout":
+            return str(context["text"])
+        plain = plain_complaint(details["type"], context)
+        return plain or self._harmless(str(context.get("error") or details["msg"]))
+
+    def _harmless(self, message: str) -> str:
+        if leaks(message, self._secrets):
+            return "this value is refused; the reason is not shown, since it repeats a value from the environment"
+        return " ".join(message.split())
+
+
+def _unknown_key(path: DocumentPath, root: DocumentPath, model: type[BaseModel]) -> str:
+    known = known_keys(model, path[len(root) : -1])
+    near = suggestion(str(path[-1]), known)
+    return f"unknown key.{near}" if near or not known else f"unknown key; known: {', '.join(known)}"
+
+
+def _near(several: list[ErrorDetails], got: str) -> str:
+    """Return "Did you mean" for a choice out of several words."""
+    choices = [
+        details.get("ctx", {}).get("expected", "") for details in several if details["type"] in ("literal_error", "enum")
+    ]
+    words = [word.strip("'") for text in choices for word in text.replace(" or ", ", ").split(", ")]
+    near = suggestion(got.strip("'"), words)
+    return f".{near}" if near else ""

@@ -1,0 +1,181 @@
+"""What turnout.yaml may say: frozen pydantic models of its keys."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from turnout.errors import InvalidTensorError
+from turnout.hookspecs import ModelDeclaration
+from turnout.tensors import DTYPES, TensorSpec, parse_spec
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+MAX_NAME_LENGTH = 100
+
+
+def problem(text: str) -> PydanticCustomError:
+    """Return a validation error with the message ``text``, which must not hold the value: the report adds what was written."""
+    return PydanticCustomError("turnout", "{text}", {"text": text})
+
+
+def _check_name(name: str) -> str:
+    if not NAME.match(name) or len(name) > MAX_NAME_LENGTH:
+        raise problem(
+            f"a name is at most {MAX_NAME_LENGTH} letters, digits, '_', '-' and '.', and starts with a letter or a digit"
+        )
+    return name
+
+
+def _refuse_truth_and_fractions(value: Any) -> Any:
+    if isinstance(value, bool | float):
+        raise problem("must be a whole number")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+WholeNumber = Annotated[int, BeforeValidator(_refuse_truth_and_fractions, json_schema_input_type=int)]
+
+
+def _check_tensor(text: str) -> str:
+    try:
+        parse_spec("", text)
+    except InvalidTensorError:
+        raise problem(f"must be a datatype and a shape, such as 'FP32[3,384,384]'; datatypes: {', '.join(DTYPES)}") from None
+    return text
+
+
+TensorText = Annotated[str, AfterValidator(_check_tensor)]
+
+
+def _empty_mapping(value: Any) -> Any:
+    return {} if value is None else value
+
+
+Options = Annotated[Mapping[str, Any], BeforeValidator(_empty_mapping, json_schema_input_type=Mapping[str, Any] | None)]
+"""Options as written; the plugin that they belong to checks them."""
+
+
+class SettingsModel(BaseModel):
+    """A part of the settings; its repr shows no value, since a value may be a secret."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_empty(cls, value: Any) -> Any:
+        if value is None:
+            raise problem("has no value; give it one, or remove the key")
+        return value
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        return ((name, ...) for name in sorted(self.model_fields_set))
+
+
+class ModelSettings(SettingsModel):
+    """A model: what runs it, and what each backend needs to know."""
+
+    backend: Name | None = Field(None, description="What runs this model; `turnout switch` edits this line.")
+    max_batch_size: WholeNumber = Field(
+        0, ge=0, le=1_000_000, description="The largest size of the batch axis; 0 for a model without one."
+    )
+    inputs: Mapping[str, TensorText] = Field(
+        {}, description="Datatype and shape by name, without the batch axis: FP32[3,384,384]."
+    )
+    outputs: Mapping[str, TensorText] = Field(
+        {}, description="Datatype and shape by name, without the batch axis: FP32[1,384,384]."
+    )
+    preload: bool = Field(False, description="Open the model at the start, not at its first use.")
+    backends: Mapping[Name, Options] = Field({}, description="The options of each backend that can run this model.")
+
+    def declaration(self, name: str, folder: Path) -> ModelDeclaration:
+        """Return what plugins are told of this model, called ``name``, of a file in ``folder``."""
+        return ModelDeclaration(name, folder, self._specs(self.inputs), self._specs(self.outputs), self.max_batch_size)
+
+    def _specs(self, tensors: Mapping[str, str]) -> tuple[TensorSpec, ...]:
+        return tuple(parse_spec(name, text, batched=self.max_batch_size > 0) for name, text in tensors.items())
+
+
+class StepSettings(SettingsModel):
+    """A step of a pipeline: ``load_image`` or ``{caption: {model: blip}}``."""
+
+    kind: str
+    options: Mapping[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"kind": value}
+        if not isinstance(value, Mapping) or len(value) != 1:
+            raise problem("a step is a name, such as 'load_image', or one name with options: '- caption: {model: blip}'")
+        (kind, options), *_ = value.items()
+        if not isinstance(options, Mapping | None):
+            raise problem(f"the options of step {kind!r} must be a mapping of keys to values")
+        return {"kind": kind, "options": options or {}}
+
+
+def _check_steps(steps: tuple[StepSettings, ...]) -> tuple[StepSettings, ...]:
+    if not steps:
+        raise problem("a pipeline needs one step at least")
+    return steps
+
+
+PipelineSettings = Annotated[tuple[StepSettings, ...], AfterValidator(_check_steps)]
+"""The steps of a pipeline, in order."""
+
+
+class MetricsSettings(SettingsModel):
+    """How metrics are counted."""
+
+    latency_buckets_seconds: tuple[float, ...] | None = Field(
+        None, description="Upper edges of the latency histograms in seconds, ascending."
+    )
+
+    @field_validator("latency_buckets_seconds")
+    @classmethod
+    def _check_edges(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
+        if not edges or not all(math.isfinite(edge) and edge > 0 for edge in edges):
+            raise problem("must be one or more finite numbers of seconds above 0")
+        if not all(lower < upper for lower, upper in pairwise(edges)):
+            raise problem("must ascend: each edge is larger than the one before")
+        return edges
+
+
+class Settings(SettingsModel):
+    """The whole of turnout.yaml."""
+
+    backend: Name | None = Field(None, description="What runs the models that name no backend.")
+    models: Mapping[Name, ModelSettings] = Field({}, description="The models by name.")
+    pipelines: Mapping[Name, PipelineSettings] = Field({}, description="The pipelines by name: lists of steps.")
+    metrics: MetricsSettings = Field(MetricsSettings(), description="How metrics are counted.")
+    executor_threads: WholeNumber = Field(
+        32, ge=1, le=1024, description="Threads that run inference for pipelines and event loops."
+    )
+
+    def backend_of(self, model: str) -> str:
+        """Return the name of the backend that runs ``model``; loaded settings have one for every model."""
+        return self.models[model].backend or self.backend or ""
+
+    def steps_of(self, pipeline: str) -> dict[str, StepSettings]:
+        """Return the steps of ``pipeline`` by their unique names: a second ``caption`` is called ``caption_2``."""
+        steps = self.pipelines[pipeline]
+        return dict(zip(unique_names([step.kind for step in steps]), steps, strict=True))
+
+
+def unique_names(kinds: Sequence[str]) -> list[str]:
+    """Return a name for each step of a pipeline: its kind, with a number from the second of a kind on (``caption_2``)."""
+    names: list[str] = []
+    for kind in kinds:
+        name, number = kind, 1
+        while name in names or (number > 1 and name in kinds):
+            number += 1
+            name = f"{kind}_{number}"
+        names.append(name)
+    return names

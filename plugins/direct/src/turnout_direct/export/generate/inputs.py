@@ -1,0 +1,86 @@
+"""The inputs of a generating model's graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from turnout import ModelDeclaration
+from turnout.errors import ExportError, suggestion
+from turnout.tensors import TensorSpec
+from turnout_direct.export.traceable import sizes_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from turnout_direct.export.generate.architecture import Architecture
+
+EXAMPLE_LENGTH = 6
+
+
+def generate_inputs(model: ModelDeclaration, architecture: Architecture) -> tuple[TensorSpec, ...]:
+    """Return the specs of ``pixel_values``, ``input_ids`` and ``attention_mask``, with the sizes that turnout.yaml fixes.
+
+    A declaration of ``pixel_values`` alone gives a graph without prompts.
+
+    Raises:
+        ExportError: the declared inputs are not those of such a model.
+    """
+    known = {spec.name: spec for spec in _specs(architecture)}
+    declared = {spec.name: spec for spec in model.inputs} or known
+    for name in declared:
+        if name not in known:
+            raise ExportError(
+                f"model {model.name!r}: input {name!r} is declared, but generate() takes: {', '.join(known)}."
+                f"{suggestion(name, known)} Correct 'inputs' in turnout.yaml"
+            )
+    if architecture.unprompted is None or set(declared) != {"pixel_values"}:
+        _check_complete(model.name, declared, known)
+    return tuple(_merged(model.name, declared[name], spec) for name, spec in known.items() if name in declared)
+
+
+def example_inputs(
+    architecture: Architecture, inputs: tuple[TensorSpec, ...], batch: int, *, longest: int
+) -> tuple[torch.Tensor, ...]:
+    """Return random pictures with random prompts of mixed lengths up to ``longest``, padded on the right; the same each time."""
+    import torch
+
+    random = torch.Generator().manual_seed(batch)
+    rows, *picture = sizes_of(inputs[0])
+    rows = batch if rows == -1 else rows
+    pixel_values = torch.randn(rows, *picture, generator=random)
+    if len(inputs) == 1:
+        return (pixel_values,)
+    declared = sizes_of(inputs[1])[1]
+    width = min(EXAMPLE_LENGTH, longest) if declared == -1 else declared
+    lengths = (width - torch.arange(rows) % width).clamp(min=min(2, width), max=longest)
+    mask = torch.arange(width) < lengths[:, None]
+    ids = torch.randint(0, architecture.vocabulary, (rows, width), generator=random)
+    return pixel_values, torch.where(mask, ids, architecture.tokens.pad), mask.long()
+
+
+def _specs(architecture: Architecture) -> tuple[TensorSpec, ...]:
+    return (
+        TensorSpec("pixel_values", "FP32", (-1, *architecture.picture)),
+        TensorSpec("input_ids", "INT64", (-1, -1)),
+        TensorSpec("attention_mask", "INT64", (-1, -1)),
+    )
+
+
+def _check_complete(model: str, declared: Mapping[str, TensorSpec], known: Mapping[str, TensorSpec]) -> None:
+    for name, spec in known.items():
+        if name not in declared:
+            raise ExportError(
+                f"model {model!r}: input {name!r} {spec} is not declared, but generate() needs it; add it in turnout.yaml"
+            )
+
+
+def _merged(model: str, declared: TensorSpec, known: TensorSpec) -> TensorSpec:
+    pairs = list(zip(sizes_of(declared), sizes_of(known), strict=False))
+    fits = len(sizes_of(declared)) == len(sizes_of(known)) and all(-1 in pair or pair[0] == pair[1] for pair in pairs)
+    if declared.datatype != known.datatype or not fits:
+        raise ExportError(
+            f"model {model!r}: input {known.name!r} is declared as {declared}, but the checkpoint takes {known}; "
+            "correct it in turnout.yaml"
+        )
+    return TensorSpec(known.name, known.datatype, tuple(max(pair) for pair in pairs))

@@ -1,0 +1,37 @@
+"""The architectures whose ``generate()`` can be exported."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from turnout.errors import ExportError, suggestion
+
+if TYPE_CHECKING:
+    import torch
+
+    from turnout_direct.export.generate.architecture import Architecture
+
+_ADAPTERS = {
+    "BlipForConditionalGeneration": "turnout_direct.export.generate.blip:BlipCaptioner",
+    "BlipForQuestionAnswering": "turnout_direct.export.generate.blip:BlipAnswerer",
+}
+
+
+def architecture_of(model: str, module: torch.nn.Module) -> Architecture:
+    """Return the adapter for the class of ``module``, or for a class it inherits from.
+
+    Raises:
+        ExportError: there is none, or the module's settings lack something that it needs.
+    """
+    for ancestor in type(module).__mro__:
+        if ancestor.__name__ in _ADAPTERS:
+            room, name = _ADAPTERS[ancestor.__name__].split(":")
+            adapter: Callable[[str, torch.nn.Module], Architecture] = getattr(importlib.import_module(room), name)
+            return adapter(model, module)
+    label = type(module).__name__
+    raise ExportError(
+        f"model {model!r}: generate() of class {label!r} has no exported form; known: {', '.join(_ADAPTERS)}."
+        f"{suggestion(label, _ADAPTERS)} Set 'method: forward' if one forward answers, or keep it on the backend 'direct'"
+    )

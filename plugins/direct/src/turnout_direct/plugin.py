@@ -1,0 +1,41 @@
+"""What turnout-direct brings: the backend ``direct`` with its exporter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from turnout import hookimpl
+
+if TYPE_CHECKING:
+    from turnout import Backend, Exporter, ExportRequest, ModelDeclaration, ModelInference, ModelSignature
+    from turnout_direct.options import DirectOptions
+
+
+@hookimpl
+def turnout_backends() -> Iterable[Backend]:
+    """Yield ``direct``."""
+    from turnout import Backend
+    from turnout_direct.options import DirectOptions
+
+    yield Backend("direct", _create, DirectOptions)
+
+
+@hookimpl
+def turnout_exporters() -> Iterable[Exporter]:
+    """Yield ``onnx``."""
+    from turnout import Exporter
+
+    yield Exporter(format="onnx", backend="direct", filename="model.onnx", export=_export_onnx)
+
+
+def _create(model: ModelDeclaration, options: DirectOptions) -> ModelInference:
+    from turnout_direct.inference import open_model
+
+    return open_model(model, options)
+
+
+def _export_onnx(request: ExportRequest) -> ModelSignature:
+    from turnout_direct.export.onnx import export_onnx
+
+    return export_onnx(request)

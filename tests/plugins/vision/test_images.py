@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from turnout.errors import InvalidInputError
+from turnout_vision.images import read_picture
+
+Encoded = Callable[..., bytes]
+LOSSLESS = {"PNG": {}, "BMP": {}, "TIFF": {}, "WEBP": {"lossless": True}}
+
+
+def corners() -> NDArray[np.uint8]:
+    """Return a picture, 48 wide and 32 high, whose corners are told apart."""
+    picture = np.zeros((32, 48, 3), np.uint8)
+    picture[:16, :16] = (255, 0, 0)
+    picture[:16, 32:] = (0, 255, 0)
+    picture[16:, :16] = (0, 0, 255)
+    return picture
+
+
+def png(width: int, height: int, depth: int, colour: int, rows: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    """Return a PNG that Pillow cannot write."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    parts = ((b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    body = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
+
+
+@pytest.mark.parametrize("format", LOSSLESS)
+def test_reads_the_pixels_of_a_lossless_file(encoded: Encoded, format: str) -> None:
+    data = encoded(Image.fromarray(corners()), format, **LOSSLESS[format])
+
+    picture = read_picture(data)
+
+    assert picture.dtype == np.uint8
+    np.testing.assert_array_equal(picture, corners())
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_reads_a_path_bytes_a_file_and_a_pillow_image_alike(encoded: Encoded, tmp_path: Path, format: str) -> None:
+    data = encoded(Image.fromarray(corners()), format)
+    path = tmp_path / "picture"
+    path.write_bytes(data)
+
+    pictures = [read_picture(source) for source in (path, str(path), data, bytearray(data), memoryview(data))]
+    with path.open("rb") as file, Image.open(path) as image:
+        pictures += [read_picture(file), read_picture(image)]
+
+    for picture in pictures:
+        np.testing.assert_array_equal(picture, pictures[0])
+
+
+def test_reads_a_file_object_that_cannot_seek(encoded: Encoded) -> None:
+    class Stream(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    picture = read_picture(Stream(encoded(Image.fromarray(corners()), "PNG")))
+
+    np.testing.assert_array_equal(picture, corners())
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP", "JPEG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turns_a_picture_upright(encoded: Encoded, format: str, orientation: int) -> None:
+    stored_as = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_90", 7: "TRANSVERSE", 8: "ROTATE_270"}
+    image = Image.fromarray(corners())
+    if orientation in stored_as:
+        image = image.transpose(Image.Transpose[stored_as[orientation]])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+
+    picture = read_picture(encoded(image, format, exif=exif, **({"quality": 95, "subsampling": 0} if format == "JPEG" else LOSSLESS[format])))
+
+    assert picture.shape == (32, 48, 3)
+    assert np.abs(picture.astype(int) - corners()).mean() < (3 if format == "JPEG" else 1e-9)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 77])
+def test_leaves_a_picture_as_it_is_when_its_orientation_means_nothing(encoded: Encoded, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+
+    picture = read_picture(encoded(Image.fromarray(corners()), "PNG", exif=exif))
+
+    np.testing.assert_array_equal(picture, corners())
+
+
+def test_reads_a_picture_whose_exif_is_broken(encoded: Encoded) -> None:
+    data = encoded(Image.fromarray(corners()), "PNG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")
+
+    np.testing.assert_array_equal(read_picture(data), corners())
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "RGBa", "La"])
+def test_transparent_pixels_show_white_or_the_colour_that_is_asked_for(mode: str) -> None:
+    image = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
+    image.putpixel((1, 0), (0, 0, 0, 255))
+    image = image.convert("LA").convert(mode) if mode in ("LA", "La") else image.convert(mode)
+
+    on_white, on_blue = read_picture(image), read_picture(image, background=(0, 0, 255))
+
+    assert on_white[0].tolist() == [[255, 255, 255], [0, 0, 0]]
+    assert on_blue[0].tolist() == [[0, 0, 255], [0, 0, 0]]
+
+
+def test_half_transparent_pixels_are_mixed(encoded: Encoded) -> None:
+    data = encoded(Image.new("RGBA", (1, 1), (200, 100, 0, 128)), "PNG")
+
+    assert np.abs(read_picture(data)[0, 0].astype(int) - (227, 177, 127)).max() <= 1
+
+
+@pytest.mark.parametrize("format", ["PNG", "GIF"])
+def test_a_palette_with_a_transparent_colour_shows_the_background(encoded: Encoded, format: str) -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.putpixel((1, 0), 1)
+
+    picture = read_picture(encoded(image, format, transparency=0), background=(9, 8, 7))
+
+    assert picture[0].tolist() == [[9, 8, 7], [200, 100, 50]]
+
+
+def test_a_palette_with_alpha_per_colour_is_mixed_with_the_background(encoded: Encoded) -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([0, 0, 0, 200, 100, 50])
+    image.putpixel((1, 0), 1)
+
+    picture = read_picture(encoded(image, "PNG", transparency=bytes([128, 255])))
+
+    assert picture[0].tolist() == [[127, 127, 127], [200, 100, 50]]
+
+
+def test_an_rgb_file_with_a_transparent_colour_shows_the_background(encoded: Encoded) -> None:
+    data = encoded(Image.new("RGB", (1, 1), (1, 2, 3)), "PNG", transparency=(1, 2, 3))
+
+    assert read_picture(data)[0, 0].tolist() == [255, 255, 255]
+
+
+def test_sixteen_bits_of_grey_are_scaled_not_clipped() -> None:
+    data = png(4, 1, 16, 0, b"\0" + struct.pack(">HHHH", 0, 257, 32768, 65535))
+
+    assert read_picture(data)[0].tolist() == [[0] * 3, [1] * 3, [128] * 3, [255] * 3]
+
+
+def test_a_transparent_value_of_sixteen_bit_grey_shows_the_background() -> None:
+    data = png(2, 1, 16, 0, b"\0" + struct.pack(">HH", 513, 65535), (b"tRNS", struct.pack(">H", 513)))
+
+    assert read_picture(data, background=(7, 8, 9))[0].tolist() == [[7, 8, 9], [255, 255, 255]]
+
+
+def test_sixteen_bits_of_colour_are_scaled() -> None:
+    data = png(2, 1, 16, 2, b"\0" + struct.pack(">HHHHHH", 65535, 32896, 0, 257, 514, 771))
+
+    assert read_picture(data)[0].tolist() == [[255, 128, 0], [1, 2, 3]]
+
+
+def test_a_sixteen_bit_tiff_is_scaled(encoded: Encoded) -> None:
+    data = encoded(Image.fromarray(np.array([[0, 32768, 65535]], np.uint16)), "TIFF")
+
+    assert read_picture(data)[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_one_bit_is_black_and_white(encoded: Encoded) -> None:
+    data = encoded(Image.fromarray(np.array([[True, False]])), "PNG")
+
+    assert read_picture(data)[0].tolist() == [[255] * 3, [0] * 3]
+
+
+@pytest.mark.parametrize("format", ["JPEG", "TIFF"])
+def test_cmyk_becomes_rgb(encoded: Encoded, format: str) -> None:
+    # Pillow marks a CMYK JPEG as Adobe's, whose values are inverted; read wrongly, this comes out nearly black.
+    data = encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), format)
+
+    assert np.abs(read_picture(data)[8, 8].astype(int) - (255, 0, 0)).max() <= 3
+
+
+@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_of_several_frames_the_first_counts(encoded: Encoded, format: str) -> None:
+    first, second = Image.new("RGB", (8, 8), (255, 0, 0)), Image.new("RGB", (8, 8), (0, 0, 255))
+
+    picture = read_picture(encoded(first, format, save_all=True, append_images=[second]))
+
+    assert np.abs(picture[4, 4].astype(int) - (255, 0, 0)).max() <= 3
+
+
+def test_reads_the_first_picture_of_a_phones_jpeg_with_two(encoded: Encoded) -> None:
+    data = encoded(Image.new("RGB", (16, 16), (255, 0, 0)), "MPO", save_all=True, append_images=[Image.new("RGB", (16, 16))])
+
+    assert np.abs(read_picture(data)[8, 8].astype(int) - (255, 0, 0)).max() <= 3
+
+
+def test_the_size_is_checked_before_anything_is_decoded() -> None:
+    # Decoded, these 10 kB would be 300 MB.
+    bomb = png(10_000, 10_000, 8, 2, b"")
+
+    with pytest.raises(InvalidInputError, match=r"10000 x 10000, that is 100000000 pixels; at most 25000000 are decoded"):
+        read_picture(bomb)
+
+
+def test_reads_in_many_threads_and_lets_no_filter_of_warnings_behind(encoded: Encoded) -> None:
+    data = encoded(Image.fromarray(corners()), "PNG")
+    before, wrong = list(warnings.filters), []
+
+    def read() -> None:
+        for _ in range(30):
+            if not np.array_equal(read_picture(data), corners()):
+                wrong.append(1)
+
+    threads = [threading.Thread(target=read) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert not wrong
+    assert warnings.filters == before
