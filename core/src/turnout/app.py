@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from turnout.errors import ModelLoadError, TurnoutError, unknown_name
+from turnout.errors import ModelLoadError, TurnoutError, one_line, unknown_name
 from turnout.executor import InferenceExecutor
 from turnout.hookspecs import ModelDeclaration, StepDeclaration
 from turnout.inference import ModelInference, ModelSignature
@@ -50,7 +50,7 @@ class Turnout:
             UnknownNameError: the file has no such model.
         """
         if name not in self.models:
-            raise unknown_name("model", name, self.models, f"In {self._loaded.source}.")
+            raise unknown_name("model", name, self.models, self._place())
         return self.models[name]
 
     def pipeline(self, name: str) -> Pipeline:
@@ -61,7 +61,7 @@ class Turnout:
             PipelineError: its steps cannot work in this order.
         """
         if name not in self._loaded.settings.pipelines:
-            raise unknown_name("pipeline", name, self._loaded.settings.pipelines, f"In {self._loaded.source}.")
+            raise unknown_name("pipeline", name, self._loaded.settings.pipelines, self._place())
         with self._lock:
             if name not in self._pipelines:
                 self._pipelines[name] = self._assemble(name)
@@ -104,17 +104,15 @@ class Turnout:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
 
     def _model(self, name: str) -> Model:
-        backend = self._loaded.backend_of(name)
+        backend = self._loaded.settings.backend_of(name)
         return Model(name, backend, partial(self._open_model, name, backend), self._executor)
 
     def _open_model(self, name: str, backend: str) -> ModelInference:
-        declaration = self._loaded.declaration(name)
+        declaration = self._loaded.settings.models[name].declaration(name, self._loaded.folder)
         declared = ModelSignature(declaration.inputs, declaration.outputs)
         return TensorCheck(self._open_arm(declaration, backend), name, declared, declaration.max_batch_size)
 
@@ -128,24 +126,24 @@ class Turnout:
 
     def _open_backend(self, declaration: ModelDeclaration, backend: str) -> ModelInference:
         try:
-            return self._plugins.backend(backend).create(
-                declaration, self._loaded.backend_options[declaration.name, backend]
-            )
+            return self._plugins.backend(backend).create(declaration, self._loaded.backend_options[declaration.name, backend])
         except TurnoutError:
             raise
         except Exception as error:
-            text = " ".join(str(error).split()) or "no text"
             raise ModelLoadError(
-                f"model {declaration.name!r} cannot be opened on backend {backend!r}: {type(error).__name__}: {text}. "
-                f"In {self._loaded.where('models', declaration.name)}"
+                f"model {declaration.name!r} cannot be opened on backend {backend!r}: {one_line(error)}. "
+                f"{self._loaded.where('models', declaration.name)}"
             ) from error
+
+    def _place(self) -> str:
+        return f"In {self._loaded.source}." if self._loaded.source else ""
 
     def _assemble(self, name: str) -> Pipeline:
         loaded = self._loaded
         steps = {}
-        for step in loaded.settings.pipelines[name]:
-            declaration = StepDeclaration(step.name, name, loaded.folder, loaded.raw_options)
-            steps[step.name] = self._plugins.step(step.kind).create(declaration, loaded.step_options[name, step.name])
+        for step_name, step in loaded.settings.steps_of(name).items():
+            declaration = StepDeclaration(step_name, name, loaded.folder, loaded.written_options)
+            steps[step_name] = self._plugins.step(step.kind).create(declaration, loaded.step_options[name, step_name])
         for step_name, made in steps.items():
             if made.model is not None and made.model not in self.models:
                 raise unknown_name("model", made.model, self.models, f"In step {step_name!r} of pipeline {name!r}.")
@@ -153,7 +151,7 @@ class Turnout:
         return Pipeline(name, plan, self.models, submit=self._executor.submit, observer=self.metrics.pipeline(name))
 
 
-def open(  # noqa: A001  # turnout.open reads as it should
+def open(  # turnout.open reads as it should
     source: str | Path | Mapping[str, Any] = "turnout.yaml",
     *,
     plugins: Plugins | None = None,

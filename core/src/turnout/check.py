@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from turnout.app import Turnout, open  # noqa: A004  # turnout.open
+from turnout.app import Turnout, open  # turnout.open
 from turnout.errors import TurnoutError
 from turnout.inference import ModelSignature
 

@@ -139,3 +139,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") ->
     names = sorted(known)
     place = f" {where}" if where else ""
     return UnknownNameError(f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}.{suggestion(name, names)}{place}")
+
+
+def one_line(error: BaseException) -> str:
+    """Return the kind and text of a foreign exception in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no text'}"

@@ -46,7 +46,9 @@ def publish(
     number = version if version is not None else max(versions(folder), default=0) + 1
     target = folder / str(number)
     if target.exists():
-        raise ExportError(f"version {number} of model {model!r} exists at {str(target)!r}; leave --version out for the next one")
+        raise ExportError(
+            f"version {number} of model {model!r} exists at {str(target)!r}; leave --version out for the next one"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=".exporting-", dir=folder))
@@ -90,7 +92,7 @@ def export_model(
             f"exporting {model!r} as {format!r} needs models.{model}.backends.{exporter.backend}, which says where the model "
             f"comes from; {loaded.where('models', model)} has: {', '.join(loaded.settings.models[model].backends)}"
         )
-    declaration = loaded.declaration(model)
+    declaration = loaded.settings.models[model].declaration(model, loaded.folder)
     return publish(
         repository,
         model,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pluggy
 
 from turnout import hookspecs
-from turnout.errors import PluginConflictError, PluginError, UnknownNameError, suggestion
+from turnout.errors import PluginConflictError, PluginError, UnknownNameError, one_line, suggestion
 from turnout.hookspecs import PROJECT, Backend, Exporter, Step
 
 if TYPE_CHECKING:
@@ -159,8 +159,7 @@ class Plugins:
             raise PluginError("it implements no hook; mark its functions with turnout.hookimpl")
 
     def _break(self, name: str, error: BaseException) -> None:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        self._infos[name] = replace(self._infos[name], error=reason)
+        self._infos[name] = replace(self._infos[name], error=one_line(error))
 
     def _ask(self, hook: str) -> dict[str, Declared]:
         found: dict[str, Declared] = {}

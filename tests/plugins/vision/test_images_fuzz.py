@@ -32,7 +32,7 @@ KINDS = {
 def mutated(data: bytes, chance: random.Random) -> bytes:
     """Return ``data`` with some bytes changed, cut out, doubled or cut off, most of them near the start."""
     changed = bytearray(data)
-    for _ in range(chance.randint(1, 6)):
+    for _ in range(chance.randint(0, 6)):
         place = min(int(chance.expovariate(4 / len(changed))), len(changed) - 1) if changed else 0
         length = chance.randint(1, 8)
         kind = chance.randrange(6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -19,7 +20,7 @@ def command(config: Path, deep: bool, as_json: bool) -> None:  # noqa: FBT001  #
 
     findings = check_app(config, deep=deep)
     if as_json:
-        print_json([{"what": finding.what, "name": finding.name, "ok": finding.ok, "text": finding.text} for finding in findings])
+        print_json([asdict(finding) for finding in findings])
     else:
         rows = [
             {"": "ok" if finding.ok else "FAIL", "what": finding.what, "name": finding.name, "found": finding.text}

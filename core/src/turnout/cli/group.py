@@ -40,15 +40,10 @@ class TurnoutGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(sorted(rows.items()))
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            if args and args[0] == "run":
-                error.message += " The plugin turnout-vision brings 'run': pip install turnout-vision."
-            raise
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[:1] == ["run"] and self.get_command(ctx, "run") is None:
+            ctx.fail("'run' comes with the plugin turnout-vision; type: pip install turnout-vision")
+        return super().resolve_command(ctx, args)
 
     def _added(self) -> dict[str, click.Command]:
         from turnout.plugins import find_plugins

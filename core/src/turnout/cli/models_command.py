@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,9 +19,9 @@ def command(config: Path, as_json: bool) -> None:  # noqa: FBT001  # click's fla
     from turnout.settings import load_settings
 
     loaded = load_settings(config, registry=find_plugins())
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, settings in loaded.settings.models.items():
-        declaration, backend = loaded.declaration(name), loaded.backend_of(name)
+        declaration, backend = settings.declaration(name, loaded.folder), loaded.settings.backend_of(name)
         rows.append(
             {
                 "model": name,

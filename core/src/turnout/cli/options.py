@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-def print_table(columns: tuple[str, ...], rows: list[Mapping[str, Any]]) -> None:
+def print_table(columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> None:
     """Print ``rows`` on stdout as a table of ``columns``; a missing value is a dash."""
     cells = [columns, *[tuple(str(row.get(column) or "-") for column in columns) for row in rows]]
     widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]

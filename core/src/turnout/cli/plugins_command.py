@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from turnout.cli.options import json_option, print_json, print_table
@@ -13,7 +15,7 @@ def command(as_json: bool) -> None:  # noqa: FBT001  # click's flag
     """List the plugins that are installed, with what each brings; a broken one with its reason."""
     from turnout.plugins import find_plugins
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "plugin": info.name,
             "distribution": info.distribution,
@@ -26,5 +28,5 @@ def command(as_json: bool) -> None:  # noqa: FBT001  # click's flag
         print_json(rows)
         return
     for row in rows:
-        row["brings"] = f"BROKEN: {row['error']}" if row["error"] else ", ".join(row["brings"] or ["nothing"])
+        row["brings"] = f"BROKEN: {row['error']}" if row["error"] else ", ".join(row["brings"]) or "nothing"
     print_table(("plugin", "distribution", "brings"), rows)

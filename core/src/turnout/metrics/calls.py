@@ -12,6 +12,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from typing import ClassVar
 
 from prometheus_client import Counter, Gauge
 
@@ -35,7 +36,7 @@ class Durations:
         limit: how many may be pending.
     """
 
-    _all: weakref.WeakSet[Durations] = weakref.WeakSet()
+    _all: ClassVar[weakref.WeakSet[Durations]] = weakref.WeakSet()
 
     def __init__(self, histogram: BatchHistogram, counter: Counter | None = None) -> None:
         self._histogram = histogram

@@ -143,7 +143,7 @@ def shared_metrics(buckets: tuple[float, ...] = LATENCY_BUCKETS_SECONDS) -> Metr
     if metrics.buckets != buckets:
         raise ConfigurationError(
             f"metrics.latency_buckets_seconds asks for {list(buckets)}, but this process counts in {list(metrics.buckets)}; "
-            "open both apps with the same buckets, or give one its own: turnout.open(..., metrics=turnout.metrics.Metrics(buckets))"
+            "open both apps with the same buckets, or give one its own: open(..., metrics=turnout.metrics.Metrics(buckets))"
         )
     return metrics
 

@@ -12,9 +12,10 @@ from prometheus_client.utils import INF
 
 from turnout.metrics.histogram import BatchHistogram
 
-LATENCY_BUCKETS_SECONDS: tuple[float, ...] = tuple(
-    float(f"{edge}e{exponent}") for exponent in range(-3, 2) for edge in (1, 1.5, 2.5, 4, 6)
-) + (100.0,)
+LATENCY_BUCKETS_SECONDS: tuple[float, ...] = (
+    *(float(f"{edge}e{exponent}") for exponent in range(-3, 2) for edge in (1, 1.5, 2.5, 4, 6)),
+    100.0,
+)
 """1, 1.5, 2.5, 4 and 6 of each decade from 1 ms to 100 s: neighbours are at most a factor 1.7 apart."""
 
 OUTCOMES = ("ok", "invalid_request", "unavailable", "overloaded", "deadline_exceeded", "closed", "error")
@@ -29,10 +30,16 @@ class Families:
     def __init__(self, registry: CollectorRegistry, buckets: tuple[float, ...]) -> None:
         self.buckets = (*buckets, INF) if buckets[-1] != INF else buckets
         self.requests = Counter(
-            "turnout_inference_requests", "Requests that a model's backend took, by outcome.", (*_ARM, "outcome"), registry=registry
+            "turnout_inference_requests",
+            "Requests that a model's backend took, by outcome.",
+            (*_ARM, "outcome"),
+            registry=registry,
         )
         self.request_seconds = self._histogram(
-            registry, "turnout_inference_duration_seconds", "Seconds from a request's arrival to its answer, waiting included.", _ARM
+            registry,
+            "turnout_inference_duration_seconds",
+            "Seconds from a request's arrival to its answer, waiting included.",
+            _ARM,
         )
         self.in_flight = Gauge(
             "turnout_inference_in_flight",
@@ -58,7 +65,5 @@ class Families:
         )
         self.build.labels(version("turnout")).set(1)
 
-    def _histogram(
-        self, registry: CollectorRegistry, name: str, description: str, labels: tuple[str, ...]
-    ) -> BatchHistogram:
+    def _histogram(self, registry: CollectorRegistry, name: str, description: str, labels: tuple[str, ...]) -> BatchHistogram:
         return BatchHistogram(name, description, labels, registry=registry, buckets=self.buckets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turnout.errors import InferenceError, TurnoutError
+from turnout.errors import InferenceError, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.middleware.base import Middleware
 
@@ -22,7 +22,4 @@ class ErrorBoundary(Middleware):
         except TurnoutError:
             raise
         except Exception as error:
-            text = " ".join(str(error).split()) or "no text"
-            raise InferenceError(
-                f"model {self._model!r} on backend {self._backend!r} failed: {type(error).__name__}: {text}"
-            ) from error
+            raise InferenceError(f"model {self._model!r} on backend {self._backend!r} failed: {one_line(error)}") from error

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from turnout.errors import StepError, TurnoutError
+from turnout.errors import StepError, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse
 from turnout.pipeline.context import PipelineContext, PipelineResult, StepFailure
 from turnout.pipeline.plan import PipelinePlan
@@ -92,6 +92,6 @@ class Progress:
         except TurnoutError:
             raise
         except Exception as error:
-            raise StepError(f"step {name!r} failed in {part}: {type(error).__name__}: {error}; mend the step") from error
+            raise StepError(f"step {name!r} failed in {part}: {one_line(error)}; mend the step") from error
         finally:
             self._timings[name][part] = time.perf_counter() - start

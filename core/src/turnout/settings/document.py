@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,14 +55,16 @@ class Document:
         return self.marks.get((), Mark(0, 0))
 
     def mark_of_value(self, path: DocumentPath) -> Mark:
-        """Return where the value of ``path`` stands, or else the key of its nearest parent."""
+        """Return where the value of ``path`` stands; of a dict or list, or where there is none, as ``mark_of_key``."""
+        if isinstance(self.value_at(path), dict | list):
+            return self.mark_of_key(path)
         return self.marks.get(path) or self.mark_of_key(path)
 
     def value_at(self, path: DocumentPath) -> Any:
         """Return the value as written at ``path``; None if there is none."""
         value = self.values
         for part in path:
-            value = child_of(value, part)
+            value = child_of(value, part, None)
         return value
 
     def problem(self, mark: Mark, message: str) -> Problem:
@@ -72,13 +74,13 @@ class Document:
         return Problem(f"{self.source}:{mark.line}:{mark.column}", message, excerpt(self.text, mark))
 
 
-def child_of(value: Any, part: str | int) -> Any:
-    """Return what ``value`` holds under the key or position ``part``; None if nothing."""
-    if isinstance(value, Mapping):
-        return value.get(part)
-    if isinstance(value, Sequence) and not isinstance(value, str) and isinstance(part, int) and part < len(value):
+def child_of(value: Any, part: str | int, default: Any) -> Any:
+    """Return what the dict or list ``value`` holds under the key or position ``part``; ``default`` if nothing."""
+    if isinstance(value, dict):
+        return value.get(part, default)
+    if isinstance(value, list) and isinstance(part, int) and part < len(value):
         return value[part]
-    return None
+    return default
 
 
 def path_text(path: DocumentPath) -> str:

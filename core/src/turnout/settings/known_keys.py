@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -25,13 +26,11 @@ def _leaves(node: Any) -> Iterator[Any]:
     origin = get_origin(node)
     if origin is Annotated:
         yield from _leaves(get_args(node)[0])
-    elif origin is None or isinstance(origin, type) and issubclass(origin, dict | list | tuple):
-        yield node
-    elif hasattr(origin, "__getitem__") or hasattr(origin, "__iter__"):
-        yield node
-    else:
+    elif origin in (Union, UnionType):
         for member in get_args(node):
             yield from _leaves(member)
+    else:
+        yield node
 
 
 def _children(node: Any, part: str | int) -> Iterator[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -68,45 +68,46 @@ class OptionsCheck:
         if self._registry.backend_options(chosen) is None:
             self._report_missing("backend", written, chosen, path)
         elif chosen not in entries:
-            near = suggestion(written, entries)
-            listed = f"it has: {', '.join(entries) or 'none'}"
-            message = (
-                f"{written!r} has no options under models.{name}.backends ({listed}).{near} Add '{written}: {{...}}' there"
-            )
-            self._report.at_value(path, message) if "backend" in model else self._report.at_key(("models", name), message)
+            note = self._report.at_value if "backend" in model else self._report.at_key
+            place: DocumentPath = path if "backend" in model else ("models", name)
+            note(place, lambda: _without_options(name, written, entries))
 
     def _check_pipeline(self, name: str, steps: Any) -> None:
         read = list(_steps(steps))
         names = unique_names([kind for _, kind, _ in read])
         for (position, kind, options), step in zip(read, names, strict=True):
-            path = ("pipelines", name, position, kind)
+            place = ("pipelines", name, position)
+            entry = self._document.value_at(place)
+            written = entry if isinstance(entry, str) else kind
             model = self._registry.step_options(kind)
             if model is None:
-                self._report_missing("step", self._written_step(path), kind, path[:-1])
+                self._report_missing("step", written, kind, place)
                 continue
-            checked = validated(model, options, path, self._report)
+            checked = validated(model, options, (*place, written), self._report)
             if checked is not None:
                 self.step_options[name, step] = checked
-            self._check_model(getattr(checked, "model", None) or options.get("model"), path)
+            self._check_model(getattr(checked, "model", None) or options.get("model"), (*place, written, "model"))
 
-    def _check_model(self, model: Any, path: DocumentPath) -> None:
+    def _check_model(self, model: Any, place: DocumentPath) -> None:
         if isinstance(model, str) and model not in self._models():
-            place = (*path, "model")
-            written = self._document.value_at(place) or model
-            known = list(self._models())
-            listed = f"known: {', '.join(known) or 'none'}.{suggestion(str(written), known)}"
-            self._report.at_value(place, f"unknown model {written!r}; {listed}")
+            written = str(self._document.value_at(place) or model)
+            self._report.at_value(place, lambda: _unknown_model(written, list(self._models())))
 
     def _report_missing(self, kind: str, written: str, name: str, path: DocumentPath) -> None:
         if path in self._missing:
             return
         self._missing.add(path)
-        message = self._registry.why_missing(kind, written)
-        self._report.foreign(path, message)
+        hint = "" if written == name else ". The environment gives another name than these"
+        self._report.at_value(path, lambda: self._registry.why_missing(kind, written) + hint)
 
-    def _written_step(self, path: DocumentPath) -> str:
-        entry = self._document.value_at(path[:-1])
-        return entry if isinstance(entry, str) else str(path[-1])
+
+def _without_options(name: str, backend: str, entries: Mapping[str, Any]) -> str:
+    listed = f"it has: {', '.join(entries) or 'none'}.{suggestion(backend, entries)}"
+    return f"{backend!r} has no options under models.{name}.backends; {listed} Add '{backend}: {{...}}' there"
+
+
+def _unknown_model(model: str, known: Sequence[str]) -> str:
+    return f"unknown model {model!r}; known: {', '.join(known) or 'none'}.{suggestion(model, known)}"
 
 
 def _mapping(value: Any) -> dict[str, Any]:

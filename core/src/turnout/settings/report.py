@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -13,9 +12,17 @@ from turnout.settings.complaints import describe_value, plain_complaint
 from turnout.settings.document import Document, DocumentPath, Mark, child_of, path_text
 from turnout.settings.known_keys import known_keys
 from turnout.settings.leaks import leaks
+from turnout.settings.schema import PROBLEM
 
 MAX_PROBLEMS = 100
 """More are counted, not shown."""
+
+
+Message = str | Callable[[], str]
+"""What is wrong; a function where finding the words takes time, since only the first problems are shown."""
+
+_NOTHING = object()
+_WHOLE_SENTENCES = (PROBLEM, "value_error", "assertion_error")
 
 
 class Report:
@@ -24,18 +31,16 @@ class Report:
     def __init__(self, document: Document, secrets: Mapping[DocumentPath, str]) -> None:
         self._document = document
         self._secrets = frozenset(secrets.values())
-        self._found: list[tuple[Mark, Callable[[], str]]] = []
-        self._paths: set[DocumentPath] = set()
-        for mark, message in document.problems:
-            self._found.append((mark, lambda message=message: message))  # type: ignore[misc]  # mypy: lambda defaults
+        self._touched: set[DocumentPath] = set()
+        self._found: list[tuple[Mark, str, Message]] = [(mark, "", message) for mark, message in document.problems]
 
-    def at_key(self, path: DocumentPath, message: str) -> None:
+    def at_key(self, path: DocumentPath, message: Message) -> None:
         """Note a problem whose caret stands under the key of ``path``."""
-        self._note(self._document.mark_of_key(path), path, lambda: message)
+        self._note(self._document.mark_of_key(path), path, message)
 
-    def at_value(self, path: DocumentPath, message: str) -> None:
+    def at_value(self, path: DocumentPath, message: Message) -> None:
         """Note a problem whose caret stands under the value of ``path``."""
-        self._note(self._document.mark_of_value(path), path, lambda: message)
+        self._note(self._document.mark_of_value(path), path, message)
 
     def foreign(self, path: DocumentPath, message: str) -> None:
         """Note a problem at the value of ``path`` whose text somebody else wrote: it may repeat a value."""
@@ -52,7 +57,7 @@ class Report:
 
     def broken(self, path: DocumentPath) -> bool:
         """Tell whether a problem was noted at ``path`` or below it."""
-        return any(noted[: len(path)] == path for noted in self._paths)
+        return path in self._touched
 
     def stop(self) -> None:
         """Return if there was no problem.
@@ -63,22 +68,21 @@ class Report:
         if not self._found:
             return
         found = sorted(self._found, key=lambda noted: noted[0].start)
-        problems = [self._document.problem(mark, message()) for mark, message in found[:MAX_PROBLEMS]]
+        problems = [self._document.problem(mark, _worded(place, message)) for mark, place, message in found[:MAX_PROBLEMS]]
         if len(found) > MAX_PROBLEMS:
             problems.append(Problem("", f"{len(found) - MAX_PROBLEMS} more problems are not shown; mend these first"))
         raise SettingsError(problems)
 
-    def _note(self, mark: Mark, path: DocumentPath, message: Callable[[], str]) -> None:
-        self._paths.add(path)
-        place = path_text(path)
-        self._found.append((mark, lambda: f"{place}: {message()}" if place else message()))
+    def _note(self, mark: Mark, path: DocumentPath, message: Message) -> None:
+        self._touched.update(path[:end] for end in range(len(path) + 1))
+        self._found.append((mark, path_text(path), message))
 
     def _path_of(self, root: DocumentPath, details: ErrorDetails) -> DocumentPath:
         """Return the path in the document; pydantic's has names of union members in it too."""
         path, value = root, self._document.value_at(root)
         for part in details["loc"]:
-            child = child_of(value, part)
-            if child is not None or (isinstance(value, Mapping) and part in value):
+            child = child_of(value, part, _NOTHING)
+            if child is not _NOTHING:
                 path, value = (*path, part), child
         if details["type"] in ("missing", "missing_argument"):
             path = (*path, details["loc"][-1])
@@ -93,17 +97,22 @@ class Report:
         elif any(details["loc"][-1:] == ("[key]",) for details in several):
             self._note(self._document.mark_of_key(path), path, lambda: self._sentence(several))
         else:
-            got = describe_value(self._document.value_at(path))
-            self._note(
-                self._document.mark_of_value(path), path, lambda: f"{self._sentence(several)}, got {got}" + _near(several, got)
-            )
+            self._note(self._document.mark_of_value(path), path, lambda: self._refused(path, several))
+
+    def _refused(self, path: DocumentPath, several: list[ErrorDetails]) -> str:
+        value = self._document.value_at(path)
+        got = describe_value(value)
+        sentence = self._sentence(several)
+        if several[0]["type"] in _WHOLE_SENTENCES and (value is None or isinstance(value, dict | list)):
+            return sentence
+        return f"{sentence}, got {got}{_near(several, got)}"
 
     def _sentence(self, several: Iterable[ErrorDetails]) -> str:
         return " or ".join(dict.fromkeys(self._complaint(details) for details in several))
 
     def _complaint(self, details: ErrorDetails) -> str:
         context = details.get("ctx", {})
-        if details["type"] == "turnout":
+        if details["type"] == PROBLEM:
             return str(context["text"])
         plain = plain_complaint(details["type"], context)
         return plain or self._harmless(str(context.get("error") or details["msg"]))
@@ -112,6 +121,11 @@ class Report:
         if leaks(message, self._secrets):
             return "this value is refused; the reason is not shown, since it repeats a value from the environment"
         return " ".join(message.split())
+
+
+def _worded(place: str, message: Message) -> str:
+    text = message if isinstance(message, str) else message()
+    return f"{place}: {text}" if place else text
 
 
 def _unknown_key(path: DocumentPath, root: DocumentPath, model: type[BaseModel]) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-_WORDS: dict[str, bool | None] = {"": None, "~": None} | {
-    spelling: value
-    for word, value in (("null", None), ("true", True), ("false", False))
-    for spelling in (word, word.capitalize(), word.upper())
-}
+_SPELLED: dict[str, bool | None] = {"null": None, "true": True, "false": False}
+_WORDS: dict[str, bool | None] = {"": None, "~": None}
+for _word, _value in _SPELLED.items():
+    _WORDS |= dict.fromkeys((_word, _word.capitalize(), _word.upper()), _value)
 _INTEGER = re.compile(r"[-+]?[0-9]{1,30}\Z")
 _OCTAL = re.compile(r"0o[0-7]{1,30}\Z")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]{1,30}\Z")

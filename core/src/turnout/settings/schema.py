@@ -18,11 +18,13 @@ from turnout.tensors import DTYPES, TensorSpec, parse_spec
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 MAX_NAME_LENGTH = 100
+PROBLEM = "turnout_settings"
+"""The type of the validation errors that are worded here."""
 
 
 def problem(text: str) -> PydanticCustomError:
     """Return a validation error with the message ``text``, which must not hold the value: the report adds what was written."""
-    return PydanticCustomError("turnout", "{text}", {"text": text})
+    return PydanticCustomError(PROBLEM, "{text}", {"text": text})
 
 
 def _check_name(name: str) -> str:
@@ -172,10 +174,14 @@ class Settings(SettingsModel):
 def unique_names(kinds: Sequence[str]) -> list[str]:
     """Return a name for each step of a pipeline: its kind, with a number from the second of a kind on (``caption_2``)."""
     names: list[str] = []
+    taken = set(kinds)
+    numbers: dict[str, int] = {}
     for kind in kinds:
-        name, number = kind, 1
-        while name in names or (number > 1 and name in kinds):
-            number += 1
-            name = f"{kind}_{number}"
+        name = kind
+        while name in taken and kind in numbers:
+            numbers[kind] += 1
+            name = f"{kind}_{numbers[kind]}"
+        numbers.setdefault(kind, 1)
+        taken.add(name)
         names.append(name)
     return names

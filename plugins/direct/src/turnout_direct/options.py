@@ -36,7 +36,8 @@ class DirectOptions(BaseModel):
     Relative paths start at the folder of turnout.yaml.
 
     Attributes:
-        loader: ``transformers`` (``class``, ``checkpoint``), ``factory`` (``factory``), ``torchscript`` or ``torch_export`` (``path``).
+        loader: ``transformers`` with ``class`` and ``checkpoint``, ``factory`` with ``factory``, ``torchscript`` or
+            ``torch_export`` with ``path``.
         class_: ``class``: the name of a class of transformers, ``AutoModel...`` included.
         checkpoint: a folder, or a name on the hub.
         revision: branch, tag or commit of a hub checkpoint.
@@ -88,9 +89,8 @@ class DirectOptions(BaseModel):
         owners = [name for name in NEEDED if key in (*NEEDED[name], *ALLOWED[name])]
         if owners and loader not in owners and value is not None:
             known = ", ".join((*NEEDED[loader], *ALLOWED[loader]))
-            raise ValueError(
-                f"key {key!r} is for loader {' or '.join(map(repr, owners))}, not for {loader!r}, which takes: {known}; remove it"
-            )
+            theirs = " or ".join(map(repr, owners))
+            raise ValueError(f"key {key!r} is for loader {theirs}, not for {loader!r}, which takes: {known}; remove it")
         return value
 
     @field_validator("class_")
@@ -141,7 +141,7 @@ class DirectOptions(BaseModel):
 
     @field_validator("compile")
     @classmethod
-    def _compiles_forward(cls, compile: bool | str, info: ValidationInfo) -> bool | str:
-        if compile and info.data.get("method") == "generate":
+    def _compiles_forward(cls, mode: Any, info: ValidationInfo) -> Any:
+        if mode and info.data.get("method") == "generate":
             raise ValueError("'compile' counts with 'method: forward' only; remove it")
-        return compile
+        return mode

@@ -10,7 +10,7 @@ from turnout_onnxruntime.inference import OnnxruntimeInference
 from turnout_onnxruntime.model_file import find_model_file
 from turnout_onnxruntime.onnx_shapes import Shape, read_shapes
 from turnout_onnxruntime.options import OnnxruntimeOptions
-from turnout_onnxruntime.providers import check_providers, choose_providers, log_providers
+from turnout_onnxruntime.providers import CPU, check_providers, choose_providers, log_providers
 from turnout_onnxruntime.runtime import import_onnxruntime
 from turnout_onnxruntime.session import open_session
 from turnout_onnxruntime.signature import read_signature
@@ -28,7 +28,13 @@ def open_model(declaration: ModelDeclaration, options: OnnxruntimeOptions) -> On
     runtime = import_onnxruntime()
     providers = choose_providers(options.providers, runtime, name)
     shapes = read_shapes(file)
-    session = open_session(runtime, file, name, options, providers=providers, mem_pattern=_fixed(shapes))
+    try:
+        session = open_session(runtime, file, name, options, providers=providers, mem_pattern=_fixed(shapes))
+    except ModelLoadError:
+        if options.providers != "auto" or providers == CPU:
+            raise
+        # A provider that the wheel has may still find no device here; ``auto`` then means the CPU.
+        session = open_session(runtime, file, name, options, providers=CPU, mem_pattern=_fixed(shapes))
     if options.providers == "auto":
         log_providers(session, providers, name)
     else:

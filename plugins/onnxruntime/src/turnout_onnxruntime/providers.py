@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 Chosen = list[tuple[str, dict[str, str]]]
 
+CPU: Chosen = [("CPUExecutionProvider", {})]
+
 _WHEELS = {
     "CUDAExecutionProvider": "onnxruntime-gpu",
     "TensorrtExecutionProvider": "onnxruntime-gpu",
@@ -63,10 +65,12 @@ def check_providers(session: Any, chosen: Chosen, model: str) -> None:
 
 
 def log_providers(session: Any, chosen: Chosen, model: str) -> None:
-    """Log which providers ``auto`` came to, since one that does not start is left out."""
+    """Log what ``auto`` came to; providers that did not start are worth a warning."""
     given = session.get_providers()
+    logger.info("model %s runs on %s", model, ", ".join(given))
     left_out = [name for name, _ in chosen if name not in given]
-    logger.info("model %s runs on %s; left out: %s", model, ", ".join(given), ", ".join(left_out) or "none")
+    if left_out:
+        logger.warning("model %s runs without %s, which did not start", model, ", ".join(left_out))
 
 
 def _missing(name: str, model: str, available: Iterable[str]) -> str:

@@ -58,7 +58,7 @@ def forward_traceable(model: ModelDeclaration, module: torch.nn.Module, returns:
     result = _try(model.name, OrderedCall(module, names, {}), label, inputs)
     returns = returns or own_returns(model, result)
     check_returns(model.name, label, returns, result)
-    call = OrderedCall(module, names, returns).eval()
+    call = OrderedCall(module, names, returns)
     return Traceable(
         model=model.name,
         label=label,

@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from turnout import ExportRequest, ModelDeclaration
+from turnout import ExportRequest, ModelDeclaration, ModelSignature
 from turnout.errors import MissingDependencyError
+from turnout_direct.export.agreement import check_answers
+from turnout_direct.export.forward import forward_traceable
+from turnout_direct.export.generate.graph import generate_traceable
+from turnout_direct.export.onnx_file import check_file, read_signature, write_onnx
+from turnout_direct.export.traceable import Traceable
+from turnout_direct.load import load_module
+from turnout_direct.options import DirectOptions
 
 if TYPE_CHECKING:
     import torch
-
-    from turnout import ModelSignature
-    from turnout_direct.export.traceable import Traceable
-    from turnout_direct.options import DirectOptions
 
 
 def export_onnx(request: ExportRequest) -> ModelSignature:
@@ -29,8 +32,6 @@ def export_onnx(request: ExportRequest) -> ModelSignature:
         MissingDependencyError: a package for writing ONNX is not installed.
     """
     _require_packages()
-    from turnout_direct.load import load_module
-
     options = request.options.model_copy(update={"device": "cpu", "compile": False})
     module = load_module(options, request.model.folder, request.model.name)
     return export_module(request.model, options, module, request.file)
@@ -38,10 +39,7 @@ def export_onnx(request: ExportRequest) -> ModelSignature:
 
 def export_module(model: ModelDeclaration, options: DirectOptions, module: torch.nn.Module, file: Path) -> ModelSignature:
     """Write ``module``, loaded and on the CPU, as ``export_onnx`` does."""
-    from turnout_direct.export.agreement import check_answers
-    from turnout_direct.export.onnx_file import check_file, read_signature, write_onnx
-
-    traceable = _traceable(model, options, module.eval())
+    traceable = _traceable(model, options, module)
     try:
         write_onnx(traceable, file)
         check_file(file, traceable)
@@ -55,11 +53,7 @@ def export_module(model: ModelDeclaration, options: DirectOptions, module: torch
 
 def _traceable(model: ModelDeclaration, options: DirectOptions, module: torch.nn.Module) -> Traceable:
     if options.method == "generate":
-        from turnout_direct.export.generate.graph import generate_traceable
-
         return generate_traceable(model, module, options.generate.arguments())
-    from turnout_direct.export.forward import forward_traceable
-
     return forward_traceable(model, module, options.returns)
 
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch  # noqa: TID253  this module is imported by an export only
+
 from turnout import ModelSignature
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec, datatype_of
@@ -21,6 +23,17 @@ if TYPE_CHECKING:
 # onnxruntime 1.19 reads opset 21 at most; a Gelu operator needs 20.
 OPSET = 20
 ONE_FILE_BYTES = 1_500_000_000
+
+
+class Positional(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
+    """Calls a module by position, so that free axes are described alike for every module."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs: torch.Tensor) -> Any:
+        return self.module(*inputs)
 
 
 def write_onnx(traceable: Traceable, file: Path) -> None:
@@ -40,11 +53,9 @@ def write_onnx(traceable: Traceable, file: Path) -> None:
 
 def strip_metadata(model: Any) -> None:
     """Remove the stack trace that torch attaches to every node: 56 of the 57 MB of BLIP-base, with this machine's paths."""
-    import onnx_ir
-
     model.metadata_props.clear()
     model.graph.metadata_props.clear()
-    for node in onnx_ir.traversal.RecursiveGraphIterator(model.graph):
+    for node in model.graph.all_nodes():
         node.metadata_props.clear()
         node.doc_string = None
         for value in node.outputs:
@@ -82,13 +93,11 @@ def check_file(file: Path, traceable: Traceable) -> None:
 
 
 def _trace(traceable: Traceable) -> Any:
-    import torch
-
     example = traceable.example(2)
     axes = traceable.free_axes()
-    dynamic = tuple({axis: torch.export.Dim.DYNAMIC for axis in names} for names in axes)
+    dynamic = tuple(dict.fromkeys(names, torch.export.Dim.DYNAMIC) for names in axes)
     with _quiet(), torch.no_grad():
-        program = torch.export.export(traceable.module, example, dynamic_shapes=(dynamic,), strict=False)
+        program = torch.export.export(Positional(traceable.module), example, dynamic_shapes=(dynamic,), strict=False)
         return torch.onnx.export(
             program,
             input_names=[spec.name for spec in traceable.inputs],

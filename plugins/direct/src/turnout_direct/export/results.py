@@ -34,8 +34,8 @@ def check_returns(model: str, label: str, returns: Returns, result: Any) -> None
             part = part_of(result, key)
         except (LookupError, AttributeError, TypeError) as error:
             raise ExportError(
-                f"model {model!r} ({label}): output {name!r} is to be part {key!r} of the result, which is {_describe(result)}; "
-                "correct 'returns' in turnout.yaml"
+                f"model {model!r} ({label}): output {name!r} is to be part {key!r} of the result, "
+                f"which is {_describe(result)}; correct 'returns' in turnout.yaml"
             ) from error
         if not isinstance(part, torch.Tensor):
             raise ExportError(

@@ -28,7 +28,7 @@ class Traceable:
     Attributes:
         model: the model's name, for messages.
         label: the class that is exported, for messages.
-        module: the ``torch.nn.Module``, on the CPU and in eval mode.
+        module: the ``torch.nn.Module``, on the CPU, ready to answer.
         inputs: its inputs in order; -1 stays free in the file, and -1 on the first axis is the batch of all of them.
         outputs: the names of what it returns, in order.
         example: returns good inputs for a batch size, always the same ones.
@@ -70,7 +70,8 @@ def check_inputs(model: str, inputs: Sequence[TensorSpec]) -> None:
             )
         if spec.datatype in (BYTES, "BF16"):
             raise ExportError(
-                f"model {model!r}: input {spec.name!r} is {spec.datatype}, which cannot be exported; declare it as FP32 or INT64"
+                f"model {model!r}: input {spec.name!r} is {spec.datatype}, which cannot be exported; "
+                "declare it as FP32 or INT64"
             )
 
 

@@ -66,4 +66,4 @@ class Architecture(Protocol):
     def step(
         self, token: torch.Tensor, position: torch.Tensor, memory: Tensors, cache: Tensors
     ) -> tuple[torch.Tensor, Tensors]:
-        """Return the logits [B, vocabulary] of what follows ``token`` INT64 [B] at ``position`` INT64 [], with the new cache."""
+        """Return the logits [B, vocabulary] of what follows ``token`` INT64 [B] at ``position`` INT64 [], with the cache."""

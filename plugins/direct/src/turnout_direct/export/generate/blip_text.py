@@ -27,14 +27,14 @@ class BlipText:
         return tuple(_heads(project(states), a) for a in attentions for project in (a.key, a.value))
 
     def empty_cache(self, like: torch.Tensor, width: int) -> Tensors:
-        """Return zeroed self-attention keys and values of ``width`` positions for each layer; batch and dtype are ``like``'s."""
+        """Return zeroed self-attention keys and values of ``width`` positions for each layer, batch and dtype as ``like``'s."""
         attentions = [layer.attention.self for layer in self._layers]
         return tuple(
             like.new_zeros(like.shape[0], a.num_attention_heads, width, a.attention_head_size) for a in attentions for _ in "kv"
         )
 
     def read(self, tokens: torch.Tensor, mask: torch.Tensor, memory: Tensors) -> torch.Tensor:
-        """Return the states [B, L, width] of ``tokens`` INT64 [B, L], each seeing all those where ``mask`` BOOL [B, L] is true."""
+        """Return the states [B, L, width] of ``tokens`` INT64 [B, L], which see those where ``mask`` BOOL [B, L] is true."""
         import torch
 
         hidden = self._embed(tokens, torch.arange(tokens.shape[1], device=tokens.device))

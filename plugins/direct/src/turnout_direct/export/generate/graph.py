@@ -49,7 +49,7 @@ def generate_traceable(model: ModelDeclaration, module: torch.nn.Module, generat
     return Traceable(
         model=model.name,
         label=type(module).__name__,
-        module=graph.eval(),
+        module=graph,
         inputs=inputs,
         outputs=("generated_ids",),
         example=lambda batch: example_inputs(architecture, inputs, batch, longest=length),

@@ -42,7 +42,7 @@ def generate_inputs(model: ModelDeclaration, architecture: Architecture) -> tupl
 def example_inputs(
     architecture: Architecture, inputs: tuple[TensorSpec, ...], batch: int, *, longest: int
 ) -> tuple[torch.Tensor, ...]:
-    """Return random pictures with random prompts of mixed lengths up to ``longest``, padded on the right; the same each time."""
+    """Return random pictures with random prompts of mixed lengths up to ``longest``, padded on the right; always the same."""
     import torch
 
     random = torch.Generator().manual_seed(batch)

@@ -1,0 +1,8 @@
+"""Testing models: a conformance kit for backends, with small real fakes for everything around them."""
+
+from __future__ import annotations
+
+from turnout.testing.conformance import ModelInferenceConformance
+from turnout.testing.fakes import Answers, Fails, PlusOne, Slow, Unavailable
+
+__all__ = ["Answers", "Fails", "ModelInferenceConformance", "PlusOne", "Slow", "Unavailable"]

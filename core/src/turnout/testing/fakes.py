@@ -1,0 +1,113 @@
+"""Small models for tests."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError, TurnoutError
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
+
+
+class PlusOne(ModelInference):
+    """Adds 1 to every number and answers under the input's name; BOOL and BYTES come back as they are. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._closed = False
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        if self._closed:
+            raise ClosedError("this PlusOne is closed; make another")
+        request.check_deadline()
+        return InferenceResponse({name: _plus_one(array) for name, array in request.inputs.items()}, request.id)
+
+    def ready(self) -> bool:
+        return not self._closed
+
+    def close(self) -> None:
+        self._closed = True
+
+
+class Answers(ModelInference):
+    """Answers every request alike: with this response, or by raising this error.
+
+    Attributes:
+        requests: what was asked, in order.
+    """
+
+    def __init__(self, answer: InferenceResponse | TurnoutError) -> None:
+        self._answer = answer
+        self.requests: list[InferenceRequest] = []
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        self.requests.append(request)
+        if isinstance(self._answer, TurnoutError):
+            raise self._answer
+        return self._answer
+
+
+class Fails(ModelInference):
+    """Fails every request with ``error``, which need not be Turnout's: a backend that forgot to translate."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        raise self._error
+
+
+class Unavailable(ModelInference):
+    """Cannot be reached."""
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        raise BackendUnavailableError("this backend is down; ask another one, or later")
+
+    def ready(self) -> bool:
+        return False
+
+
+class Slow(ModelInference):
+    """Answers what ``inner`` answers, ``seconds`` later: a model that works, as an accelerator's does, without the CPU.
+
+    Thread-safe. Gives up at the request's deadline; ``release`` and ``close`` end every wait.
+
+    Attributes:
+        started: set when the first request has come in; wait for it, with a limit, to act while a request is under way.
+    """
+
+    def __init__(self, seconds: float, inner: ModelInference | None = None) -> None:
+        self._seconds = seconds
+        self._inner = inner or PlusOne()
+        self._released = threading.Event()
+        self.started = threading.Event()
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        self.started.set()
+        remaining = request.remaining_seconds()
+        late = remaining is not None and remaining < self._seconds
+        released = self._released.wait(remaining if late else self._seconds)
+        if late and not released:
+            raise DeadlineExceededError(f"request {request.id!r} takes {self._seconds} s; give it a longer timeout")
+        return self._inner.infer(request)
+
+    def release(self) -> None:
+        """Let every request, under way or to come, be answered at once."""
+        self._released.set()
+
+    def ready(self) -> bool:
+        return self._inner.ready()
+
+    def close(self) -> None:
+        self._inner.close()
+        self.release()
+
+
+def _plus_one(array: NDArray[Any]) -> NDArray[Any]:
+    if array.dtype.kind in "bOSU":
+        return array.copy()
+    answer: NDArray[Any] = np.empty(array.shape, array.dtype)
+    np.add(array, np.ones((), array.dtype), out=answer)
+    return answer

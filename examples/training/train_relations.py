@@ -1,0 +1,88 @@
+"""Teach a captioner that names shapes well which one is left of, or above, which: the second half of its training.
+
+Every patch of a shape is also asked how the two shapes stand and whether its own is named first: without that
+extra loss the names are right and the relation is a guess.
+
+    python -m examples.training.train_relations --pool POOL --start STAGE --out examples/checkpoints/captioner
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from transformers import BlipForConditionalGeneration
+
+from examples.training import checkpoints, models, tokenizer
+from examples.training.augmentation import schedule
+from examples.training.shapes import COLOURS, SHAPES
+from examples.training.train_captioner import IGNORED, CaptionData, PatchHead, caption_loss, logits_of, watched_exact
+
+LEFT = tokenizer.VOCABULARY.index("left")
+ABOVE = tokenizer.VOCABULARY.index("above")
+FIRST = tokenizer.VOCABULARY.index(next(iter(COLOURS)))
+FIRST_SHAPE = tokenizer.VOCABULARY.index(SHAPES[0])
+
+
+def relation_labels(ids: NDArray[np.int64], patches: NDArray[np.int8]) -> torch.Tensor:
+    """Return for each patch [B, 144] 2 x (above) + (named second), or ``IGNORED`` where there is nothing to say."""
+    beside, above = (ids == LEFT).any(axis=1), (ids == ABOVE).any(axis=1)
+    first = 1 + (ids[:, 2] - FIRST) * len(SHAPES) + ids[:, 3] - FIRST_SHAPE
+    flat = patches.reshape(len(patches), -1)
+    twins = np.array([len(set(row[row > 0].tolist())) < 2 for row in flat])
+    labels = 2 * above[:, None] + (flat != first[:, None])
+    useful = (beside | above)[:, None] & (flat > 0) & ~twins[:, None]
+    return torch.from_numpy(np.where(useful, labels, IGNORED))
+
+
+def main() -> None:
+    """Train the whole captioner, saving the checkpoint on the way and at the end."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pool", type=Path, required=True)
+    parser.add_argument("--start", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=1800)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=1.2e-3)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    rng = np.random.default_rng(2)
+    model = BlipForConditionalGeneration.from_pretrained(arguments.start, dtype=torch.float32).train()
+    data = CaptionData(arguments.pool)
+    data.others = data.others[data.captioned[data.others]]
+    named, stands = PatchHead(), nn.Linear(models.HIDDEN, 4)
+    parameters = [*model.parameters(), *named.parameters(), *stands.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=arguments.rate, weight_decay=0.02, betas=(0.9, 0.98))
+    started = time.monotonic()
+    for step in range(arguments.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = arguments.rate * schedule(step, arguments.steps, warmup=60)
+        pixels, ids, captioned, patches = data.batch(rng, arguments.batch, 0.75)
+        embeds = model.vision_model(pixels).last_hidden_state
+        words = caption_loss(logits_of(model, embeds, ids), ids, captioned)
+        labels = relation_labels(ids.numpy(), patches.numpy()).flatten()
+        relation = nn.functional.cross_entropy(stands(embeds[:, 1:]).flatten(0, 1), labels, ignore_index=IGNORED)
+        loss = 3 * words + relation + 0.5 * named.loss(embeds, patches)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        if step % 50 == 0:
+            print(f"{step} {time.monotonic() - started:.0f}s words {words:.4f} relation {relation:.4f}", flush=True)
+        if step % 200 == 199:
+            print(f"{step} {watched_exact(model.eval(), data)}", flush=True)
+            checkpoints.save_for_text(copy.deepcopy(model), arguments.out)
+            model.train()
+    checkpoints.save_for_text(model.eval(), arguments.out)
+    print(f"rounded {watched_exact(model, data)} {time.monotonic() - started:.0f}s")
+
+
+if __name__ == "__main__":
+    main()

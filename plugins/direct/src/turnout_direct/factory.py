@@ -1,0 +1,55 @@
+"""Calling a Python function that builds a module."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from turnout.errors import ModelLoadError, suggestion
+from turnout_direct.options import DirectOptions
+
+if TYPE_CHECKING:
+    import torch
+
+
+def load_factory(options: DirectOptions, folder: Path, model: str) -> torch.nn.Module:
+    """Return what ``options.factory`` makes of ``options.arguments``; its own relative paths start where it says.
+
+    Raises:
+        ModelLoadError: there is no such module or function, or it returns something else than a ``torch.nn.Module``.
+    """
+    import torch
+
+    function = _function(str(options.factory), model)
+    try:
+        module = function(**options.arguments)
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise ModelLoadError(
+            f"model {model!r}: factory {options.factory!r} failed: {type(error).__name__}: {text}; "
+            "correct it or its 'arguments'"
+        ) from error
+    if not isinstance(module, torch.nn.Module):
+        raise ModelLoadError(
+            f"model {model!r}: factory {options.factory!r} must return a torch.nn.Module, got {type(module).__name__}"
+        )
+    return module
+
+
+def _function(name: str, model: str) -> Callable[..., Any]:
+    package, _, attribute = name.partition(":")
+    try:
+        module = importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        raise ModelLoadError(
+            f"model {model!r}: factory {name!r} cannot be imported: no module {error.name!r}; "
+            "install it, or put its folder on PYTHONPATH"
+        ) from error
+    function = getattr(module, attribute, None)
+    if not callable(function):
+        known = [key for key, value in vars(module).items() if callable(value)]
+        state = "is not callable" if hasattr(module, attribute) else "does not exist"
+        raise ModelLoadError(f"model {model!r}: {attribute!r} {state} in module {package!r}.{suggestion(attribute, known)}")
+    return cast("Callable[..., Any]", function)

@@ -1,0 +1,78 @@
+"""Answering with one call of a module's ``forward``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from turnout import ModelDeclaration, ModelSignature
+from turnout.tensors import DTYPES, TensorSpec
+from turnout_direct.arguments import arguments_of
+from turnout_direct.options import DirectOptions
+from turnout_direct.outputs import name_outputs
+
+if TYPE_CHECKING:
+    import torch
+
+Tensors = Mapping[str, "torch.Tensor"]
+
+
+class Forward:
+    """Calls ``module`` with tensors by name, and names what it returns. Thread-safe as far as the module's own code is.
+
+    Raises, when made, ValueError for a module whose inputs have no names of their own.
+    """
+
+    def __init__(self, module: torch.nn.Module, model: ModelDeclaration, options: DirectOptions) -> None:
+        self._arguments = arguments_of(module)
+        self._known = signature_of_graph(module, model, options)
+        self._module = _compiled(module, options)
+        self._model = model
+        self._returns = options.returns
+        self._outputs = [spec.name for spec in model.outputs]
+
+    def __call__(self, inputs: Tensors) -> dict[str, torch.Tensor]:
+        first, named = self._arguments.bind(inputs, self._model.name)
+        return name_outputs(self._module(*first, **named), self._returns, self._outputs, self._model.name)
+
+    def signature(self) -> ModelSignature:
+        """Return the declared inputs and outputs; where there are none, what a graph of torch.export tells."""
+        return ModelSignature(self._model.inputs or self._known.inputs, self._model.outputs or self._known.outputs)
+
+
+def signature_of_graph(module: torch.nn.Module, model: ModelDeclaration, options: DirectOptions) -> ModelSignature:
+    """Return what the file of a graph of torch.export tells; of any other module nothing is known without running it."""
+    import torch
+
+    if not (isinstance(module, torch.fx.GraphModule) and hasattr(module, "_in_spec")):
+        return ModelSignature()
+    nodes = list(module.graph.nodes)
+    inputs = {node.name: node.meta.get("val") for node in nodes if node.op == "placeholder"}
+    values = [getattr(part, "meta", {}).get("val") for part in nodes[-1].args[0]]
+    result = torch.utils._pytree.tree_unflatten(values, module._out_spec)
+    outputs = name_outputs(result, options.returns, [spec.name for spec in model.outputs], model.name)
+    return ModelSignature(_specs(inputs), _specs(outputs))
+
+
+def _specs(values: Mapping[str, Any]) -> tuple[TensorSpec, ...]:
+    specs = [_spec(name, value) for name, value in values.items()]
+    return tuple(spec for spec in specs if spec) if all(specs) else ()
+
+
+def _spec(name: str, value: Any) -> TensorSpec | None:
+    """Return the spec of one traced tensor; sizes that are symbols are free."""
+    import torch
+
+    names = {str(torch.bfloat16): "BF16", **{f"torch.{dtype.name}": name for name, dtype in DTYPES.items() if name != "BF16"}}
+    datatype = names.get(str(getattr(value, "dtype", None)))
+    if datatype is None:
+        return None
+    return TensorSpec(name, datatype, tuple(size if type(size) is int else -1 for size in value.shape))
+
+
+def _compiled(module: torch.nn.Module, options: DirectOptions) -> torch.nn.Module:
+    import torch
+
+    if not options.compile:
+        return module
+    return torch.compile(module) if options.compile is True else torch.compile(module, mode=options.compile)

@@ -1,0 +1,74 @@
+"""From options to a module that is ready to answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from turnout.errors import MissingDependencyError, ModelLoadError, TurnoutError
+from turnout_direct.devices import choose_device
+from turnout_direct.options import DirectOptions
+
+if TYPE_CHECKING:
+    import torch
+
+
+def load_module(options: DirectOptions, folder: Path, model_name: str) -> torch.nn.Module:
+    """Return the module that ``options`` describe, in eval mode, on its device, without gradients, not compiled.
+
+    Blocks, for minutes when a hub checkpoint is fetched; what the hub's cache holds is used, and ``HF_HUB_OFFLINE`` counts.
+    ``folder`` is where relative paths start: the folder of turnout.yaml.
+
+    Raises:
+        ModelLoadError: class, checkpoint, file or factory cannot be used, or the device is not here.
+        MissingDependencyError: the model's code needs a package that is not installed.
+    """
+    device = choose_device(options.device, model_name)
+    try:
+        module = _load(options, folder, model_name, device)
+    except TurnoutError:
+        raise
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"model {model_name!r} needs a package that is not here: {_line(error)}; install it in this environment"
+        ) from error
+    except Exception as error:
+        raise ModelLoadError(
+            f"model {model_name!r}: loader {options.loader!r} failed on {_source(options)!r}: "
+            f"{type(error).__name__}: {_line(error)}"
+        ) from error
+    return module.requires_grad_(requires_grad=False)
+
+
+def _load(options: DirectOptions, folder: Path, model_name: str, device: torch.device) -> torch.nn.Module:
+    if options.loader in ("torchscript", "torch_export"):
+        return _load_graph(options, folder, model_name, device)
+    if options.loader == "transformers":
+        from turnout_direct.transformers_model import load_transformers
+
+        return load_transformers(options, folder, model_name).to(device).eval()
+    import torch
+
+    from turnout_direct.factory import load_factory
+
+    dtype = getattr(torch, options.dtype) if options.dtype else None
+    return load_factory(options, folder, model_name).to(device=device, dtype=dtype).eval()
+
+
+def _load_graph(options: DirectOptions, folder: Path, model_name: str, device: torch.device) -> torch.nn.Module:
+    from turnout_direct.saved_graph import load_torch_export, load_torchscript
+
+    path = folder / Path(str(options.path)).expanduser()
+    if options.loader == "torchscript":
+        return load_torchscript(path, device, model_name).eval()
+    # A graph of torch.export is in the mode it was exported in, and refuses eval().
+    return load_torch_export(path, device, model_name)
+
+
+def _source(options: DirectOptions) -> str:
+    return options.checkpoint or options.factory or options.path or ""
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 600 else f"{text[:600]}..."

@@ -1,0 +1,81 @@
+"""Loading a class of transformers."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from turnout.errors import ModelLoadError
+from turnout_direct.checkpoints import find_checkpoint
+from turnout_direct.options import DirectOptions
+
+if TYPE_CHECKING:
+    import torch
+
+
+def load_transformers(options: DirectOptions, folder: Path, model: str) -> torch.nn.Module:
+    """Return the model of class ``options.class_`` with the weights of its checkpoint, on the CPU.
+
+    Raises:
+        ModelLoadError: no such class or checkpoint, or the checkpoint lacks weights that the class has.
+    """
+    import torch
+
+    checkpoint = find_checkpoint(options, folder, model)
+    kind = _class(str(options.class_), model)
+    pinned = {"code_revision": options.revision} if options.revision and _is_auto(kind) else {}
+    module, report = kind.from_pretrained(
+        checkpoint.source,
+        revision=options.revision or "main",
+        trust_remote_code=options.trust_remote_code,
+        local_files_only=options.local_files_only,
+        dtype=getattr(torch, options.dtype or "float32"),
+        weights_only=True,
+        output_loading_info=True,
+        **pinned,
+    )
+    _check_complete(report, type(module).__name__, checkpoint.source, model)
+    return module
+
+
+def _class(name: str, model: str) -> Any:
+    import transformers
+
+    kind = getattr(transformers, name, None)
+    if not isinstance(kind, type) or not hasattr(kind, "from_pretrained") or not (_is_auto(kind) or _is_module(kind)):
+        near = difflib.get_close_matches(name, _model_classes(), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        state = "is no model class" if kind is not None else "does not exist"
+        raise ModelLoadError(
+            f"model {model!r}: class {name!r} {state} in transformers {transformers.__version__}.{hint} "
+            "Name a model class, such as 'BlipForConditionalGeneration' or 'AutoModel'"
+        )
+    return kind
+
+
+def _is_auto(kind: Any) -> bool:
+    return hasattr(kind, "_model_mapping")
+
+
+def _is_module(kind: type) -> bool:
+    import torch
+
+    return issubclass(kind, torch.nn.Module)
+
+
+def _model_classes() -> list[str]:
+    import transformers
+
+    return [name for name in dir(transformers) if "For" in name or "Model" in name]
+
+
+def _check_complete(report: Any, kind: str, source: str, model: str) -> None:
+    """Refuse weights that transformers would fill with random numbers after one line of warning."""
+    missing = sorted(str(name) for name in report["missing_keys"])
+    if missing:
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        raise ModelLoadError(
+            f"model {model!r}: checkpoint {source!r} lacks {len(missing)} weights of {kind!r} ({shown}), which would be "
+            "random numbers; correct 'class' or 'checkpoint'"
+        )

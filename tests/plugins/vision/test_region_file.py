@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from turnout.errors import InvalidInputError
+from turnout_vision import region_file
+from turnout_vision.region_file import read_region_file, region_file_of
+
+
+def test_the_file_stands_beside_the_picture() -> None:
+    assert region_file_of(Path("a/photo.large.jpg")) == Path("a/photo.large.regions.json")
+
+
+@pytest.mark.parametrize("text", ['{"regions": [{"box": [1, 2, 3, 4]}]}', "[[1, 2, 3, 4]]", '\ufeff{"regions": []}'])
+def test_reads_regions(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text, "utf-8")
+
+    assert read_region_file(tmp_path / "a.json")[:0] == [] if text.startswith("[") else "regions" in read_region_file(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is broken JSON"),
+        (b'{"regions": [', "is broken JSON"),
+        (b"\xff\xfe\x00", "is broken JSON"),
+        (b"[" * 100_000, "is broken JSON"),
+        (b"7", "must hold"),
+        (b'{"boxes": []}', "must hold"),
+        (b'{"regions": {"box": []}}', "must hold"),
+    ],
+)
+def test_another_file_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "a.regions.json").write_bytes(content)
+
+    with pytest.raises(InvalidInputError, match=rf"a\.regions\.json' {message}"):
+        read_region_file(tmp_path / "a.regions.json")
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="cannot be read: No such file or directory; check the path"):
+        read_region_file(tmp_path / "a.json")
+
+
+def test_a_huge_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(region_file, "MAX_BYTES", 10)
+    (tmp_path / "a.json").write_text("[[1, 2, 3, 4]]")
+
+    with pytest.raises(InvalidInputError, match="has more than 10 bytes"):
+        read_region_file(tmp_path / "a.json")
