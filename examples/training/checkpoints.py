@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedModel
-
 from examples.training import crops, tokenizer
+from transformers import PreTrainedModel
 
 
 def round_to_half(model: torch.nn.Module) -> None:

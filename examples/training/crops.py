@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from examples.training.scenes import Box
 from numpy.typing import NDArray
 from PIL import Image
-
-from examples.training.scenes import Box
 
 MARGIN = 0.10
 CAPTION_SIZE = 96

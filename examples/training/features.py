@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from examples.training import crops
 from numpy.typing import NDArray
 from torch import nn
-
-from examples.training import crops
 
 
 @torch.no_grad()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from examples.training.scenes import Scene, SceneObject
 from examples.training.shapes import COLOURS, SHAPES
 

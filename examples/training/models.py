@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from transformers import BlipConfig, BlipForConditionalGeneration, BlipForQuestionAnswering
-
 from examples.training import tokenizer
 from examples.training.crops import CAPTION_SIZE
+from transformers import BlipConfig, BlipForConditionalGeneration, BlipForQuestionAnswering
 
 HIDDEN = 64
 PATCH_SIZE = 8

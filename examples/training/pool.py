@@ -1,6 +1,6 @@
 """Draw the training pictures into shards once, so that the three trainings share them.
 
-    python -m examples.training.pool --out POOL --shards 24
+python -m examples.training.pool --out POOL --shards 24
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ import argparse
 import json
 import time
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from examples.training import crops, language, seeds
 from examples.training.scenes import Box, Scene, SceneObject, draw_scene
 from examples.training.shapes import COLOURS, SHAPES
+from numpy.typing import NDArray
+from PIL import Image
 
 SHARD = 1000
 PATCHES = 12
 COUNTS = (1, 1, 2, 2, 2, 2, 3, 3, 4, 4)
-CLASSES = {(colour, shape): 1 + i * len(SHAPES) + j for i, colour in enumerate(COLOURS) for j, shape in enumerate(SHAPES)}
+CLASSES = {pair: code for code, pair in enumerate(product(COLOURS, SHAPES), start=1)}
 UNSURE = -100
 
 
@@ -73,10 +73,12 @@ def _captions(scene: Scene) -> list[str]:
     if len(scene.objects) > 2:
         return []
     width = scene.pixels.shape[1]
-    mirrored = tuple(
-        replace(item, box=(width - item.box[2], item.box[1], width - item.box[0], item.box[3])) for item in scene.objects
-    )
+    mirrored = tuple(replace(item, box=_mirrored(item.box, width)) for item in scene.objects)
     return [language.caption(scene), language.caption(replace(scene, objects=mirrored))]
+
+
+def _mirrored(box: Box, width: int) -> Box:
+    return width - box[2], box[1], width - box[0], box[3]
 
 
 def _unsteady(rng: np.random.Generator, box: Box, size: tuple[int, int]) -> Box:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from examples.training.shapes import COLOURS, SHAPES, Point, coverage
 from numpy.typing import NDArray
 from PIL import Image
-
-from examples.training.shapes import COLOURS, SHAPES, Point, coverage
 
 Box = tuple[int, int, int, int]
 

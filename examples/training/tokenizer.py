@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from examples.training.language import WORDS
 from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors
 from tokenizers.models import WordPiece
-
-from examples.training.language import WORDS
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[DEC]")
 PAD, UNK, CLS, SEP, DEC = range(len(SPECIAL))

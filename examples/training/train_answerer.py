@@ -14,12 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
-from transformers import BlipForConditionalGeneration
-
 from examples.training import checkpoints, features, models, pool, tokenizer
 from examples.training.augmentation import schedule
 from examples.training.train_captioner import IGNORED, encode
+from torch import nn
+from transformers import BlipForConditionalGeneration
 
 QUESTION_TOKENS = 10
 ANSWER_TOKENS = 6
@@ -32,7 +31,7 @@ class QuestionData:
         arrays = pool.load(folder, ("scene", "crop", "texts"))
         kept = len(arrays["texts"]) - limit
         texts = [json.loads(text) for text in arrays["texts"][kept:]]
-        pictures = np.concatenate([arrays["scene"][kept:], arrays["crop"][kept:][:: 2]])
+        pictures = np.concatenate([arrays["scene"][kept:], arrays["crop"][kept:][::2]])
         self.embeds = features.embed(vision, pictures)
         asked = [entry["scene_questions"] for entry in texts] + [entry["crop_questions"] for entry in texts[::2]]
         flat = [(row, *exchange) for row, exchanges in enumerate(asked) for exchange in exchanges]

@@ -1,23 +1,23 @@
 """Train the captioner on the pool; an extra loss asks every patch for its colour and shape, then is thrown away.
 
-    python -m examples.training.train_captioner --pool POOL --out examples/checkpoints/captioner
+python -m examples.training.train_captioner --pool POOL --out examples/checkpoints/captioner
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
-import math
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from examples.training import checkpoints, crops, models, pool, tokenizer
+from examples.training.augmentation import brightened, schedule
+from examples.training.shapes import COLOURS, SHAPES
 from numpy.typing import NDArray
 from torch import nn
-
-from examples.training import checkpoints, crops, models, pool, tokenizer
-from examples.training.shapes import COLOURS, SHAPES
 
 IGNORED = -100
 CAPTION_TOKENS = 14
@@ -87,13 +87,6 @@ class CaptionData:
         return tuple(torch.from_numpy(a) for a in (pixels, ids, self.captioned[rows], patches.copy()))
 
 
-def brightened(rng: np.random.Generator, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the pixel values with a little change of contrast and brightness, one per picture and channel."""
-    shape = (len(pixels), 3, 1, 1)
-    gain = rng.uniform(0.95, 1.05, shape).astype(np.float32)
-    return pixels * gain + rng.uniform(-0.08, 0.08, shape).astype(np.float32)
-
-
 def caption_loss(logits: torch.Tensor, ids: torch.Tensor, captioned: torch.Tensor) -> torch.Tensor:
     """Return the cross entropy of the next token where a caption exists."""
     targets = ids[:, 1:].masked_fill(ids[:, 1:] == tokenizer.PAD, IGNORED)
@@ -106,13 +99,6 @@ def logits_of(model: nn.Module, embeds: torch.Tensor, ids: torch.Tensor) -> torc
     return model.text_decoder(
         input_ids=ids, attention_mask=(ids != tokenizer.PAD).long(), encoder_hidden_states=embeds, use_cache=False
     ).logits
-
-
-def schedule(step: int, steps: int, warmup: int = 150) -> float:
-    """Return the share of the highest learning rate: a short rise, then half a cosine down to 1 %."""
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
 
 
 @torch.no_grad()
@@ -168,16 +154,10 @@ def main() -> None:
             print(f"{step} {time.monotonic() - started:.0f}s words {words:.4f} patches {seen:.4f}", flush=True)
         if step % 500 == 499:
             print(f"{step} {watched_exact(model.eval(), data)}", flush=True)
-            checkpoints.save_for_text(_copy(model), arguments.out)
+            checkpoints.save_for_text(copy.deepcopy(model), arguments.out)
             model.train()
     checkpoints.save_for_text(model.eval(), arguments.out)
     print(f"rounded {watched_exact(model, data)} {time.monotonic() - started:.0f}s")
-
-
-def _copy(model: nn.Module) -> nn.Module:
-    copied = type(model)(model.config)
-    copied.load_state_dict(model.state_dict())
-    return copied.eval()
 
 
 if __name__ == "__main__":

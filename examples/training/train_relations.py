@@ -1,7 +1,7 @@
 """Teach a captioner that names shapes well which one is left of, or above, which: the second half of its training.
 
-Every patch of a shape is also asked how the two shapes stand and whether its own is named first: without that
-extra loss the names are right and the relation is a guess.
+Every patch of a shape is also asked where the other shape is (a layer before the last), how the two stand and
+whether its own is named first: without these extra losses the names are right and the relation is a guess.
 
     python -m examples.training.train_relations --pool POOL --start STAGE --out examples/checkpoints/captioner
 """
@@ -15,14 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import nn
-from transformers import BlipForConditionalGeneration
-
-from examples.training import checkpoints, models, tokenizer
+from examples.training import checkpoints, models, pool, tokenizer
 from examples.training.augmentation import schedule
 from examples.training.shapes import COLOURS, SHAPES
 from examples.training.train_captioner import IGNORED, CaptionData, PatchHead, caption_loss, logits_of, watched_exact
+from numpy.typing import NDArray
+from torch import nn
+from transformers import BlipForConditionalGeneration
 
 LEFT = tokenizer.VOCABULARY.index("left")
 ABOVE = tokenizer.VOCABULARY.index("above")
@@ -39,6 +38,22 @@ def relation_labels(ids: NDArray[np.int64], patches: NDArray[np.int8]) -> torch.
     labels = 2 * above[:, None] + (flat != first[:, None])
     useful = (beside | above)[:, None] & (flat > 0) & ~twins[:, None]
     return torch.from_numpy(np.where(useful, labels, IGNORED))
+
+
+def offset_labels(patches: NDArray[np.int8]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return for each patch [B, 144, 2] how far the other shape's middle is, in half pictures, and whether it counts."""
+    offsets = np.zeros((*patches.shape, 2), np.float32)
+    known = np.zeros(patches.shape, bool)
+    for row, labels in enumerate(patches):
+        codes = np.unique(labels[labels > 0])
+        if len(codes) != 2:
+            continue
+        middles = [np.argwhere(labels == code).mean(axis=0) for code in codes]
+        for i, code in enumerate(codes):
+            offsets[row, labels == code] = (middles[1 - i] - middles[i]) * 2 / pool.PATCHES
+            known[row, labels == code] = True
+    count = len(patches)
+    return torch.from_numpy(offsets.reshape(count, -1, 2)), torch.from_numpy(known.reshape(count, -1))
 
 
 def main() -> None:
@@ -58,24 +73,28 @@ def main() -> None:
     data = CaptionData(arguments.pool)
     data.others = data.others[data.captioned[data.others]]
     named, stands = PatchHead(), nn.Linear(models.HIDDEN, 4)
-    parameters = [*model.parameters(), *named.parameters(), *stands.parameters()]
+    points = nn.Sequential(nn.LayerNorm(models.HIDDEN), nn.Linear(models.HIDDEN, 2))
+    parameters = [*model.parameters(), *named.parameters(), *stands.parameters(), *points.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=arguments.rate, weight_decay=0.02, betas=(0.9, 0.98))
     started = time.monotonic()
     for step in range(arguments.steps):
         for group in optimiser.param_groups:
             group["lr"] = arguments.rate * schedule(step, arguments.steps, warmup=60)
         pixels, ids, captioned, patches = data.batch(rng, arguments.batch, 0.75)
-        embeds = model.vision_model(pixels).last_hidden_state
+        seen = model.vision_model(pixels, output_hidden_states=True)
+        embeds = seen.last_hidden_state
         words = caption_loss(logits_of(model, embeds, ids), ids, captioned)
         labels = relation_labels(ids.numpy(), patches.numpy()).flatten()
         relation = nn.functional.cross_entropy(stands(embeds[:, 1:]).flatten(0, 1), labels, ignore_index=IGNORED)
-        loss = 3 * words + relation + 0.5 * named.loss(embeds, patches)
+        offsets, known = offset_labels(patches.numpy())
+        placed = (points(seen.hidden_states[-2][:, 1:])[known] - offsets[known]).abs().mean()
+        loss = 3 * placed + 2 * words + relation + 0.5 * named.loss(embeds, patches)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         if step % 50 == 0:
-            print(f"{step} {time.monotonic() - started:.0f}s words {words:.4f} relation {relation:.4f}", flush=True)
+            print(f"{step} {time.monotonic() - started:.0f}s words {words:.4f} relation {relation:.4f} place {placed:.4f}", flush=True)
         if step % 200 == 199:
             print(f"{step} {watched_exact(model.eval(), data)}", flush=True)
             checkpoints.save_for_text(copy.deepcopy(model), arguments.out)

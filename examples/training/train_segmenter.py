@@ -1,6 +1,6 @@
 """Train the segmenter on the pool's crops.
 
-    python -m examples.training.train_segmenter --pool POOL --out examples/checkpoints/segmenter
+python -m examples.training.train_segmenter --pool POOL --out examples/checkpoints/segmenter
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
-
 from examples.checkpoints.segmenter.modeling_segmenter import SegmenterConfig, SegmenterForImageSegmentation
 from examples.training import checkpoints, crops, pool
 from examples.training.augmentation import brightened, schedule
+from torch import nn
 
 AUTO_MAP = {
     "AutoConfig": "modeling_segmenter.SegmenterConfig",
@@ -52,6 +51,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--rate", type=float, default=4e-3)
+    parser.add_argument("--start", type=Path, help="a checkpoint to go on from")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -61,6 +61,8 @@ def main() -> None:
     training = len(pictures) - pool.SHARD
     kept = slice(training, training + 320)
     model = SegmenterForImageSegmentation(SegmenterConfig(auto_map=AUTO_MAP))
+    if arguments.start:
+        model = SegmenterForImageSegmentation.from_pretrained(arguments.start, dtype=torch.float32).train()
     print(f"{sum(p.numel() for p in model.parameters())} parameters", flush=True)
     optimiser = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.01)
     started = time.monotonic()

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from turnout.errors import ModelLoadError, TurnoutError, one_line, unknown_name
+from turnout.errors import ModelLoadError, StepError, TurnoutError, one_line, unknown_name
 from turnout.executor import InferenceExecutor
 from turnout.hookspecs import ModelDeclaration, StepDeclaration
 from turnout.inference import ModelInference, ModelSignature
@@ -19,7 +19,7 @@ from turnout.middleware.error_boundary import ErrorBoundary
 from turnout.middleware.meter import ExecutionMetering, RequestMetering
 from turnout.middleware.tensor_check import TensorCheck
 from turnout.model import Model
-from turnout.pipeline import Pipeline, PipelineResult, plan_pipeline
+from turnout.pipeline import Pipeline, PipelineResult, PipelineStep, plan_pipeline
 from turnout.plugins import Plugins, find_plugins
 from turnout.settings import LoadedSettings, load_settings
 
@@ -59,6 +59,7 @@ class Turnout:
         Raises:
             UnknownNameError: the file has no such pipeline.
             PipelineError: its steps cannot work in this order.
+            StepError: a step cannot be made.
         """
         if name not in self._loaded.settings.pipelines:
             raise unknown_name("pipeline", name, self._loaded.settings.pipelines, self._place())
@@ -135,6 +136,18 @@ class Turnout:
                 f"{self._loaded.where('models', declaration.name)}"
             ) from error
 
+    def _make_step(self, declaration: StepDeclaration, kind: str) -> PipelineStep:
+        options = self._loaded.step_options[declaration.pipeline, declaration.name]
+        try:
+            return self._plugins.step(kind).create(declaration, options)
+        except TurnoutError:
+            raise
+        except Exception as error:
+            raise StepError(
+                f"step {declaration.name!r} of pipeline {declaration.pipeline!r} cannot be made: {one_line(error)}. "
+                f"{self._loaded.where('pipelines', declaration.pipeline)}"
+            ) from error
+
     def _place(self) -> str:
         return f"In {self._loaded.source}." if self._loaded.source else ""
 
@@ -143,7 +156,7 @@ class Turnout:
         steps = {}
         for step_name, step in loaded.settings.steps_of(name).items():
             declaration = StepDeclaration(step_name, name, loaded.folder, loaded.written_options)
-            steps[step_name] = self._plugins.step(step.kind).create(declaration, loaded.step_options[name, step_name])
+            steps[step_name] = self._make_step(declaration, step.kind)
         for step_name, made in steps.items():
             if made.model is not None and made.model not in self.models:
                 raise unknown_name("model", made.model, self.models, f"In step {step_name!r} of pipeline {name!r}.")
@@ -168,13 +181,23 @@ def open(  # turnout.open reads as it should
         SettingsError: everything that is wrong in ``source``.
         PluginError: a plugin is missing, broken or in conflict.
     """
-    plugins = plugins or find_plugins()
-    loaded = load_settings(source, registry=plugins)
-    buckets = loaded.settings.metrics.latency_buckets_seconds or LATENCY_BUCKETS_SECONDS
-    app = Turnout(loaded, plugins, metrics or shared_metrics(tuple(buckets)))
+    app = assemble(source, plugins=plugins, metrics=metrics)
     try:
         app.preload()
     except BaseException:
         app.close()
         raise
     return app
+
+
+def assemble(
+    source: str | Path | Mapping[str, Any] = "turnout.yaml",
+    *,
+    plugins: Plugins | None = None,
+    metrics: Metrics | None = None,
+) -> Turnout:
+    """Do what ``open`` does, but open no model, not even one with ``preload: true``."""
+    plugins = plugins or find_plugins()
+    loaded = load_settings(source, registry=plugins)
+    buckets = loaded.settings.metrics.latency_buckets_seconds or LATENCY_BUCKETS_SECONDS
+    return Turnout(loaded, plugins, metrics or shared_metrics(tuple(buckets)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from turnout.app import Turnout, open  # turnout.open
+from turnout.app import Turnout, assemble
 from turnout.errors import TurnoutError
 from turnout.inference import ModelSignature
 
@@ -26,7 +26,7 @@ def check_app(source: Path, *, deep: bool = False) -> list[Finding]:
     Raises:
         SettingsError: the file itself is wrong; nothing else can be checked.
     """
-    with open(source) as app:
+    with assemble(source) as app:
         findings = [Finding("settings", str(source), True, f"{len(app.models)} models, {len(app.pipelines)} pipelines")]
         findings += [_check_pipeline(app, name) for name in app.pipelines]
         if deep:

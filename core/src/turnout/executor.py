@@ -29,22 +29,32 @@ class InferenceExecutor:
         Raises:
             ClosedError: ``close`` was called.
         """
-        return self._current().submit(model.infer, request)
+        return self._current().submit(self._answer, model, request)
 
     def close(self) -> None:
-        """Refuse new work, wait for what runs, end the threads."""
+        """Refuse new work and what is queued, with ClosedError; wait for what runs; end the threads."""
         with self._lock:
             self._closed = True
             pool, own = self._pool, self._pid == os.getpid()
             self._pool = None
         if pool is not None and own:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=True)
+
+    def _answer(self, model: ModelInference, request: InferenceRequest) -> InferenceResponse:
+        # Cancelling what is queued instead would reach an event loop as the cancellation of the caller's own task.
+        if self._closed:
+            raise _closed()
+        return model.infer(request)
 
     def _current(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._closed:
-                raise ClosedError("the app is closed; open it again with turnout.open")
+                raise _closed()
             if self._pool is None or self._pid != os.getpid():
                 self._pid = os.getpid()
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="turnout-infer")
             return self._pool
+
+
+def _closed() -> ClosedError:
+    return ClosedError("the app is closed; open it again with turnout.open")

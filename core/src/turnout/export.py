@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from turnout.errors import ExportError, UnknownNameError, unknown_name
-from turnout.hookspecs import ExportRequest
+from turnout.errors import ExportError, TurnoutError, UnknownNameError, one_line, unknown_name
+from turnout.hookspecs import Exporter, ExportRequest
 from turnout.inference import ModelSignature
 from turnout.plugins import Plugins
 from turnout.settings import LoadedSettings
@@ -97,6 +97,17 @@ def export_model(
         repository,
         model,
         exporter.filename,
-        lambda file: exporter.export(ExportRequest(declaration, options, file)),
+        lambda file: _write(exporter, ExportRequest(declaration, options, file)),
         version,
     )
+
+
+def _write(exporter: Exporter, request: ExportRequest) -> ModelSignature:
+    try:
+        return exporter.export(request)
+    except (TurnoutError, OSError):
+        raise
+    except Exception as error:
+        raise ExportError(
+            f"model {request.model.name!r} cannot be exported as {exporter.format!r}: {one_line(error)}"
+        ) from error

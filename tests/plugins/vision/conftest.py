@@ -26,8 +26,16 @@ from turnout import (
 from turnout.errors import InferenceError
 from turnout.pipeline import Pipeline, plan_pipeline
 
-WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] [DEC] a red green blue yellow white box picture of what colour is it this ? ##s".split()
-COLOURS = {"red": (220, 20, 30), "green": (10, 180, 40), "blue": (20, 40, 210), "yellow": (230, 220, 20), "white": (255, 255, 255)}
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+TEXT = "[DEC] a red green blue yellow white box picture of what colour is it this ? ##s"
+WORDS = [*SPECIAL, *TEXT.split(" ")]
+COLOURS = {
+    "red": (220, 20, 30),
+    "green": (10, 180, 40),
+    "blue": (20, 40, 210),
+    "yellow": (230, 220, 20),
+    "white": (255, 255, 255),
+}
 SIZE = 24
 
 Run = Callable[..., PipelineResult]
@@ -64,7 +72,7 @@ def bert_tokenizer() -> Tokenizer:
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", WORDS.index("[CLS]")), ("[SEP]", WORDS.index("[SEP]"))]
     )
     tokenizer.decoder = decoders.WordPiece()
-    tokenizer.add_special_tokens(WORDS[:5])
+    tokenizer.add_special_tokens(SPECIAL)
     # A checkpoint may have been saved with these on; a prompt must not be padded or cut by them.
     tokenizer.enable_padding(length=32)
     tokenizer.enable_truncation(4)
@@ -94,7 +102,7 @@ def write_json(file: Path, value: Any) -> None:
 def declaration(checkpoint: Path) -> StepDeclaration:
     """Return where a step stands in a file whose models name the checkpoint."""
     backends = {"direct": {"checkpoint": checkpoint.name}, "onnxruntime": {"path": "model.onnx"}}
-    named = {name: backends for name in ("captioner", "answerer", "segmenter")}
+    named = dict.fromkeys(("captioner", "answerer", "segmenter"), backends)
     return StepDeclaration("step", "describe", checkpoint.parent, named)
 
 

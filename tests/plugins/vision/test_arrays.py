@@ -23,7 +23,14 @@ def test_grey_becomes_three_channels(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize(
     ("value", "dtype", "byte"),
-    [(True, "bool", 255), (65535, "uint16", 255), (65535, ">u2", 255), (32768, "uint16", 128), (0.5, "float16", 128), (1.0, "float64", 255)],
+    [
+        (True, "bool", 255),
+        (65535, "uint16", 255),
+        (65535, ">u2", 255),
+        (32768, "uint16", 128),
+        (0.5, "float16", 128),
+        (1.0, "float64", 255),
+    ],
 )
 def test_values_are_scaled_by_what_their_dtype_means(value: float, dtype: str, byte: int) -> None:
     picture = read_picture(np.full((1, 1), value, dtype))

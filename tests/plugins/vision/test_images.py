@@ -74,14 +74,24 @@ def test_reads_a_file_object_that_cannot_seek(encoded: Encoded) -> None:
 @pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP", "JPEG"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_turns_a_picture_upright(encoded: Encoded, format: str, orientation: int) -> None:
-    stored_as = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_90", 7: "TRANSVERSE", 8: "ROTATE_270"}
+    stored_as = {
+        2: "FLIP_LEFT_RIGHT",
+        3: "ROTATE_180",
+        4: "FLIP_TOP_BOTTOM",
+        5: "TRANSPOSE",
+        6: "ROTATE_90",
+        7: "TRANSVERSE",
+        8: "ROTATE_270",
+    }
     image = Image.fromarray(corners())
     if orientation in stored_as:
         image = image.transpose(Image.Transpose[stored_as[orientation]])
     exif = Image.Exif()
     exif[0x0112] = orientation
 
-    picture = read_picture(encoded(image, format, exif=exif, **({"quality": 95, "subsampling": 0} if format == "JPEG" else LOSSLESS[format])))
+    picture = read_picture(
+        encoded(image, format, exif=exif, **({"quality": 95, "subsampling": 0} if format == "JPEG" else LOSSLESS[format]))
+    )
 
     assert picture.shape == (32, 48, 3)
     assert np.abs(picture.astype(int) - corners()).mean() < (3 if format == "JPEG" else 1e-9)
@@ -214,9 +224,7 @@ def test_reads_in_many_threads_and_lets_no_filter_of_warnings_behind(encoded: En
     before, wrong = list(warnings.filters), []
 
     def read() -> None:
-        for _ in range(30):
-            if not np.array_equal(read_picture(data), corners()):
-                wrong.append(1)
+        wrong.extend(number for number in range(30) if not np.array_equal(read_picture(data), corners()))
 
     threads = [threading.Thread(target=read) for _ in range(6)]
     for thread in threads:

@@ -63,8 +63,7 @@ def test_a_mutated_file_is_read_or_refused(encoded: Callable[..., bytes], kind: 
                 assert picture.ndim == 3
                 assert picture.shape[2] == 3
                 outcomes.append("read")
-            except InvalidInputError as error:
-                assert "\n" not in str(error)
+            except InvalidInputError:
                 outcomes.append("refused")
 
     assert not leaked

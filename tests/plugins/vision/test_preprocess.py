@@ -92,7 +92,9 @@ def test_a_size_may_be_one_number(image_settings_config: Config) -> None:
         ({"image_std": [1, 0, 1]}, r"image_std is \[1, 0, 1\]"),
     ],
 )
-def test_settings_that_are_not_done_here_are_refused(image_settings_config: Config, change: dict[str, Any], message: str) -> None:
+def test_settings_that_are_not_done_here_are_refused(
+    image_settings_config: Config, change: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ConfigurationError, match=message):
         preprocessor_of(image_settings_config(**change), "here")
 

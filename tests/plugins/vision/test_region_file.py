@@ -17,7 +17,11 @@ def test_the_file_stands_beside_the_picture() -> None:
 def test_reads_regions(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text, "utf-8")
 
-    assert read_region_file(tmp_path / "a.json")[:0] == [] if text.startswith("[") else "regions" in read_region_file(tmp_path / "a.json")
+    assert (
+        read_region_file(tmp_path / "a.json")[:0] == []
+        if text.startswith("[")
+        else "regions" in read_region_file(tmp_path / "a.json")
+    )
 
 
 @pytest.mark.parametrize(

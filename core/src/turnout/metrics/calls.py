@@ -72,12 +72,16 @@ class Durations:
 
 
 class InFlight:
-    """How many calls are under way: a deque's length, set into the gauge when somebody looks. Thread-safe.
+    """How many calls are under way: a deque's length, set into the gauge when somebody looks.
+
+    Thread-safe. A forked child has none of its parent's calls.
 
     Attributes:
         enter: takes a call that begins; called with None.
         leave: takes the end of a call that began.
     """
+
+    _all: ClassVar[weakref.WeakSet[InFlight]] = weakref.WeakSet()
 
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge
@@ -85,6 +89,7 @@ class InFlight:
         self._shown_at_once = multiprocess()
         self.enter: Callable[[None], object] = self._show_enter if self._shown_at_once else self._calls.append
         self.leave: Callable[[], object] = self._show_leave if self._shown_at_once else self._calls.pop
+        self._all.add(self)
 
     def fold(self) -> None:
         """Set the gauge."""
@@ -97,5 +102,12 @@ class InFlight:
     def _show_leave(self) -> None:
         self._gauge.dec()
 
+    @classmethod
+    def forget_all(cls) -> None:
+        """Drop the calls of the process that was forked; its threads do not exist here."""
+        for in_flight in cls._all:
+            in_flight._calls.clear()
+
 
 os.register_at_fork(after_in_child=Durations.forget_all)
+os.register_at_fork(after_in_child=InFlight.forget_all)

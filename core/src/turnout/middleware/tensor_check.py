@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from numpy import ndarray
 from numpy.typing import NDArray
 
 from turnout.errors import InferenceError, InvalidTensorError, suggestion
@@ -70,11 +71,17 @@ class TensorCheck(Middleware):
             return False
         for name, dtype, shapes in self._quick:
             array = inputs.get(name)
-            if array is None or array.dtype is not dtype or not shapes[array.shape]:
+            if type(array) is not ndarray or array.dtype is not dtype or not shapes[array.shape]:
                 return False
         return True
 
     def _check(self, inputs: Mapping[str, NDArray[Any]]) -> None:
+        for name, array in inputs.items():
+            if not isinstance(array, ndarray):
+                raise InvalidTensorError(
+                    f"tensor {name!r} must be a numpy array, got {type(array).__name__}, for model {self._model!r}; "
+                    "convert it with numpy.asarray"
+                )
         specs = {spec.name: spec for spec in self._signature.inputs}
         if not specs:
             return

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, Protocol
 
-from turnout.errors import DeadlineExceededError, TurnoutError
+from turnout.errors import ClosedError, DeadlineExceededError, TurnoutError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.pipeline.context import PipelineResult
 from turnout.pipeline.plan import PipelinePlan
@@ -19,7 +19,7 @@ Ticket = tuple[str, int]
 
 
 class PipelineObserver(Protocol):
-    """Hears how long a run took, whatever its end."""
+    """Hears how long each answered run took."""
 
     def observe_run(self, seconds: float, timings: Mapping[str, Mapping[str, float]]) -> None:
         """Take the seconds of a run that was answered, and of its steps by part."""
@@ -53,6 +53,7 @@ class Pipeline:
         Raises:
             PipelineError: an input is missing or unknown.
             DeadlineExceededError: ``timeout_seconds`` went by.
+            ClosedError: the app was closed meanwhile.
             TurnoutError: a step failed as a whole.
         """
         start = time.perf_counter()
@@ -92,6 +93,7 @@ class Pipeline:
         finally:
             for task in pending:
                 task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
         return self._end(progress, start)
 
     def _begin(self, inputs: Mapping[str, Any], timeout_seconds: float | None) -> tuple[Progress, float | None]:
@@ -124,6 +126,6 @@ def _outcome(future: Future[InferenceResponse] | asyncio.Task[InferenceResponse]
     error = future.exception()
     if error is None:
         return future.result()
-    if isinstance(error, TurnoutError):
+    if isinstance(error, TurnoutError) and not isinstance(error, ClosedError):
         return error
     raise error

@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
-from turnout.settings.loader import LoadedSettings, load_settings
-from turnout.settings.registry import Registry
-from turnout.settings.schema import MetricsSettings, ModelSettings, Settings, StepSettings
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from turnout.settings.edit import BackendSwitch, switch_backend
+    from turnout.settings.editor_schema import json_schema
+    from turnout.settings.loader import LoadedSettings, load_settings
+    from turnout.settings.registry import Registry
+    from turnout.settings.schema import MetricsSettings, ModelSettings, Settings, StepSettings
+
+_MODULES = {
+    "BackendSwitch": "turnout.settings.edit",
+    "LoadedSettings": "turnout.settings.loader",
+    "MetricsSettings": "turnout.settings.schema",
+    "ModelSettings": "turnout.settings.schema",
+    "Registry": "turnout.settings.registry",
+    "Settings": "turnout.settings.schema",
+    "StepSettings": "turnout.settings.schema",
+    "json_schema": "turnout.settings.editor_schema",
+    "load_settings": "turnout.settings.loader",
+    "switch_backend": "turnout.settings.edit",
+}
 
 __all__ = [
+    "BackendSwitch",
     "LoadedSettings",
     "MetricsSettings",
     "ModelSettings",
     "Registry",
     "Settings",
     "StepSettings",
+    "json_schema",
     "load_settings",
+    "switch_backend",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'turnout.settings' has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

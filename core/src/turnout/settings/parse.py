@@ -41,8 +41,7 @@ def parse(text: str, source: str) -> Document:
         for event in YAML(typ="safe", pure=True).parse(builder.text):
             builder.take(event)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise builder.error(mark.index if mark else 0, plain_words(error)) from None
+        raise builder.error(*plain_words(error)) from None
     except ReaderError as error:
         raise builder.error(error.position, f"character {error.character!r} is not allowed in YAML; remove it") from None
     except (ValueError, AssertionError, OverflowError, IndexError) as error:  # ruamel.yaml 0.19 lets these escape

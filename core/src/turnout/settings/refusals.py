@@ -5,12 +5,14 @@ from __future__ import annotations
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import AliasEvent, DocumentStartEvent, Event, NodeEvent
 
+_UNCLOSED = (
+    ("found unexpected end of stream", "this quote is never closed"),
+    ("but got '<stream end>'", "this bracket is never closed"),
+)
 _WORDS = (
     ("'\\t' that cannot start", "a tab cannot indent YAML; use spaces"),
     ("that cannot start any token", "text cannot start with this character; put the text in quotes"),
     ("mapping values are not allowed", "a ':' is not expected here; put the text in quotes, or start a new line"),
-    ("found unexpected end of stream", "a quote opened before here is never closed"),
-    ("but got '<stream end>'", "a bracket opened before here is never closed"),
     ("expected ',' or", "a ',' or a closing bracket is expected here"),
     ("expected <block end>", "the indentation does not fit the lines above"),
     ("could not find expected ':'", "a ':' is missing in the line before"),
@@ -36,10 +38,15 @@ def refusal(event: Event) -> str:
     return ""
 
 
-def plain_words(error: MarkedYAMLError) -> str:
-    """Return what is wrong in the words of somebody who never read YAML's grammar."""
+def plain_words(error: MarkedYAMLError) -> tuple[int, str]:
+    """Return where it is wrong, and what, in the words of somebody who never read YAML's grammar."""
+    place = error.problem_mark or error.context_mark
     problem = str(error.problem or error.context or "not YAML")
-    return next((words for part, words in _WORDS if part in problem), f"not YAML: {problem}")
+    for part, words in _UNCLOSED:
+        if part in problem and error.context_mark is not None:
+            return error.context_mark.index, words
+    words = next((words for part, words in _WORDS if part in problem), f"not YAML: {problem}")
+    return (0 if place is None else place.index), words
 
 
 def _directive_refusal(event: DocumentStartEvent) -> str:

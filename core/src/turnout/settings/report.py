@@ -22,7 +22,6 @@ Message = str | Callable[[], str]
 """What is wrong; a function where finding the words takes time, since only the first problems are shown."""
 
 _NOTHING = object()
-_WHOLE_SENTENCES = (PROBLEM, "value_error", "assertion_error")
 
 
 class Report:
@@ -31,6 +30,7 @@ class Report:
     def __init__(self, document: Document, secrets: Mapping[DocumentPath, str]) -> None:
         self._document = document
         self._secrets = frozenset(secrets.values())
+        self._noted: set[DocumentPath] = set()
         self._touched: set[DocumentPath] = set()
         self._found: list[tuple[Mark, str, Message]] = [(mark, "", message) for mark, message in document.problems]
 
@@ -47,13 +47,18 @@ class Report:
         self.at_value(path, self._harmless(message))
 
     def invalid(self, error: ValidationError, root: DocumentPath, model: type[BaseModel]) -> None:
-        """Note everything in ``error``, which ``model`` raised for the value at ``root``."""
+        """Note everything in ``error``, which ``model`` raised for the value at ``root``.
+
+        Where a problem was noted before, as for a variable that is not set, what follows from it is left out.
+        """
         grouped: dict[DocumentPath, list[ErrorDetails]] = {}
-        for details in error.errors(include_url=False):
+        errors = error.errors(include_url=False)
+        for details in [one for one in errors if one["type"] != "none_required"] or errors:
             path = self._path_of(root, details)
             grouped.setdefault(path, []).append(details)
         for path, several in grouped.items():
-            self._invalid_at(path, several, root, model)
+            if path not in self._noted:
+                self._invalid_at(path, several, root, model)
 
     def broken(self, path: DocumentPath) -> bool:
         """Tell whether a problem was noted at ``path`` or below it."""
@@ -74,6 +79,7 @@ class Report:
         raise SettingsError(problems)
 
     def _note(self, mark: Mark, path: DocumentPath, message: Message) -> None:
+        self._noted.add(path)
         self._touched.update(path[:end] for end in range(len(path) + 1))
         self._found.append((mark, path_text(path), message))
 
@@ -101,14 +107,16 @@ class Report:
 
     def _refused(self, path: DocumentPath, several: list[ErrorDetails]) -> str:
         value = self._document.value_at(path)
-        got = describe_value(value)
         sentence = self._sentence(several)
-        if several[0]["type"] in _WHOLE_SENTENCES and (value is None or isinstance(value, dict | list)):
+        if not _wants_value(several[0], value):
             return sentence
+        got = describe_value(value)
         return f"{sentence}, got {got}{_near(several, got)}"
 
     def _sentence(self, several: Iterable[ErrorDetails]) -> str:
-        return " or ".join(dict.fromkeys(self._complaint(details) for details in several))
+        """Return the complaints as one: pydantic has one for each member of a union."""
+        complaints = dict.fromkeys(self._complaint(details) for details in several)
+        return (" or " if all(text.startswith("must be") for text in complaints) else "; ").join(complaints)
 
     def _complaint(self, details: ErrorDetails) -> str:
         context = details.get("ctx", {})
@@ -119,13 +127,20 @@ class Report:
 
     def _harmless(self, message: str) -> str:
         if leaks(message, self._secrets):
-            return "this value is refused; the reason is not shown, since it repeats a value from the environment"
+            return "this value is refused; the reason repeats a value from the environment, so it is not shown"
         return " ".join(message.split())
 
 
 def _worded(place: str, message: Message) -> str:
     text = message if isinstance(message, str) else message()
     return f"{place}: {text}" if place else text
+
+
+def _wants_value(details: ErrorDetails, value: object) -> bool:
+    """Tell whether the complaint is only half a sentence, without what stands there instead."""
+    if details["type"] == PROBLEM:
+        return value is not None and not isinstance(value, dict | list)
+    return bool(plain_complaint(details["type"], details.get("ctx", {})))
 
 
 def _unknown_key(path: DocumentPath, root: DocumentPath, model: type[BaseModel]) -> str:

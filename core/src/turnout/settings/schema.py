@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from turnout.errors import InvalidTensorError
@@ -20,6 +21,10 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 MAX_NAME_LENGTH = 100
 PROBLEM = "turnout_settings"
 """The type of the validation errors that are worded here."""
+
+
+NAMED: JsonDict = {"propertyNames": {"pattern": r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "maxLength": MAX_NAME_LENGTH}}
+"""For editors: the keys are names."""
 
 
 def problem(text: str) -> PydanticCustomError:
@@ -49,7 +54,7 @@ def _check_tensor(text: str) -> str:
     try:
         parse_spec("", text)
     except InvalidTensorError:
-        raise problem(f"must be a datatype and a shape, such as 'FP32[3,384,384]'; datatypes: {', '.join(DTYPES)}") from None
+        raise problem(f"must be one of {', '.join(DTYPES)} and a shape, such as 'FP32[3,384,384]'") from None
     return text
 
 
@@ -85,7 +90,11 @@ class ModelSettings(SettingsModel):
 
     backend: Name | None = Field(None, description="What runs this model; `turnout switch` edits this line.")
     max_batch_size: WholeNumber = Field(
-        0, ge=0, le=1_000_000, description="The largest size of the batch axis; 0 for a model without one."
+        0,
+        ge=0,
+        le=1_000_000,
+        description="The largest size of the batch axis; 0 for a model without one.",
+        json_schema_extra={"minimum": 0, "maximum": 1_000_000},
     )
     inputs: Mapping[str, TensorText] = Field(
         {}, description="Datatype and shape by name, without the batch axis: FP32[3,384,384]."
@@ -129,15 +138,15 @@ def _check_steps(steps: tuple[StepSettings, ...]) -> tuple[StepSettings, ...]:
     return steps
 
 
-PipelineSettings = Annotated[tuple[StepSettings, ...], AfterValidator(_check_steps)]
+PipelineSettings = Annotated[tuple[StepSettings, ...], AfterValidator(_check_steps), Field(json_schema_extra={"minItems": 1})]
 """The steps of a pipeline, in order."""
 
 
 class MetricsSettings(SettingsModel):
     """How metrics are counted."""
 
-    latency_buckets_seconds: tuple[float, ...] | None = Field(
-        None, description="Upper edges of the latency histograms in seconds, ascending."
+    latency_buckets_seconds: tuple[float, ...] = Field(
+        (), description="Upper edges of the latency histograms in seconds, ascending; Turnout's own if not given."
     )
 
     @field_validator("latency_buckets_seconds")
@@ -154,11 +163,17 @@ class Settings(SettingsModel):
     """The whole of turnout.yaml."""
 
     backend: Name | None = Field(None, description="What runs the models that name no backend.")
-    models: Mapping[Name, ModelSettings] = Field({}, description="The models by name.")
-    pipelines: Mapping[Name, PipelineSettings] = Field({}, description="The pipelines by name: lists of steps.")
+    models: Mapping[Name, ModelSettings] = Field({}, description="The models by name.", json_schema_extra=NAMED)
+    pipelines: Mapping[Name, PipelineSettings] = Field(
+        {}, description="The pipelines by name: lists of steps.", json_schema_extra=NAMED
+    )
     metrics: MetricsSettings = Field(MetricsSettings(), description="How metrics are counted.")
     executor_threads: WholeNumber = Field(
-        32, ge=1, le=1024, description="Threads that run inference for pipelines and event loops."
+        32,
+        ge=1,
+        le=1024,
+        description="Threads that run inference for pipelines and event loops.",
+        json_schema_extra={"minimum": 1, "maximum": 1024},
     )
 
     def backend_of(self, model: str) -> str:

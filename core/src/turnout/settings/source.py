@@ -40,7 +40,7 @@ def read_text(file: Path) -> str:
 
 def document_of_file(file: Path) -> Document:
     """Return what ``file`` says. Raises as ``read_text``, and SettingsError if it is not YAML that settings may use."""
-    from turnout.settings.parse import parse  # noqa: PLC0415  # settings from a mapping need no YAML library
+    from turnout.settings.parse import parse  # settings from a mapping need no YAML library
 
     return parse(read_text(file), str(file))
 

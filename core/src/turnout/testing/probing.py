@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from turnout.errors import InvalidTensorError, TurnoutError
-from turnout.inference import InferenceRequest, InferenceResponse
+from turnout.inference import InferenceResponse
 from turnout.tensors import datatype_of, describe, dtype_of, to_binary
 
 Answer = TypeVar("Answer")
@@ -22,25 +22,29 @@ def require(claim: bool, message: str) -> None:  # noqa: FBT001 - reads as ``ass
         raise AssertionError(message)
 
 
-def within(seconds: float, work: Callable[[], Answer], what: str) -> Answer:
-    """Return what ``work`` returns, or raise what it raises; AssertionError when that takes longer than ``seconds``."""
-    answers: list[Answer] = []
-    errors: list[BaseException] = []
+class Pending(Generic[Answer]):
+    """``work`` under way in a thread of its own. A daemon, because a thread that hangs cannot be ended, only left behind."""
 
-    def run() -> None:
+    def __init__(self, work: Callable[[], Answer]) -> None:
+        self._work = work
+        self._answers: list[Answer] = []
+        self._errors: list[BaseException] = []
+        self._thread = threading.Thread(target=self._run, name="turnout-conformance", daemon=True)
+        self._thread.start()
+
+    def result(self, seconds: float, what: str) -> Answer:
+        """Return what ``work`` returned, or raise what it raised; AssertionError when it is not done within ``seconds``."""
+        self._thread.join(seconds)
+        require(not self._thread.is_alive(), f"{what} did not end within {seconds} s")
+        if self._errors:
+            raise self._errors[0]
+        return self._answers[0]
+
+    def _run(self) -> None:
         try:
-            answers.append(work())
+            self._answers.append(self._work())
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            errors.append(error)
-
-    # A daemon, because a thread that hangs cannot be ended, only left behind.
-    thread = threading.Thread(target=run, name="turnout-conformance", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    require(not thread.is_alive(), f"{what} did not end within {seconds} s")
-    if errors:
-        raise errors[0]
-    return answers[0]
+            self._errors.append(error)
 
 
 def refusal(work: Callable[[], object], what: str) -> TurnoutError | None:
@@ -55,14 +59,16 @@ def refusal(work: Callable[[], object], what: str) -> TurnoutError | None:
     except AssertionError:
         raise
     except Exception as error:
-        raise AssertionError(f"{what} raised {type(error).__name__}, which is no TurnoutError; translate it: {error}") from error
+        raise AssertionError(
+            f"{what} raised {type(error).__name__}, which is no TurnoutError; translate it: {error}"
+        ) from error
     return None
 
 
 def require_same_bits(got: object, want: NDArray[Any], what: str) -> None:
     """Return if ``got`` is an array of native byte order with datatype, shape and bits of ``want``."""
     if not isinstance(got, np.ndarray):
-        raise AssertionError(f"{what}: the output is {type(got).__name__}, not a numpy array")
+        raise AssertionError(f"{what}: the output is {type(got).__name__}, not a numpy array")  # noqa: TRY004 - a failed check
     require(_stands_for(got, want), f"{what}: got dtype {got.dtype} {list(got.shape)}, want {describe(want)}")
     try:
         same = to_binary(got) == to_binary(want)
@@ -74,25 +80,18 @@ def require_same_bits(got: object, want: NDArray[Any], what: str) -> None:
         require(not kinds, f"{what}: BYTES elements must be bytes, got {', '.join(sorted(kinds))}")
 
 
-def require_outputs(response: object, names: list[str], id: str) -> InferenceResponse:
-    """Return ``response`` if it is one, with these outputs, for the request ``id``."""
+def require_outputs(response: object, names: list[str]) -> InferenceResponse:
+    """Return ``response`` if it is one, with these outputs."""
     if not isinstance(response, InferenceResponse):
-        raise AssertionError(f"infer returned {type(response).__name__}, not an InferenceResponse")
+        raise AssertionError(f"infer returned {type(response).__name__}, not an InferenceResponse")  # noqa: TRY004 - a failed check
     require(sorted(response) == sorted(names), f"the response has outputs {sorted(response)}, want {sorted(names)}")
-    require(response.id == id, f"the response has id {response.id!r}, the request {id!r}")
     return response
 
 
-def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a read-only copy."""
-    copy = array.copy()
-    copy.flags.writeable = False
-    return copy
-
-
-def request(name: str, array: NDArray[Any], id: str = "", deadline: float | None = None) -> InferenceRequest:
-    """Return a request with one input."""
-    return InferenceRequest({name: array}, deadline, id)
+def overwrite(array: NDArray[Any]) -> None:
+    """Change every element, as a caller may who owns ``array``; a read-only one is left for another check to find."""
+    if array.flags.writeable:
+        array[...] = b"!" if array.dtype == object else 77
 
 
 def _stands_for(got: NDArray[Any], want: NDArray[Any]) -> bool:

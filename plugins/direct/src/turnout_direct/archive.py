@@ -27,8 +27,7 @@ def check_archive(path: Path, model: str) -> None:
             problem = "it has a zip comment" if archive.comment else _problem(archive)
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise ModelLoadError(
-            f"model {model!r}: {str(path)!r} is no archive of torch.export.save ({error}); "
-            "correct 'path' or 'loader'"
+            f"model {model!r}: {str(path)!r} is no archive of torch.export.save ({error}); correct 'path' or 'loader'"
         ) from error
     if problem:
         raise ModelLoadError(

@@ -29,7 +29,9 @@ def to_torch(name: str, array: NDArray[Any], device: torch.device) -> torch.Tens
 
     datatype = datatype_of(array.dtype)
     if datatype == BYTES:
-        raise InvalidTensorError(f"tensor {name!r} is BYTES, which torch has no tensors for; turn text into tokens before the call")
+        raise InvalidTensorError(
+            f"tensor {name!r} is BYTES, which torch has no tensors for; turn text into tokens before the call"
+        )
     if device.type == "cpu" or not _readable(array):
         array = np.array(array, dtype=dtype_of(datatype), order="C", copy=True)
     if datatype == "BF16":

@@ -60,8 +60,8 @@ class DirectInference(ModelInference):
             raise ClosedError(f"model {self._model!r} on backend 'direct' is closed; open the app again")
         if os.getpid() != self._pid:
             raise ForkedAfterLoadError(
-                f"model {self._model!r} was loaded in process {self._pid} and this is its forked child {os.getpid()}, where torch "
-                "would hang; open the app after the fork, or start workers with 'spawn'"
+                f"model {self._model!r} was loaded in process {self._pid} and this is its forked child {os.getpid()}, "
+                "where torch would hang; open the app after the fork, or start workers with 'spawn'"
             )
         try:
             return InferenceResponse(self._answer(method, request), request.id)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator, model_validator
 
 from turnout_direct.generate_options import GenerateOptions
 
@@ -59,7 +59,7 @@ class DirectOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
     loader: Loader
-    class_: str | None = Field(None, alias="class", validate_default=True)
+    class_: str | None = Field(None, alias="class")
     checkpoint: str | None = Field(None, validate_default=True)
     revision: str | None = Field(None, min_length=1)
     trust_remote_code: bool = False
@@ -74,6 +74,14 @@ class DirectOptions(BaseModel):
     dtype: Literal["float32", "float16", "bfloat16"] | None = None
     compile: bool | Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] = False
     threads: int | None = Field(None, ge=1, le=1024)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _missing_class(cls, given: Any) -> Any:
+        """Let pydantic tell of a missing ``class`` under that name; for a default it would say ``class_``."""
+        if isinstance(given, Mapping) and given.get("loader") == "transformers" and not {"class", "class_"} & set(given):
+            return {**given, "class": None}
+        return given
 
     @field_validator("*", mode="before")
     @classmethod

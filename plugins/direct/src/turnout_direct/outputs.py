@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 _MEND = "name what you want with 'returns: {name: index or key}'"
 
 
-def name_outputs(
-    result: Any, returns: Mapping[str, int | str], declared: Sequence[str], model: str
-) -> dict[str, torch.Tensor]:
+def name_outputs(result: Any, returns: Mapping[str, int | str], declared: Sequence[str], model: str) -> dict[str, torch.Tensor]:
     """Return the tensors of ``result`` by output name.
 
     Raises:
@@ -49,7 +47,8 @@ def name_outputs(
 def _by_position(found: Mapping[str, Any], declared: Sequence[str], model: str) -> dict[str, Any]:
     if len(found) != len(declared):
         raise InferenceError(
-            f"model {model!r} returned {len(found)} tensors for {len(declared)} declared outputs ({', '.join(declared)}); {_MEND}"
+            f"model {model!r} returned {len(found)} tensors for {len(declared)} declared outputs "
+            f"({', '.join(declared)}); {_MEND}"
         )
     return dict(zip(declared, found.values(), strict=True))
 

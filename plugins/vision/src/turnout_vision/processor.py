@@ -107,9 +107,7 @@ def _placeholders(checkpoint: Checkpoint, config: Mapping[str, Any], tokenizer: 
     if config.get("model_type") not in ("blip-2", "instructblip"):
         return ()
     if config["model_type"] == "instructblip":
-        raise ConfigurationError(
-            f"checkpoint {checkpoint.name!r} is an InstructBLIP, which is not supported; use BLIP or BLIP-2"
-        )
+        raise ConfigurationError(f"checkpoint {checkpoint.name!r} is an InstructBLIP, not supported here; use BLIP or BLIP-2")
     saved = checkpoint.json("processor_config.json") or {}
     count = saved.get("num_query_tokens") or config.get("num_query_tokens")
     token = _content(saved.get("image_token")) or "<image>"

@@ -69,11 +69,15 @@ def _items(value: Any) -> Sequence[Any]:
                 f"regions have the keys {', '.join(map(repr, value)) or 'none'}; write {{'regions': [{{'box': [...]}}]}}"
             )
         value = value["regions"]
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value.item()
-    if isinstance(value, np.ndarray) or (isinstance(value, Sequence) and not isinstance(value, str | bytes)):
-        return value  # type: ignore[return-value]  # an array is iterated row by row, as a list of boxes is
-    raise InvalidInputError(f"regions are {value!r:.60}, a {type(value).__name__}; give a list of boxes: {_FORM}")
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        value = list(value)
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+        raise InvalidInputError(f"regions are {value!r:.60}, a {type(value).__name__}; give a list of boxes: {_FORM}")
+    if value and all(isinstance(item, Real) for item in value):
+        raise InvalidInputError(
+            f"regions are {value!r:.60}, numbers; give a list of boxes, even for one: [[left, top, right, bottom]]"
+        )
+    return value
 
 
 def _parse(item: Any, index: int, height: int, width: int, most: int) -> Region | InvalidInputError:

@@ -45,13 +45,15 @@ class TextCodec:
             InvalidInputError: the text has more tokens than the model takes.
         """
         try:
-            encoded = (*self.placeholders, *self.tokenizer.encode(text).ids)
+            text.encode()
         except UnicodeEncodeError as error:
             raise InvalidInputError(f"text {text!r:.60} is no valid Unicode: {error.reason}; mend it") from error
+        own = self.tokenizer.encode(text).ids
+        if set(own) & set(self.placeholders):
+            raise InvalidInputError(f"text {text!r:.60} holds the token that stands for the picture; leave it out")
+        encoded = (*self.placeholders, *own)
         if len(encoded) > self.most:
-            raise InvalidInputError(
-                f"text {text!r:.60} has {len(encoded)} tokens; the model takes {self.most}: make it shorter"
-            )
+            raise InvalidInputError(f"text {text!r:.60} has {len(encoded)} tokens; the model takes {self.most}: shorten it")
         return encoded
 
     def inputs(self, ids: Sequence[int], length: int | None) -> dict[str, NDArray[Any]]:

@@ -32,7 +32,15 @@ _FILE = click.Path(path_type=Path)
 @click.option("--save", type=_FILE, metavar="DIR", help="Write pictures with masks, boxes and texts drawn on them here.")
 @click.option("--rle", is_flag=True, help="Put whole masks into the lines, as COCO run lengths.")
 @click.option("--timeout", "timeout_seconds", type=click.FloatRange(min=0, min_open=True), help="Seconds for one picture.")
-@click.option("--config", default=Path("turnout.yaml"), type=_FILE, show_default=True, help="The settings.")
+@click.option(
+    "--config",
+    "-c",
+    default=Path("turnout.yaml"),
+    envvar="TURNOUT_CONFIG",
+    show_default=True,
+    type=_FILE,
+    help="The settings file.",
+)
 @click.option("--metrics", is_flag=True, help="Print the metrics to stderr in the end, as Prometheus text.")
 @click.pass_context
 def run(
@@ -47,7 +55,10 @@ def run(
     """
     from turnout_vision.picture_files import find_pictures
 
-    pictures = find_pictures(images, besides=given["save"])
+    save: Path | None = given["save"]
+    if save is not None and save.resolve() in {image.resolve() for image in images}:
+        raise click.UsageError(f"--save {str(save)!r} is a folder that pictures are read from; give another")
+    pictures = find_pictures(images, besides=save)
     if not pictures:
         raise click.UsageError(f"no pictures in {', '.join(map(str, images))}; give files, or a folder that holds some")
     with _told(context):
@@ -74,6 +85,8 @@ def _job(
     if regions is not None:
         inputs["regions"] = str(regions)
     saves = {picture: save / name for picture, name in png_names(pictures).items()} if save else {}
+    if overwritten := {file.resolve() for file in saves.values()} & {picture.resolve() for picture in pictures}:
+        raise click.UsageError(f"--save would write over {str(min(overwritten))!r}; give another folder")
     return Job(pipeline, inputs, timeout_seconds, saves, rle)
 
 
@@ -178,20 +191,12 @@ def _progress(total: int, *, visible: bool) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def _told(context: click.Context) -> Iterator[None]:
-    """Turn what ends the whole batch into a message and an exit code."""
-    from turnout.errors import BackendUnavailableError, TurnoutError
-
+    """Turn what else ends the whole batch into a message and an exit code; errors of Turnout's are told by ``turnout``."""
     try:
         yield
-    except BackendUnavailableError as error:
-        click.echo(f"Error: {error}\nCheck the server, then run the same command again.", err=True)
-        context.exit(UNREACHABLE)
-    except TurnoutError as error:
-        click.echo(f"Error: {error}\nTry: turnout check", err=True)
-        context.exit(USAGE)
     except OSError as error:
-        click.echo(f"Error: cannot write results: {error}", err=True)
+        click.echo(f"error: {error}; results cannot be written there\nnext: give another place to --out", err=True)
         context.exit(USAGE)
     except KeyboardInterrupt:
-        click.echo("Stopped. What was written is valid; with --out the same command goes on from here.", err=True)
+        click.echo("stopped; what was written is valid, and with --out the same command goes on from here", err=True)
         context.exit(INTERRUPTED)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
+from turnout.errors import TurnoutError
 from turnout_vision.checkpoint import find_checkpoint, needed
 from turnout_vision.crops import crop, read_responses, regions_of, report_bad_regions
 from turnout_vision.options import TextStepOptions
@@ -62,12 +63,11 @@ class TextStep(PipelineStep):
                 context, self._regions(context), responses, lambda _, response: self.text(self.codec, response, prompt)
             )
             return
-        response = responses[0]
-        if response.error is not None:
-            context.report(response.error)
+        try:
+            context[self._into] = self.text(self.codec, responses[0], prompt)
+        except TurnoutError as error:
+            context.report(error)
             context[self._into] = None
-            return
-        context[self._into] = self.text(self.codec, response, prompt)
 
     @property
     def _per_region(self) -> bool:

@@ -1,0 +1,101 @@
+# Two commands do all the set-up on a fresh machine: `make demo` and `make test`. `make check` is the gate's other half.
+
+PYTHON ?= python3
+VENVS := .venvs
+BACKEND := $(or $(INFERENCE_BACKEND),onnxruntime)
+OUT ?= out/demo
+
+# torch comes as a CPU build where one is on offer; elsewhere add: TORCH_INDEX="--index-url <the CPU index of pytorch.org>"
+TORCH_INDEX ?=
+PIP := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+TEST_TOOLS := pytest pytest-cov pytest-timeout pytest-xdist hypothesis
+PYTEST := -m pytest --numprocesses 2 --dist loadfile --timeout 300
+
+.PHONY: demo test check format clean benchmarks models
+
+# ---- environments: one for each plugin's tests, one for the gate, one for the demo
+
+define install
+	$(PYTHON) -m venv $(VENVS)/$(1)
+	$(VENVS)/$(1)/bin/python $(PIP) $(2)
+	touch $@
+endef
+
+SOURCES := constraints.txt core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
+
+$(VENVS)/check/.done: $(SOURCES)
+	$(call install,check,ruff mypy import-linter pytest hypothesis -e core)
+	$(VENVS)/check/bin/python $(PIP) --no-deps -e plugins/direct -e plugins/onnxruntime -e plugins/vision
+	$(VENVS)/check/bin/python $(PIP) Pillow tokenizers
+
+$(VENVS)/core/.done: $(SOURCES)
+	$(call install,core,$(TEST_TOOLS) check-jsonschema -e core)
+
+$(VENVS)/onnxruntime/.done: $(SOURCES)
+	$(call install,onnxruntime,$(TEST_TOOLS) onnx -e core -e plugins/onnxruntime)
+
+$(VENVS)/vision/.done: $(SOURCES)
+	$(call install,vision,$(TEST_TOOLS) -e core -e plugins/vision)
+
+# Everything, torch too: the direct plugin's tests, agreement between backends, training, benchmarks.
+$(VENVS)/direct/.done: $(SOURCES)
+	$(call install,direct,$(TORCH_INDEX) torch)
+	$(VENVS)/direct/bin/python $(PIP) $(TEST_TOOLS) scikit-image -e core -e plugins/onnxruntime -e plugins/vision -e "plugins/direct[export]"
+	touch $@
+
+$(VENVS)/demo/.done: $(SOURCES)
+	$(call install,demo,-e core -e plugins/onnxruntime -e plugins/vision)
+
+$(VENVS)/demo/.done-onnxruntime: $(VENVS)/demo/.done
+	touch $@
+
+$(VENVS)/demo/.done-direct: $(VENVS)/demo/.done
+	$(VENVS)/demo/bin/python $(PIP) $(TORCH_INDEX) torch
+	$(VENVS)/demo/bin/python $(PIP) -e plugins/direct
+	touch $@
+
+# ---- the main job
+
+demo: $(VENVS)/demo/.done-$(BACKEND)
+	rm -rf $(OUT)
+	$(VENVS)/demo/bin/turnout models
+	$(VENVS)/demo/bin/turnout check --deep
+	$(VENVS)/demo/bin/turnout run describe examples/pictures --out $(OUT)/results.jsonl --save $(OUT) --metrics 2> $(OUT).log \
+		|| { cat $(OUT).log; exit 1; }
+	$(VENVS)/demo/bin/python examples/show_results.py $(OUT)/results.jsonl $(OUT).log
+
+# ---- the gate
+
+check: $(VENVS)/check/.done
+	$(VENVS)/check/bin/ruff format --check .
+	$(VENVS)/check/bin/ruff check .
+	$(VENVS)/check/bin/mypy core/src plugins/*/src
+	$(VENVS)/check/bin/lint-imports
+	$(VENVS)/check/bin/python -m pytest tests/architecture --quiet
+
+test: test-core test-onnxruntime test-vision test-direct
+
+test-core: $(VENVS)/core/.done
+	$(VENVS)/core/bin/python $(PYTEST) tests/core --cov=turnout --cov-report=term:skip-covered --cov-fail-under=95
+
+test-%: $(VENVS)/%/.done
+	$(VENVS)/$*/bin/python $(PYTEST) tests/plugins/$*
+
+test-direct: $(VENVS)/direct/.done
+	$(VENVS)/direct/bin/python $(PYTEST) tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs
+
+benchmarks: $(VENVS)/direct/.done
+	$(VENVS)/direct/bin/python benchmarks/overhead.py
+	$(VENVS)/direct/bin/python benchmarks/startup.py
+
+# ---- making things again
+
+models: $(VENVS)/direct/.done
+	for model in blip_caption blip_vqa birefnet; do $(VENVS)/direct/bin/turnout export $$model --format onnx; done
+
+format: $(VENVS)/check/.done
+	$(VENVS)/check/bin/ruff format .
+	$(VENVS)/check/bin/ruff check --fix .
+
+clean:
+	rm -rf $(VENVS) out

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from turnout import ExportRequest, ModelDeclaration, ModelSignature
+from turnout.tensors import TensorSpec
+from turnout_direct.export.generate.graph import generate_traceable
+from turnout_direct.export.generate.greedy import python_loop
+from turnout_direct.export.onnx import export_onnx
+from turnout_direct.options import DirectOptions
+
+LENGTH, END, PAD = 16, 2, 0
+SEEDS = {"BlipForConditionalGeneration": 0, "BlipForQuestionAnswering": 2}
+
+
+class Exported(NamedTuple):
+    """A model with the file that was made of it."""
+
+    model: Any
+    file: Path
+    session: onnxruntime.InferenceSession
+    signature: ModelSignature
+
+    def answer(self, batch: Any) -> np.ndarray:
+        return self.session.run(["generated_ids"], batch.arrays())[0]
+
+
+def open_session(file: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+
+@pytest.fixture(scope="session", params=SEEDS)
+def exported(request, blip, tmp_path_factory) -> Exported:
+    folder = tmp_path_factory.mktemp(request.param)
+    model = blip(request.param, SEEDS[request.param])
+    model.save_pretrained(folder / "checkpoint")
+    options = DirectOptions(
+        **{"loader": "transformers", "class": request.param, "checkpoint": "checkpoint"},
+        method="generate",
+        generate={"max_length": LENGTH},
+    )
+    file = folder / "model.onnx"
+    signature = export_onnx(ExportRequest(ModelDeclaration("blip", folder), options, file))
+    return Exported(model, file, open_session(file), signature)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 8])
+def test_the_graph_answers_each_row_as_transformers_does_alone(exported, rows, batch_of, alone, differing):
+    for seed, longest in enumerate((2, 3, 7, 12)):
+        batch = batch_of(10 * rows + seed, rows, longest)
+
+        assert differing(exported.answer(batch), alone(exported.model, batch, LENGTH)) == []
+
+
+def test_the_answers_compared_are_telling(exported, batch_of, telling):
+    answers = [exported.answer(batch_of(10 * rows + seed, rows, longest)) for rows in (5, 8) for seed, longest in enumerate((2, 3, 7, 12))]
+
+    telling(np.concatenate(answers))
+
+
+def test_a_sabotaged_graph_is_noticed(exported, batch_of, alone, differing, tmp_path):
+    model = onnx.load(str(exported.file))
+    loop = next(node for node in model.graph.node if node.op_type == "Loop")
+    (body,) = (attribute.g for attribute in loop.attribute if attribute.name == "body")
+    largest = next(node for node in body.node if node.op_type == "ArgMax")
+    largest.op_type = "ArgMin"
+    onnx.save(model, str(tmp_path / "bad.onnx"))
+    batch = batch_of(0, 4, 5)
+
+    got = open_session(tmp_path / "bad.onnx").run(["generated_ids"], batch.arrays())[0]
+
+    assert differing(got, alone(exported.model, batch, LENGTH))
+
+
+def test_padding_a_batch_further_changes_no_answer(exported, batch_of, differing):
+    batch = batch_of(4, 5, 6)
+    wider = {name: array if array.ndim == 4 else np.pad(array, ((0, 0), (0, 9))) for name, array in batch.arrays().items()}
+
+    assert differing(exported.session.run(None, wider)[0], exported.answer(batch)) == []
+
+
+def test_the_graph_has_the_declared_contract(exported):
+    assert exported.signature == ModelSignature(
+        inputs=(
+            TensorSpec("pixel_values", "FP32", (-1, 3, 32, 32)),
+            TensorSpec("input_ids", "INT64", (-1, -1)),
+            TensorSpec("attention_mask", "INT64", (-1, -1)),
+        ),
+        outputs=(TensorSpec("generated_ids", "INT64", (-1, LENGTH)),),
+    )
+
+
+def test_the_file_is_one_graph_that_onnxruntime_1_19_reads(exported):
+    model = onnx.load(str(exported.file))
+
+    assert model.ir_version <= 10
+    assert {entry.domain: entry.version for entry in model.opset_import} == {"": 20}
+    assert [node.op_type for node in model.graph.node].count("Loop") == 1
+    assert [path.name for path in exported.file.parent.glob("model*")] == ["model.onnx"]
+
+
+def test_the_file_holds_the_weights_once_with_little_around_them(exported):
+    weights = sum(weight.numel() * 4 for weight in exported.model.parameters())
+
+    assert exported.file.stat().st_size < weights + 60_000
+
+
+def test_a_declaration_of_pictures_alone_gives_a_graph_without_prompts(blip, batch_of, differing, alone):
+    model, batch = blip("BlipForConditionalGeneration", 0), batch_of(0, 3, 2)
+    declared = ModelDeclaration("blip", inputs=(TensorSpec("pixel_values", "FP32", (-1, 3, 32, 32)),))
+
+    traceable = generate_traceable(declared, model, {"max_length": LENGTH})
+    traceable.module.decoding.loop = python_loop
+
+    assert [spec.name for spec in traceable.inputs] == ["pixel_values"]
+    assert differing(traceable.module(batch.pixel_values), alone(model, batch, LENGTH)) == []
+    assert differing(traceable.answer(batch.pixel_values)[0], alone(model, batch, LENGTH)) == []
+
+
+def test_the_proof_after_an_export_compares_with_each_row_alone(exported, batch_of, alone, differing):
+    traceable = generate_traceable(ModelDeclaration("blip"), exported.model, {"max_length": LENGTH})
+
+    pictures, ids, mask = traceable.example(3)
+
+    assert sorted(set(mask.sum(1).tolist())) == [4, 5, 6]
+    batch = replace(batch_of(0, 3, 6), pixel_values=pictures, input_ids=ids, attention_mask=mask)
+    assert differing(traceable.answer(pictures, ids, mask)[0], alone(exported.model, batch, LENGTH)) == []

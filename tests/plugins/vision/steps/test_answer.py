@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from turnout import PipelineStep, StepDeclaration
+from turnout.errors import InvalidInputError, PipelineError
+from turnout_vision.options import AnswerOptions, LoadImageOptions
+from turnout_vision.steps import answer, load_image
+
+Boxes = dict[str, tuple[int, int, int, int]]
+
+
+def steps(declaration: StepDeclaration, **options: Any) -> dict[str, PipelineStep]:
+    return {
+        "load_image": load_image(declaration, LoadImageOptions()),
+        "answer": answer(declaration, AnswerOptions(model="answerer", **options)),
+    }
+
+
+@pytest.mark.parametrize("echoes", [True, False])
+def test_each_region_has_its_own_answer_without_the_question(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], boxes: Boxes, colour_model: Any, echoes: bool
+) -> None:
+    models = {"answerer": colour_model(echoes=echoes)}
+
+    result = run(steps(declaration), models, image=scene, regions=list(boxes.values()), question="what colour is it?")
+
+    assert result["answers"] == [f"{colour} box" for colour in boxes]
+
+
+@pytest.mark.parametrize(("given", "asked"), [({}, "is this red?"), ({"question": "what is it?"}, "what is it?")])
+def test_the_callers_question_wins_over_the_one_of_the_settings(
+    run: Any,
+    declaration: StepDeclaration,
+    scene: NDArray[np.uint8],
+    colour_model: Any,
+    words: list[str],
+    given: dict[str, str],
+    asked: str,
+) -> None:
+    model = colour_model(echoes=False)
+
+    run(steps(declaration, question="is this red?"), {"answerer": model}, image=scene, **given)
+
+    ids = [words.index(word) for word in f"[CLS] {asked.replace('?', ' ?')} [SEP]".split()]
+    assert model.asked[0]["input_ids"].tolist() == [ids]
+
+
+def test_questions_are_padded_to_one_length(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], colour_model: Any
+) -> None:
+    model = colour_model(echoes=False)
+
+    for question in ("what is it?", "is this a red box?"):
+        run(steps(declaration, prompt_length=12), {"answerer": model}, image=scene, question=question)
+
+    assert [asked["input_ids"].shape for asked in model.asked] == [(1, 12), (1, 12)]
+
+
+def test_a_template_goes_around_the_question(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], colour_model: Any, words: list[str]
+) -> None:
+    model = colour_model(echoes=True)
+
+    made = steps(declaration, template="this is {question} a", question="what")
+
+    assert run(made, {"answerer": model}, image=scene)["answers"] == ["white box"]
+    assert [words[token] for token in model.asked[0]["input_ids"][0]] == ["[CLS]", "this", "is", "what", "a", "[SEP]"]
+
+
+def test_without_any_question_the_pipeline_says_so_before_anything_runs(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], colour_model: Any
+) -> None:
+    model = colour_model(echoes=False)
+
+    with pytest.raises(PipelineError, match=r"pipeline 'describe' needs 'question', got: image"):
+        run(steps(declaration), {"answerer": model}, image=scene)
+    assert not model.asked
+
+
+@pytest.mark.parametrize("question", ["", "  ", 7, ["what?"], None])
+def test_what_is_no_question_is_refused(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], colour_model: Any, question: Any
+) -> None:
+    with pytest.raises(InvalidInputError, match=r"question is .*; ask something as text"):
+        run(steps(declaration), {"answerer": colour_model(echoes=False)}, image=scene, question=question)
+
+
+def test_the_whole_picture_has_one_answer(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], colour_model: Any
+) -> None:
+    result = run(steps(declaration, on="picture", question="what?"), {"answerer": colour_model(echoes=False)}, image=scene)
+
+    assert result["answer"] == "white box"
+
+
+def test_a_failed_region_is_reported_and_the_others_are_answered(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], boxes: Boxes, colour_model: Any
+) -> None:
+    models = {"answerer": colour_model(echoes=False, fails_on="red")}
+
+    result = run(steps(declaration, question="what?"), models, image=scene, regions=list(boxes.values()))
+
+    assert result["answers"] == [None, "green box", "blue box", "yellow box"]
+    assert [(failure.step, failure.index) for failure in result.failures] == [("answer", 0)]
+
+
+@pytest.mark.parametrize("template", ["", "{questions}", "{question} {question}"])
+def test_a_template_without_its_place_is_refused(template: str) -> None:
+    with pytest.raises(ValueError, match="template must hold"):
+        AnswerOptions(model="answerer", template=template)

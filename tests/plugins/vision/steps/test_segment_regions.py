@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from turnout import InferenceRequest, InferenceResponse, ModelInference, PipelineContext, PipelineStep, StepDeclaration
+from turnout.errors import InferenceError, InvalidInputError
+from turnout_vision.options import LoadImageOptions, SegmentRegionsOptions
+from turnout_vision.regions import Region
+from turnout_vision.steps import load_image, segment_regions
+from turnout_vision.steps.segment_regions import SegmentRegions
+
+Boxes = dict[str, tuple[int, int, int, int]]
+
+
+def steps(declaration: StepDeclaration, **options: Any) -> dict[str, PipelineStep]:
+    return {
+        "load_image": load_image(declaration, LoadImageOptions()),
+        "segment_regions": segment_regions(declaration, SegmentRegionsOptions(model="segmenter", **options)),
+    }
+
+
+def overlap(mask: NDArray[np.bool_] | None, box: Sequence[int]) -> float:
+    """Return intersection over union of a mask and what is inside of ``box``."""
+    assert mask is not None
+    truth = np.zeros_like(mask)
+    truth[box[1] : box[3], box[0] : box[2]] = True
+    return float((mask & truth).sum() / (mask | truth).sum())
+
+
+def test_each_region_has_its_own_mask_in_the_picture(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], boxes: Boxes, segmenter: Any
+) -> None:
+    result = run(steps(declaration), {"segmenter": segmenter()}, image=scene, regions=list(boxes.values()))
+
+    assert [mask.shape for mask in result["masks"]] == [(110, 120)] * 4
+    assert {mask.dtype for mask in result["masks"]} == {np.dtype(bool)}
+    assert min(overlap(mask, box) for mask, box in zip(result["masks"], boxes.values(), strict=True)) > 0.85
+    assert not result.failures
+
+
+def test_mixed_up_responses_would_be_noticed(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], boxes: Boxes, segmenter: Any
+) -> None:
+    class MixedUp(SegmentRegions):
+        def postprocess(self, context: PipelineContext, responses: Sequence[InferenceResponse]) -> None:
+            super().postprocess(context, [*responses[1:], responses[0]])
+
+    planted = {**steps(declaration), "segment_regions": MixedUp(declaration, SegmentRegionsOptions(model="segmenter"))}
+    halves = [(0, 6, 34, 46), (34, 6, 68, 46)]
+
+    right = run(steps(declaration, margin=0), {"segmenter": segmenter()}, image=scene, regions=halves)
+    wrong = run(planted, {"segmenter": segmenter()}, image=scene, regions=halves)
+
+    assert right["masks"][0].sum() > 2 * right["masks"][1].sum()
+    assert wrong["masks"][0].sum() < wrong["masks"][1].sum()
+
+
+def test_a_failed_region_is_reported_and_the_others_have_masks(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], boxes: Boxes, segmenter: Any
+) -> None:
+    regions = [*boxes.values(), [7, 7, 7, 7]]
+
+    result = run(steps(declaration), {"segmenter": segmenter("green")}, image=scene, regions=regions)
+
+    assert [mask is None for mask in result["masks"]] == [False, True, False, False, True]
+    assert {(failure.step, failure.index, type(failure.error)) for failure in result.failures} == {
+        ("segment_regions", 1, InferenceError),
+        ("load_image", 4, InvalidInputError),
+    }
+    assert overlap(result["masks"][2], boxes["blue"]) > 0.85
+
+
+def test_only_failed_regions_still_return(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], segmenter: Any
+) -> None:
+    result = run(steps(declaration), {"segmenter": segmenter()}, image=scene, regions=[[7, 7, 7, 7]])
+
+    assert result["masks"] == [None]
+
+
+def test_the_model_sees_a_margin_around_the_box(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], segmenter: Any
+) -> None:
+    model = segmenter()
+
+    run(steps(declaration, margin=0.5), {"segmenter": model}, image=scene, regions=[[60, 10, 90, 40]])
+
+    shown = model.asked[0]["pixel_values"][0]
+    assert shown.min() < shown[:, 0, 0].max()
+    assert (shown[:, 0, 0] > 1.5).all()
+
+
+def test_without_settings_of_its_own_a_segmenter_is_shown_what_birefnet_wants(
+    run: Any, scene: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    class Size(ModelInference):
+        def infer(self, request: InferenceRequest) -> InferenceResponse:
+            assert request.inputs["image"].shape == (1, 3, 1024, 1024)
+            return InferenceResponse({"a": np.zeros((1, 1, 4, 4), np.float32), "b": np.ones((1, 1, 256, 256), np.float32)})
+
+    declaration = StepDeclaration("s", "p", tmp_path, {"segmenter": {"onnxruntime": {"path": "model.onnx"}}})
+
+    result = run(steps(declaration, input="image", output="b"), {"segmenter": Size()}, image=scene, regions=[[0, 0, 30, 30]])
+
+    assert result["masks"][0].sum() == 33 * 33
+
+
+def test_the_size_may_be_chosen(run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8]) -> None:
+    class Size(ModelInference):
+        def infer(self, request: InferenceRequest) -> InferenceResponse:
+            assert request.inputs["pixel_values"].shape == (1, 3, 40, 56)
+            return InferenceResponse({"logits": np.zeros((1, 1, 40, 56), np.float32)})
+
+    assert not run(steps(declaration, size=(40, 56)), {"segmenter": Size()}, image=scene).failures
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        ({"a": np.zeros((1, 1, 4, 4), np.float32), "b": np.zeros(1)}, "has the outputs a, b; write `output:`"),
+        ({}, "has the outputs none"),
+        ({"a": np.zeros((1, 7), np.float32)}, r"must be FP32 \[1, 1, height, width\], got FP32 \[1, 7\]"),
+    ],
+)
+def test_a_model_that_is_no_segmenter_is_reported(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], outputs: dict[str, Any], message: str
+) -> None:
+    class Other(ModelInference):
+        def infer(self, request: InferenceRequest) -> InferenceResponse:
+            return InferenceResponse(outputs)
+
+    result = run(steps(declaration), {"segmenter": Other()}, image=scene)
+
+    assert result["masks"] == [None]
+    with pytest.raises(InferenceError, match=message):
+        raise result.failures[0].error
+
+
+def test_boxes_of_a_detector_step_are_taken_in_any_form(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], boxes: Boxes, segmenter: Any
+) -> None:
+    class Detector(PipelineStep):
+        needs = ("picture",)
+        provides = ("regions",)
+
+        def process(self, context: PipelineContext) -> None:
+            context["regions"] = [{"box": np.array(boxes["blue"])}, [np.nan, 0, 1, 1], Region(0, 0, 5, 5), None]
+
+    made = steps(declaration)
+    ordered = {"load_image": made["load_image"], "detect": Detector(), "segment_regions": made["segment_regions"]}
+
+    result = run(ordered, {"segmenter": segmenter()}, image=scene)
+
+    assert [mask is None for mask in result["masks"]] == [False, True, False, True]
+    assert overlap(result["masks"][0], boxes["blue"]) > 0.85
+    assert sorted((failure.step, failure.index) for failure in result.failures) == [
+        ("segment_regions", 1),
+        ("segment_regions", 3),
+    ]
