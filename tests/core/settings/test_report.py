@@ -45,7 +45,7 @@ def test_every_error_is_told_at_once_in_the_order_of_the_file(refuse: Refuse) ->
         "9:3",
         "11:14",
         "14:7",
-        "15:23",
+        "15:24",
         "16:19",
     ]
 
@@ -77,7 +77,7 @@ WITH_SECRETS = [
     "models: {m: {backend: direct, backends: {direct: {revison: '${SECRET}'}}}}\n",
     "models: {m: {backend: '${SECRET}', backends: {triton: {url: x}}}}\n",
     "backend: '${SECRET}'\nmodels: {m: {backends: {triton: {url: x}}}}\n",
-    "models: {m: {backend: onnxruntime, max_batch_size: '${SECRET}', backends: {onnxruntime: {path: x, level: '${SECRET}'}}}}\n",
+    "models: {m: {backend: onnxruntime, max_batch_size: '${SECRET}', backends: {onnxruntime: {level: '${SECRET}'}}}}\n",
     "models: {m: {inputs: {x: '${SECRET}'}, preload: '${SECRET}'}}\n",
     "pipelines: {p: ['${SECRET}', {caption: {model: '${SECRET}'}}]}\n",
     "pipelines: {p: '${SECRET}'}\nexecutor_threads: '${SECRET}'\nmetrics: {latency_buckets_seconds: ['${SECRET}']}\n",

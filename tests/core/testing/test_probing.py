@@ -5,7 +5,6 @@ import threading
 import numpy as np
 import pytest
 
-from turnout.errors import InvalidTensorError
 from turnout.inference import InferenceResponse
 from turnout.testing.probing import Pending, overwrite, refusal, require_outputs, require_same_bits
 

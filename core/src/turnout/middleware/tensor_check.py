@@ -76,12 +76,7 @@ class TensorCheck(Middleware):
         return True
 
     def _check(self, inputs: Mapping[str, NDArray[Any]]) -> None:
-        for name, array in inputs.items():
-            if not isinstance(array, ndarray):
-                raise InvalidTensorError(
-                    f"tensor {name!r} must be a numpy array, got {type(array).__name__}, for model {self._model!r}; "
-                    "convert it with numpy.asarray"
-                )
+        self._check_arrays(inputs)
         specs = {spec.name: spec for spec in self._signature.inputs}
         if not specs:
             return
@@ -96,6 +91,14 @@ class TensorCheck(Middleware):
             elif not spec.optional:
                 raise InvalidTensorError(
                     f"model {self._model!r} needs input {name!r} ({spec}); got: {', '.join(inputs) or 'nothing'}"
+                )
+
+    def _check_arrays(self, inputs: Mapping[str, object]) -> None:
+        for name, value in inputs.items():
+            if not isinstance(value, ndarray):
+                raise InvalidTensorError(
+                    f"tensor {name!r} must be a numpy array, got {type(value).__name__}, for model {self._model!r}; "
+                    "convert it with numpy.asarray"
                 )
 
     def _check_tensor(self, spec: TensorSpec, array: NDArray[Any]) -> None:

@@ -25,6 +25,8 @@ def load_factory(options: DirectOptions, folder: Path, model: str) -> torch.nn.M
     function = _function(str(options.factory), model)
     try:
         module = function(**options.arguments)
+    except ImportError:
+        raise
     except Exception as error:
         text = " ".join(str(error).split())
         raise ModelLoadError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from turnout import ModelDeclaration, ModelSignature
 from turnout.tensors import DTYPES, TensorSpec
 from turnout_direct.arguments import arguments_of
+from turnout_direct.deprecations import torchscript_allowed
 from turnout_direct.options import DirectOptions
 from turnout_direct.outputs import name_outputs
 
@@ -75,4 +76,5 @@ def _compiled(module: torch.nn.Module, options: DirectOptions) -> torch.nn.Modul
 
     if not options.compile:
         return module
-    return torch.compile(module) if options.compile is True else torch.compile(module, mode=options.compile)
+    with torchscript_allowed():
+        return torch.compile(module) if options.compile is True else torch.compile(module, mode=options.compile)

@@ -37,7 +37,9 @@ def load_module(options: DirectOptions, folder: Path, model_name: str) -> torch.
             f"model {model_name!r}: loader {options.loader!r} failed on {_source(options)!r}: "
             f"{type(error).__name__}: {_line(error)}"
         ) from error
-    return module.requires_grad_(requires_grad=False)
+    for parameter in module.parameters():
+        parameter.requires_grad_(requires_grad=False)
+    return module
 
 
 def _load(options: DirectOptions, folder: Path, model_name: str, device: torch.device) -> torch.nn.Module:

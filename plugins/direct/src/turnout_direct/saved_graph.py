@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout.errors import ModelLoadError
 from turnout_direct.archive import check_archive
+from turnout_direct.deprecations import torchscript_allowed
 
 if TYPE_CHECKING:
     import torch
@@ -22,9 +22,7 @@ def load_torchscript(path: Path, device: torch.device, model: str) -> torch.nn.M
     import torch
 
     _check_file(path, model)
-    with warnings.catch_warnings():
-        # torch 2.13 calls all of torch.jit deprecated; users' files stay.
-        warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is (deprecated|not supported)", DeprecationWarning)
+    with torchscript_allowed():
         return torch.jit.load(str(path), map_location=device)
 
 

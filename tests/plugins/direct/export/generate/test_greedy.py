@@ -110,7 +110,7 @@ def test_the_neighbours_of_a_row_do_not_change_its_answer(name, rows, blip, batc
 
 
 def test_a_prompt_of_two_tokens_is_no_prompt(blip, batch_of):
-    model, batch = blip(CAPTIONER, 0), batch_of(1, 4, 2)
+    model, batch = blip(CAPTIONER, 4), batch_of(1, 4, 2)
 
     got = decode(BlipCaptioner("m", model), batch)
 

@@ -1,0 +1,121 @@
+"""Plans: what is proved before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from turnout import PipelineStep
+from turnout.errors import PipelineError
+from turnout.pipeline import plan_pipeline
+
+
+class Declares(PipelineStep):
+    def __init__(self, **names: tuple[str, ...]) -> None:
+        for attribute, value in names.items():
+            setattr(self, attribute, value)
+
+
+LOAD = Declares(inputs=("path",), optional_inputs=("limit",), provides=("image",))
+SEGMENT = Declares(needs=("image",), optional_inputs=("regions",), provides=("masks",))
+CAPTION = Declares(needs=("image",), provides=("captions",))
+DRAW = Declares(needs=("masks", "captions"), provides=("drawing",))
+
+
+def test_tells_what_the_caller_gives_and_what_waits_for_what() -> None:
+    plan = plan_pipeline("p", {"load": LOAD, "segment": SEGMENT, "caption": CAPTION, "draw": DRAW})
+
+    assert plan.inputs == ("path",)
+    assert plan.optional_inputs == ("limit", "regions")
+    assert plan.after == {
+        "load": frozenset(),
+        "segment": {"load"},
+        "caption": {"load"},
+        "draw": {"segment", "caption"},
+    }
+
+
+def test_a_step_in_the_wrong_order_names_the_provider_to_move() -> None:
+    with pytest.raises(PipelineError) as caught:
+        plan_pipeline("p", {"segment": SEGMENT, "load": LOAD})
+
+    assert str(caught.value) == (
+        "pipeline 'p': step 'segment' needs 'image', but the steps before it provide nothing; "
+        "move 'load', which provides it, before 'segment'"
+    )
+
+
+def test_a_need_that_nobody_provides_says_what_there_is_and_suggests() -> None:
+    wants = Declares(needs=("imagee",))
+
+    with pytest.raises(PipelineError) as caught:
+        plan_pipeline("p", {"load": LOAD, "wants": wants})
+
+    assert str(caught.value) == (
+        "pipeline 'p': step 'wants' needs 'imagee', but the steps before it provide image; "
+        "put a step that provides it before 'wants'. Did you mean 'image'?"
+    )
+
+
+def test_every_missing_need_is_told_at_once() -> None:
+    with pytest.raises(PipelineError) as caught:
+        plan_pipeline("p", {"draw": DRAW, "segment": SEGMENT, "load": LOAD})
+
+    assert [f"needs {need!r}" in str(caught.value) for need in ("masks", "captions", "image")] == [True] * 3
+
+
+def test_a_step_that_needs_only_its_own_output_is_refused() -> None:
+    with pytest.raises(PipelineError, match="put a step that provides it before 'own'"):
+        plan_pipeline("p", {"own": Declares(needs=("x",), provides=("x",))})
+
+
+def test_an_input_that_an_earlier_step_writes_is_not_asked_of_the_caller() -> None:
+    plan = plan_pipeline("p", {"first": Declares(provides=("prompt",)), "second": Declares(inputs=("prompt",))})
+
+    assert plan.inputs == ()
+    assert plan.after["second"] == {"first"}
+
+
+def test_an_input_that_one_step_requires_is_not_optional_for_another() -> None:
+    plan = plan_pipeline("p", {"first": Declares(optional_inputs=("prompt",)), "second": Declares(inputs=("prompt",))})
+
+    assert (plan.inputs, plan.optional_inputs) == (("prompt",), ())
+
+
+def test_a_writer_waits_for_earlier_readers_and_earlier_writers() -> None:
+    reads, first, second = Declares(inputs=("x",)), Declares(provides=("x",)), Declares(provides=("x",))
+
+    plan = plan_pipeline("p", {"reads": reads, "first": first, "second": second})
+
+    assert plan.after == {"reads": frozenset(), "first": {"reads"}, "second": {"reads", "first"}}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "pipeline 'p' needs 'path', got: nothing"),
+        ({"limit": 1}, "pipeline 'p' needs 'path', got: limit"),
+        ({"pth": 1}, "pipeline 'p' takes no 'pth'; it takes: path, limit. Did you mean 'path'?"),
+        ({"path": 1, "image": 2}, "pipeline 'p' takes no 'image'; it takes: path, limit."),
+    ],
+)
+def test_inputs_that_are_missing_or_unknown_are_refused(
+    given: dict[str, object], said: str, text_of: Callable[[Callable[[], object]], str]
+) -> None:
+    plan = plan_pipeline("p", {"load": LOAD})
+
+    assert text_of(lambda: plan.check_inputs("p", given)) == said
+
+
+def test_a_pipeline_that_takes_nothing_says_so(text_of: Callable[[Callable[[], object]], str]) -> None:
+    plan = plan_pipeline("p", {"s": Declares()})
+
+    assert text_of(lambda: plan.check_inputs("p", {"x": 1})) == "pipeline 'p' takes no 'x'; it takes: nothing."
+
+
+def test_optional_inputs_may_be_left_out_or_given() -> None:
+    plan = plan_pipeline("p", {"load": LOAD})
+
+    plan.check_inputs("p", {"path": 1})
+    plan.check_inputs("p", {"path": 1, "limit": None})

@@ -1,0 +1,120 @@
+"""One run's progress, without threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep
+from turnout.errors import InferenceError, InvalidInputError, StepError
+from turnout.pipeline import plan_pipeline
+from turnout.pipeline.progress import Progress
+
+
+class Two(PipelineStep):
+    model = "m"
+    provides = ("ids",)
+
+    def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
+        return [InferenceRequest({}), InferenceRequest({}, deadline=1.0)]
+
+    def postprocess(self, context: PipelineContext, responses: Sequence[InferenceResponse]) -> None:
+        context["ids"] = [response.id or str(response.error) for response in responses]
+
+
+class Raises(PipelineStep):
+    def __init__(self, part: str, error: Exception) -> None:
+        self.model = None if part == "process" else "m"
+        self._part = part
+        self._error = error
+
+    def _act(self, part: str) -> None:
+        if part == self._part:
+            raise self._error
+
+    def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
+        self._act("preprocess")
+        return [InferenceRequest({})]
+
+    def postprocess(self, context: PipelineContext, responses: Sequence[InferenceResponse]) -> None:
+        self._act("postprocess")
+
+    def process(self, context: PipelineContext) -> None:
+        self._act("process")
+
+
+def _progress(step: PipelineStep, deadline: float | None = None) -> Progress:
+    return Progress(plan_pipeline("p", {"s": step}), {}, deadline)
+
+
+def _run(step: PipelineStep) -> Progress:
+    progress = _progress(step)
+    for index, _ in enumerate(progress.begin("s")):
+        progress.receive("s", index, InferenceResponse({}))
+    return progress
+
+
+def test_each_step_is_startable_once() -> None:
+    progress = _progress(Two())
+
+    assert (progress.startable(), progress.startable(), progress.finished) == (["s"], [], False)
+
+
+def test_answers_reach_the_step_in_the_order_of_its_requests() -> None:
+    progress = _progress(Two())
+    progress.begin("s")
+
+    progress.receive("s", 1, InferenceResponse({}, "second"))
+    unfinished = progress.finished
+    progress.receive("s", 0, InferenceError("the first failed"))
+
+    assert (unfinished, progress.finished) == (False, True)
+    assert progress.result()["ids"] == ["the first failed", "second"]
+
+
+def test_requests_get_the_deadline_of_the_run_unless_they_have_their_own() -> None:
+    deadline = time.monotonic() + 60
+
+    assert [request.deadline for request in _progress(Two(), deadline).begin("s")] == [deadline, 1.0]
+    assert [request.deadline for request in _progress(Two()).begin("s")] == [None, 1.0]
+
+
+@pytest.mark.parametrize("part", ["preprocess", "postprocess", "process"])
+def test_a_foreign_exception_becomes_a_step_error_that_names_step_and_part(part: str) -> None:
+    cause = ValueError("seven\nis odd")
+
+    with pytest.raises(StepError) as caught:
+        _run(Raises(part, cause))
+
+    assert str(caught.value) == f"step 's' failed in {part}: ValueError: seven is odd; mend the step"
+    assert caught.value.__cause__ is cause
+
+
+@pytest.mark.parametrize("part", ["preprocess", "postprocess", "process"])
+def test_a_turnout_error_of_a_step_passes_through(part: str) -> None:
+    error = InvalidInputError("no picture")
+
+    with pytest.raises(InvalidInputError) as caught:
+        _run(Raises(part, error))
+
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    ("step", "parts"),
+    [(Two(), {"preprocess", "inference", "postprocess"}), (Raises("process", ValueError()), {"process"})],
+)
+def test_times_each_part(step: Any, parts: set[str]) -> None:
+    step._error = step._part = None
+
+    timings = _run(step if isinstance(step, Two) else _quiet()).result().timings
+
+    assert set(timings["s"]) == parts
+    assert all(seconds >= 0 for seconds in timings["s"].values())
+
+
+def _quiet() -> PipelineStep:
+    return PipelineStep()

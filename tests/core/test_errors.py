@@ -1,0 +1,61 @@
+"""Errors: the tree, the suggestions, the one line."""
+
+from __future__ import annotations
+
+import inspect
+
+from turnout import errors
+from turnout.errors import Problem, SettingsError, TurnoutError, one_line, suggestion, unknown_name
+
+
+def _classes() -> dict[str, type]:
+    return {name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
+
+
+def test_the_docstring_draws_every_error_below_its_parent() -> None:
+    drawn: dict[str, str] = {}
+    parents: list[str] = []
+
+    for line in (errors.__doc__ or "").splitlines():
+        words = line.lstrip("│├└─ ").split()
+        if not words or not words[0].endswith("Error") or not words[0].isalnum():
+            continue
+        depth = (len(line) - len(line.lstrip("│├└─ "))) // 4
+        parents[depth:] = [words[0]]
+        drawn[words[0]] = parents[depth - 1] if depth else "Exception"
+
+    assert drawn == {name: kind.__base__.__name__ for name, kind in _classes().items()}
+
+
+def test_every_error_is_a_turnout_error_with_one_sentence() -> None:
+    for name, kind in _classes().items():
+        assert issubclass(kind, TurnoutError)
+        assert name.endswith("Error")
+        assert (kind.__doc__ or "").strip().endswith(".")
+
+
+def test_suggests_the_nearest_name_or_nothing() -> None:
+    assert suggestion("tritn", ["direct", "triton"]) == " Did you mean 'triton'?"
+    assert suggestion("zzz", ["direct", "triton"]) == ""
+
+
+def test_an_unknown_name_lists_what_is_known_and_where_it_was_asked_for() -> None:
+    error = unknown_name("model", "blp", ["segmenter", "blip"], "In turnout.yaml.")
+
+    assert str(error) == "unknown model 'blp'; known: blip, segmenter. Did you mean 'blip'? In turnout.yaml."
+
+
+def test_an_unknown_name_among_none_says_none() -> None:
+    assert str(unknown_name("model", "x", [])) == "unknown model 'x'; known: none."
+
+
+def test_one_line_joins_lines_and_names_the_kind() -> None:
+    assert one_line(ValueError("first\n   second")) == "ValueError: first second"
+    assert one_line(TimeoutError()) == "TimeoutError: no text"
+
+
+def test_a_settings_error_shows_each_problem_with_its_excerpt() -> None:
+    error = SettingsError([Problem("f.yaml:1:2", "wrong", "  1 | x\n      ^"), Problem("", "nowhere")])
+
+    assert str(error) == "f.yaml:1:2: wrong\n  1 | x\n      ^\nnowhere"
+    assert len(error.problems) == 2

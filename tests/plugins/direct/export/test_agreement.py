@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from turnout import ModelDeclaration
+from turnout.errors import ExportError
+from turnout.tensors import TensorSpec
+from turnout_direct.export import agreement
+from turnout_direct.export.agreement import check_answers
+from turnout_direct.export.forward import forward_traceable
+from turnout_direct.export.onnx_file import write_onnx
+
+
+@pytest.fixture
+def traceable(file):
+    declaration = ModelDeclaration("m", inputs=(TensorSpec("x", "FP32", (-1, 4)),))
+    traceable = forward_traceable(declaration, nn.Linear(4, 2), {})
+    write_onnx(traceable, file)
+    return traceable
+
+
+def test_a_true_file_passes(traceable, file):
+    check_answers(file, traceable)
+
+
+@pytest.mark.parametrize(
+    ("answer", "shape"), [(lambda x: (x[:, :2] * 0,), r"\[1, 2\]"), (lambda x: (x,), r"\[1, 4\]"), (lambda x: (x[:, :2] / 0,), "")]
+)
+def test_other_answers_than_torch_gives_are_refused(answer, shape, traceable, file):
+    with pytest.raises(ExportError, match=rf"batch of 1 onnxruntime answers another 'output' \(\[1, 2\]\) than torch \({shape}"):
+        check_answers(file, replace(traceable, answer=answer))
+
+
+def test_another_answer_to_a_larger_batch_is_refused(traceable, file):
+    def answer(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return traceable.answer(x) if len(x) == 1 else traceable.answer(x.flip(0))
+
+    with pytest.raises(ExportError, match="batch of 3"):
+        check_answers(file, replace(traceable, answer=answer))
+
+
+def test_whole_numbers_must_be_equal():
+    assert agreement._near(torch.tensor([7, 8]).numpy(), torch.tensor([7, 8]).numpy())
+    assert not agreement._near(torch.tensor([7000, 8]).numpy(), torch.tensor([7001, 8]).numpy())
+
+
+def test_rows_of_megapixels_are_tried_alone(traceable, monkeypatch):
+    monkeypatch.setattr(agreement, "LARGE_ROW_ELEMENTS", 3)
+
+    assert agreement._batches(traceable) == (1,)
+
+
+def test_a_file_that_onnxruntime_cannot_load_or_run_is_refused(traceable, file):
+    with pytest.raises(ExportError, match="onnxruntime cannot run it: .*INVALID_ARGUMENT"):
+        check_answers(file, replace(traceable, example=lambda batch: (torch.ones(batch, 3),)))
+
+    file.write_bytes(b"no graph")
+
+    with pytest.raises(ExportError, match="onnxruntime cannot load it"):
+        check_answers(file, traceable)
+
+
+def test_without_onnxruntime_the_file_is_not_tried_but_that_is_said(traceable, file, monkeypatch, caplog):
+    monkeypatch.setattr(agreement.importlib.util, "find_spec", lambda name: None)
+
+    with caplog.at_level(logging.WARNING, logger=agreement.__name__):
+        check_answers(file, replace(traceable, answer=lambda x: (x,)))
+
+    assert "not tried" in caplog.text

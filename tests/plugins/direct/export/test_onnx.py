@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from turnout import ExportRequest, ModelDeclaration, ModelSignature
+from turnout.errors import ExportError, MissingDependencyError, ModelLoadError
+from turnout.tensors import TensorSpec
+from turnout_direct.export.onnx import export_module, export_onnx
+from turnout_direct.options import DirectOptions
+
+PICTURES = TensorSpec("pixel_values", "FP32", (-1, 3, 32, 32))
+FREE_PICTURES = TensorSpec("pixel_values", "FP32", (-1, 3, -1, -1))
+
+
+class Segmenter(nn.Module):
+    """Takes ``x`` and returns a list of maps, the last one in full size, as BiRefNet does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.side = nn.Conv2d(8, 1, 1)
+        self.last = nn.Conv2d(8, 1, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        hidden = torch.relu(self.down(x))
+        full = nn.functional.interpolate(hidden, size=x.shape[-2:], mode="bilinear")
+        return [self.side(hidden), self.last(full)]
+
+
+def options_of(**settings: Any) -> DirectOptions:
+    return DirectOptions(loader="factory", factory="somewhere:make", **settings)
+
+
+def run(file: Path, **arrays: np.ndarray) -> list[np.ndarray]:
+    return onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"]).run(None, arrays)
+
+
+def pictures(rows: int, height: int = 32, width: int = 32) -> torch.Tensor:
+    return torch.randn(rows, 3, height, width, generator=torch.Generator().manual_seed(rows))
+
+
+def test_a_convolutional_net_with_a_list_of_outputs_keeps_its_batch_axis_free(file):
+    torch.manual_seed(0)
+    module = Segmenter().eval()
+
+    signature = export_module(ModelDeclaration("m", inputs=(PICTURES,)), options_of(returns={"logits": -1}), module, file)
+
+    assert signature == ModelSignature((PICTURES,), (TensorSpec("logits", "FP32", (-1, 1, 32, 32)),))
+    for rows in range(1, 6):
+        expected = module(pictures(rows))[-1].detach().numpy()
+        np.testing.assert_allclose(run(file, pixel_values=pictures(rows).numpy())[0], expected, atol=1e-5)
+
+
+def test_every_declared_free_axis_stays_free(file):
+    module = Segmenter().eval()
+
+    export_module(ModelDeclaration("m", inputs=(FREE_PICTURES,)), options_of(returns={"logits": -1}), module, file)
+
+    for rows, height, width in ((1, 32, 48), (3, 64, 20)):
+        picture = pictures(rows, height, width)
+        expected = module(picture)[-1].detach().numpy()
+        np.testing.assert_allclose(run(file, pixel_values=picture.numpy())[0], expected, atol=1e-5)
+
+
+def test_axes_that_are_declared_with_a_size_are_fixed(file):
+    fixed = TensorSpec("pixel_values", "FP32", (2, 3, 32, 32))
+
+    signature = export_module(ModelDeclaration("m", inputs=(fixed,)), options_of(returns={"logits": -1}), Segmenter().eval(), file)
+
+    assert signature.inputs == (fixed,)
+
+
+def test_a_class_of_transformers_is_loaded_and_exported(tmp_path, file):
+    from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+    config = SegformerConfig(
+        num_labels=1, depths=[1, 1], hidden_sizes=[8, 16], num_encoder_blocks=2, num_attention_heads=[1, 2],
+        sr_ratios=[2, 1], patch_sizes=[7, 3], strides=[4, 2], mlp_ratios=[2, 2], decoder_hidden_size=16,
+    )  # fmt: skip
+    model = SegformerForSemanticSegmentation(config).eval()
+    model.save_pretrained(tmp_path / "checkpoint")
+    options = DirectOptions(loader="transformers", class_="SegformerForSemanticSegmentation", checkpoint="checkpoint")
+    request = ExportRequest(ModelDeclaration("segmenter", tmp_path, inputs=(PICTURES,)), options, file)
+
+    signature = export_onnx(request)
+
+    assert signature.outputs == (TensorSpec("logits", "FP32", (-1, 1, 8, 8)),)
+    with torch.inference_mode():
+        expected = model(pictures(4)).logits.numpy()
+    np.testing.assert_allclose(run(file, pixel_values=pictures(4).numpy())[0], expected, atol=1e-5)
+
+
+class DecidesByValues(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.sum() > 0:
+            return x + 1
+        return x
+
+
+class FixesTheBatch(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(-1, 3 * 32 * 32)[:2] if x.shape[0] == 2 else x.flatten(1)
+
+
+class HasNoOperator(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.eigvals(x[:, 0]).real
+
+
+class AloneIsDifferent(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean((2, 3)) if x.shape[0] > 1 else x.mean((2, 3)) * 2
+
+
+class ReturnsText(nn.Module):
+    def forward(self, x: torch.Tensor) -> dict[str, Any]:
+        return {"logits": "text"}
+
+
+REFUSED = [
+    (DecidesByValues, {}, r"its Python decides by the values of a tensor, in test_onnx.py:\d+ 'if x.sum\(\) > 0:'; write that"),
+    (FixesTheBatch, {}, r"its code fixes axis 0 of input 'pixel_values' to 2; take sizes from x.shape"),
+    (HasNoOperator, {}, r"operator 'aten.linalg_eig' has no ONNX form"),
+    (AloneIsDifferent, {}, r"for a batch of 1 onnxruntime answers another 'output'"),
+    (ReturnsText, {"returns": {"logits": "logits"}}, r"output 'logits' is a str, not a tensor; say which part"),
+    (Segmenter, {"returns": {"logits": 7}}, r"output 'logits' is to be part 7 of the result, which is a list of 2; correct 'returns'"),
+    (Segmenter, {"method": "generate"}, r"generate\(\) of class 'Segmenter' has no exported form; known: BlipForCond"),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings", "reason"), REFUSED, ids=lambda value: getattr(value, "__name__", ""))
+def test_what_cannot_be_exported_says_why_and_leaves_no_file(kind, settings, reason, file, capfd):
+    declaration = ModelDeclaration("m", inputs=(PICTURES,))
+
+    with pytest.raises(ExportError, match=reason) as caught:
+        export_module(declaration, options_of(**settings), kind().eval(), file)
+
+    assert str(caught.value).startswith("model 'm'")
+    assert kind.__name__ in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not file.exists()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_good_model_is_exported_after_one_that_could_not_be(file):
+    declaration = ModelDeclaration("m", inputs=(PICTURES,))
+    with pytest.raises(ExportError):
+        export_module(declaration, options_of(), DecidesByValues(), file)
+
+    export_module(declaration, options_of(returns={"logits": -1}), Segmenter().eval(), file)
+
+    assert file.exists()
+
+
+def test_a_model_that_cannot_be_loaded_is_no_error_of_export(tmp_path, file):
+    options = DirectOptions(loader="transformers", class_="BlipForConditionalGeneration", checkpoint="./nowhere")
+
+    with pytest.raises(ModelLoadError, match="'m'"):
+        export_onnx(ExportRequest(ModelDeclaration("m", tmp_path), options, file))
+
+
+def test_a_missing_package_for_writing_onnx_is_named(file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+
+    with pytest.raises(MissingDependencyError, match=r"'onnxscript'; install it: pip install 'turnout-direct\[export\]'"):
+        export_onnx(SimpleNamespace(model=ModelDeclaration("m"), options=options_of(), file=file))
+
+
+def test_declaring_the_exporter_loads_no_torch():
+    code = (
+        "import sys; from turnout_direct import plugin; (e,) = plugin.turnout_exporters(); "
+        "assert (e.format, e.backend, e.filename) == ('onnx', 'direct', 'model.onnx'); assert 'torch' not in sys.modules"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from turnout import ModelDeclaration
+from turnout.errors import ExportError
+from turnout.tensors import TensorSpec
+from turnout_direct.export import onnx_file
+from turnout_direct.export.forward import forward_traceable
+from turnout_direct.export.onnx_file import check_file, read_signature, write_onnx
+
+INPUT = TensorSpec("x", "FP32", (-1, 4))
+
+
+@pytest.fixture
+def traceable():
+    return forward_traceable(ModelDeclaration("m", inputs=(INPUT,)), nn.Linear(4, 2), {"y": ""})
+
+
+def test_the_file_says_nothing_of_the_machine_that_wrote_it(traceable, file):
+    write_onnx(traceable, file)
+
+    assert str(Path(__file__).parent).encode() not in file.read_bytes()
+    assert b"stack_trace" not in file.read_bytes()
+    assert b"site-packages" not in file.read_bytes()
+
+
+def test_without_stripping_the_file_would_hold_the_stack_trace(traceable, file, monkeypatch):
+    monkeypatch.setattr(onnx_file, "strip_metadata", lambda model: None)
+
+    write_onnx(traceable, file)
+
+    assert b"stack_trace" in file.read_bytes()
+
+
+def test_weights_beyond_the_limit_of_one_file_go_beside_it(traceable, file, monkeypatch):
+    monkeypatch.setattr(onnx_file, "ONE_FILE_BYTES", 0)
+
+    write_onnx(traceable, file)
+    check_file(file, traceable)
+
+    assert sorted(path.name for path in file.parent.iterdir()) == ["model.onnx", "model.onnx.data"]
+
+
+def test_the_signature_is_read_from_the_file(traceable, file):
+    write_onnx(traceable, file)
+
+    signature = read_signature(file)
+
+    assert signature.inputs == (INPUT,)
+    assert signature.outputs == (TensorSpec("y", "FP32", (-1, 2)),)
+
+
+def test_datatypes_and_scalars_are_read_from_the_file(file):
+    kinds = {"FP16": "FLOAT16", "BF16": "BFLOAT16", "INT64": "INT64", "BOOL": "BOOL", "UINT8": "UINT8"}
+    values = [onnx.helper.make_tensor_value_info(name, getattr(onnx.TensorProto, kind), [2]) for name, kind in kinds.items()]
+    scalar = onnx.helper.make_tensor_value_info("scalar", onnx.TensorProto.DOUBLE, [])
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "g", values, [scalar])), str(file))
+
+    signature = read_signature(file)
+
+    assert [spec.datatype for spec in signature.inputs] == list(kinds)
+    assert signature.outputs == (TensorSpec("scalar", "FP64", ()),)
+
+
+def test_an_axis_that_became_fixed_is_refused(traceable, file):
+    write_onnx(replace(traceable, inputs=(TensorSpec("x", "FP32", (2, 4)),)), file)
+
+    with pytest.raises(ExportError, match=r"input 'x' was to be FP32 \[-1, 4\], but its code allows FP32 \[2, 4\] only"):
+        check_file(file, traceable)
+
+
+def test_a_file_against_the_standard_is_refused(traceable, file):
+    write_onnx(traceable, file)
+    model = onnx.load(str(file))
+    model.graph.node[0].input[0] = "nowhere"
+    onnx.save(model, str(file))
+
+    with pytest.raises(ExportError, match=r"model 'm' \(Linear\) cannot be written as ONNX: .*nowhere"):
+        check_file(file, traceable)
+
+
+def test_half_precision_weights_are_written_as_such(file):
+    half = forward_traceable(
+        ModelDeclaration("m", inputs=(TensorSpec("x", "FP16", (-1, 4)),)), nn.Linear(4, 2).to(torch.float16), {"y": ""}
+    )
+
+    write_onnx(half, file)
+
+    assert read_signature(file).outputs == (TensorSpec("y", "FP16", (-1, 2)),)

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import torch
+
+from turnout.tensors import TensorSpec
+from turnout_direct.export.traceable import Traceable, random_example
+
+INPUTS = (
+    TensorSpec("picture", "FP32", (-1, 3, -1, 64)),
+    TensorSpec("mask", "INT64", (-1, -1)),
+    TensorSpec("flag", "BOOL", (-1,)),
+    TensorSpec("scale", "FP64", ()),
+)
+
+
+def test_free_axes_are_named_after_batch_or_input():
+    traceable = Traceable("m", "Net", torch.nn.Identity(), INPUTS, (), lambda batch: (), lambda *inputs: ())
+
+    assert traceable.free_axes() == ({0: "batch", 2: "picture_2"}, {0: "batch", 1: "mask_1"}, {0: "batch"}, {})
+
+
+def test_examples_fill_free_axes_and_stay_the_same():
+    first, second = random_example(INPUTS, 5), random_example(INPUTS, 5)
+
+    assert [tuple(tensor.shape) for tensor in first] == [(5, 3, 128, 64), (5, 8), (5,), ()]
+    assert [tensor.dtype for tensor in first] == [torch.float32, torch.int64, torch.bool, torch.float64]
+    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+    assert set(first[1].unique().tolist()) == {0, 1}
