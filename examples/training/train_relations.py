@@ -56,6 +56,19 @@ def offset_labels(patches: NDArray[np.int8]) -> tuple[torch.Tensor, torch.Tensor
     return torch.from_numpy(offsets.reshape(count, -1, 2)), torch.from_numpy(known.reshape(count, -1))
 
 
+def strengthen_positions(model: nn.Module, amplitude: float = 3.0) -> None:
+    """Add to the position embedding, in place, plain ramps and slow waves of row and column.
+
+    Names can be learnt without knowing where a patch is, so the first half of the training lets positions fade.
+    """
+    rows, columns = np.mgrid[0 : pool.PATCHES, 0 : pool.PATCHES].reshape(2, -1) * 2 / (pool.PATCHES - 1) - 1
+    waves = [code for at in (rows, columns) for code in (at, np.sin(np.pi * at / 2), np.cos(np.pi * at / 2))]
+    table = torch.tensor(np.stack(waves, axis=1), dtype=torch.float32)
+    directions = torch.nn.init.orthogonal_(torch.empty(table.shape[1], models.HIDDEN))
+    with torch.no_grad():
+        model.vision_model.embeddings.position_embedding[0, 1:] += amplitude * table @ directions
+
+
 def main() -> None:
     """Train the whole captioner, saving the checkpoint on the way and at the end."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -70,6 +83,7 @@ def main() -> None:
     torch.manual_seed(0)
     rng = np.random.default_rng(2)
     model = BlipForConditionalGeneration.from_pretrained(arguments.start, dtype=torch.float32).train()
+    strengthen_positions(model)
     data = CaptionData(arguments.pool)
     data.others = data.others[data.captioned[data.others]]
     named, stands = PatchHead(), nn.Linear(models.HIDDEN, 4)
@@ -94,7 +108,10 @@ def main() -> None:
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         if step % 50 == 0:
-            print(f"{step} {time.monotonic() - started:.0f}s words {words:.4f} relation {relation:.4f} place {placed:.4f}", flush=True)
+            print(
+                f"{step} {time.monotonic() - started:.0f}s words {words:.4f} relation {relation:.4f} place {placed:.4f}",
+                flush=True,
+            )
         if step % 200 == 199:
             print(f"{step} {watched_exact(model.eval(), data)}", flush=True)
             checkpoints.save_for_text(copy.deepcopy(model), arguments.out)

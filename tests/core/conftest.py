@@ -6,6 +6,7 @@ import importlib
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from turnout.app import open as open_app
 from turnout.errors import TurnoutError
 from turnout.executor import InferenceExecutor
 from turnout.metrics import Metrics
+from turnout.model import Model
 from turnout.pipeline import Pipeline, plan_pipeline
 from turnout.plugins import Plugins
 from turnout.testing import PlusOne
@@ -195,7 +197,7 @@ def plugins_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         name = f"turnout_test_lists_{next(_numbers)}"
         (tmp_path / f"{name}.py").write_text(LISTS, "utf-8")
         importlib.invalidate_caches()
-        module = importlib.import_module(name)
+        module: Any = importlib.import_module(name)
         module.BACKENDS += [Backend(kind, _opens(create), NoOptions) for kind, create in (backends or {}).items()]
         module.STEPS += [Step(kind, _makes(create), NoOptions) for kind, create in (steps or {}).items()]
         module.EXPORTERS += exporters
@@ -224,7 +226,7 @@ def make_app(plugins_with: Callable[..., Plugins]) -> Iterator[Callable[..., Tur
         **settings: Any,
     ) -> Turnout:
         models = {"plus": PlusOne} if models is None else models
-        file = {
+        file: dict[str, Any] = {
             "models": {name: {"backend": f"{name}_backend"} for name in models},
             "pipelines": {"all": list(steps)} if steps else {},
         }
@@ -256,10 +258,14 @@ def make_pipeline(executor: InferenceExecutor, observed: Observed) -> Callable[.
     """Return a function that makes a pipeline called ``p`` of steps and models."""
 
     def make(steps: Mapping[str, PipelineStep], models: Mapping[str, ModelInference] | None = None) -> Pipeline:
-        plan = plan_pipeline("p", steps)
-        return Pipeline("p", plan, models or {}, submit=executor.submit, observer=observed)
+        named = {name: Model(name, "test", partial(_same, model), executor) for name, model in (models or {}).items()}
+        return Pipeline("p", plan_pipeline("p", steps), named, submit=executor.submit, observer=observed)
 
     return make
+
+
+def _same(model: ModelInference) -> ModelInference:
+    return model
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def test_the_docstring_draws_every_error_below_its_parent() -> None:
         parents[depth:] = [words[0]]
         drawn[words[0]] = parents[depth - 1] if depth else "Exception"
 
-    assert drawn == {name: kind.__base__.__name__ for name, kind in _classes().items()}
+    assert drawn == {name: kind.__mro__[1].__name__ for name, kind in _classes().items()}
 
 
 def test_every_error_is_a_turnout_error_with_one_sentence() -> None:

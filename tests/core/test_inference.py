@@ -86,7 +86,7 @@ def test_a_big_endian_array_becomes_native_with_the_same_values() -> None:
     [
         ([X], "inputs must map names to arrays, got list; write {'pixel_values': array}"),
         ({"x": [[1], [1, 2]]}, "tensor 'x' cannot become an array"),
-        ({"x": np.zeros(1, np.complex64)}, "numpy dtype 'complex64' has no KServe v2 datatype"),
+        ({"x": [1j]}, "numpy dtype 'complex128' has no KServe v2 datatype"),
     ],
 )
 def test_what_cannot_become_a_request_is_refused(inputs: object, said: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from turnout import InferenceRequest, InferenceResponse, ModelInference, PipelineContext, PipelineStep
 from turnout.errors import ClosedError, DeadlineExceededError, InferenceError, PipelineError, StepError
 from turnout.executor import InferenceExecutor
-from turnout.pipeline import Pipeline
+from turnout.model import Model
+from turnout.pipeline import Pipeline, plan_pipeline
 from turnout.testing import Fails, PlusOne
 
 Make = Callable[..., Pipeline]
@@ -34,7 +36,8 @@ def _arun(pipeline: Pipeline, inputs: dict[str, Any], **limits: float) -> Any:
 @pytest.fixture(params=[_run, _arun], ids=["run", "arun"])
 def run(request: pytest.FixtureRequest) -> Run:
     """Return what runs a pipeline: its sync door, then its async door."""
-    return request.param
+    door: Run = request.param
+    return door
 
 
 class FailsOn(ModelInference):
@@ -172,13 +175,10 @@ def test_a_run_past_its_deadline_asks_no_model(make_pipeline: Make, asks: Any, g
 
 
 def test_the_deadline_withdraws_requests_that_no_thread_has_taken(asks: Any, gate: Any, observed: Any, run: Run) -> None:
-    from turnout.pipeline import plan_pipeline
-
     executor = InferenceExecutor(1)
+    model = Model("m", "test", lambda: gate, executor)
     plan = plan_pipeline("p", {"ask": asks("m", 5)})
-    pipeline = Pipeline("p", plan, {"m": gate}, submit=executor.submit, observer=observed)
-    if run is _arun:
-        pipeline = Pipeline("p", plan, {"m": _Through(gate, executor)}, submit=executor.submit, observer=observed)
+    pipeline = Pipeline("p", plan, {"m": model}, submit=executor.submit, observer=observed)
 
     with pytest.raises(DeadlineExceededError):
         run(pipeline, {}, timeout_seconds=0.2)
@@ -186,20 +186,6 @@ def test_the_deadline_withdraws_requests_that_no_thread_has_taken(asks: Any, gat
     executor.close()
 
     assert gate.calls == 1
-
-
-class _Through(ModelInference):
-    """A model whose ``ainfer`` uses an executor, as an app's does."""
-
-    def __init__(self, inner: ModelInference, executor: InferenceExecutor) -> None:
-        self._inner = inner
-        self._executor = executor
-
-    def infer(self, request: InferenceRequest) -> InferenceResponse:
-        return self._inner.infer(request)
-
-    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
-        return await asyncio.wrap_future(self._executor.submit(self._inner, request))
 
 
 def test_arun_leaves_no_task_behind_at_its_deadline(asks: Any, gate: Any, make_pipeline: Make) -> None:
@@ -238,17 +224,14 @@ def test_cancelling_arun_ends_it(make_pipeline: Make, asks: Any, gate: Any) -> N
     assert asyncio.run(main()) == 1
 
 
-@pytest.mark.parametrize("door", [_run, _arun], ids=["run", "arun"])
-def test_closing_the_executor_ends_the_run_with_closed_error(door: Run, asks: Any, gate: Any, observed: Any) -> None:
-    from turnout.pipeline import plan_pipeline
-
+def test_closing_the_executor_ends_the_run_with_closed_error(run: Run, asks: Any, gate: Any, observed: Any) -> None:
     executor = InferenceExecutor(1)
-    model = _Through(gate, executor)
+    model = Model("m", "test", lambda: gate, executor)
     plan = plan_pipeline("p", {"ask": asks("m", 3)})
     pipeline = Pipeline("p", plan, {"m": model}, submit=executor.submit, observer=observed)
 
     with ThreadPoolExecutor(2) as threads:
-        running = threads.submit(door, pipeline, {})
+        running = threads.submit(run, pipeline, {})
         assert gate.started.wait(20)
         closing = threads.submit(executor.close)
         _wait_until_closed(executor)
@@ -322,8 +305,6 @@ class Sums(PipelineStep):
         return float(sum(context[name] for name in self.needs))
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
-        import numpy as np
-
         return [InferenceRequest({"x": np.array(self._sum(context))}) for _ in range(2)]
 
     def postprocess(self, context: PipelineContext, responses: Sequence[InferenceResponse]) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import datetime
-from collections.abc import Callable
+import datetime as dt
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,6 +8,8 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import AnyUrl, BaseModel, Field, FiniteFloat, ValidationError, create_model
 
+from turnout.errors import SettingsError
+from turnout.settings import load_settings
 from turnout.settings.complaints import describe_value, plain_complaint
 
 
@@ -49,7 +50,7 @@ class Part(BaseModel):
         (Annotated[str, Field(pattern="^a$")], "b", "must look like '^a$'"),
         (Annotated[list[int], Field(min_length=2)], [], "must have 2 or more entries"),
         (Annotated[list[int], Field(max_length=0)], [1], "must have 0 or fewer entries"),
-        (datetime.date, "x", ""),
+        (dt.date, "x", ""),
     ],
 )
 def test_what_pydantic_complains_of_is_said_in_plain_words(kind: Any, value: object, complaint: str) -> None:
@@ -73,12 +74,9 @@ def test_values_are_described_as_they_are_written() -> None:
     ]
 
 
-def test_what_has_no_plain_words_keeps_pydantics(refuse_mapping: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    options = create_model("Options", day=(datetime.date, ...))
-    monkeypatch.setattr("turnout.settings.options.OptionsCheck._check_choice", lambda *_: None)
-    registry = type("Days", (), {"backend_options": lambda _self, _name: options})()
+def test_what_has_no_plain_words_keeps_pydantics(registry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = create_model("Options", day=(dt.date, ...))
+    monkeypatch.setattr(registry, "backends", {"direct": options})
 
-    with pytest.raises(Exception, match=r"models\.m\.backends\.b\.day: Input should be a valid date"):
-        from turnout.settings import load_settings
-
-        load_settings({"models": {"m": {"backends": {"b": {"day": "x"}}}}}, registry=registry)
+    with pytest.raises(SettingsError, match=r"models\.m\.backends\.direct\.day: Input should be a valid date"):
+        load_settings({"models": {"m": {"backend": "direct", "backends": {"direct": {"day": "x"}}}}}, registry=registry)

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import io
+import json
 import string
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
 from turnout.errors import SettingsError
 from turnout.settings.parse import MAX_VALUES, parse
@@ -81,16 +80,14 @@ PLAIN = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.dictionaries(st.text(string.ascii_lowercase, min_size=1, max_size=5), PLAIN, max_size=4))
-def test_means_what_another_reader_of_yaml_1_2_means(content: dict[str, object]) -> None:
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(st.text(string.ascii_lowercase, min_size=1, max_size=5), PLAIN, max_size=4), st.sampled_from([None, 1, 4])
+)
+def test_json_is_yaml(content: dict[str, object], indent: int | None) -> None:
+    written = json.dumps(content, indent=indent, ensure_ascii=indent is None)
 
-    written = io.StringIO()
-    dumper = YAML(typ="safe", pure=True)
-    dumper.representer.ignore_aliases = lambda *_: True
-    dumper.dump(content, written)
-
-    document = parse(written.getvalue(), "turnout.yaml")
+    document = parse(written, "turnout.yaml")
 
     assert document.values == content
 

@@ -29,10 +29,10 @@ def test_casts_to_and_from_bfloat16(write: Callable[..., Path], value: Any, load
     model = load(write(nodes, inputs, [value("wide", "FP32", [-1]), value("narrow", "BF16", [-1])]))
     finite = ALL[np.isfinite(ALL.astype(np.float32))]
 
-    response = model.infer(InferenceRequest({"x": finite, "f": np.float32([1 / 3, 2.0**130])}))
+    response = model.infer(InferenceRequest({"x": finite, "f": np.float32([1 / 3, 2.0**100])}))
 
     assert response["wide"].tobytes() == finite.astype(np.float32).tobytes()
-    assert response["narrow"].tobytes() == np.array([1 / 3, 2.0**130], ml_dtypes.bfloat16).tobytes()
+    assert response["narrow"].tobytes() == np.array([1 / 3, 2.0**100], ml_dtypes.bfloat16).tobytes()
     assert all(output.flags.writeable for output in response.values())
 
 

@@ -37,5 +37,9 @@ class TestOnnxruntimeWithTwoThreads(TestOnnxruntime):
 
     def model(self, datatype: str, shape: tuple[int, ...]) -> ModelInference:
         file = self.identity(datatype, shape, f"{next(self.numbers)}.onnx")
-        options = OnnxruntimeOptions(path=file, intra_op_num_threads=2, inter_op_num_threads=2, execution_mode="parallel")
+        # Eight callers on two cores would wait for each other's spinning threads.
+        quiet = {"session.intra_op.allow_spinning": False, "session.inter_op.allow_spinning": False}
+        options = OnnxruntimeOptions(
+            path=file, intra_op_num_threads=2, inter_op_num_threads=2, execution_mode="parallel", session_config=quiet
+        )
         return open_model(ModelDeclaration("echo"), options)

@@ -129,7 +129,7 @@ def test_says_that_memory_ran_out(write: Write, value: Any, load: Load) -> None:
     node = helper.make_node("Expand", ["x", "size"], ["y"])
     model = load(write([node], [value("x", "FP32", [1]), value("size", "INT64", [-1])], [value("y", "FP32", None)]))
 
-    with pytest.raises(InferenceError, match="model 'm' failed .*allocate memory.*; try smaller inputs"):
+    with pytest.raises(InferenceError, match=r"model 'm' failed .*allocate memory.*; try smaller inputs"):
         ask(model, x=np.ones(1, np.float32), size=np.array([1 << 20, 1 << 20, 1 << 10]))
 
     assert ask(model, x=np.ones(1, np.float32), size=np.array([2]))["y"].tolist() == [1, 1]

@@ -39,5 +39,5 @@ def test_says_that_a_model_answers_what_is_no_text(write: Callable[..., Path], v
     node = helper.make_node("Identity", ["garbled"], ["y"])
     model = load(write([node], [value("x", "FP32", [1])], [value("y", "BYTES", [1])], [garbled]))
 
-    with pytest.raises(InferenceError, match="model 'm' failed in ONNX Runtime: UnicodeDecodeError: .*0xff"):
+    with pytest.raises(InferenceError, match=r"model 'm' failed in ONNX Runtime: UnicodeDecodeError: .*0xff"):
         model.infer(InferenceRequest({"x": np.ones(1, np.float32)}))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from turnout.errors import ConfigurationError, UnknownNameError, suggestion, unknown_name
+from turnout.errors import ConfigurationError, SettingsError, UnknownNameError, suggestion, unknown_name
 from turnout.settings.document import Document, DocumentPath
 from turnout.settings.parse import parse
 from turnout.settings.registry import Registry
@@ -65,9 +66,7 @@ def switch_backend(file: Path | str, model: str, backend: str, *, registry: Regi
     if registry is not None and registry.backend_options(backend) is None:
         raise UnknownNameError(registry.why_missing("backend", backend))
     edited = _edited(document, model, backend)
-    document_after = parse(edited, str(file))
-    if document_after.values != _wanted(document.values, model, backend):
-        raise _cannot(document, model, "the line cannot be edited in place")
+    document_after = _checked(edited, document, model, backend)
     content = (_BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else "") + edited
     if content != text:
         _write(path, content)
@@ -107,6 +106,15 @@ def _edited(document: Document, model: str, backend: str) -> str:
     quote = written[0] if written[0] in "'\"" else ""
     new = f"{quote}{backend}{quote}" if quote else _scalar(backend)
     return document.text[: mark.start] + new + document.text[mark.end :]
+
+
+def _checked(edited: str, document: Document, model: str, backend: str) -> Document:
+    """Return what the ``edited`` text says, if it says the same as ``document`` but for the backend."""
+    with suppress(SettingsError):
+        after = parse(edited, document.source)
+        if after.values == _wanted(document.values, model, backend):
+            return after
+    raise _cannot(document, model, "the line cannot be edited in place; edit it by hand")
 
 
 def _inserted(document: Document, model: str, backend: str) -> str:

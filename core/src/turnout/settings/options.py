@@ -28,7 +28,6 @@ class OptionsCheck:
         self._document = document
         self._registry = registry
         self._report = report
-        self._missing: set[DocumentPath] = set()
         self.backend_options: dict[tuple[str, str], BaseModel] = {}
         self.step_options: dict[tuple[str, str], BaseModel] = {}
 
@@ -94,9 +93,6 @@ class OptionsCheck:
             self._report.at_value(place, lambda: _unknown_model(written, list(self._models())))
 
     def _report_missing(self, kind: str, written: str, name: str, path: DocumentPath) -> None:
-        if path in self._missing:
-            return
-        self._missing.add(path)
         hint = "" if written == name else ". The environment gives another name than these"
         self._report.at_value(path, lambda: self._registry.why_missing(kind, written) + hint)
 

@@ -123,7 +123,8 @@ class Report:
         if details["type"] == PROBLEM:
             return str(context["text"])
         plain = plain_complaint(details["type"], context)
-        return plain or self._harmless(str(context.get("error") or details["msg"]))
+        own_words = details["type"] in ("value_error", "assertion_error")
+        return plain or self._harmless(str(context["error"]) if own_words else details["msg"])
 
     def _harmless(self, message: str) -> str:
         if leaks(message, self._secrets):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ from turnout_direct.options import DirectOptions
 
 if TYPE_CHECKING:
     import torch
+
+# transformers 5.23 fills its lazy modules without a lock: of two threads that load at the same time, one may not find a class.
+_loading = threading.Lock()
 
 
 def load_module(options: DirectOptions, folder: Path, model_name: str) -> torch.nn.Module:
@@ -23,9 +27,9 @@ def load_module(options: DirectOptions, folder: Path, model_name: str) -> torch.
         ModelLoadError: class, checkpoint, file or factory cannot be used, or the device is not here.
         MissingDependencyError: the model's code needs a package that is not installed.
     """
-    device = choose_device(options.device, model_name)
     try:
-        module = _load(options, folder, model_name, device)
+        with _loading:
+            module = _load(options, folder, model_name, choose_device(options.device, model_name))
     except TurnoutError:
         raise
     except ImportError as error:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def turnout_steps() -> Iterable[Step]:
     """Yield ``load_image``, ``segment_regions``, ``caption`` and ``answer``."""
     from turnout import Step
-    from turnout_vision import options, steps
+    from turnout_vision import factories, options
 
-    yield Step("load_image", steps.load_image, options.LoadImageOptions)
-    yield Step("segment_regions", steps.segment_regions, options.SegmentRegionsOptions)
-    yield Step("caption", steps.caption, options.CaptionOptions)
-    yield Step("answer", steps.answer, options.AnswerOptions)
+    yield Step("load_image", factories.make_load_image, options.LoadImageOptions)
+    yield Step("segment_regions", factories.make_segment_regions, options.SegmentRegionsOptions)
+    yield Step("caption", factories.make_caption, options.CaptionOptions)
+    yield Step("answer", factories.make_answer, options.AnswerOptions)
 
 
 @hookimpl

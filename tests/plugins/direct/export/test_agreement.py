@@ -14,12 +14,15 @@ from turnout_direct.export import agreement
 from turnout_direct.export.agreement import check_answers
 from turnout_direct.export.forward import forward_traceable
 from turnout_direct.export.onnx_file import write_onnx
+from turnout_direct.options import DirectOptions
+
+OPTIONS = DirectOptions(loader="factory", factory="somewhere:make")
 
 
 @pytest.fixture
 def traceable(file):
     declaration = ModelDeclaration("m", inputs=(TensorSpec("x", "FP32", (-1, 4)),))
-    traceable = forward_traceable(declaration, nn.Linear(4, 2), {})
+    traceable = forward_traceable(declaration, OPTIONS, nn.Linear(4, 2))
     write_onnx(traceable, file)
     return traceable
 
@@ -29,10 +32,13 @@ def test_a_true_file_passes(traceable, file):
 
 
 @pytest.mark.parametrize(
-    ("answer", "shape"), [(lambda x: (x[:, :2] * 0,), r"\[1, 2\]"), (lambda x: (x,), r"\[1, 4\]"), (lambda x: (x[:, :2] / 0,), "")]
+    ("answer", "shape"),
+    [(lambda x: (x[:, :2] * 0,), r"\[1, 2\]"), (lambda x: (x,), r"\[1, 4\]"), (lambda x: (x[:, :2] / 0,), "")],
 )
 def test_other_answers_than_torch_gives_are_refused(answer, shape, traceable, file):
-    with pytest.raises(ExportError, match=rf"batch of 1 onnxruntime answers another 'output' \(\[1, 2\]\) than torch \({shape}"):
+    with pytest.raises(
+        ExportError, match=rf"batch of 1 onnxruntime answers another 'output' \(\[1, 2\]\) than torch \({shape}"
+    ):
         check_answers(file, replace(traceable, answer=answer))
 
 
@@ -57,7 +63,7 @@ def test_rows_of_megapixels_are_tried_alone(traceable, monkeypatch):
 
 def test_a_file_that_onnxruntime_cannot_load_or_run_is_refused(traceable, file):
     with pytest.raises(ExportError, match="onnxruntime cannot run it: .*INVALID_ARGUMENT"):
-        check_answers(file, replace(traceable, example=lambda batch: (torch.ones(batch, 3),)))
+        check_answers(file, replace(traceable, example=lambda batch: (torch.ones(batch, 3),), answer=lambda x: (x,)))
 
     file.write_bytes(b"no graph")
 
@@ -72,3 +78,11 @@ def test_without_onnxruntime_the_file_is_not_tried_but_that_is_said(traceable, f
         check_answers(file, replace(traceable, answer=lambda x: (x,)))
 
     assert "not tried" in caplog.text
+
+
+def test_a_batch_that_torch_itself_refuses_is_told_as_such(traceable, file):
+    def answer(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (x.reshape(1, 4)[:, :2],) if len(x) > 1 else traceable.answer(x)
+
+    with pytest.raises(ExportError, match=r"torch itself fails on 'x' \[3, 4\]: RuntimeError"):
+        check_answers(file, replace(traceable, answer=answer))

@@ -14,13 +14,16 @@ from turnout.tensors import TensorSpec
 from turnout_direct.export import onnx_file
 from turnout_direct.export.forward import forward_traceable
 from turnout_direct.export.onnx_file import check_file, read_signature, write_onnx
+from turnout_direct.options import DirectOptions
 
 INPUT = TensorSpec("x", "FP32", (-1, 4))
+
+OPTIONS = DirectOptions(loader="factory", factory="somewhere:make")
 
 
 @pytest.fixture
 def traceable():
-    return forward_traceable(ModelDeclaration("m", inputs=(INPUT,)), nn.Linear(4, 2), {"y": ""})
+    return forward_traceable(ModelDeclaration("m", inputs=(INPUT,)), OPTIONS, nn.Linear(4, 2))
 
 
 def test_the_file_says_nothing_of_the_machine_that_wrote_it(traceable, file):
@@ -54,7 +57,7 @@ def test_the_signature_is_read_from_the_file(traceable, file):
     signature = read_signature(file)
 
     assert signature.inputs == (INPUT,)
-    assert signature.outputs == (TensorSpec("y", "FP32", (-1, 2)),)
+    assert signature.outputs == (TensorSpec("output", "FP32", (-1, 2)),)
 
 
 def test_datatypes_and_scalars_are_read_from_the_file(file):
@@ -86,11 +89,11 @@ def test_a_file_against_the_standard_is_refused(traceable, file):
         check_file(file, traceable)
 
 
-def test_half_precision_weights_are_written_as_such(file):
-    half = forward_traceable(
-        ModelDeclaration("m", inputs=(TensorSpec("x", "FP16", (-1, 4)),)), nn.Linear(4, 2).to(torch.float16), {"y": ""}
-    )
+def test_half_precision_weights_are_written_with_inputs_and_outputs_in_fp32(file):
+    options = DirectOptions(loader="factory", factory="somewhere:make", dtype="float16")
+    half = forward_traceable(ModelDeclaration("m", inputs=(INPUT,)), options, nn.Linear(4, 2).to(torch.float16))
 
     write_onnx(half, file)
 
-    assert read_signature(file).outputs == (TensorSpec("y", "FP16", (-1, 2)),)
+    assert read_signature(file).outputs == (TensorSpec("output", "FP32", (-1, 2)),)
+    assert {weight.data_type for weight in onnx.load(str(file)).graph.initializer} == {onnx.TensorProto.FLOAT16}

@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 
 from turnout import PipelineStep, StepDeclaration
 from turnout.errors import InvalidInputError, PipelineError
+from turnout_vision.factories import make_answer, make_load_image
 from turnout_vision.options import AnswerOptions, LoadImageOptions
-from turnout_vision.steps import answer, load_image
 
 Boxes = dict[str, tuple[int, int, int, int]]
 
 
 def steps(declaration: StepDeclaration, **options: Any) -> dict[str, PipelineStep]:
     return {
-        "load_image": load_image(declaration, LoadImageOptions()),
-        "answer": answer(declaration, AnswerOptions(model="answerer", **options)),
+        "load_image": make_load_image(declaration, LoadImageOptions()),
+        "answer": make_answer(declaration, AnswerOptions(model="answerer", **options)),
     }
 
 

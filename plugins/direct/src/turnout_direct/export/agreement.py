@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.errors import ExportError
+from turnout_direct.export.failures import first_line
 from turnout_direct.export.traceable import Traceable
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ def check_answers(file: Path, traceable: Traceable) -> None:
     session = _session(file, traceable)
     for batch in _batches(traceable):
         inputs = traceable.example(batch)
-        expected = traceable.answer(*inputs)
-        for name, want, got in zip(traceable.outputs, expected, _run(session, traceable, inputs), strict=True):
+        for name, want, got in zip(
+            traceable.outputs, _expected(traceable, inputs), _run(session, traceable, inputs), strict=True
+        ):
             _compare(traceable, name, batch, want.detach().cpu().numpy(), got)
 
 
@@ -48,6 +50,18 @@ def _batches(traceable: Traceable) -> tuple[int, ...]:
         return BATCHES[:1]
     largest = max(row.numel() for row in traceable.example(1))
     return BATCHES[:1] if largest > LARGE_ROW_ELEMENTS else BATCHES
+
+
+def _expected(traceable: Traceable, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    try:
+        return traceable.answer(*inputs)
+    except Exception as error:
+        sizes = zip(traceable.inputs, inputs, strict=True)
+        shapes = ", ".join(f"{spec.name!r} {list(tensor.shape)}" for spec, tensor in sizes)
+        raise ExportError(
+            f"model {traceable.model!r} ({traceable.label}) was written as ONNX, but torch itself fails on {shapes}: "
+            f"{type(error).__name__}: {first_line(error)!r}; declare the sizes that it takes in turnout.yaml"
+        ) from error
 
 
 def _session(file: Path, traceable: Traceable) -> Any:
@@ -89,8 +103,7 @@ def _near(want: NDArray[Any], got: NDArray[Any]) -> bool:
 
 
 def _refusal(traceable: Traceable, verb: str, error: Exception) -> ExportError:
-    lines = str(error).splitlines() or [type(error).__name__]
     return ExportError(
-        f"model {traceable.model!r} ({traceable.label}) was written as ONNX, but onnxruntime cannot {verb} it: {lines[0]!r}; "
+        f"model {traceable.model!r} ({traceable.label}) was written as ONNX, but onnxruntime cannot {verb} it: {first_line(error)!r}; "
         "with half precision set 'dtype: float32', else keep the model on the backend 'direct'"
     )

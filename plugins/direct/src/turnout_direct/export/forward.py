@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,39 +11,36 @@ from turnout import ModelDeclaration
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
 from turnout_direct.export.failures import first_line
-from turnout_direct.export.results import Returns, check_returns, own_returns, part_of
 from turnout_direct.export.traceable import Traceable, check_inputs, random_example
+from turnout_direct.forward import Forward
+from turnout_direct.options import DirectOptions
+from turnout_direct.precision import Precision
 
 
-class OrderedCall(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
-    """Calls a module with inputs in a fixed order and returns the wanted parts of its result, or all of it, as a tuple.
+class OrderedForward(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
+    """Answers as the backend ``direct`` does, with inputs in a fixed order and outputs as a tuple."""
 
-    Where the module's ``forward`` has a parameter of each input's name, inputs go by name, else by position.
-    """
-
-    def __init__(self, module: torch.nn.Module, inputs: Sequence[str], returns: Returns) -> None:
+    def __init__(self, module: torch.nn.Module, forward: Forward, inputs: Sequence[str], precision: Precision) -> None:
         super().__init__()
         self.module = module
-        named = set(inputs) <= set(inspect.signature(module.forward).parameters)
-        self.keywords = tuple(inputs) if named else ()
-        self.parts = tuple(returns.values())
+        self.call = forward
+        self.inputs = tuple(inputs)
+        self.precision = precision
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        result = self.result(*inputs)
-        return tuple(part_of(result, key) for key in self.parts)
+        return tuple(self.named(*inputs).values())
 
-    def result(self, *inputs: torch.Tensor) -> Any:
-        """Return what the module itself returns."""
-        if self.keywords:
-            return self.module(**dict(zip(self.keywords, inputs, strict=True)))
-        return self.module(*inputs)
+    def named(self, *inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the outputs by name."""
+        named = self.precision.narrowed(dict(zip(self.inputs, inputs, strict=True)))
+        return dict(self.precision.widened(self.call(named)))
 
 
-def forward_traceable(model: ModelDeclaration, module: torch.nn.Module, returns: Returns) -> Traceable:
-    """Return ``module`` ready for export: inputs as declared, outputs as ``returns`` says, or as the module names them.
+def forward_traceable(model: ModelDeclaration, options: DirectOptions, module: torch.nn.Module) -> Traceable:
+    """Return ``module`` ready for export: inputs as declared, outputs named as the backend ``direct`` names them.
 
     Raises:
-        ExportError: the inputs are not known, the module fails on them, or it does not return what ``returns`` says.
+        ExportError: the inputs are not known, or the module fails on them.
     """
     label = type(module).__name__
     if isinstance(module, torch.jit.ScriptModule):
@@ -52,22 +48,33 @@ def forward_traceable(model: ModelDeclaration, module: torch.nn.Module, returns:
             f"model {model.name!r} is TorchScript, which cannot be written as ONNX; "
             "load it from its class or a factory, or keep it on the backend 'direct'"
         )
-    inputs = model.inputs or _own_inputs(model.name, label, module)
+    forward = _forward(model, options, module)
+    inputs = forward.signature().inputs or _own_inputs(model.name, label, module)
     check_inputs(model.name, inputs)
-    names = [spec.name for spec in inputs]
-    result = _try(model.name, OrderedCall(module, names, {}), label, inputs)
-    returns = returns or own_returns(model, result)
-    check_returns(model.name, label, returns, result)
-    call = OrderedCall(module, names, returns)
+    call = OrderedForward(module, forward, [spec.name for spec in inputs], _precision(model, options))
     return Traceable(
         model=model.name,
         label=label,
         module=call,
         inputs=tuple(inputs),
-        outputs=tuple(returns),
+        outputs=tuple(_try(model.name, label, call, inputs)),
         example=lambda batch: random_example(inputs, batch),
         answer=torch.inference_mode()(call),
     )
+
+
+def _forward(model: ModelDeclaration, options: DirectOptions, module: torch.nn.Module) -> Forward:
+    try:
+        return Forward(module, model, options)
+    except ValueError as error:
+        raise ExportError(f"model {model.name!r} cannot be called: {error}") from error
+
+
+def _precision(model: ModelDeclaration, options: DirectOptions) -> Precision:
+    if options.dtype not in ("float16", "bfloat16"):
+        return Precision()
+    kept = frozenset(spec.name for spec in model.outputs if spec.datatype in ("FP16", "BF16"))
+    return Precision(getattr(torch, options.dtype), kept)
 
 
 def _own_inputs(model: str, label: str, module: torch.nn.Module) -> tuple[TensorSpec, ...]:
@@ -81,13 +88,13 @@ def _own_inputs(model: str, label: str, module: torch.nn.Module) -> tuple[Tensor
     return (TensorSpec("pixel_values", "FP32", (-1, getattr(config, "num_channels", 3), size, size)),)
 
 
-def _try(model: str, call: OrderedCall, label: str, inputs: Sequence[TensorSpec]) -> Any:
+def _try(model: str, label: str, call: OrderedForward, inputs: Sequence[TensorSpec]) -> dict[str, Any]:
     try:
         with torch.inference_mode():
-            return call.result(*random_example(inputs, 1))
+            return call.named(*random_example(inputs, 1))
     except Exception as error:
-        declared = ", ".join(f"{spec.name!r} {spec}" for spec in inputs)
+        shown = ", ".join(f"{spec.name!r} {spec}" for spec in inputs)
         raise ExportError(
-            f"model {model!r} ({label}) fails on inputs of the declared form {declared}: "
-            f"{type(error).__name__}: {first_line(error)!r}; correct 'inputs' in turnout.yaml"
+            f"model {model!r} ({label}) does not answer inputs {shown}: {type(error).__name__}: {first_line(error)!r}; "
+            "correct 'inputs' or 'returns' in turnout.yaml, or the model's code"
         ) from error

@@ -53,8 +53,8 @@ def export_module(model: ModelDeclaration, options: DirectOptions, module: torch
 
 def _traceable(model: ModelDeclaration, options: DirectOptions, module: torch.nn.Module) -> Traceable:
     if options.method == "generate":
-        return generate_traceable(model, module, options.generate.arguments())
-    return forward_traceable(model, module, options.returns)
+        return generate_traceable(model, options, module)
+    return forward_traceable(model, options, module)
 
 
 def _require_packages() -> None:

@@ -112,6 +112,7 @@ def _run(job: Job, pictures: Sequence[Path], *, out: Path | None, config: Path, 
     tally = Tally()
     with ExitStack() as stack:
         app = stack.enter_context(turnout.open(config))
+        app.pipeline(job.pipeline)  # what is wrong with it is said before any file is written
         if metrics:
             stack.callback(lambda: click.echo(app.metrics_text(), err=True))
         write, left = _sink(stack, job, pictures, out)

@@ -39,17 +39,18 @@ def open_session(file: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
+def options_of(class_name: str = "BlipForConditionalGeneration", **generate: Any) -> DirectOptions:
+    settings = {"loader": "transformers", "class": class_name, "checkpoint": "checkpoint"}
+    return DirectOptions(**settings, method="generate", generate=generate)
+
+
 @pytest.fixture(scope="session", params=SEEDS)
 def exported(request, blip, tmp_path_factory) -> Exported:
     folder = tmp_path_factory.mktemp(request.param)
     model = blip(request.param, SEEDS[request.param])
     model.save_pretrained(folder / "checkpoint")
-    options = DirectOptions(
-        **{"loader": "transformers", "class": request.param, "checkpoint": "checkpoint"},
-        method="generate",
-        generate={"max_length": LENGTH},
-    )
     file = folder / "model.onnx"
+    options = options_of(request.param, max_length=LENGTH)
     signature = export_onnx(ExportRequest(ModelDeclaration("blip", folder), options, file))
     return Exported(model, file, open_session(file), signature)
 
@@ -63,7 +64,11 @@ def test_the_graph_answers_each_row_as_transformers_does_alone(exported, rows, b
 
 
 def test_the_answers_compared_are_telling(exported, batch_of, telling):
-    answers = [exported.answer(batch_of(10 * rows + seed, rows, longest)) for rows in (5, 8) for seed, longest in enumerate((2, 3, 7, 12))]
+    answers = [
+        exported.answer(batch_of(10 * rows + seed, rows, longest))
+        for rows in (5, 8)
+        for seed, longest in enumerate((2, 3, 7, 12))
+    ]
 
     telling(np.concatenate(answers))
 
@@ -119,7 +124,7 @@ def test_a_declaration_of_pictures_alone_gives_a_graph_without_prompts(blip, bat
     model, batch = blip("BlipForConditionalGeneration", 0), batch_of(0, 3, 2)
     declared = ModelDeclaration("blip", inputs=(TensorSpec("pixel_values", "FP32", (-1, 3, 32, 32)),))
 
-    traceable = generate_traceable(declared, model, {"max_length": LENGTH})
+    traceable = generate_traceable(declared, options_of(max_length=LENGTH), model)
     traceable.module.decoding.loop = python_loop
 
     assert [spec.name for spec in traceable.inputs] == ["pixel_values"]
@@ -128,10 +133,24 @@ def test_a_declaration_of_pictures_alone_gives_a_graph_without_prompts(blip, bat
 
 
 def test_the_proof_after_an_export_compares_with_each_row_alone(exported, batch_of, alone, differing):
-    traceable = generate_traceable(ModelDeclaration("blip"), exported.model, {"max_length": LENGTH})
+    traceable = generate_traceable(ModelDeclaration("blip"), options_of(max_length=LENGTH), exported.model)
 
     pictures, ids, mask = traceable.example(3)
 
     assert sorted(set(mask.sum(1).tolist())) == [4, 5, 6]
     batch = replace(batch_of(0, 3, 6), pixel_values=pictures, input_ids=ids, attention_mask=mask)
     assert differing(traceable.answer(pictures, ids, mask)[0], alone(exported.model, batch, LENGTH)) == []
+
+
+def test_new_tokens_are_counted_behind_each_rows_own_prompt(blip, batch_of):
+    model, batch = blip("BlipForConditionalGeneration", 4), batch_of(0, 5, 7)
+    lengths = (("input_ids", "INT64", (-1, 7)), ("attention_mask", "INT64", (-1, 7)))
+    inputs = (TensorSpec("pixel_values", "FP32", (-1, 3, 32, 32)), *(TensorSpec(*spec) for spec in lengths))
+
+    traceable = generate_traceable(ModelDeclaration("blip", inputs=inputs), options_of(max_new_tokens=4), model)
+    traceable.module.loop = python_loop
+
+    got, want = traceable.module(*batch.tensors()), traceable.answer(*batch.tensors())[0]
+    assert got.shape == (5, 6 + 4)
+    assert got.tolist() == want.tolist()
+    assert len(set((got != PAD).sum(1).tolist())) > 1

@@ -17,7 +17,7 @@ ADAPTERS: dict[str, Any] = {CAPTIONER: BlipCaptioner, ANSWERER: BlipAnswerer}
 
 
 def decode(architecture: Architecture, batch: Any, max_length: int = LENGTH) -> np.ndarray:
-    decoding = GreedyDecoding(architecture, max_length=max_length, loop=python_loop)
+    decoding = GreedyDecoding(architecture, width=max_length, loop=python_loop)
     with torch.inference_mode():
         return decoding(*batch.tensors()).numpy()
 
@@ -114,7 +114,9 @@ def test_a_prompt_of_two_tokens_is_no_prompt(blip, batch_of):
 
     got = decode(BlipCaptioner("m", model), batch)
 
-    unprompted = [model.generate(pixel_values=picture[None], do_sample=False, max_length=LENGTH)[0] for picture in batch.pixel_values]
+    unprompted = [
+        model.generate(pixel_values=picture[None], do_sample=False, max_length=LENGTH)[0] for picture in batch.pixel_values
+    ]
     assert [row[row != PAD].tolist() for row in got] == [row[row != PAD].tolist() for row in unprompted]
     assert len({tuple(row) for row in got.tolist()}) == 4
 

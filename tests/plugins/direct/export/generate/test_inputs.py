@@ -57,18 +57,18 @@ def test_pictures_alone_are_enough_for_a_captioner_only(captioner, answerer):
 
 
 def test_examples_have_prompts_of_mixed_lengths_padded_on_the_right(captioner):
-    pictures, ids, mask = example_inputs(captioner, (PICTURES, IDS, MASK), 4, longest=9)
+    pictures, ids, mask = example_inputs(captioner.family, (PICTURES, IDS, MASK), 4, longest=9)
 
     assert pictures.shape == (4, 3, 32, 32)
     assert mask.sum(1).tolist() == [6, 5, 4, 3]
     assert mask.tolist() == mask.sort(dim=1, descending=True).values.tolist()
-    assert ids[mask == 0].unique().tolist() == [captioner.tokens.pad]
+    assert ids[mask == 0].unique().tolist() == [captioner.family.pad]
 
 
 def test_examples_are_never_longer_than_the_answer(captioner):
     declared = (PICTURES, TensorSpec("input_ids", "INT64", (-1, 12)), TensorSpec("attention_mask", "INT64", (-1, 12)))
 
-    _, ids, mask = example_inputs(captioner, declared, 4, longest=3)
+    _, ids, mask = example_inputs(captioner.family, declared, 4, longest=3)
 
     assert ids.shape == (4, 12)
     assert int(mask.sum(1).max()) == 3

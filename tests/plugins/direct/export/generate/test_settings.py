@@ -3,12 +3,16 @@ from __future__ import annotations
 import pytest
 
 from turnout.errors import ExportError
-from turnout_direct.export.generate.settings import check_greedy, max_length
+from turnout_direct.export.generate.blip import BlipAnswerer, BlipCaptioner
+from turnout_direct.export.generate.settings import check_greedy, width_of
+from turnout_direct.generate import Limit
 from turnout_direct.generate_options import GenerateOptions
 
 
 def test_settings_that_leave_a_greedy_answer_alone_pass():
-    generation = GenerateOptions(max_length=9, num_beams=1, min_length=0, repetition_penalty=1.0, length_penalty=2.0).arguments()
+    generation = GenerateOptions(
+        max_length=9, num_beams=1, min_length=0, repetition_penalty=1.0, length_penalty=2.0
+    ).arguments()
 
     check_greedy("m", generation, {"do_sample": False, "temperature": 0.5, "suppress_tokens": None})
 
@@ -16,12 +20,16 @@ def test_settings_that_leave_a_greedy_answer_alone_pass():
 @pytest.mark.parametrize(
     ("generation", "own", "reason"),
     [
-        ({"num_beams": 3}, {}, r"'num_beams': 3 has no form in an exported graph.*remove it from turnout.yaml, or keep the model"),
-        ({"min_length": 5}, {}, "'min_length': 5"),
-        ({"suppress_tokens": [3]}, {}, r"'suppress_tokens': \[3\]"),
-        ({}, {"num_beams": 3}, "'num_beams': 3 .*set 'num_beams: 1' in turnout.yaml"),
-        ({}, {"do_sample": True}, "'do_sample': True .*set 'do_sample: false' in turnout.yaml"),
-        ({"unheard_of": 1}, {}, "'unheard_of': 1"),
+        (
+            {"num_beams": 3},
+            {},
+            "'num_beams' is 3, which has no form in an exported graph.*remove it from turnout.yaml, or keep the model",
+        ),
+        ({"min_length": 5}, {}, "'min_length' is 5"),
+        ({"suppress_tokens": [3]}, {}, r"'suppress_tokens' is \[3\]"),
+        ({}, {"num_beams": 3}, "'num_beams' is 3, .*it comes from the checkpoint, so set 'num_beams' to 1 there"),
+        ({}, {"do_sample": True}, "'do_sample' is True, .*set 'do_sample' to false there"),
+        ({"unheard_of": 1}, {}, "'unheard_of' is 1"),
     ],
 )
 def test_settings_that_change_a_greedy_answer_are_refused(generation, own, reason):
@@ -33,28 +41,29 @@ def test_turnout_yaml_overrides_what_the_checkpoint_brings():
     check_greedy("m", {"num_beams": 1}, {"num_beams": 3})
 
 
-@pytest.mark.parametrize(
-    ("generation", "own", "prompt", "length"),
-    [
-        ({"max_length": 9}, {}, None, 9),
-        ({"max_length": 9}, {"max_new_tokens": 4}, 1, 9),
-        ({"max_new_tokens": 4}, {}, 1, 5),
-        ({}, {"max_new_tokens": 6}, 1, 7),
-        ({}, {"max_length": 12}, None, 12),
-        ({}, {}, None, 20),
-        ({}, {"max_length": None}, None, 20),
-    ],
-)
-def test_the_length_of_an_answer_counts_its_prompt(generation, own, prompt, length):
-    assert max_length("m", generation, own, prompt=prompt, positions=40) == length
+@pytest.fixture(scope="module")
+def captioner(blip):
+    return BlipCaptioner("m", blip("BlipForConditionalGeneration", 0))
 
 
-def test_new_tokens_after_prompts_of_any_length_have_no_form():
-    with pytest.raises(ExportError, match="'max_new_tokens': 4 gives each prompt another length.*set 'max_length'"):
-        max_length("m", {"max_new_tokens": 4}, {}, prompt=None, positions=40)
+@pytest.fixture(scope="module")
+def answerer(blip):
+    return BlipAnswerer("m", blip("BlipForQuestionAnswering", 0))
+
+
+def test_the_width_counts_what_an_answer_begins_with(captioner, answerer):
+    assert width_of("m", captioner, Limit(9, None), prompt=None) == 9
+    assert width_of("m", captioner, Limit(9, None), prompt=12) == 9
+    assert width_of("m", captioner, Limit(None, 4), prompt=12) == 15
+    assert width_of("m", answerer, Limit(None, 4), prompt=None) == 5
+
+
+def test_new_tokens_behind_prompts_of_any_length_have_no_form(captioner):
+    with pytest.raises(ExportError, match="'max_new_tokens' 4 behind prompts of any length.*set 'max_length'"):
+        width_of("m", captioner, Limit(None, 4), prompt=None)
 
 
 @pytest.mark.parametrize("length", [1, 41])
-def test_a_length_that_the_decoder_has_no_positions_for_is_refused(length):
-    with pytest.raises(ExportError, match=f"must be a whole number from 2 to 40.*got {length}"):
-        max_length("m", {"max_length": length}, {}, prompt=None, positions=40)
+def test_a_length_that_the_decoder_has_no_positions_for_is_refused(length, captioner):
+    with pytest.raises(ExportError, match=f"answers would be {length} tokens long.*positions for 2 to 40"):
+        width_of("m", captioner, Limit(length, None), prompt=None)

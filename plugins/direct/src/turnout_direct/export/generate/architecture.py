@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from turnout_direct.families import Family
 
 if TYPE_CHECKING:
     import torch
 
     Tensors = tuple[torch.Tensor, ...]
-
-
-class Tokens(NamedTuple):
-    """The special token ids of a model: an answer stops after ``end``, what follows is ``pad``."""
-
-    end: int
-    pad: int
 
 
 class Encoded(NamedTuple):
@@ -39,22 +34,14 @@ class Architecture(Protocol):
 
     Attributes:
         model: the loaded ``torch.nn.Module``; it owns the weights.
-        own_settings: the generation settings that the checkpoint brings.
-        tokens: its special token ids.
-        vocabulary: how many token ids there are.
+        family: its special tokens and sizes.
         positions: how many positions the decoder has.
-        picture: channels, height and width of ``pixel_values``.
-        prompt_length: how many tokens every answer starts with, or None when its own prompt decides.
         unprompted: ``input_ids`` of a row without a prompt, or None when a prompt is a must.
     """
 
     model: torch.nn.Module
-    own_settings: dict[str, Any]
-    tokens: Tokens
-    vocabulary: int
+    family: Family
     positions: int
-    picture: tuple[int, int, int]
-    prompt_length: int | None
     unprompted: tuple[int, ...] | None
 
     def encode(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Encoded:

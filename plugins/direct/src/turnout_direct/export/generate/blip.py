@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from turnout.errors import ExportError
-from turnout_direct.export.generate.architecture import Encoded, Tokens
+from turnout_direct.export.generate.architecture import Encoded
 from turnout_direct.export.generate.blip_text import BlipText
+from turnout_direct.families import family_of
 
 if TYPE_CHECKING:
     import torch
@@ -18,7 +19,7 @@ class _Blip:
     """What both have: a vision encoder, a text decoder with a language head."""
 
     def __init__(self, name: str, model: Any) -> None:
-        text, vision = model.config.text_config, model.config.vision_config
+        text = model.config.text_config
         for token in ("bos_token_id", "sep_token_id", "pad_token_id"):
             if not isinstance(getattr(text, token), int):
                 raise ExportError(
@@ -26,11 +27,8 @@ class _Blip:
                     "an answer cannot be decoded without it: set the token's number there"
                 )
         self.model = model
-        self.own_settings = model.text_decoder.generation_config.to_dict()
-        self.tokens = Tokens(end=text.sep_token_id, pad=text.pad_token_id)
-        self.vocabulary = text.vocab_size
+        self.family = family_of(model, name)
         self.positions = text.max_position_embeddings
-        self.picture = (3, vision.image_size, vision.image_size)
         self._begin = text.bos_token_id
         self._text = BlipText(model.text_decoder.bert)
 
@@ -53,11 +51,9 @@ class BlipCaptioner(_Blip):
     ``[first, last]`` is no prompt at all. The last token of a padded row is the last of its own.
     """
 
-    prompt_length = None
-
     def __init__(self, name: str, model: Any) -> None:
         super().__init__(name, model)
-        self.unprompted = (self._begin, self.tokens.end)
+        self.unprompted = (self._begin, *self.family.ends)
 
     def encode(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Encoded:
         import torch
@@ -77,7 +73,6 @@ class BlipCaptioner(_Blip):
 class BlipAnswerer(_Blip):
     """``BlipForQuestionAnswering``: the question is read with the picture in view, the decoder attends to the question."""
 
-    prompt_length = 1
     unprompted = None
 
     def __init__(self, name: str, model: Any) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch  # noqa: TID253  this module is imported by an export only
 
 from turnout import ModelDeclaration
+from turnout.tensors import TensorSpec
 from turnout_direct.export.generate.architecture import Architecture
 from turnout_direct.export.generate.greedy import GreedyDecoding
 from turnout_direct.export.generate.inputs import example_inputs, generate_inputs
 from turnout_direct.export.generate.registry import architecture_of
-from turnout_direct.export.generate.settings import check_greedy, max_length
-from turnout_direct.export.traceable import Traceable
+from turnout_direct.export.generate.settings import check_greedy, width_of
+from turnout_direct.export.traceable import Traceable, sizes_of
+from turnout_direct.generate import Generate, limit_of
+from turnout_direct.options import DirectOptions
 
 
 class Unprompted(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
@@ -29,8 +29,8 @@ class Unprompted(torch.nn.Module):  # type: ignore[misc]  # torch is untyped her
         return self.decoding(pixel_values, ids, torch.ones_like(ids))
 
 
-def generate_traceable(model: ModelDeclaration, module: torch.nn.Module, generation: Mapping[str, Any]) -> Traceable:
-    """Return ``generate()`` of ``module`` with the settings ``generation``, ready for export as one graph.
+def generate_traceable(model: ModelDeclaration, options: DirectOptions, module: torch.nn.Module) -> Traceable:
+    """Return ``generate()`` of ``module``, ready for export as one graph.
 
     Its output is ``generated_ids`` INT64 [-1, max_length].
 
@@ -39,41 +39,39 @@ def generate_traceable(model: ModelDeclaration, module: torch.nn.Module, generat
     """
     architecture = architecture_of(model.name, module)
     inputs = generate_inputs(model, architecture)
-    own = architecture.own_settings
-    check_greedy(model.name, generation, own)
-    prompt = 1 if len(inputs) == 1 else architecture.prompt_length
-    length = max_length(model.name, generation, own, prompt=prompt, positions=architecture.positions)
-    graph: torch.nn.Module = GreedyDecoding(architecture, max_length=length)
+    decoder = architecture.family.decoder
+    check_greedy(model.name, options.generate.arguments(), decoder.generation_config.to_dict())
+    limit = limit_of(architecture.family, options.generate)
+    width = width_of(model.name, architecture, limit, _prompt_width(architecture, inputs))
+    graph: torch.nn.Module = GreedyDecoding(architecture, width=width, new_tokens=limit.max_new_tokens)
+    answer: torch.nn.Module = DirectAnswer(Generate(module, model, options.generate))
     if len(inputs) == 1 and architecture.unprompted is not None:
-        graph = Unprompted(graph, architecture.unprompted)
+        graph, answer = Unprompted(graph, architecture.unprompted), Unprompted(answer, architecture.unprompted)
     return Traceable(
         model=model.name,
         label=type(module).__name__,
         module=graph,
         inputs=inputs,
         outputs=("generated_ids",),
-        example=lambda batch: example_inputs(architecture, inputs, batch, longest=length),
-        answer=lambda *tensors: (answer_rows(architecture, length, *tensors),),
+        example=lambda batch: example_inputs(architecture.family, inputs, batch, longest=width),
+        answer=lambda *tensors: (answer(*tensors),),
     )
 
 
-def answer_rows(
-    architecture: Architecture,
-    length: int,
-    pixel_values: torch.Tensor,
-    input_ids: torch.Tensor | None = None,
-    attention_mask: torch.Tensor | None = None,
-) -> torch.Tensor:
-    """Return what transformers' own ``generate()`` answers to each row alone, unpadded, as ``generated_ids``.
+class DirectAnswer(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
+    """Answers as the backend ``direct`` does, each row as transformers answers it alone."""
 
-    Alone, because transformers' answers to padded batches depend on the padding.
-    """
-    answers = torch.full((pixel_values.shape[0], length), architecture.tokens.pad)
-    for row, picture in enumerate(pixel_values):
-        prompt = {}
-        if input_ids is not None and attention_mask is not None:
-            ids = input_ids[row, attention_mask[row] != 0][None]
-            prompt = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-        answer = architecture.model.generate(pixel_values=picture[None], **prompt, do_sample=False, max_length=length)
-        answers[row, : answer.shape[1]] = answer[0]
-    return answers
+    def __init__(self, generate: Generate) -> None:
+        super().__init__()
+        self.generate = generate
+
+    def forward(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        inputs = {"pixel_values": pixel_values, "input_ids": input_ids, "attention_mask": attention_mask}
+        return self.generate(inputs)["generated_ids"]
+
+
+def _prompt_width(architecture: Architecture, inputs: tuple[TensorSpec, ...]) -> int | None:
+    if len(inputs) == 1:
+        return len(architecture.unprompted or ())
+    declared = sizes_of(inputs[1])[1]
+    return None if declared == -1 else declared

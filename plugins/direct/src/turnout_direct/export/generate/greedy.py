@@ -25,42 +25,52 @@ class GreedyDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped
     """Answers with the likeliest token at each position, ``pixel_values, input_ids, attention_mask -> generated_ids``.
 
     Every row is forced through its own prompt token by token, then chooses for itself: an answer depends on its row only.
-    ``generated_ids`` INT64 [B, max_length] starts with the prompt; what follows a row's end token is its pad token.
-    The loop ends when every row has ended. A prompt longer than ``max_length`` is cut.
+    ``generated_ids`` INT64 [B, width] starts with the prompt; what follows a row's end token is its pad token.
+    The loop ends when every row has ended. A prompt longer than ``width`` is cut.
+
+    With ``new_tokens`` a row ends after so many of its own, else when ``width`` is full.
     """
 
-    def __init__(self, architecture: Architecture, *, max_length: int, loop: Loop = torch.while_loop) -> None:
+    def __init__(
+        self, architecture: Architecture, *, width: int, new_tokens: int | None = None, loop: Loop = torch.while_loop
+    ) -> None:
         super().__init__()
         self.model = architecture.model
         self.architecture = architecture
-        self.max_length = max_length
+        self.width = width
+        self.new_tokens = width if new_tokens is None else new_tokens
         self.loop = loop
 
     def forward(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         encoded = self.architecture.encode(pixel_values, input_ids, attention_mask)
-        columns = torch.arange(self.max_length, device=encoded.prompt.device)
-        ids = self._prompts(encoded, columns)
+        columns = torch.arange(self.width, device=encoded.prompt.device)
 
         def unfinished(position: torch.Tensor, ids: torch.Tensor, done: torch.Tensor, *cache: torch.Tensor) -> torch.Tensor:
-            return (position < self.max_length - 1) & ~done.all()
+            return (position < self.width - 1) & ~done.all()
 
         def advance(position: torch.Tensor, ids: torch.Tensor, done: torch.Tensor, *cache: torch.Tensor) -> State:
-            here = position.reshape(1)
-            token = torch.index_select(ids, 1, here).squeeze(1)
+            token = torch.index_select(ids, 1, position.reshape(1)).squeeze(1)
             logits, cache = self.architecture.step(token, position, encoded.memory, cache)
-            forced = position + 1 < encoded.lengths
-            chosen = torch.where(done, self.architecture.tokens.pad, logits.argmax(dim=-1))
-            following = torch.where(forced, torch.index_select(ids, 1, here + 1).squeeze(1), chosen)
-            ids = torch.where(columns == position + 1, following.unsqueeze(1), ids)
-            done = done | (~forced & (chosen == self.architecture.tokens.end))
-            return position + 1, ids, done, *cache
+            following = position + 1
+            forced = following < encoded.lengths
+            chosen = torch.where(done, self.architecture.family.pad, logits.argmax(dim=-1))
+            prompted = torch.index_select(ids, 1, following.reshape(1)).squeeze(1)
+            ids = torch.where(columns == following, torch.where(forced, prompted, chosen).unsqueeze(1), ids)
+            full = following + 1 >= encoded.lengths + self.new_tokens
+            return following, ids, done | full | (~forced & self._ends(chosen)), *cache
 
-        start = torch.zeros((), dtype=torch.int64, device=ids.device)
+        start = torch.zeros((), dtype=torch.int64, device=columns.device)
         done = torch.zeros_like(encoded.lengths, dtype=torch.bool)
-        cache = self.architecture.empty_cache(encoded, self.max_length)
-        return self.loop(unfinished, advance, (start, ids, done, *cache))[1]
+        cache = self.architecture.empty_cache(encoded, self.width)
+        return self.loop(unfinished, advance, (start, self._prompts(encoded, columns), done, *cache))[1]
+
+    def _ends(self, tokens: torch.Tensor) -> torch.Tensor:
+        ended = torch.zeros_like(tokens, dtype=torch.bool)
+        for end in self.architecture.family.ends:
+            ended = ended | (tokens == end)
+        return ended
 
     def _prompts(self, encoded: Encoded, columns: torch.Tensor) -> torch.Tensor:
-        pad = self.architecture.tokens.pad
-        padded = torch.nn.functional.pad(encoded.prompt, (0, self.max_length), value=pad)[:, : self.max_length]
+        pad = self.architecture.family.pad
+        padded = torch.nn.functional.pad(encoded.prompt, (0, self.width), value=pad)[:, : self.width]
         return torch.where(columns < encoded.lengths.unsqueeze(1), padded, pad)

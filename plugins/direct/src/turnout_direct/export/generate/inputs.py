@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from turnout import ModelDeclaration
 from turnout.errors import ExportError, suggestion
 from turnout.tensors import TensorSpec
+from turnout_direct.export.generate.architecture import Architecture
 from turnout_direct.export.traceable import sizes_of
+from turnout_direct.families import Family
 
 if TYPE_CHECKING:
     import torch
 
-    from turnout_direct.export.generate.architecture import Architecture
 
 EXAMPLE_LENGTH = 6
 
@@ -26,7 +27,7 @@ def generate_inputs(model: ModelDeclaration, architecture: Architecture) -> tupl
     Raises:
         ExportError: the declared inputs are not those of such a model.
     """
-    known = {spec.name: spec for spec in _specs(architecture)}
+    known = {spec.name: spec for spec in _specs(architecture.family)}
     declared = {spec.name: spec for spec in model.inputs} or known
     for name in declared:
         if name not in known:
@@ -39,9 +40,7 @@ def generate_inputs(model: ModelDeclaration, architecture: Architecture) -> tupl
     return tuple(_merged(model.name, declared[name], spec) for name, spec in known.items() if name in declared)
 
 
-def example_inputs(
-    architecture: Architecture, inputs: tuple[TensorSpec, ...], batch: int, *, longest: int
-) -> tuple[torch.Tensor, ...]:
+def example_inputs(family: Family, inputs: tuple[TensorSpec, ...], batch: int, *, longest: int) -> tuple[torch.Tensor, ...]:
     """Return random pictures with random prompts of mixed lengths up to ``longest``, padded on the right; always the same."""
     import torch
 
@@ -55,13 +54,13 @@ def example_inputs(
     width = min(EXAMPLE_LENGTH, longest) if declared == -1 else declared
     lengths = (width - torch.arange(rows) % width).clamp(min=min(2, width), max=longest)
     mask = torch.arange(width) < lengths[:, None]
-    ids = torch.randint(0, architecture.vocabulary, (rows, width), generator=random)
-    return pixel_values, torch.where(mask, ids, architecture.tokens.pad), mask.long()
+    ids = torch.randint(0, family.vocabulary, (rows, width), generator=random)
+    return pixel_values, torch.where(mask, ids, family.pad), mask.long()
 
 
-def _specs(architecture: Architecture) -> tuple[TensorSpec, ...]:
+def _specs(family: Family) -> tuple[TensorSpec, ...]:
     return (
-        TensorSpec("pixel_values", "FP32", (-1, *architecture.picture)),
+        TensorSpec("pixel_values", "FP32", (-1, 3, family.picture_size, family.picture_size)),
         TensorSpec("input_ids", "INT64", (-1, -1)),
         TensorSpec("attention_mask", "INT64", (-1, -1)),
     )

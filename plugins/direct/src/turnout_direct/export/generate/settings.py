@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnout.errors import ExportError
-
-# transformers' own, when nobody says.
-DEFAULT_MAX_LENGTH = 20
-LENGTHS = ("max_length", "max_new_tokens")
+from turnout_direct.export.generate.architecture import Architecture
+from turnout_direct.generate import Limit, generated_width
 
 # Settings that change a greedy answer, each with the values that leave it alone; None always does.
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
@@ -36,11 +34,11 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "repetition_penalty": (1.0,),
     "sequence_bias": (),
     "stop_strings": (),
-    "suppress_tokens": (),
+    "suppress_tokens": ([],),
     "watermarking_config": (),
 }
-# Settings that change nothing when the likeliest token is taken.
-_IDLE = frozenset({"early_stopping", "length_penalty", "temperature", "top_k", "top_p", "typical_p", "use_cache"})
+# Settings that the graph has, or that change nothing when the likeliest token is taken.
+_FREE = frozenset({"early_stopping", "length_penalty", "max_length", "max_new_tokens"})
 
 
 def check_greedy(model: str, generation: Mapping[str, Any], own: Mapping[str, Any]) -> None:
@@ -49,48 +47,40 @@ def check_greedy(model: str, generation: Mapping[str, Any], own: Mapping[str, An
     Raises:
         ExportError: a setting has no form in the graph.
     """
-    for name, value in generation.items():
-        if name not in _NEUTRAL and name not in _IDLE and name not in LENGTHS:
-            raise _refusal(model, name, value, "remove it from turnout.yaml")
-    for name, values in _NEUTRAL.items():
+    for name in generation:
+        if name not in _NEUTRAL and name not in _FREE:
+            raise _refusal(model, name, generation[name], "remove it from turnout.yaml")
+    for name, neutral in _NEUTRAL.items():
         value = generation.get(name, own.get(name))
-        if value is not None and value not in values:
-            where = "remove it from" if name in generation else f"set '{name}: {_way_out(values)}' in"
-            raise _refusal(model, name, value, f"{where} turnout.yaml")
+        if value is not None and value not in neutral:
+            instead = repr(neutral[0]).lower() if neutral else "null"
+            own_way = f"it comes from the checkpoint, so set {name!r} to {instead} there"
+            raise _refusal(model, name, value, "remove it from turnout.yaml" if name in generation else own_way)
 
 
-def max_length(model: str, generation: Mapping[str, Any], own: Mapping[str, Any], *, prompt: int | None, positions: int) -> int:
-    """Return how many tokens an answer has with its prompt, of ``prompt`` tokens if all have the same number.
+def width_of(model: str, architecture: Architecture, limit: Limit, prompt: int | None) -> int:
+    """Return the width of ``generated_ids``, for prompts padded to ``prompt`` tokens or, when None, to any length.
 
     Raises:
-        ExportError: the length is none that the graph can have.
+        ExportError: the width depends on the prompts, or the decoder has not so many positions.
     """
-    new = generation.get("max_new_tokens", None if "max_length" in generation else own.get("max_new_tokens"))
-    if new is not None and prompt is None:
+    family = architecture.family
+    if limit.max_length is None and prompt is None and family.start != "first_token":
         raise ExportError(
-            f"model {model!r}: generation setting 'max_new_tokens': {new!r} gives each prompt another length, "
-            "but a graph has one; set 'max_length', which counts the prompt, in turnout.yaml"
+            f"model {model!r}: 'max_new_tokens' {limit.max_new_tokens} behind prompts of any length gives answers of any "
+            "length, but a graph has one; set 'max_length', which counts the prompt, or declare 'input_ids' with a length"
         )
-    length = prompt + new if new is not None and prompt is not None else _own_length(generation, own)
-    if not isinstance(length, int) or not 2 <= length <= positions:
+    width = generated_width(family, limit, prompt or 1)
+    if not 2 <= width <= architecture.positions:
         raise ExportError(
-            f"model {model!r}: generation setting 'max_length' must be a whole number from 2 to {positions}, "
-            f"the positions that the decoder has; got {length!r}; correct it in turnout.yaml"
+            f"model {model!r}: answers would be {width} tokens long with their prompt, but its decoder has positions for "
+            f"2 to {architecture.positions}; set 'max_length' within these in turnout.yaml"
         )
-    return length
-
-
-def _own_length(generation: Mapping[str, Any], own: Mapping[str, Any]) -> Any:
-    length = generation.get("max_length", own.get("max_length"))
-    return DEFAULT_MAX_LENGTH if length is None else length
-
-
-def _way_out(values: tuple[Any, ...]) -> str:
-    return repr(values[0]).lower() if values else "null"
+    return width
 
 
 def _refusal(model: str, name: str, value: Any, way_out: str) -> ExportError:
     return ExportError(
-        f"model {model!r}: generation setting {name!r}: {value!r} has no form in an exported graph, which decodes greedily; "
-        f"{way_out}, or keep the model on the backend 'direct'"
+        f"model {model!r}: generation setting {name!r} is {value!r}, which has no form in an exported graph; "
+        f"a graph decodes greedily: {way_out}, or keep the model on the backend 'direct'"
     )

@@ -1,0 +1,60 @@
+"""Folding calls into Prometheus cells."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from turnout.metrics.calls import PENDING_LIMIT, Durations, InFlight
+from turnout.metrics.histogram import BatchHistogram
+
+
+def _durations(registry: CollectorRegistry) -> Durations:
+    return Durations(BatchHistogram("h", "text", registry=registry), Counter("c", "text", registry=registry))
+
+
+def test_calls_are_folded_when_enough_are_pending() -> None:
+    registry = CollectorRegistry()
+    durations = _durations(registry)
+
+    for _ in range(PENDING_LIMIT - 1):
+        durations.add(0.1)
+    before = registry.get_sample_value("c_total")
+    durations.add(0.1)
+
+    assert (before, registry.get_sample_value("c_total"), len(durations.pending)) == (0, PENDING_LIMIT, 0)
+
+
+def test_folding_nothing_changes_nothing() -> None:
+    registry = CollectorRegistry()
+    durations = _durations(registry)
+
+    durations.fold()
+
+    assert (registry.get_sample_value("c_total"), registry.get_sample_value("h_count")) == (0, 0)
+
+
+def test_calls_under_way_are_set_when_somebody_looks() -> None:
+    registry = CollectorRegistry()
+    in_flight = InFlight(Gauge("g", "text", registry=registry))
+
+    in_flight.enter(None)
+    in_flight.enter(None)
+    in_flight.leave()
+    before = registry.get_sample_value("g")
+    in_flight.fold()
+
+    assert (before, registry.get_sample_value("g")) == (0, 1)
+
+
+def test_what_a_fork_left_behind_is_dropped() -> None:
+    registry = CollectorRegistry()
+    durations, in_flight = _durations(registry), InFlight(Gauge("g", "text", registry=registry))
+    durations.add(0.1)
+    in_flight.enter(None)
+
+    Durations.forget_all()
+    InFlight.forget_all()
+    durations.fold()
+    in_flight.fold()
+
+    assert (registry.get_sample_value("c_total"), registry.get_sample_value("g")) == (0, 0)

@@ -1,0 +1,160 @@
+"""Metering: outcomes, calls under way, exact counts."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from turnout import InferenceRequest
+from turnout.errors import (
+    BackendUnavailableError,
+    ClosedError,
+    DeadlineExceededError,
+    ForkedAfterLoadError,
+    InferenceError,
+    InvalidInputError,
+    InvalidTensorError,
+    OverloadedError,
+    TurnoutError,
+)
+from turnout.metrics import OUTCOMES, Metrics
+from turnout.middleware.meter import ExecutionMetering, RequestMetering, outcome_of
+from turnout.testing import Answers, Fails, PlusOne
+
+REQUEST = InferenceRequest({"x": np.ones(1, np.float32)})
+ARM = {"model": "m", "backend": "b"}
+
+ERRORS = [
+    (InvalidTensorError("bad"), "invalid_request"),
+    (InvalidInputError("bad"), "invalid_request"),
+    (BackendUnavailableError("down"), "unavailable"),
+    (ForkedAfterLoadError("forked"), "unavailable"),
+    (OverloadedError("full"), "overloaded"),
+    (DeadlineExceededError("late"), "deadline_exceeded"),
+    (ClosedError("closed"), "closed"),
+    (InferenceError("failed"), "error"),
+    (TurnoutError("other"), "error"),
+]
+
+
+def _value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(f"turnout_{name}", {**ARM, **labels})
+
+
+def _counts(metrics: Metrics) -> dict[str, float]:
+    values = {outcome: _value(metrics, "inference_requests_total", outcome=outcome) for outcome in OUTCOMES}
+    return {outcome: value for outcome, value in values.items() if value}
+
+
+@pytest.mark.parametrize(("error", "outcome"), ERRORS, ids=lambda value: str(value))
+def test_a_failed_request_is_counted_under_its_outcome_and_timed(error: TurnoutError, outcome: str) -> None:
+    metrics = Metrics()
+    model = RequestMetering(Answers(error), metrics.requests("m", "b"))
+
+    with pytest.raises(type(error)) as caught:
+        model.infer(REQUEST)
+
+    assert caught.value is error
+    assert _counts(metrics) == {outcome: 1}
+    assert _value(metrics, "inference_duration_seconds_count") == 1
+
+
+def test_every_outcome_has_a_series_before_the_first_request() -> None:
+    metrics = Metrics()
+    metrics.requests("m", "b")
+
+    assert [_value(metrics, "inference_requests_total", outcome=outcome) for outcome in OUTCOMES] == [0] * len(OUTCOMES)
+
+
+def test_every_outcome_of_an_error_is_a_known_label() -> None:
+    assert {outcome_of(error) for error, _ in ERRORS} | {"ok"} == set(OUTCOMES)
+    assert outcome_of(ValueError()) == "error"
+
+
+def test_an_answered_request_is_counted_as_ok() -> None:
+    metrics = Metrics()
+
+    response = RequestMetering(PlusOne(), metrics.requests("m", "b")).infer(REQUEST)
+
+    assert response["x"].tolist() == [2]
+    assert _counts(metrics) == {"ok": 1}
+
+
+def test_requests_under_way_are_shown_and_leave_when_they_end(gate: Any, limit_seconds: int) -> None:
+    metrics = Metrics()
+    model = RequestMetering(gate, metrics.requests("m", "b"))
+
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(model.infer, REQUEST)
+        assert gate.started.wait(limit_seconds)
+        during = _value(metrics, "inference_in_flight")
+        gate.opened.set()
+        running.result(limit_seconds)
+
+    assert (during, _value(metrics, "inference_in_flight")) == (1, 0)
+
+
+def test_a_failed_request_is_no_longer_under_way() -> None:
+    metrics = Metrics()
+
+    with pytest.raises(ZeroDivisionError):
+        RequestMetering(Fails(ZeroDivisionError()), metrics.requests("m", "b")).infer(REQUEST)
+
+    assert _value(metrics, "inference_in_flight") == 0
+
+
+def test_counts_are_exact_with_8_threads_of_2000_calls_while_somebody_scrapes() -> None:
+    metrics = Metrics()
+    model = RequestMetering(ExecutionMetering(PlusOne(), metrics.executions("m", "b")), metrics.requests("m", "b"))
+
+    def call_often(_: int) -> None:
+        for _ in range(2000):
+            model.infer(REQUEST)
+
+    with ThreadPoolExecutor(9) as threads:
+        running = [threads.submit(call_often, number) for number in range(8)]
+        while not all(future.done() for future in running):
+            metrics.render()
+        for future in running:
+            future.result()
+
+    assert _counts(metrics) == {"ok": 16000}
+    assert _value(metrics, "inference_duration_seconds_count") == 16000
+    assert _value(metrics, "execution_duration_seconds_count") == 16000
+    assert _value(metrics, "inference_duration_seconds_bucket", le="+Inf") == 16000
+
+
+def test_failed_executions_are_timed_too() -> None:
+    metrics = Metrics()
+
+    with pytest.raises(ZeroDivisionError):
+        ExecutionMetering(Fails(ZeroDivisionError()), metrics.executions("m", "b")).infer(REQUEST)
+
+    assert _value(metrics, "execution_duration_seconds_count") == 1
+
+
+def test_a_forked_child_forgets_what_its_parent_had_not_folded_and_what_was_under_way(gate: Any, limit_seconds: int) -> None:
+    metrics = Metrics()
+    meter = metrics.requests("m", "b")
+    RequestMetering(PlusOne(), meter).infer(REQUEST)
+    waiting = RequestMetering(gate, meter)
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(waiting.infer, REQUEST)
+        assert gate.started.wait(limit_seconds)
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(write, f"{_counts(metrics)} {_value(metrics, 'inference_in_flight')}".encode())
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        gate.opened.set()
+
+    assert (status, os.read(read, 1000).decode()) == (0, "{} 0.0")
+    assert _counts(metrics) == {"ok": 2}
+    os.close(read)
+    os.close(write)

@@ -1,0 +1,203 @@
+"""Checking tensors: each bad request gets its one error, the next good one works."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
+from turnout.errors import DeadlineExceededError, InferenceError, InvalidTensorError
+from turnout.middleware.tensor_check import TensorCheck
+from turnout.tensors import TensorSpec
+from turnout.testing import Answers, PlusOne
+
+PIXELS = TensorSpec("pixel_values", "FP32", (-1, 3, 4, -1))
+IDS = TensorSpec("input_ids", "INT64", (-1, 2), optional=True)
+SIGNATURE = ModelSignature((PIXELS, IDS))
+GOOD = np.zeros((2, 3, 4, 9), np.float32)
+GOOD_IDS = np.zeros((2, 2), np.int64)
+
+
+def _request(**inputs: Any) -> InferenceRequest:
+    return InferenceRequest(inputs)
+
+
+def _check(max_batch_size: int = 4, declared: ModelSignature = SIGNATURE) -> TensorCheck:
+    return TensorCheck(PlusOne(), "blip", declared, max_batch_size)
+
+
+BAD: list[tuple[Mapping[str, Any], str]] = [
+    ({}, "model 'blip' needs input 'pixel_values' (FP32 [-1, 3, 4, -1]); got: nothing"),
+    ({"input_ids": GOOD_IDS}, "model 'blip' needs input 'pixel_values' (FP32 [-1, 3, 4, -1]); got: input_ids"),
+    (
+        {"pixel_value": GOOD},
+        "model 'blip' has no input 'pixel_value'; it takes: pixel_values FP32 [-1, 3, 4, -1], input_ids INT64 [-1, 2]."
+        " Did you mean 'pixel_values'?",
+    ),
+    (
+        {"pixel_values": GOOD.astype(np.float64)},
+        "tensor 'pixel_values' must be FP32 [-1, 3, 4, -1], got FP64 [2, 3, 4, 9], for model 'blip'; "
+        "convert it before the call",
+    ),
+    ({"pixel_values": GOOD[0]}, "must be FP32 [-1, 3, 4, -1], got FP32 [3, 4, 9]"),
+    ({"pixel_values": np.float32(1).reshape(())}, "got FP32 []"),
+    ({"pixel_values": np.zeros((2, 1, 4, 9), np.float32)}, "got FP32 [2, 1, 4, 9]"),
+    ({"pixel_values": np.array(["x"], object)}, "got BYTES [1]"),
+    ({"pixel_values": GOOD, "input_ids": GOOD_IDS.astype(np.int32)}, "tensor 'input_ids' must be INT64 [-1, 2]"),
+    (
+        {"pixel_values": GOOD, "input_ids": np.zeros((1, 2), np.int64)},
+        "have one batch size, got 'pixel_values' 2, 'input_ids' 1",
+    ),
+    (
+        {"pixel_values": np.zeros((5, 3, 4, 1), np.float32)},
+        "batch of 5 is over max_batch_size 4 of model 'blip'; split the request",
+    ),
+    ({"pixel_values": GOOD.tolist()}, "tensor 'pixel_values' must be a numpy array, got list, for model 'blip'"),
+    ({"pixel_values": None}, "tensor 'pixel_values' must be a numpy array, got NoneType"),
+    ({"pixel_values": GOOD, "other": GOOD}, "model 'blip' has no input 'other'"),
+    ({"pixel_values": GOOD.astype(np.complex64)}, "numpy dtype 'complex64' has no KServe v2 datatype"),
+]
+
+
+@pytest.mark.parametrize(("inputs", "said"), BAD, ids=[said[:60] for _, said in BAD])
+def test_a_bad_request_gets_one_clear_error_and_the_next_good_one_an_answer(inputs: Mapping[str, Any], said: str) -> None:
+    model = _check()
+
+    with pytest.raises(InvalidTensorError) as caught:
+        model.infer(InferenceRequest(inputs))
+
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert model.infer(_request(pixel_values=GOOD))["pixel_values"].max() == 1
+
+
+def test_a_bad_request_never_reaches_the_model() -> None:
+    inner = Answers(InferenceResponse({}))
+    model = TensorCheck(inner, "blip", SIGNATURE, 4)
+
+    for inputs, _ in BAD:
+        with pytest.raises(InvalidTensorError):
+            model.infer(InferenceRequest(inputs))
+
+    assert inner.requests == []
+
+
+def test_optional_inputs_may_be_given() -> None:
+    assert set(_check().infer(_request(pixel_values=GOOD, input_ids=GOOD_IDS))) == {"pixel_values", "input_ids"}
+
+
+@pytest.mark.parametrize("size", [0, 1, 4])
+def test_every_batch_up_to_the_largest_is_taken(size: int) -> None:
+    batch = np.zeros((size, 3, 4, 2), np.float32)
+
+    assert _check().infer(_request(pixel_values=batch))["pixel_values"].shape == (size, 3, 4, 2)
+
+
+def test_the_shape_of_a_big_endian_or_strided_array_counts_not_its_memory() -> None:
+    array = np.zeros((2, 3, 9, 4), ">f4").swapaxes(2, 3)
+
+    assert _check().infer(_request(pixel_values=array))["pixel_values"].shape == (2, 3, 4, 9)
+
+
+def test_a_scalar_has_no_batch_size() -> None:
+    model = _check(declared=ModelSignature((TensorSpec("x", "FP32", None),)))
+
+    with pytest.raises(InvalidTensorError, match="must have one batch size, got 'x' None"):
+        model.infer(_request(x=np.float32(1).reshape(())))
+
+
+def test_without_a_batch_axis_first_sizes_may_differ_and_be_large() -> None:
+    specs = (TensorSpec("x", "FP32", (-1,)), TensorSpec("y", "FP32", (-1,)))
+    model = _check(0, ModelSignature(specs))
+
+    response = model.infer(_request(x=np.zeros(9, np.float32), y=np.zeros(2, np.float32)))
+
+    assert [array.size for array in response.values()] == [9, 2]
+
+
+def test_a_model_that_knows_nothing_of_itself_takes_any_arrays() -> None:
+    model = TensorCheck(PlusOne(), "blip")
+
+    assert model.infer(_request(anything=GOOD)).outputs.keys() == {"anything"}
+    assert model.infer(_request()).outputs == {}
+
+
+class Knows(PlusOne):
+    def signature(self) -> ModelSignature:
+        return ModelSignature((TensorSpec("x", "FP32", (-1,)),), (TensorSpec("x", "FP32", (-1,)),))
+
+
+def test_the_backends_own_signature_counts_where_nothing_is_declared() -> None:
+    model = TensorCheck(Knows(), "m")
+
+    with pytest.raises(InvalidTensorError, match=r"tensor 'x' must be FP32 \[-1\], got INT64 \[1\]"):
+        model.infer(_request(x=np.zeros(1, np.int64)))
+
+    assert model.signature() == Knows().signature()
+
+
+def test_what_is_declared_wins_over_the_backends_own_signature() -> None:
+    declared = (TensorSpec("x", "INT64", (-1,)),)
+    model = TensorCheck(Knows(), "m", ModelSignature(declared))
+
+    assert model.infer(_request(x=np.zeros(1, np.int64)))["x"].tolist() == [1]
+    assert model.signature() == ModelSignature(declared, Knows().signature().outputs)
+
+
+def test_more_shapes_than_are_remembered_are_still_checked() -> None:
+    model = TensorCheck(Knows(), "m")
+
+    for size in range(600):
+        assert model.infer(_request(x=np.zeros(size, np.float32)))["x"].shape == (size,)
+    with pytest.raises(InvalidTensorError):
+        model.infer(_request(x=np.zeros((1, 1), np.float32)))
+
+
+OUTPUT = TensorSpec("logits", "FP32", (-1, 2))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        (
+            {"logit": np.zeros((1, 2), np.float32)},
+            "model 'm' answered without output 'logits', which turnout.yaml declares; it gave: logit. "
+            "Correct 'outputs' of the model",
+        ),
+        ({}, "it gave: nothing"),
+        (
+            {"logits": np.zeros((1, 3), np.float32)},
+            "model 'm' answered 'logits' as FP32 [1, 3], turnout.yaml declares FP32 [-1, 2]; correct 'outputs' of the model",
+        ),
+        ({"logits": np.zeros((1, 2), np.float64)}, "answered 'logits' as FP64 [1, 2]"),
+    ],
+)
+def test_an_answer_that_breaks_what_is_declared_is_an_inference_error(outputs: dict[str, Any], said: str) -> None:
+    model = TensorCheck(Answers(InferenceResponse(outputs)), "m", ModelSignature((), (OUTPUT,)))
+
+    with pytest.raises(InferenceError) as caught:
+        model.infer(_request())
+
+    assert said in str(caught.value)
+
+
+def test_an_answer_that_keeps_what_is_declared_passes_and_may_hold_more() -> None:
+    outputs = {"logits": np.zeros((1, 2), np.float32), "extra": np.zeros(1)}
+    inner: ModelInference = Answers(InferenceResponse(outputs))
+
+    assert set(TensorCheck(inner, "m", ModelSignature((), (OUTPUT,))).infer(_request())) == {"logits", "extra"}
+
+
+def test_a_request_past_its_deadline_is_not_started() -> None:
+    inner = Answers(InferenceResponse({}))
+    model = TensorCheck(inner, "m")
+
+    with pytest.raises(DeadlineExceededError):
+        model.infer(InferenceRequest({}, deadline=time.monotonic() - 1))
+    model.infer(InferenceRequest({}, deadline=time.monotonic() + 60))
+
+    assert len(inner.requests) == 1

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+from turnout_direct import plugin
+from turnout_direct.options import DirectOptions
+
+LOOK = """
+import sys
+from turnout_direct import plugin
+list(plugin.turnout_backends()), list(plugin.turnout_exporters())
+print(sorted({"torch", "transformers", "onnx", "numpy.linalg"} & set(sys.modules) - {"numpy.linalg"}))
+"""
+
+
+def test_turnout_backends_yields_direct() -> None:
+    (backend,) = plugin.turnout_backends()
+
+    assert (backend.name, backend.options, backend.batches) == ("direct", DirectOptions, False)
+
+
+def test_turnout_exporters_yields_onnx() -> None:
+    (exporter,) = plugin.turnout_exporters()
+
+    assert (exporter.format, exporter.backend, exporter.filename) == ("onnx", "direct", "model.onnx")
+
+
+def test_the_distribution_names_the_plugin() -> None:
+    (entry,) = entry_points(group="turnout", name="direct")
+
+    assert entry.load() is plugin
+
+
+def test_declaring_loads_no_runtime() -> None:
+    done = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from turnout.errors import ModelLoadError
+from turnout_direct.load import load_module
+from turnout_direct.options import DirectOptions
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+BLIP = "BlipForConditionalGeneration"
+
+# BiRefNet's contract: forward(x) gives a list of logit maps, the last of which is the mask.
+REMOTE = """
+import torch
+from transformers import PretrainedConfig, PreTrainedModel
+
+class MapsConfig(PretrainedConfig):
+    model_type = "turnout_maps"
+
+class Maps(PreTrainedModel):
+    config_class = MapsConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.convolution = torch.nn.Conv2d(3, 1, 1)
+        self.post_init()
+
+    def forward(self, x):
+        last = self.convolution(x)
+        return [last * 0, last * 0 + 1, last]
+"""
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the checkpoints ``blip`` (safetensors) and ``pickled`` (the same weights in pytorch_model.bin)."""
+    sys.path.insert(0, str(Path(__file__).parent / "modules"))
+    from turnout_test_blip import blip
+
+    sys.path.pop(0)
+    folder = tmp_path_factory.mktemp("checkpoints")
+    model = blip(BLIP)
+    model.save_pretrained(folder / "blip")
+    (folder / "pickled").mkdir()
+    (folder / "pickled" / "config.json").write_bytes((folder / "blip" / "config.json").read_bytes())
+    torch.save(model.state_dict(), folder / "pickled" / "pytorch_model.bin")
+    return folder
+
+
+@pytest.fixture
+def load(checkpoints: Path) -> Callable[..., Any]:
+    def load_it(checkpoint: str = "blip", kind: str = BLIP, folder: Path = checkpoints, **options: Any) -> Any:
+        given = {"loader": "transformers", "class": kind, "checkpoint": checkpoint, **options}
+        return load_module(DirectOptions.model_validate(given), folder, "m")
+
+    return load_it
+
+
+@pytest.mark.parametrize("checkpoint", ["blip", "pickled"])
+def test_a_checkpoint_folder_is_loaded_ready_to_answer(load: Callable[..., Any], checkpoint: str) -> None:
+    module = load(checkpoint)
+
+    assert type(module).__name__ == BLIP
+    assert not module.training
+    assert {(weight.dtype, weight.requires_grad) for weight in module.parameters()} == {(torch.float32, False)}
+
+
+def test_both_files_hold_the_same_weights(load: Callable[..., Any]) -> None:
+    left, right = (dict(load(checkpoint).named_parameters()) for checkpoint in ("blip", "pickled"))
+
+    assert left.keys() == right.keys()
+    assert all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_an_absolute_folder_and_an_auto_class_work(load: Callable[..., Any], checkpoints: Path, tmp_path: Path) -> None:
+    module = load(str(checkpoints / "blip"), "AutoModelForImageTextToText", folder=tmp_path)
+
+    assert type(module).__name__ == BLIP
+
+
+def test_half_precision_is_loaded_as_such(load: Callable[..., Any]) -> None:
+    assert {weight.dtype for weight in load(dtype="bfloat16").parameters()} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"kind": "BlipForConditionalGenration"}, r"does not exist in transformers .* Did you mean 'BlipForConditionalGeneration'\?"),
+        ({"kind": "BlipConfig"}, "class 'BlipConfig' is no model class"),
+        ({"kind": "pipeline"}, "class 'pipeline' is no model class"),
+        ({"kind": "AutoTokenizer"}, "class 'AutoTokenizer' is no model class"),
+        ({"kind": "BlipForQuestionAnswering"}, r"'.*blip' lacks \d+ weights of 'BlipForQuestionAnswering' \(text_encoder\."),
+        ({"checkpoint": "./none"}, r"the checkpoint folder '.*none' does not exist"),
+        ({"checkpoint": "/no/such/folder"}, "the checkpoint folder '/no/such/folder' does not exist"),
+        ({"checkpoint": "blip/config.json"}, r"the checkpoint folder '.*config\.json' is a file"),
+        ({"checkpoint": "."}, r"has no 'config\.json', so it is no checkpoint"),
+        ({"checkpoint": "org/name", "local_files_only": True}, "loader 'transformers' failed on 'org/name': OSError"),
+        ({"checkpoint": "org/name", "trust_remote_code": True}, "write the 40 hexadecimal digits of that commit"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_used_is_refused(load: Callable[..., Any], given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelLoadError, match=f"model 'm'.*{message}"):
+        load(**given)
+
+
+def test_a_pickle_that_would_run_code_does_not(load: Callable[..., Any], checkpoints: Path, tmp_path: Path) -> None:
+    class Touch:
+        def __reduce__(self) -> Any:
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    (tmp_path / "config.json").write_bytes((checkpoints / "blip" / "config.json").read_bytes())
+    torch.save({"weight": Touch()}, tmp_path / "pytorch_model.bin")
+
+    with pytest.raises(ModelLoadError, match="loader 'transformers' failed"):
+        load(str(tmp_path))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_truncated_checkpoint_is_refused(load: Callable[..., Any], checkpoints: Path, tmp_path: Path) -> None:
+    for file in (checkpoints / "blip").iterdir():
+        data = file.read_bytes()
+        (tmp_path / file.name).write_bytes(data[: len(data) // 2] if file.suffix == ".safetensors" else data)
+
+    with pytest.raises(ModelLoadError, match=r"loader 'transformers' failed on .*: SafetensorError"):
+        load(str(tmp_path))
+
+
+@pytest.fixture
+def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a checkpoint folder that brings its own Python, as BiRefNet does."""
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr("sys.path", list(sys.path))
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    (folder / "modeling_maps.py").write_text(REMOTE)
+    code = {"AutoConfig": "modeling_maps.MapsConfig", "AutoModelForImageSegmentation": "modeling_maps.Maps"}
+    (folder / "config.json").write_text(json.dumps({"model_type": "turnout_maps", "auto_map": code}))
+    from safetensors.torch import save_file
+
+    weights = {"convolution.weight": torch.full((1, 3, 1, 1), 2.0), "convolution.bias": torch.zeros(1)}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+MAPS = {"loader": "transformers", "class": "AutoModelForImageSegmentation", "checkpoint": "maps"}
+
+
+def test_a_checkpoints_own_python_runs_when_it_is_trusted(opened: Callable[..., Any], ask: Callable[..., Any], remote: Path) -> None:
+    model = opened(folder=remote.parent, **MAPS, trust_remote_code=True, returns={"logits": -1})
+
+    response = ask(model, pixel_values=np.ones((2, 3, 4, 4), np.float32))
+
+    assert list(response) == ["logits"]
+    assert np.array_equal(response["logits"], np.full((2, 1, 4, 4), 6, np.float32))
+
+
+def test_a_checkpoints_own_python_does_not_run_otherwise(opened: Callable[..., Any], remote: Path) -> None:
+    (remote / "modeling_maps.py").write_text("raise SystemExit('ran')")
+
+    with pytest.raises(ModelLoadError, match="loader 'transformers' failed on 'maps': ValueError: .*custom code"):
+        opened(folder=remote.parent, **MAPS)
+
+
+def test_python_that_a_folder_takes_from_the_hub_is_refused(opened: Callable[..., Any], remote: Path) -> None:
+    config = (remote / "config.json").read_text().replace("modeling_maps.Maps", "someone/else--modeling_maps.Maps")
+    (remote / "config.json").write_text(config)
+
+    with pytest.raises(ModelLoadError, match=r"takes its Python from 'someone/else--modeling_maps\.Maps.*at no fixed commit"):
+        opened(folder=remote.parent, **MAPS, trust_remote_code=True)
+
+
+IN_A_CACHE = """
+import sys
+from pathlib import Path
+from turnout_direct.load import load_module
+from turnout_direct.options import DirectOptions
+given = {"loader": "transformers", "class": sys.argv[1], "checkpoint": "org/blip", "revision": sys.argv[2]}
+print(type(load_module(DirectOptions.model_validate(given), Path(), "m")).__name__)
+"""
+
+
+@pytest.mark.parametrize("revision", ["main", COMMIT])
+def test_a_hub_checkpoint_comes_from_the_cache_when_offline(checkpoints: Path, tmp_path: Path, revision: str) -> None:
+    repository = tmp_path / "hub" / "models--org--blip"
+    snapshot = repository / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    for file in (checkpoints / "blip").iterdir():
+        (snapshot / file.name).write_bytes(file.read_bytes())
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT)
+    environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    environment.pop("HF_HUB_CACHE", None)
+
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_CACHE, BLIP, revision], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.strip() == BLIP, done.stderr

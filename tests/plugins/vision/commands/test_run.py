@@ -1,0 +1,330 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+import types
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import BaseModel, ConfigDict
+
+import turnout
+from turnout import Backend, InferenceRequest, InferenceResponse, ModelInference
+from turnout.errors import BackendUnavailableError, ConfigurationError, ModelLoadError, TurnoutError
+from turnout.plugins import Plugins
+from turnout_vision.commands.run import run as command
+
+Boxes = dict[str, tuple[int, int, int, int]]
+Turn = Callable[..., Result]
+
+
+class Away(ModelInference):
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        raise BackendUnavailableError("no server at localhost:1")
+
+
+class FakeOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    kind: str
+    checkpoint: str | None = None
+
+
+@pytest.fixture
+def models(colour_model: Any, segmenter: Any) -> Mapping[str, Callable[[], ModelInference]]:
+    """Return what makes the models of the backend ``fake``, by kind."""
+
+    def unloadable() -> ModelInference:
+        raise ModelLoadError("no weights here")
+
+    return {
+        "captioner": lambda: colour_model(echoes=True, fails_on="yellow"),
+        "answerer": lambda: colour_model(echoes=False),
+        "segmenter": segmenter,
+        "away": Away,
+        "unloadable": unloadable,
+    }
+
+
+@pytest.fixture
+def folder(
+    tmp_path: Path, checkpoint: Path, models: Mapping[str, Callable[[], ModelInference]], monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Return a folder with a turnout.yaml; ``turnout.open`` there knows the backend ``fake`` besides this plugin."""
+    fake = types.ModuleType("vision_test_backend")
+    fake.turnout_backends = turnout.hookimpl(  # type: ignore[attr-defined]  # a module made here
+        lambda: [Backend("fake", lambda _, options: models[options.kind](), FakeOptions)], specname="turnout_backends"
+    )
+    monkeypatch.setitem(sys.modules, "vision_test_backend", fake)
+    entries = [("vision", "turnout_vision.plugin"), ("fake", "vision_test_backend")]
+    plugins = Plugins([EntryPoint(name, module, "turnout") for name, module in entries])
+    monkeypatch.setattr(turnout, "open", partial(turnout.open, plugins=plugins), raising=False)
+    declared = "\n".join(f"  {kind}: {{backends: {{fake: {{kind: {kind}, checkpoint: {checkpoint}}}}}}}" for kind in models)
+    (tmp_path / "turnout.yaml").write_text(
+        f"backend: fake\nmodels:\n{declared}\n"
+        + textwrap.dedent("""\
+            pipelines:
+              describe: [load_image, segment_regions: {model: segmenter}, caption: {model: captioner}]
+              ask: [load_image, answer: {model: answerer}]
+              away: [load_image, caption: {model: away}]
+              unloadable: [load_image, caption: {model: unloadable}]
+              whole: [load_image, caption: {model: captioner, on: picture, prompt: a picture of}]
+            """)
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def photos(folder: Path, scene: NDArray[np.uint8], boxes: Boxes) -> Path:
+    """Return a folder with three pictures, each with a red and a blue region."""
+    (folder / "photos").mkdir()
+    for name in ("a", "b", "c"):
+        Image.fromarray(scene).save(folder / "photos" / f"{name}.png")
+        regions = [{"box": boxes["red"], "label": "left"}, {"box": boxes["blue"]}]
+        (folder / "photos" / f"{name}.regions.json").write_text(json.dumps({"regions": regions}))
+    return folder / "photos"
+
+
+@pytest.fixture
+def turn(folder: Path) -> Turn:
+    """Return a function that runs the command."""
+    return lambda *arguments: CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_prints_a_line_for_each_picture(turn: Turn, photos: Path) -> None:
+    result = turn("describe", photos)
+
+    assert result.exit_code == 0, result.output
+    records = lines(result.stdout)
+    assert [record["image"] for record in records] == [str(photos / name) for name in ("a.png", "b.png", "c.png")]
+    for record in records:
+        left, right = record["regions"]
+        assert (left["caption"], left["label"], right["caption"]) == ("red box", "left", "blue box")
+        assert left["mask"]["area"] > 1000
+        assert record["failures"] == []
+    assert "3 answered, 0 failed in" in result.stderr
+
+
+def test_a_bad_picture_has_its_line_and_the_rest_is_answered(turn: Turn, photos: Path) -> None:
+    (photos / "b.png").write_bytes(b"not a picture")
+
+    result = turn("describe", photos / "missing.jpg", photos)
+
+    assert result.exit_code == 1
+    missing, first, broken, last = lines(result.stdout)
+    assert [missing["ok"], first["ok"], broken["ok"], last["ok"]] == [False, True, False, True]
+    assert "missing.jpg' does not exist" in missing["error"]
+    assert "is not a picture" in broken["error"]
+    assert broken["error"] in result.stderr
+
+
+def test_a_bad_box_makes_its_picture_fail_and_the_other_boxes_are_answered(turn: Turn, photos: Path, boxes: Boxes) -> None:
+    regions = [[5, 5, 5, 5], boxes["green"], boxes["yellow"]]
+    (photos / "boxes.json").write_text(json.dumps(regions))
+
+    result = turn("describe", photos / "a.png", "--regions", photos / "boxes.json")
+
+    assert result.exit_code == 1
+    (record,) = lines(result.stdout)
+    assert [region["caption"] for region in record["regions"]] == [None, "green box", None]
+    assert [(failure["step"], failure["region"]) for failure in record["failures"]] == [("load_image", 0), ("caption", 2)]
+
+
+def test_results_go_to_a_file_and_a_second_run_passes_over_them(turn: Turn, photos: Path, folder: Path) -> None:
+    first = turn("describe", photos, "--out", "out.jsonl")
+    before = (folder / "out.jsonl").read_bytes()
+
+    second = turn("describe", photos, "--out", "out.jsonl")
+
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert (first.stdout, second.stdout) == ("", "")
+    assert "0 answered, 0 failed, 3 passed over" in second.stderr
+    assert (folder / "out.jsonl").read_bytes() == before
+    assert len(lines(before.decode())) == 3
+
+
+def test_a_failed_picture_is_tried_again_and_has_one_line(turn: Turn, photos: Path, folder: Path) -> None:
+    good = (photos / "b.png").read_bytes()
+    (photos / "b.png").write_bytes(b"")
+    turn("describe", photos, "--out", "out.jsonl")
+    (photos / "b.png").write_bytes(good)
+
+    result = turn("describe", photos, "--out", "out.jsonl")
+
+    assert result.exit_code == 0
+    assert "1 answered, 0 failed, 2 passed over" in result.stderr
+    records = lines((folder / "out.jsonl").read_text())
+    assert sorted(record["image"][-5:] for record in records) == ["a.png", "b.png", "c.png"]
+    assert all(record["ok"] for record in records)
+
+
+def test_goes_on_behind_a_half_written_line(turn: Turn, photos: Path, folder: Path) -> None:
+    turn("describe", photos, "--out", "out.jsonl")
+    (folder / "out.jsonl").write_bytes((folder / "out.jsonl").read_bytes()[:-50])
+
+    result = turn("describe", photos, "--out", "out.jsonl")
+
+    assert "1 answered, 0 failed, 2 passed over" in result.stderr
+    assert [record["image"][-5:] for record in lines((folder / "out.jsonl").read_text())] == ["a.png", "b.png", "c.png"]
+
+
+def test_another_question_is_another_answer(turn: Turn, photos: Path, folder: Path) -> None:
+    for question in ("what is it?", "what colour is it?", "what is it?"):
+        turn("ask", photos / "a.png", "--question", question, "--out", "out.jsonl")
+
+    records = lines((folder / "out.jsonl").read_text())
+    assert [record["question"] for record in records] == ["what is it?", "what colour is it?"]
+    assert records[0]["regions"][0]["answer"] == "red box"
+
+
+def test_saves_annotated_pictures_and_does_not_read_them_later(turn: Turn, photos: Path) -> None:
+    first = turn("describe", photos, "--save", photos / "drawn")
+
+    second = turn("describe", photos, "--save", photos / "drawn")
+
+    assert len(lines(first.stdout)) == len(lines(second.stdout)) == 3
+    assert sorted(file.name for file in (photos / "drawn").iterdir()) == ["a.png", "b.png", "c.png"]
+    assert lines(first.stdout)[0]["saved"] == str(photos / "drawn" / "a.png")
+
+
+@pytest.mark.parametrize("given", ["photos", "photos/a.png"])
+def test_never_saves_over_the_pictures_themselves(turn: Turn, photos: Path, given: str) -> None:
+    before = (photos / "a.png").read_bytes()
+
+    result = turn("describe", given, "--save", "photos")
+
+    assert result.exit_code == 2
+    assert "--save" in result.stderr
+    assert (photos / "a.png").read_bytes() == before
+
+
+def test_a_caption_of_the_whole_picture_stands_at_the_top(turn: Turn, photos: Path) -> None:
+    (record,) = lines(turn("whole", photos / "a.png").stdout)
+
+    assert record["caption"] == "a picture of white box"
+
+
+def test_inputs_are_set_as_json_or_text(turn: Turn, photos: Path) -> None:
+    result = turn("ask", photos / "a.png", "--set", "question=what is it?", "--set", "regions=[[60, 10, 90, 40]]")
+
+    (record,) = lines(result.stdout)
+    assert [region["answer"] for region in record["regions"]] == ["green box"]
+
+
+def test_whole_masks_come_as_run_lengths(turn: Turn, photos: Path) -> None:
+    (record,) = lines(turn("describe", photos / "a.png", "--rle").stdout)
+
+    assert sum(record["regions"][0]["mask"]["rle"]["counts"]) == 110 * 120
+
+
+def test_metrics_are_printed_to_stderr(turn: Turn, photos: Path) -> None:
+    result = turn("describe", photos / "a.png", "--metrics")
+
+    assert 'turnout_inference_requests_total{backend="fake",model="captioner",outcome="ok"}' in result.stderr
+    assert len(lines(result.stdout)) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("ask", "photos"), "pipeline 'ask' needs 'question'"),
+        (("describe", "photos", "--question", "why?"), "pipeline 'describe' takes no 'question'"),
+        (("descrybe", "photos"), "Did you mean 'describe'?"),
+        (("describe", "photos", "--config", "other.yaml"), "other.yaml"),
+        (("describe", "photos", "--out", "turnout.yaml"), "not written by 'turnout run'"),
+        (("unloadable", "photos"), "no weights here"),
+    ],
+)
+def test_what_fails_every_picture_ends_at_once(turn: Turn, photos: Path, arguments: tuple[str, ...], error: str) -> None:
+    result = turn(*arguments)
+
+    assert isinstance(result.exception, TurnoutError)
+    assert error in str(result.exception)
+    assert result.stdout == ""
+
+
+def test_settings_are_not_harmed_by_being_taken_for_results(turn: Turn, photos: Path, folder: Path) -> None:
+    before = (folder / "turnout.yaml").read_text()
+
+    with pytest.raises(ConfigurationError):
+        raise turn("describe", "photos", "--out", "turnout.yaml").exception  # type: ignore[misc]  # there is one
+
+    assert (folder / "turnout.yaml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("describe",), ("describe", "empty"), ("describe", "photos", "--set", "image=x"), ("describe", "photos", "--set", "x")],
+)
+def test_wrong_usage_ends_with_2(turn: Turn, photos: Path, folder: Path, arguments: tuple[str, ...]) -> None:
+    (folder / "empty").mkdir()
+
+    assert turn(*arguments).exit_code == 2
+
+
+def test_results_that_cannot_be_written_end_with_2(turn: Turn, photos: Path) -> None:
+    result = turn("describe", photos, "--out", "turnout.yaml/out.jsonl")
+
+    assert result.exit_code == 2
+    assert "next: give another place to --out" in result.stderr
+
+
+def test_an_unreachable_backend_ends_with_3_and_leaves_lines(turn: Turn, photos: Path, folder: Path) -> None:
+    result = turn("away", photos, "--out", "out.jsonl")
+
+    assert result.exit_code == 3
+    records = lines((folder / "out.jsonl").read_text())
+    assert [record["ok"] for record in records] == [False] * 3
+    assert records[0]["failures"][0]["error"] == "no server at localhost:1"
+
+
+SLOW = """
+import os, signal, sys, types
+import turnout
+from turnout_vision import batch
+
+def run(job_app, job, pictures):
+    for number, picture in enumerate(pictures):
+        if number == 2:
+            os.kill(os.getpid(), getattr(signal, sys.argv.pop()))
+        yield from real(job_app, job, [picture])
+
+real, batch.run_batch = batch.run_batch, run
+from turnout_vision.commands.run import run as command
+command()
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGKILL"])
+def test_a_batch_that_is_stopped_leaves_a_valid_file_and_goes_on_later(
+    photos: Path, folder: Path, turn: Turn, name: str, write: Callable[[Path, Any], None]
+) -> None:
+    write(folder / "only.yaml", {"pipelines": {"look": ["load_image"]}})
+    arguments = ["look", "photos", "--out", "out.jsonl", "--config", "only.yaml"]
+
+    stopped = subprocess.run(
+        [sys.executable, "-c", SLOW, *arguments, name], check=False, capture_output=True, text=True, cwd=folder
+    )
+    kept = lines((folder / "out.jsonl").read_text())
+    later = turn(*arguments)
+
+    assert stopped.returncode == (130 if name == "SIGINT" else -signal.SIGKILL), stopped.stderr
+    assert [record["image"] for record in kept] == ["photos/a.png", "photos/b.png"]
+    assert later.exit_code == 0
+    assert "1 answered, 0 failed, 2 passed over" in later.stderr

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from turnout_vision.annotate import annotated, colour_of, save_png
+from turnout_vision.findings import Finding
+from turnout_vision.regions import Region
+
+
+def drawn(picture: NDArray[np.uint8], *findings: Finding, footer: tuple[str, ...] = ()) -> NDArray[np.uint8]:
+    return np.asarray(annotated(picture, findings, footer))
+
+
+@pytest.fixture
+def grey() -> NDArray[np.uint8]:
+    return np.full((700, 900, 3), 128, np.uint8)
+
+
+def test_a_mask_tints_its_pixels_and_no_others(grey: NDArray[np.uint8]) -> None:
+    mask = np.zeros(grey.shape[:2], np.bool_)
+    mask[100:200, 300:400] = True
+
+    picture = drawn(grey, Finding(None, mask=mask))
+
+    changed = (picture != grey).any(axis=2)
+    np.testing.assert_array_equal(changed, mask)
+    # Translucent: between what was there and the colour.
+    assert (np.abs(picture[150, 350].astype(int) - colour_of(0)) < np.abs(128 - np.array(colour_of(0)))).all()
+
+
+def test_a_box_is_drawn_on_its_edge(grey: NDArray[np.uint8]) -> None:
+    picture = drawn(grey, Finding(Region(300, 200, 500, 400)))
+
+    for row, column in ((200, 400), (399, 400), (300, 300), (300, 499)):
+        assert tuple(picture[row, column]) == colour_of(0)
+    assert tuple(picture[300, 400]) == (128, 128, 128)
+
+
+def test_text_stands_on_a_plate_above_its_box(grey: NDArray[np.uint8]) -> None:
+    picture = drawn(grey, Finding(Region(300, 200, 500, 400), {"caption": "a red circle", "answer": None}))
+
+    plate = picture[180:198, 305:380].reshape(-1, 3)
+    assert tuple(colour_of(0)) in {tuple(pixel) for pixel in plate}
+    assert len({tuple(pixel) for pixel in plate}) > 2
+    assert (picture[:150] == 128).all()
+
+
+@pytest.mark.parametrize("box", [(0, 0, 900, 700), (850, 0, 900, 30), (0, 690, 40, 700)])
+def test_text_stays_inside_the_picture(grey: NDArray[np.uint8], box: tuple[int, int, int, int]) -> None:
+    bare = drawn(grey, Finding(Region(*box)))
+
+    picture = drawn(grey, Finding(Region(*box, "a label of some length that needs its room"), {"caption": "word " * 200}))
+
+    assert picture.shape == grey.shape
+    assert (picture != bare).any(axis=2).sum() > 1000
+
+
+def test_texts_for_the_whole_picture_stand_below_it(grey: NDArray[np.uint8]) -> None:
+    picture = drawn(grey, footer=("caption: a grey wall", "question: why?"))
+
+    np.testing.assert_array_equal(picture[:700], grey)
+    assert picture.shape[0] > 720
+    assert (picture[700:] > 200).any()
+
+
+def test_a_small_picture_is_enlarged_so_that_its_text_can_be_read() -> None:
+    picture = drawn(np.full((60, 96, 3), 255, np.uint8), Finding(Region(10, 20, 50, 50), {"caption": "a red circle"}))
+
+    assert picture.shape[1] >= 640
+    assert picture.shape[1] % 96 == 0
+
+
+def test_the_picture_itself_is_not_written_to(grey: NDArray[np.uint8]) -> None:
+    grey.flags.writeable = False
+
+    drawn(grey, Finding(Region(0, 0, 50, 50), {"caption": "x"}, np.ones(grey.shape[:2], np.bool_)))
+
+    assert (grey == 128).all()
+
+
+def test_neighbours_in_number_have_colours_far_apart() -> None:
+    colours = [np.array(colour_of(index), int) for index in range(24)]
+
+    assert min(np.abs(one - other).sum() for one, other in pairwise(colours)) > 150
+    assert len({tuple(colour) for colour in colours}) == 24
+
+
+def test_a_picture_is_saved_whole(tmp_path: Path, grey: NDArray[np.uint8]) -> None:
+    save_png(annotated(grey, ()), tmp_path / "new" / "a.png")
+
+    with Image.open(tmp_path / "new" / "a.png") as image:
+        assert image.size == (900, 700)
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["a.png"]
+
+
+def test_a_picture_that_cannot_be_saved_leaves_the_old_one(tmp_path: Path, grey: NDArray[np.uint8]) -> None:
+    class Broken(Image.Image):
+        def save(self, fp: object, format: str | None = None, **_: object) -> None:
+            raise OSError("disk full")
+
+    (tmp_path / "a.png").write_text("the old one")
+
+    with pytest.raises(OSError, match="disk full"):
+        save_png(Broken(), tmp_path / "a.png")
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["the old one"]
