@@ -34,7 +34,10 @@ def mlp(width: int, depth: int) -> onnx.ModelProto:
     weights = numpy_helper.from_array((RANDOM.standard_normal((width, width)) / width**0.5).astype("f4"), "weights")
     nodes, last = [], "x"
     for layer in range(depth):
-        nodes += [helper.make_node("MatMul", [last, "weights"], [f"m{layer}"]), helper.make_node("Tanh", [f"m{layer}"], [f"t{layer}"])]
+        nodes += [
+            helper.make_node("MatMul", [last, "weights"], [f"m{layer}"]),
+            helper.make_node("Tanh", [f"m{layer}"], [f"t{layer}"]),
+        ]
         last = f"t{layer}"
     return _model(nodes, last, [weights], [None, width], [None, width])
 
@@ -92,7 +95,11 @@ def compare(name: str, model: onnx.ModelProto, array: np.ndarray, *, rounds: int
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.onnx"
         onnx.save(model, file)
-        settings = {"models": {"m": {"backend": "onnxruntime", "backends": {"onnxruntime": {"path": str(file), "intra_op_num_threads": 1}}}}}
+        settings = {
+            "models": {
+                "m": {"backend": "onnxruntime", "backends": {"onnxruntime": {"path": str(file), "intra_op_num_threads": 1}}}
+            }
+        }
         session = raw_session(file)
         with turnout.open(settings, metrics=Metrics()) as app:
             run, infer, fold = session.run, app.model("m").infer, app.metrics.fold

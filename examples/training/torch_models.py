@@ -54,9 +54,7 @@ class TorchSegmenter:
     """Finds the pixels of the object that a box was drawn for."""
 
     def __init__(self, folder: Path) -> None:
-        self.model = AutoModelForImageSegmentation.from_pretrained(
-            folder, trust_remote_code=True, dtype=torch.float32
-        ).eval()
+        self.model = AutoModelForImageSegmentation.from_pretrained(folder, trust_remote_code=True, dtype=torch.float32).eval()
 
     def __call__(self, picture: Image.Image, box: Box) -> NDArray[np.bool_]:
         """Return the mask of the whole picture, bool [height, width]."""

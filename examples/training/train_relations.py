@@ -108,10 +108,8 @@ def main() -> None:
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         if step % 50 == 0:
-            print(
-                f"{step} {time.monotonic() - started:.0f}s words {words:.4f} relation {relation:.4f} place {placed:.4f}",
-                flush=True,
-            )
+            spent = time.monotonic() - started
+            print(f"{step} {spent:.0f}s words {words:.4f} relation {relation:.4f} place {placed:.4f}", flush=True)
         if step % 200 == 199:
             print(f"{step} {watched_exact(model.eval(), data)}", flush=True)
             checkpoints.save_for_text(copy.deepcopy(model), arguments.out)

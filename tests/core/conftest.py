@@ -227,7 +227,7 @@ def make_app(plugins_with: Callable[..., Plugins]) -> Iterator[Callable[..., Tur
     ) -> Turnout:
         models = {"plus": PlusOne} if models is None else models
         file: dict[str, Any] = {
-            "models": {name: {"backend": f"{name}_backend"} for name in models},
+            "models": {name: {"backend": f"{name}_backend", "backends": {f"{name}_backend": {}}} for name in models},
             "pipelines": {"all": list(steps)} if steps else {},
         }
         for name, more in settings.pop("more", {}).items():

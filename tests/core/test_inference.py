@@ -69,7 +69,7 @@ def test_a_request_is_returned_itself() -> None:
 def test_lists_numbers_and_text_become_arrays() -> None:
     request = request_of({"a": [1.5, 2], "b": 3, "c": "text"}, id="r", parameters={"p": 1})
 
-    assert {name: array.dtype.kind for name, array in request.inputs.items()} == {"a": "f", "b": "i", "c": "U"}
+    assert {name: array.dtype.kind for name, array in request.inputs.items()} == {"a": "f", "b": "i", "c": "O"}
     assert request.inputs["b"].shape == ()
     assert (request.id, request.parameters) == ("r", {"p": 1})
 

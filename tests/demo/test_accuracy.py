@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 import turnout
 from turnout.metrics import Metrics
 
@@ -20,7 +21,11 @@ def app():
             "backend": "onnxruntime",
             "backends": {
                 "onnxruntime": {"path": str(ROOT / "model_repository" / name), "intra_op_num_threads": 1},
-                "direct": {"loader": "transformers", "class": "AutoModel", "checkpoint": str(ROOT / "examples/checkpoints" / checkpoint)},
+                "direct": {
+                    "loader": "transformers",
+                    "class": "AutoModel",
+                    "checkpoint": str(ROOT / "examples/checkpoints" / checkpoint),
+                },
             },
         }
 
@@ -83,6 +88,8 @@ def test_masks_fit(app) -> None:
 def test_answers_to_other_questions_miss_the_bar(app) -> None:
     ask = answer(app)
 
-    score = held_out.answer_score(held_out.question_cases()[:60], lambda picture, box, _: ask(picture, box, "what shape is it?"))
+    score = held_out.answer_score(
+        held_out.question_cases()[:60], lambda picture, box, _: ask(picture, box, "what shape is it?")
+    )
 
     assert score < held_out.BARS["questions"]

@@ -23,7 +23,9 @@ def test_both_backends_say_the_same_of_every_picture(open_demo, picture) -> None
 def test_mask_logits_are_equal_within_a_ten_thousandth(open_demo) -> None:
     pixels = np.random.default_rng(3).standard_normal((5, 3, 128, 128)).astype(np.float32)
 
-    ours, theirs = (open_demo(backend).model("birefnet").infer({"pixel_values": pixels}) for backend in ("onnxruntime", "direct"))
+    ours, theirs = (
+        open_demo(backend).model("birefnet").infer({"pixel_values": pixels}) for backend in ("onnxruntime", "direct")
+    )
 
     np.testing.assert_allclose(ours["logits"], theirs["logits"], atol=1e-4, rtol=0)
 
@@ -36,7 +38,11 @@ def test_tokens_of_a_ragged_batch_are_equal_row_by_row(open_demo, model) -> None
     ids = np.zeros((4, 5), np.int64)
     for row, length in enumerate(lengths):
         ids[row, :length] = random.integers(5, 25, length)
-    request = {"pixel_values": pixels, "input_ids": ids, "attention_mask": (np.arange(5) < np.array(lengths)[:, None]).astype(np.int64)}
+    request = {
+        "pixel_values": pixels,
+        "input_ids": ids,
+        "attention_mask": (np.arange(5) < np.array(lengths)[:, None]).astype(np.int64),
+    }
 
     ours, theirs = (open_demo(backend).model(model).infer(request)["generated_ids"] for backend in ("onnxruntime", "direct"))
 

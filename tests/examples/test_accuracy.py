@@ -90,9 +90,7 @@ def test_the_segmenter_exports_with_a_dynamic_batch(segmenter, tmp_path) -> None
     batch = torch.export.Dim("batch", min=1, max=64)
     example, other = torch.randn(2, 3, 128, 128), torch.randn(5, 3, 128, 128)
 
-    program = torch.onnx.export(
-        segmenter.model, (example,), dynamo=True, dynamic_shapes={"x": {0: batch}}, verbose=False
-    )
+    program = torch.onnx.export(segmenter.model, (example,), dynamo=True, dynamic_shapes={"x": {0: batch}}, verbose=False)
     program.save(tmp_path / "segmenter.onnx")
     session = runtime.InferenceSession(tmp_path / "segmenter.onnx", providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {session.get_inputs()[0].name: other.numpy()})

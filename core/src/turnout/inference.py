@@ -14,10 +14,11 @@ from numpy import ndarray
 from numpy.typing import NDArray
 
 from turnout.errors import DeadlineExceededError, InvalidTensorError, TurnoutError, suggestion
-from turnout.tensors import TensorSpec, as_tensor
+from turnout.tensors import BYTES, DTYPES, TensorSpec, as_tensor
 
 Parameter = str | int | float | bool
 EMPTY: Mapping[str, Any] = MappingProxyType({})
+_NATIVE_NUMBERS = frozenset(dtype for datatype, dtype in DTYPES.items() if datatype != BYTES)
 
 
 def _setters(kind: type) -> list[Callable[[object, Any], None]]:
@@ -87,8 +88,7 @@ def request_of(
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     if type(inputs) is dict:
         for value in inputs.values():
-            # 1 stands for numpy's own dtypes in native byte order: nothing to convert.
-            if type(value) is not ndarray or value.dtype.isbuiltin != 1:
+            if type(value) is not ndarray or value.dtype not in _NATIVE_NUMBERS:
                 break
         else:
             return InferenceRequest(inputs, deadline, id, parameters)

@@ -55,7 +55,7 @@ def starter_settings(onnx_files: Sequence[Path], folder: Path) -> str:
 
 
 def _model(name: str, file: Path, folder: Path) -> str:
-    path = json.dumps(os.path.relpath(file, folder or Path()))
+    path = json.dumps(os.path.relpath(str(file), str(folder)))
     return f"  {name}:\n    backends:\n      onnxruntime: {{path: {path}}}\n"
 
 

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import start_http_server
 
-import turnout.metrics
 from turnout.errors import ConfigurationError
-from turnout.metrics import LATENCY_BUCKETS_SECONDS, Metrics, render, shared_metrics
+from turnout.metrics import Metrics, render, shared_metrics
 
 PROMTOOL = shutil.which("promtool")
 
@@ -56,9 +55,11 @@ def test_promtool_has_nothing_to_say() -> None:
 def test_promtool_would_say_something_of_a_bad_name() -> None:
     text = "# TYPE turnout_requests counter\nturnout_requests 1\n"
 
-    done = subprocess.run([str(PROMTOOL), "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    assert _promtool(text).returncode != 0
 
-    assert done.returncode != 0
+
+def _promtool(text: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(PROMTOOL), "check", "metrics"], input=text, capture_output=True, text=True, check=False)
 
 
 def test_the_registry_is_what_prometheus_own_server_serves() -> None:
@@ -107,14 +108,10 @@ def test_a_process_shares_its_metrics_and_refuses_other_buckets() -> None:
 
 
 def test_other_buckets_than_the_shared_ones_are_refused_here_too() -> None:
-    shared = shared_metrics(
-        turnout.metrics.collection._shared[0].buckets if turnout.metrics.collection._shared else LATENCY_BUCKETS_SECONDS
-    )
+    render()
 
     with pytest.raises(ConfigurationError, match="open both apps with the same buckets"):
         shared_metrics((0.123, 4.56))
-
-    assert render() == shared.render()
 
 
 WORKER = """

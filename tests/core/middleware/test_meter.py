@@ -50,7 +50,7 @@ def _counts(metrics: Metrics) -> dict[str, float]:
     return {outcome: value for outcome, value in values.items() if value}
 
 
-@pytest.mark.parametrize(("error", "outcome"), ERRORS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("error", "outcome"), ERRORS, ids=str)
 def test_a_failed_request_is_counted_under_its_outcome_and_timed(error: TurnoutError, outcome: str) -> None:
     metrics = Metrics()
     model = RequestMetering(Answers(error), metrics.requests("m", "b"))

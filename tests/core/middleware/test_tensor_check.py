@@ -35,16 +35,20 @@ BAD: list[tuple[Mapping[str, Any], str]] = [
     ({"input_ids": GOOD_IDS}, "model 'blip' needs input 'pixel_values' (FP32 [-1, 3, 4, -1]); got: input_ids"),
     (
         {"pixel_value": GOOD},
-        "model 'blip' has no input 'pixel_value'; it takes: pixel_values FP32 [-1, 3, 4, -1], input_ids INT64 [-1, 2]."
-        " Did you mean 'pixel_values'?",
+        (
+            "model 'blip' has no input 'pixel_value'; it takes: pixel_values FP32 [-1, 3, 4, -1], input_ids INT64 [-1, 2]."
+            " Did you mean 'pixel_values'?"
+        ),
     ),
     (
         {"pixel_values": GOOD.astype(np.float64)},
-        "tensor 'pixel_values' must be FP32 [-1, 3, 4, -1], got FP64 [2, 3, 4, 9], for model 'blip'; "
-        "convert it before the call",
+        (
+            "tensor 'pixel_values' must be FP32 [-1, 3, 4, -1], got FP64 [2, 3, 4, 9], for model 'blip'; "
+            "convert it before the call"
+        ),
     ),
     ({"pixel_values": GOOD[0]}, "must be FP32 [-1, 3, 4, -1], got FP32 [3, 4, 9]"),
-    ({"pixel_values": np.float32(1).reshape(())}, "got FP32 []"),
+    ({"pixel_values": np.array(1, np.float32)}, "got FP32 []"),
     ({"pixel_values": np.zeros((2, 1, 4, 9), np.float32)}, "got FP32 [2, 1, 4, 9]"),
     ({"pixel_values": np.array(["x"], object)}, "got BYTES [1]"),
     ({"pixel_values": GOOD, "input_ids": GOOD_IDS.astype(np.int32)}, "tensor 'input_ids' must be INT64 [-1, 2]"),
@@ -59,7 +63,7 @@ BAD: list[tuple[Mapping[str, Any], str]] = [
     ({"pixel_values": GOOD.tolist()}, "tensor 'pixel_values' must be a numpy array, got list, for model 'blip'"),
     ({"pixel_values": None}, "tensor 'pixel_values' must be a numpy array, got NoneType"),
     ({"pixel_values": GOOD, "other": GOOD}, "model 'blip' has no input 'other'"),
-    ({"pixel_values": GOOD.astype(np.complex64)}, "numpy dtype 'complex64' has no KServe v2 datatype"),
+    ({"pixel_values": GOOD.astype(np.complex64)}, "got numpy complex64"),
 ]
 
 
@@ -107,7 +111,7 @@ def test_a_scalar_has_no_batch_size() -> None:
     model = _check(declared=ModelSignature((TensorSpec("x", "FP32", None),)))
 
     with pytest.raises(InvalidTensorError, match="must have one batch size, got 'x' None"):
-        model.infer(_request(x=np.float32(1).reshape(())))
+        model.infer(_request(x=np.array(1, np.float32)))
 
 
 def test_without_a_batch_axis_first_sizes_may_differ_and_be_large() -> None:
@@ -165,8 +169,10 @@ OUTPUT = TensorSpec("logits", "FP32", (-1, 2))
     [
         (
             {"logit": np.zeros((1, 2), np.float32)},
-            "model 'm' answered without output 'logits', which turnout.yaml declares; it gave: logit. "
-            "Correct 'outputs' of the model",
+            (
+                "model 'm' answered without output 'logits', which turnout.yaml declares; it gave: logit. "
+                "Correct 'outputs' of the model"
+            ),
         ),
         ({}, "it gave: nothing"),
         (
@@ -186,7 +192,7 @@ def test_an_answer_that_breaks_what_is_declared_is_an_inference_error(outputs: d
 
 
 def test_an_answer_that_keeps_what_is_declared_passes_and_may_hold_more() -> None:
-    outputs = {"logits": np.zeros((1, 2), np.float32), "extra": np.zeros(1)}
+    outputs: dict[str, Any] = {"logits": np.zeros((1, 2), np.float32), "extra": np.zeros(1)}
     inner: ModelInference = Answers(InferenceResponse(outputs))
 
     assert set(TensorCheck(inner, "m", ModelSignature((), (OUTPUT,))).infer(_request())) == {"logits", "extra"}

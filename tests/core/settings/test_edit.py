@@ -197,7 +197,7 @@ def files(draw: st.DrawFn) -> tuple[list[str], str]:
     return decorated, draw(st.sampled_from(["\n", "\r\n"]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(files())
 def test_only_that_line_differs_whatever_the_file_looks_like(
     tmp_path_factory: pytest.TempPathFactory, drawn: tuple[list[str], str]
@@ -212,7 +212,7 @@ def test_only_that_line_differs_whatever_the_file_looks_like(
     assert file.read_bytes() == ending.join(lines).replace("@", "triton").encode()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(files())
 def test_only_one_line_is_new_where_there_was_none(
     tmp_path_factory: pytest.TempPathFactory, drawn: tuple[list[str], str]

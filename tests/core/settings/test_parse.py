@@ -56,8 +56,13 @@ def test_a_scalar_alone_is_a_document() -> None:
     assert values("# nothing but a comment\n") is None
 
 
+def test_nesting_by_indentation_is_limited_too() -> None:
+    with pytest.raises(SettingsError, match=r"turnout\.yaml:1:49: nested more than 24 levels deep"):
+        values("- " * 30 + "x")
+
+
 def test_too_many_values_are_refused() -> None:
-    with pytest.raises(SettingsError, match="more than 50000 values"):
+    with pytest.raises(SettingsError, match="more than 20000 values"):
         values("[" + "1," * (MAX_VALUES + 1) + "]")
 
 
@@ -80,7 +85,7 @@ PLAIN = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(st.text(string.ascii_lowercase, min_size=1, max_size=5), PLAIN, max_size=4), st.sampled_from([None, 1, 4])
 )

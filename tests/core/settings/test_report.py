@@ -111,6 +111,12 @@ def test_a_plugins_reason_is_hidden_only_if_it_repeats_a_value(refuse: Refuse) -
     assert "'trusted: true' needs a 'revision'" in str(other)
 
 
+def test_a_plugins_reason_is_shown_if_it_resembles_a_value_that_the_plugin_never_saw(refuse: Refuse) -> None:
+    text = "models: {m: {backend: direct, max_batch_size: '${SIZE}', backends: {direct: {trusted: true}}}}\n"
+
+    assert "'trusted: true' needs a 'revision'" in str(refuse(text, SIZE="a revision"))
+
+
 def test_a_backend_from_the_environment_is_refused_with_the_variable_and_what_is_known(refuse: Refuse, good: str) -> None:
     (problem,) = refuse(good, INFERENCE_BACKEND="onnxruntim").problems
 

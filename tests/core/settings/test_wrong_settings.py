@@ -150,7 +150,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "tag": ("models: ◆!!python/object:os.system {}\n", "tags ("),
     "two documents": ("backend: direct\n◆---\nbackend: direct\n", "a second document starts here"),
     "old YAML": ("%YAML 1.1\n◆---\nmodels: {}\n", "settings are YAML 1.2"),
-    "2,000 brackets": ("models: " + "[" * 23 + "◆" + "[" * 1977, "nested more than 24 levels deep"),
+    "2,000 brackets": ("models: " + "[" * 24 + "◆" + "[" * 1976, "nested more than 24 levels deep"),
     "tab for indentation": ("models:\n◆\tm: {}\n", "a tab cannot indent YAML; use spaces"),
     "colon too many": ("models: m◆: {}\n", "a ':' is not expected here"),
     "bracket that is not closed": ("models: ◆{m: [1]\n", "this bracket is never closed"),

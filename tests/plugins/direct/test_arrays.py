@@ -82,7 +82,7 @@ def test_a_read_only_array_goes_in_without_a_warning_and_comes_out_writable() ->
 
 
 def test_bytes_are_refused_with_what_to_do() -> None:
-    with pytest.raises(InvalidTensorError, match="'text' is BYTES.*turn text into tokens"):
+    with pytest.raises(InvalidTensorError, match=r"'text' is BYTES.*turn text into tokens"):
         to_torch("text", np.array([b"a"], dtype=object), CPU)
 
 
@@ -100,7 +100,7 @@ def test_numbers_outside_of_the_protocol_are_refused() -> None:
     ],
 )
 def test_tensors_that_the_protocol_has_no_datatype_for_are_refused(tensor: torch.Tensor) -> None:
-    with pytest.raises(InferenceError, match="output 'y' is a .* which KServe v2 has no datatype for"):
+    with pytest.raises(InferenceError, match=r"output 'y' is a .* which KServe v2 has no datatype for"):
         to_numpy("y", tensor)
 
 

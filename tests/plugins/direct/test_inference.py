@@ -167,6 +167,15 @@ def in_a_fork(action: Callable[[], str], limit_seconds: float = 30.0) -> str:
     return text
 
 
+def test_torch_itself_hangs_in_a_forked_child(made: Made) -> None:
+    module = torch.nn.Linear(512, 512)
+    x = torch.ones(512, 512)
+    torch.set_num_threads(2)
+    module(x)
+
+    assert in_a_fork(lambda: str(module(x).shape), limit_seconds=3) == "hangs"
+
+
 def test_a_forked_child_is_refused_at_once_instead_of_hanging(made: Made, ask: Made) -> None:
     model = made("Perceptron", arguments={"width": 512}, threads=2)
     request = InferenceRequest({"x": np.ones((512, 512), np.float32)})

@@ -32,11 +32,17 @@ def test_a_factory_gets_its_arguments(load: Callable[..., torch.nn.Module]) -> N
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"factory": "turnout_no_module:f"}, "cannot be imported: no module 'turnout_no_module'; install it, or put its folder"),
+        (
+            {"factory": "turnout_no_module:f"},
+            "cannot be imported: no module 'turnout_no_module'; install it, or put its folder",
+        ),
         ({"factory": "turnout_test_modules:Scales"}, r"'Scales' does not exist in module .*Did you mean 'Scale'\?"),
         ({"factory": "turnout_test_modules:__doc__"}, "'__doc__' is not callable"),
         ({"factory": "turnout_test_modules:no_module"}, r"must return a torch\.nn\.Module, got int"),
-        ({"factory": "turnout_test_modules:breaks"}, "failed: RuntimeError: the weights are gone; correct it or its 'arguments'"),
+        (
+            {"factory": "turnout_test_modules:breaks"},
+            "failed: RuntimeError: the weights are gone; correct it or its 'arguments'",
+        ),
         ({"arguments": {"faktor": 1}}, "failed: TypeError: .*unexpected keyword argument 'faktor'"),
         ({"device": "cuda:7"}, r"asks for device 'cuda:7'; torch .* sees here: .*cpu\. Choose one of them, or 'auto'"),
         ({"device": "mps"}, "asks for device 'mps'"),
@@ -51,7 +57,7 @@ def test_a_factory_that_cannot_be_used_is_refused(load: Callable[..., Any], give
 
 
 def test_a_package_that_the_factory_needs_is_named(load: Callable[..., Any]) -> None:
-    with pytest.raises(MissingDependencyError, match="model 'm' needs a package that is not here: .*'a_package_nobody_has'"):
+    with pytest.raises(MissingDependencyError, match=r"model 'm' needs a package that is not here: .*'a_package_nobody_has'"):
         load(loader="factory", factory="turnout_test_modules:needs_package")
 
 

@@ -20,7 +20,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"loader": "factory"}, "factory", "loader 'factory' needs key 'factory'"),
     ({"loader": "torchscript"}, "path", "loader 'torchscript' needs key 'path'"),
     ({"loader": "torch_export", "path": ""}, "path", "loader 'torch_export' needs key 'path'"),
-    (BLIP | {"path": "model.pt"}, "path", "is for loader 'torchscript' or 'torch_export', not for 'transformers', which takes: class"),
+    (
+        BLIP | {"path": "model.pt"},
+        "path",
+        "is for loader 'torchscript' or 'torch_export', not for 'transformers', which takes: class",
+    ),
     (FACTORY | {"checkpoint": "org/name"}, "checkpoint", "key 'checkpoint' is for loader 'transformers', not for 'factory'"),
     (SCRIPT | {"class": "BlipModel"}, "class", "key 'class' is for loader 'transformers', not for 'torchscript'"),
     (SCRIPT | {"dtype": "float16"}, "dtype", "key 'dtype' is for loader 'transformers' or 'factory', not for 'torchscript'"),
@@ -78,7 +82,8 @@ def test_every_problem_is_told_at_once() -> None:
     [
         BLIP | {"method": "generate", "generate": {"max_new_tokens": 20, "num_beams": 3, "do_sample": False}},
         BLIP | {"trust_remote_code": True, "revision": COMMIT, "local_files_only": True, "dtype": "bfloat16"},
-        FACTORY | {"arguments": {"width": 3, "names": ["a"]}, "returns": {"logits": -1, "aux": "aux"}, "compile": "max-autotune"},
+        FACTORY
+        | {"arguments": {"width": 3, "names": ["a"]}, "returns": {"logits": -1, "aux": "aux"}, "compile": "max-autotune"},
         SCRIPT | {"device": "cuda:1", "threads": 4},
         {"loader": "torch_export", "path": "model.pt2", "compile": True},
     ],

@@ -23,8 +23,14 @@ def test_tells_rank_0_from_unknown_rank(write: Callable[..., Path], value: Any) 
     read = read_shapes(write(nodes, inputs, outputs, [weight]))
 
     assert read == {
-        **{"scalar": (), "unknown": None, "some": (-1, 3, 1 << 40), "empty": (0,)},
-        **{"scalar_out": (), "unknown_out": None, "some_out": (-1, 3, 1 << 40), "empty_out": (0,)},
+        "scalar": (),
+        "unknown": None,
+        "some": (-1, 3, 1 << 40),
+        "empty": (0,),
+        "scalar_out": (),
+        "unknown_out": None,
+        "some_out": (-1, 3, 1 << 40),
+        "empty_out": (0,),
     }
 
 

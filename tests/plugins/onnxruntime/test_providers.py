@@ -52,7 +52,12 @@ def test_takes_names_and_options_in_the_order_given() -> None:
             r"provider 'CUDAExecutionProvider' is not in the installed onnxruntime, which has: .*CPU.*onnxruntime-gpu",
         ),
         (["CoreMLExecutionProvider"], r"needs a build of onnxruntime that has it"),
-        (["CudaExecutionProvider"], r"unknown provider 'CudaExecutionProvider'; .*Did you mean 'CUDAExecutionProvider'\?"),
+        (["cuda"], r"unknown provider 'cuda' in 'providers'; .*Did you mean 'CUDAExecutionProvider'\?"),
+        (["nonsense"], r"known: .*CPUExecutionProvider\.$"),
+        (
+            ["CudaExecutionProvidr"],
+            r"unknown provider 'CudaExecutionProvidr' in 'providers'; .*Did you mean 'CUDAExecutionProvider'\?",
+        ),
         ([], r"model 'm': 'providers' is empty; write 'auto' or some of"),
     ],
 )

@@ -30,8 +30,9 @@ def test_a_mask_tints_its_pixels_and_no_others(grey: NDArray[np.uint8]) -> None:
 
     changed = (picture != grey).any(axis=2)
     np.testing.assert_array_equal(changed, mask)
-    # Translucent: between what was there and the colour.
+    # Translucent: between what was there and the colour, which its edge has.
     assert (np.abs(picture[150, 350].astype(int) - colour_of(0)) < np.abs(128 - np.array(colour_of(0)))).all()
+    assert tuple(picture[100, 350]) == tuple(picture[150, 399]) == colour_of(0) != tuple(picture[150, 350])
 
 
 def test_a_box_is_drawn_on_its_edge(grey: NDArray[np.uint8]) -> None:
@@ -49,6 +50,23 @@ def test_text_stands_on_a_plate_above_its_box(grey: NDArray[np.uint8]) -> None:
     assert tuple(colour_of(0)) in {tuple(pixel) for pixel in plate}
     assert len({tuple(pixel) for pixel in plate}) > 2
     assert (picture[:150] == 128).all()
+
+
+def test_text_stands_below_a_box_that_has_no_room_above(grey: NDArray[np.uint8]) -> None:
+    picture = drawn(grey, Finding(Region(300, 0, 500, 400), {"caption": "a red circle", "answer": "a red circle"}))
+
+    assert tuple(picture[402, 302]) == colour_of(0)
+    assert tuple(picture[200, 400]) == (128, 128, 128)
+    assert (picture[440:] == 128).all()
+
+
+def test_no_text_hides_another(grey: NDArray[np.uint8]) -> None:
+    crowd = [Finding(Region(300, 200, 500, 400), {"caption": "a red circle"}) for _ in range(6)]
+
+    picture = drawn(grey, *crowd)
+
+    height = {index: (picture == colour_of(index)).all(axis=2).any(axis=1).sum() for index in range(6)}
+    assert min(height[index] for index in range(6)) >= 15
 
 
 @pytest.mark.parametrize("box", [(0, 0, 900, 700), (850, 0, 900, 30), (0, 690, 40, 700)])

@@ -107,8 +107,11 @@ def test_leaves_a_picture_as_it_is_when_its_orientation_means_nothing(encoded: E
     np.testing.assert_array_equal(picture, corners())
 
 
-def test_reads_a_picture_whose_exif_is_broken(encoded: Encoded) -> None:
-    data = encoded(Image.fromarray(corners()), "PNG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")
+@pytest.mark.parametrize(
+    "exif", [b"Exif\x00\x00MM\x00*\xff\xff\xff\xff", b"garbage, not TIFF", b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x09"]
+)
+def test_reads_a_picture_whose_exif_is_broken(encoded: Encoded, exif: bytes) -> None:
+    data = encoded(Image.fromarray(corners()), "PNG", exif=exif)
 
     np.testing.assert_array_equal(read_picture(data), corners())
 

@@ -89,6 +89,15 @@ def test_special_tokens_have_berts_names_where_no_file_says_more(folder: Path, w
     assert (codec.pad, codec.stops) == (words.index("[PAD]"), {words.index("[SEP]")})
 
 
+def test_a_tokenizer_without_a_pad_token_is_refused(folder: Path, write: Write) -> None:
+    tokenizer = Tokenizer(models.WordLevel({"a": 0}, unk_token="a"))
+    tokenizer.save(str(folder / "tokenizer.json"))
+    write(folder / "tokenizer_config.json", {})
+
+    with pytest.raises(ConfigurationError, match=r"checkpoint 'mine': its tokenizer has no pad token; name one"):
+        text_codec(at(folder))
+
+
 def test_a_question_answering_blip_does_not_repeat_its_question(folder: Path, write: Write) -> None:
     write(folder / "config.json", {"model_type": "blip", "architectures": ["BlipForQuestionAnswering"]})
 

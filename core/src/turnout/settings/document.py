@@ -12,6 +12,9 @@ from turnout.errors import Problem
 DocumentPath = tuple[str | int, ...]
 """Keys and list positions from the top: ``("models", "birefnet", "backend")``."""
 
+MAX_DEPTH = 24
+TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep; settings are never this deep"
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:

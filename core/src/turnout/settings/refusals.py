@@ -5,11 +5,14 @@ from __future__ import annotations
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import AliasEvent, DocumentStartEvent, Event, NodeEvent
 
+from turnout.settings.document import TOO_DEEP
+
 _UNCLOSED = (
     ("found unexpected end of stream", "this quote is never closed"),
     ("but got '<stream end>'", "this bracket is never closed"),
 )
 _WORDS = (
+    (TOO_DEEP, TOO_DEEP),
     ("'\\t' that cannot start", "a tab cannot indent YAML; use spaces"),
     ("that cannot start any token", "text cannot start with this character; put the text in quotes"),
     ("mapping values are not allowed", "a ':' is not expected here; put the text in quotes, or start a new line"),

@@ -29,7 +29,7 @@ class Report:
 
     def __init__(self, document: Document, secrets: Mapping[DocumentPath, str]) -> None:
         self._document = document
-        self._secrets = frozenset(secrets.values())
+        self._secrets = secrets
         self._noted: set[DocumentPath] = set()
         self._touched: set[DocumentPath] = set()
         self._found: list[tuple[Mark, str, Message]] = [(mark, "", message) for mark, message in document.problems]
@@ -44,7 +44,7 @@ class Report:
 
     def foreign(self, path: DocumentPath, message: str) -> None:
         """Note a problem at the value of ``path`` whose text somebody else wrote: it may repeat a value."""
-        self.at_value(path, self._harmless(message))
+        self.at_value(path, self._harmless(message, path))
 
     def invalid(self, error: ValidationError, root: DocumentPath, model: type[BaseModel]) -> None:
         """Note everything in ``error``, which ``model`` raised for the value at ``root``.
@@ -90,7 +90,7 @@ class Report:
             child = child_of(value, part, _NOTHING)
             if child is not _NOTHING:
                 path, value = (*path, part), child
-        if details["type"] in ("missing", "missing_argument"):
+        if details["type"] == "missing":
             path = (*path, details["loc"][-1])
         return path
 
@@ -101,33 +101,34 @@ class Report:
         elif kind == "missing":
             self._note(self._document.mark_of_key(path[:-1]), path, lambda: f"this key is missing; add '{path[-1]}: ...'")
         elif any(details["loc"][-1:] == ("[key]",) for details in several):
-            self._note(self._document.mark_of_key(path), path, lambda: self._sentence(several))
+            self._note(self._document.mark_of_key(path), path, lambda: self._sentence(several, root))
         else:
-            self._note(self._document.mark_of_value(path), path, lambda: self._refused(path, several))
+            self._note(self._document.mark_of_value(path), path, lambda: self._refused(path, several, root))
 
-    def _refused(self, path: DocumentPath, several: list[ErrorDetails]) -> str:
+    def _refused(self, path: DocumentPath, several: list[ErrorDetails], root: DocumentPath) -> str:
         value = self._document.value_at(path)
-        sentence = self._sentence(several)
+        sentence = self._sentence(several, root)
         if not _wants_value(several[0], value):
             return sentence
         got = describe_value(value)
         return f"{sentence}, got {got}{_near(several, got)}"
 
-    def _sentence(self, several: Iterable[ErrorDetails]) -> str:
+    def _sentence(self, several: Iterable[ErrorDetails], root: DocumentPath) -> str:
         """Return the complaints as one: pydantic has one for each member of a union."""
-        complaints = dict.fromkeys(self._complaint(details) for details in several)
+        complaints = dict.fromkeys(self._complaint(details, root) for details in several)
         return (" or " if all(text.startswith("must be") for text in complaints) else "; ").join(complaints)
 
-    def _complaint(self, details: ErrorDetails) -> str:
+    def _complaint(self, details: ErrorDetails, root: DocumentPath) -> str:
         context = details.get("ctx", {})
         if details["type"] == PROBLEM:
             return str(context["text"])
         plain = plain_complaint(details["type"], context)
         own_words = details["type"] in ("value_error", "assertion_error")
-        return plain or self._harmless(str(context["error"]) if own_words else details["msg"])
+        return plain or self._harmless(str(context["error"]) if own_words else details["msg"], root)
 
-    def _harmless(self, message: str) -> str:
-        if leaks(message, self._secrets):
+    def _harmless(self, message: str, root: DocumentPath) -> str:
+        """Return ``message``, unless it shows a secret: its author has seen the values at ``root`` and below."""
+        if leaks(message, (secret for path, secret in self._secrets.items() if path[: len(root)] == root)):
             return "this value is refused; the reason repeats a value from the environment, so it is not shown"
         return " ".join(message.split())
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from turnout.errors import ConfigurationError, Problem, SettingsError
-from turnout.settings.document import Document, DocumentPath, Mark
+from turnout.settings.document import MAX_DEPTH, TOO_DEEP, Document, DocumentPath, Mark
 
 MAX_BYTES = 1 << 20
-MAX_DEPTH = 24
 
 
 def read_text(file: Path) -> str:
@@ -64,7 +63,7 @@ class _Copy:
 
     def value(self, value: Any, path: DocumentPath) -> Any:
         if len(path) > MAX_DEPTH:
-            raise SettingsError([Problem("", f"nested more than {MAX_DEPTH} levels deep; settings are never this deep")])
+            raise SettingsError([Problem("", TOO_DEEP)])
         self.marks[path] = self._mark()
         if isinstance(value, Mapping):
             return {key: self._entry(inner, (*path, key)) for key, inner in value.items() if self._is_text(key)}

@@ -6,6 +6,7 @@ by the bytes (Open Inference Protocol v2, "Tensor Data" and the binary tensor da
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -36,28 +37,34 @@ def from_binary(data: bytes | memoryview, datatype: str, shape: Sequence[int], n
     """Return a new, writable array of ``shape`` read from its raw bytes.
 
     Raises:
-        InvalidTensorError: ``data`` is longer or shorter than ``shape`` and ``datatype`` ask for.
+        InvalidTensorError: ``data`` is longer or shorter than ``shape`` and ``datatype`` ask for, or ``shape`` is none.
     """
-    count = int(np.prod(shape, dtype=np.int64))
+    dtype = dtype_of(datatype)
+    if any(size < 0 for size in shape):
+        raise InvalidTensorError(f"tensor {name!r} {datatype} has shape {list(shape)}; the sizes of data are 0, 1, 2, ...")
+    # math.prod, because numpy's product of sizes from outside wraps around.
+    count = math.prod(shape)
     if datatype == BYTES:
         return _read_elements(bytes(data), count, name).reshape(tuple(shape))
-    dtype = dtype_of(datatype)
-    if len(data) != count * dtype.itemsize:
-        raise InvalidTensorError(
-            f"tensor {name!r} {datatype} {list(shape)} takes {count * dtype.itemsize} bytes, got {len(data)}"
-        )
+    length = memoryview(data).nbytes
+    if length != count * dtype.itemsize:
+        raise InvalidTensorError(f"tensor {name!r} {datatype} {list(shape)} takes {count * dtype.itemsize} bytes, got {length}")
+    if datatype == "BOOL" and np.any(np.frombuffer(data, np.uint8) > 1):
+        raise InvalidTensorError(f"tensor {name!r} BOOL has a byte that is neither 0 nor 1")
     array = np.frombuffer(data, dtype=dtype.newbyteorder("<")).astype(dtype, copy=True)
     return array.reshape(tuple(shape))
 
 
 def _read_elements(data: bytes, count: int, name: str) -> NDArray[Any]:
+    if count * _LENGTH.size > len(data):
+        raise InvalidTensorError(
+            f"tensor {name!r} BYTES of {count} elements takes {count * _LENGTH.size} bytes or more, got {len(data)}"
+        )
     elements: NDArray[Any] = np.empty(count, dtype=object)
     offset = 0
     for index in range(count):
         end = offset + _LENGTH.size
-        if end > len(data):
-            raise InvalidTensorError(f"tensor {name!r} BYTES ends in element {index} of {count}")
-        (length,) = _LENGTH.unpack_from(data, offset)
+        length = _LENGTH.unpack_from(data, offset)[0] if end <= len(data) else 0
         offset = end + length
         if offset > len(data):
             raise InvalidTensorError(f"tensor {name!r} BYTES ends in element {index} of {count}")

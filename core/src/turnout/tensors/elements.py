@@ -19,7 +19,7 @@ def as_bytes_elements(array: NDArray[Any], name: str = "") -> NDArray[Any]:
     """Return ``array`` as BYTES: dtype object, every element ``bytes``; the same array if it already is.
 
     Raises:
-        InvalidTensorError: an element is neither bytes nor text.
+        InvalidTensorError: an element is neither bytes nor text, or text with half a surrogate pair.
     """
     if array.dtype == object and all(type(element) is bytes for element in array.flat):
         return array
@@ -35,7 +35,16 @@ def _encode(element: object, name: str, index: int) -> bytes:
     if isinstance(element, bytearray | memoryview):
         return bytes(element)
     if isinstance(element, str):
-        return str(element).encode("utf-8")
+        return _encode_text(element, name, index)
     raise InvalidTensorError(
         f"tensor {name!r} is BYTES, but element {index} is {type(element).__name__}; give bytes or str in every place"
     )
+
+
+def _encode_text(text: str, name: str, index: int) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidTensorError(
+            f"tensor {name!r} is BYTES, but element {index} cannot be encoded: {error.reason} at {error.start}; give bytes"
+        ) from error

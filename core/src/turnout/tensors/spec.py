@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from turnout.errors import InvalidTensorError
 from turnout.tensors.datatypes import BYTES, datatype_of, dtype_of
+from turnout.tensors.elements import as_bytes_elements
 
 _DECLARATION = re.compile(r"\s*(?P<datatype>[A-Za-z0-9]+)\s*\[(?P<shape>[^\[\]]*)\]\s*\Z")
+_SIZE = re.compile(r"-1|[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class TensorSpec:
 
     def accepts(self, array: NDArray[Any]) -> bool:
         """Tell whether ``array`` has this datatype and shape."""
-        same = array.dtype is self.dtype or datatype_of(array.dtype) == self.datatype
+        same = array.dtype is self.dtype or _datatype_or_none(array.dtype) == self.datatype
         return same and self.accepts_shape(array.shape)
 
     def accepts_shape(self, shape: Sequence[int]) -> bool:
@@ -59,11 +61,14 @@ class TensorSpec:
 
 def describe(array: NDArray[Any]) -> str:
     """Return datatype and shape of ``array`` for a message: ``FP32 [1, 3, 384, 384]``."""
+    return f"{_datatype_or_none(array.dtype) or f'numpy {array.dtype}'} {list(array.shape)}"
+
+
+def _datatype_or_none(dtype: np.dtype[Any]) -> str | None:
     try:
-        datatype = datatype_of(array.dtype)
+        return datatype_of(dtype)
     except InvalidTensorError:
-        datatype = f"numpy {array.dtype}"
-    return f"{datatype} {list(array.shape)}"
+        return None
 
 
 def parse_spec(name: str, declaration: str, *, batched: bool = False) -> TensorSpec:
@@ -86,28 +91,29 @@ def parse_spec(name: str, declaration: str, *, batched: bool = False) -> TensorS
 
 
 def _parse_size(name: str, declaration: str, text: str) -> int:
-    try:
-        size = int(text)
-    except ValueError:
-        size = -2
-    if size < -1:
+    if not _SIZE.fullmatch(text.strip()):
         raise InvalidTensorError(
             f"tensor {name!r} is declared as {declaration!r}; {text.strip()!r} is no size: write 0, 1, 2, ... or -1 for any"
         )
-    return size
+    return int(text)
 
 
 def as_tensor(value: Any, name: str = "") -> NDArray[Any]:
-    """Return ``value`` as an array in native byte order; an array that is one already is returned itself.
+    """Return ``value`` as an array in native byte order, BYTES as ``bytes`` elements; such an array is returned itself.
 
     Raises:
-        InvalidTensorError: ``value`` is ragged, or of a type that the protocol has no datatype for.
+        InvalidTensorError: ``value`` is ragged, of a type that the protocol has no datatype for, or BYTES with elements that
+            are neither bytes nor text.
     """
     try:
         array = np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise InvalidTensorError(f"tensor {name!r} cannot become an array: {error}") from error
-    datatype = datatype_of(array.dtype)
-    if datatype != BYTES and not array.dtype.isnative:
-        return array.astype(array.dtype.newbyteorder("="))
-    return array
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise InvalidTensorError(f"tensor {name!r} cannot become an array: {text}; give a numpy array") from error
+    try:
+        datatype = datatype_of(array.dtype)
+    except InvalidTensorError as error:
+        raise InvalidTensorError(f"tensor {name!r} cannot be sent: {error}") from error
+    if datatype == BYTES:
+        return as_bytes_elements(array, name)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def torchscript_allowed() -> Iterator[None]:
-    """Silence torch's word that ``torch.jit`` is deprecated (2.13): users' files stay, and torch's own compiler still uses it."""
+    """Silence the warnings that ``torch.jit`` is deprecated (torch 2.13): users' files stay, and torch itself still uses it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is (deprecated|not supported)", DeprecationWarning)
         yield

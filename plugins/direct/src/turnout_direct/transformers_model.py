@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,18 +27,33 @@ def load_transformers(options: DirectOptions, folder: Path, model: str) -> torch
     checkpoint = find_checkpoint(options, folder, model)
     kind = _class(str(options.class_), model)
     pinned = {"code_revision": options.revision} if options.revision and _is_auto(kind) else {}
-    module, report = kind.from_pretrained(
-        checkpoint.source,
-        revision=options.revision or "main",
-        trust_remote_code=options.trust_remote_code,
-        local_files_only=options.local_files_only,
-        dtype=getattr(torch, options.dtype or "float32"),
-        weights_only=True,
-        output_loading_info=True,
-        **pinned,
-    )
+    with _no_progress_bar():
+        module, report = kind.from_pretrained(
+            checkpoint.source,
+            revision=options.revision or "main",
+            trust_remote_code=options.trust_remote_code,
+            local_files_only=options.local_files_only,
+            dtype=getattr(torch, options.dtype or "float32"),
+            weights_only=True,
+            output_loading_info=True,
+            **pinned,
+        )
     _check_complete(report, type(module).__name__, checkpoint.source, model)
     return module
+
+
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Keep transformers from drawing on stderr while it reads weights; the hub still shows its downloads."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _class(name: str, model: str) -> Any:

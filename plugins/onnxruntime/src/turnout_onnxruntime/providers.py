@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from turnout.errors import ModelLoadError, suggestion
+from turnout.errors import ModelLoadError
 from turnout_onnxruntime.options import ProviderOptions
 
 logger = logging.getLogger(__name__)
@@ -21,10 +22,10 @@ _WHEELS = {
     "DmlExecutionProvider": "onnxruntime-directml",
     "OpenVINOExecutionProvider": "onnxruntime-openvino",
     "QNNExecutionProvider": "onnxruntime-qnn",
-    "ROCMExecutionProvider": "onnxruntime-rocm",
 }
 # Runs models on a remote service, so it is never what ``auto`` means.
 _REMOTE = "AzureExecutionProvider"
+_SUFFIX = "executionprovider"
 
 
 def choose_providers(wanted: Literal["auto"] | Sequence[str | dict[str, ProviderOptions]], runtime: Any, model: str) -> Chosen:
@@ -83,7 +84,10 @@ def _missing(name: str, model: str, available: Iterable[str]) -> str:
 
 
 def _unknown(name: str, model: str, known: Sequence[str]) -> str:
-    return f"model {model!r}: unknown provider {name!r}; known: {', '.join(known)}.{suggestion(name, known)}"
+    names = {key: provider for provider in known for key in (provider.lower(), provider.lower().removesuffix(_SUFFIX))}
+    near = difflib.get_close_matches(name.lower(), names, n=1)
+    hint = f" Did you mean {names[near[0]]!r}?" if near else ""
+    return f"model {model!r}: unknown provider {name!r} in 'providers'; known: {', '.join(known)}.{hint}"
 
 
 def _text(value: object) -> str:

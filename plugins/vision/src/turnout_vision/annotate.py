@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 # Smaller pictures are enlarged, so that the text on them can be read.
 _LEAST_SIDE = 640
-_MASK_OPACITY = 0.45
+# Weak, since captions speak of colours; the edge says where the mask is.
+_MASK_OPACITY = 0.2
 
 
 def annotated(picture: NDArray[np.uint8], findings: Sequence[Finding], footer: Sequence[str] = ()) -> Image:
@@ -37,7 +38,7 @@ def annotated(picture: NDArray[np.uint8], findings: Sequence[Finding], footer: S
     for index, region, _ in boxed:
         pen.box(region, colour_of(index))
     for index, region, finding in boxed:
-        texts = (region.label, *finding.texts.values())
+        texts = dict.fromkeys((region.label, *finding.texts.values()))
         pen.lines(region, [text for text in texts if text], colour_of(index))
     return _with_footer(image, footer, pen.text_size) if footer else image
 
@@ -61,15 +62,32 @@ def colour_of(index: int) -> Colour:
 def _tinted(picture: NDArray[np.uint8], findings: Sequence[Finding]) -> NDArray[np.uint8]:
     tinted = picture.copy()
     for index, finding in enumerate(findings):
-        if finding.mask is not None and finding.mask.shape == picture.shape[:2]:
-            inside = tinted[finding.mask].astype(np.float32)
-            inside += _MASK_OPACITY * (np.asarray(colour_of(index), np.float32) - inside)
-            tinted[finding.mask] = np.rint(inside).astype(np.uint8)
+        if finding.mask is not None and finding.mask.shape == picture.shape[:2] and finding.mask.any():
+            _tint(tinted, finding.mask, colour_of(index))
     return tinted
 
 
+def _tint(picture: NDArray[np.uint8], mask: NDArray[np.bool_], colour: Colour) -> None:
+    """Mix ``colour`` into what ``mask`` covers of ``picture``, and draw the mask's edge in it."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    inside, shown = mask[part], picture[part]
+    mixed = shown[inside].astype(np.float32)
+    mixed += _MASK_OPACITY * (np.asarray(colour, np.float32) - mixed)
+    shown[inside] = np.rint(mixed).astype(np.uint8)
+    shown[inside & ~_eroded(inside, max(1, max(picture.shape) // 500))] = colour
+
+
+def _eroded(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+    """Return ``mask`` without the pixels that are this near to its edge."""
+    for _ in range(pixels):
+        padded = np.pad(mask, 1)
+        mask = mask & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return mask
+
+
 class _Pen:
-    """Draws in the coordinates of the enlarged picture."""
+    """Draws in the coordinates of the enlarged picture; remembers its plates, so that none hides another."""
 
     def __init__(self, draw: ImageDraw, scale: int, text_size: int, size: tuple[int, int]) -> None:
         from PIL import ImageFont
@@ -79,13 +97,14 @@ class _Pen:
         self._scale = scale
         self._size = size
         self._font = ImageFont.load_default(size=text_size)
+        self._plates: list[tuple[int, int, int, int]] = []
 
     def box(self, region: Region, colour: Colour) -> None:
         left, top, right, bottom = (side * self._scale for side in region.box)
         self._draw.rectangle((left, top, right - 1, bottom - 1), outline=colour, width=max(2, self.text_size // 8))
 
     def lines(self, region: Region, lines: Sequence[str], colour: Colour) -> None:
-        """Write on a plate of ``colour``: above the box, or in it where there is no room above."""
+        """Write on a plate of ``colour``: above the box, below it, or in it, wherever there is room."""
         text = "\n".join(_wrapped(line, self._columns()) for line in lines)
         if not text:
             return
@@ -93,10 +112,21 @@ class _Pen:
         _, _, right, bottom = self._draw.multiline_textbbox((0, 0), text, font=self._font)
         width, height = int(right) + 2 * pad, int(bottom) + 2 * pad
         left = max(0, min(region.left * self._scale, self._size[0] - width))
-        above = region.top * self._scale - height
-        top = above if above >= 0 else max(0, min(region.top * self._scale, self._size[1] - height))
+        top = self._free_top(region, left, width, height)
+        self._plates.append((left, top, left + width, top + height))
         self._draw.rectangle((left, top, left + width, top + height), fill=colour)
         self._draw.multiline_text((left + pad, top + pad), text, font=self._font, fill=_readable_on(colour))
+
+    def _free_top(self, region: Region, left: int, width: int, height: int) -> int:
+        """Return where a plate hides no other plate, if there is such a place; inside of the picture in any case."""
+        top, bottom, last = region.top * self._scale, region.bottom * self._scale, max(0, self._size[1] - height)
+        wanted = [place for place in (top - height, bottom) if 0 <= place <= last]
+        inside = max(0, min(top, last))
+        places = [*wanted, inside, *range(inside, last, max(1, self.text_size // 2))]
+        return next((place for place in places if not self._hides(left, place, left + width, place + height)), places[0])
+
+    def _hides(self, left: int, top: int, right: int, bottom: int) -> bool:
+        return any(left < east and west < right and top < south and north < bottom for west, north, east, south in self._plates)
 
     def _columns(self) -> int:
         return max(16, int(self._size[0] / (self.text_size * 0.6)))

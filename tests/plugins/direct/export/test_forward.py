@@ -91,5 +91,5 @@ def test_inputs_that_the_module_cannot_take_are_shown_as_declared():
 
 
 def test_torchscript_is_refused_with_the_way_out():
-    with pytest.raises(ExportError, match="is TorchScript.*load it from its class or a factory"):
+    with pytest.raises(ExportError, match=r"is TorchScript.*load it from its class or a factory"):
         forward_traceable(ModelDeclaration("m", inputs=(LEFT,)), options_of(), torch.jit.ScriptModule())

@@ -33,7 +33,15 @@ def blip2(language: str = "opt", seed: int = 0) -> Any:
     tokens = {"vocab_size": VOCABULARY, "bos_token_id": BEGIN, "eos_token_id": END, "pad_token_id": PAD}
     opt = {"model_type": "opt", "hidden_size": 32, "ffn_dim": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
     opt |= {"max_position_embeddings": 64, "word_embed_proj_dim": 32}
-    t5 = {"model_type": "t5", "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4, "decoder_start_token_id": PAD}
+    t5 = {
+        "model_type": "t5",
+        "d_model": 32,
+        "d_kv": 8,
+        "d_ff": 48,
+        "num_layers": 2,
+        "num_heads": 4,
+        "decoder_start_token_id": PAD,
+    }
     queries = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
     config = transformers.Blip2Config(
         vision_config=VISION,
@@ -45,7 +53,20 @@ def blip2(language: str = "opt", seed: int = 0) -> Any:
     torch.manual_seed(seed)
     model = transformers.Blip2ForConditionalGeneration(config).eval()
     _widen(model)
+    if language == "t5":
+        _look_around(model.language_model)
     return model
+
+
+def _look_around(language: torch.nn.Module) -> None:
+    """Make attention strong: T5 knows no positions otherwise, and an answer would repeat one token."""
+    with torch.no_grad():
+        for name, weight in language.named_parameters():
+            if "relative_attention_bias" in name:
+                weight.normal_(0, 4)
+            elif "Attention" in name and weight.dim() > 1:
+                weight.normal_(0, 2 / weight[0].numel() ** 0.5)
+        language.shared.weight.normal_(0, 1)
 
 
 def _widen(model: torch.nn.Module) -> None:

@@ -60,7 +60,7 @@ class Returns(torch.nn.Module):
         self.form = form
 
     def forward(self, x: torch.Tensor) -> Any:
-        pair = namedtuple("Pair", ["left", "right"])  # noqa: PYI024
+        pair = namedtuple("Pair", ["left", "right"])
         forms = {
             "tensor": x,
             "list": [x, x + 1, x + 2],

@@ -104,6 +104,6 @@ def _near(want: NDArray[Any], got: NDArray[Any]) -> bool:
 
 def _refusal(traceable: Traceable, verb: str, error: Exception) -> ExportError:
     return ExportError(
-        f"model {traceable.model!r} ({traceable.label}) was written as ONNX, but onnxruntime cannot {verb} it: {first_line(error)!r}; "
-        "with half precision set 'dtype: float32', else keep the model on the backend 'direct'"
+        f"model {traceable.model!r} ({traceable.label}) was written as ONNX, but onnxruntime cannot {verb} it: "
+        f"{first_line(error)!r}; with half precision set 'dtype: float32', else keep the model on the backend 'direct'"
     )

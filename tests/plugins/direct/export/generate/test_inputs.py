@@ -52,7 +52,7 @@ def test_pictures_alone_are_enough_for_a_captioner_only(captioner, answerer):
     declared = ModelDeclaration("m", inputs=(PICTURES,))
 
     assert generate_inputs(declared, captioner) == (PICTURES,)
-    with pytest.raises(ExportError, match="input 'input_ids'.*is not declared"):
+    with pytest.raises(ExportError, match=r"input 'input_ids'.*is not declared"):
         generate_inputs(declared, answerer)
 
 

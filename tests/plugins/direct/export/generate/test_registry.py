@@ -21,5 +21,5 @@ def test_the_adapter_is_chosen_by_class_or_ancestor(blip):
 
 
 def test_a_class_without_an_adapter_is_refused_with_the_known_ones():
-    with pytest.raises(ExportError, match="known: BlipForConditionalGeneration, BlipForQuestionAnswering. Did you mean"):
+    with pytest.raises(ExportError, match=r"known: BlipForConditionalGeneration, BlipForQuestionAnswering. Did you mean"):
         architecture_of("m", BlipForConditionalGeneratoin())

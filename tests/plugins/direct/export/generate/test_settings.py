@@ -59,7 +59,7 @@ def test_the_width_counts_what_an_answer_begins_with(captioner, answerer):
 
 
 def test_new_tokens_behind_prompts_of_any_length_have_no_form(captioner):
-    with pytest.raises(ExportError, match="'max_new_tokens' 4 behind prompts of any length.*set 'max_length'"):
+    with pytest.raises(ExportError, match=r"'max_new_tokens' 4 behind prompts of any length.*set 'max_length'"):
         width_of("m", captioner, Limit(None, 4), prompt=None)
 
 

@@ -1,0 +1,61 @@
+"""The public names: changing this list is a decision to write down."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import turnout
+
+PUBLIC = [
+    "Backend",
+    "ExportRequest",
+    "Exporter",
+    "InferenceRequest",
+    "InferenceResponse",
+    "ModelDeclaration",
+    "ModelInference",
+    "ModelSignature",
+    "PipelineContext",
+    "PipelineResult",
+    "PipelineStep",
+    "Step",
+    "StepDeclaration",
+    "StepFailure",
+    "Turnout",
+    "hookimpl",
+    "open",
+]
+
+
+def _names_for_type_checkers() -> dict[str, str]:
+    tree = ast.parse(Path(turnout.__file__).read_text("utf-8"))
+    [block] = [node for node in tree.body if isinstance(node, ast.If)]
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    return {alias.asname or alias.name: node.module or "" for node in imports for alias in node.names}
+
+
+def test_these_and_no_others_are_public() -> None:
+    assert turnout.__all__ == PUBLIC
+    assert sorted(turnout.__all__) == turnout.__all__
+    assert dir(turnout) == PUBLIC
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_something_with_a_docstring(name: str) -> None:
+    value = getattr(turnout, name)
+
+    assert value is getattr(turnout, name)
+    assert value.__doc__
+
+
+def test_type_checkers_see_what_python_sees() -> None:
+    assert _names_for_type_checkers() == turnout._ROOMS
+    assert sorted(turnout._ROOMS) == turnout.__all__
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'turnout' has no attribute 'Modell'"):
+        turnout.Modell  # noqa: B018

@@ -1,0 +1,80 @@
+"""The core is thin: neither importing it nor asking every plugin imports a runtime."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("torch", "transformers", "tritonclient", "grpc", "onnxruntime", "onnx", "PIL", "tokenizers")
+SLOW = (*HEAVY, "pydantic", "ruamel", "numpy", "rich", "prometheus_client", "asyncio")
+
+IMPORT_EVERYTHING = """
+import turnout
+
+for name in turnout.__all__:
+    getattr(turnout, name)
+
+from turnout.plugins import find_plugins
+
+plugins = find_plugins()
+for hook in ("turnout_backends", "turnout_steps", "turnout_exporters", "turnout_commands"):
+    plugins.declared(hook)
+"""
+
+HELP = """
+from turnout.cli import main
+
+try:
+    main(["--help"])
+except SystemExit as end:
+    assert end.code == 0
+"""
+
+
+def imported(code: str, names: tuple[str, ...], *paths: Path) -> list[str]:
+    """Return which of the packages ``names`` a fresh Python has imported after ``code``."""
+    tell = f"\nimport sys\nprint('IMPORTED', *[name for name in {names!r} if name in sys.modules])"
+    add = "".join(f"import sys; sys.path.insert(0, {str(path)!r})\n" for path in paths)
+    done = subprocess.run([sys.executable, "-c", f"{add}{code}{tell}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1].split()[1:]
+
+
+def _available(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
+
+
+def _plant(folder: Path, heavy: str) -> None:
+    info = folder / "turnout_sabotage-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: turnout-sabotage\nVersion: 1\n", "utf-8")
+    (info / "entry_points.txt").write_text("[turnout]\nsabotage = turnout_sabotage\n", "utf-8")
+    hook = "@hookimpl\ndef turnout_backends():\n    return ()\n"
+    (folder / "turnout_sabotage.py").write_text(f"import {heavy}\nfrom turnout import hookimpl\n\n{hook}", "utf-8")
+
+
+def test_importing_turnout_and_asking_every_plugin_imports_no_runtime() -> None:
+    assert imported(IMPORT_EVERYTHING, HEAVY) == []
+
+
+def test_the_help_imports_neither_a_runtime_nor_a_slow_package() -> None:
+    assert imported(HELP, SLOW) == []
+
+
+def test_every_slow_package_that_the_core_needs_is_known_here() -> None:
+    assert {"numpy", "pydantic"} <= set(imported(IMPORT_EVERYTHING, SLOW))
+
+
+@pytest.mark.parametrize("code", [IMPORT_EVERYTHING, HELP], ids=["everything", "help"])
+def test_a_plugin_that_imports_a_runtime_at_its_top_is_caught(tmp_path: Path, code: str) -> None:
+    heavy = next((name for name in ("onnxruntime", "PIL", "torch") if _available(name)), None)
+    if heavy is None:
+        heavy = "onnx"
+        (tmp_path / "onnx.py").write_text('"""Stands for a runtime where none is installed."""\n', "utf-8")
+    _plant(tmp_path, heavy)
+
+    assert heavy in imported(code, HEAVY, tmp_path)

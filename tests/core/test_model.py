@@ -1,0 +1,147 @@
+"""A named model: opened once, at its first use."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from turnout import InferenceRequest, ModelInference, ModelSignature
+from turnout.errors import ClosedError, InvalidTensorError, ModelLoadError
+from turnout.executor import InferenceExecutor
+from turnout.model import Model
+from turnout.tensors import TensorSpec
+from turnout.testing import PlusOne
+
+X = np.ones(2, np.float32)
+
+
+class Known(PlusOne):
+    def signature(self) -> ModelSignature:
+        return ModelSignature((TensorSpec("x", "FP32", (-1,)),))
+
+
+class Opens:
+    """Opens a model; counts how often. Fails the first ``failures`` times."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.count = 0
+        self.model = Known()
+        self._failures = failures
+
+    def __call__(self) -> ModelInference:
+        self.count += 1
+        if self.count <= self._failures:
+            raise ModelLoadError(f"attempt {self.count}")
+        return self.model
+
+
+def test_sixteen_threads_at_the_same_time_open_it_once(executor: InferenceExecutor, limit_seconds: int) -> None:
+    opens, barrier = Opens(), threading.Barrier(16, timeout=limit_seconds)
+    model = Model("m", "b", opens, executor)
+
+    def call(_: int) -> list[float]:
+        barrier.wait()
+        values: list[float] = model.infer({"x": X})["x"].tolist()
+        return values
+
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(call, range(16)))
+
+    assert answers == [[2.0, 2.0]] * 16
+    assert opens.count == 1
+
+
+def test_nothing_is_opened_before_the_first_use(executor: InferenceExecutor) -> None:
+    opens = Opens()
+
+    model = Model("m", "b", opens, executor)
+
+    assert (opens.count, model.ready()) == (0, False)
+
+
+def test_open_opens_it_once_and_makes_it_ready(executor: InferenceExecutor) -> None:
+    opens = Opens()
+    model = Model("m", "b", opens, executor)
+
+    model.open()
+    model.open()
+
+    assert (opens.count, model.ready()) == (1, True)
+
+
+def test_after_a_failure_to_open_the_next_caller_tries_again(executor: InferenceExecutor) -> None:
+    opens = Opens(failures=1)
+    model = Model("m", "b", opens, executor)
+
+    with pytest.raises(ModelLoadError, match="attempt 1"):
+        model.infer({"x": X})
+    answer = model.infer({"x": X})
+
+    assert (answer["x"].tolist(), opens.count) == ([2, 2], 2)
+
+
+def test_asking_for_the_signature_opens_it(executor: InferenceExecutor) -> None:
+    assert Model("m", "b", Opens(), executor).signature() == Known().signature()
+
+
+def test_takes_a_request_or_a_mapping_with_keywords(executor: InferenceExecutor) -> None:
+    model = Model("m", "b", Opens(), executor)
+
+    assert model.infer(InferenceRequest({"x": X}, id="a")).id == "a"
+    assert model.infer({"x": [1, 2]}, id="b", timeout_seconds=60, parameters={"p": 1}).id == "b"
+
+
+def test_what_is_no_mapping_is_refused(executor: InferenceExecutor) -> None:
+    model = Model("m", "b", Opens(), executor)
+
+    with pytest.raises(InvalidTensorError, match="inputs must map names to arrays, got ndarray"):
+        model.infer(X)  # type: ignore[arg-type]
+    with pytest.raises(InvalidTensorError, match="inputs must map names to arrays, got ndarray"):
+        asyncio.run(model.ainfer(X))  # type: ignore[arg-type]
+
+
+def test_after_close_every_call_says_so_and_the_inner_model_is_closed(executor: InferenceExecutor) -> None:
+    opens = Opens()
+    model = Model("m", "b", opens, executor)
+    model.open()
+
+    model.close()
+    model.close()
+
+    for call in (lambda: model.infer({"x": X}), model.open, model.signature, lambda: asyncio.run(model.ainfer({"x": X}))):
+        with pytest.raises(ClosedError, match="model 'm' is closed"):
+            call()
+    assert (model.ready(), opens.model.ready(), opens.count) == (False, False, 1)
+
+
+def test_closing_what_was_never_opened_opens_nothing(executor: InferenceExecutor) -> None:
+    opens = Opens()
+
+    Model("m", "b", opens, executor).close()
+
+    assert opens.count == 0
+
+
+def test_ainfer_works_in_one_event_loop_after_another(executor: InferenceExecutor) -> None:
+    model = Model("m", "b", Opens(), executor)
+
+    assert [asyncio.run(model.ainfer({"x": X}, id=id)).id for id in ("a", "b")] == ["a", "b"]
+
+
+def test_ainfer_works_from_several_event_loops_at_once(executor: InferenceExecutor, meeting: Any, limit_seconds: int) -> None:
+    model = Model("m", "b", lambda: meeting(6), executor)
+
+    async def ask_twice() -> list[str]:
+        responses = await asyncio.gather(*(model.ainfer({"x": X}, id=id) for id in ("a", "b")))
+        return [response.id for response in responses]
+
+    with ThreadPoolExecutor(3) as threads:
+        running = [threads.submit(asyncio.run, ask_twice()) for _ in range(3)]
+        answers = [future.result(limit_seconds) for future in running]
+
+    assert answers == [["a", "b"]] * 3
