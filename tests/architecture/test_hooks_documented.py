@@ -124,7 +124,7 @@ def documented_metrics(page: str) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 def counted_metrics() -> dict[str, tuple[str, tuple[str, ...]]]:
     metrics = Metrics()
-    families = {family for family in metrics.registry._collector_to_names}
+    families: set[Any] = set(metrics.registry._collector_to_names)
     return {
         f"{family._name}_total" if family._type == "counter" else family._name: (family._type, tuple(family._labelnames))
         for family in families
@@ -153,3 +153,14 @@ def test_the_reference_lists_every_outcome() -> None:
     section = METRICS_PAGE.split("## Outcomes")[1].split("\n## ")[0]
 
     assert tuple(re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)) == OUTCOMES
+
+
+def test_the_settings_in_the_metrics_reference_can_be_loaded(tmp_path: Path) -> None:
+    from turnout.plugins import Plugins
+    from turnout.settings import load_settings
+
+    [block] = re.findall(r"```yaml\n(.*?)```", METRICS_PAGE, flags=re.DOTALL)
+    file = tmp_path / "turnout.yaml"
+    file.write_text(block, "utf-8")
+
+    assert load_settings(file, registry=Plugins([])).settings.metrics.latency_buckets_seconds

@@ -21,7 +21,11 @@ BLOCK = re.compile(r"^```(?P<language>\w+)(?P<flags>[^\n]*)\n(?P<code>.*?)^```$"
 pytestmark = pytest.mark.filterwarnings("default")
 
 
-def blocks(language: str) -> Iterator[object]:
+def blocks(language: str) -> list[object]:
+    return list(_blocks(language))
+
+
+def _blocks(language: str) -> Iterator[object]:
     for page in PAGES:
         for match in BLOCK.finditer(page.read_text()):
             # A block that needs the network, or a class around it, says so: ```console no-run

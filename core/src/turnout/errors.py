@@ -26,7 +26,6 @@ A message is one line of four parts: what was asked, what is there instead, wher
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -130,6 +129,8 @@ class ExportError(TurnoutError):
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the known name nearest to ``name``, or an empty string."""
+    import difflib  # a hundredth of what every command takes to start, for a message that most never print
+
     near = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
 

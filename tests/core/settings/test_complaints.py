@@ -64,7 +64,9 @@ def test_what_pydantic_complains_of_is_said_in_plain_words(kind: Any, value: obj
 
 
 def test_values_are_described_as_they_are_written() -> None:
-    assert [describe_value(value) for value in (None, True, {}, [], "a'b", 1.5)] == [
+    values: tuple[object, ...] = (None, True, {}, [], "a'b", 1.5)
+
+    assert [describe_value(value) for value in values] == [
         "nothing",
         "true",
         "a mapping",

@@ -226,4 +226,4 @@ def test_only_one_line_is_new_where_there_was_none(
     after = file.read_bytes().decode().split(ending)
     assert after[change.line - 1].strip() == "backend: triton"
     assert after[: change.line - 1] + after[change.line :] == lines
-    assert parse(file.read_text(), "x").values["models"]["m"]["backend"] == "triton"  # type: ignore[index]  # a mapping
+    assert parse(file.read_text(), "x").values["models"]["m"]["backend"] == "triton"

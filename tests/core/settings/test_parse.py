@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turnout.errors import SettingsError
+from turnout.errors import Problem, SettingsError
 from turnout.settings.parse import MAX_VALUES, parse
 
 
@@ -100,7 +100,7 @@ def test_json_is_yaml(content: dict[str, object], indent: int | None) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.text("ab:-?[]{},#&*!|>'\"%@`~ \n\r\t\\x0\ufeff\u2028\x85é", max_size=40))
 def test_any_text_is_understood_or_refused_with_a_place(text: str) -> None:
-    problems = ()
+    problems: tuple[Problem, ...] = ()
     document = None
     try:
         document = parse(text, "turnout.yaml")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -251,6 +252,20 @@ def test_wrong_prompts_are_refused_and_a_good_one_works_afterwards(
     with pytest.raises(InvalidTensorError, match=message):
         ask(model, **change(batch(name, 0)))
     assert ask(model, **batch(name, 0))["generated_ids"].shape == (12, 12)
+
+
+def test_a_checkpoints_own_limit_gives_way_without_a_word(
+    opened: Callable[..., Any], ask: Callable[..., Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+    arguments = {"language": "opt", "seed": 3, "max_length": 30}
+    given = {"loader": "factory", "factory": "turnout_test_blip:blip2", "arguments": arguments, "method": "generate"}
+
+    own = ask(opened(**given), **batch("blip2_opt", 0))["generated_ids"]
+    short = ask(opened(**given, generate={"max_new_tokens": 4}), **batch("blip2_opt", 0))["generated_ids"]
+
+    assert (own.shape[1], short.shape[1]) == (30, 11 + 4)
+    assert caplog.messages == []
 
 
 def test_a_module_that_does_not_generate_is_refused(opened: Callable[..., Any]) -> None:

@@ -13,10 +13,10 @@ FAILED, WRONG, UNREACHABLE = 1, 2, 3
 
 
 def exit_code(error: TurnoutError) -> int:
-    """Return 2 for configuration, usage and plugins, 3 for a backend that cannot be reached, 1 for the rest."""
-    from turnout.errors import BackendUnavailableError, ConfigurationError, PluginError
+    """Return 2 for settings, plugins and models that cannot be opened, 3 for an unreachable backend, 1 for the rest."""
+    from turnout.errors import BackendUnavailableError, ConfigurationError, ModelLoadError, PluginError
 
-    if isinstance(error, ConfigurationError | PluginError):
+    if isinstance(error, ConfigurationError | PluginError | ModelLoadError):
         return WRONG
     return UNREACHABLE if isinstance(error, BackendUnavailableError) else FAILED
 

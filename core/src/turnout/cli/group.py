@@ -43,6 +43,10 @@ class TurnoutGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args[:1] == ["run"] and self.get_command(ctx, "run") is None:
             ctx.fail("'run' comes with the plugin turnout-vision; type: pip install turnout-vision")
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            from turnout.errors import suggestion
+
+            ctx.fail(f"No such command {args[0]!r}.{suggestion(args[0], self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
     def _added(self) -> dict[str, click.Command]:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 
-from turnout.settings.document import Document, DocumentPath
+from turnout.settings.document import Document
 from turnout.settings.environment import substitute, warn_of_unknown
 from turnout.settings.options import OptionsCheck
 from turnout.settings.registry import Registry
@@ -68,13 +68,15 @@ def load_settings(
     report = Report(document, substituted.secrets)
     for path, message in substituted.problems:
         report.at_value(path, message)
-    settings = _settings(substituted.values, report)
+    settings = validated(Settings, substituted.values, (), report)
     check = OptionsCheck(substituted.values, document, registry, report)
     check.run()
     report.stop()
-    if settings is None:  # pragma: no cover  # the report has said why
-        raise AssertionError
     warn_of_unknown(environment, substituted.names)
+    return _loaded(cast("Settings", settings), check, document, folder)
+
+
+def _loaded(settings: Settings, check: OptionsCheck, document: Document, folder: Path) -> LoadedSettings:
     return LoadedSettings(
         settings,
         folder,
@@ -91,8 +93,3 @@ def _open(source: Path | str | Mapping[str, Any]) -> tuple[Document, Path]:
         return document_of_mapping(source), Path.cwd()
     file = Path(source)
     return document_of_file(file), file.absolute().parent
-
-
-def _settings(values: Any, report: Report) -> Settings | None:
-    root: DocumentPath = ()
-    return validated(Settings, values, root, report)

@@ -119,11 +119,13 @@ class _Pen:
 
     def _free_top(self, region: Region, left: int, width: int, height: int) -> int:
         """Return where a plate hides no other plate, if there is such a place; inside of the picture in any case."""
-        top, bottom, last = region.top * self._scale, region.bottom * self._scale, max(0, self._size[1] - height)
+        top, bottom = region.top * self._scale, region.bottom * self._scale
+        last = max(0, self._size[1] - height)
         wanted = [place for place in (top - height, bottom) if 0 <= place <= last]
         inside = max(0, min(top, last))
-        places = [*wanted, inside, *range(inside, last, max(1, self.text_size // 2))]
-        return next((place for place in places if not self._hides(left, place, left + width, place + height)), places[0])
+        places: list[int] = [*wanted, inside, *range(inside, last, max(1, self.text_size // 2))]
+        free = (place for place in places if not self._hides(left, place, left + width, place + height))
+        return next(free, places[0])
 
     def _hides(self, left: int, top: int, right: int, bottom: int) -> bool:
         return any(left < east and west < right and top < south and north < bottom for west, north, east, south in self._plates)

@@ -189,3 +189,16 @@ def test_declaring_the_exporter_loads_no_torch():
     )
 
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_graph_of_torch_export_brings_its_inputs_along(tmp_path, file):
+    module = Segmenter().eval()
+    program = torch.export.export(module, (pictures(2),), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    torch.export.save(program, tmp_path / "model.pt2")
+    options = DirectOptions(loader="torch_export", path="model.pt2", returns={"logits": -1})
+
+    signature = export_onnx(ExportRequest(ModelDeclaration("m", tmp_path), options, file))
+
+    assert signature.inputs == (TensorSpec("x", "FP32", (-1, 3, 32, 32)),)
+    expected = module(pictures(3))[-1].detach().numpy()
+    np.testing.assert_allclose(run(file, x=pictures(3).numpy())[0], expected, atol=1e-5)

@@ -26,7 +26,7 @@ def blip(kind: str, seed: int = 0) -> Any:
     return model
 
 
-def blip2(language: str = "opt", seed: int = 0) -> Any:
+def blip2(language: str = "opt", seed: int = 0, max_length: int | None = None) -> Any:
     """Return a ``Blip2ForConditionalGeneration`` around a tiny OPT (decoder only) or T5 (encoder and decoder)."""
     import transformers
 
@@ -52,6 +52,7 @@ def blip2(language: str = "opt", seed: int = 0) -> Any:
     )
     torch.manual_seed(seed)
     model = transformers.Blip2ForConditionalGeneration(config).eval()
+    model.language_model.generation_config.max_length = max_length
     _widen(model)
     if language == "t5":
         _look_around(model.language_model)

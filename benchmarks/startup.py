@@ -1,0 +1,59 @@
+"""What ``turnout --help`` costs: CPU of a fresh process against that of a bare Python, interleaved; medians over rounds.
+
+CPU is user plus system time of the child, as the kernel counts it (``os.wait4``). Every installed plugin is loaded, so run it
+where they are installed. Exits with 1 if the difference is over the budget.
+
+    python benchmarks/startup.py                # 21 rounds
+    python benchmarks/startup.py --rounds 51
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+
+BUDGET_MILLISECONDS = 150
+
+COMMANDS = {
+    "python": ["-c", "pass"],
+    "import turnout": ["-c", "import turnout"],
+    "turnout --help": ["-c", "from turnout.cli import main; main(['--help'])"],
+    "turnout plugins": ["-c", "from turnout.cli import main; main(['plugins'])"],
+}
+
+
+def cpu_milliseconds(arguments: list[str]) -> float:
+    """Return the CPU that a fresh Python takes for ``arguments``."""
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{arguments} ended with {process.returncode}")
+    return 1000 * (usage.ru_utime + usage.ru_stime)
+
+
+def main() -> None:
+    """Measure, print, compare with the budget."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=21)
+    rounds = parser.parse_args().rounds
+    for arguments in COMMANDS.values():
+        cpu_milliseconds(arguments)
+    taken: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    for _ in range(rounds):
+        for name, arguments in COMMANDS.items():
+            taken[name].append(cpu_milliseconds(arguments))
+    medians = {name: statistics.median(values) for name, values in taken.items()}
+    for name, median in medians.items():
+        print(f"{name:16} {median:6.1f} ms CPU   {median - medians['python']:+6.1f} over bare Python")
+    over = medians["turnout --help"] - medians["python"]
+    verdict = "kept" if over <= BUDGET_MILLISECONDS else "BROKEN"
+    print(f"budget of turnout --help: {BUDGET_MILLISECONDS} ms over bare Python: {verdict}")
+    raise SystemExit(over > BUDGET_MILLISECONDS)
+
+
+if __name__ == "__main__":
+    main()

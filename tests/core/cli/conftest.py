@@ -1,0 +1,172 @@
+"""Fixtures: an installed plugin, a file that uses it, the command line in this process or in one without vision."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import turnout
+from turnout.cli import main
+from turnout.cli.group import turnout as group
+
+_numbers = itertools.count()
+
+PLUGIN = '''
+"""Backends that work, cannot be opened, cannot be reached; a step; an exporter."""
+
+from turnout import Backend, Exporter, ModelInference, ModelSignature, PipelineStep, Step, hookimpl
+from turnout.errors import BackendUnavailableError, ModelLoadError
+from turnout.tensors import TensorSpec
+from turnout.testing import PlusOne
+from pydantic import BaseModel
+
+
+class Options(BaseModel):
+    pass
+
+
+class Known(PlusOne):
+    def signature(self):
+        return ModelSignature((TensorSpec("x", "FP32", (-1,)),), (TensorSpec("y", "FP32", (-1,)),))
+
+
+class Look(PipelineStep):
+    inputs = ("image",)
+    optional_inputs = ("regions",)
+    provides = ("seen",)
+
+
+class Tell(PipelineStep):
+    needs = ("seen",)
+
+
+def raises(error):
+    def create(declaration, options):
+        raise error
+
+    return create
+
+
+def export(request):
+    request.file.write_text(request.model.name)
+    return Known().signature()
+
+
+@hookimpl
+def turnout_backends():
+    yield Backend("plus", lambda declaration, options: Known(), Options)
+    yield Backend("lost", raises(OSError("no such\\nfile")), Options)
+    yield Backend("away", raises(BackendUnavailableError("nobody listens at port 1")), Options)
+
+
+@hookimpl
+def turnout_steps():
+    yield Step("look", lambda declaration, options: Look(), Options)
+    yield Step("tell", lambda declaration, options: Tell(), Options)
+
+
+@hookimpl
+def turnout_exporters():
+    yield Exporter(format="text", backend="plus", filename="model.txt", export=export)
+    yield Exporter(format="remote", backend="away", filename="model.txt", export=raises_on_export)
+
+
+def raises_on_export(request):
+    raise BackendUnavailableError("nobody listens at port 1")
+'''
+
+SETTINGS = """\
+backend: plus    # for models that name none
+
+models:
+  first:
+    backend: plus    # the one line
+    inputs:
+      x: FP32[-1]
+    backends:
+      plus:
+      away:
+  second:
+    backends:
+      plus:
+
+pipelines:
+  describe:
+    - look
+    - tell
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def _install(folder: Path) -> None:
+    name = f"turnout_test_cli_{next(_numbers)}"
+    info = folder / "turnout_cli_test-2.5.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: turnout-cli-test\nVersion: 2.5\n", "utf-8")
+    (info / "entry_points.txt").write_text(f"[turnout]\ncli_test = {name}\n", "utf-8")
+    (folder / f"{name}.py").write_text(PLUGIN, "utf-8")
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Ended]]:
+    """Return a function that runs a command line in a folder of its own, with the plugin installed."""
+    _install(tmp_path / "site")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.delattr(group, "_plugin_commands", raising=False)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+    def run(*arguments: str) -> Ended:
+        capfd.readouterr()
+        try:
+            code = main(list(arguments))
+        except SystemExit as end:
+            code = end.code
+        written = capfd.readouterr()
+        assert "Traceback" not in written.err
+        return Ended(int(code or 0), written.out, written.err)
+
+    yield run
+    monkeypatch.delattr(group, "_plugin_commands", raising=False)
+
+
+@pytest.fixture
+def settings_file(cli: Callable[..., Ended]) -> Path:
+    """Return turnout.yaml in the current folder, which works."""
+    file = Path("turnout.yaml")
+    file.write_text(SETTINGS, "utf-8")
+    return file
+
+
+@pytest.fixture(scope="session")
+def core_only(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ended]:
+    """Return a function that runs a command line in an environment that has the core and no plugin."""
+    farm = tmp_path_factory.mktemp("core_only")
+    for entry in (entry for folder in sys.path if folder.endswith("site-packages") for entry in Path(folder).iterdir()):
+        plugin = entry.name.startswith("turnout_") or entry.suffix == ".pth"
+        if not plugin and not (farm / entry.name).exists():
+            (farm / entry.name).symlink_to(entry)
+    source = Path(turnout.__file__).parents[1]
+
+    def run(*arguments: str) -> Ended:
+        command = [sys.executable, "-S", "-c", "from turnout.cli import main; main()", *arguments]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(source), str(farm)])}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=farm)
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    return run

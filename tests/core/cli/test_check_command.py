@@ -1,0 +1,92 @@
+"""``turnout check``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def test_a_file_that_works_is_ok(cli: Any, settings_file: Path) -> None:
+    ended = cli("check")
+
+    assert (ended.code, ended.err) == (0, "")
+    assert "2 models, 1 pipelines" in ended.out
+    assert "takes image [regions]; steps look, tell" in ended.out
+
+
+def test_deep_opens_every_model_and_tells_its_tensors(cli: Any, settings_file: Path) -> None:
+    ended = cli("check", "--deep")
+
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.count("plus: x FP32 [-1] -> y FP32 [-1]") == 2
+
+
+def test_without_deep_not_even_a_preloaded_model_is_opened(cli: Any, settings_file: Path) -> None:
+    settings_file.write_text(settings_file.read_text().replace("    backend: plus ", "    preload: true\n    backend: away "))
+
+    shallow, deep = cli("check"), cli("check", "--deep")
+
+    assert (shallow.code, shallow.err, deep.code) == (0, "", 1)
+    assert "FAIL  model     first" in deep.out
+    assert "nobody listens at port 1" in deep.out
+
+
+def test_json_has_every_finding(cli: Any, settings_file: Path) -> None:
+    findings = json.loads(cli("check", "--deep", "--json").out)
+
+    assert [(finding["what"], finding["name"], finding["ok"]) for finding in findings] == [
+        ("settings", "turnout.yaml", True),
+        ("pipeline", "describe", True),
+        ("model", "first", True),
+        ("model", "second", True),
+    ]
+
+
+def test_a_pipeline_in_the_wrong_order_fails_with_the_step_to_move(cli: Any, settings_file: Path) -> None:
+    text = settings_file.read_text().replace("    - look\n    - tell\n", "    - tell\n    - look\n")
+    settings_file.write_text(text)
+
+    ended = cli("check")
+
+    assert ended.code == 1
+    assert "FAIL" in ended.out
+    assert "move 'look', which provides it, before 'tell'" in ended.out
+    assert ended.err == "next: mend what FAIL names, then turnout check --deep\n"
+
+
+def test_a_model_that_cannot_be_opened_fails_with_its_reason_in_one_line(cli: Any, settings_file: Path) -> None:
+    settings_file.write_text("models:\n  m:\n    backend: lost\n    backends:\n      lost:\n")
+
+    ended = cli("check", "--deep", "--json")
+
+    assert ended.code == 1
+    reason = json.loads(ended.out)[-1]["text"]
+    assert reason == "model 'm' cannot be opened on backend 'lost': OSError: no such file. turnout.yaml:2"
+
+
+def test_wrong_settings_are_all_told_with_line_and_suggestion(cli: Any, settings_file: Path) -> None:
+    settings_file.write_text("models:\n  m:\n    bakend: plus\n  n:\n    backend: pluss\n    backends:\n      pluss:\n")
+
+    ended = cli("check")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "turnout.yaml:3:5" in ended.err
+    assert "Did you mean 'backend'?" in ended.err
+    assert "Did you mean 'plus'?" in ended.err
+    assert ended.err.splitlines()[-1] == "next: turnout check"
+
+
+def test_a_file_that_is_not_there_says_so(cli: Any) -> None:
+    ended = cli("check", "--config", "nowhere.yaml")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "nowhere.yaml" in ended.err
+    assert ended.err.splitlines()[-1].startswith("next: ")
+
+
+def test_the_environment_may_name_the_file(cli: Any, settings_file: Path, monkeypatch: Any) -> None:
+    settings_file.rename("other.yaml")
+    monkeypatch.setenv("TURNOUT_CONFIG", "other.yaml")
+
+    assert "other.yaml" in cli("check").out

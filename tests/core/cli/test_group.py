@@ -1,0 +1,95 @@
+"""The command ``turnout`` itself."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from turnout.cli.group import _COMMANDS
+
+
+@pytest.mark.parametrize("name", sorted(_COMMANDS))
+def test_every_command_is_a_click_command_with_its_own_help(cli: Any, name: str) -> None:
+    command = importlib.import_module(f"turnout.cli.{name}_command").command
+
+    ended = cli(name, "--help")
+
+    assert isinstance(command, click.Command)
+    assert command.name == name
+    assert (ended.code, ended.err) == (0, "")
+    assert f"turnout {name}" in ended.out
+
+
+def test_the_help_lists_every_command_with_a_sentence(cli: Any) -> None:
+    ended = cli("--help")
+
+    assert (ended.code, ended.err) == (0, "")
+    for name, sentence in _COMMANDS.items():
+        assert any(line.split()[:1] == [name] and line.endswith(sentence) for line in ended.out.splitlines())
+
+
+def test_the_version_is_printed(cli: Any) -> None:
+    from importlib.metadata import version
+
+    assert version("turnout") in cli("--version").out
+
+
+def test_an_unknown_command_is_a_usage_error_that_suggests_the_nearest(cli: Any) -> None:
+    ended = cli("swich")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "No such command 'swich'. Did you mean 'switch'?" in ended.err
+    assert "Try 'turnout --help' for help" in ended.err
+
+
+def test_an_unknown_option_is_a_usage_error(cli: Any) -> None:
+    ended = cli("plugins", "--jsn")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "--jsn" in ended.err
+
+
+def test_run_without_its_plugin_says_how_to_install_it(core_only: Any) -> None:
+    ended = core_only("run", "describe", "photo.jpg")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "'run' comes with the plugin turnout-vision; type: pip install turnout-vision" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_the_core_alone_has_help_and_lists_no_plugin(core_only: Any) -> None:
+    helped, listed = core_only("--help"), core_only("plugins", "--json")
+
+    assert (helped.code, helped.err, "run " in helped.out) == (0, "", False)
+    assert (listed.code, listed.err, listed.out.strip()) == (0, "", "[]")
+
+
+def test_a_plugin_cannot_replace_a_command_of_turnout(tmp_path: Path) -> None:
+    info = tmp_path / "turnout_thief-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: turnout-thief\nVersion: 1\n", "utf-8")
+    (info / "entry_points.txt").write_text("[turnout]\nthief = turnout_thief\n", "utf-8")
+    hook = "@hookimpl\ndef turnout_commands():\n    yield click.Command('plugins', callback=lambda: print('stolen'))\n"
+    (tmp_path / "turnout_thief.py").write_text(f"import click\nfrom turnout import hookimpl\n\n{hook}", "utf-8")
+    command = [sys.executable, "-c", "from turnout.cli import main; main()", "plugins"]
+
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, "stolen" in done.stdout, "turnout-thief 1" in done.stdout) == (0, False, True)
+
+
+def test_the_installed_script_runs(tmp_path: Path) -> None:
+    script = Path(sys.executable).with_name("turnout")
+
+    done = subprocess.run([str(script), "check"], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.splitlines()[-1].startswith("next: turnout ")

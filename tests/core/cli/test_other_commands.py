@@ -1,0 +1,163 @@
+"""The commands that only read or edit: models, plugins, schema, switch, init, export."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+
+def test_models_are_listed_with_backend_others_and_inputs(cli: Any, settings_file: Path) -> None:
+    ended = cli("models")
+
+    assert (ended.code, ended.err) == (0, "")
+    rows = [line.split() for line in ended.out.splitlines()]
+    assert rows == [
+        ["model", "backend", "others", "inputs"],
+        ["first", "plus", "away", "x", "FP32", "[-1]"],
+        ["second", "plus", "-", "-"],
+    ]
+
+
+def test_models_as_json(cli: Any, settings_file: Path) -> None:
+    first, second = json.loads(cli("models", "--json").out)
+
+    assert first == {
+        "model": "first",
+        "backend": "plus",
+        "others": ["away"],
+        "max_batch_size": 0,
+        "inputs": {"x": "FP32 [-1]"},
+        "outputs": {},
+    }
+    assert second["model"] == "second"
+
+
+def test_models_of_a_wrong_file_is_a_configuration_error(cli: Any, settings_file: Path) -> None:
+    settings_file.write_text("models: [1]\n")
+
+    ended = cli("models", "--json")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.splitlines()[-1] == "next: turnout check"
+
+
+def test_plugins_are_listed_with_what_they_bring(cli: Any) -> None:
+    ended = cli("plugins")
+
+    [line] = [line for line in ended.out.splitlines() if line.startswith("cli_test")]
+    assert (ended.code, ended.err) == (0, "")
+    assert line.split(maxsplit=3) == [
+        "cli_test",
+        "turnout-cli-test",
+        "2.5",
+        ("backend plus, backend lost, backend away, step look, step tell, export format text, export format remote"),
+    ]
+
+
+def test_plugins_as_json(cli: Any) -> None:
+    rows = {row["plugin"]: row for row in json.loads(cli("plugins", "--json").out)}
+
+    assert rows["cli_test"]["distribution"] == "turnout-cli-test 2.5"
+    assert "backend plus" in rows["cli_test"]["brings"]
+    assert rows["cli_test"]["error"] is None
+
+
+def test_the_schema_is_json_that_knows_the_plugins_options(cli: Any) -> None:
+    ended = cli("schema")
+
+    schema = json.loads(ended.out)
+    assert (ended.code, ended.err) == (0, "")
+    assert {"models", "pipelines", "backend"} <= set(schema["$defs"]["Settings"]["properties"])
+    assert '"plus"' in ended.out
+    assert '"look"' in ended.out
+
+
+def test_switch_edits_the_one_line_and_keeps_every_comment(cli: Any, settings_file: Path) -> None:
+    before = settings_file.read_text()
+
+    ended = cli("switch", "first", "away")
+
+    assert ended.code == 0
+    assert "'first'" in ended.out
+    assert ended.err == "next: turnout check --deep\n"
+    assert settings_file.read_text() == before.replace(
+        "    backend: plus    # the one line", "    backend: away    # the one line"
+    )
+
+
+def test_switching_to_what_nobody_brings_or_to_no_model_changes_nothing(cli: Any, settings_file: Path) -> None:
+    before = settings_file.read_text()
+
+    wrong_backend, wrong_model = cli("switch", "first", "awey"), cli("switch", "frst", "away")
+
+    assert (wrong_backend.code, wrong_model.code, wrong_backend.out + wrong_model.out) == (2, 2, "")
+    assert "Did you mean 'away'?" in wrong_backend.err
+    assert "Did you mean 'first'?" in wrong_model.err
+    assert wrong_model.err.splitlines()[-1].startswith("next: turnout ")
+    assert settings_file.read_text() == before
+
+
+def test_init_writes_a_file_and_refuses_to_overwrite_it(cli: Any) -> None:
+    first = cli("init")
+    written = Path("turnout.yaml").read_text()
+    Path("turnout.yaml").write_text("mine")
+    again, forced = cli("init"), cli("init", "--force")
+
+    assert (first.code, first.out, first.err) == (0, "wrote turnout.yaml\n", "next: turnout check --config turnout.yaml\n")
+    assert (again.code, again.out) == (2, "")
+    assert "'turnout.yaml' exists; --force overwrites it" in again.err
+    assert (forced.code, Path("turnout.yaml").read_text()) == (0, written)
+
+
+def test_export_writes_a_version_and_tells_its_tensors(cli: Any, settings_file: Path) -> None:
+    ended = cli("export", "first", "--format", "text")
+
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == "model_repository/first/1/model.txt: version 1, 5 bytes\nx FP32 [-1] -> y FP32 [-1]\n"
+    assert Path("model_repository/first/1/model.txt").read_text() == "first"
+
+
+def test_export_as_json(cli: Any, settings_file: Path) -> None:
+    ended = cli("export", "first", "--format", "text", "--repository", "other", "--version", "4", "--json")
+
+    assert json.loads(ended.out) == {"file": "other/first/4/model.txt", "version": 4, "bytes": 5}
+
+
+def test_exporting_a_version_that_exists_fails(cli: Any, settings_file: Path) -> None:
+    cli("export", "first", "--format", "text", "--version", "1")
+
+    ended = cli("export", "first", "--format", "text", "--version", "1")
+
+    assert (ended.code, ended.out) == (1, "")
+    assert "error: version 1 of model 'first' exists" in ended.err
+    assert ended.err.splitlines()[-1].startswith("next: turnout ")
+
+
+def test_exporting_from_a_backend_that_cannot_be_reached_ends_with_3(cli: Any, settings_file: Path) -> None:
+    ended = cli("export", "first", "--format", "remote")
+
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err == "error: nobody listens at port 1\nnext: turnout models\n"
+
+
+def test_exporting_in_an_unknown_format_lists_the_known_ones(cli: Any, settings_file: Path) -> None:
+    ended = cli("export", "first", "--format", "txet")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "unknown export format 'txet'" in ended.err
+    assert "Did you mean 'text'?" in ended.err
+
+
+def test_a_repository_that_cannot_be_written_is_one_clear_error(cli: Any, settings_file: Path) -> None:
+    folder = Path("locked")
+    folder.mkdir()
+    folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    repository = folder if os.geteuid() else Path("/proc/nowhere")
+
+    ended = cli("export", "first", "--format", "text", "--repository", str(repository))
+
+    assert (ended.code, ended.out) == (1, "")
+    assert "cannot be written" in ended.err
