@@ -32,7 +32,7 @@ from turnout.errors import (
         (UnknownNameError("x"), 2, "turnout models"),
         (BackendUnavailableError("x"), 3, "turnout models"),
         (OverloadedError("x"), 3, "turnout models"),
-        (ModelLoadError("x"), 1, "turnout check --deep"),
+        (ModelLoadError("x"), 2, "turnout check --deep"),
         (InferenceError("x"), 1, "turnout models"),
         (ExportError("x"), 1, "turnout models"),
     ],

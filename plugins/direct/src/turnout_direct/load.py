@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,11 @@ def load_module(options: DirectOptions, folder: Path, model_name: str) -> torch.
     except ImportError as error:
         raise MissingDependencyError(
             f"model {model_name!r} needs a package that is not here: {_line(error)}; install it in this environment"
+        ) from error
+    except pickle.UnpicklingError as error:
+        raise ModelLoadError(
+            f"model {model_name!r}: {_source(options)!r} is a pickle of more than tensors, which could run code; "
+            "get it as safetensors"
         ) from error
     except Exception as error:
         raise ModelLoadError(

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+from turnout import ModelDeclaration
+from turnout.tensors import DTYPES, TensorSpec
+from turnout.testing import ModelInferenceConformance
+from turnout_direct.inference import DirectInference, open_model
+from turnout_direct.options import DirectOptions
+
+
+def open_echo(folder: Path, datatype: str, shape: tuple[int, ...], options: dict[str, str]) -> DirectInference:
+    specs = [(TensorSpec(name, datatype, shape),) for name in "xy"]
+    return open_model(ModelDeclaration("echo", folder, *specs), DirectOptions.model_validate(options))
+
+
+class TestPythonModule(ModelInferenceConformance):
+    """The module returns its input itself."""
+
+    datatypes = tuple(sorted(set(DTYPES) - {"BYTES"}))
+
+    @pytest.fixture(autouse=True)
+    def _importable(self, _modules: None, tmp_path: Path) -> None:
+        self.folder = tmp_path
+
+    def model(self, datatype: str, shape: tuple[int, ...]) -> DirectInference:
+        return open_echo(self.folder, datatype, shape, {"loader": "factory", "factory": "turnout_test_modules:Echo"})
+
+
+class TestTorchScript(TestPythonModule):
+    def model(self, datatype: str, shape: tuple[int, ...]) -> DirectInference:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            torch.jit.script(torch.nn.Identity()).save(str(self.folder / "echo.pt"))
+        return open_echo(self.folder, datatype, shape, {"loader": "torchscript", "path": "echo.pt"})
