@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-import turnout
-
 ROOT = Path(__file__).parents[2]
 # The examples of hooks.md are plugins: tests/architecture/test_hooks_documented.py loads them as such.
 PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").rglob("*.md") if page.name != "hooks.md")]

@@ -161,7 +161,8 @@ class Turnout:
             if made.model is not None and made.model not in self.models:
                 raise unknown_name("model", made.model, self.models, f"In step {step_name!r} of pipeline {name!r}.")
         plan = plan_pipeline(name, steps)
-        return Pipeline(name, plan, self.models, submit=self._executor.submit, observer=self.metrics.pipeline(name))
+        meter = self.metrics.pipeline(name, plan.parts)
+        return Pipeline(name, plan, self.models, submit=self._executor.submit, observer=meter)
 
 
 def open(  # turnout.open reads as it should

@@ -26,7 +26,7 @@ def _used() -> Metrics:
     meter.failed["error"].add(0.003)
     metrics.executions("m", "b").add(0.001)
     metrics.observe_load("m", "b", 1.5)
-    metrics.pipeline("p").observe_run(0.5, {"s": {"preprocess": 0.1, "inference": 0.3}})
+    metrics.pipeline("p", {"s": ("preprocess", "inference")}).observe_run(0.5, {"s": {"preprocess": 0.1, "inference": 0.3}})
     return metrics
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
@@ -40,19 +40,20 @@ class RequestMeter:
 
 
 class PipelineMeter:
-    """Takes the times of one pipeline's runs."""
+    """Takes the times of one pipeline's runs. Its cells are bound here, once for each step and part."""
 
-    def __init__(self, families: Families, pipeline: str) -> None:
-        self._families = families
-        self._pipeline = pipeline
+    def __init__(self, families: Families, pipeline: str, parts: Mapping[str, Sequence[str]]) -> None:
         self._run = families.pipeline_seconds.labels(pipeline)
+        self._parts = {
+            (step, part): families.step_seconds.labels(pipeline, step, part) for step, names in parts.items() for part in names
+        }
 
     def observe_run(self, seconds: float, timings: Mapping[str, Mapping[str, float]]) -> None:
-        """Take one run and its steps. Steps and parts come from the file and from this package: a closed set."""
+        """Take one run and the parts of its steps."""
         self._run.observe(seconds)
         for step, parts in timings.items():
             for part, part_seconds in parts.items():
-                self._families.step_seconds.labels(self._pipeline, step, part).observe(part_seconds)
+                self._parts[step, part].observe(part_seconds)
 
 
 class Metrics:
@@ -91,9 +92,9 @@ class Metrics:
         """Take the seconds that opening a model took."""
         self._families.load_seconds.labels(model, backend).observe(seconds)
 
-    def pipeline(self, pipeline: str) -> PipelineMeter:
-        """Return what takes the times of a pipeline's runs."""
-        return PipelineMeter(self._families, pipeline)
+    def pipeline(self, pipeline: str, parts: Mapping[str, Sequence[str]]) -> PipelineMeter:
+        """Return what takes the times of a pipeline's runs; ``parts`` are the parts of each of its steps."""
+        return PipelineMeter(self._families, pipeline, parts)
 
     def fold(self) -> None:
         """Bring every Prometheus cell up to date; a scrape of ``registry`` does so by itself."""

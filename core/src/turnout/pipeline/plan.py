@@ -25,6 +25,12 @@ class PipelinePlan:
     optional_inputs: tuple[str, ...]
     after: Mapping[str, frozenset[str]]
 
+    @property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """The parts of each step that are timed."""
+        with_model = ("preprocess", "inference", "postprocess")
+        return {name: ("process",) if step.model is None else with_model for name, step in self.steps.items()}
+
     def check_inputs(self, pipeline: str, given: Mapping[str, object]) -> None:
         """Return if ``given`` has every input and nothing unknown.
 
