@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from turnout.plugins import find_plugins
+from turnout.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 # The examples of hooks.md are plugins: tests/architecture/test_hooks_documented.py loads them as such.
