@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from turnout.plugins import find_plugins
 from turnout.settings import load_settings
 
