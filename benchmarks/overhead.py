@@ -5,7 +5,7 @@ request exactly, and its share of folding counts into histograms is inside the m
 every round). CPU is the process's own (``time.process_time``), so other processes weigh little; medians over rounds.
 
     python benchmarks/overhead.py            # a 50 us MLP and a CNN
-    python benchmarks/overhead.py --rounds 200
+    python benchmarks/overhead.py --rounds 400
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def compare(name: str, model: onnx.ModelProto, array: np.ndarray, *, rounds: int
 def main() -> None:
     """Run both comparisons."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=200)
     rounds = parser.parse_args().rounds
     row = RANDOM.standard_normal((1, 128)).astype("f4")
     picture = RANDOM.standard_normal((1, 32, 64, 64)).astype("f4")

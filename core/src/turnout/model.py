@@ -63,7 +63,9 @@ class Model(ModelInference):
         parameters: Mapping[str, Parameter] = EMPTY,
     ) -> InferenceResponse:
         """Do what ``infer`` does, in one of the app's threads."""
-        made = request_of(request, timeout_seconds, id, parameters)
+        # The caller may change its mapping while this one is under way.
+        inputs = request if isinstance(request, InferenceRequest) else dict(request)
+        made = request_of(inputs, timeout_seconds, id, parameters)
         return await asyncio.wrap_future(self._executor.submit(self, made))
 
     def open(self) -> None:
