@@ -64,7 +64,7 @@ class Model(ModelInference):
     ) -> InferenceResponse:
         """Do what ``infer`` does, in one of the app's threads."""
         # The caller may change its mapping while this one is under way.
-        inputs = request if isinstance(request, InferenceRequest) else dict(request)
+        inputs = dict(request) if isinstance(request, dict) else request
         made = request_of(inputs, timeout_seconds, id, parameters)
         return await asyncio.wrap_future(self._executor.submit(self, made))
 
