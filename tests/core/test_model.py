@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from turnout import InferenceRequest, ModelInference, ModelSignature
+from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.errors import ClosedError, InvalidTensorError, ModelLoadError
 from turnout.executor import InferenceExecutor
 from turnout.model import Model
@@ -145,3 +145,31 @@ def test_ainfer_works_from_several_event_loops_at_once(executor: InferenceExecut
         answers = [future.result(limit_seconds) for future in running]
 
     assert answers == [["a", "b"]] * 3
+
+
+class Waits(PlusOne):
+    """Answers once ``go`` is set."""
+
+    def __init__(self, limit_seconds: int) -> None:
+        self.go = threading.Event()
+        self._limit_seconds = limit_seconds
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        assert self.go.wait(self._limit_seconds)
+        return super().infer(request)
+
+
+def test_a_dict_changed_after_ainfer_began_is_not_seen(executor: InferenceExecutor, limit_seconds: int) -> None:
+    waits = Waits(limit_seconds)
+    model = Model("m", "b", lambda: waits, executor)
+
+    async def change_meanwhile() -> list[float]:
+        inputs: dict[str, Any] = {"x": X}
+        answer = asyncio.ensure_future(model.ainfer(inputs))
+        await asyncio.sleep(0)
+        inputs.clear()
+        waits.go.set()
+        values: list[float] = (await answer)["x"].tolist()
+        return values
+
+    assert asyncio.run(change_meanwhile()) == [2.0, 2.0]
