@@ -57,12 +57,12 @@ $(VENVS)/demo/.done-direct: $(VENVS)/demo/.done
 # ---- the main job
 
 demo: $(VENVS)/demo/.done-$(BACKEND)
-	rm -rf $(OUT)
+	rm -rf $(OUT) && mkdir -p $(OUT)
 	$(VENVS)/demo/bin/turnout models
 	$(VENVS)/demo/bin/turnout check --deep
-	$(VENVS)/demo/bin/turnout run describe examples/pictures --out $(OUT)/results.jsonl --save $(OUT) --metrics 2> $(OUT).log \
-		|| { cat $(OUT).log; exit 1; }
-	$(VENVS)/demo/bin/python examples/show_results.py $(OUT)/results.jsonl $(OUT).log
+	$(VENVS)/demo/bin/turnout run describe examples/pictures --out $(OUT)/results.jsonl --save $(OUT) --metrics 2> $(OUT)/metrics.log \
+		|| { cat $(OUT)/metrics.log; exit 1; }
+	$(VENVS)/demo/bin/python examples/show_results.py $(OUT)/results.jsonl $(OUT)/metrics.log
 
 # ---- the gate
 

@@ -151,6 +151,7 @@ class Waits(PlusOne):
     """Answers once ``go`` is set."""
 
     def __init__(self, limit_seconds: int) -> None:
+        super().__init__()
         self.go = threading.Event()
         self._limit_seconds = limit_seconds
 
