@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 from turnout import errors
-from turnout.errors import Problem, SettingsError, TurnoutError, one_line, suggestion, unknown_name
+from turnout.errors import Problem, SettingsError, TurnoutError, one_line, suggestion, text_of, unknown_name
 
 
 def _classes() -> dict[str, type]:
@@ -59,3 +59,9 @@ def test_a_settings_error_shows_each_problem_with_its_excerpt() -> None:
 
     assert str(error) == "f.yaml:1:2: wrong\n  1 | x\n      ^\nnowhere"
     assert len(error.problems) == 2
+
+
+def test_a_foreign_text_becomes_one_line_of_bounded_length() -> None:
+    assert text_of(ValueError("a\n  b")) == "a b"
+    assert text_of(ValueError()) == "ValueError"
+    assert text_of(ValueError("x" * 601)) == "x" * 600 + "..."

@@ -142,6 +142,12 @@ def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") ->
     return UnknownNameError(f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}.{suggestion(name, names)}{place}")
 
 
+def text_of(error: BaseException) -> str:
+    """Return the text of a foreign exception in one line, 600 characters of it at most; its kind if it has no text."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 600 else f"{text[:600]}..."
+
+
 def one_line(error: BaseException) -> str:
     """Return the kind and text of a foreign exception in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no text'}"
+    return f"{type(error).__name__}: {text_of(error) if str(error).strip() else 'no text'}"

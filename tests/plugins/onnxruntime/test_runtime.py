@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from turnout.errors import MissingDependencyError
-from turnout_onnxruntime.runtime import import_onnxruntime, one_line
+from turnout_onnxruntime.runtime import import_onnxruntime
 
 
 def test_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,8 +30,3 @@ def test_telemetry_stays_off_unless_the_user_wants_it(given: dict[str, str], exp
     )
 
     assert ended.stdout.strip() == expected
-
-
-def test_an_error_becomes_one_line() -> None:
-    assert one_line(ValueError("a\n  b")) == "a b"
-    assert one_line(ValueError()) == "ValueError"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.errors import InvalidTensorError
+from turnout.errors import InvalidTensorError, text_of
 from turnout.tensors.datatypes import BYTES, datatype_of, dtype_of
 from turnout.tensors.elements import as_bytes_elements
 
@@ -108,8 +108,7 @@ def as_tensor(value: Any, name: str = "") -> NDArray[Any]:
     try:
         array = np.asarray(value)
     except Exception as error:
-        text = " ".join(str(error).split())
-        raise InvalidTensorError(f"tensor {name!r} cannot become an array: {text}; give a numpy array") from error
+        raise InvalidTensorError(f"tensor {name!r} cannot become an array: {text_of(error)}; give a numpy array") from error
     try:
         datatype = datatype_of(array.dtype)
     except InvalidTensorError as error:

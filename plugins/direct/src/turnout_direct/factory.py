@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from turnout.errors import ModelLoadError, suggestion
+from turnout.errors import ModelLoadError, one_line, suggestion
 from turnout_direct.options import DirectOptions
 
 if TYPE_CHECKING:
@@ -28,10 +28,8 @@ def load_factory(options: DirectOptions, folder: Path, model: str) -> torch.nn.M
     except ImportError:
         raise
     except Exception as error:
-        text = " ".join(str(error).split())
         raise ModelLoadError(
-            f"model {model!r}: factory {options.factory!r} failed: {type(error).__name__}: {text}; "
-            "correct it or its 'arguments'"
+            f"model {model!r}: factory {options.factory!r} failed: {one_line(error)}; correct it or its 'arguments'"
         ) from error
     if not isinstance(module, torch.nn.Module):
         raise ModelLoadError(

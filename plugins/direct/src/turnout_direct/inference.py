@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from turnout import InferenceRequest, InferenceResponse, ModelDeclaration, ModelInference, ModelSignature
-from turnout.errors import ClosedError, ForkedAfterLoadError, InferenceError, ModelLoadError, TurnoutError
+from turnout.errors import ClosedError, ForkedAfterLoadError, InferenceError, ModelLoadError, TurnoutError, text_of
 from turnout_direct.arrays import to_numpy, to_torch
 from turnout_direct.devices import choose_device
 from turnout_direct.load import load_module
@@ -90,7 +90,7 @@ class DirectInference(ModelInference):
     def _failure(self, error: Exception, request: InferenceRequest) -> InferenceError:
         import torch
 
-        text = " ".join(str(error).split())[:600] or "no text"
+        text = text_of(error)
         shapes = ", ".join(f"{name!r} {list(array.shape)}" for name, array in request.inputs.items())
         if isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in text:
             return InferenceError(

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from turnout.errors import MissingDependencyError, ModelLoadError, TurnoutError
+from turnout.errors import MissingDependencyError, ModelLoadError, TurnoutError, one_line, text_of
 from turnout_direct.devices import choose_device
 from turnout_direct.options import DirectOptions
 
@@ -35,7 +35,7 @@ def load_module(options: DirectOptions, folder: Path, model_name: str) -> torch.
         raise
     except ImportError as error:
         raise MissingDependencyError(
-            f"model {model_name!r} needs a package that is not here: {_line(error)}; install it in this environment"
+            f"model {model_name!r} needs a package that is not here: {text_of(error)}; install it in this environment"
         ) from error
     except pickle.UnpicklingError as error:
         raise ModelLoadError(
@@ -44,8 +44,7 @@ def load_module(options: DirectOptions, folder: Path, model_name: str) -> torch.
         ) from error
     except Exception as error:
         raise ModelLoadError(
-            f"model {model_name!r}: loader {options.loader!r} failed on {_source(options)!r}: "
-            f"{type(error).__name__}: {_line(error)}"
+            f"model {model_name!r}: loader {options.loader!r} failed on {_source(options)!r}: {one_line(error)}"
         ) from error
     for parameter in module.parameters():
         parameter.requires_grad_(requires_grad=False)
@@ -79,8 +78,3 @@ def _load_graph(options: DirectOptions, folder: Path, model_name: str, device: t
 
 def _source(options: DirectOptions) -> str:
     return options.checkpoint or options.factory or options.path or ""
-
-
-def _line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 600 else f"{text[:600]}..."

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
-from turnout.errors import ClosedError, ForkedAfterLoadError, InferenceError, InvalidRequestError, TurnoutError
+from turnout.errors import ClosedError, ForkedAfterLoadError, InferenceError, InvalidRequestError, TurnoutError, text_of
 from turnout.tensors import BYTES, as_bytes_elements
 from turnout_onnxruntime.bfloat16 import OrtValueRun
 from turnout_onnxruntime.inputs import Inputs
-from turnout_onnxruntime.runtime import one_line
 
 _FATAL = 4
 
@@ -97,9 +96,9 @@ class OnnxruntimeInference(ModelInference):
         # onnxruntime's exceptions have no public base class and are told apart by name.
         if type(error).__name__ == "InvalidArgument":
             return InvalidRequestError(
-                f"model {self._model!r} refuses the values of its inputs: {one_line(error)}; correct the request"
+                f"model {self._model!r} refuses the values of its inputs: {text_of(error)}; correct the request"
             )
         return InferenceError(
-            f"model {self._model!r} failed in ONNX Runtime: {type(error).__name__}: {one_line(error)}; "
+            f"model {self._model!r} failed in ONNX Runtime: {type(error).__name__}: {text_of(error)}; "
             "try smaller inputs, then check the model"
         )

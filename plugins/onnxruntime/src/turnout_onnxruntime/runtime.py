@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from turnout.errors import MissingDependencyError
+from turnout.errors import MissingDependencyError, text_of
 
 
 def import_onnxruntime() -> Any:
@@ -21,12 +21,7 @@ def import_onnxruntime() -> Any:
         import onnxruntime
     except ImportError as error:
         raise MissingDependencyError(
-            f"backend 'onnxruntime' needs the package onnxruntime, which does not import here: {one_line(error)}; "
+            f"backend 'onnxruntime' needs the package onnxruntime, which does not import here: {text_of(error)}; "
             "install it with: pip install onnxruntime"
         ) from error
     return onnxruntime
-
-
-def one_line(error: BaseException) -> str:
-    """Return the text of ``error`` on one line."""
-    return " ".join(str(error).split()) or type(error).__name__

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from turnout.errors import ModelLoadError
+from turnout.errors import ModelLoadError, text_of
 from turnout_onnxruntime.options import OnnxruntimeOptions
 from turnout_onnxruntime.providers import Chosen
-from turnout_onnxruntime.runtime import one_line
 
 SEVERITIES = ("verbose", "info", "warning", "error", "fatal")
 _LFS_POINTER = b"version https://git-lfs"
@@ -29,7 +28,7 @@ def open_session(
         return runtime.InferenceSession(str(file), settings, providers=providers, enable_fallback=0)
     except Exception as error:
         raise ModelLoadError(
-            f"model {model!r}: ONNX Runtime {runtime.__version__} cannot open {str(file)!r}: {one_line(error)}; "
+            f"model {model!r}: ONNX Runtime {runtime.__version__} cannot open {str(file)!r}: {text_of(error)}; "
             f"{_advice(error, file, model)}"
         ) from error
 
@@ -56,7 +55,7 @@ def _add_entry(settings: Any, model: str, key: str, value: str) -> None:
         settings.add_session_config_entry(key, value)
     except RuntimeError as error:
         raise ModelLoadError(
-            f"model {model!r}: ONNX Runtime refuses session_config {key!r}: {value!r}: {one_line(error)}; "
+            f"model {model!r}: ONNX Runtime refuses session_config {key!r}: {value!r}: {text_of(error)}; "
             "correct it in turnout.yaml"
         ) from error
 
