@@ -13,7 +13,7 @@ from turnout.settings.document import DocumentPath
 
 logger = logging.getLogger(__name__)
 
-KNOWN_VARIABLES = ("TURNOUT_CONFIG",)
+KNOWN_VARIABLES = ("TURNOUT_CONFIG", "TURNOUT_TRITON_ENVIRONMENT")
 """The variables that Turnout itself reads."""
 
 _DOLLAR = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^${}]*))?\})?")

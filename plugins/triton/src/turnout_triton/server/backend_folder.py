@@ -1,0 +1,69 @@
+"""The backend directory: Triton's python backend, and ours that are built on it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from turnout.errors import MissingDependencyError
+from turnout_triton.server.environment import PrivateEnvironment
+
+HOSTED = Path(__file__).parent / "hosted"
+OURS = {"onnxruntime": "onnx_model"}
+"""Our backends: Triton's name of each, and the module in ``hosted`` that has its ``TritonPythonModel``."""
+
+
+def make_backend_folder(environment: PrivateEnvironment) -> Path:
+    """Return the backend directory in ``environment``, made in one atomic step if this version of it is not there yet."""
+    folder = environment.folder / "turnout" / f"backends-{_fingerprint()}"
+    if folder.is_dir():
+        return folder
+    with environment.locked():
+        if not folder.is_dir():
+            making = Path(tempfile.mkdtemp(prefix="backends-making-", dir=folder.parent))
+            _fill(making, environment)
+            making.rename(folder)
+    return folder
+
+
+def _sources() -> Iterator[Path]:
+    yield from sorted(HOSTED.glob("*.py"))
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for file in _sources():
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _fill(folder: Path, environment: PrivateEnvironment) -> None:
+    wheel = environment.site_packages / "pytriton" / "tritonserver"
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    stub = wheel / "python_backend_stubs" / python / "triton_python_backend_stub"
+    if not stub.is_file():
+        raise MissingDependencyError(
+            f"tritonserver from PyPI has no stub for Python {python} at {str(stub)!r}; run turnout with Python 3.11 or 3.12"
+        )
+    shutil.copytree(wheel / "backends" / "python", folder / "python", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(stub, folder / "python")
+    (folder / "python" / stub.name).chmod(0o755)
+    for name, module in OURS.items():
+        _write_backend(folder / name, module)
+
+
+def _write_backend(folder: Path, module: str) -> None:
+    """Write one backend: its ``model.py`` imports ``module`` from a copy beside it, under the same name as here."""
+    package = folder / "turnout_triton" / "server" / "hosted"
+    package.mkdir(parents=True)
+    for empty in (folder / "turnout_triton", folder / "turnout_triton" / "server"):
+        (empty / "__init__.py").touch()
+    for source in _sources():
+        shutil.copyfile(source, package / source.name)
+    (folder / "model.py").write_text(
+        f"from turnout_triton.server.hosted.{module} import TritonPythonModel\n\n__all__ = ['TritonPythonModel']\n"
+    )

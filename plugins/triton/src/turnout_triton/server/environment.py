@@ -1,0 +1,147 @@
+"""The private environment: a venv with tritonserver from PyPI and the runtimes that a repository needs.
+
+It has its own numpy below 2: with numpy 2 the python backend of this core answers with empty or wrong tensors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from turnout.errors import MissingDependencyError
+
+VARIABLE = "TURNOUT_TRITON_ENVIRONMENT"
+"""The environment variable that names the folder of the private environment."""
+
+VERSION = "0.7.0"
+CORE = "2.51"
+SERVER = "server"
+
+_NUMPY = "numpy==1.26.4"
+_PACKAGES: Mapping[str, tuple[str, ...]] = {
+    "onnxruntime": ("onnxruntime==1.32.0", "protobuf==6.33.6", "flatbuffers==25.12.19", "packaging==26.3"),
+    "torch": ("torch==2.13.0",),
+    "transformers": ("transformers==5.23.0", "tokenizers==0.23.3", "safetensors==0.8.0", "huggingface_hub==2.4.0"),
+}
+_SIZES = {
+    SERVER: "55 MB to fetch, 250 MB on disk",
+    "onnxruntime": "25 MB to fetch, 80 MB on disk",
+    "torch": "200 MB to fetch as a CPU build, gigabytes as a CUDA build",
+    "transformers": "15 MB to fetch, 120 MB on disk",
+}
+_PYTHONS = ((3, 11), (3, 12))  # what numpy 1.26 has wheels for, of those that Turnout runs on
+
+Tell = Callable[[str], None]
+
+
+def default_folder() -> Path:
+    """Return where the environment is: ``TURNOUT_TRITON_ENVIRONMENT``, else in the user's cache."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named).expanduser().absolute()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "turnout" / f"triton-{VERSION}-python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+class PrivateEnvironment:
+    """A venv in ``folder``, made when it is first needed; two processes may ask for it at once.
+
+    ``torch_index`` is the index that torch comes from, such as that of its CPU builds; pip's own by default.
+    """
+
+    def __init__(self, folder: Path, tell: Tell, torch_index: str | None = None) -> None:
+        self.folder = folder
+        self._tell = tell
+        self._torch_index = torch_index
+
+    @property
+    def site_packages(self) -> Path:
+        """Where its packages are."""
+        return self.folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+
+    def ensure(self, parts: Iterable[str]) -> None:
+        """Install what is not there yet of ``server`` and ``parts``: ``onnxruntime``, ``torch``, ``transformers``.
+
+        Blocks, for minutes at the first time.
+
+        Raises:
+            MissingDependencyError: this Python cannot have it, or pip failed; nothing half made is left.
+        """
+        wanted = [SERVER, *(part for part in _PACKAGES if part in set(parts))]
+        if all(self._has(part) for part in wanted):
+            return
+        with self.locked():
+            if not self._has(SERVER):
+                self._make()
+            for part in wanted[1:]:
+                if not self._has(part):
+                    self._add(part)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from changing the environment; the kernel frees the lock of a killed process."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with self.folder.with_name(f"{self.folder.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _has(self, part: str) -> bool:
+        return self._mark(part).is_file()
+
+    def _mark(self, part: str) -> Path:
+        # Named after the versions: another Turnout, with other pins, installs its own.
+        versions = "_".join((f"nvidia-pytriton=={VERSION}", _NUMPY) if part == SERVER else _PACKAGES[part])
+        return self.folder / "turnout" / versions
+
+    def _make(self) -> None:
+        """Make the environment beside its place, then move it there in one step."""
+        _check_python()
+        making = self.folder.with_name(f"{self.folder.name}.making")
+        shutil.rmtree(making, ignore_errors=True)
+        self._tell(f"installing tritonserver {CORE} (nvidia-pytriton {VERSION}) into {self.folder}: {_SIZES[SERVER]}")
+        _run([sys.executable, "-m", "venv", str(making)], "making a virtual environment")
+        # The wheel's dependencies are its Python API's; the server itself needs numpy only.
+        _run([*_pip(making), "--no-deps", f"nvidia-pytriton=={VERSION}", _NUMPY], "installing nvidia-pytriton")
+        mark = making / self._mark(SERVER).relative_to(self.folder)
+        mark.parent.mkdir()
+        mark.touch()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        making.rename(self.folder)
+
+    def _add(self, part: str) -> None:
+        self._tell(f"installing {_PACKAGES[part][0]} into {self.folder}: {_SIZES[part]}")
+        index = ["--index-url", self._torch_index] if part == "torch" and self._torch_index else []
+        # numpy stands in every call: a resolver that is free to choose takes numpy 2.
+        _run([*_pip(self.folder), *index, *_PACKAGES[part], _NUMPY], f"installing {_PACKAGES[part][0]}")
+        self._mark(part).touch()
+
+
+def _check_python() -> None:
+    if sys.version_info[:2] not in _PYTHONS:
+        raise MissingDependencyError(
+            f"tritonserver from PyPI needs numpy 1.26, which Python {sys.version_info.major}.{sys.version_info.minor} has no "
+            f"wheel of, for turnout triton serve; use Python 3.11 or 3.12, or give --binary a tritonserver of your own"
+        )
+
+
+def _pip(folder: Path) -> Sequence[str]:
+    return [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+
+
+def _run(command: Sequence[str], what: str) -> None:
+    # Of this environment's variables only pip's own count: a PYTHONPATH would mix the two.
+    variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)  # noqa: S603  # built here
+    if ran.returncode:
+        lines = [line for line in (ran.stderr or ran.stdout).splitlines() if line.strip()]
+        said = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1] if lines else "no word")
+        raise MissingDependencyError(
+            f"{what} failed with exit code {ran.returncode}: {said.strip()}; in turnout triton's private environment; "
+            "mend the network or pip's settings and try again, or give --binary a tritonserver of your own"
+        )

@@ -1,0 +1,94 @@
+"""Which tritonserver is started, and with what around it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sysconfig
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from turnout.errors import ConfigurationError, MissingDependencyError
+from turnout_triton.server.backend_folder import OURS, make_backend_folder
+from turnout_triton.server.environment import PrivateEnvironment
+from turnout_triton.server.repository import RepositoryModel
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A tritonserver.
+
+    Attributes:
+        binary: the program.
+        arguments: what it must be told for its backends to be found.
+        variables: environment variables that it needs.
+        is_old_core: it is the one from PyPI, which predates the security fixes of August 2025.
+    """
+
+    binary: Path
+    arguments: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    is_old_core: bool = False
+
+
+def find_installation(
+    models: Sequence[RepositoryModel], binary: Path | None, environment: PrivateEnvironment, tell: Callable[[str], None]
+) -> Installation:
+    """Return ``binary``, else the tritonserver on PATH, else the one of ``environment``, made on demand.
+
+    Raises:
+        ConfigurationError: ``binary`` is no program.
+        MissingDependencyError: the environment cannot be made, or has no backend for a model.
+    """
+    if binary is not None:
+        return Installation(_checked(binary))
+    found = shutil.which("tritonserver")
+    if found:
+        tell(f"using {found}, found on PATH")
+        return Installation(Path(found))
+    return _from_environment(models, environment)
+
+
+def _checked(binary: Path) -> Path:
+    if not (binary.is_file() and os.access(binary, os.X_OK)):
+        state = "cannot be executed" if binary.exists() else "does not exist"
+        raise ConfigurationError(
+            f"--binary {str(binary)!r} {state}; correct it, or leave it out and tritonserver from PyPI is used"
+        )
+    return binary.absolute()
+
+
+def _from_environment(models: Sequence[RepositoryModel], environment: PrivateEnvironment) -> Installation:
+    served = {*OURS, "python", "ensemble", ""}
+    for model in models:
+        if model.backend not in served:
+            raise MissingDependencyError(
+                f"model {model.name!r} needs Triton's backend {model.backend!r}; tritonserver from PyPI serves "
+                f"{', '.join(sorted(served - {''}))}; give --binary a tritonserver that has it, or leave it out with --model"
+            )
+    environment.ensure({part for model in models for part in model.needs})
+    libraries = environment.site_packages / "nvidia_pytriton.libs"
+    return Installation(
+        environment.site_packages / "pytriton" / "tritonserver" / "bin" / "tritonserver",
+        (f"--backend-directory={make_backend_folder(environment)}",),
+        {
+            "LD_LIBRARY_PATH": f"{libraries}:{_python_library_folder()}",
+            # The stub finds its packages through the first python3 on PATH, not through PYTHONPATH.
+            "PATH": f"{environment.folder / 'bin'}:{os.environ.get('PATH', os.defpath)}",
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+        is_old_core=True,
+    )
+
+
+def _python_library_folder() -> Path:
+    folder = Path(str(sysconfig.get_config_var("LIBDIR")))
+    name = str(sysconfig.get_config_var("INSTSONAME") or sysconfig.get_config_var("LDLIBRARY"))
+    if ".so" not in name or not (folder / name).exists():
+        raise MissingDependencyError(
+            f"Triton's python backend needs this Python as a shared library; {str(folder)!r} has {name!r}; "
+            "use a Python built with --enable-shared, such as a system's own, or give --binary a tritonserver of your own"
+        )
+    return folder

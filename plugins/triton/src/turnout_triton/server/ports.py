@@ -1,0 +1,59 @@
+"""The three ports of a server: chosen free, and kept from others while it starts and restarts."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+from turnout.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where a server listens; 0 lets the machine choose a free one."""
+
+    http: int = 0
+    grpc: int = 0
+    metrics: int = 0
+
+
+class PortReservation:
+    """Holds three ports of ``host``, bound but without listening, until it is closed.
+
+    Triton and gRPC set SO_REUSEADDR, so they may listen on what is bound here with SO_REUSEADDR, while no other process that
+    asks the machine for any free port is given one of these.
+
+    Raises:
+        ConfigurationError: a port that was asked for is taken, or the host is none of this machine's.
+    """
+
+    def __init__(self, host: str, wanted: Ports) -> None:
+        self._sockets: list[socket.socket] = []
+        try:
+            http, grpc, metrics = (
+                self._bind(host, kind, port)
+                for kind, port in (("http", wanted.http), ("grpc", wanted.grpc), ("metrics", wanted.metrics))
+            )
+        except BaseException:
+            self.close()
+            raise
+        self.ports = Ports(http, grpc, metrics)
+
+    def close(self) -> None:
+        """Give the ports back."""
+        for held in self._sockets:
+            held.close()
+
+    def _bind(self, host: str, kind: str, port: int) -> int:
+        held = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        self._sockets.append(held)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            held.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"the {kind} port {port} of {host!r} cannot be had: {error.strerror}; give --{kind}-port another number, "
+                "or leave it out and a free one is chosen"
+            ) from error
+        number: int = held.getsockname()[1]
+        return number

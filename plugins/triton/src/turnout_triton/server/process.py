@@ -1,0 +1,106 @@
+"""A server process under its supervisor: started, listened to, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from turnout_triton.server import supervisor
+from turnout_triton.server.regions import sweep_dead
+
+Log = Callable[[str], None]
+_UNSET = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONWARNINGS")
+KEPT_LINES = 200
+
+
+class ServerProcess:
+    """Runs ``command`` with ``variables`` set, in a session of its own; each line it writes goes to ``log``.
+
+    Whatever happens to this process, the server's whole group ends with it and its shared memory regions are removed: that is
+    the supervisor's work. Two threads listen, the log's and the end's; ``end`` joins them.
+    """
+
+    def __init__(self, command: Sequence[str], variables: Mapping[str, str], log: Log, grace_seconds: float) -> None:
+        self._log = log
+        self._owner = os.getpid()
+        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self.ended = threading.Event()
+        self.exit_code: int | None = None
+        order = {
+            "command": list(command),
+            "set": dict(variables),
+            "unset": _UNSET,
+            "grace_seconds": grace_seconds,
+            "starter": self._owner,
+        }
+        self._supervisor = subprocess.Popen(  # noqa: S603  # our own program
+            [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), json.dumps(order)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+        self.pid = int(self._stream(self._supervisor.stdout).readline() or 0)
+        self._threads = [
+            threading.Thread(target=self._read_log, name=f"triton-log-{self.pid}", daemon=True),
+            threading.Thread(target=self._read_end, name=f"triton-end-{self.pid}", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def tail(self) -> list[str]:
+        """The last lines that the server wrote, 200 at most."""
+        return list(self._lines)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the server itself, not to its group."""
+        if not self.ended.is_set():
+            os.kill(self.pid, number)
+
+    def end(self) -> None:
+        """End the server and wait until nothing of it is left; in a forked child, and again, this does nothing."""
+        if os.getpid() != self._owner or self._supervisor.returncode is not None:
+            return
+        self._stream(self._supervisor.stdin).close()
+        self._supervisor.wait()
+        for thread in self._threads:
+            thread.join()
+        if self.exit_code is None:
+            self._clean_up_for_the_supervisor()
+        self._stream(self._supervisor.stdout).close()
+        self._stream(self._supervisor.stderr).close()
+
+    def _clean_up_for_the_supervisor(self) -> None:
+        """Do what a killed supervisor could not: its server died with it, stubs and regions may be left."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        sweep_dead()
+
+    def _read_log(self) -> None:
+        for line in self._stream(self._supervisor.stderr):
+            self._lines.append(line.rstrip("\n"))
+            self._log(line.rstrip("\n"))
+
+    def _read_end(self) -> None:
+        line = self._stream(self._supervisor.stdout).readline()
+        self.exit_code = int(line) if line else None
+        self.ended.set()
+
+    @staticmethod
+    def _stream(stream: IO[str] | None) -> IO[str]:
+        if stream is None:
+            raise RuntimeError("the supervisor was started without pipes")
+        return stream
