@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from turnout import Exporter, hookspecs
+from turnout import Exporter, Repository, hookspecs
 from turnout.metrics import OUTCOMES, Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +25,7 @@ DECLARATIONS = {
     "turnout_backends": hookspecs.Backend,
     "turnout_steps": hookspecs.Step,
     "turnout_exporters": hookspecs.Exporter,
+    "turnout_repositories": Repository,
 }
 
 
@@ -94,6 +95,12 @@ def test_turnout_exporters(load_hooks: Callable[[str], Any]) -> None:
     exporter: Exporter = load_hooks("turnout_exporters").exporter("text")
 
     assert (exporter.backend, exporter.filename) == ("plus_one", "model.txt")
+
+
+def test_turnout_repositories(load_hooks: Callable[[str], Any]) -> None:
+    [kind] = load_hooks("turnout_repositories").repositories()
+
+    assert (kind.name, kind.backend) == ("readme", "plus_one")
 
 
 def test_turnout_commands(load_hooks: Callable[[str], Any]) -> None:

@@ -11,6 +11,10 @@ import turnout
 
 PUBLIC = [
     "Backend",
+    "CheckRequest",
+    "Configuration",
+    "ConfigurationRequest",
+    "DynamicBatching",
     "ExportRequest",
     "Exporter",
     "InferenceRequest",
@@ -21,6 +25,10 @@ PUBLIC = [
     "PipelineContext",
     "PipelineResult",
     "PipelineStep",
+    "QueuePolicy",
+    "Repository",
+    "RepositoryFinding",
+    "RepositoryModel",
     "Step",
     "StepDeclaration",
     "StepFailure",

@@ -21,7 +21,7 @@ for name in turnout.__all__:
 from turnout.plugins import find_plugins
 
 plugins = find_plugins()
-for hook in ("turnout_backends", "turnout_steps", "turnout_exporters", "turnout_commands"):
+for hook in ("turnout_backends", "turnout_steps", "turnout_exporters", "turnout_repositories", "turnout_commands"):
     plugins.declared(hook)
 """
 

@@ -24,6 +24,7 @@ from turnout import (
     ModelInference,
     PipelineContext,
     PipelineStep,
+    Repository,
     Step,
     StepDeclaration,
     Turnout,
@@ -47,7 +48,7 @@ LISTS = '''
 
 from turnout import hookimpl
 
-BACKENDS, STEPS, EXPORTERS, COMMANDS = [], [], [], []
+BACKENDS, STEPS, EXPORTERS, REPOSITORIES, COMMANDS = [], [], [], [], []
 
 
 @hookimpl
@@ -63,6 +64,11 @@ def turnout_steps():
 @hookimpl
 def turnout_exporters():
     return EXPORTERS
+
+
+@hookimpl
+def turnout_repositories():
+    return REPOSITORIES
 
 
 @hookimpl
@@ -193,6 +199,7 @@ def plugins_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         steps: Mapping[str, Callable[[], PipelineStep]] | None = None,
         exporters: Iterable[Exporter] = (),
         commands: Iterable[Any] = (),
+        repositories: Iterable[Repository] = (),
     ) -> Plugins:
         name = f"turnout_test_lists_{next(_numbers)}"
         (tmp_path / f"{name}.py").write_text(LISTS, "utf-8")
@@ -202,6 +209,7 @@ def plugins_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         module.STEPS += [Step(kind, _makes(create), NoOptions) for kind, create in (steps or {}).items()]
         module.EXPORTERS += exporters
         module.COMMANDS += commands
+        module.REPOSITORIES += repositories
         return Plugins([EntryPoint("lists", name, "turnout")])
 
     return load

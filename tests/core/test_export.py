@@ -1,4 +1,4 @@
-"""Publishing versions in a model repository."""
+"""Exporting models with their configuration."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
-from turnout import Exporter, ExportRequest, ModelSignature
+from turnout import (
+    Configuration,
+    ConfigurationRequest,
+    Exporter,
+    ExportRequest,
+    ModelDeclaration,
+    ModelSignature,
+    Repository,
+)
 from turnout.errors import ExportError, UnknownNameError
-from turnout.export import export_model, publish, versions
+from turnout.export import export_configuration, export_model, model_folder
 from turnout.settings import load_settings
 from turnout.tensors import TensorSpec
 from turnout.testing import PlusOne
@@ -21,86 +29,6 @@ SIGNATURE = ModelSignature((TensorSpec("x", "FP32", (-1,)),))
 def _write(file: Path) -> ModelSignature:
     file.write_bytes(b"model")
     return SIGNATURE
-
-
-def _contents(folder: Path) -> list[str]:
-    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*"))
-
-
-def test_versions_are_the_numeric_folders_ascending(tmp_path: Path) -> None:
-    for name in ("10", "9", "latest", ".exporting-x"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "11").write_text("a file")
-
-    assert versions(tmp_path) == [9, 10]
-    assert versions(tmp_path / "nowhere") == []
-
-
-def test_the_first_export_is_version_1_and_the_next_one_follows_the_greatest(tmp_path: Path) -> None:
-    first = publish(tmp_path / "new", "m", "model.onnx", _write)
-    (tmp_path / "new" / "m" / "7").mkdir()
-    next_one = publish(tmp_path / "new", "m", "model.onnx", _write)
-
-    assert (first.version, first.file, first.signature) == (1, tmp_path / "new/m/1/model.onnx", SIGNATURE)
-    assert next_one.version == 8
-    assert _contents(tmp_path / "new") == ["m", "m/1", "m/1/model.onnx", "m/7", "m/8", "m/8/model.onnx"]
-
-
-def test_a_server_of_another_user_may_read_the_version(tmp_path: Path) -> None:
-    exported = publish(tmp_path, "m", "model.onnx", _write)
-
-    assert exported.file.parent.stat().st_mode & 0o777 == 0o755
-
-
-def test_a_version_that_exists_is_kept(tmp_path: Path) -> None:
-    publish(tmp_path, "m", "model.onnx", _write, 3)
-
-    with pytest.raises(ExportError) as caught:
-        publish(tmp_path, "m", "model.onnx", _write, 3)
-
-    said = f"version 3 of model 'm' exists at {str(tmp_path / 'm' / '3')!r}; leave --version out for the next one"
-    assert str(caught.value) == said
-
-
-@pytest.mark.parametrize("error", [ExportError("no such graph"), KeyboardInterrupt(), OSError(28, "No space left on device")])
-def test_a_failed_export_leaves_nothing_behind(tmp_path: Path, error: BaseException) -> None:
-    def write(file: Path) -> ModelSignature:
-        file.write_bytes(b"half")
-        raise error
-
-    with pytest.raises((ExportError, KeyboardInterrupt)):
-        publish(tmp_path, "m", "model.onnx", write)
-
-    assert _contents(tmp_path) == ["m"]
-
-
-def test_a_full_disk_is_an_export_error(tmp_path: Path) -> None:
-    def write(file: Path) -> ModelSignature:
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(ExportError, match="version 1 of model 'm' cannot be published: No space left on device"):
-        publish(tmp_path, "m", "model.onnx", write)
-
-
-def test_a_repository_that_is_a_file_cannot_be_written(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_text("x")
-
-    with pytest.raises(ExportError, match=f"model repository {str(file)!r} cannot be written: "):
-        publish(file, "m", "model.onnx", _write)
-
-
-def test_a_version_that_somebody_else_publishes_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
-    def write(file: Path) -> ModelSignature:
-        publish(tmp_path, "m", "model.onnx", _write, 1)
-        file.write_bytes(b"second")
-        return SIGNATURE
-
-    with pytest.raises(ExportError, match="version 1 of model 'm' cannot be published"):
-        publish(tmp_path, "m", "model.onnx", write, 1)
-
-    assert (tmp_path / "m" / "1" / "model.onnx").read_bytes() == b"model"
-    assert _contents(tmp_path) == ["m", "m/1", "m/1/model.onnx"]
 
 
 @pytest.fixture
@@ -171,3 +99,90 @@ def test_an_export_error_of_an_exporter_passes_through(export: Callable[..., Any
         export(write)
 
     assert caught.value is error
+
+
+# ---- with a repository whose configuration a plugin keeps
+
+
+class Keeper:
+    """A repository's functions, which keep what they were asked."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.asked: list[ConfigurationRequest] = []
+        self._error = error
+
+    def locate(self, model: ModelDeclaration, options: object) -> Path:
+        return model.folder / "served" / f"{model.name}_there"
+
+    def configure(self, request: ConfigurationRequest) -> Configuration:
+        self.asked.append(request)
+        if self._error is not None:
+            raise self._error
+        return Configuration({"config.txt": b"batch"}, notes=("kept",))
+
+    def declaration(self) -> Repository:
+        return Repository("kept", "plus", self.locate, self.configure, lambda request: (), lambda path, folder: ())
+
+
+@pytest.fixture
+def exported_with(plugins_with: Any, tmp_path: Path) -> Callable[..., Any]:
+    """Return a function that calls one of the functions of export.py with a repository's keeper."""
+
+    def run(function: Callable[..., Any], keeper: Keeper | None, *arguments: Any, **named: Any) -> Any:
+        file = tmp_path / "turnout.yaml"
+        models = "".join(f"  {name}:\n    backend: {name}\n    backends: {{{name}: }}\n" for name in ("plus", "more"))
+        file.write_text(f"models:\n{models}")
+        exporter = Exporter("text", "plus", "model.txt", lambda request: _write(request.file))
+        kinds = [keeper.declaration()] if keeper else []
+        plugins = plugins_with({"plus": PlusOne, "more": PlusOne}, exporters=[exporter], repositories=kinds)
+        return function(load_settings(file, registry=plugins), plugins, *arguments, **named)
+
+    return run
+
+
+def test_the_configuration_is_asked_for_with_version_file_and_signature_and_published(
+    exported_with: Callable[..., Any], tmp_path: Path
+) -> None:
+    keeper = Keeper()
+
+    exported = exported_with(export_model, keeper, "plus", "text", overwrite=True)
+
+    folder = tmp_path / "served" / "plus_there"
+    [asked] = keeper.asked
+    assert exported.file == folder / "1" / "model.txt"
+    assert (folder / "config.txt").read_text() == "batch"
+    assert exported.configuration.notes == ("kept",)
+    assert (asked.version, asked.file, asked.signature, asked.folder) == (1, "model.txt", SIGNATURE, folder)
+    assert (asked.overwrite, asked.options is not None) == (True, True)
+
+
+def test_the_configuration_alone_is_asked_for_without_a_version(exported_with: Callable[..., Any], tmp_path: Path) -> None:
+    keeper = Keeper()
+
+    folder, configuration = exported_with(export_configuration, keeper, "plus")
+
+    assert folder == tmp_path / "served" / "plus_there"
+    assert [file.name for file in folder.iterdir()] == list(configuration.files) == ["config.txt"]
+    assert (keeper.asked[0].version, keeper.asked[0].signature) == (None, None)
+
+
+def test_a_model_without_options_for_the_repository_stands_beside_the_settings(
+    exported_with: Callable[..., Any], tmp_path: Path
+) -> None:
+    assert exported_with(model_folder, Keeper(), "more") == tmp_path / "model_repository" / "more"
+    assert exported_with(model_folder, None, "plus") == tmp_path / "model_repository" / "plus"
+    assert exported_with(model_folder, Keeper(), "plus", Path("other")) == Path("other/plus_there")
+
+
+def test_a_refused_configuration_refuses_the_export(exported_with: Callable[..., Any], tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="BF16"):
+        exported_with(export_model, Keeper(ExportError("no BF16")), "plus", "text")
+    with pytest.raises(ExportError, match="model 'plus' cannot be configured for 'kept': KeyError: 'x'"):
+        exported_with(export_model, Keeper(KeyError("x")), "plus", "text")
+
+    assert list((tmp_path / "served").iterdir()) == []
+
+
+def test_without_a_plugin_that_keeps_configurations_there_is_none_to_write(exported_with: Callable[..., Any]) -> None:
+    with pytest.raises(UnknownNameError, match="no plugin here keeps one; for Triton: pip install turnout-triton"):
+        exported_with(export_configuration, None, "plus")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from turnout.errors import UnknownNameError
 from turnout.settings.parse import parse
-from turnout.starter import starter_settings
+from turnout.starter import repository_settings, starter_settings
 
 
 def _models(text: str) -> Any:
@@ -32,3 +35,8 @@ def test_files_of_one_name_and_of_no_usable_name_get_names_of_their_own() -> Non
 
 def test_without_files_there_are_blip_and_birefnet_to_start_from() -> None:
     assert list(_models(starter_settings([], Path()))) == ["blip_caption", "birefnet"]
+
+
+def test_without_a_plugin_that_reads_repositories_there_is_nothing_to_take(plugins_with: Any) -> None:
+    with pytest.raises(UnknownNameError, match="pip install turnout-triton"):
+        repository_settings(plugins_with(), Path("repository"), Path())

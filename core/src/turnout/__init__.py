@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from turnout.app import Turnout, open
+    from turnout.batching import DynamicBatching, QueuePolicy
     from turnout.hookspecs import (
         Backend,
         Exporter,
@@ -18,9 +19,21 @@ if TYPE_CHECKING:
     )
     from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
     from turnout.pipeline import PipelineContext, PipelineResult, PipelineStep, StepFailure
+    from turnout.repository import (
+        CheckRequest,
+        Configuration,
+        ConfigurationRequest,
+        Repository,
+        RepositoryFinding,
+        RepositoryModel,
+    )
 
 _ROOMS = {
     "Backend": "turnout.hookspecs",
+    "CheckRequest": "turnout.repository",
+    "Configuration": "turnout.repository",
+    "ConfigurationRequest": "turnout.repository",
+    "DynamicBatching": "turnout.batching",
     "ExportRequest": "turnout.hookspecs",
     "Exporter": "turnout.hookspecs",
     "InferenceRequest": "turnout.inference",
@@ -31,6 +44,10 @@ _ROOMS = {
     "PipelineContext": "turnout.pipeline",
     "PipelineResult": "turnout.pipeline",
     "PipelineStep": "turnout.pipeline",
+    "QueuePolicy": "turnout.batching",
+    "Repository": "turnout.repository",
+    "RepositoryFinding": "turnout.repository",
+    "RepositoryModel": "turnout.repository",
     "Step": "turnout.hookspecs",
     "StepDeclaration": "turnout.hookspecs",
     "StepFailure": "turnout.pipeline",
@@ -41,6 +58,10 @@ _ROOMS = {
 
 __all__ = [
     "Backend",
+    "CheckRequest",
+    "Configuration",
+    "ConfigurationRequest",
+    "DynamicBatching",
     "ExportRequest",
     "Exporter",
     "InferenceRequest",
@@ -51,6 +72,10 @@ __all__ = [
     "PipelineContext",
     "PipelineResult",
     "PipelineStep",
+    "QueuePolicy",
+    "Repository",
+    "RepositoryFinding",
+    "RepositoryModel",
     "Step",
     "StepDeclaration",
     "StepFailure",

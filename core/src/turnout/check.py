@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from turnout.app import Turnout, assemble
-from turnout.errors import TurnoutError
+from turnout.app import Turnout
+from turnout.errors import TurnoutError, one_line
 from turnout.inference import ModelSignature
+from turnout.metrics import Metrics
+from turnout.plugins import Plugins, find_plugins
+from turnout.repository import CheckRequest, Repository, RepositoryFinding
+from turnout.settings import LoadedSettings, load_settings
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found of one thing: ``what`` is ``settings``, ``pipeline`` or ``model``."""
+    """What was found of one thing: ``what`` is ``settings``, ``pipeline``, ``batching``, ``repository`` or ``model``."""
 
     what: str
     name: str
@@ -23,15 +27,50 @@ class Finding:
 def check_app(source: Path, *, deep: bool = False) -> list[Finding]:
     """Return a finding for the settings, for every pipeline and, if ``deep``, for every opened model.
 
+    What plugins find in model repositories comes too: each difference between the settings, the configuration of a model and,
+    where it can be reached, the server.
+
     Raises:
         SettingsError: the file itself is wrong; nothing else can be checked.
     """
-    with assemble(source) as app:
+    plugins = find_plugins()
+    loaded = load_settings(source, registry=plugins)
+    with Turnout(loaded, plugins, Metrics()) as app:
         findings = [Finding("settings", str(source), True, f"{len(app.models)} models, {len(app.pipelines)} pipelines")]
         findings += [_check_pipeline(app, name) for name in app.pipelines]
+        for name in app.models:
+            findings += _check_batching(loaded, plugins, name)
+            findings += _check_repositories(loaded, plugins, name, deep=deep)
         if deep:
             findings += [_check_model(app, name) for name in app.models]
         return findings
+
+
+def _check_batching(loaded: LoadedSettings, plugins: Plugins, name: str) -> list[Finding]:
+    backend = loaded.settings.backend_of(name)
+    if loaded.settings.models[name].dynamic_batching is None or plugins.backend(backend).batches:
+        return []
+    text = f"dynamic_batching has no effect on backend {backend!r}, which runs each request by itself"
+    return [Finding("batching", name, True, text)]
+
+
+def _check_repositories(loaded: LoadedSettings, plugins: Plugins, name: str, *, deep: bool) -> list[Finding]:
+    findings: list[Finding] = []
+    declaration, backend = loaded.settings.models[name].declaration(name, loaded.folder), loaded.settings.backend_of(name)
+    for kind in plugins.repositories():
+        options = loaded.backend_options.get((name, kind.backend))
+        request = CheckRequest(declaration, options, serves=backend == kind.backend, deep=deep)
+        findings += [Finding("repository", name, found.ok, found.text) for found in _found(kind, request)]
+    return findings
+
+
+def _found(kind: Repository, request: CheckRequest) -> list[RepositoryFinding]:
+    try:
+        return list(kind.check(request))
+    except TurnoutError as error:
+        return [RepositoryFinding(False, str(error))]
+    except Exception as error:  # noqa: BLE001  # a stranger's check may raise anything
+        return [RepositoryFinding(False, f"the check of {kind.name!r} failed: {one_line(error)}")]
 
 
 def _check_pipeline(app: Turnout, name: str) -> Finding:

@@ -1,90 +1,47 @@
-"""Exporting a model: written by a plugin, published as a new version in a model repository."""
+"""Exporting a model: written by a plugin, published with its configuration as a new version in a model repository."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from turnout.errors import ExportError, TurnoutError, UnknownNameError, one_line, unknown_name
-from turnout.hookspecs import Exporter, ExportRequest
+from turnout.hookspecs import Exporter, ExportRequest, ModelDeclaration
 from turnout.inference import ModelSignature
 from turnout.plugins import Plugins
+from turnout.publishing import ExportedVersion, publish, publish_configuration
+from turnout.repository import Configuration, ConfigurationRequest, Repository
 from turnout.settings import LoadedSettings
 
-
-@dataclass(frozen=True, slots=True)
-class ExportedVersion:
-    """A version in a model repository: ``file`` is ``<repository>/<model>/<version>/model.<suffix>``."""
-
-    file: Path
-    version: int
-    signature: ModelSignature
-
-
-def versions(model_folder: Path) -> list[int]:
-    """Return the numeric version folders of a model, ascending; Triton serves the greatest by default."""
-    if not model_folder.is_dir():
-        return []
-    return sorted(int(entry.name) for entry in model_folder.iterdir() if entry.is_dir() and entry.name.isdecimal())
-
-
-def publish(
-    repository: Path, model: str, filename: str, write: Callable[[Path], ModelSignature], version: int | None = None
-) -> ExportedVersion:
-    """Have ``write`` make the model's file, then publish it in one atomic step as a new version.
-
-    A version appears whole or not at all: the file is written beside it and the folder renamed.
-
-    Raises:
-        ExportError: the version exists, or the repository cannot be written.
-    """
-    folder = repository / model
-    number = version if version is not None else max(versions(folder), default=0) + 1
-    target = folder / str(number)
-    if target.exists():
-        raise ExportError(
-            f"version {number} of model {model!r} exists at {str(target)!r}; leave --version out for the next one"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=".exporting-", dir=folder))
-    except OSError as error:
-        raise ExportError(f"model repository {str(repository)!r} cannot be written: {error.strerror}") from error
-    try:
-        signature = write(made / filename)
-        _sync(made / filename)
-        made.chmod(0o755)
-        made.rename(target)
-    except OSError as error:
-        raise ExportError(f"version {number} of model {model!r} cannot be published: {error.strerror}") from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-    return ExportedVersion(target / filename, number, signature)
-
-
-def _sync(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+DEFAULT_REPOSITORY = "model_repository"
 
 
 def export_model(
-    loaded: LoadedSettings, plugins: Plugins, model: str, format: str, repository: Path, version: int | None = None
+    loaded: LoadedSettings,
+    plugins: Plugins,
+    model: str,
+    format: str,
+    repository: Path | None = None,
+    version: int | None = None,
+    *,
+    overwrite: bool = False,
 ) -> ExportedVersion:
-    """Write ``model`` in ``format`` as a new version into ``repository``; blocks, for up to minutes.
+    """Write ``model`` in ``format`` as a new version, with its configuration; blocks, for up to minutes.
+
+    Args:
+        loaded: the settings.
+        plugins: bring the exporter, and what keeps the configuration.
+        model: the model's name in the settings.
+        format: what the file is to be.
+        repository: the model repository; by default the one that the settings name.
+        version: the version's number; by default the next one.
+        overwrite: also replace a configuration that somebody wrote by hand.
 
     Raises:
         UnknownNameError: there is no such model or format, or the model has no options for the exporter's backend.
-        ExportError: the model cannot be written.
+        ExportError: the model cannot be written, or cannot be served.
     """
-    if model not in loaded.settings.models:
-        raise unknown_name("model", model, loaded.settings.models, f"In {loaded.source}.")
+    declaration = _declaration(loaded, model)
     exporter = plugins.exporter(format)
     options = loaded.backend_options.get((model, exporter.backend))
     if options is None:
@@ -92,14 +49,83 @@ def export_model(
             f"exporting {model!r} as {format!r} needs models.{model}.backends.{exporter.backend}, which says where the model "
             f"comes from; {loaded.where('models', model)} has: {', '.join(loaded.settings.models[model].backends)}"
         )
-    declaration = loaded.settings.models[model].declaration(model, loaded.folder)
+    folder = model_folder(loaded, plugins, model, repository)
+
+    def configure(number: int, signature: ModelSignature) -> Configuration:
+        published = {"version": number, "file": exporter.filename, "signature": signature, "overwrite": overwrite}
+        return _configuration(loaded, plugins, declaration, folder, published)
+
     return publish(
-        repository,
-        model,
+        folder,
         exporter.filename,
         lambda file: _write(exporter, ExportRequest(declaration, options, file)),
+        configure,
         version,
     )
+
+
+def export_configuration(
+    loaded: LoadedSettings, plugins: Plugins, model: str, repository: Path | None = None, *, overwrite: bool = False
+) -> tuple[Path, Configuration]:
+    """Write the configuration of ``model`` beside the versions that its folder has; return the folder and what was written.
+
+    Raises:
+        UnknownNameError: there is no such model, or no plugin that keeps a configuration.
+        ExportError: the model cannot be served as it is.
+    """
+    declaration = _declaration(loaded, model)
+    if not plugins.repositories():
+        raise UnknownNameError(
+            f"model {model!r} gets no configuration: no plugin here keeps one; for Triton: pip install turnout-triton"
+        )
+    folder = model_folder(loaded, plugins, model, repository)
+
+    def configure() -> Configuration:
+        return _configuration(loaded, plugins, declaration, folder, {"overwrite": overwrite})
+
+    return folder, publish_configuration(folder, configure)
+
+
+def model_folder(loaded: LoadedSettings, plugins: Plugins, model: str, repository: Path | None = None) -> Path:
+    """Return the folder of ``model`` in ``repository``, or where the options of a repository's backend locate it."""
+    declaration = _declaration(loaded, model)
+    located = loaded.folder / DEFAULT_REPOSITORY / model
+    for kind in plugins.repositories():
+        options = loaded.backend_options.get((model, kind.backend))
+        if options is not None:
+            located = kind.locate(declaration, options)
+    return repository / located.name if repository is not None else located
+
+
+def _declaration(loaded: LoadedSettings, model: str) -> ModelDeclaration:
+    if model not in loaded.settings.models:
+        raise unknown_name("model", model, loaded.settings.models, f"In {loaded.source}.")
+    return loaded.settings.models[model].declaration(model, loaded.folder)
+
+
+def _configuration(
+    loaded: LoadedSettings, plugins: Plugins, declaration: ModelDeclaration, folder: Path, more: dict[str, Any]
+) -> Configuration:
+    """Return what all kinds of repositories want beside the versions of one model."""
+    parts = []
+    for kind in plugins.repositories():
+        options = loaded.backend_options.get((declaration.name, kind.backend))
+        request = ConfigurationRequest(declaration, options, folder, **more)
+        parts.append(_asked(kind, request))
+    return Configuration(
+        {name: content for part in parts for name, content in part.files.items()},
+        frozenset(name for part in parts for name in part.obsolete),
+        tuple(note for part in parts for note in part.notes),
+    )
+
+
+def _asked(kind: Repository, request: ConfigurationRequest) -> Configuration:
+    try:
+        return kind.configure(request)
+    except (TurnoutError, OSError):
+        raise
+    except Exception as error:
+        raise ExportError(f"model {request.model.name!r} cannot be configured for {kind.name!r}: {one_line(error)}") from error
 
 
 def _write(exporter: Exporter, request: ExportRequest) -> ModelSignature:

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     import click
     from pydantic import BaseModel
 
+    from turnout.batching import DynamicBatching
     from turnout.inference import ModelInference, ModelSignature
     from turnout.pipeline import PipelineStep
+    from turnout.repository import Repository
     from turnout.tensors import TensorSpec
 
 PROJECT = "turnout"
@@ -37,6 +39,7 @@ class ModelDeclaration:
         inputs: declared inputs, batch axis included; empty when none are declared.
         outputs: declared outputs, likewise.
         max_batch_size: 0, or the largest size of the batch axis.
+        dynamic_batching: how requests are merged; None if they are not.
     """
 
     name: str
@@ -44,6 +47,7 @@ class ModelDeclaration:
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
     max_batch_size: int = 0
+    dynamic_batching: DynamicBatching | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,12 @@ def turnout_steps() -> Iterable[Step]:
 @hookspec
 def turnout_exporters() -> Iterable[Exporter]:
     """Yield the exporters that this plugin brings."""
+    return ()
+
+
+@hookspec
+def turnout_repositories() -> Iterable[Repository]:
+    """Yield the kinds of model repositories whose configuration this plugin keeps."""
     return ()
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import click
     from pydantic import BaseModel
 
+    from turnout.repository import Repository
+
 
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
@@ -98,6 +100,10 @@ class Plugins:
     def exporter(self, name: str) -> Exporter:
         """Return the exporter for the format ``name``. Raises as ``backend``."""
         return cast("Exporter", self._find("turnout_exporters", name))
+
+    def repositories(self) -> tuple[Repository, ...]:
+        """Return the kinds of model repositories, by name."""
+        return tuple(declared.declaration for _, declared in sorted(self.declared("turnout_repositories").items()))
 
     def commands(self) -> Mapping[str, click.Command]:
         """Return the commands that plugins add."""
@@ -193,6 +199,7 @@ _KINDS = {
     "turnout_backends": ("Backend", "backend"),
     "turnout_steps": ("Step", "step"),
     "turnout_exporters": ("Exporter", "export format"),
+    "turnout_repositories": ("Repository", "repository"),
     "turnout_commands": ("Command", "command"),
 }
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from turnout.errors import UnknownNameError
+from turnout.plugins import Plugins
+from turnout.repository import RepositoryModel
 
 _HEAD = """\
 # What runs each model. `turnout switch MODEL BACKEND` edits a model's line 'backend:'; `turnout check` proves this file.
@@ -69,3 +73,36 @@ def _names(files: Sequence[Path]) -> dict[str, Path]:
             name = f"{base}_{number}"
         names[name] = file
     return names
+
+
+def repository_settings(plugins: Plugins, repository: Path, folder: Path) -> str:
+    """Return a turnout.yaml for ``folder`` that has the models of an existing model repository.
+
+    A model that cannot be taken over stands in it as a comment, with the reason.
+
+    Raises:
+        UnknownNameError: no plugin here reads model repositories.
+        ConfigurationError: there is no repository, or it has no models.
+    """
+    kinds = plugins.repositories()
+    if not kinds:
+        raise UnknownNameError(
+            f"the models of {str(repository)!r} cannot be told: no plugin here reads model repositories; "
+            "for Triton's: pip install turnout-triton"
+        )
+    models = [line for kind in kinds for model in kind.describe(repository, folder) for line in _described(model)]
+    return "\n".join([f"{_HEAD}backend: {kinds[0].backend}", "", "models:", *models, ""])
+
+
+def _described(model: RepositoryModel) -> Iterator[str]:
+    """Yield the lines of a model; YAML takes JSON for its values."""
+    yield from (f"  # {model.name}: {remark}" for remark in model.remarks)
+    if not model.settings:
+        return
+    yield f"  {json.dumps(model.name) if not re.fullmatch(r'[A-Za-z][A-Za-z0-9_.-]*', model.name) else model.name}:"
+    for key, value in model.settings.items():
+        if key != "backends":
+            yield f"    {key}: {json.dumps(value)}"
+            continue
+        yield "    backends:"
+        yield from (f"      {backend}: {json.dumps(options)}" for backend, options in value.items())

@@ -19,10 +19,22 @@ from turnout.cli.group import turnout as group
 _numbers = itertools.count()
 
 PLUGIN = '''
-"""Backends that work, cannot be opened, cannot be reached; a step; an exporter."""
+"""Backends that work, cannot be opened, cannot be reached; a step; an exporter; a repository."""
 
-from turnout import Backend, Exporter, ModelInference, ModelSignature, PipelineStep, Step, hookimpl
-from turnout.errors import BackendUnavailableError, ModelLoadError
+from turnout import (
+    Backend,
+    Configuration,
+    Exporter,
+    ModelInference,
+    ModelSignature,
+    PipelineStep,
+    Repository,
+    RepositoryFinding,
+    RepositoryModel,
+    Step,
+    hookimpl,
+)
+from turnout.errors import BackendUnavailableError, ConfigurationError, ModelLoadError
 from turnout.tensors import TensorSpec
 from turnout.testing import PlusOne
 from pydantic import BaseModel
@@ -64,6 +76,7 @@ def turnout_backends():
     yield Backend("plus", lambda declaration, options: Known(), Options)
     yield Backend("lost", raises(OSError("no such\\nfile")), Options)
     yield Backend("away", raises(BackendUnavailableError("nobody listens at port 1")), Options)
+    yield Backend("kept", lambda declaration, options: Known(), KeptOptions, batches=True)
 
 
 @hookimpl
@@ -80,6 +93,38 @@ def turnout_exporters():
 
 def raises_on_export(request):
     raise BackendUnavailableError("nobody listens at port 1")
+
+
+class KeptOptions(BaseModel):
+    pass
+
+
+def check(request):
+    if request.options is not None:
+        yield RepositoryFinding(True, f"serves {request.serves}, deep {request.deep}")
+        if request.model.name == "broken":
+            raise KeyError("x")
+        if request.model.max_batch_size == 3:
+            yield RepositoryFinding(False, "max_batch_size: turnout.yaml says 3, config.txt says 8")
+
+
+def configure(request):
+    if request.options is None:
+        return Configuration()
+    return Configuration({"config.txt": b"kept"}, notes=("left as it was",))
+
+
+def describe(path, folder):
+    if not path.is_dir():
+        raise ConfigurationError(f"there is no repository {str(path)!r}")
+    yield RepositoryModel("taken", {"max_batch_size": 2, "backends": {"kept": {}}}, ("has no labels",))
+    yield RepositoryModel("1", {"backends": {"kept": {}}})
+    yield RepositoryModel("left", remarks=("is a sequence model",))
+
+
+@hookimpl
+def turnout_repositories():
+    yield Repository("kept", "kept", lambda model, options: model.folder / "served" / model.name, configure, check, describe)
 '''
 
 SETTINGS = """\

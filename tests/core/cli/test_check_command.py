@@ -90,3 +90,35 @@ def test_the_environment_may_name_the_file(cli: Any, settings_file: Path, monkey
     monkeypatch.setenv("TURNOUT_CONFIG", "other.yaml")
 
     assert "other.yaml" in cli("check").out
+
+
+def test_every_difference_in_a_repository_is_a_finding(cli: Any, settings_file: Path) -> None:
+    settings_file.write_text("models:\n  m:\n    backend: kept\n    max_batch_size: 3\n    backends: {kept: }\n")
+
+    ended = cli("check", "--json")
+
+    assert ended.code == 1
+    assert [(finding["what"], finding["ok"], finding["text"]) for finding in json.loads(ended.out)[1:]] == [
+        ("repository", True, "serves True, deep False"),
+        ("repository", False, "max_batch_size: turnout.yaml says 3, config.txt says 8"),
+    ]
+
+
+def test_a_repository_check_that_raises_is_a_finding(cli: Any, settings_file: Path) -> None:
+    settings_file.write_text("models:\n  broken:\n    backend: plus\n    backends: {plus: , kept: }\n")
+
+    ended = cli("check", "--json")
+
+    assert ended.code == 1
+    assert json.loads(ended.out)[-1]["text"] == "the check of 'kept' failed: KeyError: 'x'"
+
+
+def test_batching_that_has_no_effect_is_said(cli: Any, settings_file: Path) -> None:
+    model = "    max_batch_size: 4\n    dynamic_batching: {}\n    backends: {kept: , plus: }\n"
+    settings_file.write_text(f"models:\n  m:\n    backend: plus\n{model}  n:\n    backend: kept\n{model}")
+
+    ended = cli("check", "--json")
+
+    found = [(finding["name"], finding["text"]) for finding in json.loads(ended.out) if finding["what"] == "batching"]
+    assert ended.code == 0
+    assert found == [("m", "dynamic_batching has no effect on backend 'plus', which runs each request by itself")]

@@ -8,6 +8,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 
 def test_models_are_listed_with_backend_others_and_inputs(cli: Any, settings_file: Path) -> None:
     ended = cli("models")
@@ -53,7 +55,10 @@ def test_plugins_are_listed_with_what_they_bring(cli: Any) -> None:
         "cli_test",
         "turnout-cli-test",
         "2.5",
-        ("backend plus, backend lost, backend away, step look, step tell, export format text, export format remote"),
+        (
+            "backend plus, backend lost, backend away, backend kept, step look, step tell, export format text, "
+            "export format remote, repository kept"
+        ),
     ]
 
 
@@ -123,7 +128,13 @@ def test_export_writes_a_version_and_tells_its_tensors(cli: Any, settings_file: 
 def test_export_as_json(cli: Any, settings_file: Path) -> None:
     ended = cli("export", "first", "--format", "text", "--repository", "other", "--version", "4", "--json")
 
-    assert json.loads(ended.out) == {"file": "other/first/4/model.txt", "version": 4, "bytes": 5}
+    assert json.loads(ended.out) == {
+        "file": "other/first/4/model.txt",
+        "version": 4,
+        "bytes": 5,
+        "configuration": [],
+        "notes": [],
+    }
 
 
 def test_exporting_a_version_that_exists_fails(cli: Any, settings_file: Path) -> None:
@@ -160,4 +171,60 @@ def test_a_repository_that_cannot_be_written_is_one_clear_error(cli: Any, settin
     ended = cli("export", "first", "--format", "text", "--repository", str(repository))
 
     assert (ended.code, ended.out) == (1, "")
-    assert "cannot be written" in ended.err
+    assert "cannot be published in model repository" in ended.err
+
+
+@pytest.fixture
+def kept_file(settings_file: Path) -> Path:
+    """Return a turnout.yaml with a model in a repository whose configuration a plugin keeps."""
+    settings_file.write_text("models:\n  first:\n    backend: plus\n    backends: {plus: , kept: }\n")
+    return settings_file
+
+
+def test_export_writes_the_configuration_too_and_tells_its_notes(cli: Any, kept_file: Path) -> None:
+    ended = cli("export", "first", "--format", "text")
+
+    assert (ended.code, ended.err) == (0, "note: left as it was\n")
+    assert ended.out.splitlines() == [
+        "served/first/1/model.txt: version 1, 5 bytes",
+        "x FP32 [-1] -> y FP32 [-1]",
+        "served/first/config.txt",
+    ]
+
+
+def test_export_of_the_configuration_alone_writes_no_version(cli: Any, kept_file: Path) -> None:
+    ended, as_json = cli("export", "first", "--config-only"), cli("export", "first", "--config-only", "--json")
+
+    assert (ended.code, ended.out) == (0, "served/first/config.txt\n")
+    assert [file.name for file in Path("served/first").iterdir()] == ["config.txt"]
+    told = {"folder": "served/first", "configuration": ["config.txt"], "notes": ["left as it was"]}
+    assert json.loads(as_json.out) == told
+
+
+def test_a_configuration_alone_has_no_version(cli: Any, kept_file: Path) -> None:
+    ended = cli("export", "first", "--config-only", "--version", "3")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "--config-only writes no version" in ended.err
+
+
+def test_init_takes_the_models_of_a_repository_and_the_file_works(cli: Any) -> None:
+    Path("repository").mkdir()
+
+    ended = cli("init", "--from-repository", "repository")
+
+    assert (ended.code, ended.out) == (0, "wrote turnout.yaml\n")
+    text = Path("turnout.yaml").read_text()
+    assert "  # taken: has no labels\n  taken:\n    max_batch_size: 2\n    backends:\n      kept: {}\n" in text
+    assert '  "1":\n' in text
+    assert "  # left: is a sequence model\n" in text
+    assert cli("check").code == 0
+
+
+def test_init_of_a_repository_that_is_not_there_writes_nothing(cli: Any) -> None:
+    ended, both = cli("init", "--from-repository", "nowhere"), cli("init", "--from-repository", ".", __file__)
+
+    assert (ended.code, both.code) == (2, 2)
+    assert "there is no repository 'nowhere'" in ended.err
+    assert "not both" in both.err
+    assert not Path("turnout.yaml").exists()

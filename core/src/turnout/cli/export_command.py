@@ -1,39 +1,108 @@
-"""``turnout export``: a model's next version in a model repository."""
+"""``turnout export``: a model's next version in a model repository, with its configuration."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from turnout.cli.options import config_option, json_option, model_argument, print_json
 
+if TYPE_CHECKING:
+    from turnout.plugins import Plugins
+    from turnout.repository import Configuration
+    from turnout.settings import LoadedSettings
+
 
 @click.command("export")
 @model_argument
-@click.option("--format", "format_", default="onnx", show_default=True, help="onnx, or what a plugin adds.")
+@click.option("--format", "format_", default="onnx", show_default=True, help="onnx, torchscript, or what a plugin adds.")
 @click.option(
     "--repository",
-    default="model_repository",
-    show_default=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="The model repository to write into.",
+    help="The model repository to write into; by default the one that turnout.yaml names, else model_repository beside it.",
 )
 @click.option("--version", type=click.IntRange(min=1), help="The version to write; the next one by default.")
+@click.option("--config-only", is_flag=True, help="Write no version, only the configuration of those that are there.")
+@click.option("--force-config", is_flag=True, help="Also replace a configuration that was written or edited by hand.")
 @config_option
 @json_option
-def command(model: str, format_: str, repository: Path, version: int | None, config: Path, as_json: bool) -> None:  # noqa: FBT001  # click's flag
-    """Write MODEL as a new version into a model repository, in one atomic step."""
-    from turnout.check import describe_signature
-    from turnout.export import export_model
+def command(
+    model: str,
+    *,
+    format_: str,
+    repository: Path | None,
+    version: int | None,
+    config_only: bool,
+    force_config: bool,
+    config: Path,
+    as_json: bool,
+) -> None:
+    """Write MODEL as a new version into a model repository, with its configuration, in one atomic step."""
     from turnout.plugins import find_plugins
     from turnout.settings import load_settings
 
+    if config_only and version is not None:
+        raise click.UsageError("--config-only writes no version; leave --version out")
     plugins = find_plugins()
     loaded = load_settings(config, registry=plugins)
-    exported = export_model(loaded, plugins, model, format_, repository, version)
-    if as_json:
-        print_json({"file": str(exported.file), "version": exported.version, "bytes": exported.file.stat().st_size})
+    if config_only:
+        _configure(loaded, plugins, model, repository, overwrite=force_config, as_json=as_json)
         return
-    click.echo(f"{exported.file}: version {exported.version}, {exported.file.stat().st_size:,} bytes")
+    _export(loaded, plugins, model, format_, repository, version, overwrite=force_config, as_json=as_json)
+
+
+def _export(
+    loaded: LoadedSettings,
+    plugins: Plugins,
+    model: str,
+    format_: str,
+    repository: Path | None,
+    version: int | None,
+    *,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    from turnout.check import describe_signature
+    from turnout.export import export_model
+
+    exported = export_model(loaded, plugins, model, format_, repository, version, overwrite=overwrite)
+    size = exported.file.stat().st_size
+    if as_json:
+        told = {"file": _shown(exported.file), "version": exported.version, "bytes": size}
+        print_json(told | _told(exported.configuration))
+        return
+    click.echo(f"{_shown(exported.file)}: version {exported.version}, {size:,} bytes")
     click.echo(describe_signature(exported.signature))
+    _print_configuration(exported.file.parents[1], exported.configuration)
+
+
+def _configure(
+    loaded: LoadedSettings, plugins: Plugins, model: str, repository: Path | None, *, overwrite: bool, as_json: bool
+) -> None:
+    from turnout.export import export_configuration
+
+    folder, configuration = export_configuration(loaded, plugins, model, repository, overwrite=overwrite)
+    if as_json:
+        print_json({"folder": _shown(folder)} | _told(configuration))
+        return
+    _print_configuration(folder, configuration)
+
+
+def _told(configuration: Configuration) -> dict[str, list[str]]:
+    return {"configuration": sorted(configuration.files), "notes": list(configuration.notes)}
+
+
+def _print_configuration(folder: Path, configuration: Configuration) -> None:
+    for name in sorted(configuration.files):
+        click.echo(_shown(folder / name))
+    for note in configuration.notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def _shown(path: Path) -> str:
+    """Return a path as a user would type it here."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith(os.pardir) else relative

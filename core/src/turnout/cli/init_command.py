@@ -11,14 +11,29 @@ from turnout.cli.options import config_option
 
 @click.command("init")
 @click.argument("onnx_files", nargs=-1, metavar="[FILE.onnx]...", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--from-repository",
+    "repository",
+    type=click.Path(path_type=Path),
+    help="Take the models of an existing Triton model repository.",
+)
 @config_option
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
-def command(onnx_files: tuple[Path, ...], config: Path, force: bool) -> None:  # noqa: FBT001  # click's flag
-    """Write a first turnout.yaml: with a model for each FILE.onnx, or with BLIP and BiRefNet as examples."""
-    from turnout.starter import starter_settings
-
+def command(onnx_files: tuple[Path, ...], repository: Path | None, config: Path, force: bool) -> None:  # noqa: FBT001  # click's flag
+    """Write a first turnout.yaml: of FILE.onnx..., of an existing repository, or with BLIP and BiRefNet as examples."""
+    if onnx_files and repository:
+        raise click.UsageError("give ONNX files or --from-repository, not both")
     if config.exists() and not force:
         raise click.UsageError(f"{str(config)!r} exists; --force overwrites it, --config names another")
-    config.write_text(starter_settings(onnx_files, config.parent), encoding="utf-8")
+    config.write_text(_text(onnx_files, repository, config.parent), encoding="utf-8")
     click.echo(f"wrote {config}")
     click.echo(f"next: turnout check --config {config}", err=True)
+
+
+def _text(onnx_files: tuple[Path, ...], repository: Path | None, folder: Path) -> str:
+    from turnout.plugins import find_plugins
+    from turnout.starter import repository_settings, starter_settings
+
+    if repository is None:
+        return starter_settings(onnx_files, folder)
+    return repository_settings(find_plugins(), repository, folder)

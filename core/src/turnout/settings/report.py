@@ -8,11 +8,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from turnout.errors import Problem, SettingsError, suggestion
+from turnout.settings.base import PROBLEM
 from turnout.settings.complaints import describe_value, plain_complaint
 from turnout.settings.document import Document, DocumentPath, Mark, child_of, path_text
 from turnout.settings.known_keys import known_keys
 from turnout.settings.leaks import leaks
-from turnout.settings.schema import PROBLEM
 
 MAX_PROBLEMS = 100
 """More are counted, not shown."""

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
-from pydantic_core import PydanticCustomError
 
 from turnout.errors import InvalidTensorError
 from turnout.hookspecs import ModelDeclaration
+from turnout.settings.base import SettingsModel, WholeNumber, problem
+from turnout.settings.batching import DynamicBatchingSettings
 from turnout.tensors import DTYPES, TensorSpec, parse_spec
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 MAX_NAME_LENGTH = 100
-PROBLEM = "turnout_settings"
-"""The type of the validation errors that are worded here."""
-
-
 NAMED: JsonDict = {"propertyNames": {"pattern": r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "maxLength": MAX_NAME_LENGTH}}
 """For editors: the keys are names."""
-
-
-def problem(text: str) -> PydanticCustomError:
-    """Return a validation error with the message ``text``, which must not hold the value: the report adds what was written."""
-    return PydanticCustomError(PROBLEM, "{text}", {"text": text})
 
 
 def _check_name(name: str) -> str:
@@ -40,14 +32,7 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _refuse_truth_and_fractions(value: Any) -> Any:
-    if isinstance(value, bool | float):
-        raise problem("must be a whole number")
-    return value
-
-
 Name = Annotated[str, AfterValidator(_check_name)]
-WholeNumber = Annotated[int, BeforeValidator(_refuse_truth_and_fractions, json_schema_input_type=int)]
 
 
 def _check_tensor(text: str) -> str:
@@ -69,22 +54,6 @@ Options = Annotated[Mapping[str, Any], BeforeValidator(_empty_mapping, json_sche
 """Options as written; the plugin that they belong to checks them."""
 
 
-class SettingsModel(BaseModel):
-    """A part of the settings; its repr shows no value, since a value may be a secret."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _refuse_empty(cls, value: Any) -> Any:
-        if value is None:
-            raise problem("has no value; give it one, or remove the key")
-        return value
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        return ((name, ...) for name in sorted(self.model_fields_set))
-
-
 class ModelSettings(SettingsModel):
     """A model: what runs it, and what each backend needs to know."""
 
@@ -96,6 +65,9 @@ class ModelSettings(SettingsModel):
         description="The largest size of the batch axis; 0 for a model without one.",
         json_schema_extra={"minimum": 0, "maximum": 1_000_000},
     )
+    dynamic_batching: DynamicBatchingSettings | None = Field(
+        None, description="How requests are merged into batches, in Triton's words; {} merges with Triton's defaults."
+    )
     inputs: Mapping[str, TensorText] = Field(
         {}, description="Datatype and shape by name, without the batch axis: FP32[3,384,384]."
     )
@@ -105,9 +77,23 @@ class ModelSettings(SettingsModel):
     preload: bool = Field(False, description="Open the model at the start, not at its first use.")
     backends: Mapping[Name, Options] = Field({}, description="The options of each backend that can run this model.")
 
+    @field_validator("dynamic_batching")
+    @classmethod
+    def _check_sizes(cls, batching: DynamicBatchingSettings | None, info: ValidationInfo) -> DynamicBatchingSettings | None:
+        largest = info.data.get("max_batch_size")
+        if batching is None or largest is None:
+            return batching
+        if largest == 0:
+            raise problem("needs a max_batch_size above 0: there is no batch axis to merge along")
+        if any(size > largest for size in batching.preferred_batch_size):
+            raise problem(f"a preferred_batch_size is above max_batch_size, which is {largest}")
+        return batching
+
     def declaration(self, name: str, folder: Path) -> ModelDeclaration:
         """Return what plugins are told of this model, called ``name``, of a file in ``folder``."""
-        return ModelDeclaration(name, folder, self._specs(self.inputs), self._specs(self.outputs), self.max_batch_size)
+        batching = self.dynamic_batching.declaration() if self.dynamic_batching else None
+        inputs, outputs = self._specs(self.inputs), self._specs(self.outputs)
+        return ModelDeclaration(name, folder, inputs, outputs, self.max_batch_size, batching)
 
     def _specs(self, tensors: Mapping[str, str]) -> tuple[TensorSpec, ...]:
         return tuple(parse_spec(name, text, batched=self.max_batch_size > 0) for name, text in tensors.items())
