@@ -13,7 +13,7 @@ from turnout.errors import MissingDependencyError
 from turnout_triton.server.environment import PrivateEnvironment
 
 HOSTED = Path(__file__).parent / "hosted"
-OURS = {"onnxruntime": "onnx_model"}
+OURS = {"onnxruntime": "onnx_model", "pytorch": "torchscript_model"}
 """Our backends: Triton's name of each, and the module in ``hosted`` that has its ``TritonPythonModel``."""
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from turnout_triton.server.hosted.batching import Answer, Arrays, Run, answer_all, answer_each
 from turnout_triton.server.hosted.tensors import error_response, gather, response_of
 
 
-def execute(requests: Sequence[Any], run: Run, *, batched: bool) -> list[Any]:
+def execute(requests: Sequence[Any], run: Run, *, batched: bool, bfloat16_inputs: Container[str] = ()) -> list[Any]:
     """Return a response for each request: its own outputs, or what went wrong with it."""
-    inputs = [_gathered(request) for request in requests]
+    inputs = [_gathered(request, bfloat16_inputs) for request in requests]
     good = [given for given in inputs if not isinstance(given, Exception)]
     answers = iter(answer_all(good, run) if batched else answer_each(good, run))
     return [
@@ -20,9 +20,9 @@ def execute(requests: Sequence[Any], run: Run, *, batched: bool) -> list[Any]:
     ]
 
 
-def _gathered(request: Any) -> Arrays | Exception:
+def _gathered(request: Any, bfloat16_inputs: Container[str]) -> Arrays | Exception:
     try:
-        return gather(request)
+        return gather(request, bfloat16_inputs)
     except Exception as error:  # noqa: BLE001  # a tensor that numpy has no dtype for is this request's error
         return error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout_triton.server.hosted.batching import Arrays
-
-_MODES = {"0": "ORT_SEQUENTIAL", "1": "ORT_PARALLEL"}
-# Triton's words for graph optimisation, as the README of its onnxruntime backend has them.
-_LEVELS = {-1: "ORT_ENABLE_BASIC", 1: "ORT_ENABLE_EXTENDED", 2: "ORT_DISABLE_ALL"}
+from turnout_triton.server.hosted.onnx_options import session_options
+from turnout_triton.server.hosted.ort_values import from_value, to_value
+from turnout_triton.server.hosted.text import to_bytes, to_text
 
 
 class OnnxModel:
@@ -29,6 +28,9 @@ class OnnxModel:
         settings = session_options(onnxruntime, config)
         self._session = onnxruntime.InferenceSession(str(file), settings, providers=["CPUExecutionProvider"])
         self._inputs = {node.name: node for node in self._session.get_inputs()}
+        self._ort_value = onnxruntime.OrtValue
+        nodes = [*self._session.get_inputs(), *self._session.get_outputs()]
+        self._has_bfloat16 = any(node.type == "tensor(bfloat16)" for node in nodes)
         known = [node.name for node in self._session.get_outputs()]
         self._outputs = [output["name"] for output in config["output"]] or known
         _check_names("input", [entry["name"] for entry in config["input"]], self._all_inputs(), file)
@@ -37,8 +39,12 @@ class OnnxModel:
     def run(self, arrays: Arrays) -> Arrays:
         """Return the outputs by name, rank 0 as one element."""
         feeds = {name: self._feed(name, array) for name, array in arrays.items()}
-        outputs = self._session.run(self._outputs, feeds)
-        return {name: output_array(array) for name, array in zip(self._outputs, outputs, strict=True)}
+        if self._has_bfloat16:
+            values = {name: to_value(self._ort_value, array) for name, array in feeds.items()}
+            outputs = [from_value(value) for value in self._session.run_with_ort_values(self._outputs, values)]
+        else:
+            outputs = self._session.run(self._outputs, feeds)
+        return {name: _output(array) for name, array in zip(self._outputs, outputs, strict=True)}
 
     def _all_inputs(self) -> list[str]:
         return [*self._inputs, *(node.name for node in self._session.get_overridable_initializers())]
@@ -51,53 +57,10 @@ class OnnxModel:
         return array.reshape(()) if node is not None and not node.shape and array.shape == (1,) and not self.batched else array
 
 
-def session_options(onnxruntime: Any, config: Mapping[str, Any]) -> Any:
-    """Return session options as the config's ``parameters`` and ``optimization`` say, in the words of Triton's own backend."""
-    settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = 3  # graphs of generate() cause hundreds of harmless warnings
-    parameters = {name: entry["string_value"] for name, entry in (config.get("parameters") or {}).items()}
-    setters: Mapping[str, Callable[[str], None]] = {
-        "intra_op_thread_count": lambda text: setattr(settings, "intra_op_num_threads", int(text)),
-        "inter_op_thread_count": lambda text: setattr(settings, "inter_op_num_threads", int(text)),
-        "execution_mode": lambda text: setattr(
-            settings, "execution_mode", getattr(onnxruntime.ExecutionMode, _MODES[text.strip()])
-        ),
-        "enable_mem_arena": lambda text: setattr(settings, "enable_cpu_mem_arena", text.strip() != "0"),
-        "enable_mem_pattern": lambda text: setattr(settings, "enable_mem_pattern", text.strip() != "0"),
-    }
-    for name, set_value in setters.items():
-        if name in parameters:
-            _set(name, parameters[name], set_value)
-    level = int(((config.get("optimization") or {}).get("graph") or {}).get("level") or 0)
-    if level in _LEVELS:
-        settings.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, _LEVELS[level])
-    return settings
-
-
-def _set(name: str, text: str, set_value: Callable[[str], None]) -> None:
-    try:
-        set_value(text)
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"parameter {name!r} cannot be {text!r}; correct it in config.pbtxt") from error
-
-
-def to_text(array: NDArray[Any], name: str) -> NDArray[Any]:
-    """Return BYTES as an array of ``str``; left to itself ONNX Runtime makes ``"b'x'"`` of ``b"x"``."""
-    elements: NDArray[Any] = np.empty(array.size, dtype=object)
-    for index, element in enumerate(array.flat):
-        try:
-            elements[index] = bytes(element).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"element {index} of {name!r} is not UTF-8; ONNX Runtime takes text only") from error
-    return elements.reshape(array.shape)
-
-
-def output_array(array: NDArray[Any]) -> NDArray[Any]:
+def _output(array: NDArray[Any]) -> NDArray[Any]:
     """Return an output as Triton can carry it: rank 0 as one element, text as bytes."""
     if array.dtype == np.object_:
-        encoded = np.empty(array.size, dtype=object)
-        encoded[:] = [element if isinstance(element, bytes) else str(element).encode("utf-8") for element in array.flat]
-        array = encoded.reshape(array.shape)
+        array = to_bytes(array)
     return array.reshape(1) if array.ndim == 0 else array
 
 

@@ -1,0 +1,38 @@
+"""Which of a TorchScript model's arguments and results a tensor's name means, by Triton's conventions.
+
+All inputs are called after arguments of ``forward``; or all names end in ``__<position>``; or else the order in config.pbtxt
+counts. Outputs follow the second or the third.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+_INDEXED = re.compile(r".*__(?P<position>[0-9]+)\Z", re.DOTALL)
+
+
+def input_positions(names: Sequence[str], arguments: Sequence[str]) -> Mapping[str, int]:
+    """Return the position among ``arguments`` (without self) of each input called ``names``, in the order of config.pbtxt.
+
+    Raises:
+        ValueError: the names do not fit the arguments.
+    """
+    if names and all(name in arguments for name in names):
+        return {name: arguments.index(name) for name in names}
+    positions = output_positions(names)
+    wrong = [name for name, position in positions.items() if position >= len(arguments)]
+    if wrong or len(set(positions.values())) != len(names):
+        raise ValueError(
+            f"config.pbtxt declares inputs {list(names)}; forward takes {list(arguments)}; call the inputs after its "
+            "arguments, or NAME__0, NAME__1 and so on"
+        )
+    return positions
+
+
+def output_positions(names: Sequence[str]) -> Mapping[str, int]:
+    """Return the position of each output called ``names``, in the order of config.pbtxt."""
+    found = [_INDEXED.match(name) for name in names]
+    if all(found):
+        return {name: int(match["position"]) for name, match in zip(names, found, strict=True) if match}
+    return {name: position for position, name in enumerate(names)}
