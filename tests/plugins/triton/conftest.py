@@ -86,10 +86,11 @@ def save_onnx(file: Path, nodes: Any, inputs: Any, outputs: Any, constants: Any 
 
 
 def write_datatypes(repository: Path) -> None:
-    """``x_FP32`` -> ``y_FP32`` and so on for every datatype, any number of rows of any length."""
-    inputs = {f"x_{name}": (name, [-1, -1]) for name in ONNX_TYPES}
-    outputs = {f"y_{name}": (name, [-1, -1]) for name in ONNX_TYPES}
-    nodes = [helper.make_node("Identity", [f"x_{name}"], [f"y_{name}"]) for name in ONNX_TYPES]
+    """``x_FP32`` -> ``y_FP32`` and so on for every datatype but BF16, any number of rows of any length."""
+    names = [name for name in ONNX_TYPES if name != "BF16"]
+    inputs = {f"x_{name}": (name, [-1, -1]) for name in names}
+    outputs = {f"y_{name}": (name, [-1, -1]) for name in names}
+    nodes = [helper.make_node("Identity", [f"x_{name}"], [f"y_{name}"]) for name in names]
     save_onnx(repository / "datatypes" / "1" / "model.onnx", nodes, inputs, outputs)
     (repository / "datatypes" / "config.pbtxt").write_text(
         'platform: "onnxruntime_onnx"\n' + config_tensors("input", inputs) + config_tensors("output", outputs)
@@ -105,6 +106,17 @@ def write_identity(repository: Path) -> None:
         'parameters { key: "intra_op_thread_count" value { string_value: "1" } }\n'
         + config_tensors("input", {"x": ("FP32", [-1])})
         + config_tensors("output", {"y": ("FP32", [-1])})
+    )
+
+
+def write_bfloat16(repository: Path) -> None:
+    """``x_BF16`` [-1, -1] -> ``y_BF16``, in batches up to 8."""
+    x, y = {"x_BF16": ("BF16", [-1, -1])}, {"y_BF16": ("BF16", [-1, -1])}
+    save_onnx(repository / "bfloat16" / "1" / "model.onnx", [helper.make_node("Identity", ["x_BF16"], ["y_BF16"])], x, y)
+    (repository / "bfloat16" / "config.pbtxt").write_text(
+        'platform: "onnxruntime_onnx"\nmax_batch_size: 8\n'
+        + config_tensors("input", {"x_BF16": ("BF16", [-1])})
+        + config_tensors("output", {"y_BF16": ("BF16", [-1])})
     )
 
 
@@ -156,11 +168,14 @@ def write_counts(repository: Path) -> None:
     write_python(repository, "counts", COUNTS, config + config_tensors("output", {"number": ("INT32", [1])}))
 
 
+WRITERS = (write_datatypes, write_bfloat16, write_identity, write_rank0, write_lookup, write_slow, write_counts)
+
+
 @pytest.fixture(scope="session")
 def served_repository(tmp_path_factory) -> Path:
-    """The model repository of ``server``: datatypes, identity, rank0, lookup, slow, counts; each ``write_...`` describes one."""
+    """The model repository of ``server``: datatypes, bfloat16, identity, rank0, lookup, slow, counts, as described above."""
     repository = tmp_path_factory.mktemp("served") / "repository"
-    for write in (write_datatypes, write_identity, write_rank0, write_lookup, write_slow, write_counts):
+    for write in WRITERS:
         write(repository)
     return repository
 

@@ -30,7 +30,10 @@ class OnnxModel:
         self._inputs = {node.name: node for node in self._session.get_inputs()}
         self._ort_value = onnxruntime.OrtValue
         nodes = [*self._session.get_inputs(), *self._session.get_outputs()]
-        self._has_bfloat16 = any(node.type == "tensor(bfloat16)" for node in nodes)
+        types = {node.type for node in nodes}
+        self._has_bfloat16 = "tensor(bfloat16)" in types
+        if self._has_bfloat16 and "tensor(string)" in types:
+            raise ValueError(f"{str(file)!r} has BF16 and text: ONNX Runtime's Python takes one or the other; split the model")
         known = [node.name for node in self._session.get_outputs()]
         self._outputs = [output["name"] for output in config["output"]] or known
         _check_names("input", [entry["name"] for entry in config["input"]], self._all_inputs(), file)
