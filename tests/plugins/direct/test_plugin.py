@@ -21,10 +21,10 @@ def test_turnout_backends_yields_direct() -> None:
     assert (backend.name, backend.options, backend.batches) == ("direct", DirectOptions, False)
 
 
-def test_turnout_exporters_yields_onnx() -> None:
-    (exporter,) = plugin.turnout_exporters()
+def test_turnout_exporters_yields_onnx_and_torchscript() -> None:
+    declared = [(exporter.format, exporter.backend, exporter.filename) for exporter in plugin.turnout_exporters()]
 
-    assert (exporter.format, exporter.backend, exporter.filename) == ("onnx", "direct", "model.onnx")
+    assert declared == [("onnx", "direct", "model.onnx"), ("torchscript", "direct", "model.pt")]
 
 
 def test_the_distribution_names_the_plugin() -> None:

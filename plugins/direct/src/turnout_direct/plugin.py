@@ -1,4 +1,4 @@
-"""What turnout-direct brings: the backend ``direct`` with its exporter."""
+"""What turnout-direct brings: the backend ``direct`` with its exporters."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ def turnout_backends() -> Iterable[Backend]:
 
 @hookimpl
 def turnout_exporters() -> Iterable[Exporter]:
-    """Yield ``onnx``."""
+    """Yield ``onnx`` and ``torchscript``."""
     from turnout import Exporter
 
     yield Exporter(format="onnx", backend="direct", filename="model.onnx", export=_export_onnx)
+    yield Exporter(format="torchscript", backend="direct", filename="model.pt", export=_export_torchscript)
 
 
 def _create(model: ModelDeclaration, options: DirectOptions) -> ModelInference:
@@ -39,3 +40,9 @@ def _export_onnx(request: ExportRequest) -> ModelSignature:
     from turnout_direct.export.onnx import export_onnx
 
     return export_onnx(request)
+
+
+def _export_torchscript(request: ExportRequest) -> ModelSignature:
+    from turnout_direct.export.torchscript import export_torchscript
+
+    return export_torchscript(request)

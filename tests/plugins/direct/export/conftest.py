@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -89,6 +91,12 @@ def check_telling(answers: np.ndarray) -> None:
     assert len(set(chosen)) >= 12
     assert ended.any()
     assert not ended.all()
+
+
+@pytest.fixture
+def nets(_modules: None) -> ModuleType:
+    """Return ``modules/turnout_test_nets.py``."""
+    return importlib.import_module("turnout_test_nets")
 
 
 @pytest.fixture(scope="session", autouse=True)

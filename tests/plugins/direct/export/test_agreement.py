@@ -10,9 +10,11 @@ from torch import nn
 from turnout import ModelDeclaration
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
-from turnout_direct.export import agreement
+from turnout_direct.export import agreement, onnx
+from turnout_direct.export import traceable as traceables
 from turnout_direct.export.agreement import check_answers
 from turnout_direct.export.forward import forward_traceable
+from turnout_direct.export.onnx import Onnx
 from turnout_direct.export.onnx_file import write_onnx
 from turnout_direct.options import DirectOptions
 
@@ -28,7 +30,7 @@ def traceable(file):
 
 
 def test_a_true_file_passes(traceable, file):
-    check_answers(file, traceable)
+    check_answers(file, traceable, Onnx())
 
 
 @pytest.mark.parametrize(
@@ -37,9 +39,9 @@ def test_a_true_file_passes(traceable, file):
 )
 def test_other_answers_than_torch_gives_are_refused(answer, shape, traceable, file):
     with pytest.raises(
-        ExportError, match=rf"batch of 1 onnxruntime answers another 'output' \(\[1, 2\]\) than torch \({shape}"
+        ExportError, match=rf"onnxruntime answers another 'output' to a batch of 1 \(\[1, 2\]\) than torch \({shape}"
     ):
-        check_answers(file, replace(traceable, answer=answer))
+        check_answers(file, replace(traceable, answer=answer), Onnx())
 
 
 def test_another_answer_to_a_larger_batch_is_refused(traceable, file):
@@ -47,7 +49,7 @@ def test_another_answer_to_a_larger_batch_is_refused(traceable, file):
         return traceable.answer(x) if len(x) == 1 else traceable.answer(x.flip(0))
 
     with pytest.raises(ExportError, match="batch of 3"):
-        check_answers(file, replace(traceable, answer=answer))
+        check_answers(file, replace(traceable, answer=answer), Onnx())
 
 
 def test_whole_numbers_must_be_equal():
@@ -56,26 +58,26 @@ def test_whole_numbers_must_be_equal():
 
 
 def test_rows_of_megapixels_are_tried_alone(traceable, monkeypatch):
-    monkeypatch.setattr(agreement, "LARGE_ROW_ELEMENTS", 3)
+    monkeypatch.setattr(traceables, "LARGE_ROW_ELEMENTS", 3)
 
     assert agreement._batches(traceable) == (1,)
 
 
 def test_a_file_that_onnxruntime_cannot_load_or_run_is_refused(traceable, file):
     with pytest.raises(ExportError, match=r"onnxruntime cannot run it: .*INVALID_ARGUMENT"):
-        check_answers(file, replace(traceable, example=lambda batch: (torch.ones(batch, 3),), answer=lambda x: (x,)))
+        check_answers(file, replace(traceable, example=lambda batch: (torch.ones(batch, 3),), answer=lambda x: (x,)), Onnx())
 
     file.write_bytes(b"no graph")
 
     with pytest.raises(ExportError, match="onnxruntime cannot load it"):
-        check_answers(file, traceable)
+        check_answers(file, traceable, Onnx())
 
 
 def test_without_onnxruntime_the_file_is_not_tried_but_that_is_said(traceable, file, monkeypatch, caplog):
-    monkeypatch.setattr(agreement.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(onnx.importlib.util, "find_spec", lambda name: None)
 
-    with caplog.at_level(logging.WARNING, logger=agreement.__name__):
-        check_answers(file, replace(traceable, answer=lambda x: (x,)))
+    with caplog.at_level(logging.WARNING, logger=onnx.__name__):
+        check_answers(file, replace(traceable, answer=lambda x: (x,)), Onnx())
 
     assert "not tried" in caplog.text
 
@@ -85,4 +87,4 @@ def test_a_batch_that_torch_itself_refuses_is_told_as_such(traceable, file):
         return (x.reshape(1, 4)[:, :2],) if len(x) > 1 else traceable.answer(x)
 
     with pytest.raises(ExportError, match=r"torch itself fails on 'x' \[3, 4\]: RuntimeError"):
-        check_answers(file, replace(traceable, answer=answer))
+        check_answers(file, replace(traceable, answer=answer), Onnx())

@@ -19,17 +19,17 @@ def raised(outer: Exception, cause: Exception) -> Exception:
 def test_an_unknown_failure_is_told_by_its_cause_in_one_line():
     error = raised(RuntimeError("step 1/3\nlong advice"), TypeError("\n  'str' object is no tensor\n  at somewhere"))
 
-    assert str(export_error(error, TRACEABLE)) == (
+    assert str(export_error(error, TRACEABLE, "ONNX")) == (
         "model 'm' (Net) cannot be written as ONNX: TypeError: \"'str' object is no tensor\"; "
         "change the model's code, or keep the model on the backend 'direct'"
     )
 
 
 def test_an_error_without_text_is_told_by_its_class():
-    assert "NotImplementedError: ''" in str(export_error(NotImplementedError(), TRACEABLE))
+    assert "NotImplementedError: ''" in str(export_error(NotImplementedError(), TRACEABLE, "ONNX"))
 
 
 def test_a_decision_by_values_without_a_known_place_is_told_all_the_same():
-    message = str(export_error(RuntimeError("Could not guard on data-dependent expression u0 > 1"), TRACEABLE))
+    message = str(export_error(RuntimeError("Could not guard on data-dependent expression u0 > 1"), TRACEABLE, "ONNX"))
 
     assert "its Python decides by the values of a tensor; write that" in message

@@ -88,8 +88,3 @@ def test_inputs_that_the_module_cannot_take_are_shown_as_declared():
 
     with pytest.raises(ExportError, match=r"does not answer inputs 'left' FP32 \[-1, 4\], 'right' FP32 \[-1, 3\]"):
         forward_traceable(ModelDeclaration("m", inputs=inputs), options_of(), Difference())
-
-
-def test_torchscript_is_refused_with_the_way_out():
-    with pytest.raises(ExportError, match=r"is TorchScript.*load it from its class or a factory"):
-        forward_traceable(ModelDeclaration("m", inputs=(LEFT,)), options_of(), torch.jit.ScriptModule())

@@ -11,6 +11,7 @@ from torch import nn
 from turnout import ModelDeclaration
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
+from turnout_direct.deprecations import torchscript_allowed
 from turnout_direct.export import onnx_file
 from turnout_direct.export.forward import forward_traceable
 from turnout_direct.export.onnx_file import check_file, read_signature, write_onnx
@@ -97,3 +98,12 @@ def test_half_precision_weights_are_written_with_inputs_and_outputs_in_fp32(file
 
     assert read_signature(file).outputs == (TensorSpec("output", "FP32", (-1, 2)),)
     assert {weight.data_type for weight in onnx.load(str(file)).graph.initializer} == {onnx.TensorProto.FLOAT16}
+
+
+def test_torchscript_is_refused_with_the_way_out(file):
+    with torchscript_allowed():
+        module = torch.jit.script(nn.Linear(4, 2))
+    traceable = forward_traceable(ModelDeclaration("m", inputs=(INPUT,)), OPTIONS, module)
+
+    with pytest.raises(ExportError, match=r"it is TorchScript; load it from its class or a factory"):
+        write_onnx(traceable, file)

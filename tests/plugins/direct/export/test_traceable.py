@@ -20,9 +20,13 @@ def test_free_axes_are_named_after_batch_or_input():
 
 
 def test_examples_fill_free_axes_and_stay_the_same():
-    first, second = random_example(INPUTS, 5), random_example(INPUTS, 5)
+    first, second = random_example(INPUTS, 2), random_example(INPUTS, 2)
 
-    assert [tuple(tensor.shape) for tensor in first] == [(5, 3, 128, 64), (5, 8), (5,), ()]
+    assert [tuple(tensor.shape) for tensor in first] == [(2, 3, 128, 64), (2, 8), (2,), ()]
     assert [tensor.dtype for tensor in first] == [torch.float32, torch.int64, torch.bool, torch.float64]
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
     assert set(first[1].unique().tolist()) == {0, 1}
+
+
+def test_the_largest_example_has_other_sizes_on_every_free_axis():
+    assert [tuple(tensor.shape) for tensor in random_example(INPUTS, 3)] == [(3, 3, 192, 64), (3, 12), (3,), ()]

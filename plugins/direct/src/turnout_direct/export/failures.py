@@ -10,26 +10,48 @@ from turnout.errors import ExportError
 from turnout_direct.export.traceable import Traceable
 
 _OPERATOR = re.compile(r"No ONNX function found for <OpOverload\(op='(?P<name>[^']+)'")
+_PYTHON = re.compile(r"Could not export Python function call '(?P<name>[^']+)'")
 _FIXED = re.compile(r"marked (?P<axis>.+?) as dynamic but your code specialized it to be a constant \((?P<size>\d+)\)")
 _AXIS = re.compile(r"\[(?P<input>\d+)\]\.size\(\)\[(?P<axis>\d+)\]")
 _LINE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in [^\n]+\n\s+(?P<code>[^\n]+)')
 _KEEP = "or keep the model on the backend 'direct'"
 
 
-def export_error(error: BaseException, traceable: Traceable) -> ExportError:
-    """Return the ExportError that says why ``traceable`` cannot be written as ONNX."""
+def export_error(error: BaseException, traceable: Traceable, title: str) -> ExportError:
+    """Return the ExportError that says why ``traceable`` cannot be written in the format called ``title``."""
     texts = [str(link) for link in _chain(error)]
-    reason = _reason(error, texts, [spec.name for spec in traceable.inputs])
-    return ExportError(f"model {traceable.model!r} ({traceable.label}) cannot be written as ONNX: {reason}")
+    return refusal(traceable, title, _reason(error, texts, [spec.name for spec in traceable.inputs]))
+
+
+def refusal(traceable: Traceable, title: str, reason: str) -> ExportError:
+    """Return the ExportError that gives ``reason``, which ends with the way out."""
+    return ExportError(f"model {traceable.model!r} ({traceable.label}) cannot be written as {title}: {reason}")
+
+
+def decides_by_values(place: str) -> str:
+    """Return the reason that Python, at ``place``, decides by what only a request can know."""
+    return f"its Python decides by the values of a tensor{place}; write that with torch.where, {_KEEP}"
+
+
+def has_no_operator(name: str, title: str) -> str:
+    """Return the reason that an operator is none that every runtime of the format has."""
+    return f"operator {name!r} has no {title} form; replace it in the model's code, {_KEEP}"
+
+
+def place_of(file: str, line: int | str | None, code: str) -> str:
+    """Return where something stands, to go on with in a sentence."""
+    return f", in {Path(file).name}:{line} {code.strip()!r}"
 
 
 def _reason(error: BaseException, texts: list[str], inputs: Sequence[str]) -> str:
     for text in texts:
         if match := _OPERATOR.search(text):
-            return f"operator {match['name']!r} has no ONNX form; replace it in the model's code, {_KEEP}"
+            return has_no_operator(match["name"], "ONNX")
+        if match := _PYTHON.search(text):
+            return has_no_operator(match["name"], "TorchScript")
     for text in texts:
         if "data-dependent" in text:
-            return f"its Python decides by the values of a tensor{_place(text)}; write that with torch.where, {_KEEP}"
+            return decides_by_values(_place(text))
     for text in texts:
         if match := _FIXED.search(text):
             return f"its code fixes {_axis(match['axis'], inputs)} to {match['size']}; take sizes from x.shape there, {_KEEP}"
@@ -49,7 +71,7 @@ def _place(text: str) -> str:
     if not lines:
         return ""
     last = lines[-1]
-    return f", in {Path(last['file']).name}:{last['line']} {last['code'].strip()!r}"
+    return place_of(last["file"], last["line"], last["code"])
 
 
 def _axis(text: str, inputs: Sequence[str]) -> str:

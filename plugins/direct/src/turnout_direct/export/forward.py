@@ -43,11 +43,6 @@ def forward_traceable(model: ModelDeclaration, options: DirectOptions, module: t
         ExportError: the inputs are not known, or the module fails on them.
     """
     label = type(module).__name__
-    if isinstance(module, torch.jit.ScriptModule):
-        raise ExportError(
-            f"model {model.name!r} is TorchScript, which cannot be written as ONNX; "
-            "load it from its class or a factory, or keep it on the backend 'direct'"
-        )
     forward = _forward(model, options, module)
     inputs = forward.signature().inputs or _own_inputs(model.name, label, module)
     check_inputs(model.name, inputs)

@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from turnout import ExportRequest, ModelDeclaration, ModelSignature
+from turnout import ExportRequest, ModelSignature
 from turnout.errors import MissingDependencyError
-from turnout_direct.export.agreement import check_answers
-from turnout_direct.export.forward import forward_traceable
-from turnout_direct.export.generate.graph import generate_traceable
+from turnout_direct.export.formats import Answers, Run
+from turnout_direct.export.module import export_request
 from turnout_direct.export.onnx_file import check_file, read_signature, write_onnx
 from turnout_direct.export.traceable import Traceable
-from turnout_direct.load import load_module
-from turnout_direct.options import DirectOptions
 
 if TYPE_CHECKING:
     import torch
+
+logger = logging.getLogger(__name__)
+
+
+class Onnx:
+    """ONNX, for onnxruntime. Files are checked against the standard as they are written."""
+
+    title = "ONNX"
+    runtime = "onnxruntime"
+
+    def write(self, traceable: Traceable, file: Path) -> None:
+        write_onnx(traceable, file)
+        check_file(file, traceable)
+
+    def open(self, traceable: Traceable, file: Path) -> Run | None:
+        if importlib.util.find_spec("onnxruntime") is None:
+            logger.warning("model %r was exported, but not tried: onnxruntime is not installed", traceable.model)
+            return None
+        session = _session(file)
+
+        def run(inputs: tuple[torch.Tensor, ...]) -> Answers:
+            feed = {spec.name: tensor.numpy() for spec, tensor in zip(traceable.inputs, inputs, strict=True)}
+            answers: Answers = session.run(list(traceable.outputs), feed)
+            return answers
+
+        return run
+
+    def signature(self, traceable: Traceable, file: Path, answers: Mapping[int, Answers]) -> ModelSignature:
+        return read_signature(file)
 
 
 def export_onnx(request: ExportRequest) -> ModelSignature:
     """Write the model of ``request`` to its file and return the inputs and outputs of what was written.
 
     A model with ``method: generate`` becomes one graph, ``pixel_values``, ``input_ids``, ``attention_mask`` ->
-    ``generated_ids`` INT64 [-1, max_length]. Every -1 of a declared input stays free. The file is checked against the ONNX
-    standard and, where onnxruntime is installed, against the answers of torch. Blocks for seconds to minutes; one at a time.
+    ``generated_ids`` INT64 [-1, max_length]. Blocks for seconds to minutes; one at a time.
 
     Raises:
         ExportError: the model cannot be written as ONNX; then there is no file.
@@ -32,29 +60,15 @@ def export_onnx(request: ExportRequest) -> ModelSignature:
         MissingDependencyError: a package for writing ONNX is not installed.
     """
     _require_packages()
-    options = request.options.model_copy(update={"device": "cpu", "compile": False})
-    module = load_module(options, request.model.folder, request.model.name)
-    return export_module(request.model, options, module, request.file)
+    return export_request(request, Onnx())
 
 
-def export_module(model: ModelDeclaration, options: DirectOptions, module: torch.nn.Module, file: Path) -> ModelSignature:
-    """Write ``module``, loaded and on the CPU, as ``export_onnx`` does."""
-    traceable = _traceable(model, options, module)
-    try:
-        write_onnx(traceable, file)
-        check_file(file, traceable)
-        check_answers(file, traceable)
-    except BaseException:
-        for written in (file, file.with_name(f"{file.name}.data")):
-            written.unlink(missing_ok=True)
-        raise
-    return read_signature(file)
+def _session(file: Path) -> Any:
+    import onnxruntime
 
-
-def _traceable(model: ModelDeclaration, options: DirectOptions, module: torch.nn.Module) -> Traceable:
-    if options.method == "generate":
-        return generate_traceable(model, options, module)
-    return forward_traceable(model, options, module)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
 def _require_packages() -> None:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +10,15 @@ import torch  # noqa: TID253  this module is imported by an export only
 from turnout import ModelSignature
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec, datatype_of
-from turnout_direct.export.failures import export_error
+from turnout_direct.export.failures import export_error, refusal
+from turnout_direct.export.quiet import quiet
 
 if TYPE_CHECKING:
     from turnout_direct.export.traceable import Traceable
 
 # onnxruntime 1.19 reads opset 21 at most; a Gelu operator needs 20.
 OPSET = 20
+TITLE = "ONNX"
 ONE_FILE_BYTES = 1_500_000_000
 
 
@@ -42,10 +39,14 @@ def write_onnx(traceable: Traceable, file: Path) -> None:
     Raises:
         ExportError: the module cannot be traced, or uses an operator that ONNX does not have.
     """
+    if any(isinstance(module, torch.jit.ScriptModule) for module in traceable.module.modules()):
+        raise refusal(
+            traceable, TITLE, "it is TorchScript; load it from its class or a factory, or keep it on the backend 'direct'"
+        )
     try:
         program = _trace(traceable)
     except Exception as error:
-        raise export_error(error, traceable) from error
+        raise export_error(error, traceable, TITLE) from error
     strip_metadata(program.model)
     size = sum(weight.numel() * weight.element_size() for weight in traceable.module.state_dict().values())
     program.save(str(file), external_data=size > ONE_FILE_BYTES)
@@ -83,7 +84,7 @@ def check_file(file: Path, traceable: Traceable) -> None:
     try:
         onnx.checker.check_model(str(file))
     except onnx.checker.ValidationError as error:
-        raise export_error(error, traceable) from error
+        raise export_error(error, traceable, TITLE) from error
     for wanted, written in zip(traceable.inputs, read_signature(file).inputs, strict=True):
         if wanted.shape != written.shape:
             raise ExportError(
@@ -96,7 +97,7 @@ def _trace(traceable: Traceable) -> Any:
     example = traceable.example(2)
     axes = traceable.free_axes()
     dynamic = tuple(dict.fromkeys(names, torch.export.Dim.DYNAMIC) for names in axes)
-    with _quiet(), torch.no_grad():
+    with quiet(), torch.no_grad():
         program = torch.export.export(Positional(traceable.module), example, dynamic_shapes=(dynamic,), strict=False)
         return torch.onnx.export(
             program,
@@ -108,19 +109,6 @@ def _trace(traceable: Traceable) -> Any:
             external_data=False,
             verbose=False,
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence torch and onnxscript, which warn of their own deprecations and print graphs when they fail."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 def _spec(value: Any) -> TensorSpec:

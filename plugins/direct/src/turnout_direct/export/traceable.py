@@ -15,10 +15,16 @@ from turnout.tensors import BYTES, TensorSpec
 if TYPE_CHECKING:
     import torch
 
+    from turnout_direct.export.generate.decoding import Decoding
+
     Tensors = tuple[torch.Tensor, ...]
 
 FREE_SIZE = 8
 FREE_PICTURE_SIZE = 128
+# The rows of the largest example, in which free axes have other sizes too, so that a size that a trace has fixed shows.
+LARGEST_EXAMPLE = 3
+# Rows of more elements than this are pictures of megapixels, where three rows may not fit into memory.
+LARGE_ROW_ELEMENTS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +39,7 @@ class Traceable:
         outputs: the names of what it returns, in order.
         example: returns good inputs for a batch size, always the same ones.
         answer: returns what the file must answer to such inputs, computed without the graph.
+        decoding: the steps behind ``module`` where it is a loop, for formats that write loops in another way.
     """
 
     model: str
@@ -42,6 +49,7 @@ class Traceable:
     outputs: tuple[str, ...]
     example: Callable[[int], Tensors]
     answer: Callable[..., Tensors]
+    decoding: Decoding | None = None
 
     def free_axes(self) -> tuple[dict[int, str], ...]:
         """Return the names of each input's free axes."""
@@ -49,6 +57,10 @@ class Traceable:
             {axis: "batch" if axis == 0 else f"{spec.name}_{axis}" for axis, size in enumerate(sizes_of(spec)) if size == -1}
             for spec in self.inputs
         )
+
+    def large_rows(self) -> bool:
+        """Tell whether a batch of several rows is too much to try."""
+        return max((row.numel() for row in self.example(1)), default=0) > LARGE_ROW_ELEMENTS
 
 
 def sizes_of(spec: TensorSpec) -> tuple[int, ...]:
@@ -83,9 +95,14 @@ def random_example(inputs: Sequence[TensorSpec], batch: int) -> Tensors:
     return tuple(torch.from_numpy(_random_array(spec, batch, random)) for spec in inputs)
 
 
+def free_size(size: int, batch: int) -> int:
+    """Return the size of a free axis in an example of ``batch`` rows: ``size``, or half as much again."""
+    return size if batch < LARGEST_EXAMPLE else size + size // 2
+
+
 def _random_array(spec: TensorSpec, batch: int, random: np.random.Generator) -> NDArray[Any]:
     sizes = sizes_of(spec)
-    free = FREE_PICTURE_SIZE if len(sizes) == 4 else FREE_SIZE
+    free = free_size(FREE_PICTURE_SIZE if len(sizes) == 4 else FREE_SIZE, batch)
     shape = [size if size != -1 else batch if axis == 0 else free for axis, size in enumerate(sizes)]
     values = random.standard_normal(shape) if spec.dtype.kind == "f" else random.integers(0, 2, shape)
     return np.asarray(values).astype(spec.dtype)

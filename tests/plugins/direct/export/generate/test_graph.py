@@ -11,9 +11,10 @@ import pytest
 
 from turnout import ExportRequest, ModelDeclaration, ModelSignature
 from turnout.tensors import TensorSpec
+from turnout_direct.export.generate.decoding import DecodingLoop, python_loop
 from turnout_direct.export.generate.graph import generate_traceable
-from turnout_direct.export.generate.greedy import python_loop
-from turnout_direct.export.onnx import export_module, export_onnx
+from turnout_direct.export.module import export_module
+from turnout_direct.export.onnx import Onnx, export_onnx
 from turnout_direct.options import DirectOptions
 
 LENGTH, END, PAD = 16, 2, 0
@@ -124,7 +125,7 @@ def test_a_declaration_of_pictures_alone_gives_a_graph_without_prompts(blip, bat
     model = blip("BlipForConditionalGeneration", 0)
     declared = ModelDeclaration("blip", inputs=(TensorSpec("pixel_values", "FP32", (-1, 3, 32, 32)),))
 
-    signature = export_module(declared, options_of(max_length=LENGTH), model, file)
+    signature = export_module(declared, options_of(max_length=LENGTH), model, file, Onnx())
 
     assert signature.inputs == declared.inputs
     for rows in (1, 4):
@@ -138,8 +139,8 @@ def test_the_proof_after_an_export_compares_with_each_row_alone(exported, batch_
 
     pictures, ids, mask = traceable.example(3)
 
-    assert sorted(set(mask.sum(1).tolist())) == [4, 5, 6]
-    batch = replace(batch_of(0, 3, 6), pixel_values=pictures, input_ids=ids, attention_mask=mask)
+    assert sorted(set(mask.sum(1).tolist())) == [7, 8, 9]
+    batch = replace(batch_of(0, 3, 9), pixel_values=pictures, input_ids=ids, attention_mask=mask)
     assert differing(traceable.answer(pictures, ids, mask)[0], alone(exported.model, batch, LENGTH)) == []
 
 
@@ -149,9 +150,9 @@ def test_new_tokens_are_counted_behind_each_rows_own_prompt(blip, batch_of):
     inputs = (TensorSpec("pixel_values", "FP32", (-1, 3, 32, 32)), *(TensorSpec(*spec) for spec in lengths))
 
     traceable = generate_traceable(ModelDeclaration("blip", inputs=inputs), options_of(max_new_tokens=4), model)
-    traceable.module.loop = python_loop
 
-    got, want = traceable.module(*batch.tensors()), traceable.answer(*batch.tensors())[0]
+    got = DecodingLoop(traceable.decoding, python_loop)(*batch.tensors())[0]
+    want = traceable.answer(*batch.tensors())[0]
     assert got.shape == (5, 6 + 4)
     assert got.tolist() == want.tolist()
     assert len(set((got != PAD).sum(1).tolist())) > 1

@@ -9,7 +9,8 @@ import torch
 
 from turnout_direct.export.generate.architecture import Architecture, Encoded
 from turnout_direct.export.generate.blip import BlipAnswerer, BlipCaptioner
-from turnout_direct.export.generate.greedy import GreedyDecoding, python_loop
+from turnout_direct.export.generate.decoding import DecodingLoop, python_loop
+from turnout_direct.export.generate.greedy import GreedyDecoding
 
 LENGTH, END, PAD = 16, 2, 0
 CAPTIONER, ANSWERER = "BlipForConditionalGeneration", "BlipForQuestionAnswering"
@@ -17,9 +18,9 @@ ADAPTERS: dict[str, Any] = {CAPTIONER: BlipCaptioner, ANSWERER: BlipAnswerer}
 
 
 def decode(architecture: Architecture, batch: Any, max_length: int = LENGTH) -> np.ndarray:
-    decoding = GreedyDecoding(architecture, width=max_length, loop=python_loop)
+    decoding = DecodingLoop(GreedyDecoding(architecture, width=max_length), python_loop)
     with torch.inference_mode():
-        return decoding(*batch.tensors()).numpy()
+        return decoding(*batch.tensors())[0].numpy()
 
 
 @pytest.mark.parametrize("name", ADAPTERS)

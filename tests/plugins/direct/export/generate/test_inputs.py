@@ -57,12 +57,18 @@ def test_pictures_alone_are_enough_for_a_captioner_only(captioner, answerer):
 
 
 def test_examples_have_prompts_of_mixed_lengths_padded_on_the_right(captioner):
-    pictures, ids, mask = example_inputs(captioner.family, (PICTURES, IDS, MASK), 4, longest=9)
+    pictures, ids, mask = example_inputs(captioner.family, (PICTURES, IDS, MASK), 2, longest=9)
 
-    assert pictures.shape == (4, 3, 32, 32)
-    assert mask.sum(1).tolist() == [6, 5, 4, 3]
+    assert pictures.shape == (2, 3, 32, 32)
+    assert mask.sum(1).tolist() == [6, 5]
     assert mask.tolist() == mask.sort(dim=1, descending=True).values.tolist()
     assert ids[mask == 0].unique().tolist() == [captioner.family.pad]
+
+
+def test_the_largest_example_has_longer_prompts_that_a_fixed_length_would_not_fit(captioner):
+    _, _, mask = example_inputs(captioner.family, (PICTURES, IDS, MASK), 3, longest=16)
+
+    assert mask.sum(1).tolist() == [9, 8, 7]
 
 
 def test_examples_are_never_longer_than_the_answer(captioner):

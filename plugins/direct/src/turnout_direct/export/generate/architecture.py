@@ -47,8 +47,12 @@ class Architecture(Protocol):
     def encode(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Encoded:
         """Return what is computed once for ``pixel_values`` FP32 [B, 3, H, W], ``input_ids`` and mask INT64 [B, L]."""
 
-    def empty_cache(self, like: Encoded, width: int) -> Tensors:
-        """Return zeroed keys and values of ``width`` positions for each decoder layer, batch axis first."""
+    def begin(self, encoded: Encoded, width: int) -> tuple[torch.Tensor, Tensors]:
+        """Return the first position INT64 [] to decode from, and the cache so far.
+
+        The cache holds keys and values of ``width`` positions for each decoder layer, batch axis first. The position is that
+        of a token that every row's prompt has, and the tokens before it are in the cache.
+        """
 
     def step(
         self, token: torch.Tensor, position: torch.Tensor, memory: Tensors, cache: Tensors

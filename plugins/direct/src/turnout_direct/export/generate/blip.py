@@ -32,8 +32,8 @@ class _Blip:
         self._begin = text.bos_token_id
         self._text = BlipText(model.text_decoder.bert)
 
-    def empty_cache(self, like: Encoded, width: int) -> Tensors:
-        return self._text.empty_cache(like.memory[0], width)
+    def begin(self, encoded: Encoded, width: int) -> tuple[torch.Tensor, Tensors]:
+        return encoded.lengths.new_zeros(()), self._text.empty_cache(encoded.memory[0], width)
 
     def _see(self, pixel_values: torch.Tensor) -> torch.Tensor:
         vision = self.model.vision_model

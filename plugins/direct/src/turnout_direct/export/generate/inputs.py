@@ -9,12 +9,11 @@ from turnout import ModelDeclaration
 from turnout.errors import ExportError, suggestion
 from turnout.tensors import TensorSpec
 from turnout_direct.export.generate.architecture import Architecture
-from turnout_direct.export.traceable import sizes_of
+from turnout_direct.export.traceable import free_size, sizes_of
 from turnout_direct.families import Family
 
 if TYPE_CHECKING:
     import torch
-
 
 EXAMPLE_LENGTH = 6
 
@@ -51,7 +50,7 @@ def example_inputs(family: Family, inputs: tuple[TensorSpec, ...], batch: int, *
     if len(inputs) == 1:
         return (pixel_values,)
     declared = sizes_of(inputs[1])[1]
-    width = min(EXAMPLE_LENGTH, longest) if declared == -1 else declared
+    width = min(free_size(EXAMPLE_LENGTH, batch), longest) if declared == -1 else declared
     lengths = (width - torch.arange(rows) % width).clamp(min=min(2, width), max=longest)
     mask = torch.arange(width) < lengths[:, None]
     ids = torch.randint(0, family.vocabulary, (rows, width), generator=random)

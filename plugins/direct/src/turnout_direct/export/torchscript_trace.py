@@ -1,0 +1,131 @@
+"""Making one TorchScript module of a model."""
+
+from __future__ import annotations
+
+import keyword
+from typing import TYPE_CHECKING, Any
+
+import torch  # noqa: TID253  this module is imported by an export only
+
+from turnout.errors import ExportError
+from turnout_direct.export.decisions import DecisionsByValues
+from turnout_direct.export.failures import decides_by_values, export_error, has_no_operator, refusal
+from turnout_direct.export.quiet import quiet
+from turnout_direct.export.traceable import Traceable
+
+if TYPE_CHECKING:
+    from turnout_direct.export.generate.decoding import Decoding
+
+    Tensors = tuple[torch.Tensor, ...]
+
+TITLE = "TorchScript"
+# Operators of any other name come from a library that a server does not have.
+_OWN = ("aten::", "prim::", "quantized::")
+_FORWARD = """
+def forward(self, {parameters}) -> {returns}:
+    return self.model({names}){only}
+"""
+_GENERATE = """
+def forward(self, {parameters}) -> {returns}:
+    constants, state = self.model.begin({names})
+    while bool(self.model.unfinished(state)):
+        state = self.model.advance(constants, state)
+    return self.model.finish(state)
+"""
+
+
+class _Shell(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
+    """Holds what was traced, for a forward with the inputs' names."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+
+def scripted(traceable: Traceable) -> Any:
+    """Return a frozen ``torch.jit.ScriptModule`` whose ``forward`` has the inputs' names and returns the outputs in order.
+
+    A lone output is a tensor, several are a tuple. The module computes on the device of its first input.
+
+    Raises:
+        ExportError: the module cannot be traced, decides by values, or uses operators that torch alone does not have.
+    """
+    _check_names(traceable)
+    decisions = DecisionsByValues()
+    try:
+        with quiet(), torch.no_grad(), decisions:
+            traced = _traced(traceable)
+        _check_decisions(traceable, decisions)
+        frozen = _frozen(traceable, traced)
+    except ExportError:
+        raise
+    except Exception as error:
+        _check_decisions(traceable, decisions)
+        raise export_error(error, traceable, TITLE) from error
+    _check_operators(traceable, frozen)
+    _follow_first_input(frozen.graph)
+    return frozen
+
+
+def _traced(traceable: Traceable) -> Any:
+    example = traceable.example(1 if traceable.large_rows() else 2)
+    if traceable.decoding is None:
+        return torch.jit.trace(traceable.module, example, check_trace=False, strict=False)
+    return _traced_decoding(traceable.decoding, example)
+
+
+def _traced_decoding(decoding: Decoding, example: Tensors) -> Any:
+    constants, state = decoding.begin(*example)
+    methods = {"begin": example, "unfinished": (state,), "advance": (constants, state), "finish": (state,)}
+    return torch.jit.trace_module(decoding, methods, check_trace=False, strict=False)
+
+
+def _frozen(traceable: Traceable, traced: Any) -> Any:
+    names = [spec.name for spec in traceable.inputs]
+    alone = len(traceable.outputs) == 1
+    source = (_FORWARD if traceable.decoding is None else _GENERATE).format(
+        parameters=", ".join(f"{name}: Tensor" for name in names),
+        names=", ".join(names),
+        returns="Tensor" if alone else f"Tuple[{', '.join('Tensor' for _ in traceable.outputs)}]",
+        only="[0]" if alone else "",
+    )
+    with quiet():
+        shell = torch.jit.script(_Shell(traced))
+        shell.define(source)
+        # Folding convolutions and normalisations together would be faster by little, and not exact.
+        return torch.jit.freeze(shell.eval(), optimize_numerics=False)
+
+
+def _check_names(traceable: Traceable) -> None:
+    for spec in traceable.inputs:
+        if not spec.name.isidentifier() or keyword.iskeyword(spec.name) or spec.name == "self":
+            reason = f"input {spec.name!r} is no Python name, which its forward needs; rename it under 'inputs' in turnout.yaml"
+            raise refusal(traceable, TITLE, reason)
+
+
+def _check_decisions(traceable: Traceable, decisions: DecisionsByValues) -> None:
+    if decisions.place is not None:
+        raise refusal(traceable, TITLE, decides_by_values(decisions.place))
+
+
+def _check_operators(traceable: Traceable, frozen: Any) -> None:
+    for node in _nodes(frozen.graph):
+        name = node.kind()
+        if not name.startswith(_OWN) or name == "prim::PythonOp":
+            raise refusal(traceable, TITLE, has_no_operator(node.pyname() if name == "prim::PythonOp" else name, TITLE))
+
+
+def _nodes(block: Any) -> list[Any]:
+    nodes = list(block.nodes())
+    return nodes + [inner for node in nodes for child in node.blocks() for inner in _nodes(child)]
+
+
+def _follow_first_input(graph: Any) -> None:
+    """Put in place of the CPU, which a trace keeps wherever Python names a device, the device of the first input."""
+    first = graph.create("prim::device", [list(graph.inputs())[1]])
+    first.output().setType(torch._C.DeviceObjType.get())
+    first.insertBefore(next(iter(graph.nodes())))
+    for constant in graph.findAllNodes("prim::Constant"):
+        if constant.output().type().kind() == "DeviceObjType":
+            constant.output().replaceAllUsesWith(first.output())
+    torch._C._jit_pass_dce(graph)

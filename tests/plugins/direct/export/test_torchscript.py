@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from turnout import ExportRequest, ModelDeclaration, ModelSignature
+from turnout.errors import ExportError, ModelLoadError
+from turnout.tensors import TensorSpec
+from turnout_direct.deprecations import torchscript_allowed
+from turnout_direct.export.module import export_module
+from turnout_direct.export.torchscript import TorchScript, export_torchscript
+from turnout_direct.options import DirectOptions
+
+PICTURES = TensorSpec("pixel_values", "FP32", (-1, 3, 32, 32))
+FREE_PICTURES = TensorSpec("pixel_values", "FP32", (-1, 3, -1, -1))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "model.pt"
+
+
+@pytest.fixture(autouse=True)
+def _library() -> Iterator[None]:
+    with torch.library._scoped_library("turnout_test", "DEF") as library:
+        library.define("double(Tensor x) -> Tensor")
+        library.impl("double", lambda x: x * 2, "CompositeExplicitAutograd")
+        yield
+
+
+def options_of(**settings: Any) -> DirectOptions:
+    return DirectOptions(loader="factory", factory="somewhere:make", **settings)
+
+
+def load(file: Path) -> torch.jit.ScriptModule:
+    with torchscript_allowed():
+        return torch.jit.load(str(file))
+
+
+def pictures(rows: int, height: int = 32, width: int = 32) -> torch.Tensor:
+    return torch.randn(rows, 3, height, width, generator=torch.Generator().manual_seed(rows))
+
+
+def export(module: torch.nn.Module, file: Path, spec: TensorSpec = PICTURES, **settings: Any) -> ModelSignature:
+    return export_module(ModelDeclaration("m", inputs=(spec,)), options_of(**settings), module.eval(), file, TorchScript())
+
+
+def test_a_convolutional_net_answers_bit_for_bit_in_every_batch_size(file, nets):
+    module = nets.Segmenter()
+
+    signature = export(module, file, returns={"logits": -1})
+
+    assert signature == ModelSignature((PICTURES,), (TensorSpec("logits", "FP32", (-1, 1, 32, 32)),))
+    loaded = load(file)
+    for rows in range(1, 6):
+        assert torch.equal(loaded(pictures(rows)), module(pictures(rows))[-1])
+
+
+def test_every_declared_free_axis_stays_free(file, nets):
+    module = nets.Segmenter()
+
+    signature = export(module, file, FREE_PICTURES, returns={"logits": -1})
+
+    assert signature.outputs == (TensorSpec("logits", "FP32", (-1, 1, -1, -1)),)
+    loaded = load(file)
+    for rows, height, width in ((1, 32, 48), (3, 64, 20)):
+        assert torch.equal(loaded(pictures(rows, height, width)), module(pictures(rows, height, width))[-1])
+
+
+def test_axes_that_are_declared_with_a_size_are_fixed(file, nets):
+    fixed = TensorSpec("pixel_values", "FP32", (2, 3, 32, 32))
+
+    signature = export(nets.Segmenter(), file, fixed, returns={"logits": -1})
+
+    assert signature == ModelSignature((fixed,), (TensorSpec("logits", "FP32", (2, 1, 32, 32)),))
+
+
+def test_forward_has_the_names_of_the_inputs_and_gives_the_outputs_in_order(file):
+    left, right = TensorSpec("left", "FP32", (-1, 4)), TensorSpec("right", "FP32", (-1, 4))
+
+    class Difference(torch.nn.Module):
+        def forward(self, left: torch.Tensor, right: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"sum": left + right, "difference": left - right}
+
+    declared = ModelDeclaration("m", inputs=(right, left))
+    signature = export_module(declared, options_of(), Difference(), file, TorchScript())
+
+    loaded = load(file)
+    assert [argument.name for argument in loaded.forward.schema.arguments[1:]] == ["right", "left"]
+    assert [spec.name for spec in signature.outputs] == ["sum", "difference"]
+    total, difference = loaded(right=torch.ones(2, 4), left=torch.zeros(2, 4))
+    assert (total.unique().item(), difference.unique().item()) == (1, -1)
+
+
+def test_an_output_of_megapixels_keeps_its_batch_axis_free_though_one_row_is_tried(file, nets):
+    large = TensorSpec("pixel_values", "FP32", (-1, 3, 640, 640))
+
+    signature = export(nets.Segmenter(), file, large, returns={"logits": -1})
+
+    assert signature.outputs == (TensorSpec("logits", "FP32", (-1, 1, 640, 640)),)
+    assert load(file)(pictures(2, 640, 640)).shape == (2, 1, 640, 640)
+
+
+def test_a_checkpoint_of_transformers_is_exported_and_served_by_direct_again(tmp_path, file, opened, ask):
+    from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+    config = SegformerConfig(
+        num_labels=1, depths=[1, 1], hidden_sizes=[8, 16], num_encoder_blocks=2, num_attention_heads=[1, 2],
+        sr_ratios=[2, 1], patch_sizes=[7, 3], strides=[4, 2], mlp_ratios=[2, 2], decoder_hidden_size=16,
+    )  # fmt: skip
+    model = SegformerForSemanticSegmentation(config).eval()
+    model.save_pretrained(tmp_path / "checkpoint")
+    options = DirectOptions(loader="transformers", class_="SegformerForSemanticSegmentation", checkpoint="checkpoint")
+
+    signature = export_torchscript(ExportRequest(ModelDeclaration("segmenter", tmp_path, inputs=(PICTURES,)), options, file))
+
+    assert signature.outputs == (TensorSpec("logits", "FP32", (-1, 1, 8, 8)),)
+    served = opened(outputs={"logits": "FP32[-1,1,8,8]"}, loader="torchscript", path="model.pt")
+    with torch.inference_mode():
+        expected = model(pictures(4)).logits.numpy()
+    np.testing.assert_array_equal(ask(served, pixel_values=pictures(4).numpy())["logits"], expected)
+
+
+def test_half_precision_is_inside_only(file):
+    signature = export(torch.nn.Conv2d(3, 2, 3).to(torch.bfloat16), file, dtype="bfloat16")
+
+    assert [spec.datatype for spec in signature.outputs] == ["FP32"]
+    assert load(file)(pictures(2)).dtype == torch.float32
+
+
+def test_what_only_python_gives_to_torch_is_exported_where_onnx_has_no_operator(file, nets):
+    module = nets.HasNoOperator()
+
+    export(module, file)
+
+    assert load(file)(pictures(2)).shape == module(pictures(2)).shape
+
+
+def test_the_file_names_no_device_and_nothing_of_the_machine_that_wrote_it(file, nets):
+    export(nets.NamesDevices(), file)
+
+    assert "cpu" not in load(file).code
+    assert str(Path(__file__).parents[3]).encode() not in file.read_bytes()
+    assert b".debug_pkl" not in file.read_bytes()
+    assert b"site-packages" not in file.read_bytes()
+    assert [path.name for path in file.parent.iterdir() if path.name.startswith("model")] == ["model.pt"]
+
+
+def test_a_decision_by_declared_sizes_stays_as_it_was(file, nets):
+    module = nets.DecidesBySizes()
+
+    export(module, file)
+
+    assert torch.equal(load(file)(pictures(5)), module(pictures(5)))
+
+
+REFUSED = [
+    ("DecidesByValues", {}, r"decides by the values of a tensor, in turnout_test_nets.py:\d+ 'if x.sum\(\) > 0:'; write that"),
+    ("FixesTheBatch", {}, r"torch.jit answers another 'output' to a batch of 3 .*decides by x.shape"),
+    ("AloneIsDifferent", {}, r"torch.jit answers another 'output' to a batch of 1 "),
+    ("DecidesBySizes", {"spec": FREE_PICTURES}, r"torch.jit answers another 'output' to a batch of 3 .*decides by x.shape"),
+    ("UsesPython", {}, r"operator '_Double' has no TorchScript form; replace it in the model's code, or keep"),
+    ("UsesLibrary", {}, r"operator 'turnout_test::double' has no TorchScript form"),
+    ("ReturnsText", {"returns": {"logits": "logits"}}, r"does not answer inputs 'pixel_values' FP32 \[-1, 3, 32, 32\]"),
+    ("Segmenter", {"method": "generate"}, r"generate\(\) of class 'Segmenter' has no exported form; known: BlipForCond"),
+    ("NamesDevices", {"spec": TensorSpec("x.1", "FP32", (-1, 4))}, r"input 'x.1' is no Python name.*rename it under 'inputs'"),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings", "reason"), REFUSED, ids=lambda value: value if isinstance(value, str) else "")
+def test_what_cannot_be_exported_says_why_leaves_no_file_and_harms_no_other(kind, settings, reason, file, capfd, nets):
+    with pytest.raises(ExportError, match=reason) as caught:
+        export(getattr(nets, kind)(), file, **settings)
+
+    assert str(caught.value).startswith("model 'm'")
+    assert kind in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(file.parent.iterdir()) == []
+    assert capfd.readouterr() == ("", "")
+    assert export(nets.NamesDevices(), file).inputs == (PICTURES,)
+
+
+def test_a_model_that_cannot_be_loaded_is_no_error_of_export(tmp_path, file):
+    options = DirectOptions(loader="transformers", class_="BlipForConditionalGeneration", checkpoint="./nowhere")
+
+    with pytest.raises(ModelLoadError, match="'m'"):
+        export_torchscript(ExportRequest(ModelDeclaration("m", tmp_path), options, file))
