@@ -25,7 +25,7 @@ SOURCES := constraints.txt core/pyproject.toml $(wildcard plugins/*/pyproject.to
 
 $(VENVS)/check/.done: $(SOURCES)
 	$(call install,check,ruff mypy import-linter pytest hypothesis -e core)
-	$(VENVS)/check/bin/python $(PIP) --no-deps -e plugins/direct -e plugins/onnxruntime -e plugins/vision
+	$(VENVS)/check/bin/python $(PIP) --no-deps -e plugins/direct -e plugins/onnxruntime -e plugins/triton -e plugins/vision
 	$(VENVS)/check/bin/python $(PIP) Pillow tokenizers
 
 $(VENVS)/core/.done: $(SOURCES)
@@ -33,6 +33,9 @@ $(VENVS)/core/.done: $(SOURCES)
 
 $(VENVS)/onnxruntime/.done: $(SOURCES)
 	$(call install,onnxruntime,$(TEST_TOOLS) onnx -e core -e plugins/onnxruntime)
+
+$(VENVS)/triton/.done: $(SOURCES)
+	$(call install,triton,$(TEST_TOOLS) onnx trustme -e core -e "plugins/triton[all]" -e plugins/vision)
 
 $(VENVS)/vision/.done: $(SOURCES)
 	$(call install,vision,$(TEST_TOOLS) -e core -e plugins/vision)

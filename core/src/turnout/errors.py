@@ -12,6 +12,7 @@ TurnoutError
 │   ├── InvalidTensorError        a tensor is missing, unknown, or of the wrong datatype or shape
 │   └── InvalidInputError         a picture, a region or another input cannot be used
 ├── BackendUnavailableError       ask elsewhere or later
+│   ├── NotReachedError           the request never reached the server; asking again repeats nothing
 │   ├── OverloadedError           the queue is full; nothing was started
 │   └── ForkedAfterLoadError      the model was loaded before a fork; load it in this process
 ├── DeadlineExceededError         give it more time
@@ -93,6 +94,10 @@ class InvalidInputError(InvalidRequestError):
 
 class BackendUnavailableError(TurnoutError):
     """The backend cannot be reached now; another one, or a later call, may answer."""
+
+
+class NotReachedError(BackendUnavailableError):
+    """No connection could be made, so the server never took the request and it may be sent again anywhere."""
 
 
 class OverloadedError(BackendUnavailableError):

@@ -1,0 +1,1 @@
+"""Turnout's backend for NVIDIA Triton Inference Server, with its model repository and a local server."""

@@ -1,0 +1,1 @@
+"""The client: messages, and the transports that carry them to one server or to several."""

@@ -1,0 +1,77 @@
+"""What a connection needs beside an address: certificates, headers, compression."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from turnout.errors import ConfigurationError
+from turnout_triton.options import TritonOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to connect to any of a model's servers.
+
+    Attributes:
+        headers: lower-case names and values of every call.
+        compression: ``none``, ``gzip`` or ``deflate``.
+        ca: PEM file of trusted authorities; None trusts the system's.
+        certificate: PEM file of this client's certificate chain.
+        key: PEM file of its key.
+        server_name: the name in the server's certificate, where it is not the host.
+    """
+
+    headers: tuple[tuple[str, str], ...] = ()
+    compression: str = "none"
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    server_name: str | None = None
+
+    def grpc_credentials(self) -> Any:
+        """Return gRPC's channel credentials.
+
+        Raises:
+            ConfigurationError: a file cannot be read.
+        """
+        import grpc
+
+        ca, key, certificate = (_read(file) for file in (self.ca, self.key, self.certificate))
+        return grpc.ssl_channel_credentials(ca, key, certificate)
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Return the context for TLS sockets. Raises as ``grpc_credentials``."""
+        _read(self.ca)
+        try:
+            context = ssl.create_default_context(cafile=None if self.ca is None else str(self.ca))
+            if self.certificate is not None:
+                context.load_cert_chain(str(self.certificate), None if self.key is None else str(self.key))
+        except OSError as error:  # ssl.SSLError is one
+            raise ConfigurationError(
+                f"the files under 'tls' of backend 'triton' cannot be used: {error}; give PEM files that belong together"
+            ) from error
+        return context
+
+
+def connection_of(options: TritonOptions, folder: Path) -> Connection:
+    """Return how ``options`` says to connect; its relative paths start in ``folder``."""
+    headers = tuple((name.lower(), value.get_secret_value()) for name, value in options.headers.items())
+    if options.tls is None:
+        return Connection(headers, options.compression)
+    tls = options.tls
+    ca, certificate, key = (None if file is None else folder / file for file in (tls.ca, tls.certificate, tls.key))
+    return Connection(headers, options.compression, ca, certificate, key, tls.server_name)
+
+
+def _read(file: Path | None) -> bytes | None:
+    if file is None:
+        return None
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the file {str(file)!r} under 'tls' of backend 'triton' cannot be read: {error.strerror}; correct the path"
+        ) from error

@@ -1,0 +1,133 @@
+"""A server that is asked over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from turnout.errors import ClosedError, TurnoutError
+from turnout_triton.client.credentials import Connection
+from turnout_triton.client.endpoints import Endpoint
+from turnout_triton.client.failures import Caller, failure
+from turnout_triton.client.forks import Forks
+from turnout_triton.client.grpc.channels import SharedChannel, forked_error
+from turnout_triton.client.grpc.wire import decode_answer, encode_ask
+from turnout_triton.client.messages import Answer, Ask
+
+_SERVICE = "/inference.GRPCInferenceService"
+
+# grpc.StatusCode by name; the rest is "internal".
+_KINDS = {
+    "UNAVAILABLE": "unavailable",
+    "DEADLINE_EXCEEDED": "deadline",
+    "INVALID_ARGUMENT": "invalid",
+    "OUT_OF_RANGE": "invalid",
+    "FAILED_PRECONDITION": "invalid",
+    "ALREADY_EXISTS": "invalid",
+    "NOT_FOUND": "not_found",
+    "UNIMPLEMENTED": "unimplemented",
+    "RESOURCE_EXHAUSTED": "too_large",
+    "UNAUTHENTICATED": "denied",
+    "PERMISSION_DENIED": "denied",
+    "CANCELLED": "unavailable",
+    "ABORTED": "unavailable",
+}
+
+
+class GrpcTransport:
+    """Asks over the process's one channel to ``endpoint``; the server drops a request when its deadline passes.
+
+    Thread-safe: gRPC's channels are. A forked child is refused, see ``SharedChannel``.
+    """
+
+    def __init__(self, endpoint: Endpoint, connection: Connection) -> None:
+        import grpc
+
+        self._url = str(endpoint)
+        self._shared = SharedChannel(endpoint, connection)
+        self._forks = Forks.count
+        self._closed = False
+        self._metadata = connection.headers
+        self._compression = {"gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}.get(connection.compression)
+        self._errors = (grpc.RpcError, ValueError)
+        self._infer = self._shared.channel.unary_unary(f"{_SERVICE}/ModelInfer")
+        self._stream = self._shared.channel.stream_stream(f"{_SERVICE}/ModelStreamInfer")
+
+    def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
+        return decode_answer(self._call(self._infer, encode_ask(ask), ask.model, timeout_seconds))
+
+    def stream(self, ask: Ask, timeout_seconds: float) -> Iterator[Answer]:
+        from tritonclient.grpc import service_pb2
+
+        self._check_open(ask.model)
+        asks = iter((encode_ask(ask),))
+        call = self._stream(asks, timeout=timeout_seconds, metadata=self._metadata, compression=self._compression)
+        try:
+            for message in call:
+                answer = service_pb2.ModelStreamInferResponse.FromString(message)
+                if answer.error_message:
+                    raise failure("internal", answer.error_message, Caller(ask.model, self._url))
+                yield decode_answer(answer.infer_response.SerializeToString())
+        except self._errors as error:
+            raise self._translated(error, ask.model) from error
+        finally:
+            call.cancel()
+
+    def metadata(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
+        return self._ask("ModelMetadata", {"name": model, "version": version}, model, timeout_seconds)
+
+    def config(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
+        answer = self._ask("ModelConfig", {"name": model, "version": version}, model, timeout_seconds)
+        config: Mapping[str, Any] = answer.get("config", {})
+        return config
+
+    def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
+        try:
+            return bool(self._ask("ModelReady", {"name": model, "version": version}, model, timeout_seconds).get("ready"))
+        except TurnoutError:
+            return False
+
+    def register_region(self, name: str, size_bytes: int, timeout_seconds: float) -> None:
+        region = {"name": name, "key": f"/{name}", "byte_size": size_bytes}
+        self._ask("SystemSharedMemoryRegister", region, "", timeout_seconds)
+
+    def unregister_region(self, name: str, timeout_seconds: float) -> None:
+        self._ask("SystemSharedMemoryUnregister", {"name": name}, "", timeout_seconds)
+
+    def registered_regions(self, timeout_seconds: float) -> list[str]:
+        return list(self._ask("SystemSharedMemoryStatus", {}, "", timeout_seconds).get("regions", {}))
+
+    def close(self) -> None:
+        self._closed = True
+        self._shared.close()
+
+    def _ask(self, call: str, fields: Mapping[str, Any], model: str, timeout_seconds: float) -> Mapping[str, Any]:
+        """Return the answer to one of the small calls, in JSON's form."""
+        from google.protobuf.json_format import MessageToDict
+        from tritonclient.grpc import service_pb2
+
+        request = getattr(service_pb2, f"{call}Request")(**fields)
+        method = self._shared.channel.unary_unary(f"{_SERVICE}/{call}")
+        answer = self._call(method, request.SerializeToString(), model, timeout_seconds)
+        message = getattr(service_pb2, f"{call}Response").FromString(answer)
+        described: Mapping[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+        return described
+
+    def _call(self, method: Any, message: bytes, model: str, timeout_seconds: float) -> bytes:
+        self._check_open(model)
+        try:
+            answer: bytes = method(message, timeout=timeout_seconds, metadata=self._metadata, compression=self._compression)
+        except self._errors as error:
+            raise self._translated(error, model) from error
+        return answer
+
+    def _check_open(self, model: str) -> None:
+        if self._closed:
+            raise ClosedError(f"model {model!r} is closed; open the app again with turnout.open")
+        if self._forks != Forks.count:
+            raise forked_error(self._url)
+
+    def _translated(self, error: Any, model: str) -> TurnoutError:
+        if self._closed or isinstance(error, ValueError):  # what grpc raises on a closed channel
+            return ClosedError(f"model {model!r} was closed meanwhile; open the app again with turnout.open")
+        return failure(_KINDS.get(error.code().name, "internal"), error.details() or "", Caller(model, self._url))

@@ -1,0 +1,143 @@
+"""ModelInfer messages of the KServe v2 protocol in protobuf's wire format, with the tensors' data copied once.
+
+Setting ``raw_input_contents`` on a protobuf message copies the data, and serializing it copies them again; so the head of a
+message goes through protobuf and the data are joined behind it. The wire format allows that: fields may come in any order.
+Field numbers: ``ModelInferRequest.raw_input_contents`` 7, ``ModelInferResponse.raw_output_contents`` 6 (grpc_service.proto).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from turnout.errors import InvalidRequestError
+from turnout_triton.client.messages import Answer, Ask, Buffer, Place, TensorHead, WantedOutput
+
+_RAW_INPUT = bytes([7 << 3 | 2])
+_RAW_OUTPUT = 6
+_MAX_MESSAGE_BYTES = 2**31 - 1
+_Parameters = Mapping[str, str | int | float | bool]
+
+
+def encode_ask(ask: Ask) -> bytes:
+    """Return the ModelInferRequest for ``ask``.
+
+    Raises:
+        InvalidRequestError: it is over 2 GiB, which gRPC does not carry.
+    """
+    parts: list[Buffer] = [_head(ask.model, ask.version, ask.heads, ask.wanted)]
+    if ask.id or ask.parameters:
+        parts.append(_particulars(ask.id, ask.parameters))
+    for buffer in ask.buffers:
+        size = memoryview(buffer).nbytes
+        parts += [_RAW_INPUT, _varint(size), buffer]
+    _check_size(parts, ask)
+    return b"".join(parts)
+
+
+def decode_answer(message: bytes) -> Answer:
+    """Return what a ModelInferResponse says; its data are views of ``message``."""
+    view = memoryview(message)
+    contents: list[memoryview] = []
+    head: list[memoryview] = []
+    for number, start, begin, end in _fields(view):
+        if number == _RAW_OUTPUT:
+            contents.append(view[begin:end])
+        else:
+            head.append(view[start:end])
+    id, heads, parameters = _parsed(b"".join(head))
+    # Triton sends empty contents for an output that it wrote to shared memory.
+    return Answer(id, heads, dict(zip((tensor.name for tensor in heads), contents, strict=True)), parameters)
+
+
+def _check_size(parts: Iterable[Buffer], ask: Ask) -> None:
+    if sum(memoryview(part).nbytes for part in parts) > _MAX_MESSAGE_BYTES:
+        raise InvalidRequestError(f"the request for model {ask.model!r} is over 2 GiB, which gRPC does not carry; split it")
+
+
+@functools.lru_cache(maxsize=512)
+def _head(model: str, version: str, heads: tuple[TensorHead, ...], wanted: tuple[WantedOutput, ...]) -> bytes:
+    from tritonclient.grpc import service_pb2
+
+    message = service_pb2.ModelInferRequest(model_name=model, model_version=version)
+    for head in heads:
+        tensor = message.inputs.add(name=head.name, datatype=head.datatype, shape=head.shape)
+        _put(tensor.parameters, head.place)
+    for output in wanted:
+        _put(message.outputs.add(name=output.name).parameters, output.place)
+    serialized: bytes = message.SerializeToString()
+    return serialized
+
+
+def _put(parameters: Any, place: Place | None) -> None:
+    if place is not None:
+        parameters["shared_memory_region"].string_param = place.region
+        parameters["shared_memory_byte_size"].int64_param = place.size_bytes
+        if place.offset:
+            parameters["shared_memory_offset"].int64_param = place.offset
+
+
+def _particulars(id: str, parameters: _Parameters) -> bytes:
+    from tritonclient.grpc import service_pb2
+
+    message = service_pb2.ModelInferRequest(id=id)
+    for name, value in parameters.items():
+        if name == "priority":
+            message.parameters[name].uint64_param = int(value)
+        else:
+            setattr(message.parameters[name], _kind(value), value)
+    serialized: bytes = message.SerializeToString()
+    return serialized
+
+
+def _kind(value: str | float | bool) -> str:  # noqa: FBT001  # a value, no switch
+    if isinstance(value, bool):
+        return "bool_param"
+    if isinstance(value, int):
+        return "int64_param"
+    return "double_param" if isinstance(value, float) else "string_param"
+
+
+@functools.lru_cache(maxsize=512)
+def _parsed(head: bytes) -> tuple[str, tuple[TensorHead, ...], _Parameters]:
+    from tritonclient.grpc import service_pb2
+
+    message = service_pb2.ModelInferResponse.FromString(head)
+    heads = (TensorHead(output.name, output.datatype, tuple(output.shape)) for output in message.outputs)
+    return message.id, tuple(heads), _values(message.parameters)
+
+
+def _values(parameters: Any) -> _Parameters:
+    return {name: getattr(value, value.WhichOneof("parameter_choice") or "string_param") for name, value in parameters.items()}
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def _fields(view: memoryview) -> Iterator[tuple[int, int, int, int]]:
+    """Yield number, start, start of content and end of each length-delimited field; ModelInferResponse has no others."""
+    position, length = 0, len(view)
+    while position < length:
+        start = position
+        key, position = _read_varint(view, position)
+        size, position = _read_varint(view, position)
+        yield key >> 3, start, position, position + size
+        position += size
+
+
+def _read_varint(view: memoryview, position: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        byte = view[position]
+        position += 1
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number, position
+        shift += 7

@@ -1,0 +1,79 @@
+"""The regions of one request, from its tensors' way in to its answer's way out."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from turnout.errors import InferenceError, InvalidRequestError, NotReachedError
+from turnout_triton.client.messages import Answer, Ask, Buffer, Place, TensorHead, WantedOutput
+from turnout_triton.client.shared_memory.pool import RegionPool
+from turnout_triton.client.shared_memory.region import Region
+
+# After these the server has nothing more to do with the request.
+_OVER = (InvalidRequestError, InferenceError, NotReachedError)
+
+
+class Exchange:
+    """Takes regions from ``pool`` and gives them back at the end, or loses them where the server may still be using them.
+
+    As a context manager, by one thread.
+    """
+
+    def __init__(self, pool: RegionPool, threshold_bytes: int) -> None:
+        self._pool = pool
+        self._threshold_bytes = threshold_bytes
+        self._regions: dict[str, Region] = {}
+        self._offered: dict[str, Place] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        over = kind is None or issubclass(kind, _OVER)
+        for region in self._regions.values():
+            if over:
+                self._pool.give_back(region)
+            else:
+                self._pool.lose(region)
+
+    def placed(self, ask: Ask, outputs: tuple[TensorHead, ...]) -> Ask:
+        """Return ``ask`` with its large inputs copied to regions, and its ``outputs``, where they are large, expected in some.
+
+        Raises:
+            TurnoutError: the server refuses a region.
+            OSError: the system refuses one.
+        """
+        buffers: list[Buffer] = []
+        heads = tuple(self._placed(*pair, buffers) for pair in zip(ask.heads, ask.buffers, strict=True))
+        wanted = tuple(WantedOutput(head.name, self._place(head.size_bytes)) for head in outputs)
+        self._offered = {output.name: output.place for output in wanted if output.place is not None}
+        return ask.placed(heads, tuple(buffers), wanted)
+
+    def received(self, answer: Answer) -> Answer:
+        """Return ``answer`` with the data that the server wrote to regions, copied out of them."""
+        found = {head.name: self._read(head) for head in answer.heads if head.name in self._offered}
+        return Answer(answer.id, answer.heads, {**answer.data, **found}, answer.parameters)
+
+    def register_again(self) -> None:
+        """Make this request's regions known to a server that has forgotten them."""
+        for region in self._regions.values():
+            self._pool.register_again(region)
+
+    def _placed(self, head: TensorHead, buffer: Buffer, rest: list[Buffer]) -> TensorHead:
+        place = self._place(memoryview(buffer).nbytes)
+        if place is None:
+            rest.append(buffer)
+            return head
+        self._regions[place.region].write(buffer)
+        return TensorHead(head.name, head.datatype, head.shape, place)
+
+    def _place(self, size_bytes: int) -> Place | None:
+        region = self._pool.take(size_bytes) if size_bytes >= self._threshold_bytes and size_bytes else None
+        if region is None:
+            return None
+        self._regions[region.name] = region
+        return Place(region.name, size_bytes)
+
+    def _read(self, head: TensorHead) -> bytearray:
+        return bytearray(self._regions[self._offered[head.name].region].read(head.size_bytes))

@@ -1,0 +1,77 @@
+"""One POSIX shared memory region of this process."""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import secrets
+from pathlib import Path
+
+from turnout_triton.client.messages import Buffer
+
+FOLDER = Path("/dev/shm")  # noqa: S108  # where Linux keeps POSIX shared memory objects
+PREFIX = "turnout-"
+
+
+class Region:
+    """A region of ``size_bytes``, mode 0600, mapped here; its name is ``turnout-<pid>-<random>``.
+
+    A lock on its file tells the living from the dead: the kernel drops it with the process, whatever ends that. Python's own
+    ``multiprocessing.shared_memory`` is not used because its tracker (before 3.13) destroys what another process made.
+    """
+
+    def __init__(self, size_bytes: int) -> None:
+        self.name = f"{PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
+        self.size_bytes = size_bytes
+        self._file = FOLDER / self.name
+        self._descriptor = os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Takes the pages now: writing to a full /dev/shm later would be SIGBUS.
+            os.posix_fallocate(self._descriptor, 0, size_bytes)
+            self._map = mmap.mmap(self._descriptor, size_bytes)
+        except BaseException:
+            self._end()
+            raise
+
+    def write(self, buffer: Buffer) -> None:
+        """Copy ``buffer`` to the beginning."""
+        view = memoryview(buffer).cast("B")
+        self._map[: view.nbytes] = view
+
+    def read(self, size_bytes: int) -> memoryview:
+        """Return a view of the beginning; the next write changes it."""
+        return memoryview(self._map)[:size_bytes]
+
+    def destroy(self) -> None:
+        """Remove the region's name; the memory goes when the server has let go of it too."""
+        self._end()
+
+    def _end(self) -> None:
+        self._file.unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+
+def dead_regions() -> list[str]:
+    """Return the names of regions whose process has ended."""
+    return [file.name for file in FOLDER.glob(f"{PREFIX}*") if _is_dead(file)]
+
+
+def remove_region(name: str) -> None:
+    """Remove the region of a dead process."""
+    (FOLDER / name).unlink(missing_ok=True)
+
+
+def _is_dead(file: Path) -> bool:
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

@@ -1,0 +1,122 @@
+"""A transport that sends large tensors through shared memory."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError, TurnoutError, text_of
+from turnout.tensors import BYTES
+from turnout_triton.client.failures import RegionRefusedError
+from turnout_triton.client.messages import Answer, Ask, RegionControl, TensorHead, Transport
+from turnout_triton.client.shared_memory.exchange import Exchange
+from turnout_triton.client.shared_memory.pool import RegionPool
+
+logger = logging.getLogger(__name__)
+
+_REMEMBERED = 256
+
+
+class Server(Transport, RegionControl, Protocol):
+    """A transport to a single server."""
+
+
+class SharedMemoryTransport:
+    """Sends tensors from ``threshold_bytes`` on through regions shared with a server on this host; ``inner`` sends the rest.
+
+    An output goes through shared memory from the second request of its input shapes on: the first answer tells its size. When
+    the server refuses regions, everything goes over the wire from then on; the log says so once. A server that was restarted
+    has forgotten its regions: they are registered again.
+
+    Thread-safe: ``_outputs`` is only ever added to, ``_said`` goes one way, both under ``_lock``; the pool has its own.
+    """
+
+    def __init__(self, inner: Server, threshold_bytes: int, url: str) -> None:
+        self._inner = inner
+        self._pool = RegionPool(inner)
+        self._threshold_bytes = threshold_bytes
+        self._url = url
+        self._lock = threading.Lock()
+        self._outputs: dict[tuple[Any, ...], tuple[TensorHead, ...]] = {}
+        self._refused = False
+        self._said = False
+        self._swept = False
+
+    def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
+        key = (ask.model, ask.version, ask.heads)
+        outputs = self._outputs.get(key, ())
+        if self._refused or not any(head.size_bytes >= self._threshold_bytes for head in (*ask.heads, *outputs)):
+            return self._learned(key, self._inner.infer(ask, timeout_seconds))
+        with Exchange(self._pool, self._threshold_bytes) as exchange:
+            placed = self._placed(exchange, ask, outputs)
+            if placed is not None:
+                answer = self._asked(exchange, placed, timeout_seconds)
+                if answer is not None:
+                    return self._learned(key, answer)
+                self._outputs.pop(key, None)
+        return self._inner.infer(ask, timeout_seconds)
+
+    def stream(self, ask: Ask, timeout_seconds: float) -> Iterator[Answer]:
+        return self._inner.stream(ask, timeout_seconds)
+
+    def metadata(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
+        return self._inner.metadata(model, version, timeout_seconds)
+
+    def config(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
+        return self._inner.config(model, version, timeout_seconds)
+
+    def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
+        return self._inner.ready(model, version, timeout_seconds)
+
+    def close(self) -> None:
+        self._pool.close()
+        self._inner.close()
+
+    def _placed(self, exchange: Exchange, ask: Ask, outputs: tuple[TensorHead, ...]) -> Ask | None:
+        """Return ``ask`` with its large tensors in regions; None if there are none to be had."""
+        self._sweep_once()
+        try:
+            return exchange.placed(ask, outputs)
+        except (BackendUnavailableError, DeadlineExceededError, ClosedError):
+            raise
+        except TurnoutError as error:
+            self._refused = True
+            self._say(error)
+        except OSError as error:
+            self._say(error)
+        return None
+
+    def _asked(self, exchange: Exchange, ask: Ask, timeout_seconds: float) -> Answer | None:
+        """Return the answer; None if it does not fit into the regions, as when an output has grown."""
+        try:
+            return exchange.received(self._inner.infer(ask, timeout_seconds))
+        except RegionRefusedError:
+            exchange.register_again()
+        try:
+            return exchange.received(self._inner.infer(ask, timeout_seconds))
+        except RegionRefusedError:
+            return None
+
+    def _learned(self, key: tuple[Any, ...], answer: Answer) -> Answer:
+        if key not in self._outputs and len(self._outputs) < _REMEMBERED:
+            fixed = all(head.datatype != BYTES for head in answer.heads)
+            if fixed and any(head.size_bytes >= self._threshold_bytes for head in answer.heads):
+                with self._lock:
+                    self._outputs[key] = tuple(TensorHead(head.name, head.datatype, head.shape) for head in answer.heads)
+        return answer
+
+    def _sweep_once(self) -> None:
+        with self._lock:
+            if self._swept:
+                return
+            self._swept = True
+        self._pool.sweep()
+
+    def _say(self, error: Exception) -> None:
+        with self._lock:
+            if self._said:
+                return
+            self._said = True
+        logger.warning("no shared memory with triton at %r, tensors go over the wire: %s", self._url, text_of(error))

@@ -1,0 +1,96 @@
+"""A model that a Triton server runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
+from turnout.errors import ClosedError, InferenceError, InvalidTensorError, TurnoutError
+from turnout.tensors import BYTES, datatype_of, from_binary, to_binary
+from turnout_triton.client.messages import Answer, Ask, Buffer, TensorHead, Transport
+from turnout_triton.signature import ServedModel
+
+_READY_SECONDS = 2.0
+
+
+class TritonInference(ModelInference):
+    """Asks one model of a server. Thread-safe, as its transport is; answers are copied out of what was received.
+
+    A request without a deadline gets ``timeout_seconds``.
+    """
+
+    def __init__(self, transport: Transport, served: ServedModel, model: str, timeout_seconds: float) -> None:
+        self._transport = transport
+        self._served = served
+        self._model = model
+        self._timeout_seconds = timeout_seconds
+        self._closed = False
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        ask, timeout_seconds = self._prepared(request)
+        return self._response(self._transport.infer(ask, timeout_seconds), request.id)
+
+    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+        ask, timeout_seconds = self._prepared(request)
+        for answer in self._transport.stream(ask, timeout_seconds):
+            yield self._response(answer, request.id)
+
+    def signature(self) -> ModelSignature:
+        return self._served.signature
+
+    def ready(self) -> bool:
+        if self._closed:
+            return False
+        return self._transport.ready(self._served.name, self._served.version, _READY_SECONDS)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._transport.close()
+
+    def _prepared(self, request: InferenceRequest) -> tuple[Ask, float]:
+        if self._closed:
+            raise ClosedError(f"model {self._model!r} is closed; open the app again with turnout.open")
+        request.check_deadline()
+        remaining = request.remaining_seconds()
+        timeout_seconds = self._timeout_seconds if remaining is None else remaining
+        heads = tuple(self._head(name, array) for name, array in request.inputs.items())
+        buffers = tuple(_buffer(array, name) for name, array in request.inputs.items())
+        served = self._served
+        return Ask(served.name, served.version, request.id, request.parameters, heads, buffers), timeout_seconds
+
+    def _head(self, name: str, array: NDArray[Any]) -> TensorHead:
+        if not isinstance(array, np.ndarray):
+            raise InvalidTensorError(
+                f"tensor {name!r} must be a numpy array, got {type(array).__name__}, for model {self._model!r}; "
+                "convert it with numpy.asarray"
+            )
+        shape = (*array.shape, 1) if name in self._served.widened else array.shape
+        return TensorHead(name, datatype_of(array.dtype), shape)
+
+    def _response(self, answer: Answer, id: str) -> InferenceResponse:
+        return InferenceResponse({head.name: self._array(head, answer.data) for head in answer.heads}, id)
+
+    def _array(self, head: TensorHead, data: Mapping[str, Buffer]) -> NDArray[Any]:
+        try:
+            array = from_binary(data[head.name], head.datatype, head.shape, head.name)
+        except (KeyError, InvalidTensorError) as error:
+            raise _broken(self._model, head, error) from error
+        return array.reshape(array.shape[:-1]) if head.name in self._served.widened and head.shape[-1:] == (1,) else array
+
+
+def _buffer(array: NDArray[Any], name: str) -> Buffer:
+    """Return the data of ``array`` in KServe's form; without a copy where it lies in memory like that."""
+    if datatype_of(array.dtype) == BYTES or not array.dtype.isnative:
+        return to_binary(array, name)
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+
+
+def _broken(model: str, head: TensorHead, error: Exception) -> TurnoutError:
+    return InferenceError(
+        f"model {model!r}: the server's answer for output {head.name!r} is broken: {error}; look into its log"
+    )

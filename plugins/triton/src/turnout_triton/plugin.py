@@ -1,0 +1,58 @@
+"""The hooks of turnout-triton."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from turnout import hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+    from turnout import Backend, Exporter, ModelDeclaration, ModelInference, Repository
+    from turnout_triton.options import TritonOptions
+
+
+@hookimpl
+def turnout_backends() -> Iterable[Backend]:
+    """Yield ``triton``."""
+    from turnout import Backend
+    from turnout_triton.options import TritonOptions
+
+    yield Backend("triton", _create, TritonOptions, batches=True)
+
+
+@hookimpl
+def turnout_repositories() -> Iterable[Repository]:
+    """Yield ``triton``, with its config.pbtxt."""
+    from turnout import Repository
+    from turnout_triton.repository.check import check
+    from turnout_triton.repository.configure import configure
+    from turnout_triton.repository.describe import describe
+    from turnout_triton.repository.layout import locate
+
+    yield Repository("triton", "triton", locate, configure, check, describe)
+
+
+@hookimpl
+def turnout_exporters() -> Iterable[Exporter]:
+    """Yield ``generate``: a python model that hosts ``generate()`` of what cannot be exported."""
+    from turnout import Exporter
+    from turnout_triton.server.hosting import FILENAME, FORMAT, export_generate
+
+    yield Exporter(FORMAT, "direct", FILENAME, export_generate)
+
+
+@hookimpl
+def turnout_commands() -> Iterable[click.Command]:
+    """Yield ``turnout triton``."""
+    from turnout_triton.commands.group import triton
+
+    yield triton
+
+
+def _create(model: ModelDeclaration, options: TritonOptions) -> ModelInference:
+    from turnout_triton.opening import open_model
+
+    return open_model(model, options)

@@ -1,0 +1,80 @@
+"""What a server says of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from turnout import ModelDeclaration, ModelSignature
+from turnout.errors import InvalidRequestError, InvalidTensorError, ModelLoadError
+from turnout.tensors import TensorSpec
+from turnout_triton.client.messages import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model as its server knows it.
+
+    Attributes:
+        name: its name there.
+        version: the version that is asked; empty is the server's choice.
+        signature: inputs and outputs, batch axis included, of rank 0 where the model's are.
+        widened: names of the tensors that have one axis of size 1 more there than ``signature`` says, because Triton refuses
+            tensors of rank 0.
+        decoupled: it may send any number of answers to a request.
+    """
+
+    name: str
+    version: str
+    signature: ModelSignature
+    widened: frozenset[str]
+    decoupled: bool
+
+
+def read_served_model(
+    transport: Transport, name: str, version: str, timeout_seconds: float, declared: ModelDeclaration
+) -> ServedModel:
+    """Ask the server what it knows of the model ``name``.
+
+    Raises:
+        ModelLoadError: it has a tensor of a datatype that KServe v2 does not know.
+        TurnoutError: the server does not answer.
+    """
+    metadata = transport.metadata(name, version, timeout_seconds)
+    config = _config(transport, name, version, timeout_seconds)
+    optional = {tensor["name"] for tensor in config.get("input", ()) if tensor.get("optional")}
+    widened = _scalars(config, declared)
+    try:
+        inputs = _specs(metadata.get("inputs", ()), optional, widened)
+        outputs = _specs(metadata.get("outputs", ()), set(), widened)
+    except InvalidTensorError as error:
+        raise ModelLoadError(f"model {declared.name!r}: the server's model {name!r} cannot be used: {error}") from error
+    decoupled = bool(config.get("model_transaction_policy", {}).get("decoupled"))
+    return ServedModel(name, version, ModelSignature(inputs, outputs), widened, decoupled)
+
+
+def _config(transport: Transport, name: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
+    try:
+        return transport.config(name, version, timeout_seconds)
+    except InvalidRequestError:  # a KServe v2 server that is not Triton
+        return {}
+
+
+def _scalars(config: Mapping[str, Any], declared: ModelDeclaration) -> frozenset[str]:
+    """Return the tensors that the model itself has without the last axis of size 1.
+
+    They have an empty ``reshape`` in the configuration, or are declared with rank 0 in turnout.yaml.
+    """
+    tensors = (*config.get("input", ()), *config.get("output", ()))
+    reshaped = {tensor["name"] for tensor in tensors if "reshape" in tensor and not tensor["reshape"].get("shape")}
+    return frozenset(reshaped.union(spec.name for spec in (*declared.inputs, *declared.outputs) if spec.shape == ()))
+
+
+def _specs(tensors: Sequence[Mapping[str, Any]], optional: set[str], widened: frozenset[str]) -> tuple[TensorSpec, ...]:
+    specs = []
+    for tensor in tensors:
+        shape = tuple(int(size) for size in tensor.get("shape", ()))
+        narrowed = shape[:-1] if tensor["name"] in widened and shape[-1:] == (1,) else shape
+        specs.append(TensorSpec(tensor["name"], tensor["datatype"], narrowed, tensor["name"] in optional))
+    return tuple(specs)
