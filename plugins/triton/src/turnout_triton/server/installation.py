@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import shutil
 import sysconfig
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from turnout.errors import ConfigurationError, MissingDependencyError
 from turnout_triton.server.backend_folder import OURS, make_backend_folder
-from turnout_triton.server.environment import PrivateEnvironment
+from turnout_triton.server.environment import CORE, PrivateEnvironment
 from turnout_triton.server.repository import RepositoryModel
 
 
@@ -48,6 +49,29 @@ def find_installation(
         tell(f"using {found}, found on PATH")
         return Installation(Path(found))
     return _from_environment(models, environment)
+
+
+def check_host(host: str, installation: Installation, tell: Callable[[str], None]) -> None:
+    """Keep the old core on loopback, and say it aloud where another listens elsewhere.
+
+    Raises:
+        ConfigurationError: the old core would be reached from other machines.
+    """
+    if _is_loopback(host):
+        return
+    if installation.is_old_core:
+        raise ConfigurationError(
+            f"--host {host!r} would open tritonserver {CORE} from PyPI to other machines; it predates the security fixes of "
+            "August 2025 and stays on loopback; leave --host out, or give --binary a newer one, or see: turnout triton docker"
+        )
+    tell(f"warning: Triton asks nobody for a password; whoever reaches {host} can run, and with some options load, models")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _checked(binary: Path) -> Path:

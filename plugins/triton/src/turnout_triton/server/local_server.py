@@ -12,11 +12,11 @@ from typing import Self
 from turnout.errors import BackendUnavailableError, ConfigurationError
 from turnout_triton.server.arguments import server_arguments
 from turnout_triton.server.environment import PrivateEnvironment, default_folder
-from turnout_triton.server.installation import Installation, find_installation
+from turnout_triton.server.installation import Installation, check_host, find_installation
 from turnout_triton.server.options import ServerOptions
 from turnout_triton.server.ports import PortReservation, Ports
 from turnout_triton.server.process import ServerProcess
-from turnout_triton.server.readiness import address, wait_until_ready
+from turnout_triton.server.readiness import address, died, exit_text, wait_until_ready
 from turnout_triton.server.regions import sweep_dead
 from turnout_triton.server.repository import RepositoryModel, choose, read_repository
 
@@ -119,6 +119,7 @@ class LocalServer:
         models = choose(read_repository(self.repository), options.models, self.repository)
         environment = PrivateEnvironment(options.environment or default_folder(), self._tell, options.torch_index)
         installation = find_installation(models, options.binary, environment, self._tell)
+        check_host(options.host, installation, self._tell)
         for _ in range(_BIND_ATTEMPTS - 1):
             try:
                 self._start_once(installation, models)
@@ -154,12 +155,15 @@ class LocalServer:
         self._end_process()
         self.start()
 
-    def wait(self) -> int | None:
-        """Wait until the server ends by itself; return its exit code, negative for a signal."""
-        process = self._running
-        process.ended.wait()
-        process.end()
-        return process.exit_code
+    def wait_for_death(self) -> BackendUnavailableError:
+        """Wait until the server ends by itself, and return the error that says how, with its last lines."""
+        self._running.ended.wait()
+        self._running.end()
+        return self.death()
+
+    def death(self) -> BackendUnavailableError:
+        """Return the error for a server that ended by itself, with its last lines."""
+        return died(self._running, f"tritonserver ended with {exit_text(self._running)}", str(self.repository))
 
     @property
     def _running(self) -> ServerProcess:

@@ -17,6 +17,23 @@ class Ports:
     metrics: int = 0
 
 
+TRITONS_OWN = Ports(8000, 8001, 8002)
+"""Where Triton listens if it is told nothing, and clients ask if they are told nothing."""
+
+
+def are_free(host: str, ports: Ports) -> bool:
+    """Tell whether all of ``ports`` can be listened on now."""
+    for port in (ports.http, ports.grpc, ports.metrics):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+                probe.listen()
+            except OSError:
+                return False
+    return True
+
+
 class PortReservation:
     """Holds three ports of ``host``, bound but without listening, until it is closed.
 

@@ -11,8 +11,8 @@ from turnout.errors import ConfigurationError, suggestion, text_of
 CONFIG = "config.pbtxt"
 _BACKENDS_OF_PLATFORMS = {"onnxruntime_onnx": "onnxruntime", "pytorch_libtorch": "pytorch", "ensemble": "ensemble"}
 _BACKENDS_OF_FILES = {"model.onnx": "onnxruntime", "model.pt": "pytorch", "model.py": "python"}
-NEEDS_PARAMETER = "turnout_needs"
-"""The parameter of a python model's config that names the parts of the private environment it needs."""
+_NEEDS = {"onnxruntime": frozenset({"onnxruntime"}), "pytorch": frozenset({"torch"})}
+_NEEDS_OF_GENERATE = frozenset({"torch", "transformers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,12 @@ def _versions(folder: Path) -> list[Path]:
 def _read_model(folder: Path) -> RepositoryModel:
     config = _read_config(folder / CONFIG)
     backend = config.backend or _BACKENDS_OF_PLATFORMS.get(config.platform, config.platform) or _backend_of_files(folder)
-    needs = {"onnxruntime": {"onnxruntime"}, "pytorch": {"torch"}}.get(backend, set())
-    if NEEDS_PARAMETER in config.parameters:
-        needs = {part.strip() for part in config.parameters[NEEDS_PARAMETER].string_value.split(",")}
-    return RepositoryModel(folder.name, backend, frozenset(needs))
+    hosts_generate = backend == "python" and ("checkpoint" in config.parameters or _has_file(folder, "generate.json"))
+    return RepositoryModel(folder.name, backend, _NEEDS_OF_GENERATE if hosts_generate else _NEEDS.get(backend, frozenset()))
+
+
+def _has_file(folder: Path, name: str) -> bool:
+    return any((version / name).is_file() for version in _versions(folder))
 
 
 def _backend_of_files(folder: Path) -> str:

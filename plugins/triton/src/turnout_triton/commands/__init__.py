@@ -1,0 +1,1 @@
+"""The commands ``turnout triton ...``: each parses, calls one function, prints."""
