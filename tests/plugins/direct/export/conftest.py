@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -94,9 +94,12 @@ def check_telling(answers: np.ndarray) -> None:
 
 
 @pytest.fixture
-def nets(_modules: None) -> ModuleType:
-    """Return ``modules/turnout_test_nets.py``."""
-    return importlib.import_module("turnout_test_nets")
+def nets(_modules: None) -> Iterator[ModuleType]:
+    """Return ``modules/turnout_test_nets.py``, with the operator of a library that one of them uses."""
+    with torch.library._scoped_library("turnout_test", "DEF") as library:
+        library.define("double(Tensor x) -> Tensor")
+        library.impl("double", lambda x: x * 2, "CPU")
+        yield importlib.import_module("turnout_test_nets")
 
 
 @pytest.fixture(scope="session", autouse=True)

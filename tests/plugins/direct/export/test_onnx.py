@@ -97,6 +97,7 @@ REFUSED = [
     ),
     ("FixesTheBatch", {}, r"its code fixes axis 0 of input 'pixel_values' to 2; take sizes from x.shape"),
     ("HasNoOperator", {}, r"operator 'aten.linalg_eig' has no ONNX form"),
+    ("UsesLibrary", {}, r"operator 'turnout_test::double' has no ONNX form; replace it in the model's code, or keep"),
     ("AloneIsDifferent", {}, r"onnxruntime answers another 'output' to a batch of 1"),
     (
         "ReturnsText",

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,6 @@ FREE_PICTURES = TensorSpec("pixel_values", "FP32", (-1, 3, -1, -1))
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "model.pt"
-
-
-@pytest.fixture(autouse=True)
-def _library() -> Iterator[None]:
-    with torch.library._scoped_library("turnout_test", "DEF") as library:
-        library.define("double(Tensor x) -> Tensor")
-        library.impl("double", lambda x: x * 2, "CompositeExplicitAutograd")
-        yield
 
 
 def options_of(**settings: Any) -> DirectOptions:

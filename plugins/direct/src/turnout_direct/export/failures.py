@@ -9,7 +9,10 @@ from pathlib import Path
 from turnout.errors import ExportError
 from turnout_direct.export.traceable import Traceable
 
-_OPERATOR = re.compile(r"No ONNX function found for <OpOverload\(op='(?P<name>[^']+)'")
+_OPERATOR = re.compile(
+    r"No ONNX function found for <OpOverload\(op='(?P<name>[^']+)'"
+    r"|(?P<foreign>\S+): attempted to run this operator with Meta tensors"
+)
 _PYTHON = re.compile(r"Could not export Python function call '(?P<name>[^']+)'")
 _FIXED = re.compile(r"marked (?P<axis>.+?) as dynamic but your code specialized it to be a constant \((?P<size>\d+)\)")
 _AXIS = re.compile(r"\[(?P<input>\d+)\]\.size\(\)\[(?P<axis>\d+)\]")
@@ -19,8 +22,7 @@ _KEEP = "or keep the model on the backend 'direct'"
 
 def export_error(error: BaseException, traceable: Traceable, title: str) -> ExportError:
     """Return the ExportError that says why ``traceable`` cannot be written in the format called ``title``."""
-    texts = [str(link) for link in _chain(error)]
-    return refusal(traceable, title, _reason(error, texts, [spec.name for spec in traceable.inputs]))
+    return refusal(traceable, title, _reason(error, title, [spec.name for spec in traceable.inputs]))
 
 
 def refusal(traceable: Traceable, title: str, reason: str) -> ExportError:
@@ -43,12 +45,13 @@ def place_of(file: str, line: int | str | None, code: str) -> str:
     return f", in {Path(file).name}:{line} {code.strip()!r}"
 
 
-def _reason(error: BaseException, texts: list[str], inputs: Sequence[str]) -> str:
+def _reason(error: BaseException, title: str, inputs: Sequence[str]) -> str:
+    texts = [str(link) for link in _chain(error)]
     for text in texts:
         if match := _OPERATOR.search(text):
-            return has_no_operator(match["name"], "ONNX")
+            return has_no_operator(match["name"] or match["foreign"], title)
         if match := _PYTHON.search(text):
-            return has_no_operator(match["name"], "TorchScript")
+            return has_no_operator(match["name"], title)
     for text in texts:
         if "data-dependent" in text:
             return decides_by_values(_place(text))

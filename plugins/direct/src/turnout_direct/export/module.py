@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from turnout import ExportRequest, ModelDeclaration, ModelSignature
 from turnout_direct.export.agreement import check_answers
+from turnout_direct.export.deform_conv import DeformConvAsGridSample
 from turnout_direct.export.formats import FileFormat
 from turnout_direct.export.forward import forward_traceable
 from turnout_direct.export.generate.graph import generate_traceable
@@ -39,7 +40,8 @@ def export_module(
     """
     traceable = _traceable(model, options, module)
     try:
-        form.write(traceable, file)
+        with DeformConvAsGridSample():
+            form.write(traceable, file)
         return form.signature(traceable, file, check_answers(file, traceable, form))
     except BaseException:
         for written in (file, file.with_name(f"{file.name}.data")):
