@@ -56,7 +56,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_versions_are_the_numeric_folders_ascending(tmp_path: Path) -> None:
-    for name in ("10", "9", "latest", ".exporting-x"):
+    for name in ("10", "9", "latest", ".exporting-x", "07", "\u0663"):
         (tmp_path / name).mkdir()
     (tmp_path / "11").write_text("a file")
 

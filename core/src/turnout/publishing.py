@@ -41,7 +41,12 @@ def versions(model_folder: Path) -> list[int]:
     """Return the numeric version folders of a model, ascending; Triton serves the greatest by default."""
     if not model_folder.is_dir():
         return []
-    return sorted(int(entry.name) for entry in model_folder.iterdir() if entry.is_dir() and entry.name.isdecimal())
+    return sorted(int(entry.name) for entry in model_folder.iterdir() if entry.is_dir() and _is_version(entry.name))
+
+
+def _is_version(name: str) -> bool:
+    # Triton ignores version folders whose names start with a zero.
+    return name.isascii() and name.isdecimal() and not name.startswith("0")
 
 
 def publish(

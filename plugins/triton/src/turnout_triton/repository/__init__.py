@@ -1,0 +1,1 @@
+"""A model repository of Triton's: config.pbtxt written, checked and read."""

@@ -1,0 +1,204 @@
+"""The models of an existing repository, as turnout.yaml would say them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from turnout import ModelSignature, RepositoryModel
+from turnout.errors import ConfigurationError, ExportError
+from turnout.tensors import TensorSpec
+from turnout_triton.repository.config_file import read_config, words_of
+from turnout_triton.repository.layout import CONFIG, PLATFORMS, newest_file, versions
+from turnout_triton.repository.signature import file_signature
+from turnout_triton.repository.tensors import spec_of
+
+URL = "${TRITON_URL:-localhost:8001}"
+_CARRIED = ("instance_group", "version_policy", "optimization", "parameters")
+
+
+def describe(repository: Path, folder: Path) -> Iterator[RepositoryModel]:
+    """Yield every model of ``repository`` for a turnout.yaml in ``folder``; one that cannot be taken over has its reason.
+
+    Raises:
+        ConfigurationError: there is no such folder, or it has no models.
+    """
+    if not repository.is_dir():
+        raise ConfigurationError(f"there is no model repository {str(repository)!r}; correct --from-repository")
+    models = [entry for entry in sorted(repository.iterdir()) if _is_model(entry)]
+    if not models:
+        raise ConfigurationError(
+            f"{str(repository)!r} has no models, which are folders with {CONFIG} or a version such as '1'; "
+            "correct --from-repository"
+        )
+    for model in models:
+        try:
+            yield _described(model, folder)
+        except (ConfigurationError, ExportError) as error:
+            yield RepositoryModel(model.name, remarks=(f"was left out: {error}",))
+
+
+def _is_model(folder: Path) -> bool:
+    return folder.is_dir() and not folder.name.startswith(".") and ((folder / CONFIG).is_file() or bool(versions(folder)))
+
+
+def _described(model: Path, folder: Path) -> RepositoryModel:
+    found = read_config(model / CONFIG)
+    if found is None:
+        return _of_file(model, folder)
+    config = found.config
+    reason = _unusable(config)
+    if reason:
+        return RepositoryModel(model.name, remarks=(f"was left out: {reason}",))
+    name, triton = _name(model.name, config), _triton(model, folder)
+    settings: dict[str, Any] = {"max_batch_size": config.max_batch_size} if config.max_batch_size else {}
+    settings |= _batching(config)
+    signature = ModelSignature(*(tuple(_specs(side, config)) for side in (config.input, config.output)))
+    settings |= _declared(signature, config.max_batch_size)
+    if config.ensemble_scheduling.step:
+        triton["ensemble"] = [step.model_name for step in config.ensemble_scheduling.step]
+    carried = _carried(config)
+    triton |= {"model_config": carried} if carried else {}
+    return RepositoryModel(
+        name, settings | {"backends": {"triton": triton} | _in_process(model, folder)}, tuple(_remarks(config))
+    )
+
+
+def _of_file(model: Path, folder: Path) -> RepositoryModel:
+    """Describe a model without config.pbtxt, which a server completes from the model's file."""
+    file = newest_file(model)
+    signature = file_signature(file)
+    if file is None or not signature.inputs:
+        what = f"{CONFIG} is missing, and its file does not tell its inputs and outputs"
+        return RepositoryModel(model.name, remarks=(f"was left out: {what}; write {CONFIG}",))
+    tensors = (*signature.inputs, *signature.outputs)
+    batched = all(spec.shape and spec.shape[0] == -1 for spec in tensors)
+    # What Triton completes such a config with: batches of up to 4, merged.
+    settings: dict[str, Any] = {"max_batch_size": 4, "dynamic_batching": {}} if batched else {}
+    settings |= _declared(signature, 4 if batched else 0)
+    backends = {"triton": _triton(model, folder)} | _in_process(model, folder)
+    remark = f"has no {CONFIG}; turnout export {model.name} --config-only writes it"
+    return RepositoryModel(model.name, settings | {"backends": backends}, (remark,))
+
+
+def _unusable(config: Any) -> str:
+    """Return why Turnout cannot call such a model; empty if it can."""
+    if config.HasField("sequence_batching"):
+        return "it keeps state between requests (sequence_batching), which Turnout does not speak"
+    if any(tensor.is_shape_tensor for tensor in (*config.input, *config.output)):
+        return "it has shape tensors, which Turnout does not speak"
+    if not config.input or not config.output:
+        return f"its {CONFIG} does not say what it takes and gives; add input and output"
+    return ""
+
+
+def _name(name: str, config: Any) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name):
+        raise ConfigurationError(f"{name!r} is no name in turnout.yaml: letters, digits, '_', '-' and '.'; rename the folder")
+    if config.name not in ("", name):
+        raise ConfigurationError(f"{CONFIG} calls it {config.name!r}, and Triton refuses that in a folder {name!r}; correct it")
+    return name
+
+
+def _specs(tensors: Any, config: Any) -> Iterator[TensorSpec]:
+    for tensor in tensors:
+        yield spec_of(tensor, config.max_batch_size)
+
+
+def _declared(signature: ModelSignature, max_batch_size: int) -> dict[str, Any]:
+    sides = {"inputs": signature.inputs, "outputs": signature.outputs}
+    return {
+        side: {spec.name: f"{spec.datatype}{list(_without_batch(spec, max_batch_size))}" for spec in specs if not spec.optional}
+        for side, specs in sides.items()
+        if all(spec.shape is not None for spec in specs)
+    }
+
+
+def _without_batch(spec: TensorSpec, max_batch_size: int) -> tuple[int, ...]:
+    shape = spec.shape or ()
+    return shape[1:] if max_batch_size else shape
+
+
+def _batching(config: Any) -> dict[str, Any]:
+    if not config.HasField("dynamic_batching") or not config.max_batch_size:
+        return {}
+    return {"dynamic_batching": _numbers(words_of(config.dynamic_batching))}
+
+
+def _numbers(value: Any) -> Any:
+    """Return protobuf's JSON with its 64-bit numbers, which it writes as text, as numbers."""
+    if isinstance(value, dict):
+        return {name: _numbers(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_numbers(part) for part in value]
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def _triton(model: Path, folder: Path) -> dict[str, Any]:
+    return {"url": URL, "repository": _relative(model.parent, folder)}
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+def _carried(config: Any) -> dict[str, Any]:
+    """Return what only Triton knows and turnout.yaml can say."""
+    words = {name: value for name, value in words_of(config).items() if name in _CARRIED}
+    if words.get("version_policy") in ({"latest": {"num_versions": 1}}, {"latest": {}}, {}):
+        del words["version_policy"]
+    if "parameters" in words:
+        words["parameters"] = {name: value.get("string_value", "") for name, value in words["parameters"].items()}
+    groups = words.get("instance_group")
+    if groups in ([{"count": 1}], [{}]):
+        del words["instance_group"]
+    return _checked({name: _numbers(value) if name != "parameters" else value for name, value in words.items()})
+
+
+def _checked(words: dict[str, Any]) -> dict[str, Any]:
+    """Return the ``words`` that turnout.yaml can say."""
+    from pydantic import ValidationError
+
+    from turnout_triton.model_config_options import ModelConfigOptions
+
+    said = {}
+    for name, value in words.items():
+        try:
+            ModelConfigOptions.model_validate({name: value})
+        except ValidationError:
+            continue
+        said[name] = value
+    return said
+
+
+def _remarks(config: Any) -> Iterator[str]:
+    if config.model_transaction_policy.decoupled:
+        yield "streams its answers (decoupled); ask it with infer_stream"
+    words = words_of(config)
+    kept = [
+        name
+        for name in ("model_warmup", "response_cache", "model_repository_agents", "batch_input", "batch_output")
+        if name in words
+    ]
+    lost = [
+        name
+        for name in _CARRIED
+        if name in words and name not in _carried(config) and name not in ("version_policy", "instance_group")
+    ]
+    if kept or lost:
+        yield f"{CONFIG} also says {', '.join([*kept, *lost])}, which stays there alone"
+    if any(tensor.allow_ragged_batch for tensor in config.input):
+        yield "takes ragged batches; Turnout sends each request with one length"
+
+
+def _in_process(model: Path, folder: Path) -> dict[str, Any]:
+    """Return what can run the newest version's file in this process."""
+    file = newest_file(model)
+    if file is None:
+        return {}
+    if PLATFORMS[file.name].backend == "onnxruntime":
+        return {"onnxruntime": {"path": _relative(model, folder)}}
+    return {"direct": {"loader": "torchscript", "path": _relative(file, folder)}}

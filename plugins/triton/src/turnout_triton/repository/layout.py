@@ -1,0 +1,59 @@
+"""The folders and files of a model in Triton's layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from turnout import ModelDeclaration
+from turnout.errors import ExportError
+from turnout_triton.options import TritonOptions
+
+CONFIG = "config.pbtxt"
+WARMUP = "warmup"
+DEFAULT_REPOSITORY = Path("model_repository")
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What serves a model's file: Triton's name for the platform, and for the backend."""
+
+    platform: str
+    backend: str
+
+
+PLATFORMS = {
+    "model.onnx": Platform("onnxruntime_onnx", "onnxruntime"),
+    "model.pt": Platform("pytorch_libtorch", "pytorch"),
+}
+ENSEMBLE = Platform("ensemble", "")
+
+
+def locate(model: ModelDeclaration, options: TritonOptions | None) -> Path:
+    """Return the folder of ``model`` in its repository.
+
+    Raises:
+        ExportError: the name on the server is no name of a folder.
+    """
+    if options is None:
+        return model.folder / DEFAULT_REPOSITORY / model.name
+    name = options.model or model.name
+    if name in {".", ".."} or "/" in name or "\\" in name or not name.isprintable():
+        raise ExportError(f"model {model.name!r}: {name!r} is no name of a folder in a model repository; correct 'model'")
+    return model.folder / options.repository / name
+
+
+def versions(folder: Path) -> list[int]:
+    """Return the versions in a model's folder, ascending; as Triton does, without names that start with a zero."""
+    if not folder.is_dir():
+        return []
+    names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
+    return sorted(int(name) for name in names if name.isascii() and name.isdecimal() and not name.startswith("0"))
+
+
+def newest_file(folder: Path) -> Path | None:
+    """Return the greatest version's file, if it is one of ``PLATFORMS``."""
+    for version in reversed(versions(folder)):
+        found = [folder / str(version) / name for name in PLATFORMS]
+        return next((file for file in found if file.exists()), None)
+    return None

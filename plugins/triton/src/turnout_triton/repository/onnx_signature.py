@@ -1,0 +1,120 @@
+"""The inputs and outputs that an ONNX file declares, read without a runtime and without its weights.
+
+Only the few fields needed are read (onnx.proto3: ModelProto.graph 7; GraphProto.initializer 5, input 11, output 12;
+TensorProto.name 8; ValueInfoProto.name 1, type 2; TypeProto.tensor_type 1; TypeProto.Tensor.elem_type 1, shape 2;
+TensorShapeProto.dim 1; Dimension.dim_value 1).
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+
+from turnout import ModelSignature
+from turnout.errors import ExportError
+from turnout.tensors import TensorSpec
+
+_DATATYPES = {
+    1: "FP32",
+    2: "UINT8",
+    3: "INT8",
+    4: "UINT16",
+    5: "INT16",
+    6: "INT32",
+    7: "INT64",
+    8: "BYTES",
+    9: "BOOL",
+    10: "FP16",
+    11: "FP64",
+    12: "UINT32",
+    13: "UINT64",
+    16: "BF16",
+}
+
+
+def read_onnx_signature(file: Path) -> ModelSignature:
+    """Return inputs and outputs of ``file``; an input with a default in the file is optional.
+
+    Raises:
+        ExportError: it is no ONNX file, or has a tensor of a type that KServe v2 does not know.
+    """
+    try:
+        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            content = memoryview(data)
+            try:
+                return _signature(content, file)
+            finally:
+                content.release()
+    except (ValueError, IndexError, OSError) as error:
+        raise ExportError(f"{str(file)!r} cannot be read as an ONNX file: {error}; export the model again") from error
+
+
+def _signature(model: memoryview, file: Path) -> ModelSignature:
+    [graph, *_] = _messages(model, 7) or [memoryview(b"")]
+    defaults = {_text(tensor, 8) for tensor in _messages(graph, 5)}
+    inputs = [_spec(value, file, defaults) for value in _messages(graph, 11)]
+    outputs = [_spec(value, file, set()) for value in _messages(graph, 12)]
+    if not outputs:
+        raise ExportError(f"{str(file)!r} has no outputs, so it is no ONNX model; export the model again")
+    return ModelSignature(tuple(inputs), tuple(outputs))
+
+
+def _spec(value: memoryview, file: Path, defaults: set[str]) -> TensorSpec:
+    name = _text(value, 1)
+    for kind in _messages(value, 2):
+        for tensor in _messages(kind, 1):
+            types = [field for number, field in _fields(tensor) if number == 1 and isinstance(field, int)]
+            if types and types[0] in _DATATYPES:
+                shape = next((_shape(dimensions) for dimensions in _messages(tensor, 2)), None)
+                return TensorSpec(name, _DATATYPES[types[0]], shape, name in defaults)
+    raise ExportError(
+        f"tensor {name!r} of {str(file)!r} is of a type that KServe v2 has no datatype for; "
+        f"export the model with one of: {', '.join(_DATATYPES.values())}"
+    )
+
+
+def _shape(dimensions: memoryview) -> tuple[int, ...]:
+    return tuple(_size(dimension) for dimension in _messages(dimensions, 1))
+
+
+def _size(dimension: memoryview) -> int:
+    sizes = [field for number, field in _fields(dimension) if number == 1 and isinstance(field, int)]
+    return sizes[0] if sizes else -1
+
+
+def _text(message: memoryview, number: int) -> str:
+    return "".join(bytes(text).decode("utf-8") for text in _messages(message, number))
+
+
+def _messages(message: memoryview, number: int) -> list[memoryview]:
+    return [field for found, field in _fields(message) if found == number and isinstance(field, memoryview)]
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    offset = 0
+    while offset < len(message):
+        key, offset = _varint(message, offset)
+        number, kind = key >> 3, key & 7
+        if kind == 0:
+            value, offset = _varint(message, offset)
+            yield number, value
+            continue
+        if kind == 2:
+            size, offset = _varint(message, offset)
+        else:
+            size = {1: 8, 5: 4}.get(kind, len(message))
+        if offset + size > len(message):
+            raise ValueError("the file is cut")
+        yield number, message[offset : offset + size]
+        offset += size
+
+
+def _varint(message: memoryview, offset: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[offset]
+        value |= (byte & 0x7F) << shift
+        offset, shift = offset + 1, shift + 7
+        if byte < 0x80:
+            return value, offset

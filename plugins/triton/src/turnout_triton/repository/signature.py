@@ -1,0 +1,69 @@
+"""What a model takes and gives: what turnout.yaml declares, as far as the model's file agrees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from turnout import ModelDeclaration, ModelSignature
+from turnout.errors import ExportError
+from turnout.tensors import TensorSpec
+from turnout_triton.repository.onnx_signature import read_onnx_signature
+
+
+def file_signature(file: Path | None) -> ModelSignature:
+    """Return what ``file`` says of its inputs and outputs; nothing is known of TorchScript.
+
+    Raises:
+        ExportError: the file cannot be read.
+    """
+    if file is None or file.name != "model.onnx":
+        return ModelSignature()
+    return read_onnx_signature(file)
+
+
+def agreed(model: ModelDeclaration, file: ModelSignature, filename: str) -> ModelSignature:
+    """Return the inputs and outputs to serve: those that turnout.yaml declares, else those of the file.
+
+    Raises:
+        ExportError: turnout.yaml and the file contradict each other.
+    """
+    inputs = _side("input", model.inputs, file.inputs, f"model {model.name!r}", filename)
+    outputs = _side("output", model.outputs, file.outputs, f"model {model.name!r}", filename)
+    return ModelSignature(inputs, outputs)
+
+
+def _side(
+    kind: str, declared: tuple[TensorSpec, ...], found: tuple[TensorSpec, ...], model: str, filename: str
+) -> tuple[TensorSpec, ...]:
+    if not declared or not found:
+        # An input with a default is left out: Triton's backends do not let it be set.
+        return declared or tuple(spec for spec in found if not spec.optional)
+    by_name = {spec.name: spec for spec in declared}
+    theirs = {spec.name: spec for spec in found}
+    for name in by_name.keys() - theirs.keys():
+        raise ExportError(
+            f"{model}: turnout.yaml declares {kind} {name!r}, {filename} has: {', '.join(theirs)}; correct the declaration"
+        )
+    for name, spec in theirs.items():
+        if name in by_name:
+            _agree(kind, by_name[name], spec, model, filename)
+        elif kind == "input" and not spec.optional:
+            raise ExportError(
+                f"{model}: {filename} has input {name!r} {spec}, which turnout.yaml does not declare; declare it, or no inputs"
+            )
+    # The file's order counts where a server goes by order.
+    return tuple(by_name[name] for name in theirs if name in by_name)
+
+
+def _agree(kind: str, declared: TensorSpec, found: TensorSpec, model: str, filename: str) -> None:
+    shape, theirs = declared.shape, found.shape
+    fits = theirs is None or (
+        shape is not None
+        and len(shape) == len(theirs)
+        and all(their in (-1, our) for our, their in zip(shape, theirs, strict=True))
+    )
+    if declared.datatype != found.datatype or not fits:
+        raise ExportError(
+            f"{model}: turnout.yaml declares {kind} {declared.name!r} as {declared}, {filename} has {found}; "
+            "correct the declaration (without the batch axis if max_batch_size is above 0), or export the model again"
+        )

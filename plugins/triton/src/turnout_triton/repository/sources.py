@@ -1,0 +1,76 @@
+"""What turnout.yaml, config.pbtxt and each server say of a model, in a form that can be compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from turnout import CheckRequest, ModelSignature
+from turnout_triton.options import TritonOptions
+from turnout_triton.repository.config_file import ConfigFile
+from turnout_triton.repository.differences import Source
+from turnout_triton.repository.facts import Facts, facts_of
+from turnout_triton.repository.layout import CONFIG, newest_file
+from turnout_triton.repository.live import LiveModel
+from turnout_triton.repository.model_config import wanted_config
+from turnout_triton.repository.signature import file_signature
+
+FREE = ("optimization", "model_warmup", "parameter ")
+"""What a config.pbtxt of the user's own, or a server, may say without turnout.yaml saying it."""
+
+
+def yaml_source(request: CheckRequest, folder: Path, present: ConfigFile | None) -> Source:
+    """Return what turnout.yaml says, its inputs and outputs completed by the model's file.
+
+    Raises:
+        ExportError: what turnout.yaml says cannot be served.
+    """
+    options: TritonOptions | None = request.options
+    model, file = request.model, newest_file(folder)
+    signature = file_signature(file)
+    ensemble = bool(options and options.ensemble)
+    known = (model.inputs or signature.inputs) and (model.outputs or signature.outputs)
+    if not ensemble and (file is None or not known):
+        # A python model's file, for one, tells nothing.
+        return Source("turnout.yaml says", {"max_batch_size": str(model.max_batch_size)}, everything=False)
+    wanted = wanted_config(model, options, folder, file.name if file else "", ModelSignature() if ensemble else signature)
+    free = () if present and present.generated else tuple(name for name in FREE if name not in _said(options))
+    verbs = {} if ensemble or file is None else _verbs(request, file.name)
+    return Source("turnout.yaml says", facts_of(wanted.config, folder.name), free, verbs)
+
+
+def _verbs(request: CheckRequest, filename: str) -> dict[str, str]:
+    declared = {"input ": request.model.inputs, "output ": request.model.outputs, "platform": ()}
+    return {
+        kind: f"{filename} has" if kind != "platform" else f"{filename} needs" for kind, specs in declared.items() if not specs
+    }
+
+
+def _said(options: TritonOptions | None) -> set[str]:
+    if options is None:
+        return set()
+    own = options.configuration
+    given = {"optimization": own.optimization, "model_warmup": own.model_warmup, "parameter ": own.parameters}
+    return {prefix for prefix, value in given.items() if value}
+
+
+def file_source(present: ConfigFile, folder: Path) -> Source:
+    """Return what config.pbtxt says."""
+    return Source(f"{CONFIG} says", facts_of(present.config, folder.name))
+
+
+def server_source(live: LiveModel, sources: list[Source]) -> Source:
+    """Return what a server says, but for what it adds to what ``sources`` say: parameters, an optimization."""
+    facts = _server_facts(live)
+    added = tuple(name for name in facts if name.startswith(FREE) and not any(name in one.facts for one in sources))
+    return Source(f"server {live.url} says", {name: text for name, text in facts.items() if name not in added})
+
+
+def _server_facts(live: LiveModel) -> Facts:
+    """Return what the server says, its tensors as its metadata has them."""
+    facts = facts_of(live.config, "")
+    for (kind, name), (datatype, shape) in live.tensors.items():
+        key = f"{kind} {name!r}"
+        dims = list(shape[1:] if live.config.max_batch_size else shape)
+        _, reshaped, to = facts.get(key, "").partition(" reshaped")
+        facts[key] = f"{datatype} {dims}{reshaped}{to}"
+    return facts

@@ -1,0 +1,113 @@
+"""A tensor in Triton's model config, and the other way round.
+
+Triton's ``dims`` leave the batch axis out where ``max_batch_size`` is above 0, and cannot be empty. One number for each row is
+declared as one element and reshaped for the model. A tensor of rank 0 is declared as one element too, and the backend takes it for
+one; without a batch axis Triton refuses an empty reshape.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from turnout import ModelSignature
+from turnout.errors import ExportError
+from turnout.tensors import BYTES, TensorSpec
+
+_UNKNOWN_TO_PYTORCH = frozenset({"UINT16", "UINT32", "UINT64", "BF16", BYTES})
+_INDEXED = re.compile(r"__(?P<index>[0-9]+)\Z")
+
+
+def tensor_words(signature: ModelSignature, max_batch_size: int, platform: str, model: str) -> dict[str, list[dict[str, Any]]]:
+    """Return ``input`` and ``output`` of a model config.
+
+    Raises:
+        ExportError: Triton could not serve such tensors; the message says which, why, and the way out.
+    """
+    words = {}
+    for kind, specs in (("input", signature.inputs), ("output", signature.outputs)):
+        if not specs:
+            raise ExportError(
+                f"model {model!r}: its {kind}s are not known from the model's file; "
+                f"declare them in turnout.yaml: {kind}s: {{name: 'FP32[3,384,384]'}}"
+            )
+        _check_names(kind, specs, platform, model)
+        words[kind] = [_words(spec, max_batch_size, platform, f"model {model!r}: {kind} {spec.name!r}") for spec in specs]
+    return words
+
+
+def spec_of(tensor: Any, max_batch_size: int) -> TensorSpec:
+    """Return the spec of a ModelInput or ModelOutput, batch axis included, in the shape that the model has."""
+    dims = tuple(tensor.reshape.shape) if tensor.HasField("reshape") else tuple(tensor.dims)
+    return TensorSpec(tensor.name, datatype_of(tensor.data_type), (-1, *dims) if max_batch_size else dims)
+
+
+def datatype_of(data_type: int) -> str:
+    """Return the KServe datatype of one of Triton's enumeration."""
+    from tritonclient.grpc import model_config_pb2
+
+    name = str(model_config_pb2.DataType.Name(data_type)).removeprefix("TYPE_")
+    return BYTES if name == "STRING" else name
+
+
+def data_type_of(datatype: str) -> str:
+    """Return Triton's name of a KServe datatype."""
+    return "TYPE_STRING" if datatype == BYTES else f"TYPE_{datatype}"
+
+
+def _check_names(kind: str, specs: Iterable[TensorSpec], platform: str, model: str) -> None:
+    for position, spec in enumerate(specs):
+        if not spec.name or not spec.name.isprintable():
+            raise ExportError(
+                f"model {model!r}: an {kind} is called {spec.name!r}, which Triton refuses; export the model with another name"
+            )
+        index = _INDEXED.search(spec.name)
+        if platform == "pytorch_libtorch" and index and int(index["index"]) != position:
+            raise ExportError(
+                f"model {model!r}: {kind} {spec.name!r} is number {position}, but Triton's PyTorch backend takes a number at "
+                "the end of such a name for its place; rename it"
+            )
+
+
+def _words(spec: TensorSpec, max_batch_size: int, platform: str, what: str) -> dict[str, Any]:
+    if platform == "pytorch_libtorch" and spec.datatype in _UNKNOWN_TO_PYTORCH:
+        raise ExportError(
+            f"{what} is {spec.datatype}, which Triton's PyTorch backend does not carry; convert it inside the model, "
+            "or export it with --format onnx"
+        )
+    words: dict[str, Any] = {"name": spec.name, "data_type": data_type_of(spec.datatype)}
+    dims = _dims(spec, max_batch_size, what)
+    if dims:
+        return words | {"dims": dims}
+    if max_batch_size:
+        return words | {"dims": [1], "reshape": {"shape": []}}
+    if platform == "pytorch_libtorch":
+        raise ExportError(
+            f"{what} has rank 0, which Triton's PyTorch backend does not know; give it an axis (FP32[1]) inside the model, "
+            "or export it with --format onnx"
+        )
+    return words | {"dims": [1]}
+
+
+def _dims(spec: TensorSpec, max_batch_size: int, what: str) -> list[int]:
+    if spec.shape is None:
+        raise ExportError(
+            f"{what} has a rank that is not known, and Triton needs one; declare its shape in turnout.yaml, "
+            "or export the model with fixed ranks"
+        )
+    if 0 in spec.shape:
+        raise ExportError(f"{what} is {spec} and Triton declares no size 0; export the model with that axis free (-1)")
+    if max_batch_size == 0:
+        return list(spec.shape)
+    if not spec.shape:
+        raise ExportError(
+            f"{what} is one number without a batch axis, and max_batch_size is {max_batch_size}; give every tensor a batch "
+            "axis, or set max_batch_size: 0"
+        )
+    if spec.shape[0] != -1:
+        raise ExportError(
+            f"{what} is {spec}: its first axis is fixed, and max_batch_size is {max_batch_size}; export the model with a free "
+            "batch axis, or set max_batch_size: 0"
+        )
+    return list(spec.shape[1:])
