@@ -76,10 +76,11 @@ class ServerProcess:
             return
         self._stream(self._supervisor.stdin).close()
         self._supervisor.wait()
-        for thread in self._threads:
-            thread.join()
+        self.ended.wait()
         if self.exit_code is None:
             self._clean_up_for_the_supervisor()
+        for thread in self._threads:
+            thread.join()
         self._stream(self._supervisor.stdout).close()
         self._stream(self._supervisor.stderr).close()
 

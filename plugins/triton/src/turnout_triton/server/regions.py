@@ -31,23 +31,22 @@ def sweep_dead() -> None:
 def _stubs() -> Iterator[tuple[int, int]]:
     """Yield the pid of each stub of ours with that of its supervisor."""
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            arguments = (folder / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-        except OSError:
-            continue
+        arguments = _arguments(folder)
         owners = [found["pid"] for argument in arguments if (found := _NAME.match(argument.lstrip("/")))]
         if owners and "triton_python_backend_stub" in arguments[0]:
             yield int(folder.name), int(owners[0])
 
 
 def _alive(pid: int) -> bool:
+    """Tell whether ``pid`` is a supervisor that runs: neither a zombie nor another process that was given the number."""
+    return any(argument.endswith("/supervisor.py") for argument in _arguments(Path("/proc") / str(pid)))
+
+
+def _arguments(process: Path) -> list[str]:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        return (process / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+    except OSError:
+        return []
 
 
 def _kill(pid: int) -> None:
