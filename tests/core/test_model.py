@@ -174,3 +174,13 @@ def test_a_dict_changed_after_ainfer_began_is_not_seen(executor: InferenceExecut
         return values
 
     assert asyncio.run(change_meanwhile()) == [2.0, 2.0]
+
+
+def test_a_model_that_does_not_stream_yields_its_one_answer() -> None:
+    opens = Opens()
+    model = Model("m", "plus_one", opens, InferenceExecutor(1))
+
+    answers = list(model.infer_stream({"x": X}, id="seven"))
+
+    assert [answer.id for answer in answers] == ["seven"]
+    assert answers[0]["x"].tolist() == [2, 2]

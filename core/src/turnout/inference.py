@@ -182,6 +182,13 @@ class ModelInference(ABC):
         """Answer ``request`` without blocking the event loop, by default in a thread. Raises what ``infer`` raises."""
         return await asyncio.to_thread(self.infer, request)
 
+    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+        """Yield every answer to ``request`` as it comes; by default the one of ``infer``. Blocks between them.
+
+        Leaving the iterator early tells the backend to stop. Raises what ``infer`` raises, at the start or later.
+        """
+        yield self.infer(request)
+
     def signature(self) -> ModelSignature:
         """Return the inputs and outputs that this model knows of itself."""
         return ModelSignature()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from turnout.errors import ClosedError
@@ -67,6 +67,17 @@ class Model(ModelInference):
         inputs = dict(request) if isinstance(request, dict) else request
         made = request_of(inputs, timeout_seconds, id, parameters)
         return await asyncio.wrap_future(self._executor.submit(self, made))
+
+    def infer_stream(
+        self,
+        request: InferenceRequest | Mapping[str, Any],
+        *,
+        timeout_seconds: float | None = None,
+        id: str = "",
+        parameters: Mapping[str, Parameter] = EMPTY,
+    ) -> Iterator[InferenceResponse]:
+        """Yield every answer to a request, as ``infer`` takes it: one, or any number of a decoupled model."""
+        return self._opened().infer_stream(request_of(request, timeout_seconds, id, parameters))
 
     def open(self) -> None:
         """Open the model now if it is not open; blocks."""

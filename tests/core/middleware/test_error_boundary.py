@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from turnout import InferenceRequest
+from turnout import InferenceRequest, InferenceResponse
 from turnout.errors import InferenceError, OverloadedError
 from turnout.middleware.error_boundary import ErrorBoundary
-from turnout.testing import Answers, Fails, PlusOne
+from turnout.testing import Answers, Fails, PlusOne, Streams
 
 REQUEST = InferenceRequest({})
 
@@ -42,3 +42,13 @@ def test_an_interrupt_is_not_an_error_of_the_model() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         ErrorBoundary(Interrupted(), "blip", "direct").infer(REQUEST)
+
+
+def test_translates_what_a_stream_raises_between_two_answers() -> None:
+    boundary = ErrorBoundary(Streams(InferenceResponse({}, "first"), RuntimeError("half way")), "m", "b")
+
+    answers = boundary.infer_stream(InferenceRequest({}))
+
+    assert next(answers).id == "first"
+    with pytest.raises(InferenceError, match=r"model 'm' on backend 'b' failed: RuntimeError: half way"):
+        next(answers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from turnout import InferenceRequest
+from turnout import InferenceRequest, InferenceResponse
 from turnout.errors import (
     BackendUnavailableError,
     ClosedError,
@@ -23,7 +24,7 @@ from turnout.errors import (
 )
 from turnout.metrics import OUTCOMES, Metrics
 from turnout.middleware.meter import ExecutionMetering, RequestMetering, outcome_of
-from turnout.testing import Answers, Fails, PlusOne
+from turnout.testing import Answers, Fails, PlusOne, Streams
 
 REQUEST = InferenceRequest({"x": np.ones(1, np.float32)})
 ARM = {"model": "m", "backend": "b"}
@@ -158,3 +159,34 @@ def test_a_forked_child_forgets_what_its_parent_had_not_folded_and_what_was_unde
     assert _counts(metrics) == {"ok": 2}
     os.close(read)
     os.close(write)
+
+
+ENDINGS = {"answered": (), "overloaded": (OverloadedError("full"),)}
+
+
+@pytest.mark.parametrize("outcome", ENDINGS)
+def test_a_stream_is_one_request_under_its_outcome(outcome: str) -> None:
+    metrics = Metrics()
+    inner = Streams(InferenceResponse({}), InferenceResponse({}), *ENDINGS[outcome])
+    model = RequestMetering(ExecutionMetering(inner, metrics.executions("m", "b")), metrics.requests("m", "b"))
+
+    with contextlib.suppress(OverloadedError):
+        list(model.infer_stream(REQUEST))
+
+    metrics.fold()
+    assert _counts(metrics) == {outcome if outcome != "answered" else "ok": 1}
+    assert _value(metrics, "execution_duration_seconds_count") == 1
+    assert _value(metrics, "inference_in_flight") == 0
+
+
+def test_a_stream_that_its_caller_leaves_counts_as_answered() -> None:
+    metrics = Metrics()
+    stream = RequestMetering(Streams(InferenceResponse({}), InferenceResponse({})), metrics.requests("m", "b")).infer_stream(
+        REQUEST
+    )
+
+    next(stream)
+    stream.close()
+
+    metrics.fold()
+    assert _counts(metrics) == {"ok": 1}

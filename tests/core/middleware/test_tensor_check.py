@@ -13,7 +13,7 @@ from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSi
 from turnout.errors import DeadlineExceededError, InferenceError, InvalidTensorError
 from turnout.middleware.tensor_check import TensorCheck
 from turnout.tensors import TensorSpec
-from turnout.testing import Answers, PlusOne
+from turnout.testing import Answers, PlusOne, Streams
 
 PIXELS = TensorSpec("pixel_values", "FP32", (-1, 3, 4, -1))
 IDS = TensorSpec("input_ids", "INT64", (-1, 2), optional=True)
@@ -207,3 +207,17 @@ def test_a_request_past_its_deadline_is_not_started() -> None:
     model.infer(InferenceRequest({}, deadline=time.monotonic() + 60))
 
     assert len(inner.requests) == 1
+
+
+def test_a_streamed_request_is_checked_before_it_starts_and_every_answer_of_it() -> None:
+    promised = ModelSignature(SIGNATURE.inputs, (TensorSpec("y", "FP32", (1,)),))
+    good, bad = (InferenceResponse({"y": np.zeros(size, np.float32)}) for size in (1, 2))
+    check = TensorCheck(Streams(good, bad), "blip", promised)
+
+    with pytest.raises(InvalidTensorError, match="has no input 'pixels'"):
+        next(check.infer_stream(_request(pixels=GOOD)))
+    answers = check.infer_stream(_request(pixel_values=GOOD))
+
+    assert next(answers) is good
+    with pytest.raises(InferenceError, match="answered 'y' as FP32"):
+        next(answers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from turnout.errors import InferenceError, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.middleware.base import Middleware
@@ -22,4 +24,15 @@ class ErrorBoundary(Middleware):
         except TurnoutError:
             raise
         except Exception as error:
-            raise InferenceError(f"model {self._model!r} on backend {self._backend!r} failed: {one_line(error)}") from error
+            raise self._translated(error) from error
+
+    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+        try:
+            yield from self.inner.infer_stream(request)
+        except TurnoutError:
+            raise
+        except Exception as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> InferenceError:
+        return InferenceError(f"model {self._model!r} on backend {self._backend!r} failed: {one_line(error)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from time import perf_counter
 
 from turnout.errors import (
@@ -30,7 +31,7 @@ def outcome_of(error: BaseException) -> str:
 
 
 class RequestMetering(Middleware):
-    """Counts and times every request of an arm, as its users feel it."""
+    """Counts and times every request of an arm, as its users feel it; a stream from its start to its last answer."""
 
     def __init__(self, inner: ModelInference, meter: RequestMeter) -> None:
         super().__init__(inner)
@@ -57,9 +58,24 @@ class RequestMetering(Middleware):
             self._answered.fold()
         return response
 
+    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+        self._enter(None)
+        start = perf_counter()
+        try:
+            yield from self.inner.infer_stream(request)
+        except GeneratorExit:
+            self._answered.add(perf_counter() - start)
+            raise
+        except BaseException as error:
+            self._failed[outcome_of(error)].add(perf_counter() - start)
+            raise
+        finally:
+            self._leave()
+        self._answered.add(perf_counter() - start)
+
 
 class ExecutionMetering(Middleware):
-    """Times every execution of a backend, failed ones included."""
+    """Times every execution of a backend, failed ones and whole streams included."""
 
     def __init__(self, inner: ModelInference, durations: Durations) -> None:
         super().__init__(inner)
@@ -76,3 +92,10 @@ class ExecutionMetering(Middleware):
             self._pending.append(perf_counter() - start)
             if len(self._pending) >= self._limit:
                 self._durations.fold()
+
+    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+        start = perf_counter()
+        try:
+            yield from self.inner.infer_stream(request)
+        finally:
+            self._durations.add(perf_counter() - start)

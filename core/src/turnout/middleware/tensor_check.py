@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from numpy import ndarray
@@ -54,6 +54,20 @@ class TensorCheck(Middleware):
         return self._signature
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
+        self._check_request(request)
+        response = self._infer(request)
+        if self._promised:
+            self._check_answer(response)
+        return response
+
+    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+        self._check_request(request)
+        for response in self.inner.infer_stream(request):
+            if self._promised:
+                self._check_answer(response)
+            yield response
+
+    def _check_request(self, request: InferenceRequest) -> None:
         inputs = request.inputs
         if not self._fits(inputs):
             self._check(inputs)
@@ -61,10 +75,6 @@ class TensorCheck(Middleware):
             self._check_batch(inputs)
         if request.deadline is not None:
             request.check_deadline()
-        response = self._infer(request)
-        if self._promised:
-            self._check_answer(response)
-        return response
 
     def _fits(self, inputs: Mapping[str, NDArray[Any]]) -> bool:
         if len(inputs) != len(self._quick):

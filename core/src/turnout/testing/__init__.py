@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from turnout.testing.conformance import ModelInferenceConformance
-from turnout.testing.fakes import Answers, Fails, PlusOne, Slow, Unavailable
+from turnout.testing.fakes import Answers, Fails, PlusOne, Slow, Streams, Unavailable
 
-__all__ = ["Answers", "Fails", "ModelInferenceConformance", "PlusOne", "Slow", "Unavailable"]
+__all__ = ["Answers", "Fails", "ModelInferenceConformance", "PlusOne", "Slow", "Streams", "Unavailable"]

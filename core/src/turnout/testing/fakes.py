@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError, TurnoutError
+from turnout.errors import (
+    BackendUnavailableError,
+    ClosedError,
+    DeadlineExceededError,
+    InvalidRequestError,
+    TurnoutError,
+)
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 
 
@@ -47,6 +54,22 @@ class Answers(ModelInference):
         if isinstance(self._answer, TurnoutError):
             raise self._answer
         return self._answer
+
+
+class Streams(ModelInference):
+    """Streams these answers one after the other to every request; an error among them is raised in its place."""
+
+    def __init__(self, *answers: InferenceResponse | Exception) -> None:
+        self._answers = answers
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        raise InvalidRequestError("this model streams its answers; call infer_stream")
+
+    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+        for answer in self._answers:
+            if isinstance(answer, Exception):
+                raise answer
+            yield answer
 
 
 class Fails(ModelInference):
