@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,11 +11,12 @@ from numpy.typing import NDArray
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.errors import ClosedError, InferenceError, InvalidTensorError, TurnoutError
-from turnout.tensors import BYTES, datatype_of, from_binary, to_binary
+from turnout.tensors import BYTES, datatype_of, dtype_of, from_binary, to_binary
 from turnout_triton.client.messages import Answer, Ask, Buffer, TensorHead, Transport
 from turnout_triton.signature import ServedModel
 
 _READY_SECONDS = 2.0
+_ELEMENTS_TO_CHECK = (BYTES, "BOOL")
 
 
 class TritonInference(ModelInference):
@@ -77,7 +79,7 @@ class TritonInference(ModelInference):
 
     def _array(self, head: TensorHead, data: Mapping[str, Buffer]) -> NDArray[Any]:
         try:
-            array = from_binary(data[head.name], head.datatype, head.shape, head.name)
+            array = _owned(data[head.name], head)
         except (KeyError, InvalidTensorError) as error:
             raise _broken(self._model, head, error) from error
         return array.reshape(array.shape[:-1]) if head.name in self._served.widened and head.shape[-1:] == (1,) else array
@@ -88,6 +90,20 @@ def _buffer(array: NDArray[Any], name: str) -> Buffer:
     if datatype_of(array.dtype) == BYTES or not array.dtype.isnative:
         return to_binary(array, name)
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+
+
+def _owned(data: Buffer, head: TensorHead) -> NDArray[Any]:
+    """Return an array of ``data``: of its very memory where that is nobody else's, of a copy where it is read-only.
+
+    Raises:
+        InvalidTensorError: it is longer or shorter than the head says.
+    """
+    view = memoryview(data)
+    if not view.readonly and view.nbytes == head.size_bytes and head.datatype not in _ELEMENTS_TO_CHECK:
+        array: NDArray[Any] = np.frombuffer(view, dtype_of(head.datatype)).reshape(head.shape)
+        if array.flags.aligned and sys.byteorder == "little":
+            return array
+    return from_binary(view, head.datatype, head.shape, head.name)
 
 
 def _broken(model: str, head: TensorHead, error: Exception) -> TurnoutError:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from turnout.tensors import dtype_of
 
 Buffer = Any
-"""Contiguous bytes: ``bytes``, a memoryview, or a UINT8 array."""
+"""Contiguous bytes: ``bytes``, ``bytearray``, a memoryview of bytes, or a UINT8 array of one axis; ``len`` is their size."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ def encode_ask(ask: Ask) -> bytes:
     if ask.id or ask.parameters:
         parts.append(_particulars(ask.id, ask.parameters))
     for buffer in ask.buffers:
-        size = memoryview(buffer).nbytes
+        size = len(buffer)
         parts += [_RAW_INPUT, _varint(size), buffer]
     _check_size(parts, ask)
     return b"".join(parts)
@@ -52,7 +52,7 @@ def decode_answer(message: bytes) -> Answer:
 
 
 def _check_size(parts: Iterable[Buffer], ask: Ask) -> None:
-    if sum(memoryview(part).nbytes for part in parts) > _MAX_MESSAGE_BYTES:
+    if sum(len(part) for part in parts) > _MAX_MESSAGE_BYTES:
         raise InvalidRequestError(f"the request for model {ask.model!r} is over 2 GiB, which gRPC does not carry; split it")
 
 

@@ -26,7 +26,7 @@ class HttpRequest:
     @property
     def size_bytes(self) -> int:
         """The size of the body."""
-        return sum(memoryview(part).nbytes for part in self.parts)
+        return sum(len(part) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)

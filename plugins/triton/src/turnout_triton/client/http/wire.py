@@ -24,7 +24,7 @@ def encode_ask(ask: Ask) -> tuple[bytes, list[Buffer]]:
         described: dict[str, Any] = {"name": head.name, "datatype": head.datatype, "shape": head.shape}
         if head.place is None:
             data.append(next(buffers))
-            described["parameters"] = {"binary_data_size": memoryview(data[-1]).nbytes}
+            described["parameters"] = {"binary_data_size": len(data[-1])}
         else:
             described["parameters"] = _put(head.place)
         inputs.append(described)

@@ -61,7 +61,7 @@ class Exchange:
             self._pool.register_again(region)
 
     def _placed(self, head: TensorHead, buffer: Buffer, rest: list[Buffer]) -> TensorHead:
-        place = self._place(memoryview(buffer).nbytes)
+        place = self._place(len(buffer))
         if place is None:
             rest.append(buffer)
             return head

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError, TurnoutError, text_of
 from turnout.tensors import BYTES
 from turnout_triton.client.failures import RegionRefusedError
-from turnout_triton.client.messages import Answer, Ask, RegionControl, TensorHead, Transport
+from turnout_triton.client.messages import Answer, Ask, Buffer, RegionControl, TensorHead, Transport
 from turnout_triton.client.shared_memory.exchange import Exchange
 from turnout_triton.client.shared_memory.pool import RegionPool
 
@@ -46,8 +46,8 @@ class SharedMemoryTransport:
 
     def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
         key = (ask.model, ask.version, ask.heads)
-        outputs = self._outputs.get(key, ())
-        if self._refused or not any(head.size_bytes >= self._threshold_bytes for head in (*ask.heads, *outputs)):
+        outputs = self._outputs.get(key, ()) if self._outputs else ()
+        if self._refused or not (outputs or self._any_large(ask.buffers)):
             return self._learned(key, self._inner.infer(ask, timeout_seconds))
         with Exchange(self._pool, self._threshold_bytes) as exchange:
             placed = self._placed(exchange, ask, outputs)
@@ -100,12 +100,14 @@ class SharedMemoryTransport:
             return None
 
     def _learned(self, key: tuple[Any, ...], answer: Answer) -> Answer:
-        if key not in self._outputs and len(self._outputs) < _REMEMBERED:
-            fixed = all(head.datatype != BYTES for head in answer.heads)
-            if fixed and any(head.size_bytes >= self._threshold_bytes for head in answer.heads):
-                with self._lock:
-                    self._outputs[key] = tuple(TensorHead(head.name, head.datatype, head.shape) for head in answer.heads)
+        if self._any_large(answer.data.values()) and key not in self._outputs and _have_known_sizes(answer.heads):
+            with self._lock:
+                if len(self._outputs) < _REMEMBERED:
+                    self._outputs[key] = answer.heads
         return answer
+
+    def _any_large(self, buffers: Iterable[Buffer]) -> bool:
+        return any(len(buffer) >= self._threshold_bytes for buffer in buffers)
 
     def _sweep_once(self) -> None:
         with self._lock:
@@ -120,3 +122,7 @@ class SharedMemoryTransport:
                 return
             self._said = True
         logger.warning("no shared memory with triton at %r, tensors go over the wire: %s", self._url, text_of(error))
+
+
+def _have_known_sizes(heads: Iterable[TensorHead]) -> bool:
+    return all(head.datatype != BYTES for head in heads)
