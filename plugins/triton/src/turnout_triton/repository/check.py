@@ -85,9 +85,9 @@ def _compare(under_way: _Check, yaml: Source) -> None:
     failures += [text for live in under_way.live for text in _versions(under_way, live)]
     under_way.findings += [RepositoryFinding(False, text) for text in failures]
     if not failures:
-        served = [f"server {live.url}, version {', '.join(map(str, live.versions))}," for live in under_way.live]
-        who = " and ".join([*([CONFIG] if under_way.present else []), *served])
-        under_way.findings.append(RepositoryFinding(True, f"{who.removesuffix(',')} as turnout.yaml says"))
+        who = ["turnout.yaml", *([CONFIG] if under_way.present else [])]
+        who += [f"server {live.url} (version {', '.join(map(str, live.versions))})" for live in under_way.live]
+        under_way.findings.append(RepositoryFinding(True, f"the same in {', '.join(who[:-1])} and {who[-1]}"))
 
 
 def _advice(under_way: _Check, sources: list[Source], difference: Difference) -> str:

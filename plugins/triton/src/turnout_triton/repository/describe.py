@@ -11,13 +11,13 @@ from typing import Any
 from turnout import ModelSignature, RepositoryModel
 from turnout.errors import ConfigurationError, ExportError
 from turnout.tensors import TensorSpec
+from turnout_triton.repository.carried import carried, numbers, remarks
 from turnout_triton.repository.config_file import read_config, words_of
 from turnout_triton.repository.layout import CONFIG, PLATFORMS, newest_file, versions
 from turnout_triton.repository.signature import file_signature
 from turnout_triton.repository.tensors import spec_of
 
 URL = "${TRITON_URL:-localhost:8001}"
-_CARRIED = ("instance_group", "version_policy", "optimization", "parameters")
 
 
 def describe(repository: Path, folder: Path) -> Iterator[RepositoryModel]:
@@ -60,10 +60,10 @@ def _described(model: Path, folder: Path) -> RepositoryModel:
     settings |= _declared(signature, config.max_batch_size)
     if config.ensemble_scheduling.step:
         triton["ensemble"] = [step.model_name for step in config.ensemble_scheduling.step]
-    carried = _carried(config)
-    triton |= {"model_config": carried} if carried else {}
+    own = carried(config)
+    triton |= {"model_config": own} if own else {}
     return RepositoryModel(
-        name, settings | {"backends": {"triton": triton} | _in_process(model, folder)}, tuple(_remarks(config))
+        name, settings | {"backends": {"triton": triton} | _in_process(model, folder)}, tuple(remarks(config))
     )
 
 
@@ -125,16 +125,7 @@ def _without_batch(spec: TensorSpec, max_batch_size: int) -> tuple[int, ...]:
 def _batching(config: Any) -> dict[str, Any]:
     if not config.HasField("dynamic_batching") or not config.max_batch_size:
         return {}
-    return {"dynamic_batching": _numbers(words_of(config.dynamic_batching))}
-
-
-def _numbers(value: Any) -> Any:
-    """Return protobuf's JSON with its 64-bit numbers, which it writes as text, as numbers."""
-    if isinstance(value, dict):
-        return {name: _numbers(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_numbers(part) for part in value]
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
+    return {"dynamic_batching": numbers(words_of(config.dynamic_batching))}
 
 
 def _triton(model: Path, folder: Path) -> dict[str, Any]:
@@ -143,55 +134,6 @@ def _triton(model: Path, folder: Path) -> dict[str, Any]:
 
 def _relative(path: Path, folder: Path) -> str:
     return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-
-
-def _carried(config: Any) -> dict[str, Any]:
-    """Return what only Triton knows and turnout.yaml can say."""
-    words = {name: value for name, value in words_of(config).items() if name in _CARRIED}
-    if words.get("version_policy") in ({"latest": {"num_versions": 1}}, {"latest": {}}, {}):
-        del words["version_policy"]
-    if "parameters" in words:
-        words["parameters"] = {name: value.get("string_value", "") for name, value in words["parameters"].items()}
-    groups = words.get("instance_group")
-    if groups in ([{"count": 1}], [{}]):
-        del words["instance_group"]
-    return _checked({name: _numbers(value) if name != "parameters" else value for name, value in words.items()})
-
-
-def _checked(words: dict[str, Any]) -> dict[str, Any]:
-    """Return the ``words`` that turnout.yaml can say."""
-    from pydantic import ValidationError
-
-    from turnout_triton.model_config_options import ModelConfigOptions
-
-    said = {}
-    for name, value in words.items():
-        try:
-            ModelConfigOptions.model_validate({name: value})
-        except ValidationError:
-            continue
-        said[name] = value
-    return said
-
-
-def _remarks(config: Any) -> Iterator[str]:
-    if config.model_transaction_policy.decoupled:
-        yield "streams its answers (decoupled); ask it with infer_stream"
-    words = words_of(config)
-    kept = [
-        name
-        for name in ("model_warmup", "response_cache", "model_repository_agents", "batch_input", "batch_output")
-        if name in words
-    ]
-    lost = [
-        name
-        for name in _CARRIED
-        if name in words and name not in _carried(config) and name not in ("version_policy", "instance_group")
-    ]
-    if kept or lost:
-        yield f"{CONFIG} also says {', '.join([*kept, *lost])}, which stays there alone"
-    if any(tensor.allow_ragged_batch for tensor in config.input):
-        yield "takes ragged batches; Turnout sends each request with one length"
 
 
 def _in_process(model: Path, folder: Path) -> dict[str, Any]:

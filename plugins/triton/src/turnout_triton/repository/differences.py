@@ -20,18 +20,16 @@ class Source:
         facts: what is said.
         silent: prefixes of what this source says nothing of.
         verbs: who else says it, by prefix.
-        everything: what is not said is not there; else it is not known.
     """
 
     verb: str
     facts: Facts
     silent: tuple[str, ...] = ()
     verbs: dict[str, str] = field(default_factory=dict)
-    everything: bool = True
 
     def speaks_of(self, name: str) -> bool:
         """Tell whether this source would say something of ``name``, if only that there is none."""
-        return name in self.facts or (self.everything and not name.startswith(self.silent))
+        return not name.startswith(self.silent)
 
     def said(self, name: str) -> str:
         """Return the fact called ``name``; ``none`` if there is none."""

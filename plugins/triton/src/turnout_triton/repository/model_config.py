@@ -13,7 +13,7 @@ from turnout_triton.model_config_options import ModelConfigOptions
 from turnout_triton.options import TritonOptions
 from turnout_triton.repository.config_file import config_of
 from turnout_triton.repository.ensemble import ensemble_words
-from turnout_triton.repository.layout import ENSEMBLE, PLATFORMS
+from turnout_triton.repository.layout import ENSEMBLE, PLATFORMS, Platform
 from turnout_triton.repository.signature import agreed
 from turnout_triton.repository.tensors import tensor_words
 from turnout_triton.repository.warmup import warmup_words
@@ -32,6 +32,8 @@ def wanted_config(
 ) -> WantedConfig:
     """Return the config of ``model``, whose newest version holds ``filename`` with the inputs and outputs ``signature``.
 
+    Of a file that is not known here, such as a python model's, the config says no platform, and only what is declared.
+
     Raises:
         ExportError: Triton could not serve the model; the message says why, and the way out.
     """
@@ -42,10 +44,11 @@ def wanted_config(
         _refuse_for_ensemble(model, own)
         words |= {"platform": ENSEMBLE.platform} | ensemble_words(model, options.ensemble, folder)
         return WantedConfig(config_of(words), {})
-    platform = PLATFORMS[filename]
+    platform = PLATFORMS.get(filename, Platform("", ""))
     served = agreed(model, signature, filename)
     _refuse_lost_ranks(model, served)
-    words |= {"platform": platform.platform, "backend": platform.backend, "default_model_filename": filename}
+    words |= {"platform": platform.platform, "backend": platform.backend}
+    words |= {"default_model_filename": filename} if filename in PLATFORMS else {}
     words |= tensor_words(served, model.max_batch_size, platform.platform, model.name)
     words |= {"instance_group": [_said(group) for group in own.instance_group] or [{"count": 1}]}
     words |= {"optimization": _said(own.optimization)} if own.optimization else {}
@@ -61,8 +64,8 @@ def _refuse_lost_ranks(model: ModelDeclaration, served: ModelSignature) -> None:
         for spec in specs:
             if spec.shape == () and spec.name not in declared:
                 raise ExportError(
-                    f"model {model.name!r}: {kind} {spec.name!r} has rank 0, which Triton carries as one element; declare it in "
-                    f"turnout.yaml, so that its rank is restored: {kind}s: {{{spec.name}: '{spec.datatype}[]'}}"
+                    f"model {model.name!r}: {kind} {spec.name!r} has rank 0, which Triton carries as one element; declare it "
+                    f"in turnout.yaml, so that its rank is restored: {kind}s: {{{spec.name}: '{spec.datatype}[]'}}"
                 )
 
 

@@ -40,12 +40,10 @@ def read_onnx_signature(file: Path) -> ModelSignature:
         ExportError: it is no ONNX file, or has a tensor of a type that KServe v2 does not know.
     """
     try:
-        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            content = memoryview(data)
-            try:
-                return _signature(content, file)
-            finally:
-                content.release()
+        with file.open("rb") as opened:
+            # Not closed here: an error that is raised below holds views of it.
+            data = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        return _signature(memoryview(data), file)
     except (ValueError, IndexError, OSError) as error:
         raise ExportError(f"{str(file)!r} cannot be read as an ONNX file: {error}; export the model again") from error
 

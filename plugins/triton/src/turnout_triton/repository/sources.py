@@ -26,23 +26,25 @@ def yaml_source(request: CheckRequest, folder: Path, present: ConfigFile | None)
     """
     options: TritonOptions | None = request.options
     model, file = request.model, newest_file(folder)
+    if options and options.ensemble:
+        facts = facts_of(wanted_config(model, options, folder, "", ModelSignature()).config, folder.name)
+        return Source("turnout.yaml says", facts)
     signature = file_signature(file)
-    ensemble = bool(options and options.ensemble)
-    known = (model.inputs or signature.inputs) and (model.outputs or signature.outputs)
-    if not ensemble and (file is None or not known):
-        # A python model's file, for one, tells nothing.
-        return Source("turnout.yaml says", {"max_batch_size": str(model.max_batch_size)}, everything=False)
-    wanted = wanted_config(model, options, folder, file.name if file else "", ModelSignature() if ensemble else signature)
-    free = () if present and present.generated else tuple(name for name in FREE if name not in _said(options))
-    verbs = {} if ensemble or file is None else _verbs(request, file.name)
-    return Source("turnout.yaml says", facts_of(wanted.config, folder.name), free, verbs)
-
-
-def _verbs(request: CheckRequest, filename: str) -> dict[str, str]:
-    declared = {"input ": request.model.inputs, "output ": request.model.outputs, "platform": ()}
-    return {
-        kind: f"{filename} has" if kind != "platform" else f"{filename} needs" for kind, specs in declared.items() if not specs
-    }
+    filename = file.name if file else ""
+    silent = [] if present and present.generated else [name for name in FREE if name not in _said(options)]
+    verbs = {"platform": f"{filename} needs"}
+    for kind, declared, found in (("input ", model.inputs, signature.inputs), ("output ", model.outputs, signature.outputs)):
+        if not declared and not found:
+            silent.append(kind)
+        elif not declared:
+            verbs[kind] = f"{filename} has"
+    known = file is not None and not {"input ", "output "} & set(silent)
+    if not known:
+        # A python model's file, for one, tells nothing: what is declared is compared, and what else there is.
+        silent.append("platform")
+    wanted = wanted_config(model, options, folder, filename if known else "", signature)
+    facts = {name: text for name, text in facts_of(wanted.config, folder.name).items() if not name.startswith(tuple(silent))}
+    return Source("turnout.yaml says", facts, tuple(silent), verbs)
 
 
 def _said(options: TritonOptions | None) -> set[str]:

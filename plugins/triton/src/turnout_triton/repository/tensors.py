@@ -1,8 +1,8 @@
 """A tensor in Triton's model config, and the other way round.
 
 Triton's ``dims`` leave the batch axis out where ``max_batch_size`` is above 0, and cannot be empty. One number for each row is
-declared as one element and reshaped for the model. A tensor of rank 0 is declared as one element too, and the backend takes it for
-one; without a batch axis Triton refuses an empty reshape.
+declared as one element and reshaped for the model. A tensor of rank 0 is declared as one element too, and not reshaped: without
+a batch axis Triton refuses that, and its backends know.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def tensor_words(signature: ModelSignature, max_batch_size: int, platform: str, 
     """
     words = {}
     for kind, specs in (("input", signature.inputs), ("output", signature.outputs)):
-        if not specs:
+        if not specs and platform:
             raise ExportError(
                 f"model {model!r}: its {kind}s are not known from the model's file; "
                 f"declare them in turnout.yaml: {kind}s: {{name: 'FP32[3,384,384]'}}"

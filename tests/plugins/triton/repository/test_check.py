@@ -1,0 +1,467 @@
+"""Comparing turnout.yaml, config.pbtxt and the server: each difference is planted and named."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf import text_format
+from onnx import TensorProto, helper
+
+from turnout import DynamicBatching
+from turnout.tensors import TensorSpec
+from turnout_triton.repository.config_file import read_config
+from turnout_triton.repository.differences import Source, differences
+from turnout_triton.repository.facts import facts_of
+
+SAME = (True, "the same in turnout.yaml and config.pbtxt")
+BATCHING = DynamicBatching(max_queue_delay_microseconds=100)
+DECLARED = {
+    "inputs": (TensorSpec("x", "FP32", (-1, 3)),),
+    "outputs": (TensorSpec("y", "FP32", (-1, 3)),),
+    "dynamic_batching": BATCHING,
+}
+GROUPS = {"model_config": {"instance_group": [{"count": 2, "kind": "KIND_CPU"}], "parameters": {"threads": 1}}}
+
+
+@pytest.fixture
+def edit(project: Any) -> Callable[[Callable[[Any], None]], None]:
+    """Return a function that edits config.pbtxt by hand, as a user does."""
+
+    def write(change: Callable[[Any], None]) -> None:
+        config = read_config(project.config_file()).config
+        change(config)
+        project.config_file().write_text(text_format.MessageToString(config))
+
+    return write
+
+
+def test_a_config_that_was_just_written_is_the_same(project: Any) -> None:
+    for words, options in (({}, project.options()), (DECLARED, project.options(**GROUPS)), (DECLARED, None)):
+        project.configure(project.model(**words), options)
+
+        assert project.check(project.model(**words), options) == [SAME]
+
+
+def _input(config: Any) -> Any:
+    return config.input[0]
+
+
+PLANTED: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "name": (lambda config: setattr(config, "name", "other"), "name: turnout.yaml says scale, config.pbtxt says other"),
+    "platform": (
+        lambda config: (setattr(config, "platform", "tensorrt_plan"), setattr(config, "backend", "tensorrt")),
+        "platform: model.onnx needs onnxruntime_onnx, config.pbtxt says tensorrt_plan",
+    ),
+    "max_batch_size": (
+        lambda config: setattr(config, "max_batch_size", 16),
+        "max_batch_size: turnout.yaml says 8, config.pbtxt says 16",
+    ),
+    "an input's name": (
+        lambda config: setattr(_input(config), "name", "z"),
+        "input 'x': turnout.yaml says FP32 [3], config.pbtxt says none",
+    ),
+    "an input too many": (
+        lambda config: config.input.add(name="mask", data_type=1, dims=[2]),
+        "input 'mask': turnout.yaml says none, config.pbtxt says BOOL [2]",
+    ),
+    "an input's datatype": (
+        lambda config: setattr(_input(config), "data_type", 10),
+        "input 'x': turnout.yaml says FP32 [3], config.pbtxt says FP16 [3]",
+    ),
+    "an input's shape": (
+        lambda config: _input(config).dims.append(4),
+        "input 'x': turnout.yaml says FP32 [3], config.pbtxt says FP32 [3, 4]",
+    ),
+    "an input's reshape": (
+        lambda config: _input(config).reshape.shape.append(3),
+        "input 'x': turnout.yaml says FP32 [3], config.pbtxt says FP32 [3] reshaped to [3]",
+    ),
+    "an output's datatype": (
+        lambda config: setattr(config.output[0], "data_type", 9),
+        "output 'y': turnout.yaml says FP32 [3], config.pbtxt says INT64 [3]",
+    ),
+    "an output that is missing": (
+        lambda config: config.output.pop(),
+        "output 'y': turnout.yaml says FP32 [3], config.pbtxt says none",
+    ),
+    "no dynamic batching": (
+        lambda config: config.ClearField("dynamic_batching"),
+        'dynamic_batching: turnout.yaml says {"max_queue_delay_microseconds": "100"}, config.pbtxt says none',
+    ),
+    "another delay": (
+        lambda config: setattr(config.dynamic_batching, "max_queue_delay_microseconds", 7),
+        'config.pbtxt says {"max_queue_delay_microseconds": "7"}',
+    ),
+    "another queue": (
+        lambda config: setattr(config.dynamic_batching.default_queue_policy, "max_queue_size", 7),
+        '"default_queue_policy": {"max_queue_size": 7}',
+    ),
+    "instances": (
+        lambda config: setattr(config.instance_group[0], "count", 3),
+        "instance_group: turnout.yaml says 2 x KIND_CPU, config.pbtxt says 3 x KIND_CPU",
+    ),
+    "where instances are": (
+        lambda config: setattr(config.instance_group[0], "kind", 1),
+        "instance_group: turnout.yaml says 2 x KIND_CPU, config.pbtxt says 2 x KIND_GPU",
+    ),
+    "versions": (
+        lambda config: setattr(config.version_policy.latest, "num_versions", 2),
+        "version_policy: turnout.yaml says latest 1, config.pbtxt says latest 2",
+    ),
+    "all versions": (
+        lambda config: config.version_policy.all.SetInParent(),
+        "version_policy: turnout.yaml says latest 1, config.pbtxt says all",
+    ),
+    "a parameter": (
+        lambda config: setattr(config.parameters["threads"], "string_value", "4"),
+        "parameter 'threads': turnout.yaml says 1, config.pbtxt says 4",
+    ),
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_a_planted_difference_is_named_with_both_sides_and_what_to_do(project: Any, edit: Any, planted: str) -> None:
+    change, said = PLANTED[planted]
+    model, options = project.model(**DECLARED), project.options(**GROUPS)
+    project.configure(model, options)
+
+    edit(change)
+    found = project.check(model, options)
+
+    assert any(said in text for _, text in found), found
+    assert not any(ok for ok, _ in found)
+    assert all("turnout export scale --config-only --force-config" in text for _, text in found)
+    project.configure(model, options, overwrite=True)
+    assert project.check(model, options) == [SAME]
+
+
+def test_exactly_one_difference_is_one_finding(project: Any, edit: Any) -> None:
+    project.configure(project.model(), project.options())
+
+    edit(lambda config: setattr(config, "max_batch_size", 16))
+
+    [(ok, text)] = project.check(project.model(), project.options())
+    assert (ok, text) == (
+        False,
+        (
+            "max_batch_size: turnout.yaml says 8, config.pbtxt says 16; correct one of them, or replace the file, which was "
+            "written by hand: turnout export scale --config-only --force-config"
+        ),
+    )
+
+
+def test_a_changed_turnout_yaml_asks_for_a_new_config(project: Any) -> None:
+    project.configure(project.model(), project.options())
+
+    changed = project.options(model_config={"optimization": {"graph": {"level": 2}}})
+    [(ok, text)] = project.check(project.model(), changed)
+
+    assert not ok
+    assert text == (
+        'optimization: turnout.yaml says {"graph": {"level": 2}}, config.pbtxt says {}; '
+        "write config.pbtxt anew: turnout export scale --config-only"
+    )
+
+
+def test_a_warm_up_that_was_taken_out_of_turnout_yaml_is_noticed_in_a_written_config(project: Any) -> None:
+    project.configure(project.model(), project.options(model_config={"model_warmup": [{"data": "zero"}]}))
+
+    [(ok, text)] = project.check(project.model(), project.options())
+
+    assert not ok
+    assert text.startswith("model_warmup: turnout.yaml says none, config.pbtxt says [{")
+
+
+def test_a_hand_written_config_may_say_more_than_turnout_yaml_can(project: Any, edit: Any) -> None:
+    project.configure(project.model(), project.options())
+
+    def add(config: Any) -> None:
+        config.optimization.graph.level = 1
+        config.parameters["more"].string_value = "1"
+        config.model_warmup.add(name="mine")
+        config.response_cache.enable = True
+
+    edit(add)
+
+    assert project.check(project.model(), project.options()) == [SAME]
+
+
+def test_a_file_that_contradicts_turnout_yaml_is_named(project: Any) -> None:
+    project.configure(project.model(), project.options())
+    declared = project.model(inputs=(TensorSpec("x", "FP32", (-1, 4)),))
+
+    [(ok, text)] = project.check(declared, project.options())
+
+    assert not ok
+    assert "turnout.yaml declares input 'x' as FP32 [-1, 4], model.onnx has FP32 [-1, 3]" in text
+
+
+def test_another_model_file_than_the_config_was_written_for_is_named(project: Any, save_model: Any) -> None:
+    project.configure(project.model(), project.options())
+    x, y = ("x", TensorProto.FLOAT, ["rows", 5]), ("y", TensorProto.FLOAT, ["rows", 5])
+    save_model(project.repository / "scale" / "2" / "model.onnx", [helper.make_node("Identity", ["x"], ["y"])], [x], [y])
+
+    found = project.check(project.model(), project.options())
+
+    assert [text.partition(";")[0] for _, text in found] == [
+        "input 'x': model.onnx has FP32 [5], config.pbtxt says FP32 [3]",
+        "output 'y': model.onnx has FP32 [5], config.pbtxt says FP32 [3]",
+    ]
+
+
+@pytest.mark.parametrize(("serves", "ok"), [(True, False), (False, True)])
+def test_a_missing_config_fails_a_model_that_triton_serves(project: Any, serves: bool, ok: bool) -> None:
+    [found] = project.check(project.model(), project.options(), serves=serves)
+
+    assert found[0] is ok
+    assert "there is no config.pbtxt in" in found[1]
+    assert found[1].endswith("write it: turnout export scale --config-only")
+
+
+def test_a_model_that_is_elsewhere_has_nothing_to_compare(project: Any) -> None:
+    [(ok, text)] = project.check(project.model("elsewhere"), project.options())
+
+    assert ok
+    assert "has no version, so there is no config.pbtxt to compare" in text
+
+
+def test_a_model_without_triton_is_compared_only_if_it_has_a_config(project: Any) -> None:
+    assert project.check(project.model(), None, serves=False) == []
+    project.configure(project.model())
+
+    assert project.check(project.model(), None, serves=False) == [SAME]
+    assert not project.check(project.model(max_batch_size=4), None, serves=False)[0][0]
+
+
+@pytest.fixture
+def python_model(project: Any) -> Any:
+    """Return a project with a python model, whose file says nothing of what it takes and gives."""
+    folder = project.repository / "python"
+    (folder / "1").mkdir(parents=True)
+    (folder / "1" / "model.py").write_text("")
+    (folder / "config.pbtxt").write_text(
+        'backend: "python"\nmax_batch_size: 8\ninput { name: "x" data_type: TYPE_BOOL dims: [1] }\n'
+        'output { name: "y" data_type: TYPE_BOOL dims: [1] }\n'
+    )
+    return project
+
+
+BOOL = {"inputs": (TensorSpec("x", "BOOL", (-1, 1)),), "outputs": (TensorSpec("y", "BOOL", (-1, 1)),)}
+OTHER = {"inputs": (TensorSpec("x", "INT8", (-1, 1)),)}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({}, []),
+        (BOOL, []),
+        ({"max_batch_size": 4}, ["max_batch_size: turnout.yaml says 4, config.pbtxt says 8"]),
+        (OTHER, ["input 'x': turnout.yaml says INT8 [1], config.pbtxt says BOOL [1]"]),
+        ({"dynamic_batching": DynamicBatching()}, ["dynamic_batching: turnout.yaml says {}, config.pbtxt says none"]),
+    ],
+)
+def test_a_python_model_is_compared_as_far_as_it_is_declared(python_model: Any, words: Any, said: list[str]) -> None:
+    found = python_model.check(python_model.model("python", **words), python_model.options())
+
+    assert [text.partition(";")[0] for ok, text in found if not ok] == said
+    assert (found == [SAME]) is not bool(said)
+
+
+def test_a_broken_config_is_named(project: Any) -> None:
+    project.config_file().write_text("max_batch_size: eight")
+
+    [(ok, text)] = project.check(project.model(), project.options())
+
+    assert not ok
+    assert "cannot be read as a model config" in text
+
+
+@pytest.mark.parametrize("scheme", ["", "http://"])
+@pytest.mark.parametrize(("deep", "serves", "ok"), [(False, True, True), (True, True, False), (True, False, True)])
+def test_a_server_that_is_not_there_fails_only_a_deep_check_of_what_it_serves(
+    project: Any, scheme: str, deep: bool, serves: bool, ok: bool
+) -> None:
+    project.configure(project.model(), project.options())
+    start = time.monotonic()
+
+    found = project.check(project.model(), project.options(url=f"{scheme}127.0.0.1:1"), deep=deep, serves=serves)
+
+    assert time.monotonic() - start < 5
+    assert found[0][0] is ok
+    assert found[0][1].startswith(f"server '{scheme}127.0.0.1:1' was not reached within 1 s: ")
+    assert found[1:] == [SAME]
+
+
+def test_instances_that_the_server_placed_itself_are_the_same() -> None:
+    def found(one: str, other: str) -> int:
+        return len(differences([Source("a", {"instance_group": one}), Source("b", {"instance_group": other})]))
+
+    assert found("2 x KIND_AUTO", "2 x KIND_GPU on [0, 1]") == found("1 x KIND_AUTO", "1 x KIND_CPU") == 0
+    assert found("2 x KIND_AUTO", "1 x KIND_CPU") == found("1 x KIND_GPU", "1 x KIND_CPU") == 1
+    assert found("1 x KIND_AUTO", "1 x KIND_MODEL") == 1
+
+
+# ---- with a real server
+
+
+@pytest.fixture(params=["grpc", "http"])
+def live(request: pytest.FixtureRequest, served: Any, tmp_path: Path) -> Any:
+    """Return a copy of the served project, which a test may change, and the url of the server, which still has the original."""
+    project, server = served
+    copy = type(project)(tmp_path)
+    shutil.copytree(project.repository, copy.repository)
+    url = server.grpc_url if request.param == "grpc" else f"http://{server.http_url.split('://')[-1]}"
+    return copy, url
+
+
+WORDS = {
+    "instance_group": [{"count": 2}],
+    "parameters": {"intra_op_thread_count": 1},
+    "model_warmup": [{"data": "random", "batch_size": 8}, {"data": "zero"}],
+}
+
+
+def _scale(project: Any, url: str, **words: Any) -> Any:
+    return project.options(url=url, model_config=WORDS | words)
+
+
+def test_what_the_server_runs_is_the_same(live: Any) -> None:
+    project, url = live
+    options = {"scale": _scale(project, url), "both": project.options(url=url, ensemble=["scale", "shift"])}
+
+    for name in ("scale", "shift", "rows", "both"):
+        found = project.check(project.model(name), options.get(name, project.options(url=url)), deep=True)
+
+        assert found == [(True, f"the same in turnout.yaml, config.pbtxt and server {url} (version 1)")], name
+
+
+SERVER: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "max_batch_size": (
+        {"max_batch_size": 16},
+        {},
+        "max_batch_size: turnout.yaml says 16, config.pbtxt says 16, server {} says 8",
+    ),
+    "dynamic_batching": (
+        {"dynamic_batching": BATCHING},
+        {},
+        (
+            'dynamic_batching: turnout.yaml says {{"max_queue_delay_microseconds": "100"}}, config.pbtxt says '
+            '{{"max_queue_delay_microseconds": "100"}}, server {} says none'
+        ),
+    ),
+    "instance_group": (
+        {},
+        {"instance_group": [{"count": 3}]},
+        "instance_group: turnout.yaml says 3 x KIND_AUTO, config.pbtxt says 3 x KIND_AUTO, server {} says 2 x KIND_CPU",
+    ),
+    "version_policy": (
+        {},
+        {"version_policy": {"all": {}}},
+        "version_policy: turnout.yaml says all, config.pbtxt says all, server {} says latest 1",
+    ),
+    "parameter": (
+        {},
+        {"parameters": {"intra_op_thread_count": 2}},
+        "parameter 'intra_op_thread_count': turnout.yaml says 2, config.pbtxt says 2, server {} says 1",
+    ),
+    "model_warmup": ({}, {"model_warmup": []}, "model_warmup: turnout.yaml says none, config.pbtxt says none, server {} says"),
+    "optimization": (
+        {},
+        {"optimization": {"graph": {"level": 1}}},
+        'optimization: turnout.yaml says {{"graph": {{"level": 1}}}}, config.pbtxt says {{"graph": {{"level": 1}}}}, server {}',
+    ),
+}
+
+
+@pytest.mark.parametrize("planted", SERVER)
+def test_a_server_that_runs_something_else_is_named_with_all_three_sides(live: Any, planted: str) -> None:
+    project, url = live
+    words, config, said = SERVER[planted]
+    model, options = project.model(**words), _scale(project, url, **config)
+    project.configure(model, options)
+
+    [(ok, text)] = project.check(model, options)
+
+    assert not ok
+    assert text.startswith(said.format(url))
+    assert text.endswith("; load the model again on the server, or correct turnout.yaml")
+
+
+def test_tensors_that_the_server_has_otherwise_are_named(live: Any, save_model: Any) -> None:
+    project, url = live
+    x, y = ("x", TensorProto.DOUBLE, ["rows", 3]), ("out", TensorProto.DOUBLE, ["rows", 3])
+    save_model(project.repository / "scale" / "1" / "model.onnx", [helper.make_node("Identity", ["x"], ["out"])], [x], [y])
+    model, options = project.model(), _scale(project, url)
+    project.configure(model, options)
+
+    found = [text.partition(";")[0] for _, text in project.check(model, options)]
+
+    assert f"input 'x': model.onnx has FP64 [3], config.pbtxt says FP64 [3], server {url} says FP32 [3]" in found
+    assert f"output 'out': model.onnx has FP64 [3], config.pbtxt says FP64 [3], server {url} says none" in found
+    assert f"output 'y': model.onnx has none, config.pbtxt says none, server {url} says FP32 [3]" in found
+
+
+def test_another_platform_on_the_server_is_named(live: Any) -> None:
+    project, url = live
+    (project.repository / "scale" / "1" / "model.onnx").rename(project.repository / "scale" / "1" / "model.pt")
+    model, options = project.model(**DECLARED | {"dynamic_batching": None}), _scale(project, url)
+    project.configure(model, options)
+
+    [(ok, text)] = project.check(model, options)
+
+    assert not ok
+    assert text.startswith(
+        f"platform: model.pt needs pytorch_libtorch, config.pbtxt says pytorch_libtorch, server {url} says onnx"
+    )
+
+
+def test_a_version_that_the_server_has_not_loaded_is_named(live: Any) -> None:
+    project, url = live
+    shutil.copytree(project.repository / "scale" / "1", project.repository / "scale" / "2")
+
+    [(ok, text)] = project.check(project.model(), _scale(project, url))
+
+    assert not ok
+    assert f"has [1, 2], of which config.pbtxt serves [2]; server {url} serves [1]; load the model again" in text
+
+
+@pytest.mark.parametrize(("serves", "ok"), [(True, False), (False, True)])
+def test_a_model_that_the_server_does_not_have_is_told(live: Any, serves: bool, ok: bool) -> None:
+    project, url = live
+    (project.repository / "scale").rename(project.repository / "new")
+    project.configure(project.model("new"), project.options(url=url), overwrite=True)
+
+    found = project.check(project.model("new"), project.options(url=url), serves=serves)
+
+    assert found[0][0] is ok
+    assert f"server {url!r} does not serve the model 'new': " in found[0][1]
+    assert found[0][1].endswith("; load it there, or correct 'model'")
+    assert found[1:] == [SAME]
+
+
+def test_each_of_several_servers_is_compared(served: Any) -> None:
+    project, server = served
+    urls = [server.grpc_url, "localhost:1"]
+
+    found = project.check(project.model(), project.options(url=urls, model_config=WORDS))
+
+    assert [ok for ok, _ in found] == [True]
+    assert server.grpc_url in found[0][1]
+
+
+def test_facts_do_not_depend_on_defaults_that_are_written_out(project: Any) -> None:
+    project.configure(project.model(dynamic_batching=DynamicBatching()), project.options())
+    config = read_config(project.config_file()).config
+    completed = type(config)()
+    completed.CopyFrom(config)
+    completed.dynamic_batching.preferred_batch_size.append(8)
+    completed.optimization.input_pinned_memory.enable = True
+    completed.optimization.output_pinned_memory.enable = True
+    completed.ClearField("version_policy")
+
+    assert facts_of(completed, "scale") == facts_of(config, "scale")

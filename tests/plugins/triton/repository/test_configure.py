@@ -1,0 +1,120 @@
+"""What stands beside the versions of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from turnout import ModelSignature
+from turnout.errors import ExportError
+from turnout.tensors import TensorSpec
+from turnout_triton.repository.config_file import read_config
+
+SIGNATURE = ModelSignature((TensorSpec("x", "FP32", (-1, 3)),), (TensorSpec("y", "FP32", (-1, 3)),))
+HAND_WRITTEN = 'name: "scale"\nplatform: "onnxruntime_onnx"\nmax_batch_size: 4\n'
+
+
+def test_the_config_of_the_newest_version_is_written_and_written_the_same_again(project: Any) -> None:
+    first = project.configure(project.model())
+    written = project.config_file().read_text()
+    again = project.configure(project.model())
+
+    assert list(first.files) == list(again.files) == ["config.pbtxt"]
+    assert project.config_file().read_text() == written
+    found = read_config(project.config_file())
+    assert found.generated
+    assert (found.config.name, found.config.max_batch_size, list(found.config.input[0].dims)) == ("scale", 8, [3])
+
+
+def test_a_published_version_brings_its_own_file_and_signature(project: Any) -> None:
+    published = {"version": 2, "file": "model.pt", "signature": SIGNATURE}
+
+    project.configure(project.model(), **published)
+
+    assert read_config(project.config_file()).config.platform == "pytorch_libtorch"
+
+
+def test_a_hand_written_config_is_kept_and_compared(project: Any) -> None:
+    project.config_file().write_text(HAND_WRITTEN)
+
+    kept = project.configure(project.model())
+
+    assert project.config_file().read_text() == HAND_WRITTEN
+    assert kept.files == {}
+    assert kept.notes[0] == "scale/config.pbtxt was written or edited by hand and was kept; --force-config replaces it"
+    assert "scale/config.pbtxt differs: max_batch_size: turnout.yaml asks for 8, it says 4" in kept.notes
+    assert "scale/config.pbtxt differs: input 'x': turnout.yaml asks for FP32 [3], it says none" in kept.notes
+
+
+def test_an_edited_config_is_kept_too_and_force_replaces_it(project: Any) -> None:
+    project.configure(project.model())
+    edited = project.config_file().read_text().replace("count: 1", "count: 3")
+    project.config_file().write_text(edited)
+
+    kept = project.configure(project.model())
+    assert project.config_file().read_text() == edited
+    forced = project.configure(project.model(), overwrite=True)
+
+    assert any("instance_group: turnout.yaml asks for 1 x KIND_AUTO, it says 3 x KIND_AUTO" in note for note in kept.notes)
+    assert forced.notes == ()
+    assert read_config(project.config_file()).generated
+
+
+def test_a_config_that_cannot_be_read_is_kept_and_force_replaces_it(project: Any) -> None:
+    project.config_file().write_text('name: "sca')
+
+    kept = project.configure(project.model())
+    assert project.config_file().read_text() == 'name: "sca'
+    project.configure(project.model(), overwrite=True)
+
+    assert "cannot be read as a model config" in kept.notes[0]
+    assert read_config(project.config_file()).generated
+
+
+def test_recordings_are_written_beside_the_config_and_go_with_it(project: Any) -> None:
+    (project.folder / "recorded").mkdir()
+    for name in ("one", "two"):
+        np.savez(project.folder / "recorded" / f"{name}.npz", x=np.ones((2, 3), np.float32))
+    warmup = project.repository / "scale" / "warmup"
+    options = project.options(model_config={"model_warmup": [{"recorded": "recorded"}]})
+
+    project.configure(project.model(), options)
+    assert sorted(file.name for file in warmup.iterdir()) == ["0-one.0.raw", "0-two.0.raw"]
+    (project.folder / "recorded" / "one.npz").unlink()
+    project.configure(project.model(), options)
+
+    assert [file.name for file in warmup.iterdir()] == ["0-two.0.raw"]
+
+
+def test_a_model_without_a_version_says_what_to_write(project: Any) -> None:
+    with pytest.raises(ExportError, match=r"model 'other' has no version with model.onnx or model.pt .*turnout export other"):
+        project.configure(project.model("other"))
+
+
+def test_a_file_that_triton_serves_not_is_told(project: Any) -> None:
+    told = project.configure(project.model(), version=2, file="model.txt", signature=SIGNATURE)
+
+    assert (dict(told.files), told.notes) == ({}, ("Triton's backends serve no 'model.txt', so no config.pbtxt was written",))
+
+
+def test_versions_of_two_platforms_are_served_only_as_far_as_one_goes(project: Any) -> None:
+    published = {"version": 2, "file": "model.pt", "signature": SIGNATURE}
+    every_version = project.options(model_config={"version_policy": {"all": {}}})
+
+    with pytest.raises(ExportError, match=r"the version policy also serves version 1, which holds no model.pt"):
+        project.configure(project.model(), every_version, **published)
+    project.configure(project.model(), project.options(), **published)
+
+    assert read_config(project.config_file()).config.platform == "pytorch_libtorch"
+
+
+def test_the_name_on_the_server_names_the_folder(project: Any) -> None:
+    with pytest.raises(ExportError, match=r"'\.\./other' is no name of a folder"):
+        project.configure(project.model(), project.options(model="../other"))
+
+    (project.repository / "scale").rename(project.repository / "theirs")
+    project.configure(project.model(), project.options(model="theirs"))
+
+    assert read_config(project.config_file("theirs")).config.name == "theirs"

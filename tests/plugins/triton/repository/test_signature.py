@@ -1,0 +1,63 @@
+"""Where turnout.yaml and a model's file meet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from turnout import ModelDeclaration, ModelSignature
+from turnout.errors import ExportError
+from turnout.tensors import TensorSpec
+from turnout_triton.repository.signature import agreed, file_signature
+
+FILE = ModelSignature(
+    (TensorSpec("x", "FP32", (-1, 3, -1)), TensorSpec("k", "FP32", (1,), optional=True)),
+    (TensorSpec("y", "FP32", (-1, 2)), TensorSpec("z", "INT64", (-1,))),
+)
+
+
+def declared(*inputs: TensorSpec, outputs: tuple[TensorSpec, ...] = ()) -> ModelDeclaration:
+    return ModelDeclaration("m", Path(), inputs, outputs, 8)
+
+
+def test_what_is_not_declared_is_the_files_without_inputs_that_have_a_default() -> None:
+    assert agreed(declared(), FILE, "model.onnx") == ModelSignature(FILE.inputs[:1], FILE.outputs)
+
+
+def test_a_declaration_may_narrow_a_free_size_and_leave_an_output_out() -> None:
+    narrow = TensorSpec("x", "FP32", (-1, 3, 5))
+
+    found = agreed(declared(narrow, outputs=FILE.outputs[1:]), FILE, "model.onnx")
+
+    assert found == ModelSignature((narrow,), FILE.outputs[1:])
+
+
+def test_the_order_is_the_files() -> None:
+    found = agreed(declared(outputs=(FILE.outputs[1], FILE.outputs[0])), FILE, "model.onnx")
+
+    assert found.outputs == FILE.outputs
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (TensorSpec("x", "FP16", (-1, 3, -1)), "declares input 'x' as FP16 [-1, 3, -1], model.onnx has FP32 [-1, 3, -1]"),
+        (TensorSpec("x", "FP32", (-1, 4, -1)), "declares input 'x' as FP32 [-1, 4, -1], model.onnx has FP32 [-1, 3, -1]"),
+        (TensorSpec("x", "FP32", (-1, -1, -1)), "declares input 'x' as FP32 [-1, -1, -1]"),
+        (TensorSpec("x", "FP32", (-1, 3)), "declares input 'x' as FP32 [-1, 3]"),
+        (TensorSpec("X", "FP32", (-1, 3, -1)), "turnout.yaml declares input 'X', model.onnx has: x, k"),
+        (TensorSpec("k", "FP32", (1,)), "model.onnx has input 'x' FP32 [-1, 3, -1], which turnout.yaml does not declare"),
+    ],
+)
+def test_a_contradiction_is_refused_with_both_sides(spec: TensorSpec, said: str) -> None:
+    with pytest.raises(ExportError) as caught:
+        agreed(declared(spec), FILE, "model.onnx")
+
+    assert said in str(caught.value)
+
+
+def test_torchscript_tells_nothing(tmp_path: Path) -> None:
+    (tmp_path / "model.pt").write_bytes(b"")
+
+    assert file_signature(tmp_path / "model.pt") == file_signature(None) == ModelSignature()

@@ -1,0 +1,117 @@
+"""Requests that warm a model up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from turnout import ModelDeclaration, ModelSignature
+from turnout.errors import ExportError
+from turnout.tensors import TensorSpec
+from turnout_triton.model_config_options import Warmup
+from turnout_triton.repository.warmup import warmup_words
+
+SIGNATURE = ModelSignature(
+    (TensorSpec("x", "FP32", (-1, -1)), TensorSpec("t", "BYTES", (-1,))), (TensorSpec("y", "FP32", (-1,)),)
+)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> ModelDeclaration:
+    return ModelDeclaration("m", tmp_path, max_batch_size=4)
+
+
+def record(folder: Path, name: str = "one", **arrays: Any) -> None:
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / f"{name}.npz", **arrays)
+
+
+def test_the_first_row_of_a_recording_is_written_and_taken_as_often_as_there_are_rows(
+    model: ModelDeclaration, tmp_path: Path
+) -> None:
+    x = np.arange(6, dtype=">f4").reshape(2, 3)
+    record(tmp_path / "recorded", x=x, t=np.array([b"cat", b"dog"]))
+
+    samples, files = warmup_words(model, SIGNATURE, [Warmup(recorded=Path("recorded"), count=2)])
+
+    assert samples == [
+        {
+            "name": "0-one",
+            "batch_size": 2,
+            "inputs": {
+                "x": {"data_type": "TYPE_FP32", "dims": [3], "input_data_file": "0-one.0.raw"},
+                "t": {"data_type": "TYPE_STRING", "dims": [1], "input_data_file": "0-one.1.raw"},
+            },
+            "count": 2,
+        }
+    ]
+    assert files["warmup/0-one.0.raw"] == np.array([0, 1, 2], "<f4").tobytes()
+    assert files["warmup/0-one.1.raw"] == b"\x03\x00\x00\x00cat"
+
+
+def test_without_a_batch_axis_the_whole_recording_is_written(tmp_path: Path) -> None:
+    record(tmp_path / "recorded", x=np.ones((2, 3), np.float32), t=np.array([b"cat", b"dog"]))
+
+    samples, files = warmup_words(ModelDeclaration("m", tmp_path), SIGNATURE, [Warmup(recorded=Path("recorded"))])
+
+    assert (samples[0]["batch_size"], samples[0]["inputs"]["x"]["dims"]) == (0, [2, 3])
+    assert files["warmup/0-one.0.raw"] == np.ones(6, "<f4").tobytes()
+
+
+def test_each_file_is_a_request_in_the_order_of_names(model: ModelDeclaration, tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        record(tmp_path / "recorded", name, x=np.ones((1, 3), np.float32), t=np.array([b"cat"]))
+
+    samples, files = warmup_words(
+        model, SIGNATURE, [Warmup(recorded=Path("recorded"), name="mine"), Warmup(recorded=Path("recorded"))]
+    )
+
+    assert [sample["name"] for sample in samples] == ["mine", "mine", "1-a", "1-b"]
+    assert len(files) == 8
+
+
+@pytest.mark.parametrize("data", ["zero", "random"])
+def test_the_server_makes_tensors_of_the_sizes_that_are_given(model: ModelDeclaration, data: Any) -> None:
+    samples, files = warmup_words(model, SIGNATURE, [Warmup(data=data, batch_size=4, shapes={"x": (5,)})])
+
+    assert samples[0]["inputs"]["x"] == {"data_type": "TYPE_FP32", "dims": [5], f"{data}_data": True}
+    assert (samples[0]["batch_size"], files) == (4, {})
+
+
+@pytest.mark.parametrize(
+    ("warmup", "said"),
+    [
+        (Warmup(data="zero"), "warm-up needs sizes for input 'x' [-1], and 'shapes' has none; write them: shapes: {x: [...]}"),
+        (Warmup(data="zero", shapes={"x": (5, 5)}), "'shapes' has [5, 5]"),
+        (Warmup(data="zero", shapes={"x": (5,)}, batch_size=5), "has 5 rows, max_batch_size is 4"),
+        (Warmup(recorded=Path("nowhere")), "which has no .npz file"),
+    ],
+)
+def test_what_cannot_warm_up_is_refused(model: ModelDeclaration, warmup: Warmup, said: str) -> None:
+    with pytest.raises(ExportError) as caught:
+        warmup_words(model, SIGNATURE, [warmup])
+
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"x": np.ones((1, 3), np.float32)}, "it has x, the model takes t, x"),
+        ({"x": np.ones((1, 3)), "t": np.array([b"a"])}, "tensor 'x' must be FP32 [-1, -1], got FP64 [1, 3]"),
+        ({"x": np.ones((2, 3), np.float32), "t": np.array([b"a"])}, "its arrays have 2, 1 rows"),
+        ({"x": np.ones((0, 3), np.float32), "t": np.array([], "S1")}, "its arrays have 0, 0 rows"),
+        ({"x": np.ones((1, 3), np.float32), "t": np.array([None])}, "is no recording"),
+    ],
+)
+def test_a_recording_that_does_not_fit_is_named(model: ModelDeclaration, tmp_path: Path, arrays: Any, said: str) -> None:
+    record(tmp_path / "recorded", **arrays)
+
+    with pytest.raises(ExportError) as caught:
+        warmup_words(model, SIGNATURE, [Warmup(recorded=Path("recorded"))])
+
+    assert said in str(caught.value)
+    assert "one.npz" in str(caught.value)
