@@ -55,7 +55,8 @@ CONFIGS = {
         max_batch_size: 4
         dynamic_batching { }
         input [ { name: "pixel_values" data_type: TYPE_FP32 dims: [3, 96, 96] },
-                { name: "input_ids" data_type: TYPE_INT64 dims: [-1] }, { name: "attention_mask" data_type: TYPE_INT64 dims: [-1] } ]
+                { name: "input_ids" data_type: TYPE_INT64 dims: [-1] },
+                { name: "attention_mask" data_type: TYPE_INT64 dims: [-1] } ]
         output [ { name: "generated_ids" data_type: TYPE_INT64 dims: [-1] } ]
     """,
 }

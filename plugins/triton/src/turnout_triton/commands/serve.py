@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 )
 @click.option("--torch-index", metavar="URL", help="Index to install torch from, such as that of its CPU builds.")
 @click.option("--ready-timeout", default=300.0, show_default=True, type=click.FloatRange(min=1), help="Seconds for loading.")
+@click.option(
+    "--grace", default=5.0, show_default=True, type=click.FloatRange(min=0), help="Seconds for requests in flight at the end."
+)
 @click.option("--argument", "arguments", multiple=True, metavar="ARG", help="One more argument for tritonserver.")
 @click.option("--quiet", is_flag=True, help="Keep the server's log to yourself; its last lines are shown if it dies.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
@@ -71,6 +74,7 @@ def _options(*, http_port: int | None, grpc_port: int | None, metrics_port: int 
         torch_index=given["torch_index"],
         arguments=given["arguments"],
         ready_timeout_seconds=given["ready_timeout"],
+        grace_seconds=given["grace"],
     )
 
 

@@ -41,6 +41,11 @@ def check_models(client: Any, expected: list[str], repository: str) -> None:
         )
 
 
+def _reason(text: str) -> str:
+    """Return a server's reason in one line, without the traceback that the python backend appends."""
+    return " ".join(text.partition("\n\nAt:")[0].split()) or "no reason given"
+
+
 def warm_up(client: Any, models: list[str], timeout_seconds: float) -> list[Refused]:
     """Ask each model for an answer to zeros, or to ones where it refuses zeros; return those that refuse both.
 

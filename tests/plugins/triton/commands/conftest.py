@@ -1,0 +1,38 @@
+"""The command ``turnout triton`` as a user runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+TURNOUT = str(Path(sys.executable).with_name("turnout"))
+
+
+@pytest.fixture
+def turnout(tmp_path, monkeypatch) -> Callable[..., subprocess.CompletedProcess]:
+    """Runs ``turnout triton ARGUMENTS`` to its end."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess:
+        command = [TURNOUT, "triton", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path)
+
+    return run
+
+
+@pytest.fixture
+def running() -> Iterator[Callable[..., subprocess.Popen]]:
+    """Starts ``turnout triton ARGUMENTS``, and ends it after the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*arguments: object) -> subprocess.Popen:
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+            process = stack.enter_context(subprocess.Popen([TURNOUT, "triton", *map(str, arguments)], text=True, **pipes))
+            stack.callback(process.kill)
+            return process
+
+        yield start

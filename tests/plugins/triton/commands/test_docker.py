@@ -1,0 +1,89 @@
+"""``turnout triton docker``: what it prints, word by word."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from ruamel.yaml import YAML
+
+
+def command_of(ran) -> list[str]:
+    assert ran.returncode == 0, ran.stderr
+    (line,) = ran.stdout.splitlines()
+    return shlex.split(line)
+
+
+def values(words: list[str], option: str) -> list[str]:
+    return [value for word, value in zip(words, words[1:], strict=False) if word == option]
+
+
+def test_the_command_mounts_the_repository_read_only_and_publishes_on_loopback(turnout, small_repository) -> None:
+    words = command_of(turnout("docker", "--repository", small_repository))
+
+    image = next(index for index, word in enumerate(words) if word.startswith("nvcr.io/nvidia/tritonserver:"))
+    assert words[:3] == ["docker", "run", "--rm"]
+    assert values(words[:image], "--volume") == [f"{small_repository}:/models:ro"]
+    assert values(words[:image], "--publish") == [f"127.0.0.1:{port}:{port}" for port in (8000, 8001, 8002)]
+    assert values(words[:image], "--shm-size") == ["1g"]
+    assert "http://localhost:8000/v2/health/ready" in values(words[:image], "--health-cmd")[0]
+    assert "--gpus" not in words
+    assert words[image + 1 :] == ["tritonserver", "--model-repository=/models"]
+
+
+def test_ports_gpus_models_and_tag_are_taken_over(turnout, small_repository) -> None:
+    given = ["--gpus", "device=0,1", "--grpc-port", 9001, "--model", "identity", "--tag", "25.12-py3", "--shared-memory"]
+    words = command_of(turnout("docker", "--repository", small_repository, *given))
+
+    assert values(words, "--gpus") == ['"device=0,1"']
+    assert values(words, "--ipc") == ["host"]
+    assert "127.0.0.1:9001:8001" in values(words, "--publish")
+    assert "nvcr.io/nvidia/tritonserver:25.12-py3" in words
+    assert words[-2:] == ["--model-control-mode=explicit", "--load-model=identity"]
+
+
+def test_the_compose_file_says_the_same(turnout, small_repository) -> None:
+    ran = turnout("docker", "--compose", "--repository", small_repository, "--gpus", "2", "--http-port", 9000)
+
+    service = YAML(typ="safe").load(ran.stdout)["services"]["triton"]
+    assert service["command"] == ["tritonserver", "--model-repository=/models"]
+    assert service["ports"] == ["127.0.0.1:9000:8000", "127.0.0.1:8001:8001", "127.0.0.1:8002:8002"]
+    assert service["volumes"] == [{"type": "bind", "source": str(small_repository), "target": "/models", "read_only": True}]
+    assert service["healthcheck"]["test"][:2] == ["CMD", "curl"]
+    assert service["shm_size"] == "1gb"
+    (device,) = service["deploy"]["resources"]["reservations"]["devices"]
+    assert device == {"driver": "nvidia", "capabilities": ["gpu"], "count": 2}
+
+
+@pytest.mark.parametrize(("gpus", "asked"), [("all", {"count": "all"}), ("device=0,1", {"device_ids": ["0", "1"]})])
+def test_gpus_in_the_compose_file(turnout, small_repository, gpus, asked) -> None:
+    ran = turnout("docker", "--compose", "--repository", small_repository, "--gpus", gpus)
+
+    service = YAML(typ="safe").load(ran.stdout)["services"]["triton"]
+    assert service["deploy"]["resources"]["reservations"]["devices"] == [{"driver": "nvidia", "capabilities": ["gpu"], **asked}]
+
+
+@pytest.mark.parametrize("gpus", ["some", "0", "device=", "device=0;rm"])
+def test_gpus_that_docker_would_not_take_are_refused(turnout, small_repository, gpus) -> None:
+    ran = turnout("docker", "--repository", small_repository, "--gpus", gpus)
+
+    assert ran.returncode == 2
+    assert f"--gpus '{gpus}' is neither" in ran.stderr
+
+
+def test_a_model_that_hosts_generate_needs_an_image_of_ones_own(turnout, tmp_path) -> None:
+    version = tmp_path / "repository" / "captions" / "1"
+    version.mkdir(parents=True)
+    (version / "model.py").touch()
+    (version / "generate.json").write_text("{}")
+
+    ran = turnout("docker", "--repository", tmp_path / "repository")
+
+    assert "model 'captions' hosts generate() in Python: build an image" in ran.stderr
+
+
+def test_a_repository_that_is_not_there_is_refused(turnout) -> None:
+    ran = turnout("docker", "--repository", "nowhere")
+
+    assert ran.returncode == 2
+    assert "does not exist" in ran.stderr

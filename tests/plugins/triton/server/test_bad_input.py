@@ -1,0 +1,159 @@
+"""What cannot be served is said in one clear error; nothing is left running."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+from pathlib import Path
+
+import pytest
+
+from turnout.errors import BackendUnavailableError, ConfigurationError, MissingDependencyError, ModelLoadError
+from turnout_triton.server import LocalServer, Ports, ServerOptions
+from turnout_triton.server.environment import PrivateEnvironment, default_folder
+from turnout_triton.server.installation import find_installation
+from turnout_triton.server.repository import read_repository
+
+
+def start(repository: Path, **options) -> None:
+    with LocalServer(repository, ServerOptions(grace_seconds=0, **options)):
+        raise AssertionError("it started")
+
+
+def test_a_repository_that_is_not_there_is_named(tmp_path) -> None:
+    with pytest.raises(ConfigurationError, match="'.*nowhere' does not exist; write one with: turnout export"):
+        start(tmp_path / "nowhere")
+
+
+def test_a_file_is_no_repository(tmp_path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ConfigurationError, match="is a file"):
+        start(tmp_path / "file")
+
+
+def test_an_empty_repository_is_refused(tmp_path) -> None:
+    (tmp_path / "no_model").mkdir()
+
+    with pytest.raises(ConfigurationError, match="holds no model"):
+        start(tmp_path)
+
+
+def test_an_unknown_model_is_named_with_the_nearest(small_repository) -> None:
+    with pytest.raises(ConfigurationError, match=r"unknown model 'identty'.*Did you mean 'identity'\? Correct --model"):
+        start(small_repository, models=("identty",))
+
+
+def test_a_config_that_cannot_be_read_is_named_with_its_line(tmp_path) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "config.pbtxt").write_text('name: "m"\nmax_batch_size: many\n')
+
+    with pytest.raises(ConfigurationError, match=r"config.pbtxt' cannot be read as a model config: 2:17"):
+        start(tmp_path)
+
+
+@pytest.mark.parametrize(("make", "text"), [(False, "does not exist"), (True, "cannot be executed")])
+def test_a_binary_that_is_none_is_named(small_repository, tmp_path, make, text) -> None:
+    if make:
+        (tmp_path / "triton").touch()
+
+    with pytest.raises(ConfigurationError, match=f"--binary '.*triton' {text}"):
+        start(small_repository, binary=tmp_path / "triton")
+
+
+def test_a_port_that_is_taken_is_named(small_repository) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"the grpc port {port} of '127.0.0.1' cannot be had"):
+            start(small_repository, ports=Ports(grpc=port))
+
+
+def test_the_old_core_is_kept_on_loopback(small_repository) -> None:
+    with pytest.raises(ConfigurationError, match="predates the security fixes of August 2025 and stays on loopback"):
+        start(small_repository, host="0.0.0.0")
+
+
+def test_a_backend_that_the_wheel_lacks_is_named(tmp_path) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "config.pbtxt").write_text('platform: "tensorrt_plan"\n')
+
+    with pytest.raises(MissingDependencyError, match="model 'm' needs Triton's backend 'tensorrt_plan'"):
+        start(tmp_path)
+
+
+def test_each_model_that_cannot_be_loaded_is_named_with_its_reason(tmp_path, small_repository, own_server) -> None:
+    good = small_repository / "identity"
+    config, model = (good / "config.pbtxt").read_text(), (good / "1" / "model.onnx").read_bytes()
+    cut, named, threads = (tmp_path / name for name in ("cut", "named", "threads"))
+    for folder, text, content in (
+        (cut, config, model[: len(model) // 2]),
+        (named, config.replace('name: "y"', 'name: "z"'), model),
+        (threads, config.replace('string_value: "1"', 'string_value: "many"'), model),
+    ):
+        (folder / "1").mkdir(parents=True)
+        (folder / "config.pbtxt").write_text(text)
+        (folder / "1" / "model.onnx").write_bytes(content)
+
+    with pytest.raises(ModelLoadError) as refused:
+        start(tmp_path)
+
+    message = str(refused.value)
+    assert "\n" not in message
+    assert "cannot load 3 of 3 models" in message
+    assert "model 'cut': " in message
+    assert "declares output 'z'; " in message
+    assert "parameter 'intra_op_thread_count' cannot be 'many'" in message
+    assert own_server().running
+
+
+@pytest.fixture
+def script(tmp_path, small_repository):
+    """Writes a program that first does what a test says, then is a real tritonserver."""
+    environment = PrivateEnvironment(default_folder(), print)
+    real = find_installation(read_repository(small_repository), None, environment, print)
+
+    def write(before: str) -> Path:
+        exports = [f"export {name}={shlex.quote(value)}" for name, value in real.variables.items()]
+        program = shlex.join(["exec", str(real.binary), *real.arguments]) + ' "$@"'
+        file = tmp_path / "tritonserver"
+        file.write_text("\n".join(["#!/bin/sh", f"cd {shlex.quote(str(tmp_path))}", before, *exports, program, ""]))
+        file.chmod(0o755)
+        return file
+
+    return write
+
+
+def test_a_binary_of_ones_own_is_started(script, small_repository) -> None:
+    with LocalServer(small_repository, ServerOptions(binary=script(""), grace_seconds=0)) as server:
+        assert os.readlink(f"/proc/{server.pid}/exe").endswith("/bin/tritonserver")
+
+
+def test_a_server_that_ends_at_once_is_told_with_code_and_last_lines(script, small_repository) -> None:
+    with pytest.raises(
+        BackendUnavailableError, match=r"ended with exit code 7 before it was ready.*last lines: no licence today"
+    ):
+        start(small_repository, binary=script("echo no licence today >&2; exit 7"))
+
+
+def test_a_server_that_is_never_ready_is_given_up(script, small_repository) -> None:
+    with pytest.raises(BackendUnavailableError, match="was not ready within 1 s"):
+        start(small_repository, binary=script("sleep 60"), ready_timeout_seconds=1)
+
+
+def test_a_port_lost_in_a_race_is_replaced(script, small_repository) -> None:
+    lost = (
+        "[ -e again ] || { touch again; echo \"failed to start HTTP service: Socket '127.0.0.1:1' already in use\"; exit 1; }"
+    )
+
+    with LocalServer(small_repository, ServerOptions(binary=script(lost), grace_seconds=0)) as server:
+        assert server.running
+
+
+def test_a_port_that_was_asked_for_is_never_replaced(script, small_repository) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+    taken = script("echo Socket already in use >&2; exit 1")
+
+    with pytest.raises(BackendUnavailableError, match="already in use"):
+        start(small_repository, binary=taken, ports=Ports(http=port))

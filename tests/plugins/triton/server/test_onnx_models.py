@@ -1,0 +1,116 @@
+"""ONNX models on a real server: merged, completed, told how many threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.utils import InferenceServerException
+
+
+def look_up(url: str, index: int) -> float | str:
+    given = InferInput("index", [1, 1], "INT64").set_data_from_numpy(np.array([[index]]))
+    with InferenceServerClient(url) as client:
+        try:
+            return client.infer("lookup", [given], client_timeout=20).as_numpy("value").item()
+        except InferenceServerException as error:
+            return str(error)
+
+
+def largest_batch(url: str) -> int:
+    with InferenceServerClient(url) as client:
+        statistics = client.get_inference_statistics("lookup").model_stats[0]
+    return max(entry.batch_size for entry in statistics.batch_stats)
+
+
+def test_of_merged_requests_only_the_guilty_fails(server) -> None:
+    start = threading.Barrier(4)
+
+    def caller(index: int) -> float | str:
+        start.wait()
+        return look_up(server.grpc_url, index)
+
+    with ThreadPoolExecutor(4) as pool:
+        first, bad, *others = pool.map(caller, (1, 99, 2, 3))
+
+    assert [first, *others] == [10, 20, 30]
+    assert "idx=99 must be within" in bad
+    assert largest_batch(server.grpc_url) > 1
+
+
+def write(repository: Path, name: str, shape: list[object], config: str = "") -> None:
+    version = repository / name / "1"
+    version.mkdir(parents=True)
+    x, y = (helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, shape) for tensor in "xy")
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "x"], ["y"])] if len(shape) > 1 else [IDENTITY], "g", [x], [y])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), version / "model.onnx")
+    if config:
+        (repository / name / "config.pbtxt").write_text(config)
+
+
+IDENTITY = helper.make_node("Identity", ["x"], ["y"])
+THREADS = 'parameters {{ key: "intra_op_thread_count" value {{ string_value: "{}" }} }}'
+
+
+@pytest.fixture(scope="module")
+def completed(tmp_path_factory):
+    """A server of models without a config, or with half of one."""
+    from turnout_triton.server import LocalServer, ServerOptions
+
+    repository = tmp_path_factory.mktemp("completed") / "repository"
+    write(repository, "nothing", ["rows", 2, 2])
+    write(repository, "sizes", ["rows", 2, 2], 'platform: "onnxruntime_onnx" max_batch_size: 16')
+    write(repository, "fixed", [2, 2], THREADS.format(1))
+    write(repository, "scalar", [], THREADS.format(4))
+    with LocalServer(repository, ServerOptions(grace_seconds=0)) as server:
+        yield server
+
+
+def config_of(server, model: str):
+    with InferenceServerClient(server.grpc_url) as client:
+        return client.get_model_config(model).config
+
+
+@pytest.mark.parametrize(
+    ("model", "batch", "dims"),
+    [("nothing", 4, [2, 2]), ("sizes", 16, [2, 2]), ("fixed", 0, [2, 2]), ("scalar", 0, [1])],
+)
+def test_what_a_config_leaves_out_comes_from_the_file(completed, model, batch, dims) -> None:
+    config = config_of(completed, model)
+
+    assert config.max_batch_size == batch
+    assert [(tensor.name, list(tensor.dims)) for tensor in (*config.input, *config.output)] == [("x", dims), ("y", dims)]
+    assert config.HasField("dynamic_batching") == (model == "nothing")
+
+
+def test_a_completed_model_answers(completed) -> None:
+    x = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
+    given = InferInput("x", [1, 2, 2], "FP32").set_data_from_numpy(x)
+
+    with InferenceServerClient(completed.grpc_url) as client:
+        answer = client.infer("nothing", [given]).as_numpy("y")
+
+    assert np.array_equal(answer, x @ x)
+
+
+def test_the_thread_count_of_the_config_counts(completed) -> None:
+    assert threads_of(completed.pid, "scalar") - threads_of(completed.pid, "fixed") == 3
+
+
+def threads_of(server: int, model: str) -> int:
+    """Return how many threads the stub of ``model`` has."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (folder / "cmdline").read_text().split("\0")
+            if os.getpgid(int(folder.name)) == server and any(argument.startswith(f"{model}_0") for argument in arguments):
+                return len(list((folder / "task").iterdir()))
+        except OSError:
+            continue
+    raise AssertionError(f"no stub serves {model}")
