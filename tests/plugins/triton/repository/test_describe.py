@@ -72,6 +72,13 @@ def test_what_only_triton_knows_is_carried_over(project: Any) -> None:
     assert model.remarks == ()
 
 
+def test_a_rate_limiter_stays_in_the_config_and_its_group_is_carried_over(project: Any) -> None:
+    model = described(project, f"{ONNX}instance_group {{ count: 3 rate_limiter {{ priority: 1 }} }}\n{IO}")
+
+    assert model.settings["backends"]["triton"]["model_config"] == {"instance_group": [{"count": 3}]}
+    assert model.remarks == ("config.pbtxt also says rate_limiter, which stays there alone",)
+
+
 def test_a_model_without_a_config_is_told_by_its_file(project: Any) -> None:
     model = described(project, None)
 

@@ -133,7 +133,7 @@ def _triton(model: Path, folder: Path) -> dict[str, Any]:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    return Path(os.path.relpath(path, folder)).as_posix()
 
 
 def _in_process(model: Path, folder: Path) -> dict[str, Any]:
