@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENVS := .venvs
 BACKEND := $(or $(INFERENCE_BACKEND),onnxruntime)
+# What runs the demo on Triton: a real server, started before and ended after.
+SERVED := $(if $(filter triton,$(BACKEND)),$(VENVS)/demo/bin/turnout triton serve --quiet --)
 OUT ?= out/demo
 
 # torch comes as a CPU build where one is on offer; elsewhere add: TORCH_INDEX="--index-url <the CPU index of pytorch.org>"
@@ -11,7 +13,7 @@ PIP := -m pip install --quiet --disable-pip-version-check --constraint constrain
 TEST_TOOLS := pytest pytest-cov pytest-timeout pytest-xdist hypothesis
 PYTEST := -m pytest --numprocesses 2 --dist loadfile --timeout 300
 
-.PHONY: demo test check format clean benchmarks models
+.PHONY: demo demo-run test test-core test-direct check format clean benchmarks models
 
 # ---- environments: one for each plugin's tests, one for the gate, one for the demo
 
@@ -35,7 +37,12 @@ $(VENVS)/onnxruntime/.done: $(SOURCES)
 	$(call install,onnxruntime,$(TEST_TOOLS) onnx -e core -e plugins/onnxruntime)
 
 $(VENVS)/triton/.done: $(SOURCES)
-	$(call install,triton,$(TEST_TOOLS) onnx trustme -e core -e "plugins/triton[all]" -e plugins/vision)
+	$(call install,triton,$(TEST_TOOLS) onnx trustme "tritonclient[http]" -e core -e plugins/triton -e plugins/vision)
+
+# Triton itself with what the tests serve, in the cache of this user: the tests of several environments share it.
+$(VENVS)/triton/.done-server: $(VENVS)/triton/.done plugins/triton/src/turnout_triton/server/environment.py
+	$(VENVS)/triton/bin/turnout triton install --for onnxruntime --for torch --for transformers $(if $(TORCH_INDEX),--torch-index $(lastword $(TORCH_INDEX)))
+	touch $@
 
 $(VENVS)/vision/.done: $(SOURCES)
 	$(call install,vision,$(TEST_TOOLS) -e core -e plugins/vision)
@@ -43,7 +50,7 @@ $(VENVS)/vision/.done: $(SOURCES)
 # Everything, torch too: the direct plugin's tests, agreement between backends, training, benchmarks.
 $(VENVS)/direct/.done: $(SOURCES)
 	$(call install,direct,$(TORCH_INDEX) torch)
-	$(VENVS)/direct/bin/python $(PIP) $(TEST_TOOLS) scikit-image -e core -e plugins/onnxruntime -e plugins/vision -e "plugins/direct[export]"
+	$(VENVS)/direct/bin/python $(PIP) $(TEST_TOOLS) scikit-image -e core -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e "plugins/direct[export]"
 	touch $@
 
 $(VENVS)/demo/.done: $(SOURCES)
@@ -57,10 +64,17 @@ $(VENVS)/demo/.done-direct: $(VENVS)/demo/.done
 	$(VENVS)/demo/bin/python $(PIP) -e plugins/direct
 	touch $@
 
+$(VENVS)/demo/.done-triton: $(VENVS)/demo/.done
+	$(VENVS)/demo/bin/python $(PIP) -e plugins/triton
+	touch $@
+
 # ---- the main job
 
 demo: $(VENVS)/demo/.done-$(BACKEND)
 	rm -rf $(OUT) && mkdir -p $(OUT)
+	$(SERVED) $(MAKE) --no-print-directory demo-run
+
+demo-run:
 	$(VENVS)/demo/bin/turnout models
 	$(VENVS)/demo/bin/turnout check --deep
 	$(VENVS)/demo/bin/turnout run describe examples/pictures --out $(OUT)/results.jsonl --save $(OUT) --metrics 2> $(OUT)/metrics.log \
@@ -76,7 +90,7 @@ check: $(VENVS)/check/.done
 	$(VENVS)/check/bin/lint-imports
 	$(VENVS)/check/bin/python -m pytest tests/architecture --quiet
 
-test: test-core test-onnxruntime test-vision test-direct
+test: test-core test-onnxruntime test-vision test-triton test-direct
 
 test-core: $(VENVS)/core/.done
 	$(VENVS)/core/bin/python $(PYTEST) tests/core --cov=turnout --cov-report=term:skip-covered --cov-fail-under=95
@@ -84,12 +98,16 @@ test-core: $(VENVS)/core/.done
 test-%: $(VENVS)/%/.done
 	$(VENVS)/$*/bin/python $(PYTEST) tests/plugins/$*
 
-test-direct: $(VENVS)/direct/.done
+test-triton: $(VENVS)/triton/.done-server
+	$(VENVS)/triton/bin/python $(PYTEST) tests/plugins/triton tests/thin
+
+test-direct: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 	$(VENVS)/direct/bin/python $(PYTEST) tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs
 
-benchmarks: $(VENVS)/direct/.done
+benchmarks: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 	$(VENVS)/direct/bin/python benchmarks/overhead.py
 	$(VENVS)/direct/bin/python benchmarks/startup.py
+	$(VENVS)/triton/bin/python benchmarks/triton_client.py
 
 # ---- making things again
 

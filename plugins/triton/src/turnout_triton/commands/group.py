@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from turnout_triton.commands.docker import docker
+from turnout_triton.commands.install import install
 from turnout_triton.commands.serve import serve
 
 
@@ -13,5 +14,6 @@ def triton() -> None:
     """Serve a model repository with a real Triton server: on this machine without docker, or in NVIDIA's container."""
 
 
+triton.add_command(install)
 triton.add_command(serve)
 triton.add_command(docker)

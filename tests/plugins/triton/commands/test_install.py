@@ -1,0 +1,23 @@
+"""``turnout triton install``."""
+
+from __future__ import annotations
+
+from click.testing import CliRunner
+
+from turnout_triton.commands.group import triton
+from turnout_triton.server.environment import default_folder
+
+
+def test_names_the_environment_that_has_what_was_asked_for(server) -> None:
+    result = CliRunner().invoke(triton, ["install", "--for", "onnxruntime"])
+
+    assert result.exit_code == 0
+    assert result.stdout == f"{default_folder()}\n"
+    assert (default_folder() / "bin" / "python").exists()
+
+
+def test_refuses_an_unknown_runtime() -> None:
+    result = CliRunner().invoke(triton, ["install", "--for", "tensorflow"])
+
+    assert result.exit_code == 2
+    assert "'tensorflow' is not one of 'onnxruntime', 'torch', 'transformers'" in result.stderr
