@@ -32,8 +32,8 @@ _PACKAGES: Mapping[str, tuple[str, ...]] = {
 _SIZES = {
     SERVER: "55 MB to fetch, 250 MB on disk",
     "onnxruntime": "25 MB to fetch, 80 MB on disk",
-    "torch": "200 MB to fetch as a CPU build, gigabytes as a CUDA build",
-    "transformers": "15 MB to fetch, 120 MB on disk",
+    "torch": "200 MB to fetch and 860 MB on disk as a CPU build, gigabytes as a CUDA build",
+    "transformers": "25 MB to fetch, 200 MB on disk",
 }
 _PYTHONS = ((3, 11), (3, 12))  # what numpy 1.26 has wheels for, of those that Turnout runs on
 
@@ -76,20 +76,24 @@ class PrivateEnvironment:
         wanted = [SERVER, *(part for part in _PACKAGES if part in set(parts))]
         if all(self._has(part) for part in wanted):
             return
-        with self.locked():
+        with self.locked() as lock:
             if not self._has(SERVER):
-                self._make()
+                self._make(lock)
             for part in wanted[1:]:
                 if not self._has(part):
-                    self._add(part)
+                    self._add(part, lock)
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes from changing the environment; the kernel frees the lock of a killed process."""
+    def locked(self) -> Iterator[int]:
+        """Keep other processes from changing the environment; yield the lock.
+
+        The kernel frees it when this process and every process that was handed the lock have ended: a pip that outlives its
+        killed parent is waited for.
+        """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         with self.folder.with_name(f"{self.folder.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            yield lock.fileno()
 
     def _has(self, part: str) -> bool:
         return self._mark(part).is_file()
@@ -99,26 +103,26 @@ class PrivateEnvironment:
         versions = "_".join((f"nvidia-pytriton=={VERSION}", _NUMPY) if part == SERVER else _PACKAGES[part])
         return self.folder / "turnout" / versions
 
-    def _make(self) -> None:
+    def _make(self, lock: int) -> None:
         """Make the environment beside its place, then move it there in one step."""
         _check_python()
         making = self.folder.with_name(f"{self.folder.name}.making")
         shutil.rmtree(making, ignore_errors=True)
         self._tell(f"installing tritonserver {CORE} (nvidia-pytriton {VERSION}) into {self.folder}: {_SIZES[SERVER]}")
-        _run([sys.executable, "-m", "venv", str(making)], "making a virtual environment")
+        _run([sys.executable, "-m", "venv", str(making)], "making a virtual environment", lock)
         # The wheel's dependencies are its Python API's; the server itself needs numpy only.
-        _run([*_pip(making), "--no-deps", f"nvidia-pytriton=={VERSION}", _NUMPY], "installing nvidia-pytriton")
+        _run([*_pip(making), "--no-deps", f"nvidia-pytriton=={VERSION}", _NUMPY], "installing nvidia-pytriton", lock)
         mark = making / self._mark(SERVER).relative_to(self.folder)
         mark.parent.mkdir()
         mark.touch()
         shutil.rmtree(self.folder, ignore_errors=True)
         making.rename(self.folder)
 
-    def _add(self, part: str) -> None:
+    def _add(self, part: str, lock: int) -> None:
         self._tell(f"installing {_PACKAGES[part][0]} into {self.folder}: {_SIZES[part]}")
         index = ["--index-url", self._torch_index] if part == "torch" and self._torch_index else []
         # numpy stands in every call: a resolver that is free to choose takes numpy 2.
-        _run([*_pip(self.folder), *index, *_PACKAGES[part], _NUMPY], f"installing {_PACKAGES[part][0]}")
+        _run([*_pip(self.folder), *index, *_PACKAGES[part], _NUMPY], f"installing {_PACKAGES[part][0]}", lock)
         self._mark(part).touch()
 
 
@@ -134,10 +138,12 @@ def _pip(folder: Path) -> Sequence[str]:
     return [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 
-def _run(command: Sequence[str], what: str) -> None:
+def _run(command: Sequence[str], what: str, lock: int) -> None:
     # Of this environment's variables only pip's own count: a PYTHONPATH would mix the two.
     variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)  # noqa: S603  # built here
+    ran = subprocess.run(  # noqa: S603  # built here
+        command, capture_output=True, text=True, check=False, env=variables, pass_fds=(lock,)
+    )
     if ran.returncode:
         lines = [line for line in (ran.stderr or ran.stdout).splitlines() if line.strip()]
         said = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1] if lines else "no word")
