@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 
 import pytest
@@ -15,7 +16,7 @@ def command_of(ran) -> list[str]:
 
 
 def values(words: list[str], option: str) -> list[str]:
-    return [value for word, value in zip(words, words[1:], strict=False) if word == option]
+    return [value for word, value in itertools.pairwise(words) if word == option]
 
 
 def test_the_command_mounts_the_repository_read_only_and_publishes_on_loopback(turnout, small_repository) -> None:

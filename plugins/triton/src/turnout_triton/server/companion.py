@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from turnout.errors import ConfigurationError
 from turnout_triton.server.local_server import LocalServer
@@ -23,7 +25,7 @@ def run_beside(server: LocalServer, command: Sequence[str], tell: Callable[[str]
         ConfigurationError: the command cannot be started.
     """
     try:
-        process = subprocess.Popen(list(command), env={**os.environ, **addresses(server)})  # noqa: S603  # the user's command
+        process = subprocess.Popen(list(command), env=os.environ | addresses(server) | _path())  # noqa: S603  # the user's
     except OSError as error:
         raise ConfigurationError(
             f"the command {command[0]!r} cannot be run: {error.strerror}; correct what stands behind --"
@@ -49,6 +51,11 @@ def addresses(server: LocalServer) -> dict[str, str]:
         "TRITON_METRICS_URL": server.metrics_url,
         "INFERENCE_BACKEND": "triton",
     }
+
+
+def _path() -> dict[str, str]:
+    """Let the command find the programs of this environment, such as ``turnout``, when it is not activated."""
+    return {"PATH": f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{Path(sys.executable).parent}"}
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
