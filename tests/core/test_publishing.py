@@ -168,6 +168,23 @@ def test_a_full_disk_is_an_export_error(model: Path) -> None:
         publish(model, "model.onnx", write)
 
 
+def test_a_disk_that_fails_at_the_last_moment_leaves_the_repository_as_it_was(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(model, "model.onnx", _write, _numbered)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(ExportError, match="No space left on device; the repository is as it was"):
+            publish(model, "model.onnx", _write, _numbered)
+
+    assert (versions(model), (model / "config.pbtxt").read_text()) == ([1], "1")
+    assert publish(model, "model.onnx", _write, _numbered).version == 2
+
+
 def test_a_repository_that_is_a_file_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from turnout.errors import ExportError
 from turnout.inference import ModelSignature
 from turnout.repository import Configuration
-from turnout.staging import Stage, exchange, locked, stage_for, sync
+from turnout.staging import Stage, exchange, locked, stage_for, sync_file, sync_folder
 
 Configure = Callable[[int, ModelSignature], Configuration]
 """Returns the configuration that goes with a version of this number and signature."""
@@ -70,8 +70,8 @@ def publish(
             made.mkdir()
             made.chmod(0o755)
             signature = write(made / filename)
-            sync(made / filename)
-            sync(made)
+            sync_file(made / filename)
+            sync_folder(made)
             with locked(folder.parent) as alone:
                 number = version if version is not None else max(versions(folder), default=0) + 1
                 _refuse_existing(folder, number)
@@ -118,11 +118,11 @@ def _install(
     real = folder.resolve()
     if stage.beside and not real.exists():
         _whole(stage, real, configuration, version).rename(real)
-        sync(real.parent)
+        sync_folder(real.parent)
     elif not _changes(real, configuration):
         if version:
             version[0].rename(real / str(version[1]))
-            sync(real)
+            sync_folder(real)
     elif not (stage.beside and alone and _exchanged(stage, real, configuration, version)):
         _one_by_one(stage, real, configuration, version)
 
@@ -137,7 +137,7 @@ def _changes(folder: Path, configuration: Configuration) -> bool:
 def _exchanged(stage: Stage, folder: Path, configuration: Configuration, version: tuple[Path, int] | None) -> bool:
     whole = _whole(stage, folder, configuration, version)
     if exchange(whole, folder):
-        sync(folder.parent)
+        sync_folder(folder.parent)
         return True
     if version:
         (whole / str(version[1])).rename(version[0])
@@ -158,7 +158,7 @@ def _whole(stage: Stage, folder: Path, configuration: Configuration, version: tu
         _write(whole / name, content)
     if version:
         version[0].rename(whole / str(version[1]))
-    sync(whole)
+    sync_folder(whole)
     return whole
 
 
@@ -169,12 +169,12 @@ def _one_by_one(stage: Stage, folder: Path, configuration: Configuration, versio
         _write(written, content)
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         written.replace(folder / name)
-    sync(folder)
+    sync_folder(folder)
     if version:
         version[0].rename(folder / str(version[1]))
     for name in configuration.obsolete:
         (folder / name).unlink(missing_ok=True)
-    sync(folder)
+    sync_folder(folder)
 
 
 def _link(source: str, target: str) -> None:
@@ -190,4 +190,4 @@ def _write(file: Path, content: bytes) -> None:
     file.unlink(missing_ok=True)
     file.write_bytes(content)
     file.chmod(0o644)
-    sync(file)
+    sync_file(file)

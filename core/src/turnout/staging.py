@@ -134,11 +134,20 @@ def exchange(one: Path, other: Path) -> bool:
     return int(done) == 0
 
 
-def sync(path: Path) -> None:
-    """Make a file's content, or the names in a folder, last through a power cut, on systems that can."""
-    descriptor = os.open(path, os.O_RDONLY)
+def sync_file(file: Path) -> None:
+    """Make a file's content last through a power cut.
+
+    Raises:
+        OSError: the disk is full or broken.
+    """
+    descriptor = os.open(file, os.O_RDONLY)
     try:
-        with suppress(OSError):
-            os.fsync(descriptor)
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder last through a power cut, on systems that can."""
+    with suppress(OSError):
+        sync_file(folder)

@@ -36,6 +36,18 @@ def test_a_published_version_brings_its_own_file_and_signature(project: Any) -> 
     assert read_config(project.config_file()).config.platform == "pytorch_libtorch"
 
 
+def test_torchscript_is_configured_again_from_what_was_known_at_its_export(project: Any) -> None:
+    (project.repository / "scale" / "1" / "model.onnx").rename(project.repository / "scale" / "1" / "model.pt")
+    with pytest.raises(ExportError, match="its inputs are not known from the model's file; declare them"):
+        project.configure(project.model())
+    project.configure(project.model(), version=2, file="model.pt", signature=SIGNATURE)
+
+    project.configure(project.model(max_batch_size=4))
+
+    config = read_config(project.config_file()).config
+    assert (config.max_batch_size, config.input[0].name, list(config.input[0].dims)) == (4, "x", [3])
+
+
 def test_a_hand_written_config_is_kept_and_compared(project: Any) -> None:
     project.config_file().write_text(HAND_WRITTEN)
 

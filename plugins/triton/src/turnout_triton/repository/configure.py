@@ -13,7 +13,7 @@ from turnout_triton.repository.differences import Source, differences
 from turnout_triton.repository.facts import facts_of
 from turnout_triton.repository.layout import CONFIG, PLATFORMS, WARMUP, newest_file, versions
 from turnout_triton.repository.model_config import wanted_config
-from turnout_triton.repository.signature import file_signature
+from turnout_triton.repository.signature import config_signature, file_signature
 
 _KEEP_FOLDER = ".gitkeep"
 
@@ -25,13 +25,13 @@ def configure(request: ConfigurationRequest) -> Configuration:
         ExportError: Triton could not serve the model.
     """
     ensemble = bool(request.options and request.options.ensemble)
-    filename, signature = ("", ModelSignature()) if ensemble else _file(request)
+    present, problem = _present(request.folder)
+    filename, signature = ("", ModelSignature()) if ensemble else _file(request, present)
     if filename not in PLATFORMS and not ensemble:
         return Configuration(notes=(f"Triton's backends serve no {filename!r}, so no {CONFIG} was written",))
     wanted = wanted_config(request.model, request.options, request.folder, filename, signature)
     if not ensemble:
         _check_versions(request, wanted.config, filename)
-    present, problem = _present(request.folder)
     if (problem or (present and not present.generated)) and not request.overwrite:
         return Configuration(notes=_kept(request, present, wanted.config) if present else (problem,))
     files = {CONFIG: text_of_config(wanted.config).encode(), **wanted.files}
@@ -40,7 +40,7 @@ def configure(request: ConfigurationRequest) -> Configuration:
     return Configuration(files, _obsolete(present, files))
 
 
-def _file(request: ConfigurationRequest) -> tuple[str, ModelSignature]:
+def _file(request: ConfigurationRequest, present: ConfigFile | None) -> tuple[str, ModelSignature]:
     """Return name and signature of the version to configure: the one that is published, else the newest."""
     if request.signature is not None:
         return request.file, request.signature
@@ -50,7 +50,11 @@ def _file(request: ConfigurationRequest) -> tuple[str, ModelSignature]:
             f"model {request.model.name!r} has no version with {' or '.join(PLATFORMS)} in {str(request.folder)!r}; "
             f"write one: turnout export {request.model.name}"
         )
-    return file.name, file_signature(file)
+    signature = file_signature(file)
+    if present is not None and not signature.inputs:
+        # TorchScript tells nothing of itself; what was known when it was exported stands in its config.
+        signature = config_signature(present.config)
+    return file.name, signature
 
 
 def _present(folder: Path) -> tuple[ConfigFile | None, str]:

@@ -14,8 +14,7 @@ from turnout.tensors import TensorSpec
 from turnout_triton.repository.carried import carried, numbers, remarks
 from turnout_triton.repository.config_file import read_config, words_of
 from turnout_triton.repository.layout import CONFIG, PLATFORMS, newest_file, versions
-from turnout_triton.repository.signature import file_signature
-from turnout_triton.repository.tensors import spec_of
+from turnout_triton.repository.signature import config_signature, file_signature
 
 URL = "${TRITON_URL:-localhost:8001}"
 
@@ -56,8 +55,7 @@ def _described(model: Path, folder: Path) -> RepositoryModel:
     name, triton = _name(model.name, config), _triton(model, folder)
     settings: dict[str, Any] = {"max_batch_size": config.max_batch_size} if config.max_batch_size else {}
     settings |= _batching(config)
-    signature = ModelSignature(*(tuple(_specs(side, config)) for side in (config.input, config.output)))
-    settings |= _declared(signature, config.max_batch_size)
+    settings |= _declared(config_signature(config), config.max_batch_size)
     if config.ensemble_scheduling.step:
         triton["ensemble"] = [step.model_name for step in config.ensemble_scheduling.step]
     own = carried(config)
@@ -101,11 +99,6 @@ def _name(name: str, config: Any) -> str:
     if config.name not in ("", name):
         raise ConfigurationError(f"{CONFIG} calls it {config.name!r}, and Triton refuses that in a folder {name!r}; correct it")
     return name
-
-
-def _specs(tensors: Any, config: Any) -> Iterator[TensorSpec]:
-    for tensor in tensors:
-        yield spec_of(tensor, config.max_batch_size)
 
 
 def _declared(signature: ModelSignature, max_batch_size: int) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class Platform:
 PLATFORMS = {
     "model.onnx": Platform("onnxruntime_onnx", "onnxruntime"),
     "model.pt": Platform("pytorch_libtorch", "pytorch"),
+    "model.py": Platform("", "python"),
 }
 ENSEMBLE = Platform("ensemble", "")
 

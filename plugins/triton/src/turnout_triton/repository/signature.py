@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from turnout import ModelDeclaration, ModelSignature
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
 from turnout_triton.repository.onnx_signature import read_onnx_signature
+from turnout_triton.repository.tensors import spec_of
 
 
 def file_signature(file: Path | None) -> ModelSignature:
@@ -19,6 +21,13 @@ def file_signature(file: Path | None) -> ModelSignature:
     if file is None or file.name != "model.onnx":
         return ModelSignature()
     return read_onnx_signature(file)
+
+
+def config_signature(config: Any) -> ModelSignature:
+    """Return what a ModelConfig says of inputs and outputs, batch axis included."""
+    batch = config.max_batch_size
+    inputs, outputs = (tuple(spec_of(tensor, batch) for tensor in side) for side in (config.input, config.output))
+    return ModelSignature(inputs, outputs)
 
 
 def agreed(model: ModelDeclaration, file: ModelSignature, filename: str) -> ModelSignature:
