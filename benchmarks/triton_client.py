@@ -7,6 +7,7 @@ as a ratio to the raw client.
 
     python benchmarks/triton_client.py            # starts the server by itself
     python benchmarks/triton_client.py --rounds 60
+    python benchmarks/triton_client.py --threshold     # from which size on shared memory pays, Turnout against itself
 """
 
 from __future__ import annotations
@@ -104,9 +105,12 @@ def echo_server() -> Iterator[LocalServer]:
 
 
 @contextlib.contextmanager
-def turnout_call(url: str, array: np.ndarray, shared_memory: str = "auto") -> Iterator[Callable[[], np.ndarray]]:
+def turnout_call(
+    url: str, array: np.ndarray, shared_memory: str = "auto", threshold: int = 256 * 1024
+) -> Iterator[Callable[[], np.ndarray]]:
     """Open an app on the server; its call goes through every middleware, as a user's does."""
-    settings = {"models": {"echo": {"backend": "triton", "backends": {"triton": {"url": url, "shared_memory": shared_memory}}}}}
+    options = {"url": url, "shared_memory": shared_memory, "shared_memory_threshold_bytes": threshold}
+    settings = {"models": {"echo": {"backend": "triton", "backends": {"triton": options}}}}
     with turnout.open(settings, metrics=Metrics()) as app:
         model = app.model("echo")
         yield lambda: model.infer({"x": array})["y"]
@@ -171,9 +175,24 @@ def measure(server: LocalServer, rounds: int) -> None:
         report("FP32 [3000000], one after the other", interleaved(large, rounds), "tritonclient.http")
 
 
+def measure_threshold(server: LocalServer, rounds: int) -> None:
+    """Measure shared memory against the wire for growing tensors."""
+    for kibibytes in (16, 64, 128, 256, 512, 1024, 4096):
+        array = np.zeros(kibibytes * 256, np.float32)
+        with turnout_call(server.grpc_url, array, threshold=1) as region, turnout_call(server.grpc_url, array, "off") as wire:
+            for call in (region, wire) * 3:
+                assert np.array_equal(call(), array)
+            sides = {
+                "wire": lambda call=wire: seconds_a_call(call, 20),
+                "shared memory": lambda call=region: seconds_a_call(call, 20),
+            }
+            report(f"{kibibytes} KiB each way, grpc", interleaved(sides, rounds), "wire")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--threshold", action="store_true")
     arguments = parser.parse_args()
     with echo_server() as running:
-        measure(running, arguments.rounds)
+        (measure_threshold if arguments.threshold else measure)(running, arguments.rounds)

@@ -50,7 +50,8 @@ class TritonOptions(BaseModel):
         tls: how a ``grpcs`` or ``https`` connection is encrypted.
         compression: how request bodies are compressed, and what the server is asked to compress with.
         shared_memory: ``auto`` sends large tensors to a server on this host through system shared memory.
-        shared_memory_threshold_bytes: the size of a tensor from which that pays.
+        shared_memory_threshold_bytes: the size of a tensor from which that pays: 0.7 of the wire's time at 256 KiB, more above
+            (``benchmarks/triton_client.py --threshold``).
         repository: the model repository that ``turnout export`` writes into and ``turnout check`` compares; relative to the
             folder of turnout.yaml.
         configuration: ``model_config``: what config.pbtxt says beside what every backend knows.
@@ -67,7 +68,7 @@ class TritonOptions(BaseModel):
     tls: TlsOptions | None = None
     compression: Literal["none", "gzip", "deflate"] = "none"
     shared_memory: Literal["auto", "off"] = "auto"
-    shared_memory_threshold_bytes: int = Field(512 * 1024, ge=0)
+    shared_memory_threshold_bytes: int = Field(256 * 1024, ge=0)
     repository: Path = Path("model_repository")
     configuration: ModelConfigOptions = Field(ModelConfigOptions(), alias="model_config")
     ensemble: tuple[str, ...] = ()
