@@ -104,6 +104,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, 
 
 def configure_served(project: Project) -> None:
     """Write the config.pbtxt of every model that the server serves, and record what warms one of them up."""
+    (project.folder / "recorded").mkdir()
+    np.savez(project.folder / "recorded" / "one.npz", x=np.ones((2, 3), np.float32))
     for name, words in SERVED.items():
         project.configure(project.model(name), project.options(**words))
 
@@ -113,7 +115,7 @@ SERVED: dict[str, dict[str, Any]] = {
         "model_config": {
             "instance_group": [{"count": 2}],
             "parameters": {"intra_op_thread_count": 1},
-            "model_warmup": [{"data": "random", "batch_size": 8}, {"data": "zero"}],
+            "model_warmup": [{"recorded": "recorded"}, {"data": "random", "batch_size": 8}, {"data": "zero"}],
         }
     },
     "shift": {},

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from google.protobuf import text_format
 from onnx import TensorProto, helper
@@ -177,6 +178,25 @@ def test_a_warm_up_that_was_taken_out_of_turnout_yaml_is_noticed_in_a_written_co
     assert text.startswith("model_warmup: turnout.yaml says none, config.pbtxt says [{")
 
 
+def test_warm_up_data_that_is_not_the_recorded_one_is_named(project: Any) -> None:
+    (project.folder / "recorded").mkdir()
+    np.savez(project.folder / "recorded" / "one.npz", x=np.ones((2, 3), np.float32))
+    model, options = project.model(), project.options(model_config={"model_warmup": [{"recorded": "recorded"}]})
+    project.configure(model, options)
+    assert project.check(model, options) == [SAME]
+    data = project.repository / "scale" / "warmup" / "0-one.0.raw"
+
+    data.write_bytes(b"\0" * 12)
+    [(_, changed)] = project.check(model, options)
+    data.unlink()
+    [(_, missing)] = project.check(model, options)
+
+    assert changed.startswith("warm-up data 'warmup/0-one.0.raw': turnout.yaml says sha256 ")
+    assert "config.pbtxt says no file; write config.pbtxt anew: turnout export scale --config-only" in missing
+    project.configure(model, options)
+    assert project.check(model, options) == [SAME]
+
+
 def test_a_hand_written_config_may_say_more_than_turnout_yaml_can(project: Any, edit: Any) -> None:
     project.configure(project.model(), project.options())
 
@@ -314,7 +334,7 @@ def live(request: pytest.FixtureRequest, served: Any, tmp_path: Path) -> Any:
     """Return a copy of the served project, which a test may change, and the url of the server, which still has the original."""
     project, server = served
     copy = type(project)(tmp_path)
-    shutil.copytree(project.repository, copy.repository)
+    shutil.copytree(project.folder, copy.folder, dirs_exist_ok=True)
     url = server.grpc_url if request.param == "grpc" else f"http://{server.http_url.split('://')[-1]}"
     return copy, url
 
@@ -322,7 +342,7 @@ def live(request: pytest.FixtureRequest, served: Any, tmp_path: Path) -> Any:
 WORDS = {
     "instance_group": [{"count": 2}],
     "parameters": {"intra_op_thread_count": 1},
-    "model_warmup": [{"data": "random", "batch_size": 8}, {"data": "zero"}],
+    "model_warmup": [{"recorded": "recorded"}, {"data": "random", "batch_size": 8}, {"data": "zero"}],
 }
 
 
@@ -396,7 +416,7 @@ def test_tensors_that_the_server_has_otherwise_are_named(live: Any, save_model: 
     project, url = live
     x, y = ("x", TensorProto.DOUBLE, ["rows", 3]), ("out", TensorProto.DOUBLE, ["rows", 3])
     save_model(project.repository / "scale" / "1" / "model.onnx", [helper.make_node("Identity", ["x"], ["out"])], [x], [y])
-    model, options = project.model(), _scale(project, url)
+    model, options = project.model(), _scale(project, url, model_warmup=[])
     project.configure(model, options)
 
     found = [text.partition(";")[0] for _, text in project.check(model, options)]

@@ -10,8 +10,8 @@ from turnout import Configuration, ConfigurationRequest, ModelSignature
 from turnout.errors import ConfigurationError, ExportError
 from turnout_triton.repository.config_file import ConfigFile, read_config, text_of_config
 from turnout_triton.repository.differences import Source, differences
-from turnout_triton.repository.facts import facts_of
-from turnout_triton.repository.layout import CONFIG, PLATFORMS, WARMUP, newest_file, versions
+from turnout_triton.repository.facts import data_files, facts_of
+from turnout_triton.repository.layout import CONFIG, PLATFORMS, newest_file, versions
 from turnout_triton.repository.model_config import wanted_config
 from turnout_triton.repository.signature import config_signature, file_signature
 
@@ -76,13 +76,7 @@ def _kept(request: ConfigurationRequest, present: ConfigFile, wanted: Any) -> tu
 def _obsolete(present: ConfigFile | None, files: Iterable[str]) -> frozenset[str]:
     if present is None or not present.generated:
         return frozenset()
-    named = {
-        f"{WARMUP}/{tensor.input_data_file}"
-        for sample in present.config.model_warmup
-        for tensor in sample.inputs.values()
-        if tensor.input_data_file
-    }
-    return frozenset(named - set(files))
+    return frozenset(data_files(present.config) - set(files))
 
 
 def _check_versions(request: ConfigurationRequest, config: Any, filename: str) -> None:

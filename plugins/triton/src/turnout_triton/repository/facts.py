@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from turnout_triton.repository.config_file import words_of
+from turnout_triton.repository.layout import WARMUP
 from turnout_triton.repository.tensors import datatype_of
 
 Facts = dict[str, str]
@@ -33,6 +35,22 @@ def facts_of(config: Any, folder: str) -> Facts:
     if config.ensemble_scheduling.step:
         facts["ensemble_scheduling"] = _json(words_of(config.ensemble_scheduling))
     return facts
+
+
+def data_files(config: Any) -> set[str]:
+    """Return the names, below the model's folder, of the warm-up data that ``config`` names."""
+    tensors = [tensor for sample in config.model_warmup for tensor in sample.inputs.values()]
+    return {f"{WARMUP}/{tensor.input_data_file}" for tensor in tensors if tensor.input_data_file}
+
+
+def data_facts(hashes: Mapping[str, str]) -> Facts:
+    """Return what warm-up data by name of file is."""
+    return {f"warm-up data {name!r}": text for name, text in sorted(hashes.items())}
+
+
+def sha256(data: bytes) -> str:
+    """Return the beginning of a hash of ``data``, for a message."""
+    return f"sha256 {hashlib.sha256(data).hexdigest()[:12]}"
 
 
 def platform_of(config: Any) -> str:
