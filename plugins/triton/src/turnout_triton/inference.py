@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -57,12 +58,13 @@ class TritonInference(ModelInference):
     def _prepared(self, request: InferenceRequest) -> tuple[Ask, float]:
         if self._closed:
             raise ClosedError(f"model {self._model!r} is closed; open the app again with turnout.open")
-        request.check_deadline()
-        remaining = request.remaining_seconds()
-        timeout_seconds = self._timeout_seconds if remaining is None else remaining
-        heads = tuple(self._head(name, array) for name, array in request.inputs.items())
-        buffers = tuple(_buffer(array, name) for name, array in request.inputs.items())
-        served = self._served
+        timeout_seconds = self._timeout_seconds
+        if request.deadline is not None:
+            request.check_deadline()
+            timeout_seconds = request.deadline - time.monotonic()
+        inputs, served = request.inputs, self._served
+        heads = tuple([self._head(name, inputs[name]) for name in inputs])
+        buffers = tuple([_buffer(inputs[name], name) for name in inputs])
         return Ask(served.name, served.version, request.id, request.parameters, heads, buffers), timeout_seconds
 
     def _head(self, name: str, array: NDArray[Any]) -> TensorHead:
@@ -98,12 +100,11 @@ def _owned(data: Buffer, head: TensorHead) -> NDArray[Any]:
     Raises:
         InvalidTensorError: it is longer or shorter than the head says.
     """
-    view = memoryview(data)
-    if not view.readonly and view.nbytes == head.size_bytes and head.datatype not in _ELEMENTS_TO_CHECK:
-        array: NDArray[Any] = np.frombuffer(view, dtype_of(head.datatype)).reshape(head.shape)
-        if array.flags.aligned and sys.byteorder == "little":
-            return array
-    return from_binary(view, head.datatype, head.shape, head.name)
+    if head.datatype not in _ELEMENTS_TO_CHECK and len(data) == head.size_bytes and sys.byteorder == "little":
+        array: NDArray[Any] = np.frombuffer(data, dtype_of(head.datatype)).reshape(head.shape)
+        flags = array.flags
+        return array if flags.writeable and flags.aligned else array.copy()
+    return from_binary(data, head.datatype, head.shape, head.name)
 
 
 def _broken(model: str, head: TensorHead, error: Exception) -> TurnoutError:

@@ -8,14 +8,14 @@ Field numbers: ``ModelInferRequest.raw_input_contents`` 7, ``ModelInferResponse.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from turnout.errors import InvalidRequestError
 from turnout_triton.client.messages import Answer, Ask, Buffer, Place, TensorHead, WantedOutput
 
 _RAW_INPUT = bytes([7 << 3 | 2])
-_RAW_OUTPUT = 6
+_RAW_OUTPUT = 6 << 3 | 2
 _MAX_MESSAGE_BYTES = 2**31 - 1
 _Parameters = Mapping[str, str | int | float | bool]
 
@@ -37,15 +37,20 @@ def encode_ask(ask: Ask) -> bytes:
 
 
 def decode_answer(message: bytes) -> Answer:
-    """Return what a ModelInferResponse says; its data are views of ``message``."""
+    """Return what a ModelInferResponse says; its data are views of ``message``. All of its fields are length-delimited."""
     view = memoryview(message)
     contents: list[memoryview] = []
     head: list[memoryview] = []
-    for number, start, begin, end in _fields(view):
-        if number == _RAW_OUTPUT:
-            contents.append(view[begin:end])
+    position, length = 0, len(view)
+    while position < length:
+        start = position
+        key, position = _read_varint(view, position)
+        size, position = _read_varint(view, position)
+        if key == _RAW_OUTPUT:
+            contents.append(view[position : position + size])
         else:
-            head.append(view[start:end])
+            head.append(view[start : position + size])
+        position += size
     id, heads, parameters = _parsed(b"".join(head))
     # Triton sends empty contents for an output that it wrote to shared memory.
     return Answer(id, heads, dict(zip((tensor.name for tensor in heads), contents, strict=True)), parameters)
@@ -121,18 +126,8 @@ def _varint(number: int) -> bytes:
     return bytes(encoded)
 
 
-def _fields(view: memoryview) -> Iterator[tuple[int, int, int, int]]:
-    """Yield number, start, start of content and end of each length-delimited field; ModelInferResponse has no others."""
-    position, length = 0, len(view)
-    while position < length:
-        start = position
-        key, position = _read_varint(view, position)
-        size, position = _read_varint(view, position)
-        yield key >> 3, start, position, position + size
-        position += size
-
-
 def _read_varint(view: memoryview, position: int) -> tuple[int, int]:
+    """Return the number that begins at ``position``, and where it ends."""
     number = shift = 0
     while True:
         byte = view[position]

@@ -48,7 +48,7 @@ class Exchange:
         heads = tuple(self._placed(*pair, buffers) for pair in zip(ask.heads, ask.buffers, strict=True))
         wanted = tuple(WantedOutput(head.name, self._place(head.size_bytes)) for head in outputs)
         self._offered = {output.name: output.place for output in wanted if output.place is not None}
-        return ask.placed(heads, tuple(buffers), wanted)
+        return ask._replace(heads=heads, buffers=tuple(buffers), wanted=wanted)
 
     def received(self, answer: Answer) -> Answer:
         """Return ``answer`` with the data that the server wrote to regions, copied out of them."""
