@@ -16,9 +16,10 @@ import pytest
 from tritonclient.grpc import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
-from turnout import ExportRequest, ModelDeclaration
+from turnout import ConfigurationRequest, ExportRequest, ModelDeclaration
 from turnout.errors import ExportError
 from turnout.tensors import datatype_of, to_binary
+from turnout_triton.repository.configure import configure
 from turnout_triton.server import LocalServer, ServerOptions
 from turnout_triton.server.environment import PrivateEnvironment, default_folder
 from turnout_triton.server.hosting import FILENAME, export_generate
@@ -49,15 +50,6 @@ CONFIGS = {
         platform: "pytorch_libtorch"
         input [ { name: "a" data_type: TYPE_INT64 dims: [-1] }, { name: "b" data_type: TYPE_INT64 dims: [-1] } ]
         output [ { name: "difference__0" data_type: TYPE_INT64 dims: [-1] } ]
-    """,
-    "captions": """
-        backend: "python"
-        max_batch_size: 4
-        dynamic_batching { }
-        input [ { name: "pixel_values" data_type: TYPE_FP32 dims: [3, 96, 96] },
-                { name: "input_ids" data_type: TYPE_INT64 dims: [-1] },
-                { name: "attention_mask" data_type: TYPE_INT64 dims: [-1] } ]
-        output [ { name: "generated_ids" data_type: TYPE_INT64 dims: [-1] } ]
     """,
 }
 
@@ -95,12 +87,19 @@ def folder(tmp_path_factory) -> Path:
     program = [environment.folder / "bin" / "python", "-W", "ignore", Path(__file__).with_name("torch_models.py")]
     given = [folder / "repository", CHECKPOINT, folder / "questions.npz", folder / "answers.json"]
     subprocess.run([*program, *given], check=True, timeout=240)
-    version = folder / "repository" / "captions" / "1"
-    version.mkdir(parents=True)
-    export_generate(ExportRequest(ModelDeclaration("captions"), options(), version / FILENAME))
+    write_captions(folder / "repository" / "captions")
     for name, config in CONFIGS.items():
         (folder / "repository" / name / "config.pbtxt").write_text(config)
     return folder
+
+
+def write_captions(folder: Path) -> None:
+    """Write what ``turnout export captions --format generate`` writes."""
+    (folder / "1").mkdir(parents=True)
+    model = ModelDeclaration("captions", max_batch_size=4)
+    signature = export_generate(ExportRequest(model, options(), folder / "1" / FILENAME))
+    written = configure(ConfigurationRequest(model, None, folder, 1, FILENAME, signature))
+    (folder / "config.pbtxt").write_bytes(written.files["config.pbtxt"])
 
 
 @pytest.fixture(scope="module")
@@ -186,22 +185,36 @@ def test_hosted_generate_answers_each_row_as_if_alone(torch_server, folder) -> N
     assert all(not row[len(answer) :].any() for row, answer in zip(generated, expected, strict=True))
 
 
-def test_hosted_generate_refuses_padding_on_the_left_and_goes_on(torch_server) -> None:
-    given = questions()
-    bad = given | {"attention_mask": given["attention_mask"][:, ::-1].copy()}
-
-    with pytest.raises(InferenceServerException, match="pad prompts on the right"):
-        ask(torch_server, "captions", **bad)
-
-    assert ask(torch_server, "captions", **given)["generated_ids"].shape == (4, WIDTH)
+def left_padded(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return given | {"attention_mask": given["attention_mask"][:, ::-1].copy()}
 
 
-def test_hosted_generate_refuses_unknown_tokens(torch_server) -> None:
-    given = questions()
-    given["input_ids"][0, 1] = 4711
+def with_unknown_token(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return given | {"input_ids": np.where(given["input_ids"] == 6, 4711, given["input_ids"])}
 
-    with pytest.raises(InferenceServerException, match="holds token 4711"):
-        ask(torch_server, "captions", **given)
+
+def of_one_token(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return given | {name: given[name][:, :1].copy() for name in ("input_ids", "attention_mask")}
+
+
+def too_long(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return given | {name: np.ones((4, WIDTH + 1), dtype=np.int64) for name in ("input_ids", "attention_mask")}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "text"),
+    [
+        (left_padded, "pad prompts on the right"),
+        (with_unknown_token, "holds token 4711; the model knows 0 to 48"),
+        (of_one_token, "has 1 token; this model needs 2 or more"),
+        (too_long, "no room for an answer within max_length 14"),
+    ],
+)
+def test_hosted_generate_refuses_a_bad_prompt_and_answers_the_next(torch_server, spoil, text) -> None:
+    with pytest.raises(InferenceServerException, match=text):
+        ask(torch_server, "captions", **spoil(questions()))
+
+    assert ask(torch_server, "captions", **questions())["generated_ids"].shape == (4, WIDTH)
 
 
 @pytest.mark.parametrize("changed", [{"method": "forward"}, {"loader": "torchscript"}])

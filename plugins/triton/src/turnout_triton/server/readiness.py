@@ -73,6 +73,8 @@ def _ask_models(process: ServerProcess, url: str, models: Sequence[str], reposit
         try:
             check_models(client, list(models), repository)
             for refused in warm_up(client, list(models), max(end - time.monotonic(), 1.0)):
-                logger.warning("model %s is loaded, and answers zeros and ones with an error: %s", refused.model, refused.text)
+                logger.warning(
+                    "model %s is loaded; it was asked with zeros and ones, and answered: %s", refused.model, refused.text
+                )
         except InferenceServerException as error:
             raise died(process, f"tritonserver does not answer: {error}", repository) from error

@@ -11,13 +11,14 @@ from turnout.errors import BackendUnavailableError, ModelLoadError, text_of
 
 logger = logging.getLogger(__name__)
 
-_FILLERS = (0, 1)
+_ATTEMPTS = ((0, 1), (1, 1), (1, 2), (0, 64))
+"""What models are asked with: a value, and the size of axes of any size. The first that is answered is enough."""
 _DEAD = ("stub process", "not healthy", "failed to connect", "unavailable")
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A model that answered, but with an error: zeros may be nothing that it takes."""
+    """A model that answered, but with an error: it may take only what is really an input."""
 
     model: str
     text: str
@@ -47,7 +48,7 @@ def _reason(text: str) -> str:
 
 
 def warm_up(client: Any, models: list[str], timeout_seconds: float) -> list[Refused]:
-    """Ask each model for an answer to zeros, or to ones where it refuses zeros; return those that refuse both.
+    """Ask each model for an answer to zeros, or to something else where it refuses zeros; return those that refuse all.
 
     Raises:
         BackendUnavailableError: a model is not there, whatever the server says of its readiness.
@@ -63,9 +64,9 @@ def _ask(client: Any, model: str, timeout_seconds: float) -> Iterator[Refused]:
         logger.info("model %s streams its answers; it was not asked for one", model)
         return
     text = ""
-    for filler in _FILLERS:
+    for filler, size in _ATTEMPTS:
         try:
-            client.infer(model, list(_inputs(config, filler)), client_timeout=timeout_seconds, **_sequence(config))
+            client.infer(model, list(_inputs(config, filler, size)), client_timeout=timeout_seconds, **_sequence(config))
         except InferenceServerException as error:
             text = text_of(error)
             if any(word in text.lower() for word in _DEAD):
@@ -83,7 +84,7 @@ def _sequence(config: Any) -> dict[str, Any]:
     return {"sequence_id": 1, "sequence_start": True, "sequence_end": True}
 
 
-def _inputs(config: Any, filler: int) -> Iterator[Any]:
+def _inputs(config: Any, filler: int, size: int) -> Iterator[Any]:
     import numpy as np
     from tritonclient.grpc import InferInput
 
@@ -93,8 +94,7 @@ def _inputs(config: Any, filler: int) -> Iterator[Any]:
         if entry.optional:
             continue
         datatype = _datatype(entry.data_type)
-        # An axis of any size gets 1; so does the batch.
-        shape = [1] * (config.max_batch_size > 0) + [max(size, 1) for size in entry.dims]
+        shape = [1] * (config.max_batch_size > 0) + [size if declared < 0 else declared for declared in entry.dims]
         array = np.full(shape, b"" if datatype == BYTES else filler, dtype=dtype_of(datatype))
         tensor = InferInput(entry.name, shape, datatype)
         tensor.set_data_from_numpy(array)

@@ -131,6 +131,7 @@ class Generate:
     def _call(self, pixels: NDArray[Any], prompts: NDArray[Any]) -> NDArray[Any]:
         torch = self._torch
         ids = torch.from_numpy(prompts)
+        self._check_length(ids.shape[1])
         low, high = int(ids.min()), int(ids.max())
         if low < 0 or high >= self._text.vocab_size:
             raise ValueError(
@@ -147,6 +148,16 @@ class Generate:
         behind = np.cumsum(ended, axis=1) - ended > 0
         array[:, start:][behind] = self.pad
         return array
+
+    def _check_length(self, prompt: int) -> None:
+        """Refuse prompts on which transformers fails late, or in words of its own."""
+        if self._start == "prompt_but_last" and prompt < 2:
+            raise ValueError("a row of 'input_ids' has 1 token; this model needs 2 or more")
+        name, value = self._limit
+        if name == "max_length" and self._start_length(prompt) >= value:
+            raise ValueError(
+                f"a row of 'input_ids' has {prompt} tokens, which leaves no room for an answer within max_length {value}"
+            )
 
     def _start_length(self, prompt: int) -> int:
         return {"prompt_but_last": prompt - 1, "prompt": prompt, "first_token": 1}[self._start]
