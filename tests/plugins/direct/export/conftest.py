@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-PAD, BEGIN, END, VOCABULARY, SIZE = 0, 1, 2, 60, 32
+from turnout_direct.families import family_of
+
+PAD, END, IMAGE, VOCABULARY, SIZE = 0, 2, 3, 60, 32
+MODULES = Path(__file__).parents[1] / "modules"
 
 
 @dataclass(frozen=True)
@@ -31,47 +35,47 @@ class Batch:
         return {name: getattr(self, name).numpy() for name in ("pixel_values", "input_ids", "attention_mask")}
 
 
-def make_blip(class_name: str, seed: int) -> Any:
-    """Return a BLIP model whose random weights are wide enough for answers that differ, end late, early or not at all."""
-    import transformers
-
-    text = {"vocab_size": VOCABULARY, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
-    text |= {"num_attention_heads": 4, "max_position_embeddings": 40, "projection_dim": 16}
-    text |= {"bos_token_id": BEGIN, "sep_token_id": END, "eos_token_id": END, "pad_token_id": PAD}
-    vision = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
-    vision |= {"image_size": SIZE, "patch_size": 8, "projection_dim": 16}
-    torch.manual_seed(seed)
-    model = getattr(transformers, class_name)(transformers.BlipConfig(text_config=text, vision_config=vision)).eval()
-    with torch.no_grad():
-        for weight in model.parameters():
-            if weight.dim() > 1:
-                weight.normal_(0, 1.3 / weight[0].numel() ** 0.5)
-        model.text_decoder.cls.predictions.bias.normal_(0, 0.3)
-        model.text_decoder.cls.predictions.bias[END] += 1.8
-    return model
+def make_model(class_name: str, seed: int) -> Any:
+    """Return a model whose random weights are wide enough for answers that differ, end late, early or not at all."""
+    models = _models()
+    return models.blip2("opt", seed) if class_name.startswith("Blip2") else models.blip(class_name, seed)
 
 
-def make_batch(seed: int, rows: int, longest: int) -> Batch:
+def _models() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("turnout_test_blip", MODULES / "turnout_test_blip.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def make_batch(seed: int, rows: int, longest: int, images: int = 0) -> Batch:
+    """Return prompts of 2 to ``longest`` words behind so many image tokens."""
     random = torch.Generator().manual_seed(seed)
-    lengths = torch.randint(2, longest + 1, (rows,), generator=random)
-    lengths[0] = longest
-    mask = torch.arange(longest) < lengths[:, None]
-    ids = torch.randint(3, VOCABULARY, (rows, longest), generator=random)
+    lengths = torch.randint(2, longest + 1, (rows,), generator=random) + images
+    lengths[0] = longest + images
+    columns = torch.arange(longest + images)
+    ids = torch.randint(IMAGE + 1, VOCABULARY, (rows, longest + images), generator=random)
+    ids = torch.where(columns < images, IMAGE, ids)
+    mask = columns < lengths[:, None]
     pictures = torch.randn(rows, 3, SIZE, SIZE, generator=random)
     return Batch(pictures, torch.where(mask, ids, PAD), mask.long())
 
 
-def rows_alone(model: Any, batch: Batch, max_length: int) -> np.ndarray:
-    """Return what transformers answers to each row on its own, unpadded."""
+def rows_alone(model: Any, batch: Batch, max_length: int, **generate: Any) -> np.ndarray:
+    """Return what transformers answers to each row on its own, unpadded, cut behind the first end after the prompt.
+
+    With a pad token of 0 its beam search fills up with end tokens.
+    """
+    family = family_of(model, "m")
     answers = np.full((len(batch.input_ids), max_length), PAD)
     for row, length in enumerate(batch.attention_mask.sum(1).tolist()):
         ids = batch.input_ids[row : row + 1, :length].clone()
-        picture = batch.pixel_values[row : row + 1]
-        mask = torch.ones_like(ids)
-        answer = model.generate(
-            pixel_values=picture, input_ids=ids, attention_mask=mask, do_sample=False, max_length=max_length
-        )[0]
-        answers[row, : len(answer)] = answer.numpy()
+        given = {"pixel_values": batch.pixel_values[row : row + 1], "input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        answer = model.generate(**given, do_sample=False, max_length=max_length, **generate)[0].tolist()
+        start = family.start_length(length)
+        if END in answer[start:]:
+            answer = answer[: answer.index(END, start) + 1]
+        answers[row, : len(answer)] = answer
     return answers
 
 
@@ -87,7 +91,7 @@ def check_telling(answers: np.ndarray) -> None:
     chosen = [token for row in answers.tolist() for token in row]
     ended = (answers == END).any(axis=1)
 
-    assert len(rows) >= 0.7 * len(answers)
+    assert len(rows) >= 0.6 * len(answers)
     assert len(set(chosen)) >= 12
     assert ended.any()
     assert not ended.all()
@@ -109,16 +113,16 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def blip() -> Callable[[str, int], Any]:
-    return make_blip
+    return make_model
 
 
 @pytest.fixture(scope="session")
-def batch_of() -> Callable[[int, int, int], Batch]:
+def batch_of() -> Callable[..., Batch]:
     return make_batch
 
 
 @pytest.fixture(scope="session")
-def alone() -> Callable[[Any, Batch, int], np.ndarray]:
+def alone() -> Callable[..., np.ndarray]:
     return rows_alone
 
 

@@ -5,6 +5,7 @@ import torch
 
 from turnout.errors import ExportError
 from turnout_direct.export.generate.blip import BlipAnswerer, BlipCaptioner
+from turnout_direct.export.generate.blip2 import Blip2Writer
 from turnout_direct.export.generate.registry import architecture_of
 
 
@@ -18,8 +19,9 @@ def test_the_adapter_is_chosen_by_class_or_ancestor(blip):
 
     assert type(architecture_of("m", captioner)) is BlipCaptioner
     assert type(architecture_of("m", answerer)) is BlipAnswerer
+    assert type(architecture_of("m", blip("Blip2ForConditionalGeneration", 0))) is Blip2Writer
 
 
 def test_a_class_without_an_adapter_is_refused_with_the_known_ones():
-    with pytest.raises(ExportError, match=r"known: BlipForConditionalGeneration, BlipForQuestionAnswering. Did you mean"):
+    with pytest.raises(ExportError, match=r"known: BlipForC.*, Blip2ForConditionalGeneration. Did you mean"):
         architecture_of("m", BlipForConditionalGeneratoin())

@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 
 from turnout.errors import ExportError
+from turnout_direct.export.generate.beam import BeamSettings
 from turnout_direct.export.generate.blip import BlipAnswerer, BlipCaptioner
-from turnout_direct.export.generate.settings import check_greedy, width_of
+from turnout_direct.export.generate.blip2 import Blip2Writer
+from turnout_direct.export.generate.settings import beams_of, width_of
 from turnout_direct.generate import Limit
 from turnout_direct.generate_options import GenerateOptions
 
@@ -14,31 +16,40 @@ def test_settings_that_leave_a_greedy_answer_alone_pass():
         max_length=9, num_beams=1, min_length=0, repetition_penalty=1.0, length_penalty=2.0
     ).arguments()
 
-    check_greedy("m", generation, {"do_sample": False, "temperature": 0.5, "suppress_tokens": None})
+    assert beams_of("m", generation, {"do_sample": False, "temperature": 0.5, "suppress_tokens": None}) is None
+
+
+def test_beams_are_searched_as_turnout_yaml_says_over_what_the_checkpoint_brings():
+    own = {"num_beams": 5, "length_penalty": -1.0, "early_stopping": True, "max_length": 9}
+
+    assert beams_of("m", {}, own) == BeamSettings(5, -1.0, early_stopping=True)
+    assert beams_of("m", {"num_beams": 2, "early_stopping": "never"}, own) == BeamSettings(2, -1.0, "never")
+    assert beams_of("m", {"num_beams": 2}, {"length_penalty": None}) == BeamSettings(2, 1.0, early_stopping=False)
+    assert beams_of("m", {"num_beams": 1}, own) is None
 
 
 @pytest.mark.parametrize(
     ("generation", "own", "reason"),
     [
         (
-            {"num_beams": 3},
+            {"repetition_penalty": 1.5},
             {},
-            "'num_beams' is 3, which has no form in an exported graph.*remove it from turnout.yaml, or keep the model",
+            "'repetition_penalty' is 1.5, which has no form in an exported graph.*remove it from turnout.yaml, or keep",
         ),
         ({"min_length": 5}, {}, "'min_length' is 5"),
+        ({"num_beams": 3, "min_new_tokens": 5}, {}, "'min_new_tokens' is 5"),
+        ({"no_repeat_ngram_size": 2}, {}, "'no_repeat_ngram_size' is 2"),
         ({"suppress_tokens": [3]}, {}, r"'suppress_tokens' is \[3\]"),
-        ({}, {"num_beams": 3}, "'num_beams' is 3, .*it comes from the checkpoint, so set 'num_beams' to 1 there"),
+        ({}, {"num_beam_groups": 3}, "'num_beam_groups' is 3, .*it comes from the checkpoint, so set 'num_beam_groups' to 1"),
         ({}, {"do_sample": True}, "'do_sample' is True, .*set 'do_sample' to false there"),
         ({"unheard_of": 1}, {}, "'unheard_of' is 1"),
     ],
 )
-def test_settings_that_change_a_greedy_answer_are_refused(generation, own, reason):
+def test_settings_that_change_an_answer_otherwise_are_refused_and_good_ones_pass_afterwards(generation, own, reason):
     with pytest.raises(ExportError, match=f"^model 'm': generation setting {reason}"):
-        check_greedy("m", generation, own)
+        beams_of("m", generation, own)
 
-
-def test_turnout_yaml_overrides_what_the_checkpoint_brings():
-    check_greedy("m", {"num_beams": 1}, {"num_beams": 3})
+    assert beams_of("m", {"num_beams": 2}, {}) == BeamSettings(2)
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +78,11 @@ def test_new_tokens_behind_prompts_of_any_length_have_no_form(captioner):
 def test_a_length_that_the_decoder_has_no_positions_for_is_refused(length, captioner):
     with pytest.raises(ExportError, match=f"answers would be {length} tokens long.*positions for 2 to 40"):
         width_of("m", captioner, Limit(length, None), prompt=None)
+
+
+def test_an_answer_has_room_behind_the_image_tokens(blip):
+    writer = Blip2Writer("m", blip("Blip2ForConditionalGeneration", 0))
+
+    assert width_of("m", writer, Limit(5, None), prompt=None) == 5
+    with pytest.raises(ExportError, match=r"answers would be 4 tokens long.*positions for 5 to 64"):
+        width_of("m", writer, Limit(4, None), prompt=None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from turnout_direct.export.generate.attention import attend, heads
+
 if TYPE_CHECKING:
     import torch
 
@@ -81,18 +83,11 @@ def _finish(
 
 
 def _heads(projected: torch.Tensor, attention: Any) -> torch.Tensor:
-    sizes = attention.num_attention_heads, attention.attention_head_size
-    return projected.unflatten(-1, sizes).transpose(1, 2)
+    return heads(projected, attention.num_attention_heads)
 
 
 def _attend(
     attention: Any, hidden: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, visible: torch.Tensor | None
 ) -> torch.Tensor:
-    """Return what ``hidden`` [B, L, width] gathers from the keys that are ``visible``, which broadcasts to [B, heads, L, S]."""
-    import torch
-
     scores = _heads(attention.query(hidden), attention) @ keys.transpose(-1, -2) / math.sqrt(attention.attention_head_size)
-    if visible is not None:
-        scores = torch.where(visible, scores, torch.finfo(scores.dtype).min)
-    gathered = torch.softmax(scores, dim=-1) @ values
-    return gathered.transpose(1, 2).flatten(2)
+    return attend(scores, values, visible)

@@ -7,11 +7,12 @@ import torch  # noqa: TID253  this module is imported by an export only
 from turnout import ModelDeclaration
 from turnout.tensors import TensorSpec
 from turnout_direct.export.generate.architecture import Architecture
+from turnout_direct.export.generate.beam import BeamDecoding, BeamSettings
 from turnout_direct.export.generate.decoding import Decoding, DecodingLoop, Unprompted
 from turnout_direct.export.generate.greedy import GreedyDecoding
 from turnout_direct.export.generate.inputs import example_inputs, generate_inputs
 from turnout_direct.export.generate.registry import architecture_of
-from turnout_direct.export.generate.settings import check_greedy, width_of
+from turnout_direct.export.generate.settings import beams_of, width_of
 from turnout_direct.export.traceable import Traceable, sizes_of
 from turnout_direct.generate import Generate, limit_of
 from turnout_direct.options import DirectOptions
@@ -28,23 +29,30 @@ def generate_traceable(model: ModelDeclaration, options: DirectOptions, module: 
     architecture = architecture_of(model.name, module)
     inputs = generate_inputs(model, architecture)
     decoder = architecture.family.decoder
-    check_greedy(model.name, options.generate.arguments(), decoder.generation_config.to_dict())
+    beams = beams_of(model.name, options.generate.arguments(), decoder.generation_config.to_dict())
     limit = limit_of(architecture.family, options.generate)
     width = width_of(model.name, architecture, limit, _prompt_width(architecture, inputs))
-    decoding: Decoding = GreedyDecoding(architecture, width=width, new_tokens=limit.max_new_tokens)
+    decoding = _decoding(architecture, beams, width, limit.max_new_tokens)
     answer = DirectAnswer(Generate(module, model, options.generate), architecture.unprompted)
     if len(inputs) == 1 and architecture.unprompted is not None:
         decoding = Unprompted(decoding, architecture.unprompted)
+    longest = max(length for length in (width, width - 1) if architecture.family.start_length(length) < width)
     return Traceable(
         model=model.name,
         label=type(module).__name__,
         module=DecodingLoop(decoding),
         inputs=inputs,
         outputs=("generated_ids",),
-        example=lambda batch: example_inputs(architecture.family, inputs, batch, longest=width),
+        example=lambda batch: example_inputs(architecture.family, inputs, batch, longest=longest),
         answer=answer,
         decoding=decoding,
     )
+
+
+def _decoding(architecture: Architecture, beams: BeamSettings | None, width: int, new_tokens: int | None) -> Decoding:
+    if beams is None:
+        return GreedyDecoding(architecture, width=width, new_tokens=new_tokens)
+    return BeamDecoding(architecture, beams, width=width, new_tokens=new_tokens)
 
 
 class DirectAnswer:

@@ -50,11 +50,22 @@ def example_inputs(family: Family, inputs: tuple[TensorSpec, ...], batch: int, *
     if len(inputs) == 1:
         return (pixel_values,)
     declared = sizes_of(inputs[1])[1]
-    width = min(free_size(EXAMPLE_LENGTH, batch), longest) if declared == -1 else declared
-    lengths = (width - torch.arange(rows) % width).clamp(min=min(2, width), max=longest)
+    width = min(free_size(EXAMPLE_LENGTH, batch) + family.image_tokens, longest) if declared == -1 else declared
+    shortest = max(min(2, width), family.image_tokens)
+    lengths = (width - torch.arange(rows) % width).clamp(min=shortest, max=longest)
     mask = torch.arange(width) < lengths[:, None]
     ids = torch.randint(0, family.vocabulary, (rows, width), generator=random)
-    return pixel_values, torch.where(mask, ids, family.pad), mask.long()
+    return pixel_values, torch.where(mask, _with_picture(ids, family), family.pad), mask.long()
+
+
+def _with_picture(ids: torch.Tensor, family: Family) -> torch.Tensor:
+    """Return ``ids`` with image tokens at their beginning and nowhere else."""
+    import torch
+
+    if family.image_token is None:
+        return ids
+    free = torch.where(ids == family.image_token, (family.image_token + 1) % family.vocabulary, ids)
+    return torch.where(torch.arange(ids.shape[1]) < family.image_tokens, family.image_token, free)
 
 
 def _specs(family: Family) -> tuple[TensorSpec, ...]:

@@ -7,13 +7,15 @@ from typing import Any
 
 from turnout.errors import ExportError
 from turnout_direct.export.generate.architecture import Architecture
+from turnout_direct.export.generate.beam import BeamSettings
 from turnout_direct.generate import Limit, generated_width
 
-# Settings that change a greedy answer, each with the values that leave it alone; None always does.
+# Settings that change an answer and have no form in a graph, each with the values that leave it alone; None always does.
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "bad_words_ids": (),
     "begin_suppress_tokens": (),
     "constraints": (),
+    "diversity_penalty": (0.0,),
     "do_sample": (False,),
     "encoder_no_repeat_ngram_size": (0,),
     "encoder_repetition_penalty": (1.0,),
@@ -26,7 +28,7 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "min_length": (0,),
     "min_new_tokens": (0,),
     "no_repeat_ngram_size": (0,),
-    "num_beams": (1,),
+    "num_beam_groups": (1,),
     "num_return_sequences": (1,),
     "penalty_alpha": (),
     "prompt_lookup_num_tokens": (),
@@ -37,18 +39,25 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "suppress_tokens": ([],),
     "watermarking_config": (),
 }
-# Settings that the graph has, or that change nothing when the likeliest token is taken.
-_FREE = frozenset({"early_stopping", "length_penalty", "max_length", "max_new_tokens"})
+# Settings that a graph has.
+_KNOWN = frozenset({"early_stopping", "length_penalty", "max_length", "max_new_tokens", "num_beams"})
 
 
-def check_greedy(model: str, generation: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-    """Return if greedy decoding is what ``generation`` of turnout.yaml, over the checkpoint's ``own`` settings, asks for.
+def beams_of(model: str, generation: Mapping[str, Any], own: Mapping[str, Any]) -> BeamSettings | None:
+    """Return the beam search that turnout.yaml (``generation``) and the checkpoint (``own``) ask for; None is greedy.
 
     Raises:
-        ExportError: a setting has no form in the graph.
+        ExportError: a setting has no form in a graph.
     """
+    _check_known(model, generation, own)
+    chosen = {name: generation.get(name, own.get(name)) for name in BeamSettings._fields}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    return BeamSettings(**given) if given.get("num_beams", 1) > 1 else None
+
+
+def _check_known(model: str, generation: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     for name in generation:
-        if name not in _NEUTRAL and name not in _FREE:
+        if name not in _NEUTRAL and name not in _KNOWN:
             raise _refusal(model, name, generation[name], "remove it from turnout.yaml")
     for name, neutral in _NEUTRAL.items():
         value = generation.get(name, own.get(name))
@@ -71,10 +80,11 @@ def width_of(model: str, architecture: Architecture, limit: Limit, prompt: int |
             "length, but a graph has one; set 'max_length', which counts the prompt, or declare 'input_ids' with a length"
         )
     width = generated_width(family, limit, prompt or 1)
-    if not 2 <= width <= architecture.positions:
+    least = family.start_length(max(family.shortest, family.image_tokens)) + 1
+    if not least <= width <= architecture.positions:
         raise ExportError(
             f"model {model!r}: answers would be {width} tokens long with their prompt, but its decoder has positions for "
-            f"2 to {architecture.positions}; set 'max_length' within these in turnout.yaml"
+            f"{least} to {architecture.positions}; set 'max_length' within these in turnout.yaml"
         )
     return width
 
@@ -82,5 +92,5 @@ def width_of(model: str, architecture: Architecture, limit: Limit, prompt: int |
 def _refusal(model: str, name: str, value: Any, way_out: str) -> ExportError:
     return ExportError(
         f"model {model!r}: generation setting {name!r} is {value!r}, which has no form in an exported graph; "
-        f"a graph decodes greedily: {way_out}, or keep the model on the backend 'direct'"
+        f"a graph decodes greedily or with beams: {way_out}, or keep the model on the backend 'direct'"
     )
