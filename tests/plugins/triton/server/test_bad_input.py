@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,22 @@ def test_a_server_that_ends_at_once_is_told_with_code_and_last_lines(script, sma
         BackendUnavailableError, match=r"ended with exit code 7 before it was ready.*last lines: no licence today"
     ):
         start(small_repository, binary=script("echo no licence today >&2; exit 7"))
+
+
+def test_a_binary_that_is_no_program_is_told(small_repository, tmp_path) -> None:
+    binary = tmp_path / "tritonserver"
+    binary.write_bytes(b"\0\0")
+    binary.chmod(0o755)
+
+    with pytest.raises(BackendUnavailableError, match=r"exit code 126 before it was ready.*cannot be run: Exec format error"):
+        start(small_repository, binary=binary)
+
+
+def test_other_systems_than_linux_are_sent_to_docker(small_repository, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+
+    with pytest.raises(MissingDependencyError, match="turnout triton docker"):
+        start(small_repository)
 
 
 def test_a_server_that_is_never_ready_is_given_up(script, small_repository) -> None:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import urllib.request
+from pathlib import Path
+
 import numpy as np
+import pytest
 from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.utils import InferenceServerException
+
+from turnout.errors import BackendUnavailableError, ConfigurationError
+from turnout_triton.server import LocalServer, ServerOptions
+from turnout_triton.server.warm_up import warm_up
+
+X = np.ones((1, 2), dtype=np.float32)
 
 
-def ask(url: str, model: str, **arrays):
+def ask(url: str, model: str, *, timeout: float = 10.0, **arrays):
     with InferenceServerClient(url) as client:
-        return client.infer(model, [tensor(name, array) for name, array in arrays.items()], client_timeout=10)
+        return client.infer(model, [tensor(name, array) for name, array in arrays.items()], client_timeout=timeout)
 
 
 def tensor(name: str, array: np.ndarray) -> InferInput:
@@ -37,3 +50,77 @@ def test_a_killed_server_answers_again_on_the_same_ports(own_server) -> None:
     assert not dead
     assert server.ports == ports
     assert ask(server.grpc_url, "identity", x=x).as_numpy("y").shape == (1, 2)
+
+
+def test_a_paused_server_does_not_answer_and_a_resumed_one_does(own_server) -> None:
+    server = own_server()
+
+    server.pause()
+    with pytest.raises(InferenceServerException, match=r"(?i)deadline"):
+        ask(server.grpc_url, "identity", timeout=0.3, x=X)
+    server.resume()
+
+    assert np.array_equal(ask(server.grpc_url, "identity", x=X).as_numpy("y"), X)
+
+
+def test_a_paused_server_can_be_closed(own_server) -> None:
+    server = own_server()
+    server.pause()
+
+    server.close()
+
+    assert not server.running
+
+
+def test_http_and_metrics_are_where_it_says(server) -> None:
+    ready = urllib.request.urlopen(f"http://{server.http_url}/v2/health/ready").status
+    text = urllib.request.urlopen(server.metrics_url).read().decode()
+
+    assert ready == 200
+    assert "nv_inference_request_success" in text
+
+
+def test_only_the_chosen_models_are_served(served_repository) -> None:
+    options = ServerOptions(models=("identity",), grace_seconds=0)
+
+    with LocalServer(served_repository, options) as server, InferenceServerClient(server.grpc_url) as client:
+        ready = client.is_model_ready("identity"), client.is_model_ready("lookup")
+
+    assert ready == (True, False)
+
+
+def test_each_line_of_the_server_is_handed_on(small_repository) -> None:
+    lines: list[str] = []
+
+    with LocalServer(small_repository, ServerOptions(grace_seconds=0), log=lines.append) as server:
+        tail = server.log_tail
+
+    assert any("successfully loaded 'identity'" in line for line in lines)
+    assert set(tail) <= set(lines)
+
+
+def test_it_was_not_there_before_its_start(small_repository) -> None:
+    server = LocalServer(small_repository)
+
+    assert not server.running
+    with pytest.raises(ConfigurationError, match="start it first"):
+        _ = server.grpc_url
+
+
+def test_a_dead_stub_is_found_by_asking_though_the_server_says_it_is_ready(own_server) -> None:
+    server = own_server()
+    stubs = [int(folder.name) for folder in Path("/proc").glob("[0-9]*") if is_stub(folder, server.pid)]
+
+    os.kill(stubs[0], signal.SIGKILL)
+
+    with InferenceServerClient(server.grpc_url) as client:
+        assert client.is_model_ready("identity")
+        with pytest.raises(BackendUnavailableError, match="model 'identity' is reported ready and does not answer"):
+            warm_up(client, ["identity"], 10.0)
+
+
+def is_stub(folder: Path, server: int) -> bool:
+    try:
+        return os.getpgid(int(folder.name)) == server and int(folder.name) != server
+    except OSError:
+        return False

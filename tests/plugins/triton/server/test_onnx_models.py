@@ -45,18 +45,22 @@ def test_of_merged_requests_only_the_guilty_fails(server) -> None:
     assert largest_batch(server.grpc_url) > 1
 
 
-def write(repository: Path, name: str, shape: list[object], config: str = "") -> None:
-    version = repository / name / "1"
-    version.mkdir(parents=True)
+IDENTITY = helper.make_node("Identity", ["x"], ["y"])
+SQUARE = helper.make_node("MatMul", ["x", "x"], ["y"])
+THREADS = 'parameters {{ key: "intra_op_thread_count" value {{ string_value: "{}" }} }}'
+VERSIONS = 'platform: "onnxruntime_onnx" version_policy { all { } } instance_group [ { count: 2 } ]'
+
+
+def write(
+    repository: Path, name: str, shape: list[object], *, config: str = "", node: onnx.NodeProto, version: int = 1
+) -> None:
+    folder = repository / name / str(version)
+    folder.mkdir(parents=True)
     x, y = (helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, shape) for tensor in "xy")
-    graph = helper.make_graph([helper.make_node("MatMul", ["x", "x"], ["y"])] if len(shape) > 1 else [IDENTITY], "g", [x], [y])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), version / "model.onnx")
+    graph = helper.make_graph([node], "g", [x], [y])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), folder / "model.onnx")
     if config:
         (repository / name / "config.pbtxt").write_text(config)
-
-
-IDENTITY = helper.make_node("Identity", ["x"], ["y"])
-THREADS = 'parameters {{ key: "intra_op_thread_count" value {{ string_value: "{}" }} }}'
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +69,12 @@ def completed(tmp_path_factory):
     from turnout_triton.server import LocalServer, ServerOptions
 
     repository = tmp_path_factory.mktemp("completed") / "repository"
-    write(repository, "nothing", ["rows", 2, 2])
-    write(repository, "sizes", ["rows", 2, 2], 'platform: "onnxruntime_onnx" max_batch_size: 16')
-    write(repository, "fixed", [2, 2], THREADS.format(1))
-    write(repository, "scalar", [], THREADS.format(4))
+    write(repository, "nothing", ["rows", 2, 2], node=SQUARE)
+    write(repository, "sizes", ["rows", 2, 2], node=SQUARE, config='platform: "onnxruntime_onnx" max_batch_size: 16')
+    write(repository, "fixed", [2, 2], node=SQUARE, config=THREADS.format(1))
+    write(repository, "scalar", [], node=IDENTITY, config=THREADS.format(4))
+    write(repository, "versions", ["rows", 2, 2], node=SQUARE, config=VERSIONS)
+    write(repository, "versions", ["rows", 2, 2], node=IDENTITY, version=7)
     with LocalServer(repository, ServerOptions(grace_seconds=0)) as server:
         yield server
 
@@ -90,14 +96,21 @@ def test_what_a_config_leaves_out_comes_from_the_file(completed, model, batch, d
     assert config.HasField("dynamic_batching") == (model == "nothing")
 
 
-def test_a_completed_model_answers(completed) -> None:
+@pytest.mark.parametrize(
+    ("model", "version", "squared"), [("nothing", "", True), ("versions", "1", True), ("versions", "7", False)]
+)
+def test_a_completed_model_answers(completed, model, version, squared) -> None:
     x = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
     given = InferInput("x", [1, 2, 2], "FP32").set_data_from_numpy(x)
 
     with InferenceServerClient(completed.grpc_url) as client:
-        answer = client.infer("nothing", [given]).as_numpy("y")
+        answer = client.infer(model, [given], version).as_numpy("y")
 
-    assert np.array_equal(answer, x @ x)
+    assert np.array_equal(answer, x @ x if squared else x)
+
+
+def test_each_instance_is_a_process_of_its_own(completed) -> None:
+    assert [len(stubs(completed.pid, f"versions_0_{instance}")) for instance in (0, 1, 2)] == [2, 2, 0]
 
 
 def test_the_thread_count_of_the_config_counts(completed) -> None:
@@ -105,12 +118,17 @@ def test_the_thread_count_of_the_config_counts(completed) -> None:
 
 
 def threads_of(server: int, model: str) -> int:
-    """Return how many threads the stub of ``model`` has."""
+    (folder,) = stubs(server, f"{model}_0")
+    return len(list((folder / "task").iterdir()))
+
+
+def stubs(server: int, instance: str) -> list[Path]:
+    """Return the processes in the group of ``server`` that serve ``instance``, one for each version."""
+    found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            arguments = (folder / "cmdline").read_text().split("\0")
-            if os.getpgid(int(folder.name)) == server and any(argument.startswith(f"{model}_0") for argument in arguments):
-                return len(list((folder / "task").iterdir()))
+            if os.getpgid(int(folder.name)) == server and instance in (folder / "cmdline").read_text().split("\0"):
+                found.append(folder)
         except OSError:
             continue
-    raise AssertionError(f"no stub serves {model}")
+    return found

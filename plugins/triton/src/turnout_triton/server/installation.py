@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import shutil
+import sys
 import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,10 @@ def find_installation(
         ConfigurationError: ``binary`` is no program.
         MissingDependencyError: the environment cannot be made, or has no backend for a model.
     """
+    if sys.platform != "linux":
+        raise MissingDependencyError(
+            f"tritonserver runs on Linux, this is {sys.platform!r}; serve the same repository with: turnout triton docker"
+        )
     if binary is not None:
         return Installation(_checked(binary))
     found = shutil.which("tritonserver")

@@ -67,7 +67,7 @@ class ServerProcess:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the server itself, not to its group."""
-        if not self.ended.is_set():
+        if self.pid and not self.ended.is_set():
             os.kill(self.pid, number)
 
     def end(self) -> None:
@@ -86,8 +86,9 @@ class ServerProcess:
 
     def _clean_up_for_the_supervisor(self) -> None:
         """Do what a killed supervisor could not: its server died with it, stubs and regions may be left."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        if self.pid:  # the group 0 is one's own
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
         sweep_dead()
 
     def _read_log(self) -> None:

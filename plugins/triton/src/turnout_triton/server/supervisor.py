@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 _SET_DEATH_SIGNAL, _SET_SUBREAPER = 1, 36  # linux/prctl.h
+_CANNOT_RUN = 126  # the shell's exit code for a program that is there and cannot be run
 _REGIONS = Path("/dev/shm")  # noqa: S108  # where the kernel keeps POSIX shared memory
 
 
@@ -29,7 +30,13 @@ def main() -> None:
     _control_process(_SET_SUBREAPER, 1)  # stubs of a killed server become children of this process, which reaps them
     prefix = f"turnout-triton-{os.getpid()}-"
     starter = os.pidfd_open(order["starter"])
-    server = _start(order, prefix)
+    try:
+        server = _start(order, prefix)
+    except OSError as error:
+        sys.stderr.write(f"{order['command'][0]} cannot be run: {error.strerror}\n")
+        _tell(0)
+        _tell(_CANNOT_RUN)
+        return
     _tell(server.pid)
     try:
         _wait_for_an_end(server.pid, starter)
