@@ -183,6 +183,20 @@ def test_a_refused_configuration_refuses_the_export(exported_with: Callable[...,
     assert list((tmp_path / "served").iterdir()) == []
 
 
+def test_what_is_declared_and_cannot_be_served_is_refused_before_the_exporter_works(plugins_with: Any, tmp_path: Path) -> None:
+    asked: list[ExportRequest] = []
+    exporter = Exporter("text", "plus", "model.txt", lambda request: (asked.append(request), SIGNATURE)[1])
+    kinds = [Keeper(ExportError("no FP64 there")).declaration()]
+    plugins = plugins_with({"plus": PlusOne}, exporters=[exporter], repositories=kinds)
+    model = {"backend": "plus", "inputs": {"x": "FP64[1]"}, "outputs": {"y": "FP64[1]"}, "backends": {"plus": {}}}
+    loaded = load_settings({"models": {"m": model}}, registry=plugins)
+
+    with pytest.raises(ExportError, match="no FP64 there"):
+        export_model(loaded, plugins, "m", "text", tmp_path)
+
+    assert asked == []
+
+
 def test_without_a_plugin_that_keeps_configurations_there_is_none_to_write(exported_with: Callable[..., Any]) -> None:
     with pytest.raises(UnknownNameError, match="no plugin here keeps one; for Triton: pip install turnout-triton"):
         exported_with(export_configuration, None, "plus")

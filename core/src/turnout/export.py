@@ -9,7 +9,7 @@ from turnout.errors import ExportError, TurnoutError, UnknownNameError, one_line
 from turnout.hookspecs import Exporter, ExportRequest, ModelDeclaration
 from turnout.inference import ModelSignature
 from turnout.plugins import Plugins
-from turnout.publishing import ExportedVersion, publish, publish_configuration
+from turnout.publishing import ExportedVersion, publish, publish_configuration, versions
 from turnout.repository import Configuration, ConfigurationRequest, Repository
 from turnout.settings import LoadedSettings
 
@@ -28,14 +28,8 @@ def export_model(
 ) -> ExportedVersion:
     """Write ``model`` in ``format`` as a new version, with its configuration; blocks, for up to minutes.
 
-    Args:
-        loaded: the settings.
-        plugins: bring the exporter, and what keeps the configuration.
-        model: the model's name in the settings.
-        format: what the file is to be.
-        repository: the model repository; by default the one that the settings name.
-        version: the version's number; by default the next one.
-        overwrite: also replace a configuration that somebody wrote by hand.
+    By default it is the next version, in the repository that the settings name. ``overwrite`` also replaces a configuration that
+    somebody wrote by hand.
 
     Raises:
         UnknownNameError: there is no such model or format, or the model has no options for the exporter's backend.
@@ -55,6 +49,10 @@ def export_model(
         published = {"version": number, "file": exporter.filename, "signature": signature, "overwrite": overwrite}
         return _configuration(loaded, plugins, declaration, folder, published)
 
+    declared = ModelSignature(declaration.inputs, declaration.outputs)
+    if declared.inputs and declared.outputs:
+        # What cannot be served is said before the minutes that an exporter may take.
+        configure(version or max(versions(folder), default=0) + 1, declared)
     return publish(
         folder,
         exporter.filename,

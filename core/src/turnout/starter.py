@@ -11,6 +11,7 @@ from pathlib import Path
 from turnout.errors import UnknownNameError
 from turnout.plugins import Plugins
 from turnout.repository import RepositoryModel
+from turnout.settings.scalars import resolve_plain
 
 _HEAD = """\
 # What runs each model. `turnout switch MODEL BACKEND` edits a model's line 'backend:'; `turnout check` proves this file.
@@ -99,7 +100,7 @@ def _described(model: RepositoryModel) -> Iterator[str]:
     yield from (f"  # {model.name}: {remark}" for remark in model.remarks)
     if not model.settings:
         return
-    yield f"  {json.dumps(model.name) if not re.fullmatch(r'[A-Za-z][A-Za-z0-9_.-]*', model.name) else model.name}:"
+    yield f"  {model.name if resolve_plain(model.name) == model.name else json.dumps(model.name)}:"
     for key, value in model.settings.items():
         if key != "backends":
             yield f"    {key}: {json.dumps(value)}"

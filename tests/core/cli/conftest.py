@@ -119,6 +119,7 @@ def describe(path, folder):
         raise ConfigurationError(f"there is no repository {str(path)!r}")
     yield RepositoryModel("taken", {"max_batch_size": 2, "backends": {"kept": {}}}, ("has no labels",))
     yield RepositoryModel("1", {"backends": {"kept": {}}})
+    yield RepositoryModel("null", {"backends": {"kept": {}}})
     yield RepositoryModel("left", remarks=("is a sequence model",))
 
 

@@ -217,6 +217,7 @@ def test_init_takes_the_models_of_a_repository_and_the_file_works(cli: Any) -> N
     text = Path("turnout.yaml").read_text()
     assert "  # taken: has no labels\n  taken:\n    max_batch_size: 2\n    backends:\n      kept: {}\n" in text
     assert '  "1":\n' in text
+    assert '  "null":\n' in text
     assert "  # left: is a sequence model\n" in text
     assert cli("check").code == 0
 

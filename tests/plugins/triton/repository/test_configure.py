@@ -122,6 +122,22 @@ def test_versions_of_two_platforms_are_served_only_as_far_as_one_goes(project: A
     assert read_config(project.config_file()).config.platform == "pytorch_libtorch"
 
 
+def test_a_model_that_nobody_serves_with_triton_is_published_without_a_config_where_triton_could_not(project: Any) -> None:
+    scalar = ModelSignature((TensorSpec("x", "FP32", ()),), (TensorSpec("y", "FP32", ()),))
+    published = {"version": 2, "file": "model.onnx", "signature": scalar}
+    model = project.model(max_batch_size=0)
+
+    told = project.configure(model, **published)
+    with pytest.raises(ExportError, match="has rank 0"):
+        project.configure(model, project.options(), **published)
+    project.configure(project.model())
+
+    assert dict(told.files) == {}
+    assert told.notes[0].startswith("no config.pbtxt was written: model 'scale': input 'x' has rank 0")
+    with pytest.raises(ExportError, match="has rank 0"):
+        project.configure(model, **published)  # the config that is there would be wrong
+
+
 def test_the_name_on_the_server_names_the_folder(project: Any) -> None:
     with pytest.raises(ExportError, match=r"'\.\./other' is no name of a folder"):
         project.configure(project.model(), project.options(model="../other"))

@@ -145,7 +145,8 @@ def test_the_turnout_yaml_of_a_whole_repository_passes_the_check(project: Any, s
     scalar = [("x", TensorProto.FLOAT, ["rows"])], [("y", TensorProto.FLOAT, ["rows"])]
     save_model(project.repository / "rows" / "1" / "model.onnx", [helper.make_node("Identity", ["x"], ["y"])], *scalar)
     rows = "dims: [1] reshape { }"
-    described(project, ONNX + "instance_group { count: 2 kind: KIND_CPU }\ndynamic_batching { }\n" + IO)
+    parameter = 'parameters { key: "model_dir" value { string_value: "$$HOME/${x}" } }\n'
+    described(project, f"{ONNX}{parameter}instance_group {{ count: 2 kind: KIND_CPU }}\ndynamic_batching {{ }}\n{IO}")
     described(project, ONNX + IO.replace("dims: [3]", rows), name="rows")
     described(project, f'backend: "python"\n{IO}', name="python")
     described(project, "sequence_batching { }\n" + IO, name="sequence")

@@ -21,7 +21,7 @@ def carried(config: Any) -> dict[str, Any]:
     if words.get("version_policy") in ({"latest": {"num_versions": 1}}, {"latest": {}}, {}):
         del words["version_policy"]
     if "parameters" in words:
-        words["parameters"] = {name: value.get("string_value", "") for name, value in words["parameters"].items()}
+        words["parameters"] = {name: literal(value.get("string_value", "")) for name, value in words["parameters"].items()}
     if "instance_group" in words:
         words["instance_group"] = [_group(group) for group in words["instance_group"]]
     if words.get("instance_group") in ([{"count": 1}], [{}]):
@@ -62,6 +62,11 @@ def _left(config: Any) -> Iterator[str]:
     yield from (name for name in ("optimization", "parameters") if name in words and name not in own)
     if any("rate_limiter" in group for group in words.get("instance_group", ())):
         yield "rate_limiter"
+
+
+def literal(text: str) -> str:
+    """Return ``text`` for turnout.yaml, where a dollar sign begins a variable."""
+    return text.replace("$", "$$")
 
 
 def numbers(value: Any) -> Any:

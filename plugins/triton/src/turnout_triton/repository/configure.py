@@ -29,9 +29,15 @@ def configure(request: ConfigurationRequest) -> Configuration:
     filename, signature = ("", ModelSignature()) if ensemble else _file(request, present)
     if filename not in PLATFORMS and not ensemble:
         return Configuration(notes=(f"Triton's backends serve no {filename!r}, so no {CONFIG} was written",))
-    wanted = wanted_config(request.model, request.options, request.folder, filename, signature)
-    if not ensemble:
-        _check_versions(request, wanted.config, filename)
+    try:
+        wanted = wanted_config(request.model, request.options, request.folder, filename, signature)
+        if not ensemble:
+            _check_versions(request, wanted.config, filename)
+    except ExportError as error:
+        if request.options is None and request.version is not None and not (request.folder / CONFIG).exists():
+            # Nobody asked for Triton: the file is good for other backends.
+            return Configuration(notes=(f"no {CONFIG} was written: {error}",))
+        raise
     if (problem or (present and not present.generated)) and not request.overwrite:
         return Configuration(notes=_kept(request, present, wanted.config) if present else (problem,))
     files = {CONFIG: text_of_config(wanted.config).encode(), **wanted.files}

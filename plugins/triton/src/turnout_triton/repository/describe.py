@@ -11,7 +11,7 @@ from typing import Any
 from turnout import ModelSignature, RepositoryModel
 from turnout.errors import ConfigurationError, ExportError
 from turnout.tensors import TensorSpec
-from turnout_triton.repository.carried import carried, numbers, remarks
+from turnout_triton.repository.carried import carried, literal, numbers, remarks
 from turnout_triton.repository.config_file import read_config, words_of
 from turnout_triton.repository.layout import CONFIG, PLATFORMS, newest_file, versions
 from turnout_triton.repository.signature import config_signature, file_signature
@@ -126,7 +126,7 @@ def _triton(model: Path, folder: Path) -> dict[str, Any]:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path, folder)).as_posix()
+    return literal(Path(os.path.relpath(path, folder)).as_posix())
 
 
 def _in_process(model: Path, folder: Path) -> dict[str, Any]:
