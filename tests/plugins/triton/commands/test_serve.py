@@ -53,6 +53,32 @@ def test_a_command_runs_beside_the_server_and_its_exit_code_counts(turnout, smal
     assert servers_of(small_repository) == []
 
 
+# Says its pid, and ends with 7 when it is interrupted.
+WAIT = """
+import os, threading
+try:
+    print(os.getpid(), flush=True)
+    threading.Event().wait()
+except KeyboardInterrupt:
+    os._exit(7)
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 7)], ids=["SIGTERM", "SIGINT"])
+def test_a_command_ends_with_what_started_it(running, small_repository, number, code) -> None:
+    process = running("serve", "--repository", small_repository, "--grace", 0, "--quiet", "--", sys.executable, "-c", WAIT)
+    command = int([process.stdout.readline() for _ in range(4)][3])
+
+    if number == signal.SIGINT:
+        os.kill(command, number)  # a terminal tells both
+    process.send_signal(number)
+    process.communicate(timeout=30)
+
+    assert process.returncode == code
+    assert not Path(f"/proc/{command}").exists()
+    assert servers_of(small_repository) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_it_serves_until_it_is_told_to_end(running, small_repository, number) -> None:
     process = running("serve", "--repository", small_repository)

@@ -113,4 +113,4 @@ def _ended_by_signals() -> Iterator[None]:
 
 
 def _leave(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+    raise SystemExit(0)

@@ -61,11 +61,11 @@ def _path() -> dict[str, str]:
 def _wait(process: subprocess.Popen[bytes]) -> int:
     try:
         return process.wait()
-    except BaseException:
-        # Ctrl-C has reached the command too; SIGTERM has not.
+    except KeyboardInterrupt:  # the terminal has told the command too, and it may have something to finish
+        return process.wait()
+    except SystemExit:  # this process was told to end, the command was not
         process.send_signal(signal.SIGTERM)
-        process.wait()
-        raise
+        return process.wait()
 
 
 def _watch(server: LocalServer, finished: threading.Event, tell: Callable[[str], None]) -> None:
