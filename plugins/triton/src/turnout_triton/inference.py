@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
-from turnout.errors import ClosedError, InferenceError, InvalidTensorError, TurnoutError
+from turnout.errors import ClosedError, InferenceError, InvalidTensorError, TurnoutError, text_of
 from turnout.tensors import BYTES, datatype_of, dtype_of, from_binary, to_binary
 from turnout_triton.client.messages import Answer, Ask, Buffer, TensorHead, Transport
 from turnout_triton.signature import ServedModel
@@ -39,8 +40,9 @@ class TritonInference(ModelInference):
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         ask, timeout_seconds = self._prepared(request)
-        for answer in self._transport.stream(ask, timeout_seconds):
-            yield self._response(answer, request.id)
+        with contextlib.closing(self._transport.stream(ask, timeout_seconds)) as answers:
+            for answer in answers:
+                yield self._response(answer, request.id)
 
     def signature(self) -> ModelSignature:
         return self._served.signature
@@ -82,7 +84,7 @@ class TritonInference(ModelInference):
     def _array(self, head: TensorHead, data: Mapping[str, Buffer]) -> NDArray[Any]:
         try:
             array = _owned(data[head.name], head)
-        except (KeyError, InvalidTensorError) as error:
+        except (LookupError, ValueError, ArithmeticError, InvalidTensorError) as error:
             raise _broken(self._model, head, error) from error
         return array.reshape(array.shape[:-1]) if head.name in self._served.widened and head.shape[-1:] == (1,) else array
 
@@ -109,5 +111,5 @@ def _owned(data: Buffer, head: TensorHead) -> NDArray[Any]:
 
 def _broken(model: str, head: TensorHead, error: Exception) -> TurnoutError:
     return InferenceError(
-        f"model {model!r}: the server's answer for output {head.name!r} is broken: {error}; look into its log"
+        f"model {model!r}: the server's answer for output {head.name!r} is broken: {text_of(error)}; look into its log"
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from turnout import ModelDeclaration, ModelSignature
-from turnout.errors import InvalidRequestError, InvalidTensorError, ModelLoadError
+from turnout.errors import InvalidRequestError, InvalidTensorError, ModelLoadError, text_of
 from turnout.tensors import TensorSpec
 from turnout_triton.client.messages import Transport
 
@@ -48,8 +48,10 @@ def read_served_model(
     try:
         inputs = _specs(metadata.get("inputs", ()), optional, widened)
         outputs = _specs(metadata.get("outputs", ()), set(), widened)
-    except InvalidTensorError as error:
-        raise ModelLoadError(f"model {declared.name!r}: the server's model {name!r} cannot be used: {error}") from error
+    except (InvalidTensorError, KeyError, TypeError, ValueError) as error:
+        raise ModelLoadError(
+            f"model {declared.name!r}: the server's model {name!r} cannot be used: {text_of(error)}"
+        ) from error
     decoupled = bool(config.get("model_transaction_policy", {}).get("decoupled"))
     return ServedModel(name, version, ModelSignature(inputs, outputs), widened, decoupled)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from turnout.errors import ConfigurationError
 from turnout_triton.options import TritonOptions
+
+_HEADER_NAME = re.compile(r"[0-9a-z_.-]+")
+_HEADER_VALUE = re.compile(r"[ -~]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Connection:
         server_name: the name in the server's certificate, where it is not the host.
     """
 
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     compression: str = "none"
     ca: Path | None = None
     certificate: Path | None = None
@@ -57,13 +61,31 @@ class Connection:
 
 
 def connection_of(options: TritonOptions, folder: Path) -> Connection:
-    """Return how ``options`` says to connect; its relative paths start in ``folder``."""
-    headers = tuple((name.lower(), value.get_secret_value()) for name, value in options.headers.items())
+    """Return how ``options`` says to connect; its relative paths start in ``folder``.
+
+    Raises:
+        ConfigurationError: a header cannot be sent.
+    """
+    headers = tuple(_header(name.lower(), value.get_secret_value()) for name, value in options.headers.items())
     if options.tls is None:
         return Connection(headers, options.compression)
     tls = options.tls
     ca, certificate, key = (None if file is None else folder / file for file in (tls.ca, tls.certificate, tls.key))
     return Connection(headers, options.compression, ca, certificate, key, tls.server_name)
+
+
+def _header(name: str, value: str) -> tuple[str, str]:
+    """Return a header that both protocols carry: gRPC's rules, which are the narrower ones."""
+    if not _HEADER_NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"the header {name!r} of backend 'triton' is no header's name; write letters, digits, '-', '_' and '.'"
+        )
+    if not _HEADER_VALUE.fullmatch(value):
+        raise ConfigurationError(
+            f"the value of header {name!r} of backend 'triton' has a line break or another character that no header carries; "
+            "write printable ASCII"
+        )
+    return name, value
 
 
 def _read(file: Path | None) -> bytes | None:

@@ -25,6 +25,7 @@ _TEXTS: tuple[tuple[frozenset[str], re.Pattern[str], str], ...] = tuple(
         ("unavailable internal", r"maximum queue size", "overloaded"),
         ("unavailable internal", r"request timeout expired", "deadline"),
         ("unavailable internal", r"\bstub\b.*(not healthy|terminated|exited|died)|shutting down|is stopping", "stub"),
+        ("internal invalid not_found", r"shared memory size .* should be at least", "small_region"),
         ("internal invalid not_found", r"shared memory (region|size)", "region"),
         (
             "unavailable not_found invalid",
@@ -38,7 +39,11 @@ _TEXTS: tuple[tuple[frozenset[str], re.Pattern[str], str], ...] = tuple(
 
 
 class RegionRefusedError(InvalidRequestError):
-    """The server does not know a shared memory region, or finds it too small; nobody outside of this plugin sees it."""
+    """The server does not know a shared memory region; nobody outside of this plugin sees it."""
+
+
+class RegionTooSmallError(RegionRefusedError):
+    """An output does not fit into its shared memory region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ _ERRORS: dict[str, Callable[[str, Caller], TurnoutError]] = {
         f"{caller} did not answer in time: {said}; give it a longer timeout"
     ),
     "region": lambda said, caller: RegionRefusedError(f"{caller} refuses a shared memory region: {said}; use the wire"),
+    "small_region": lambda said, caller: RegionTooSmallError(f"{caller} has a larger output: {said}; use the wire"),
     "invalid": lambda said, caller: InvalidRequestError(f"{caller} refuses the request: {said}; correct the request"),
     "decoupled": lambda said, caller: InvalidRequestError(f"{caller} is decoupled: {said}; call infer_stream instead of infer"),
     "unimplemented": lambda said, caller: InvalidRequestError(f"{caller} does not know this call: {said}; check the URL"),

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import os
+import weakref
+from typing import ClassVar, Protocol
+
+
+class Renewed(Protocol):
+    """What starts anew in a forked child."""
+
+    def renew(self) -> None:
+        """Take new locks, since another thread of the parent may have held the old ones, and drop what is the parent's."""
 
 
 class Forks:
     """Counts the forks between the first process and this one; os.getpid() on every call costs more."""
 
     count = 0
+    _renewed: ClassVar[weakref.WeakSet[Renewed]] = weakref.WeakSet()
 
     @classmethod
-    def add(cls) -> None:
+    def renew(cls, holder: Renewed) -> None:
+        """Have ``holder`` start anew in every child forked from now on."""
+        cls._renewed.add(holder)
+
+    @classmethod
+    def forked(cls) -> None:
         """Count one more."""
         cls.count += 1
+        for holder in list(cls._renewed):
+            holder.renew()
 
 
-os.register_at_fork(after_in_child=Forks.add)
+os.register_at_fork(after_in_child=Forks.forked)

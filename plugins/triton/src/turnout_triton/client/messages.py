@@ -5,7 +5,7 @@ Named tuples, because a frozen dataclass takes several times as long to make and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -85,8 +85,8 @@ class Transport(Protocol):
     def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
         """Ask and wait."""
 
-    def stream(self, ask: Ask, timeout_seconds: float) -> Iterator[Answer]:
-        """Ask a decoupled model and yield each answer as it comes."""
+    def stream(self, ask: Ask, timeout_seconds: float) -> Generator[Answer]:
+        """Ask a decoupled model and yield each answer as it comes; closing it tells the server to stop."""
 
     def metadata(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
         """Return name, versions, inputs and outputs of a model."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from turnout.errors import BackendUnavailableError, NotReachedError
+from turnout.errors import BackendUnavailableError, NotReachedError, OverloadedError
 from turnout_triton.client.messages import Answer, Ask, Transport
 
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 0.8
+# With gRPC's own back-off of 0.5 s at most, a server that is back is asked again within 1 s.
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 0.4
 
 Result = TypeVar("Result")
 
@@ -37,8 +39,8 @@ class _Replica:
 class Replicas:
     """Asks the live servers in turn.
 
-    A server that is unavailable is left alone for 0.1 s, then up to 0.8 s, unless all are. A request that never reached one
-    goes to the next; one that broke off does not, since it may have been done. Thread-safe.
+    A server that is unavailable is left alone for 0.1 s, then up to 0.4 s, unless all are. A request that never reached one, or
+    met a full queue, goes to the next; one that broke off does not, since it may have been done. Thread-safe.
     """
 
     def __init__(self, transports: Sequence[Transport]) -> None:
@@ -48,8 +50,11 @@ class Replicas:
     def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
         return self._first(lambda transport, left: transport.infer(ask, left), timeout_seconds)
 
-    def stream(self, ask: Ask, timeout_seconds: float) -> Iterator[Answer]:
-        return self._in_turn()[0].transport.stream(ask, timeout_seconds)
+    def stream(self, ask: Ask, timeout_seconds: float) -> Generator[Answer]:
+        first, rest = self._first(lambda transport, left: _begun(transport.stream(ask, left)), timeout_seconds)
+        with contextlib.closing(rest):
+            yield from first
+            yield from rest
 
     def metadata(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
         return self._first(lambda transport, left: transport.metadata(model, version, left), timeout_seconds)
@@ -76,15 +81,22 @@ class Replicas:
         for replica in others:
             try:
                 return self._asked(replica, call, deadline)
-            except NotReachedError:
+            except (NotReachedError, OverloadedError):
                 continue
         return self._asked(last, call, deadline)
 
     def _asked(self, replica: _Replica, call: Callable[[Transport, float], Result], deadline: float) -> Result:
         try:
             result = call(replica.transport, max(0.001, deadline - time.monotonic()))
+        except OverloadedError:
+            raise
         except BackendUnavailableError:
             replica.failed()
             raise
         replica.answered()
         return result
+
+
+def _begun(answers: Generator[Answer]) -> tuple[list[Answer], Generator[Answer]]:
+    """Return the first answer, if there is one, and the rest."""
+    return list(itertools.islice(answers, 1)), answers

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
-from turnout.errors import ClosedError, TurnoutError
+from turnout.errors import ClosedError, InferenceError, TurnoutError
 from turnout_triton.client.credentials import Connection
 from turnout_triton.client.endpoints import Endpoint
 from turnout_triton.client.failures import Caller, failure
@@ -15,6 +15,9 @@ from turnout_triton.client.grpc.wire import decode_answer, encode_ask
 from turnout_triton.client.messages import Answer, Ask
 
 _SERVICE = "/inference.GRPCInferenceService"
+
+# Has the server end a stream with the status of an error; before 24.08 it sends the text alone.
+_STATUS_OF_ERRORS = ("triton_grpc_error", "true")
 
 # grpc.StatusCode by name; the rest is "internal".
 _KINDS = {
@@ -54,20 +57,21 @@ class GrpcTransport:
         self._stream = self._shared.channel.stream_stream(f"{_SERVICE}/ModelStreamInfer")
 
     def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
-        return decode_answer(self._call(self._infer, encode_ask(ask), ask.model, timeout_seconds))
+        return decode_answer(self._call(self._infer, encode_ask(ask), ask.model, timeout_seconds), ask.model)
 
-    def stream(self, ask: Ask, timeout_seconds: float) -> Iterator[Answer]:
+    def stream(self, ask: Ask, timeout_seconds: float) -> Generator[Answer]:
         from tritonclient.grpc import service_pb2
 
         self._check_open(ask.model)
         asks = iter((encode_ask(ask),))
-        call = self._stream(asks, timeout=timeout_seconds, metadata=self._metadata, compression=self._compression)
+        metadata = (*self._metadata, _STATUS_OF_ERRORS)
+        call = self._stream(asks, timeout=timeout_seconds, metadata=metadata, compression=self._compression)
         try:
             for message in call:
-                answer = service_pb2.ModelStreamInferResponse.FromString(message)
+                answer = _read(service_pb2.ModelStreamInferResponse, message, ask.model)
                 if answer.error_message:
                     raise failure("internal", answer.error_message, Caller(ask.model, self._url))
-                yield decode_answer(answer.infer_response.SerializeToString())
+                yield decode_answer(answer.infer_response.SerializeToString(), ask.model)
         except self._errors as error:
             raise self._translated(error, ask.model) from error
         finally:
@@ -109,7 +113,7 @@ class GrpcTransport:
         request = getattr(service_pb2, f"{call}Request")(**fields)
         method = self._shared.channel.unary_unary(f"{_SERVICE}/{call}")
         answer = self._call(method, request.SerializeToString(), model, timeout_seconds)
-        message = getattr(service_pb2, f"{call}Response").FromString(answer)
+        message = _read(getattr(service_pb2, f"{call}Response"), answer, model)
         described: Mapping[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
         return described
 
@@ -131,3 +135,15 @@ class GrpcTransport:
         if self._closed or isinstance(error, ValueError):  # what grpc raises on a closed channel
             return ClosedError(f"model {model!r} was closed meanwhile; open the app again with turnout.open")
         return failure(_KINDS.get(error.code().name, "internal"), error.details() or "", Caller(model, self._url))
+
+
+def _read(kind: Any, message: bytes, model: str) -> Any:
+    from google.protobuf.message import DecodeError
+
+    try:
+        return kind.FromString(message)
+    except DecodeError as error:
+        raise InferenceError(
+            f"model {model!r}: the server answers {message[:80]!r}, which is no {kind.DESCRIPTOR.name}; "
+            "check that the URL is Triton's gRPC port"
+        ) from error

@@ -11,11 +11,13 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from turnout.errors import InvalidRequestError
+from turnout.errors import InferenceError, InvalidRequestError, text_of
 from turnout_triton.client.messages import Answer, Ask, Buffer, Place, TensorHead, WantedOutput
 
 _RAW_INPUT = bytes([7 << 3 | 2])
 _RAW_OUTPUT = 6 << 3 | 2
+_LENGTH_DELIMITED = 2
+_FIXED_BYTES = {1: 8, 5: 4}
 _MAX_MESSAGE_BYTES = 2**31 - 1
 _Parameters = Mapping[str, str | int | float | bool]
 
@@ -24,11 +26,17 @@ def encode_ask(ask: Ask) -> bytes:
     """Return the ModelInferRequest for ``ask``.
 
     Raises:
-        InvalidRequestError: it is over 2 GiB, which gRPC does not carry.
+        InvalidRequestError: it is over 2 GiB, which gRPC does not carry, or a parameter is nothing that protobuf can hold.
     """
-    parts: list[Buffer] = [_head(ask.model, ask.version, ask.heads, ask.wanted)]
-    if ask.id or ask.parameters:
-        parts.append(_particulars(ask.id, ask.parameters))
+    try:
+        parts: list[Buffer] = [_head(ask.model, ask.version, ask.heads, ask.wanted)]
+        if ask.id or ask.parameters:
+            parts.append(_particulars(ask.id, ask.parameters))
+    except (TypeError, ValueError) as error:
+        raise InvalidRequestError(
+            f"the request for model {ask.model!r} cannot be written as protobuf: {text_of(error)}; "
+            "correct its id and parameters"
+        ) from error
     for buffer in ask.buffers:
         size = len(buffer)
         parts += [_RAW_INPUT, _varint(size), buffer]
@@ -36,24 +44,51 @@ def encode_ask(ask: Ask) -> bytes:
     return b"".join(parts)
 
 
-def decode_answer(message: bytes) -> Answer:
-    """Return what a ModelInferResponse says; its data are views of ``message``. All of its fields are length-delimited."""
-    view = memoryview(message)
+def decode_answer(message: bytes, model: str) -> Answer:
+    """Return what a ModelInferResponse says; its data are views of ``message``.
+
+    Raises:
+        InferenceError: it is none, or carries its data in another form.
+    """
+    from google.protobuf.message import DecodeError
+
+    try:
+        return _decoded(memoryview(message))
+    except (ValueError, LookupError, DecodeError) as error:
+        raise InferenceError(
+            f"model {model!r}: the server's answer is none of the KServe v2 protocol with raw contents: "
+            f"{message[:80]!r}; check that the URL is Triton's gRPC port"
+        ) from error
+
+
+def _decoded(view: memoryview) -> Answer:
     contents: list[memoryview] = []
     head: list[memoryview] = []
     position, length = 0, len(view)
     while position < length:
         start = position
         key, position = _read_varint(view, position)
-        size, position = _read_varint(view, position)
+        begin, position = _span(view, key & 7, position)
+        if position > length:
+            raise ValueError("a field ends behind the message")
         if key == _RAW_OUTPUT:
-            contents.append(view[position : position + size])
+            contents.append(view[begin:position])
         else:
-            head.append(view[start : position + size])
-        position += size
+            head.append(view[start:position])
     id, heads, parameters = _parsed(b"".join(head))
     # Triton sends empty contents for an output that it wrote to shared memory.
     return Answer(id, heads, dict(zip((tensor.name for tensor in heads), contents, strict=True)), parameters)
+
+
+def _span(view: memoryview, kind: int, position: int) -> tuple[int, int]:
+    """Return where the content of a field of wire type ``kind`` begins and ends.
+
+    ModelInferResponse's own are length-delimited; the next version of the protocol may have others.
+    """
+    if kind == _LENGTH_DELIMITED:
+        size, begin = _read_varint(view, position)
+        return begin, begin + size
+    return position, _read_varint(view, position)[1] if kind == 0 else position + _FIXED_BYTES[kind]
 
 
 def _check_size(parts: Iterable[Buffer], ask: Ask) -> None:
@@ -128,11 +163,11 @@ def _varint(number: int) -> bytes:
 
 def _read_varint(view: memoryview, position: int) -> tuple[int, int]:
     """Return the number that begins at ``position``, and where it ends."""
-    number = shift = 0
-    while True:
+    number = 0
+    for shift in range(0, 70, 7):
         byte = view[position]
         position += 1
         number |= (byte & 0x7F) << shift
         if byte < 0x80:
             return number, position
-        shift += 7
+    raise ValueError("a number is longer than 10 bytes")

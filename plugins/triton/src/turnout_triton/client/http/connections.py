@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import select
@@ -41,8 +42,13 @@ class HttpConnections:
         self._endpoint = endpoint
         self._connection = connection
         self._context = connection.ssl_context() if endpoint.secure else None
-        self._idle: deque[http.client.HTTPConnection] = deque(maxlen=_MOST_IDLE)
-        self._forks = Forks.count
+        self._idle: deque[http.client.HTTPConnection] = deque()
+        self._closed = False
+        Forks.renew(self)
+
+    def renew(self) -> None:
+        """Leave the parent's connections to it, in a forked child."""
+        self.close_idle()
 
     def call(self, request: HttpRequest, model: str, timeout_seconds: float) -> HttpAnswer:
         """Return the answer, if it is a good one, within ``timeout_seconds``.
@@ -60,7 +66,7 @@ class HttpConnections:
             connection.close()
             raise _translated(error, caller) from error
         if answer.kept:
-            self._idle.append(connection)
+            self._keep(connection)
         else:
             connection.close()
         if answer.status >= 300:
@@ -68,13 +74,25 @@ class HttpConnections:
         return answer
 
     def close(self) -> None:
+        """Close the idle connections now, and those in use when they come back."""
+        self._closed = True
+        self.close_idle()
+
+    def close_idle(self) -> None:
         """Close the idle connections."""
-        while (connection := self._kept()) is not None:
+        while self._idle:
+            with contextlib.suppress(IndexError):
+                self._idle.pop().close()
+
+    def _keep(self, connection: http.client.HTTPConnection) -> None:
+        if len(self._idle) >= _MOST_IDLE:
             connection.close()
+            return
+        self._idle.append(connection)
+        if self._closed:  # meanwhile
+            self.close_idle()
 
     def _kept(self) -> http.client.HTTPConnection | None:
-        if self._forks != Forks.count:
-            self._idle, self._forks = deque(maxlen=_MOST_IDLE), Forks.count
         while True:
             try:
                 connection = self._idle.pop()
@@ -114,6 +132,8 @@ def _dropped(connection: http.client.HTTPConnection) -> bool:
 def _translated(error: BaseException, caller: Caller) -> BaseException:
     if isinstance(error, TimeoutError):
         return failure("deadline", "no answer in time", caller)
+    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+        return failure("denied", str(error), caller)  # with TLS 1.3 a missing client certificate is told after the handshake
     if isinstance(error, OSError | http.client.HTTPException | zlib.error):
         return failure("unavailable", f"{type(error).__name__}: {str(error)!r}", caller)
     return error
@@ -123,6 +143,6 @@ def _refusal(answer: HttpAnswer, caller: Caller) -> TurnoutError:
     body = bytes(answer.body)
     try:
         said = str(json.loads(body)["error"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         said = f"HTTP {answer.status} {body[:200].decode('utf-8', 'replace')}"
     return failure(_KINDS.get(answer.status, "invalid" if answer.status < 500 else "internal"), said, caller)

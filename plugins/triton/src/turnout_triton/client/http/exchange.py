@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import io
+import socket
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from turnout_triton.client.messages import Buffer
 
@@ -58,19 +61,66 @@ def exchange(connection: http.client.HTTPConnection, request: HttpRequest, deadl
         http.client.HTTPException: the answer is no HTTP, or was cut short.
         zlib.error: the answer's compressed body is broken.
     """
-    _send(connection, request, deadline)
-    _limit(connection, deadline)
+    sent = _sent(connection, request, deadline)
+    connection.response_class = _timed_response(deadline)  # type: ignore[assignment]  # called, not subclassed
     response = connection.getresponse()
     headers = {name.lower(): value for name, value in response.getheaders()}
-    body = _read(connection, response, deadline)
+    body = _read(response)
     coding = headers.get("content-encoding", "")
     if coding in _WINDOW_BITS:
         body = memoryview(zlib.decompress(body, wbits=_WINDOW_BITS[coding]))
-    return HttpAnswer(response.status, headers, body, kept=not response.will_close)
+    return HttpAnswer(response.status, headers, body, kept=sent and not response.will_close)
+
+
+class _TimedReader(io.RawIOBase):
+    """Reads from a socket until a deadline, however slowly the bytes come: a timeout of the socket starts anew with each."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock = sock
+        self._deadline = deadline
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        _limit(self._sock, self._deadline)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedSocket:
+    """What ``http.client.HTTPResponse`` needs of a socket."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._reader = _TimedReader(sock, deadline)
+
+    def makefile(self, _: str) -> io.BufferedReader:
+        """Return a reader that keeps the deadline."""
+        return io.BufferedReader(self._reader)
+
+
+def _timed_response(deadline: float) -> Callable[..., http.client.HTTPResponse]:
+    def response(sock: socket.socket, *, method: str) -> http.client.HTTPResponse:
+        return http.client.HTTPResponse(_TimedSocket(sock, deadline), method=method)  # type: ignore[arg-type]
+
+    return response
+
+
+def _sent(connection: http.client.HTTPConnection, request: HttpRequest, deadline: float) -> bool:
+    """Send ``request``; False if the server stopped listening, as one does that refuses a body before it has read it."""
+    try:
+        _send(connection, request, deadline)
+    except (BrokenPipeError, ConnectionResetError):
+        return False
+    return True
 
 
 def _send(connection: http.client.HTTPConnection, request: HttpRequest, deadline: float) -> None:
-    _limit(connection, deadline)
+    _limit(connection.sock, deadline)
     connection.putrequest(request.method, request.path, skip_accept_encoding=True)
     for name, value in request.headers.items():
         connection.putheader(name, value)
@@ -81,18 +131,16 @@ def _send(connection: http.client.HTTPConnection, request: HttpRequest, deadline
         return
     connection.endheaders()
     for part in request.parts:
-        _limit(connection, deadline)
+        _limit(connection.sock, deadline)
         connection.send(memoryview(part))
 
 
-def _read(connection: http.client.HTTPConnection, response: http.client.HTTPResponse, deadline: float) -> memoryview:
+def _read(response: http.client.HTTPResponse) -> memoryview:
     if response.length is None:
-        _limit(connection, deadline)
         return memoryview(response.read())
-    body = memoryview(bytearray(response.length))
+    body = memoryview(_room(response.length))
     filled = 0
     while filled < len(body):
-        _limit(connection, deadline)
         got = response.readinto(body[filled:])
         if not got:
             raise http.client.IncompleteRead(b"", len(body) - filled)
@@ -101,9 +149,16 @@ def _read(connection: http.client.HTTPConnection, response: http.client.HTTPResp
     return body
 
 
-def _limit(connection: http.client.HTTPConnection, deadline: float) -> None:
+def _room(size_bytes: int) -> bytearray:
+    try:
+        return bytearray(size_bytes)
+    except (MemoryError, OverflowError) as error:
+        raise http.client.HTTPException(f"no memory for a body of {size_bytes} bytes") from error
+
+
+def _limit(sock: socket.socket | None, deadline: float) -> None:
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError
-    if connection.sock is not None:
-        connection.sock.settimeout(left)
+    if sock is not None:
+        sock.settimeout(left)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -35,21 +35,18 @@ class HttpTransport:
         headers = {**self._headers, **_BINARY, HEADER_LENGTH: str(len(header))}
         request = HttpRequest("POST", f"{_path(ask.model, ask.version)}/infer", headers, (header, *data))
         answer = self._call(request, ask.model, timeout_seconds)
-        length = answer.headers.get(HEADER_LENGTH, "")
-        return decode_answer(answer.body, int(length) if length.isdecimal() else None, ask.model)
+        return decode_answer(answer.body, answer.headers.get(HEADER_LENGTH, ""), ask.model)
 
-    def stream(self, ask: Ask, timeout_seconds: float) -> Iterator[Answer]:
+    def stream(self, ask: Ask, timeout_seconds: float) -> Generator[Answer]:
         raise InvalidRequestError(
             f"model {ask.model!r} at {self._url!r}: HTTP carries one answer a request; give the gRPC port as 'url' to stream"
         )
 
     def metadata(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        described: Mapping[str, Any] = self._json("GET", _path(model, version), None, model, timeout_seconds)
-        return described
+        return self._described(_path(model, version), model, timeout_seconds)
 
     def config(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        described: Mapping[str, Any] = self._json("GET", f"{_path(model, version)}/config", None, model, timeout_seconds)
-        return described
+        return self._described(f"{_path(model, version)}/config", model, timeout_seconds)
 
     def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
         try:
@@ -66,19 +63,28 @@ class HttpTransport:
         self._json("POST", f"/v2/systemsharedmemory/region/{name}/unregister", {}, "", timeout_seconds)
 
     def registered_regions(self, timeout_seconds: float) -> list[str]:
-        regions: Any = self._json("GET", "/v2/systemsharedmemory/status", None, "", timeout_seconds)
-        return [region["name"] for region in regions]
+        regions = self._json("GET", "/v2/systemsharedmemory/status", None, "", timeout_seconds)
+        return [region["name"] for region in regions if isinstance(region, dict) and "name" in region]
 
     def close(self) -> None:
         self._closed = True
         self._connections.close()
+
+    def _described(self, path: str, model: str, timeout_seconds: float) -> Mapping[str, Any]:
+        described = self._json("GET", path, None, model, timeout_seconds)
+        if not isinstance(described, dict):
+            raise InferenceError(
+                f"model {model!r}: {self._url!r} answers {str(described)[:80]!r} to {path!r}; "
+                "check that it is Triton's HTTP port"
+            )
+        return described
 
     def _json(self, method: str, path: str, message: Any, model: str, timeout_seconds: float) -> Any:
         parts = () if message is None else (json.dumps(message).encode(),)
         answer = self._call(HttpRequest(method, path, self._headers, parts), model, timeout_seconds)
         try:
             return json.loads(bytes(answer.body) or b"{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InferenceError(
                 f"model {model!r}: {self._url!r} answers {bytes(answer.body[:80])!r} to {path!r}, which is no JSON; "
                 "check that it is Triton's HTTP port"

@@ -7,17 +7,22 @@ A body is a JSON object followed by the raw data of the tensors that say ``binar
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Mapping
 from typing import Any
 
-from turnout.errors import InferenceError
+from turnout.errors import InferenceError, InvalidRequestError, text_of
 from turnout_triton.client.messages import Answer, Ask, Buffer, Place, TensorHead, WantedOutput
 
 HEADER_LENGTH = "inference-header-content-length"
 
 
 def encode_ask(ask: Ask) -> tuple[bytes, list[Buffer]]:
-    """Return the JSON of the body and what follows it."""
+    """Return the JSON of the body and what follows it.
+
+    Raises:
+        InvalidRequestError: a parameter is nothing that JSON can hold.
+    """
     buffers = iter(ask.buffers)
     inputs, data = [], []
     for head in ask.heads:
@@ -33,26 +38,32 @@ def encode_ask(ask: Ask) -> tuple[bytes, list[Buffer]]:
         message["id"] = ask.id
     if ask.wanted:
         message["outputs"] = [_wanted(output) for output in ask.wanted]
-    return json.dumps(message, separators=(",", ":")).encode(), data
+    try:
+        return json.dumps(message, separators=(",", ":"), allow_nan=False).encode(), data
+    except (TypeError, ValueError) as error:
+        raise InvalidRequestError(
+            f"the request for model {ask.model!r} cannot be written as JSON: {text_of(error)}; correct its id and parameters"
+        ) from error
 
 
-def decode_answer(body: memoryview, header_length: int | None, model: str) -> Answer:
-    """Return what a body says; its data are views of ``body``.
+def decode_answer(body: memoryview, header_length: str, model: str) -> Answer:
+    """Return what a body says; its data are views of ``body``. ``header_length`` is the header's value, empty without one.
 
     Raises:
         InferenceError: the body is none of an inference.
     """
     try:
-        message = json.loads(bytes(body[:header_length]))
+        start = int(header_length) if header_length else len(body)
+        message = json.loads(bytes(body[:start]))
         heads = tuple(_head(output) for output in message.get("outputs", ()))
         data: dict[str, Buffer] = {}
-        offset = len(body) if header_length is None else header_length
+        offset = start
         for output, head in zip(message.get("outputs", ()), heads, strict=True):
             size = output.get("parameters", {}).get("binary_data_size")
             if size is not None:  # else it went to shared memory
                 data[head.name], offset = body[offset : offset + size], offset + size
         return Answer(message.get("id", ""), heads, data, message.get("parameters", {}))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InferenceError(
             f"model {model!r}: the server's answer is none of the KServe v2 protocol with binary data: "
             f"{bytes(body[:80])!r}; check that the URL is Triton's HTTP port"
@@ -69,4 +80,7 @@ def _wanted(output: WantedOutput) -> Mapping[str, Any]:
 
 
 def _head(output: Mapping[str, Any]) -> TensorHead:
-    return TensorHead(output["name"], output["datatype"], tuple(output["shape"]))
+    name, datatype = output["name"], output["datatype"]
+    if not isinstance(name, str) or not isinstance(datatype, str):
+        raise TypeError("name and datatype of an output are texts")
+    return TensorHead(name, datatype, tuple(map(operator.index, output["shape"])))

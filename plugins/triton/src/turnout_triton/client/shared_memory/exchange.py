@@ -20,9 +20,10 @@ class Exchange:
     As a context manager, by one thread.
     """
 
-    def __init__(self, pool: RegionPool, threshold_bytes: int) -> None:
+    def __init__(self, pool: RegionPool, threshold_bytes: int, deadline: float) -> None:
         self._pool = pool
         self._threshold_bytes = threshold_bytes
+        self._deadline = deadline
         self._regions: dict[str, Region] = {}
         self._offered: dict[str, Place] = {}
 
@@ -46,7 +47,7 @@ class Exchange:
         """
         buffers: list[Buffer] = []
         heads = tuple(self._placed(*pair, buffers) for pair in zip(ask.heads, ask.buffers, strict=True))
-        wanted = tuple(WantedOutput(head.name, self._place(head.size_bytes)) for head in outputs)
+        wanted = tuple(WantedOutput(head.name, self._room(head.size_bytes)) for head in outputs)
         self._offered = {output.name: output.place for output in wanted if output.place is not None}
         return ask._replace(heads=heads, buffers=tuple(buffers), wanted=wanted)
 
@@ -58,7 +59,7 @@ class Exchange:
     def register_again(self) -> None:
         """Make this request's regions known to a server that has forgotten them."""
         for region in self._regions.values():
-            self._pool.register_again(region)
+            self._pool.register_again(region, self._deadline)
 
     def _placed(self, head: TensorHead, buffer: Buffer, rest: list[Buffer]) -> TensorHead:
         place = self._place(len(buffer))
@@ -69,11 +70,20 @@ class Exchange:
         return TensorHead(head.name, head.datatype, head.shape, place)
 
     def _place(self, size_bytes: int) -> Place | None:
-        region = self._pool.take(size_bytes) if size_bytes >= self._threshold_bytes and size_bytes else None
-        if region is None:
-            return None
-        self._regions[region.name] = region
-        return Place(region.name, size_bytes)
+        region = self._taken(size_bytes)
+        return None if region is None else Place(region.name, size_bytes)
+
+    def _room(self, size_bytes: int) -> Place | None:
+        """Return a place for an output, which may have grown: the whole region."""
+        region = self._taken(size_bytes)
+        return None if region is None else Place(region.name, region.size_bytes)
+
+    def _taken(self, size_bytes: int) -> Region | None:
+        large = size_bytes > 0 and size_bytes >= self._threshold_bytes
+        region = self._pool.take(size_bytes, self._deadline) if large else None
+        if region is not None:
+            self._regions[region.name] = region
+        return region
 
     def _read(self, head: TensorHead) -> bytearray:
         return bytearray(self._regions[self._offered[head.name].region].read(head.size_bytes))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections import defaultdict
 
 from turnout.errors import TurnoutError
@@ -18,87 +20,97 @@ _CONTROL_SECONDS = 5.0
 class RegionPool:
     """Hands out registered regions and takes them back; sizes are powers of two, so that they fit again.
 
-    Thread-safe: ``_free``, ``_lost`` and ``_taken_bytes`` change under ``_lock``. A forked child starts with an empty pool; the
-    regions stay the parent's. A region whose request broke off may still be read or written by the server: it is never used
-    again, and counts against the limit until ``close``.
+    Thread-safe: ``_free``, ``_lost``, ``_taken_bytes`` and ``_closed`` change under ``_lock``. A forked child starts with an
+    empty pool; the regions stay the parent's. A region whose request broke off may still be read or written by the server: it
+    is never used again, and counts against the limit until the server lets go of it.
     """
 
     def __init__(self, control: RegionControl) -> None:
         self._control = control
-        self._lock = threading.Lock()
-        self._free: dict[int, list[Region]] = defaultdict(list)
-        self._lost: list[Region] = []
-        self._taken_bytes = 0
-        self._forks = Forks.count
+        self._closed = False
+        self._start()
+        Forks.renew(self)
 
-    def sweep(self) -> None:
-        """Remove the regions of dead processes, here and from the server's memory. Best effort."""
+    def renew(self) -> None:
+        """Start anew in a forked child; its copies of the regions end here without a word to the server."""
+        for region in (*self._lost, *(region for regions in self._free.values() for region in regions)):
+            region.leave()
+        self._start()
+
+    def sweep(self, deadline: float) -> None:
+        """Remove the regions of dead processes, here and from the server's memory, until ``deadline``. Best effort."""
         dead = dead_regions()
         try:
-            known = set(self._control.registered_regions(_CONTROL_SECONDS)) if dead else set()
-            for name in known.intersection(dead):
-                self._control.unregister_region(name, _CONTROL_SECONDS)
+            known = set(self._control.registered_regions(_seconds(deadline))) if dead else set()
         except TurnoutError:
             return
         for name in dead:
-            remove_region(name)
+            if name not in known or self._forgotten(name, deadline):
+                remove_region(name)
 
-    def take(self, size_bytes: int) -> Region | None:
+    def take(self, size_bytes: int, deadline: float) -> Region | None:
         """Return a region of at least ``size_bytes`` that the server knows; None where the limit is reached.
 
         Raises:
-            TurnoutError: the server refuses it.
+            TurnoutError: the server refuses it, or does not answer before ``deadline``.
             OSError: the system refuses it.
         """
         size = max(_LEAST_BYTES, 1 << (size_bytes - 1).bit_length())
         with self._lock:
-            self._start_anew_after_a_fork()
             if self._free[size]:
                 return self._free[size].pop()
-            if self._taken_bytes + size > _MOST_BYTES:
-                return None
-            self._taken_bytes += size
-        return self._made(size)
+            fits = self._taken_bytes + size <= _MOST_BYTES
+            self._taken_bytes += size if fits else 0
+        if fits:
+            return self._made(size, deadline)
+        self._reclaim(deadline)
+        return None
 
     def give_back(self, region: Region) -> None:
         """Take ``region`` back for the next request."""
         with self._lock:
-            self._free[region.size_bytes].append(region)
+            if not self._closed:
+                self._free[region.size_bytes].append(region)
+                return
+        self._end(region, time.monotonic() + _CONTROL_SECONDS)
 
     def lose(self, region: Region) -> None:
         """Keep ``region`` from being used again."""
         with self._lock:
             self._lost.append(region)
 
-    def register_again(self, region: Region) -> None:
+    def register_again(self, region: Region, deadline: float) -> None:
         """Make ``region`` known to a server that has forgotten it.
 
         Raises:
             TurnoutError: the server refuses it.
         """
-        try:
-            self._control.unregister_region(region.name, _CONTROL_SECONDS)
-        finally:
-            self._control.register_region(region.name, region.size_bytes, _CONTROL_SECONDS)
+        with contextlib.suppress(TurnoutError):
+            self._control.unregister_region(region.name, _seconds(deadline))
+        self._control.register_region(region.name, region.size_bytes, _seconds(deadline))
 
     def close(self) -> None:
         """Remove every region, here and from the server's memory, as far as it can be reached."""
         with self._lock:
+            self._closed = True
             regions = [*self._lost, *(region for regions in self._free.values() for region in regions)]
             self._free.clear()
             self._lost.clear()
-            if self._forks != Forks.count:
-                return
-        reachable = True
+        deadline = time.monotonic() + _CONTROL_SECONDS
         for region in regions:
-            reachable = reachable and self._forgotten(region)
-            region.destroy()
+            self._end(region, deadline)
 
-    def _made(self, size: int) -> Region:
+    def _start(self) -> None:
+        self._lock = threading.Lock()
+        self._free: dict[int, list[Region]] = defaultdict(list)
+        self._lost: list[Region] = []
+        self._taken_bytes = 0
+
+    def _made(self, size: int, deadline: float) -> Region:
         region = None
         try:
             region = Region(size)
-            self._control.register_region(region.name, size, _CONTROL_SECONDS)
+            self._control.register_region(region.name, size, _seconds(deadline))
         except BaseException:
             if region is not None:
                 region.destroy()
@@ -107,13 +119,32 @@ class RegionPool:
             raise
         return region
 
-    def _forgotten(self, region: Region) -> bool:
+    def _reclaim(self, deadline: float) -> None:
+        """Destroy the lost regions that the server has let go of: it refuses to forget one that is in use (server 2.51)."""
+        with self._lock:
+            lost, self._lost = self._lost, []
+        for region in lost:
+            if self._forgotten(region.name, deadline):
+                region.destroy()
+                with self._lock:
+                    self._taken_bytes -= region.size_bytes
+            else:
+                self.lose(region)
+
+    def _end(self, region: Region, deadline: float) -> None:
+        self._forgotten(region.name, deadline)
+        region.destroy()
+
+    def _forgotten(self, name: str, deadline: float) -> bool:
+        """Have the server forget a region, and tell whether it did."""
+        if time.monotonic() >= deadline:
+            return False
         try:
-            self._control.unregister_region(region.name, _CONTROL_SECONDS)
+            self._control.unregister_region(name, _seconds(deadline))
         except TurnoutError:
             return False
         return True
 
-    def _start_anew_after_a_fork(self) -> None:
-        if self._forks != Forks.count:
-            self._free, self._lost, self._taken_bytes, self._forks = defaultdict(list), [], 0, Forks.count
+
+def _seconds(deadline: float) -> float:
+    return max(0.001, min(_CONTROL_SECONDS, deadline - time.monotonic()))

@@ -32,7 +32,7 @@ class Region:
             os.posix_fallocate(self._descriptor, 0, size_bytes)
             self._map = mmap.mmap(self._descriptor, size_bytes)
         except BaseException:
-            self._end()
+            self.destroy()
             raise
 
     def write(self, buffer: Buffer) -> None:
@@ -46,10 +46,11 @@ class Region:
 
     def destroy(self) -> None:
         """Remove the region's name; the memory goes when the server has let go of it too."""
-        self._end()
-
-    def _end(self) -> None:
         self._file.unlink(missing_ok=True)
+        self.leave()
+
+    def leave(self) -> None:
+        """Let go of the region, which is a forked parent's; while one process holds its lock it counts as living."""
         os.close(self._descriptor)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any, Protocol
 
 from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError, TurnoutError, text_of
 from turnout.tensors import BYTES
-from turnout_triton.client.failures import RegionRefusedError
+from turnout_triton.client.failures import RegionRefusedError, RegionTooSmallError
+from turnout_triton.client.forks import Forks
 from turnout_triton.client.messages import Answer, Ask, Buffer, RegionControl, TensorHead, Transport
 from turnout_triton.client.shared_memory.exchange import Exchange
 from turnout_triton.client.shared_memory.pool import RegionPool
@@ -30,7 +32,7 @@ class SharedMemoryTransport:
     the server refuses regions, everything goes over the wire from then on; the log says so once. A server that was restarted
     has forgotten its regions: they are registered again.
 
-    Thread-safe: ``_outputs`` is only ever added to, ``_said`` goes one way, both under ``_lock``; the pool has its own.
+    Thread-safe: ``_outputs`` grows, ``_said`` and ``_swept`` go one way, all under ``_lock``; the pool has its own.
     """
 
     def __init__(self, inner: Server, threshold_bytes: int, url: str) -> None:
@@ -38,27 +40,32 @@ class SharedMemoryTransport:
         self._pool = RegionPool(inner)
         self._threshold_bytes = threshold_bytes
         self._url = url
-        self._lock = threading.Lock()
+        self.renew()
         self._outputs: dict[tuple[Any, ...], tuple[TensorHead, ...]] = {}
         self._refused = False
         self._said = False
         self._swept = False
+        Forks.renew(self)
+
+    def renew(self) -> None:
+        """Take a new lock, at the start and in a forked child."""
+        self._lock = threading.Lock()
 
     def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
         key = (ask.model, ask.version, ask.heads)
         outputs = self._outputs.get(key, ()) if self._outputs else ()
         if self._refused or not (outputs or self._any_large(ask.buffers)):
             return self._learned(key, self._inner.infer(ask, timeout_seconds))
-        with Exchange(self._pool, self._threshold_bytes) as exchange:
-            placed = self._placed(exchange, ask, outputs)
-            if placed is not None:
-                answer = self._asked(exchange, placed, timeout_seconds)
-                if answer is not None:
-                    return self._learned(key, answer)
-                self._outputs.pop(key, None)
-        return self._inner.infer(ask, timeout_seconds)
+        deadline = time.monotonic() + timeout_seconds
+        with Exchange(self._pool, self._threshold_bytes, deadline) as exchange:
+            placed = self._placed(exchange, ask, outputs, deadline)
+            answer = None if placed is None else self._asked(exchange, placed, deadline)
+        if answer is None:
+            self._outputs.pop(key, None)
+            answer = self._inner.infer(ask, _left(deadline))
+        return self._learned(key, answer)
 
-    def stream(self, ask: Ask, timeout_seconds: float) -> Iterator[Answer]:
+    def stream(self, ask: Ask, timeout_seconds: float) -> Generator[Answer]:
         return self._inner.stream(ask, timeout_seconds)
 
     def metadata(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
@@ -74,9 +81,9 @@ class SharedMemoryTransport:
         self._pool.close()
         self._inner.close()
 
-    def _placed(self, exchange: Exchange, ask: Ask, outputs: tuple[TensorHead, ...]) -> Ask | None:
+    def _placed(self, exchange: Exchange, ask: Ask, outputs: tuple[TensorHead, ...], deadline: float) -> Ask | None:
         """Return ``ask`` with its large tensors in regions; None if there are none to be had."""
-        self._sweep_once()
+        self._sweep_once(deadline)
         try:
             return exchange.placed(ask, outputs)
         except (BackendUnavailableError, DeadlineExceededError, ClosedError):
@@ -88,14 +95,16 @@ class SharedMemoryTransport:
             self._say(error)
         return None
 
-    def _asked(self, exchange: Exchange, ask: Ask, timeout_seconds: float) -> Answer | None:
+    def _asked(self, exchange: Exchange, ask: Ask, deadline: float) -> Answer | None:
         """Return the answer; None if it does not fit into the regions, as when an output has grown."""
         try:
-            return exchange.received(self._inner.infer(ask, timeout_seconds))
+            return exchange.received(self._inner.infer(ask, _left(deadline)))
+        except RegionTooSmallError:
+            return None
         except RegionRefusedError:
             exchange.register_again()
         try:
-            return exchange.received(self._inner.infer(ask, timeout_seconds))
+            return exchange.received(self._inner.infer(ask, _left(deadline)))
         except RegionRefusedError:
             return None
 
@@ -109,12 +118,12 @@ class SharedMemoryTransport:
     def _any_large(self, buffers: Iterable[Buffer]) -> bool:
         return any(len(buffer) >= self._threshold_bytes for buffer in buffers)
 
-    def _sweep_once(self) -> None:
+    def _sweep_once(self, deadline: float) -> None:
         with self._lock:
             if self._swept:
                 return
             self._swept = True
-        self._pool.sweep()
+        self._pool.sweep(deadline)
 
     def _say(self, error: Exception) -> None:
         with self._lock:
@@ -122,6 +131,10 @@ class SharedMemoryTransport:
                 return
             self._said = True
         logger.warning("no shared memory with triton at %r, tensors go over the wire: %s", self._url, text_of(error))
+
+
+def _left(deadline: float) -> float:
+    return max(0.001, deadline - time.monotonic())
 
 
 def _have_known_sizes(heads: Iterable[TensorHead]) -> bool:
