@@ -28,8 +28,8 @@ def export_model(
 ) -> ExportedVersion:
     """Write ``model`` in ``format`` as a new version, with its configuration; blocks, for up to minutes.
 
-    By default it is the next version, in the repository that the settings name. ``overwrite`` also replaces a configuration that
-    somebody wrote by hand.
+    By default it is the next version, in the repository that the settings name. ``overwrite`` also replaces a configuration
+    that somebody wrote by hand.
 
     Raises:
         UnknownNameError: there is no such model or format, or the model has no options for the exporter's backend.

@@ -13,11 +13,9 @@ import pytest
 from google.protobuf import text_format
 from onnx import TensorProto, helper
 
-from turnout import DynamicBatching
+from turnout import DynamicBatching, ModelSignature
 from turnout.tensors import TensorSpec
 from turnout_triton.repository.config_file import read_config
-from turnout_triton.repository.differences import Source, differences
-from turnout_triton.repository.facts import facts_of
 
 SAME = (True, "the same in turnout.yaml and config.pbtxt")
 BATCHING = DynamicBatching(max_queue_delay_microseconds=100)
@@ -317,15 +315,6 @@ def test_a_server_that_is_not_there_fails_only_a_deep_check_of_what_it_serves(
     assert found[1:] == [SAME]
 
 
-def test_instances_that_the_server_placed_itself_are_the_same() -> None:
-    def found(one: str, other: str) -> int:
-        return len(differences([Source("a", {"instance_group": one}), Source("b", {"instance_group": other})]))
-
-    assert found("2 x KIND_AUTO", "2 x KIND_GPU on [0, 1]") == found("1 x KIND_AUTO", "1 x KIND_CPU") == 0
-    assert found("2 x KIND_AUTO", "1 x KIND_CPU") == found("1 x KIND_GPU", "1 x KIND_CPU") == 1
-    assert found("1 x KIND_AUTO", "1 x KIND_MODEL") == 1
-
-
 # ---- with a real server
 
 
@@ -464,6 +453,80 @@ def test_a_model_that_the_server_does_not_have_is_told(live: Any, serves: bool, 
     assert found[1:] == [SAME]
 
 
+# ---- a thin client, which has no repository
+
+
+X = (TensorSpec("x", "FP32", (-1, 3)),)
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ({"max_batch_size": 0}, {}),
+        ({"max_batch_size": 0, "inputs": X}, {}),
+        ({"max_batch_size": 8, "inputs": X}, {}),
+        ({"max_batch_size": 8}, {"model_config": {"instance_group": [{"count": 2}]}}),
+    ],
+)
+def test_a_client_without_the_repository_need_not_say_what_the_server_knows(
+    project: Any, served: Any, words: dict[str, Any], options: dict[str, Any]
+) -> None:
+    shutil.rmtree(project.repository)
+    url = served[1].grpc_url
+
+    found = project.check(project.model(**words), project.options(url=url, **options), deep=True)
+
+    assert found[1:] == [(True, f"the same in turnout.yaml and server {url} (version 1)")]
+    assert found[0][0]
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "said"),
+    [
+        ({"max_batch_size": 4}, {}, "max_batch_size: turnout.yaml says 4, server {} says 8"),
+        (
+            {"max_batch_size": 0, "inputs": (TensorSpec("x", "FP32", (3,)),)},
+            {},
+            "input 'x': turnout.yaml says FP32 [3], server {} says FP32 [-1, 3]",
+        ),
+        ({"inputs": (TensorSpec("w", "FP32", (-1, 3)),)}, {}, "input 'w': turnout.yaml says FP32 [3], server {} says none"),
+        ({"dynamic_batching": DynamicBatching()}, {}, "dynamic_batching: turnout.yaml says {{}}, server {} says none"),
+        (
+            {},
+            {"model_config": {"instance_group": [{"count": 3}]}},
+            "instance_group: turnout.yaml says 3 x KIND_AUTO, server {} says 2 x KIND_CPU",
+        ),
+        (
+            {},
+            {"model_config": {"parameters": {"intra_op_thread_count": 5}}},
+            "parameter 'intra_op_thread_count': turnout.yaml says 5, server {} says 1",
+        ),
+    ],
+)
+def test_what_a_client_without_the_repository_says_is_compared(
+    project: Any, served: Any, words: dict[str, Any], options: dict[str, Any], said: str
+) -> None:
+    shutil.rmtree(project.repository)
+    url = served[1].grpc_url
+
+    found = project.check(project.model(**words), project.options(url=url, **options))
+
+    assert [text.partition(";")[0] for ok, text in found if not ok][:1] == [said.format(url)]
+
+
+def test_torchscript_with_a_recorded_warm_up_is_the_same_after_its_export(project: Any) -> None:
+    (project.folder / "recorded").mkdir()
+    np.savez(project.folder / "recorded" / "one.npz", x=np.ones((2, 3), np.float32))
+    options = project.options(model_config={"model_warmup": [{"recorded": "recorded"}]})
+    signature = ModelSignature(X, (TensorSpec("y", "FP32", (-1, 3)),))
+    (project.repository / "scale" / "1" / "model.onnx").rename(project.repository / "scale" / "1" / "model.pt")
+
+    project.configure(project.model(), options, version=2, file="model.pt", signature=signature)
+
+    assert project.check(project.model(), options) == [SAME]
+    assert "max_batch_size: turnout.yaml says 4" in project.check(project.model(max_batch_size=4), options)[0][1]
+
+
 def test_each_of_several_servers_is_compared(served: Any) -> None:
     project, server = served
     urls = [server.grpc_url, "localhost:1"]
@@ -472,16 +535,3 @@ def test_each_of_several_servers_is_compared(served: Any) -> None:
 
     assert [ok for ok, _ in found] == [True]
     assert server.grpc_url in found[0][1]
-
-
-def test_facts_do_not_depend_on_defaults_that_are_written_out(project: Any) -> None:
-    project.configure(project.model(dynamic_batching=DynamicBatching()), project.options())
-    config = read_config(project.config_file()).config
-    completed = type(config)()
-    completed.CopyFrom(config)
-    completed.dynamic_batching.preferred_batch_size.append(8)
-    completed.optimization.input_pinned_memory.enable = True
-    completed.optimization.output_pinned_memory.enable = True
-    completed.ClearField("version_policy")
-
-    assert facts_of(completed, "scale") == facts_of(config, "scale")

@@ -13,7 +13,7 @@ from turnout_triton.repository.differences import Source, differences
 from turnout_triton.repository.facts import data_files, facts_of
 from turnout_triton.repository.layout import CONFIG, PLATFORMS, newest_file, versions
 from turnout_triton.repository.model_config import wanted_config
-from turnout_triton.repository.signature import config_signature, file_signature
+from turnout_triton.repository.signature import known_signature
 
 _KEEP_FOLDER = ".gitkeep"
 
@@ -56,11 +56,7 @@ def _file(request: ConfigurationRequest, present: ConfigFile | None) -> tuple[st
             f"model {request.model.name!r} has no version with {' or '.join(PLATFORMS)} in {str(request.folder)!r}; "
             f"write one: turnout export {request.model.name}"
         )
-    signature = file_signature(file)
-    if present is not None and not signature.inputs:
-        # TorchScript tells nothing of itself; what was known when it was exported stands in its config.
-        signature = config_signature(present.config)
-    return file.name, signature
+    return file.name, known_signature(file, present)
 
 
 def _present(folder: Path) -> tuple[ConfigFile | None, str]:

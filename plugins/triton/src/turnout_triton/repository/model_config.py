@@ -53,7 +53,7 @@ def wanted_config(
     words |= {"instance_group": [_said(group) for group in own.instance_group] or [{"count": 1}]}
     words |= {"optimization": _said(own.optimization)} if own.optimization else {}
     words |= {"dynamic_batching": _batching(model.dynamic_batching)} if model.dynamic_batching else {}
-    warmup, files = warmup_words(model, served, own.model_warmup)
+    warmup, files = warmup_words(model, served, own.model_warmup if served.inputs else ())
     return WantedConfig(config_of(words | ({"model_warmup": warmup} if warmup else {})), files)
 
 

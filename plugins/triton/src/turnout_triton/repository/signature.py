@@ -8,6 +8,7 @@ from typing import Any
 from turnout import ModelDeclaration, ModelSignature
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
+from turnout_triton.repository.config_file import ConfigFile
 from turnout_triton.repository.onnx_signature import read_onnx_signature
 from turnout_triton.repository.tensors import spec_of
 
@@ -21,6 +22,16 @@ def file_signature(file: Path | None) -> ModelSignature:
     if file is None or file.name != "model.onnx":
         return ModelSignature()
     return read_onnx_signature(file)
+
+
+def known_signature(file: Path | None, present: ConfigFile | None) -> ModelSignature:
+    """Return what ``file`` says, or else what was known when it was exported, which stands in its config.
+
+    Raises:
+        ExportError: the file cannot be read.
+    """
+    found = file_signature(file)
+    return config_signature(present.config) if present is not None and not found.inputs else found
 
 
 def config_signature(config: Any) -> ModelSignature:
