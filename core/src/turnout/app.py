@@ -115,7 +115,8 @@ class Turnout:
     def _open_model(self, name: str, backend: str) -> ModelInference:
         declaration = self._loaded.settings.models[name].declaration(name, self._loaded.folder)
         declared = ModelSignature(declaration.inputs, declaration.outputs)
-        return TensorCheck(self._open_arm(declaration, backend), name, declared, declaration.max_batch_size)
+        arm, devices = self._open_arm(declaration, backend), self._plugins.backend(backend).device_tensors
+        return TensorCheck(arm, name, declared, declaration.max_batch_size, device_tensors=devices)
 
     def _open_arm(self, declaration: ModelDeclaration, backend: str) -> ModelInference:
         name, metrics = declaration.name, self.metrics

@@ -91,12 +91,14 @@ class Backend:
         create: opens a model; blocks, may take minutes, and raises ModelLoadError or MissingDependencyError.
         options: the pydantic model of its options in turnout.yaml.
         batches: the backend merges concurrent requests itself.
+        device_tensors: it takes inputs that are ``turnout.tensors.DeviceTensor``; others get copies of them as arrays.
     """
 
     name: str
     create: Callable[[ModelDeclaration, Any], ModelInference]
     options: type[BaseModel]
     batches: bool = False
+    device_tensors: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from numpy import ndarray
 from numpy.typing import NDArray
 
 from turnout.errors import DeadlineExceededError, InvalidTensorError, TurnoutError, suggestion
-from turnout.tensors import BYTES, DTYPES, TensorSpec, as_tensor
+from turnout.tensors import BYTES, DTYPES, TensorSpec, as_tensor, device_tensor_of
 
 Parameter = str | int | float | bool
 EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -80,7 +80,9 @@ def request_of(
     id: str = "",
     parameters: Mapping[str, Parameter] = EMPTY,
 ) -> InferenceRequest:
-    """Return a request of ``inputs``, which may hold anything numpy makes an array of; a request is returned itself.
+    """Return a request of ``inputs``, which may hold anything numpy makes an array of, and tensors on a GPU.
+
+    A request is returned itself.
 
     Raises:
         InvalidTensorError: an input cannot become an array.
@@ -98,7 +100,13 @@ def request_of(
         raise InvalidTensorError(
             f"inputs must map names to arrays, got {type(inputs).__name__}; write {{'pixel_values': array}}"
         )
-    return InferenceRequest({name: as_tensor(value, name) for name, value in inputs.items()}, deadline, id, parameters)
+    return InferenceRequest({name: _tensor(value, name) for name, value in inputs.items()}, deadline, id, parameters)
+
+
+def _tensor(value: Any, name: str) -> NDArray[Any]:
+    # A tensor on a GPU only gets past TensorCheck to backends that say `device_tensors`; all others see arrays.
+    on_device = None if isinstance(value, ndarray) else device_tensor_of(value, name)
+    return as_tensor(value, name) if on_device is None else cast("NDArray[Any]", on_device)
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)

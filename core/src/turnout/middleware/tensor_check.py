@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from turnout.errors import InferenceError, InvalidTensorError, suggestion
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.middleware.base import Middleware
-from turnout.tensors import TensorSpec, describe
+from turnout.tensors import DeviceTensor, TensorSpec, describe
 
 _REMEMBERED_SHAPES = 256
 
@@ -34,11 +34,17 @@ class TensorCheck(Middleware):
     """Refuses a request whose tensors the model does not take, before it can spoil a batch of strangers.
 
     ``declared`` is what turnout.yaml says; where that is empty, the backend's own signature counts. Answers are compared
-    with declared outputs only.
+    with declared outputs only. Tensors on a GPU are copied to arrays, unless ``inner`` takes ``device_tensors``.
     """
 
     def __init__(
-        self, inner: ModelInference, model: str, declared: ModelSignature | None = None, max_batch_size: int = 0
+        self,
+        inner: ModelInference,
+        model: str,
+        declared: ModelSignature | None = None,
+        max_batch_size: int = 0,
+        *,
+        device_tensors: bool = False,
     ) -> None:
         super().__init__(inner)
         declared = declared or ModelSignature()
@@ -49,32 +55,34 @@ class TensorCheck(Middleware):
         self._quick = tuple((spec.name, spec.dtype, _GoodShapes(spec)) for spec in self._signature.inputs)
         self._promised = declared.outputs
         self._max_batch_size = max_batch_size
+        self._device_tensors = device_tensors
 
     def signature(self) -> ModelSignature:
         return self._signature
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        self._check_request(request)
-        response = self._infer(request)
+        response = self._infer(self._checked(request))
         if self._promised:
             self._check_answer(response)
         return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        self._check_request(request)
-        for response in self.inner.infer_stream(request):
+        for response in self.inner.infer_stream(self._checked(request)):
             if self._promised:
                 self._check_answer(response)
             yield response
 
-    def _check_request(self, request: InferenceRequest) -> None:
+    def _checked(self, request: InferenceRequest) -> InferenceRequest:
         inputs = request.inputs
         if not self._fits(inputs):
             self._check(inputs)
+            if not self._device_tensors:
+                request = _on_host(request)
         if self._max_batch_size:
             self._check_batch(inputs)
         if request.deadline is not None:
             request.check_deadline()
+        return request
 
     def _fits(self, inputs: Mapping[str, NDArray[Any]]) -> bool:
         if len(inputs) != len(self._quick):
@@ -105,7 +113,7 @@ class TensorCheck(Middleware):
 
     def _check_arrays(self, inputs: Mapping[str, object]) -> None:
         for name, value in inputs.items():
-            if not isinstance(value, ndarray):
+            if not isinstance(value, ndarray | DeviceTensor):
                 raise InvalidTensorError(
                     f"tensor {name!r} must be a numpy array, got {type(value).__name__}, for model {self._model!r}; "
                     "convert it with numpy.asarray"
@@ -141,6 +149,16 @@ class TensorCheck(Middleware):
                     f"model {self._model!r} answered {spec.name!r} as {describe(response.outputs[spec.name])}, "
                     f"turnout.yaml declares {spec}; correct 'outputs' of the model"
                 )
+
+
+def _on_host(request: InferenceRequest) -> InferenceRequest:
+    given: Mapping[str, object] = request.inputs
+    if not any(isinstance(value, DeviceTensor) for value in given.values()):
+        return request
+    inputs: dict[str, Any] = {
+        name: value.on_host() if isinstance(value, DeviceTensor) else value for name, value in given.items()
+    }
+    return InferenceRequest(inputs, request.deadline, request.id, request.parameters)
 
 
 def _list(specs: Mapping[str, TensorSpec]) -> str:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from turnout.tensors.binary import from_binary, to_binary
 from turnout.tensors.datatypes import BYTES, DTYPES, datatype_of, dtype_of
+from turnout.tensors.device import DeviceTensor, device_tensor_of
 from turnout.tensors.elements import as_bytes_elements
 from turnout.tensors.spec import TensorSpec, as_tensor, describe, parse_spec
 
 __all__ = [
     "BYTES",
     "DTYPES",
+    "DeviceTensor",
     "TensorSpec",
     "as_bytes_elements",
     "as_tensor",
     "datatype_of",
     "describe",
+    "device_tensor_of",
     "dtype_of",
     "from_binary",
     "parse_spec",

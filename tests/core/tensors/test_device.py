@@ -1,0 +1,83 @@
+"""Tensors on a GPU, seen through CUDA's array interface. There is no GPU here: memory of this process plays its part."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from turnout.errors import InvalidTensorError
+from turnout.inference import ModelSignature, request_of
+from turnout.middleware.tensor_check import TensorCheck
+from turnout.tensors import DeviceTensor, TensorSpec, describe, device_tensor_of
+from turnout.testing import PlusOne
+
+X = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+class OnDevice:
+    """What numpy, CuPy and torch look like from outside, as far as the interface goes."""
+
+    def __init__(self, array: np.ndarray, index: int = 0) -> None:
+        self._array = array
+        self.device = SimpleNamespace(index=index)
+        self.__cuda_array_interface__ = {"typestr": array.dtype.str, "shape": array.shape, "data": (0, True), "version": 3}
+
+    def cpu(self) -> Any:
+        return SimpleNamespace(numpy=lambda: self._array)
+
+
+class Unreadable:
+    @property
+    def __cuda_array_interface__(self) -> Any:
+        raise TypeError("bfloat16 is not supported")
+
+
+def _check(*, device_tensors: bool) -> TensorCheck:
+    signature = ModelSignature((TensorSpec("x", "FP32", (-1, 3)),))
+    return TensorCheck(PlusOne(), "m", signature, device_tensors=device_tensors)
+
+
+def test_is_described_like_the_array_that_it_is_a_copy_of() -> None:
+    tensor = device_tensor_of(OnDevice(X, index=1), "x")
+
+    assert isinstance(tensor, DeviceTensor)
+    assert (tensor.dtype, tensor.shape, tensor.ndim, tensor.nbytes, tensor.device) == (X.dtype, (2, 3), 2, 24, 1)
+    assert describe(tensor) == "FP32 [2, 3]"
+    assert np.array_equal(tensor.on_host(), X)
+
+
+def test_what_lies_in_this_process_is_none() -> None:
+    assert device_tensor_of(X, "x") is None
+
+
+def test_one_that_cannot_be_read_is_refused_by_name() -> None:
+    with pytest.raises(InvalidTensorError, match="tensor 'x' on a GPU cannot be read: bfloat16 is not supported"):
+        request_of({"x": Unreadable()})
+
+
+def test_a_backend_without_a_word_for_it_gets_an_array() -> None:
+    check = _check(device_tensors=False)
+
+    answer = check.infer(request_of({"x": OnDevice(X)}))
+
+    assert np.array_equal(answer["x"], X + 1)
+
+
+def test_a_backend_that_takes_it_gets_it_where_it_lies() -> None:
+    seen = []
+    check = _check(device_tensors=True)
+    check._infer = seen.append
+
+    check.infer(request_of({"x": OnDevice(X)}))
+
+    assert isinstance(seen[0].inputs["x"], DeviceTensor)
+
+
+def test_it_is_checked_like_an_array() -> None:
+    check = _check(device_tensors=True)
+
+    with pytest.raises(InvalidTensorError, match=r"tensor 'x' must be FP32 \[-1, 3\], got FP64 \[2, 3\]"):
+        check.infer(request_of({"x": OnDevice(X.astype(np.float64))}))
