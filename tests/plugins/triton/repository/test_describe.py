@@ -148,6 +148,11 @@ def test_the_turnout_yaml_of_a_whole_repository_passes_the_check(project: Any, s
     parameter = 'parameters { key: "model_dir" value { string_value: "$$HOME/${x}" } }\n'
     described(project, f"{ONNX}{parameter}instance_group {{ count: 2 kind: KIND_CPU }}\ndynamic_batching {{ }}\n{IO}")
     described(project, ONNX + IO.replace("dims: [3]", rows), name="rows")
+    whole = [("x", TensorProto.FLOAT, [])], [("y", TensorProto.FLOAT, [])]
+    save_model(project.repository / "scalar" / "1" / "model.onnx", [helper.make_node("Identity", ["x"], ["y"])], *whole)
+    described(project, 'platform: "onnxruntime_onnx"\n' + IO.replace("[3]", "[1]"), name="scalar")
+    save_model(project.repository / "wide" / "1" / "model.onnx", [helper.make_node("Identity", ["x"], ["y"])], *scalar)
+    described(project, 'platform: "onnxruntime_onnx"\n' + IO.replace("[3]", "[-1]"), name="wide")
     described(project, f'backend: "python"\n{IO}', name="python")
     described(project, "sequence_batching { }\n" + IO, name="sequence")
     plugins = Plugins([EntryPoint("triton", "turnout_triton.plugin", "turnout")])
@@ -157,7 +162,8 @@ def test_the_turnout_yaml_of_a_whole_repository_passes_the_check(project: Any, s
     file.write_text(repository_settings(plugins, project.repository, file.parent))
     loaded = load_settings(file, registry=plugins, environment={"TRITON_URL": "localhost:1"})
 
-    assert list(loaded.settings.models) == ["python", "rows", "scale"]
+    assert list(loaded.settings.models) == ["python", "rows", "scalar", "scale", "wide"]
+    assert loaded.settings.models["scalar"].inputs == {"x": "FP32[]"}
     assert "  # sequence: was left out: it keeps state between requests" in file.read_text()
     for name, settings in loaded.settings.models.items():
         declaration, options = settings.declaration(name, loaded.folder), loaded.backend_options[name, "triton"]

@@ -39,12 +39,20 @@ def test_the_order_is_the_files() -> None:
     assert found.outputs == FILE.outputs
 
 
+def test_a_declaration_may_be_wider_than_the_file_but_for_the_batch_axis() -> None:
+    wide = TensorSpec("x", "FP32", (-1, -1, -1))
+    fixed = ModelSignature((TensorSpec("x", "FP32", (1, 3, -1)),), FILE.outputs)
+
+    assert agreed(declared(wide), FILE, "model.onnx").inputs == (wide,)
+    with pytest.raises(ExportError, match=r"declares input 'x' as FP32 \[-1, -1, -1\], model.onnx has FP32 \[1, 3, -1\]"):
+        agreed(declared(wide), fixed, "model.onnx")
+
+
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
         (TensorSpec("x", "FP16", (-1, 3, -1)), "declares input 'x' as FP16 [-1, 3, -1], model.onnx has FP32 [-1, 3, -1]"),
         (TensorSpec("x", "FP32", (-1, 4, -1)), "declares input 'x' as FP32 [-1, 4, -1], model.onnx has FP32 [-1, 3, -1]"),
-        (TensorSpec("x", "FP32", (-1, -1, -1)), "declares input 'x' as FP32 [-1, -1, -1]"),
         (TensorSpec("x", "FP32", (-1, 3)), "declares input 'x' as FP32 [-1, 3]"),
         (TensorSpec("X", "FP32", (-1, 3, -1)), "turnout.yaml declares input 'X', model.onnx has: x, k"),
         (TensorSpec("k", "FP32", (1,)), "model.onnx has input 'x' FP32 [-1, 3, -1], which turnout.yaml does not declare"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def _described(model: Path, folder: Path) -> RepositoryModel:
     name, triton = _name(model.name, config), _triton(model, folder)
     settings: dict[str, Any] = {"max_batch_size": config.max_batch_size} if config.max_batch_size else {}
     settings |= _batching(config)
-    settings |= _declared(config_signature(config), config.max_batch_size)
+    settings |= _declared(_with_rank_0(config_signature(config), file_signature(newest_file(model))), config.max_batch_size)
     if config.ensemble_scheduling.step:
         triton["ensemble"] = [step.model_name for step in config.ensemble_scheduling.step]
     own = carried(config)
@@ -99,6 +100,16 @@ def _name(name: str, config: Any) -> str:
     if config.name not in ("", name):
         raise ConfigurationError(f"{CONFIG} calls it {config.name!r}, and Triton refuses that in a folder {name!r}; correct it")
     return name
+
+
+def _with_rank_0(config: ModelSignature, file: ModelSignature) -> ModelSignature:
+    """Return what the config says, with rank 0 where the file has it: Triton's configs say one element."""
+    scalars = {spec.name for spec in (*file.inputs, *file.outputs) if spec.shape == ()}
+    sides = (
+        tuple(replace(spec, shape=()) if spec.name in scalars and spec.shape == (1,) else spec for spec in side)
+        for side in (config.inputs, config.outputs)
+    )
+    return ModelSignature(*sides)
 
 
 def _declared(signature: ModelSignature, max_batch_size: int) -> dict[str, Any]:

@@ -47,13 +47,13 @@ def agreed(model: ModelDeclaration, file: ModelSignature, filename: str) -> Mode
     Raises:
         ExportError: turnout.yaml and the file contradict each other.
     """
-    inputs = _side("input", model.inputs, file.inputs, f"model {model.name!r}", filename)
-    outputs = _side("output", model.outputs, file.outputs, f"model {model.name!r}", filename)
+    inputs = _side("input", model.inputs, file.inputs, model, filename)
+    outputs = _side("output", model.outputs, file.outputs, model, filename)
     return ModelSignature(inputs, outputs)
 
 
 def _side(
-    kind: str, declared: tuple[TensorSpec, ...], found: tuple[TensorSpec, ...], model: str, filename: str
+    kind: str, declared: tuple[TensorSpec, ...], found: tuple[TensorSpec, ...], model: ModelDeclaration, filename: str
 ) -> tuple[TensorSpec, ...]:
     if not declared or not found:
         # An input with a default is left out: Triton's backends do not let it be set.
@@ -62,28 +62,33 @@ def _side(
     theirs = {spec.name: spec for spec in found}
     for name in by_name.keys() - theirs.keys():
         raise ExportError(
-            f"{model}: turnout.yaml declares {kind} {name!r}, {filename} has: {', '.join(theirs)}; correct the declaration"
+            f"model {model.name!r}: turnout.yaml declares {kind} {name!r}, {filename} has: {', '.join(theirs)}; "
+            "correct the declaration"
         )
     for name, spec in theirs.items():
         if name in by_name:
             _agree(kind, by_name[name], spec, model, filename)
         elif kind == "input" and not spec.optional:
             raise ExportError(
-                f"{model}: {filename} has input {name!r} {spec}, which turnout.yaml does not declare; declare it, or no inputs"
+                f"model {model.name!r}: {filename} has input {name!r} {spec}, which turnout.yaml does not declare; "
+                "declare it, or no inputs"
             )
     # The file's order counts where a server goes by order.
     return tuple(by_name[name] for name in theirs if name in by_name)
 
 
-def _agree(kind: str, declared: TensorSpec, found: TensorSpec, model: str, filename: str) -> None:
-    shape, theirs = declared.shape, found.shape
-    fits = theirs is None or (
-        shape is not None
-        and len(shape) == len(theirs)
-        and all(their in (-1, our) for our, their in zip(shape, theirs, strict=True))
-    )
-    if declared.datatype != found.datatype or not fits:
+def _agree(kind: str, declared: TensorSpec, found: TensorSpec, model: ModelDeclaration, filename: str) -> None:
+    if declared.datatype != found.datatype or not _fits(declared.shape, found.shape, batched=model.max_batch_size > 0):
         raise ExportError(
-            f"{model}: turnout.yaml declares {kind} {declared.name!r} as {declared}, {filename} has {found}; "
+            f"model {model.name!r}: turnout.yaml declares {kind} {declared.name!r} as {declared}, {filename} has {found}; "
             "correct the declaration (without the batch axis if max_batch_size is above 0), or export the model again"
         )
+
+
+def _fits(shape: tuple[int, ...] | None, theirs: tuple[int, ...] | None, *, batched: bool) -> bool:
+    """Tell whether two shapes can be of one tensor; a batch axis must be free in the file too."""
+    if shape is None or theirs is None:
+        return True
+    if len(shape) != len(theirs) or (batched and theirs[0] != -1):
+        return False
+    return all(-1 in (our, their) or our == their for our, their in zip(shape, theirs, strict=True))

@@ -60,8 +60,8 @@ def _verbs(model: ModelDeclaration, filename: str) -> dict[str, str]:
 def _unsaid(request: CheckRequest, filename: str, *, elsewhere: bool) -> list[str]:
     """Return what turnout.yaml says nothing of.
 
-    A config.pbtxt of the user's own may say more. Of a model whose repository is not here nothing was written: what turnout.yaml
-    leaves out there is the server's own affair.
+    A config.pbtxt of the user's own may say more. Of a model whose repository is not here nothing was written: there, what
+    turnout.yaml leaves out is the server's own affair.
     """
     own = request.options.configuration if request.options else ModelConfigOptions()
     warmup = own.model_warmup if filename or request.model.inputs else ()
