@@ -15,6 +15,7 @@ from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSi
 from turnout.errors import ClosedError, InferenceError, InvalidTensorError, TurnoutError, text_of
 from turnout.tensors import BYTES, datatype_of, dtype_of, from_binary, to_binary
 from turnout_triton.client.messages import Answer, Ask, Buffer, TensorHead, Transport
+from turnout_triton.client.parameters import check_parameters
 from turnout_triton.signature import ServedModel
 
 _READY_SECONDS = 2.0
@@ -60,6 +61,8 @@ class TritonInference(ModelInference):
     def _prepared(self, request: InferenceRequest) -> tuple[Ask, float]:
         if self._closed:
             raise ClosedError(f"model {self._model!r} is closed; open the app again with turnout.open")
+        if request.parameters:
+            check_parameters(request.parameters, self._model)
         timeout_seconds = self._timeout_seconds
         if request.deadline is not None:
             request.check_deadline()

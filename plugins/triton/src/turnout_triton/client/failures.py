@@ -32,7 +32,7 @@ _TEXTS: tuple[tuple[frozenset[str], re.Pattern[str], str], ...] = tuple(
             r"unknown model|model .*(not found|not ready|no available versions)",
             "unknown_model",
         ),
-        ("unavailable", r"failed to connect|connection refused|name resolution|dns ", "not_reached"),
+        ("unavailable", r"failed to connect|connection refused|name resolution|errors? resolving|dns ", "not_reached"),
         ("unimplemented invalid", r"decoupled", "decoupled"),
     )
 )

@@ -1,0 +1,34 @@
+"""What the parameters of a request may be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from turnout.errors import InvalidRequestError
+
+
+def check_parameters(parameters: Mapping[str, object], model: str) -> None:
+    """Return if both protocols carry ``parameters``.
+
+    Raises:
+        InvalidRequestError: one is no text, finite number, INT64 or boolean, or the priority is no whole number from 0 on.
+    """
+    for name, value in parameters.items():
+        if not isinstance(name, str) or not (_is_priority(value) if name == "priority" else _is_value(value)):
+            raise InvalidRequestError(
+                f"the parameter {name!r} of a request for model {model!r} is {value!r}; "
+                "a parameter is text, a finite number, an INT64 or a boolean, and 'priority' a whole number from 0 on"
+            )
+
+
+def _is_priority(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**64
+
+
+def _is_value(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return isinstance(value, str)

@@ -1,0 +1,208 @@
+"""What a server refuses or fails is one line with model, URL and the server's text; a good request after it is answered."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from tests.plugins.triton.client.asking import url_of
+
+from turnout import InferenceRequest
+from turnout.errors import (
+    BackendUnavailableError,
+    ClosedError,
+    DeadlineExceededError,
+    InferenceError,
+    InvalidRequestError,
+    InvalidTensorError,
+    NotReachedError,
+    OverloadedError,
+    TurnoutError,
+)
+from turnout_triton.server import ServerOptions
+
+GOOD = np.array([3, 4], np.float32)
+
+
+def x(*values: float) -> InferenceRequest:
+    return InferenceRequest({"x": np.array(values, np.float32)})
+
+
+def seconds(*values: float) -> InferenceRequest:
+    return InferenceRequest({"seconds": np.array(values, np.float32).reshape(-1, 1)})
+
+
+def refused(model, request: InferenceRequest, kind: type[TurnoutError], *texts: str) -> None:
+    with pytest.raises(kind) as caught:
+        model.infer(request)
+    assert caught.type is kind
+    assert "\n" not in str(caught.value)
+    for text in texts:
+        assert text in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1, "the valve is stuck: turn it"), (2, "ValueError: the pump is dry")], ids=["answers", "raises"]
+)
+def test_an_error_of_the_model_has_its_text(odd_server, protocol, opened, memory, value, text) -> None:
+    model = opened(odd_server, "fails", **memory)
+
+    refused(model, x(value), InferenceError, "'fails'", url_of(odd_server, protocol), text)
+
+    assert model.infer(x(3, 4))["y"].tolist() == [3, 4]
+
+
+def test_an_unknown_model_is_not_loaded(odd_server, protocol, opened) -> None:
+    with pytest.raises(
+        BackendUnavailableError, match=r"'faults' on triton at '.*' is not loaded there: .*faults.* correct 'model'"
+    ):
+        opened(odd_server, "faults")
+
+    assert opened(odd_server, "fails").infer(x(3))["y"].tolist() == [3]
+
+
+def test_a_missing_version_is_not_loaded(odd_server, opened) -> None:
+    with pytest.raises(BackendUnavailableError, match="version 7 is not found"):
+        opened(odd_server, "says", version="7")
+
+
+def test_a_model_that_failed_to_load_says_why_to_look_into_the_log(own_server, small_repository, opened, tmp_path) -> None:
+    repository = tmp_path / "repository"
+    shutil.copytree(small_repository, repository)
+    (repository / "broken").mkdir()
+    (repository / "broken" / "config.pbtxt").write_text('backend: "python"\n')
+    loose = ServerOptions(models=("identity",), grace_seconds=0)
+    server = own_server(repository, loose)
+
+    with pytest.raises(BackendUnavailableError, match=r"'broken' on triton .* is not loaded there"):
+        opened(server, "broken")
+
+    assert opened(server, "identity").ready()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kind", "text"),
+    [
+        ({"z": GOOD}, InvalidRequestError, "'z'"),
+        ({}, InvalidRequestError, "x"),
+        ({"x": GOOD.astype(np.float64)}, InvalidRequestError, "FP64"),
+        ({"x": GOOD[None]}, InvalidRequestError, "shape"),
+        ({"x": GOOD.astype(np.complex64)}, InvalidTensorError, "complex64"),
+        ({"x": [1.0]}, InvalidTensorError, "list"),
+    ],
+    ids=["name", "none", "datatype", "rank", "complex", "list"],
+)
+def test_a_wrong_tensor_is_the_requests_fault(odd_server, opened, memory, inputs, kind, text) -> None:
+    model = opened(odd_server, "fails", **memory)
+
+    refused(model, InferenceRequest(inputs), kind, text)
+
+    assert model.infer(x(3, 4))["y"].tolist() == [3, 4]
+
+
+def test_a_batch_over_the_servers_limit_is_refused(server, opened) -> None:
+    model = opened(server, "identity")
+
+    nine = InferenceRequest({"x": np.ones((9, 1), np.float32)})
+    refused(model, nine, InvalidRequestError, "batch-size must be <= 8")
+
+    assert model.infer(InferenceRequest({"x": np.ones((8, 1), np.float32)}))["y"].shape == (8, 1)
+
+
+def test_a_full_queue_is_overload(odd_server, opened) -> None:
+    model = opened(odd_server, "full")
+
+    with ThreadPoolExecutor(8) as pool:
+        errors = [future.exception() for future in [pool.submit(model.infer, seconds(0.2)) for _ in range(8)]]
+
+    kinds = {type(error) for error in errors}
+    assert kinds == {OverloadedError, type(None)}
+    assert "Exceeds maximum queue size" in str(next(error for error in errors if error))
+    assert model.infer(seconds(0))["place"].shape == (1, 1)
+
+
+def test_a_request_that_expires_in_the_queue_is_late(odd_server, opened) -> None:
+    model = opened(odd_server, "hasty")
+
+    with ThreadPoolExecutor(3) as pool:
+        errors = [future.exception() for future in [pool.submit(model.infer, seconds(0.3)) for _ in range(3)]]
+
+    assert {type(error) for error in errors} == {DeadlineExceededError, type(None)}
+    assert model.infer(seconds(0))["place"].shape == (1, 1)
+
+
+def test_nobody_at_the_port_is_not_reached(opened, protocol) -> None:
+    with pytest.raises(NotReachedError, match=r"model 'identity' on triton at '(grpc|http)://127.0.0.1:1' cannot be reached: "):
+        opened(f"{protocol}://127.0.0.1:1", "identity")
+
+
+def test_an_unknown_host_is_not_reached(opened, protocol) -> None:
+    with pytest.raises(NotReachedError, match="cannot be reached"):
+        opened(f"{protocol}://no-such-host.invalid:8001", "identity", timeout_seconds=5)
+
+
+def test_the_other_protocols_port_is_said_to_be_wrong(odd_server, opened, protocol) -> None:
+    ports = odd_server.ports
+    wrong = ports.http if protocol == "grpc" else ports.grpc
+    start = time.monotonic()
+
+    with pytest.raises(TurnoutError) as caught:
+        opened(f"{protocol}://127.0.0.1:{wrong}", "fails", timeout_seconds=5)
+
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, BackendUnavailableError)
+    assert time.monotonic() - start < 5.5
+    assert opened(odd_server, "fails").infer(x(3))["y"].tolist() == [3]
+
+
+def test_a_closed_model_says_so(odd_server, opened, memory) -> None:
+    model, other = (opened(odd_server, "fails", **memory) for _ in range(2))
+    model.close()
+    model.close()
+
+    refused(model, x(3), ClosedError, "turnout.open")
+    with pytest.raises(ClosedError):
+        next(model.infer_stream(x(3)))
+
+    assert not model.ready()
+    assert other.infer(x(3))["y"].tolist() == [3]
+
+
+def test_a_call_under_way_at_close_ends(odd_server, opened) -> None:
+    model = opened(odd_server, "ranked")
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(model.infer, seconds(0.3))
+        threading.Event().wait(0.1)
+        model.close()
+        error = under_way.exception(timeout=5)
+
+    assert error is None or isinstance(error, ClosedError)
+    assert opened(odd_server, "ranked").infer(seconds(0))["place"].shape == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"a": None}, {"a": 2**70}, {"a": float("nan")}, {"priority": "high"}, {"priority": -1}, {"a": [1]}, {"a": b"x"}, {7: 1}],
+    ids=str,
+)
+def test_parameters_that_no_protocol_carries_are_the_requests_fault(odd_server, opened, parameters) -> None:
+    model = opened(odd_server, "fails")
+
+    with pytest.raises(InvalidRequestError, match="parameter"):
+        model.infer(InferenceRequest({"x": GOOD}, parameters=parameters))
+
+    assert model.infer(x(3, 4))["y"].tolist() == [3, 4]
+
+
+def test_an_id_that_is_no_text_is_the_requests_fault(odd_server, opened, protocol) -> None:
+    model = opened(odd_server, "fails")
+
+    if protocol == "grpc":
+        with pytest.raises(InvalidRequestError, match="correct its id"):
+            model.infer(InferenceRequest({"x": GOOD}, id="\udc80"))
+
+    assert model.infer(InferenceRequest({"x": GOOD}, id="ü\n")).id == "ü\n"
