@@ -168,6 +168,18 @@ def test_a_full_disk_is_an_export_error(model: Path) -> None:
         publish(model, "model.onnx", write)
 
 
+def test_what_is_published_was_made_to_last_first(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: set[int] = set()
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.add(os.fstat(descriptor).st_ino), real(descriptor)))
+
+    publish(model, "model.onnx", _write, _numbered)
+    publish(model, "model.onnx", _write, _numbered)
+
+    lasting = ("1/model.onnx", "2/model.onnx", "config.pbtxt", "warmup/data", "2", ".", "..")
+    assert [name for name in lasting if (model / name).resolve().stat().st_ino not in synced] == []
+
+
 def test_a_disk_that_fails_at_the_last_moment_leaves_the_repository_as_it_was(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
