@@ -9,6 +9,7 @@ import torch
 
 from turnout.errors import InvalidTensorError
 from turnout_direct.arguments import ForwardArguments, arguments_of
+from turnout_direct.deprecations import torchscript_allowed
 
 ONE = np.ones(2, np.float32)
 
@@ -57,3 +58,14 @@ def test_positional_only_parameters_are_told_apart() -> None:
 
     assert arguments == ForwardArguments(("x", "y"), ("x", "y"), ("x",))
     assert arguments.bind({"y": 1, "x": 2}, "m") == ([2], {"y": 1})
+
+
+def test_the_module_itself_is_no_input_whatever_its_author_called_it() -> None:
+    class Own(torch.nn.Module):
+        def forward(this, x: torch.Tensor):  # noqa: N805
+            return x
+
+    with torchscript_allowed():
+        module = torch.jit.script(Own())
+
+    assert arguments_of(module).names == ("x",)

@@ -81,7 +81,7 @@ def arguments_of(module: torch.nn.Module) -> ForwardArguments:
 
 
 def _of_schema(schema: Any) -> ForwardArguments:
-    arguments = [argument for argument in schema.arguments if argument.name != "self"]
+    arguments = schema.arguments[1:]  # the module itself comes first, whatever its author called it
     required = tuple(argument.name for argument in arguments if not argument.has_default_value())
     return ForwardArguments(tuple(argument.name for argument in arguments), required)
 

@@ -150,6 +150,30 @@ def test_a_decision_by_declared_sizes_stays_as_it_was(file, nets):
     assert torch.equal(load(file)(pictures(5)), module(pictures(5)))
 
 
+class KeepsSizes(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(int(x.shape[0]), 3, 32 * 32)
+
+
+def test_a_size_that_the_trace_has_fixed_is_told_with_torchs_reason(file):
+    with pytest.raises(
+        ExportError, match=r"torch.jit cannot run it on 'pixel_values' \[1, 3, 32, 32\]: .*shape '\[2, 3, 1024\]'"
+    ):
+        export(KeepsSizes(), file)
+
+    assert not file.exists()
+
+
+def test_torchscript_itself_is_written_with_the_names_of_the_declaration(file):
+    with torchscript_allowed():
+        module = torch.jit.script(torch.nn.Conv2d(3, 2, 3))
+
+    signature = export(module, file)
+
+    assert signature.outputs == (TensorSpec("output", "FP32", (-1, 2, 30, 30)),)
+    assert torch.equal(load(file)(pixel_values=pictures(4)), module(pictures(4)))
+
+
 REFUSED = [
     ("DecidesByValues", {}, r"decides by the values of a tensor, in turnout_test_nets.py:\d+ 'if x.sum\(\) > 0:'; write that"),
     ("FixesTheBatch", {}, r"torch.jit answers another 'output' to a batch of 3 .*decides by x.shape"),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from turnout.errors import ExportError
 from turnout_direct.arrays import to_numpy
-from turnout_direct.export.failures import first_line
+from turnout_direct.export.failures import first_line, last_line
 from turnout_direct.export.formats import Answers, FileFormat, Run
 from turnout_direct.export.traceable import LARGEST_EXAMPLE, Traceable
 
@@ -43,7 +43,8 @@ def _checked(run: Run, traceable: Traceable, form: FileFormat, batch: int) -> An
     try:
         answers = run(inputs)
     except Exception as error:
-        raise _refusal(traceable, form, "run", error) from error
+        way_out = "make its code take sizes from x.shape, with half precision set 'dtype: float32', else"
+        raise _refusal(traceable, form, f"run it on {_shapes(traceable, inputs)}", error, way_out) from error
     for name, want, got in zip(traceable.outputs, expected, answers, strict=True):
         _compare(traceable, form, f"{name!r} to a batch of {batch}", to_numpy(name, want), got)
     return answers
@@ -53,10 +54,8 @@ def _expected(traceable: Traceable, form: FileFormat, inputs: tuple[torch.Tensor
     try:
         return traceable.answer(*inputs)
     except Exception as error:
-        sizes = zip(traceable.inputs, inputs, strict=True)
-        shapes = ", ".join(f"{spec.name!r} {list(tensor.shape)}" for spec, tensor in sizes)
         raise ExportError(
-            f"{_written(traceable, form)}, but torch itself fails on {shapes}: "
+            f"{_written(traceable, form)}, but torch itself fails on {_shapes(traceable, inputs)}: "
             f"{type(error).__name__}: {first_line(error)!r}; declare the sizes that it takes in turnout.yaml"
         ) from error
 
@@ -65,7 +64,7 @@ def _opened(file: Path, traceable: Traceable, form: FileFormat) -> Run | None:
     try:
         return form.open(traceable, file)
     except Exception as error:
-        raise _refusal(traceable, form, "load", error) from error
+        raise _refusal(traceable, form, "load it", error, "with half precision set 'dtype: float32', else") from error
 
 
 def _compare(traceable: Traceable, form: FileFormat, output: str, want: NDArray[Any], got: NDArray[Any]) -> None:
@@ -86,12 +85,19 @@ def _near(want: NDArray[Any], got: NDArray[Any]) -> bool:
     return bool(np.allclose(got, want, rtol=RELATIVE_ERROR, atol=RELATIVE_ERROR * scale, equal_nan=True))
 
 
-def _refusal(traceable: Traceable, form: FileFormat, verb: str, error: Exception) -> ExportError:
+def _refusal(traceable: Traceable, form: FileFormat, what: str, error: Exception, way_out: str) -> ExportError:
+    # TorchScript's interpreter says where first, and why last.
+    reason = last_line(error) if "TorchScript interpreter" in first_line(error) else first_line(error)
     return ExportError(
-        f"{_written(traceable, form)}, but {form.runtime} cannot {verb} it: {first_line(error)!r}; "
-        "with half precision set 'dtype: float32', else keep the model on the backend 'direct'"
+        f"{_written(traceable, form)}, but {form.runtime} cannot {what}: {reason!r}; "
+        f"{way_out} keep the model on the backend 'direct'"
     )
 
 
 def _written(traceable: Traceable, form: FileFormat) -> str:
     return f"model {traceable.model!r} ({traceable.label}) was written as {form.title}"
+
+
+def _shapes(traceable: Traceable, inputs: tuple[torch.Tensor, ...]) -> str:
+    sizes = zip(traceable.inputs, inputs, strict=True)
+    return ", ".join(f"{spec.name!r} {list(tensor.shape)}" for spec, tensor in sizes)

@@ -84,5 +84,13 @@ def _axis(text: str, inputs: Sequence[str]) -> str:
 
 def first_line(error: BaseException) -> str:
     """Return the first line that ``error`` says."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else ""
+    return next(iter(_lines(error)), "")
+
+
+def last_line(error: BaseException) -> str:
+    """Return the last line that ``error`` says."""
+    return next(reversed(_lines(error)), "")
+
+
+def _lines(error: BaseException) -> list[str]:
+    return [line.strip() for line in str(error).splitlines() if line.strip()]
