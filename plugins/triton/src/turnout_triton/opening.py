@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from turnout import ModelDeclaration, ModelInference
-from turnout.errors import ConfigurationError, MissingDependencyError
+from turnout.errors import ConfigurationError
 from turnout_triton.client.credentials import Connection, connection_of
 from turnout_triton.client.endpoints import Endpoint, parse_endpoint
-from turnout_triton.client.grpc.transport import GrpcTransport
-from turnout_triton.client.http.transport import HttpTransport
 from turnout_triton.client.messages import Transport
 from turnout_triton.client.replicas import Replicas
+from turnout_triton.client.servers import open_server
 from turnout_triton.client.shared_memory.transport import SharedMemoryTransport
 from turnout_triton.inference import TritonInference
 from turnout_triton.options import TritonOptions
@@ -45,19 +44,10 @@ def open_transport(model: ModelDeclaration, options: TritonOptions) -> Transport
 
 
 def _to_one(endpoint: Endpoint, connection: Connection, options: TritonOptions) -> Transport:
-    server = _grpc(endpoint, connection) if endpoint.speaks_grpc else HttpTransport(endpoint, connection)
+    server = open_server(endpoint, connection)
     if options.shared_memory == "off" or not endpoint.on_this_host():
         return server
     return SharedMemoryTransport(server, options.shared_memory_threshold_bytes, str(endpoint))
-
-
-def _grpc(endpoint: Endpoint, connection: Connection) -> GrpcTransport:
-    try:
-        return GrpcTransport(endpoint, connection)
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"the backend 'triton' needs the package {error.name!r} for gRPC; install it: pip install turnout-triton"
-        ) from error
 
 
 def _check_schemes(endpoints: list[Endpoint], model: str, options: TritonOptions) -> None:

@@ -38,6 +38,10 @@ _TEXTS: tuple[tuple[frozenset[str], re.Pattern[str], str], ...] = tuple(
 )
 
 
+class NotLoadedError(BackendUnavailableError):
+    """The server is there and does not serve the model; outside of this plugin it is one that is unavailable."""
+
+
 class RegionRefusedError(InvalidRequestError):
     """The server does not know a shared memory region; nobody outside of this plugin sees it."""
 
@@ -71,7 +75,7 @@ _ERRORS: dict[str, Callable[[str, Caller], TurnoutError]] = {
     "not_reached": lambda said, caller: NotReachedError(f"{caller} cannot be reached: {said}; {_RETRY}"),
     "unavailable": lambda said, caller: BackendUnavailableError(f"{caller} is unavailable: {said}; {_RETRY}"),
     "stub": lambda said, caller: BackendUnavailableError(f"{caller} has lost its process: {said}; restart the server"),
-    "unknown_model": lambda said, caller: BackendUnavailableError(
+    "unknown_model": lambda said, caller: NotLoadedError(
         f"{caller} is not loaded there: {said}; correct 'model', or look into the server's log why it did not load"
     ),
     "denied": lambda said, caller: BackendUnavailableError(

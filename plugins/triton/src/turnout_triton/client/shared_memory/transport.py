@@ -6,23 +6,20 @@ import logging
 import threading
 import time
 from collections.abc import Generator, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError, TurnoutError, text_of
 from turnout.tensors import BYTES
 from turnout_triton.client.failures import RegionRefusedError, RegionTooSmallError
 from turnout_triton.client.forks import Forks
-from turnout_triton.client.messages import Answer, Ask, Buffer, RegionControl, TensorHead, Transport
+from turnout_triton.client.messages import Answer, Ask, Buffer, TensorHead
+from turnout_triton.client.servers import Server
 from turnout_triton.client.shared_memory.exchange import Exchange
 from turnout_triton.client.shared_memory.pool import RegionPool
 
 logger = logging.getLogger(__name__)
 
 _REMEMBERED = 256
-
-
-class Server(Transport, RegionControl, Protocol):
-    """A transport to a single server."""
 
 
 class SharedMemoryTransport:
