@@ -72,9 +72,9 @@ def test_a_command_ends_with_what_started_it(running, small_repository, number, 
     if number == signal.SIGINT:
         os.kill(command, number)  # a terminal tells both
     process.send_signal(number)
-    process.communicate(timeout=30)
+    _, log = process.communicate(timeout=30)
 
-    assert process.returncode == code
+    assert process.returncode == code, log
     assert not Path(f"/proc/{command}").exists()
     assert servers_of(small_repository) == []
 

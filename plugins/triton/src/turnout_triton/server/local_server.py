@@ -23,6 +23,7 @@ from turnout_triton.server.repository import RepositoryModel, choose, read_repos
 logger = logging.getLogger(__name__)
 
 _BIND_ATTEMPTS = 5
+_SIGNALS_SECONDS = 0.2
 _BIND_FAILURES = ("already in use", "failed to start http", "failed to start grpc", "failed to start metrics")
 
 
@@ -157,7 +158,9 @@ class LocalServer:
 
     def wait_for_death(self) -> BackendUnavailableError:
         """Wait until the server ends by itself, and return the error that says how, with its last lines."""
-        self._running.ended.wait()
+        # A signal that arrives just before a wait without an end would be handled when that wait ends: never.
+        while not self._running.ended.wait(_SIGNALS_SECONDS):
+            pass
         self._running.end()
         return self.death()
 
