@@ -312,3 +312,30 @@ def test_an_app_used_in_a_parent_works_in_its_forked_child(make_app: MakeApp, as
 
     assert os.waitpid(child, 0)[1] == 0
     assert app.run("all")["answers"] == [1.0, 2.0, 3.0]
+
+
+def test_an_arm_is_the_model_on_another_backend_closed_by_who_asked_for_it(plugins_with: Any) -> None:
+    counts = Counts()
+    settings = {"models": {"m": {"backend": "one", "backends": {"one": {}, "other": {}}}}}
+
+    with turnout.open(settings, plugins=plugins_with({"one": PlusOne, "other": counts}), metrics=Metrics()) as app:
+        arm = app.arm("m", "other")
+        answer = arm.infer(turnout.InferenceRequest({"x": X}))
+        arm.close()
+
+        assert (answer["x"].tolist(), counts.count) == ([2], 1)
+        assert app.model("m").infer({"x": X})["x"].tolist() == [2]
+        with pytest.raises(
+            UnknownNameError, match="unknown backend 'others'; known: one, other. Did you mean 'other'.*model 'm'"
+        ):
+            app.arm("m", "others")
+
+
+def test_a_model_that_cannot_be_opened_is_a_request_that_failed(make_app: MakeApp) -> None:
+    app = make_app({"m": _raises(ModelLoadError("no such file"))})
+
+    with pytest.raises(ModelLoadError):
+        app.model("m").infer({"x": X})
+
+    labels = {"model": "m", "backend": "m_backend", "outcome": "error"}
+    assert app.metrics.registry.get_sample_value("turnout_inference_requests_total", labels) == 1

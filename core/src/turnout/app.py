@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from turnout.errors import ModelLoadError, StepError, TurnoutError, one_line, unknown_name
+from turnout.arms import Arms
+from turnout.errors import StepError, TurnoutError, one_line, unknown_name
 from turnout.executor import InferenceExecutor
-from turnout.hookspecs import ModelDeclaration, StepDeclaration
+from turnout.hookspecs import StepDeclaration
 from turnout.inference import ModelInference, ModelSignature
 from turnout.metrics import LATENCY_BUCKETS_SECONDS, Metrics, shared_metrics
-from turnout.middleware.error_boundary import ErrorBoundary
-from turnout.middleware.meter import ExecutionMetering, RequestMetering
 from turnout.middleware.tensor_check import TensorCheck
 from turnout.model import Model
 from turnout.pipeline import Pipeline, PipelineResult, PipelineStep, plan_pipeline
@@ -38,6 +36,7 @@ class Turnout:
         self._loaded = loaded
         self._plugins = plugins
         self._executor = InferenceExecutor(loaded.settings.executor_threads)
+        self._arms = Arms(loaded, plugins, metrics)
         self._pipelines: dict[str, Pipeline] = {}
         self._lock = threading.Lock()
         self.metrics = metrics
@@ -52,6 +51,17 @@ class Turnout:
         if name not in self.models:
             raise unknown_name("model", name, self.models, self._place())
         return self.models[name]
+
+    def arm(self, model: str, backend: str) -> ModelInference:
+        """Return ``model`` on ``backend``, whatever serves it now, for comparing; the caller closes it.
+
+        Raises:
+            UnknownNameError: the file has no such model, or the model no such backend.
+        """
+        entries = self._loaded.settings.models[self.model(model).name].backends
+        if backend not in entries:
+            raise unknown_name("backend", backend, entries, f"for model {model!r}. {self._place()}".strip())
+        return self._checked(model, self._arms.arm(model, backend), backend)
 
     def pipeline(self, name: str) -> Pipeline:
         """Return the pipeline called ``name``; its steps are made at the first call.
@@ -110,32 +120,16 @@ class Turnout:
 
     def _model(self, name: str) -> Model:
         backend = self._loaded.settings.backend_of(name)
-        return Model(name, backend, partial(self._open_model, name, backend), self._executor)
+        return Model(name, backend, partial(self._compose, name, backend), self._executor)
 
-    def _open_model(self, name: str, backend: str) -> ModelInference:
-        declaration = self._loaded.settings.models[name].declaration(name, self._loaded.folder)
+    def _compose(self, name: str, backend: str) -> ModelInference:
+        return self._checked(name, self._arms.arm(name, backend), backend)
+
+    def _checked(self, name: str, inner: ModelInference, *backends: str) -> ModelInference:
+        declaration = self._arms.declaration(name)
         declared = ModelSignature(declaration.inputs, declaration.outputs)
-        arm, devices = self._open_arm(declaration, backend), self._plugins.backend(backend).device_tensors
-        return TensorCheck(arm, name, declared, declaration.max_batch_size, device_tensors=devices)
-
-    def _open_arm(self, declaration: ModelDeclaration, backend: str) -> ModelInference:
-        name, metrics = declaration.name, self.metrics
-        start = time.perf_counter()
-        inner = self._open_backend(declaration, backend)
-        metrics.observe_load(name, backend, time.perf_counter() - start)
-        execution = ExecutionMetering(ErrorBoundary(inner, name, backend), metrics.executions(name, backend))
-        return RequestMetering(execution, metrics.requests(name, backend))
-
-    def _open_backend(self, declaration: ModelDeclaration, backend: str) -> ModelInference:
-        try:
-            return self._plugins.backend(backend).create(declaration, self._loaded.backend_options[declaration.name, backend])
-        except TurnoutError:
-            raise
-        except Exception as error:
-            raise ModelLoadError(
-                f"model {declaration.name!r} cannot be opened on backend {backend!r}: {one_line(error)}. "
-                f"{self._loaded.where('models', declaration.name)}"
-            ) from error
+        devices = all(self._arms.takes_device_tensors(backend) for backend in backends)
+        return TensorCheck(inner, name, declared, declaration.max_batch_size, device_tensors=devices)
 
     def _make_step(self, declaration: StepDeclaration, kind: str) -> PipelineStep:
         options = self._loaded.step_options[declaration.pipeline, declaration.name]

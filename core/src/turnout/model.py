@@ -81,7 +81,7 @@ class Model(ModelInference):
 
     def open(self) -> None:
         """Open the model now if it is not open; blocks."""
-        self._opened()
+        self._opened().signature()
 
     def signature(self) -> ModelSignature:
         return self._opened().signature()

@@ -8,7 +8,7 @@ from typing import Any
 from numpy import ndarray
 from numpy.typing import NDArray
 
-from turnout.errors import InferenceError, InvalidTensorError, suggestion
+from turnout.errors import InferenceError, InvalidTensorError, TurnoutError, suggestion
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.middleware.base import Middleware
 from turnout.tensors import DeviceTensor, TensorSpec, describe
@@ -33,7 +33,8 @@ class _GoodShapes(dict[tuple[int, ...], bool]):
 class TensorCheck(Middleware):
     """Refuses a request whose tensors the model does not take, before it can spoil a batch of strangers.
 
-    ``declared`` is what turnout.yaml says; where that is empty, the backend's own signature counts. Answers are compared
+    ``declared`` is what turnout.yaml says; where that is empty, the backend's own signature counts, which is asked for at the
+    first request. Answers are compared
     with declared outputs only. Tensors on a GPU are copied to arrays, unless ``inner`` takes ``device_tensors``.
     """
 
@@ -47,17 +48,21 @@ class TensorCheck(Middleware):
         device_tensors: bool = False,
     ) -> None:
         super().__init__(inner)
-        declared = declared or ModelSignature()
-        known = inner.signature()
         self._infer = inner.infer
         self._model = model
-        self._signature = ModelSignature(declared.inputs or known.inputs, declared.outputs or known.outputs)
-        self._quick = tuple((spec.name, spec.dtype, _GoodShapes(spec)) for spec in self._signature.inputs)
-        self._promised = declared.outputs
+        self._declared = declared or ModelSignature()
+        self._signature: ModelSignature | None = None
+        self._quick: tuple[tuple[str, Any, _GoodShapes], ...] = ()
+        self._promised = self._declared.outputs
         self._max_batch_size = max_batch_size
         self._device_tensors = device_tensors
 
     def signature(self) -> ModelSignature:
+        if self._signature is None:
+            known = self.inner.signature()
+            signature = ModelSignature(self._declared.inputs or known.inputs, self._declared.outputs or known.outputs)
+            self._quick = tuple((spec.name, spec.dtype, _GoodShapes(spec)) for spec in signature.inputs)
+            self._signature = signature
         return self._signature
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
@@ -74,6 +79,8 @@ class TensorCheck(Middleware):
 
     def _checked(self, request: InferenceRequest) -> InferenceRequest:
         inputs = request.inputs
+        if self._signature is None and not self._is_known():
+            return request
         if not self._fits(inputs):
             self._check(inputs)
             if not self._device_tensors:
@@ -83,6 +90,14 @@ class TensorCheck(Middleware):
         if request.deadline is not None:
             request.check_deadline()
         return request
+
+    def _is_known(self) -> bool:
+        """Tell whether the model says what it takes; where it cannot be opened, its arm says so and counts that."""
+        try:
+            self.signature()
+        except TurnoutError:
+            return False
+        return True
 
     def _fits(self, inputs: Mapping[str, NDArray[Any]]) -> bool:
         if len(inputs) != len(self._quick):
@@ -95,7 +110,7 @@ class TensorCheck(Middleware):
 
     def _check(self, inputs: Mapping[str, NDArray[Any]]) -> None:
         self._check_arrays(inputs)
-        specs = {spec.name: spec for spec in self._signature.inputs}
+        specs = {spec.name: spec for spec in self.signature().inputs}
         if not specs:
             return
         for name in inputs:

@@ -1,0 +1,98 @@
+"""A model that is opened by whoever asks first."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from turnout import InferenceRequest, ModelInference
+from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError
+from turnout.middleware.lazy import Lazy
+from turnout.testing import PlusOne
+
+LIMIT_SECONDS = 10
+X = np.ones(2, np.float32)
+
+
+class Opens:
+    """Opens a model when ``may`` is set, and counts how often; fails the first ``failures`` times."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.may, self.asked = threading.Event(), threading.Event()
+        self.may.set()
+        self.count = 0
+        self.model = PlusOne()
+        self._failures = failures
+
+    def __call__(self) -> ModelInference:
+        self.count += 1
+        self.asked.set()
+        assert self.may.wait(LIMIT_SECONDS)
+        if self.count <= self._failures:
+            raise BackendUnavailableError("down")
+        return self.model
+
+
+def _request(deadline: float | None = None) -> InferenceRequest:
+    return InferenceRequest({"x": X}, deadline)
+
+
+def test_is_opened_once_by_the_first_request() -> None:
+    opens = Opens()
+    lazy = Lazy("m", opens)
+
+    before = opens.count, lazy.ready()
+    answers = [lazy.infer(_request())["x"].tolist() for _ in range(2)]
+
+    assert before == (0, False)
+    assert answers == [[2, 2], [2, 2]]
+    assert (opens.count, lazy.ready()) == (1, True)
+
+
+def test_tries_again_after_it_could_not_be_opened() -> None:
+    lazy = Lazy("m", Opens(failures=1))
+
+    with pytest.raises(BackendUnavailableError):
+        lazy.infer(_request())
+
+    assert lazy.infer(_request())["x"].tolist() == [2, 2]
+
+
+def test_nobody_waits_for_another_s_opening_beyond_his_deadline() -> None:
+    opens = Opens()
+    opens.may.clear()
+    lazy = Lazy("m", opens)
+    first = threading.Thread(target=lazy.infer, args=(_request(),), name="opens")
+    first.start()
+    assert opens.asked.wait(LIMIT_SECONDS)
+
+    with pytest.raises(DeadlineExceededError, match="model 'm' was still being opened"):
+        lazy.infer(_request(time.monotonic() + 0.01))
+
+    opens.may.set()
+    first.join(LIMIT_SECONDS)
+    assert lazy.infer(_request())["x"].tolist() == [2, 2]
+
+
+def test_closes_what_it_opened_and_opens_no_more() -> None:
+    opens = Opens()
+    lazy = Lazy("m", opens)
+    next(lazy.infer_stream(_request()))
+
+    lazy.close()
+    lazy.close()
+
+    assert not opens.model.ready()
+    with pytest.raises(ClosedError, match="model 'm' is closed"):
+        lazy.infer(_request())
+
+
+def test_closing_one_that_was_never_asked_opens_nothing() -> None:
+    opens = Opens()
+
+    Lazy("m", opens).close()
+
+    assert opens.count == 0
