@@ -22,18 +22,23 @@ _RETRY = "start it with 'turnout triton serve', or ask later"
 _TEXTS: tuple[tuple[frozenset[str], re.Pattern[str], str], ...] = tuple(
     (frozenset(statuses.split()), re.compile(pattern, re.IGNORECASE), kind)
     for statuses, pattern, kind in (
-        ("unavailable internal", r"maximum queue size", "overloaded"),
-        ("unavailable internal", r"request timeout expired", "deadline"),
-        ("unavailable internal", r"\bstub\b.*(not healthy|terminated|exited|died)|shutting down|is stopping", "stub"),
+        ("unavailable internal untold", r"maximum queue size", "overloaded"),
+        ("unavailable internal untold", r"request timeout expired", "deadline"),
+        ("unavailable internal untold", r"\bstub\b.*(not healthy|terminated|exited|died)|shutting down|is stopping", "stub"),
         ("internal invalid not_found", r"shared memory size .* should be at least", "small_region"),
         ("internal invalid not_found", r"shared memory (region|size)", "region"),
         (
-            "unavailable not_found invalid",
+            "unavailable not_found invalid untold",
             r"unknown model|model .*(not found|not ready|no available versions)",
             "unknown_model",
         ),
+        (
+            "untold",
+            r"unexpected (inference input|shape|datatype|data-type)|missing required input|batch-size must be",
+            "invalid",
+        ),
         ("unavailable", r"failed to connect|connection refused|name resolution|errors? resolving|dns ", "not_reached"),
-        ("unimplemented invalid", r"decoupled", "decoupled"),
+        ("unimplemented invalid untold", r"decoupled", "decoupled"),
     )
 )
 
@@ -94,5 +99,6 @@ _ERRORS: dict[str, Callable[[str, Caller], TurnoutError]] = {
     "unimplemented": lambda said, caller: InvalidRequestError(f"{caller} does not know this call: {said}; check the URL"),
     "not_found": lambda said, caller: InvalidRequestError(f"{caller} does not know this: {said}; check the URL and the model"),
     "too_large": lambda said, caller: InvalidRequestError(f"{caller} refuses the size: {said}; send smaller tensors"),
+    "untold": lambda said, caller: InferenceError(f"{caller} failed: {said}; look into the server's log"),
     "internal": lambda said, caller: InferenceError(f"{caller} failed: {said}; look into the server's log"),
 }

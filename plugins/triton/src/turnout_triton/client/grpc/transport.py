@@ -16,9 +16,6 @@ from turnout_triton.client.messages import Answer, Ask
 
 _SERVICE = "/inference.GRPCInferenceService"
 
-# Has the server end a stream with the status of an error; before 24.08 it sends the text alone.
-_STATUS_OF_ERRORS = ("triton_grpc_error", "true")
-
 # grpc.StatusCode by name; the rest is "internal".
 _KINDS = {
     "UNAVAILABLE": "unavailable",
@@ -64,13 +61,13 @@ class GrpcTransport:
 
         self._check_open(ask.model)
         asks = iter((encode_ask(ask),))
-        metadata = (*self._metadata, _STATUS_OF_ERRORS)
-        call = self._stream(asks, timeout=timeout_seconds, metadata=metadata, compression=self._compression)
+        call = self._stream(asks, timeout=timeout_seconds, metadata=self._metadata, compression=self._compression)
         try:
             for message in call:
                 answer = _read(service_pb2.ModelStreamInferResponse, message, ask.model)
                 if answer.error_message:
-                    raise failure("internal", answer.error_message, Caller(ask.model, self._url))
+                    # Not with the header "triton_grpc_error", which brings the status: server 2.51 died of it in mid-stream.
+                    raise failure("untold", answer.error_message, Caller(ask.model, self._url))
                 yield decode_answer(answer.infer_response.SerializeToString(), ask.model)
         except self._errors as error:
             raise self._translated(error, ask.model) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from turnout_triton.client.messages import Buffer
 
 FOLDER = Path("/dev/shm")  # noqa: S108  # where Linux keeps POSIX shared memory objects
 PREFIX = "turnout-"
+# Not those of our own servers, "turnout-triton-<pid>-...", which hold no lock.
+_NAME = re.compile(rf"{PREFIX}[0-9]+-[0-9a-f]{{12}}")
 
 
 class Region:
@@ -56,7 +59,7 @@ class Region:
 
 def dead_regions() -> list[str]:
     """Return the names of regions whose process has ended."""
-    return [file.name for file in FOLDER.glob(f"{PREFIX}*") if _is_dead(file)]
+    return [file.name for file in FOLDER.glob(f"{PREFIX}*") if _NAME.fullmatch(file.name) and _is_dead(file)]
 
 
 def remove_region(name: str) -> None:
@@ -71,8 +74,8 @@ def _is_dead(file: Path) -> bool:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.fstat(descriptor).st_size > 0  # else it is being made: the lock comes before the memory
     except OSError:
         return False
     finally:
         os.close(descriptor)
-    return True

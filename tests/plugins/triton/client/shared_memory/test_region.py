@@ -1,0 +1,100 @@
+"""One region of this process, and telling the dead from the living."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from turnout_triton.client.shared_memory.region import FOLDER, Region, dead_regions, remove_region
+
+LEAVES = """
+import os
+from turnout_triton.client.shared_memory.region import Region
+print(Region(4096).name, flush=True)
+os._exit(0)
+"""
+
+
+def leave_one() -> str:
+    """Return the name of a region whose process has ended without a word."""
+    return subprocess.run([sys.executable, "-c", LEAVES], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def file():
+    """A file in /dev/shm by name; removed after the test."""
+    made = []
+
+    def create(name: str, size_bytes: int) -> str:
+        path = FOLDER / name
+        path.write_bytes(bytes(size_bytes))
+        made.append(path)
+        return name
+
+    yield create
+    for path in made:
+        path.unlink(missing_ok=True)
+
+
+def test_a_region_holds_what_was_written() -> None:
+    region = Region(4096)
+    try:
+        region.write(b"abc")
+
+        assert bytes(region.read(3)) == b"abc"
+        assert (FOLDER / region.name).read_bytes()[:3] == b"abc"
+        assert (FOLDER / region.name).stat().st_mode & 0o777 == 0o600
+        assert region.name.startswith(f"turnout-{os.getpid()}-")
+    finally:
+        region.destroy()
+    assert not (FOLDER / region.name).exists()
+
+
+def test_the_dead_are_found_and_the_living_are_not() -> None:
+    mine, dead = Region(4096), leave_one()
+    try:
+        assert dead in dead_regions()
+        assert mine.name not in dead_regions()
+    finally:
+        mine.destroy()
+        remove_region(dead)
+    assert dead not in dead_regions()
+
+
+@pytest.mark.parametrize("name", ["turnout-triton-1-stub", "turnout-notes", "turnout-1-0123456789abc", "turnout-1-x"])
+def test_what_others_keep_there_is_nobodys_region(file, name) -> None:
+    file(name, 10)
+
+    assert name not in dead_regions()
+
+
+def test_a_region_that_is_being_made_is_not_dead(file) -> None:
+    name = file("turnout-1-0123456789ab", 0)
+
+    assert name not in dead_regions()
+    (FOLDER / name).write_bytes(b"x")
+    assert name in dead_regions()
+
+
+def test_a_child_that_lives_on_keeps_its_parents_regions_alive_until_it_leaves() -> None:
+    reader, writer = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        region = Region(4096)
+        if os.fork() == 0:
+            os.write(writer, region.name.encode())
+            threading.Event().wait(0.5)
+        os._exit(0)
+    name = os.read(reader, 100).decode()
+    os.waitpid(parent, 0)
+
+    assert name not in dead_regions()
+    os.close(writer)
+    assert os.read(reader, 1) == b""  # the end of the grandchild
+    assert name in dead_regions()
+    remove_region(name)
+    os.close(reader)

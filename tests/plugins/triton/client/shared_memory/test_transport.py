@@ -1,0 +1,272 @@
+"""Large tensors go through shared memory, in and out; where that is refused, over the wire."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.plugins.triton.client.asking import url_of
+
+from turnout import InferenceRequest, ModelDeclaration
+from turnout.errors import InvalidRequestError
+from turnout_triton.client.credentials import Connection
+from turnout_triton.client.endpoints import parse_endpoint
+from turnout_triton.client.grpc.transport import GrpcTransport
+from turnout_triton.client.http.transport import HttpTransport
+from turnout_triton.client.messages import Answer, Ask
+from turnout_triton.client.shared_memory import pool as pools
+from turnout_triton.client.shared_memory.region import Region
+from turnout_triton.client.shared_memory.transport import SharedMemoryTransport
+from turnout_triton.inference import TritonInference
+from turnout_triton.signature import read_served_model
+
+MEMORY = Path("/dev/shm")
+
+
+class Watched:
+    """A real transport; keeps what was asked and answered."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.asks: list[Ask] = []
+        self.answers: list[Answer] = []
+
+    def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
+        self.asks.append(ask)
+        answer = self.inner.infer(ask, timeout_seconds)
+        self.answers.append(answer)
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+class Sharing:
+    """A model asked through shared memory, with what goes over the wire."""
+
+    def __init__(self, url: str, name: str, threshold_bytes: int) -> None:
+        endpoint = parse_endpoint(url, name)
+        kind = GrpcTransport if endpoint.speaks_grpc else HttpTransport
+        self.wire = Watched(kind(endpoint, Connection()))
+        self.transport = SharedMemoryTransport(self.wire, threshold_bytes, url)
+        served = read_served_model(self.transport, name, "", 20, ModelDeclaration(name))
+        self.model = TritonInference(self.transport, served, name, 20)
+
+    def ask(self, **inputs: np.ndarray) -> np.ndarray:
+        return self.model.infer(InferenceRequest(inputs))["y"]
+
+    def in_places(self) -> list[bool]:
+        """Tell of each input of the last message whether it had a place in shared memory."""
+        return [head.place is not None for head in self.wire.asks[-1].heads]
+
+    def out_sizes(self) -> list[int]:
+        """Return the sizes of the data in the last answer's message."""
+        return [len(data) for data in self.wire.answers[-1].data.values()]
+
+
+@pytest.fixture
+def share(protocol) -> Iterator[Callable[..., Sharing]]:
+    with ExitStack() as stack:
+
+        def start(server: Any, name: str, threshold_bytes: int = 1000) -> Sharing:
+            sharing = Sharing(url_of(server, protocol), name, threshold_bytes)
+            stack.callback(sharing.model.close)
+            return sharing
+
+        yield start
+
+
+def own_regions() -> list[Path]:
+    return list(MEMORY.glob(f"turnout-{os.getpid()}-*"))
+
+
+def ramp(count: int, start: int = 0) -> np.ndarray:
+    return np.arange(start, start + count, dtype=np.float32)
+
+
+def length(count: int) -> np.ndarray:
+    return np.array([count], np.int32)
+
+
+def test_large_tensors_take_the_memory_and_small_ones_the_wire(odd_server, share) -> None:
+    sharing = share(odd_server, "grows")
+
+    for start in range(3):
+        assert np.array_equal(sharing.ask(x=ramp(500, start), length=length(500)), ramp(500, start))
+
+    assert sharing.in_places() == [True, False]
+    assert sum(sharing.out_sizes()) == 0
+    assert len(sharing.wire.asks) == 3
+    assert np.array_equal(sharing.ask(x=ramp(5), length=length(5)), ramp(5))
+    assert sharing.in_places() == [False, False]
+
+
+def test_regions_are_this_users_alone_carry_the_pid_and_are_used_again(odd_server, share) -> None:
+    before = set(own_regions())
+    sharing = share(odd_server, "grows")
+    for start in range(5):
+        sharing.ask(x=ramp(500, start), length=length(500))
+    made = set(own_regions()) - before
+
+    assert len(made) == 2
+    assert {file.stat().st_mode & 0o777 for file in made} == {0o600}
+    assert {file.name for file in made} <= set(sharing.wire.registered_regions(5))
+
+    sharing.model.close()
+    other = share(odd_server, "grows")
+    assert set(own_regions()) == before
+    assert not {file.name for file in made} & set(other.wire.registered_regions(5))
+
+
+def test_an_answer_is_the_callers_own(odd_server, share) -> None:
+    sharing = share(odd_server, "grows")
+    kept = [sharing.ask(x=ramp(500, start), length=length(500)) for start in range(4)]
+
+    kept[0][:] = -1
+
+    assert [array[0] for array in kept] == [-1, 1, 2, 3]
+
+
+def test_outputs_that_grow_and_shrink_are_whole(odd_server, share) -> None:
+    sharing = share(odd_server, "grows")
+
+    for count in (500, 400, 600, 0, 300_000, 300_000, 200, 600_000, 500):
+        asks = len(sharing.wire.asks)
+        assert np.array_equal(sharing.ask(x=ramp(500), length=length(count)), np.resize(ramp(500), count))
+        assert len(sharing.wire.asks) - asks <= 2  # one more where the region was too small
+
+
+def test_tensors_without_elements_and_bytes_are_carried(odd_server, server, share) -> None:
+    sharing = share(odd_server, "grows", threshold_bytes=0)
+    texts = np.array([[b"", b"a\0", b"x" * 2_000_000]], dtype=object)
+    datatypes = share(server, "datatypes", threshold_bytes=0)
+    inputs = {name.name: np.empty((1, 3), name.dtype) for name in datatypes.model.signature().inputs}
+    inputs["x_BYTES"] = texts
+
+    for _ in range(2):
+        assert sharing.ask(x=ramp(0), length=length(0)).shape == (0,)
+        for array in (inputs[name] for name in inputs if name != "x_BYTES"):
+            array.fill(0)
+        assert datatypes.model.infer(InferenceRequest(inputs))["y_BYTES"].tolist() == texts.tolist()
+        empty = {name: np.empty((0, 3), array.dtype) for name, array in inputs.items()}
+        assert all(array.shape == (0, 3) for array in datatypes.model.infer(InferenceRequest(empty)).values())
+
+
+def test_a_server_that_refuses_regions_is_asked_over_the_wire_and_the_log_says_so_once(
+    odd_server, share, monkeypatch, caplog
+) -> None:
+    class Unlinked(Region):
+        def __init__(self, size_bytes: int) -> None:
+            super().__init__(size_bytes)
+            (MEMORY / self.name).unlink()
+
+    monkeypatch.setattr(pools, "Region", Unlinked)
+    sharing = share(odd_server, "grows")
+
+    with caplog.at_level(logging.WARNING):
+        for start in range(3):
+            assert np.array_equal(sharing.ask(x=ramp(500, start), length=length(500)), ramp(500, start))
+
+    assert [record.getMessage().count("Unable to open shared memory region") for record in caplog.records] == [1]
+    assert sharing.in_places() == [False, False]
+    assert len(sharing.wire.asks) == 3
+
+
+def test_a_full_dev_shm_leaves_the_wire_and_is_tried_again(odd_server, share, monkeypatch, caplog) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    sharing = share(odd_server, "grows")
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
+        patch.setattr(os, "posix_fallocate", full)
+        for start in range(3):
+            assert np.array_equal(sharing.ask(x=ramp(500, start), length=length(500)), ramp(500, start))
+
+    assert sharing.in_places() == [False, False]
+    assert ["No space left" in record.getMessage() for record in caplog.records] == [True]
+    sharing.ask(x=ramp(500), length=length(500))
+    assert sharing.in_places() == [True, False]
+
+
+def test_over_the_limit_the_wire_carries_and_lost_regions_are_reclaimed(odd_server, share, monkeypatch) -> None:
+    monkeypatch.setattr(pools, "_MOST_BYTES", 2 << 20)
+    sharing = share(odd_server, "grows")
+    sharing.ask(x=ramp(500), length=length(500))
+    pool = sharing.transport._pool
+    for _ in range(2):
+        region = pool.take(2000, float("inf"))
+        assert region is not None
+        pool.lose(region)
+
+    for start in range(3):
+        assert np.array_equal(sharing.ask(x=ramp(500, start), length=length(500)), ramp(500, start))
+
+    assert sharing.in_places() == [True, False]
+
+
+def test_a_refused_request_gives_its_regions_back(odd_server, share) -> None:
+    sharing = share(odd_server, "fails")
+    before = set(own_regions())
+
+    for _ in range(5):
+        with pytest.raises(InvalidRequestError):
+            sharing.ask(z=ramp(500))
+        assert np.array_equal(sharing.ask(x=ramp(500, 5)), ramp(500, 5))
+
+    assert len(set(own_regions()) - before) == 2
+
+
+DIES = """
+import time
+from turnout_triton.client.shared_memory.region import Region
+region = Region(1 << 20)
+print(region.name, flush=True)
+time.sleep(60)
+"""
+
+
+def start_process() -> tuple[subprocess.Popen, str]:
+    process = subprocess.Popen([sys.executable, "-c", DIES], stdout=subprocess.PIPE, text=True)
+    return process, process.stdout.readline().strip()
+
+
+def test_regions_of_the_killed_are_swept_and_those_of_the_living_stay(odd_server, share) -> None:
+    dead, dead_region = start_process()
+    living, living_region = start_process()
+    with dead, living:
+        first = share(odd_server, "grows")
+        for name in (dead_region, living_region):
+            first.wire.register_region(name, 1 << 20, 5)
+        dead.send_signal(signal.SIGKILL)
+        dead.wait()
+
+        sharing = share(odd_server, "grows")
+        sharing.ask(x=ramp(500), length=length(500))
+
+        known = sharing.wire.registered_regions(5)
+        assert (dead_region in known, living_region in known) == (False, True)
+        assert ((MEMORY / dead_region).exists(), (MEMORY / living_region).exists()) == (False, True)
+        first.wire.unregister_region(living_region, 5)
+        living.kill()
+    (MEMORY / living_region).unlink()
+
+
+def test_a_region_in_use_at_close_is_removed_when_it_comes_back(odd_server, share) -> None:
+    sharing = share(odd_server, "grows")
+    region = sharing.transport._pool.take(2000, float("inf"))
+    assert region is not None
+
+    sharing.transport._pool.close()
+    sharing.transport._pool.give_back(region)
+
+    assert not (MEMORY / region.name).exists()
+    assert region.name not in sharing.wire.registered_regions(5)
