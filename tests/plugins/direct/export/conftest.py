@@ -35,10 +35,10 @@ class Batch:
         return {name: getattr(self, name).numpy() for name in ("pixel_values", "input_ids", "attention_mask")}
 
 
-def make_model(class_name: str, seed: int) -> Any:
-    """Return a model whose random weights are wide enough for answers that differ, end late, early or not at all."""
-    models = _models()
-    return models.blip2("opt", seed) if class_name.startswith("Blip2") else models.blip(class_name, seed)
+def make_model(name: str, seed: int) -> Any:
+    """Return a model of a class, such as ``Blip2ForConditionalGeneration/t5``, wide enough for answers that differ."""
+    models, (kind, _, language) = _models(), name.partition("/")
+    return models.blip2(language, seed) if language else models.blip(kind, seed)
 
 
 def _models() -> ModuleType:

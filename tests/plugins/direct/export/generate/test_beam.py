@@ -11,9 +11,10 @@ from turnout_direct.export.generate.decoding import DecodingLoop, python_loop
 from turnout_direct.export.generate.registry import architecture_of
 
 LENGTH, END = 20, 2
-CAPTIONER, ANSWERER, BLIP2 = "BlipForConditionalGeneration", "BlipForQuestionAnswering", "Blip2ForConditionalGeneration"
+CAPTIONER, ANSWERER = "BlipForConditionalGeneration", "BlipForQuestionAnswering"
+OPT, T5 = "Blip2ForConditionalGeneration/opt", "Blip2ForConditionalGeneration/t5"
 # class -> seeds of weights, how many image tokens a prompt has
-MODELS = {CAPTIONER: ((0, 4), 0), ANSWERER: ((2, 3), 0), BLIP2: ((5, 3), 4)}
+MODELS = {CAPTIONER: ((0, 4), 0), ANSWERER: ((2, 3), 0), OPT: ((5, 3), 4), T5: ((4, 2), 4)}
 SETTINGS = [
     BeamSettings(2),
     BeamSettings(3, early_stopping=True),

@@ -9,14 +9,15 @@ import torch
 
 from turnout_direct.export.generate.architecture import Architecture, Encoded
 from turnout_direct.export.generate.blip import BlipAnswerer, BlipCaptioner
-from turnout_direct.export.generate.blip2 import Blip2Writer
+from turnout_direct.export.generate.blip2 import Blip2WithOpt, Blip2WithT5
 from turnout_direct.export.generate.decoding import DecodingLoop, python_loop
 from turnout_direct.export.generate.greedy import GreedyDecoding
 
 LENGTH, END, PAD = 20, 2, 0
-CAPTIONER, ANSWERER, BLIP2 = "BlipForConditionalGeneration", "BlipForQuestionAnswering", "Blip2ForConditionalGeneration"
-ADAPTERS: dict[str, Any] = {CAPTIONER: BlipCaptioner, ANSWERER: BlipAnswerer, BLIP2: Blip2Writer}
-IMAGES = {CAPTIONER: 0, ANSWERER: 0, BLIP2: 4}
+CAPTIONER, ANSWERER = "BlipForConditionalGeneration", "BlipForQuestionAnswering"
+OPT, T5 = "Blip2ForConditionalGeneration/opt", "Blip2ForConditionalGeneration/t5"
+ADAPTERS: dict[str, Any] = {CAPTIONER: BlipCaptioner, ANSWERER: BlipAnswerer, OPT: Blip2WithOpt, T5: Blip2WithT5}
+IMAGES = {CAPTIONER: 0, ANSWERER: 0, OPT: 4, T5: 4}
 
 
 def decode(architecture: Architecture, batch: Any, max_length: int = LENGTH) -> np.ndarray:
@@ -29,7 +30,7 @@ def decode(architecture: Architecture, batch: Any, max_length: int = LENGTH) -> 
 def test_every_row_of_a_ragged_batch_is_answered_as_transformers_answers_it_alone(
     name, blip, batch_of, alone, differing, telling
 ):
-    models = [blip(name, seed) for seed in (5, 3, 1, 0)]
+    models = [blip(name, seed) for seed in (5, 4, 3, 1)]
     batches = [batch_of(seed, 8, 7, IMAGES[name]) for seed in range(4)]
 
     wanted = [alone(model, batch, LENGTH) for model, batch in zip(models, batches, strict=True)]
@@ -84,27 +85,33 @@ class QuestionPaddingSeen(BlipAnswerer):
         return encoded._replace(memory=(*encoded.memory[:-1], torch.ones_like(encoded.memory[-1])))
 
 
-class PictureOneTokenLate(Blip2Writer):
+class PictureOneTokenLate(Blip2WithOpt):
     def encode(self, *inputs: torch.Tensor) -> Encoded:
         encoded = super().encode(*inputs)
         return encoded._replace(memory=tuple(part.roll(1, 1) for part in encoded.memory))
 
 
-class PicturesWithoutQueries(Blip2Writer):
+class PicturesWithoutQueries(Blip2WithOpt):
     def _picture(self, pixel_values: torch.Tensor) -> torch.Tensor:
         return super()._picture(pixel_values).roll(1, 1)
 
 
-class PromptReadBackwards(Blip2Writer):
+class PromptReadBackwards(Blip2WithOpt):
     def begin(self, encoded: Encoded, width: int) -> Any:
         words, *rest = encoded.memory
         return super().begin(encoded._replace(memory=(words.flip(1), *rest)), width)
 
 
+class PaddingSeenByT5(Blip2WithT5):
+    def encode(self, *inputs: torch.Tensor) -> Encoded:
+        return super().encode(*inputs[:-1], torch.ones_like(inputs[-1]))
+
+
 SABOTAGED = [
-    (BLIP2, PictureOneTokenLate),
-    (BLIP2, PicturesWithoutQueries),
-    (BLIP2, PromptReadBackwards),
+    (OPT, PictureOneTokenLate),
+    (OPT, PicturesWithoutQueries),
+    (OPT, PromptReadBackwards),
+    (T5, PaddingSeenByT5),
     (CAPTIONER, LongestPromptForAll),
     (CAPTIONER, LastPromptTokenKept),
     (CAPTIONER, OnePositionTooFar),

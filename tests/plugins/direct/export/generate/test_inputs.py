@@ -6,7 +6,7 @@ from turnout import ModelDeclaration
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
 from turnout_direct.export.generate.blip import BlipAnswerer, BlipCaptioner
-from turnout_direct.export.generate.blip2 import Blip2Writer
+from turnout_direct.export.generate.blip2 import Blip2WithOpt
 from turnout_direct.export.generate.inputs import example_inputs, generate_inputs
 
 PICTURES = TensorSpec("pixel_values", "FP32", (-1, 3, 32, 32))
@@ -82,7 +82,7 @@ def test_examples_are_never_longer_than_the_answer(captioner):
 
 
 def test_examples_for_blip2_begin_with_the_picture_and_name_it_nowhere_else(blip):
-    family = Blip2Writer("m", blip("Blip2ForConditionalGeneration", 0)).family
+    family = Blip2WithOpt("m", blip("Blip2ForConditionalGeneration/opt", 0)).family
 
     _, ids, mask = example_inputs(family, (PICTURES, IDS, MASK), 3, longest=30)
 

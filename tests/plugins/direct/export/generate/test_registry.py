@@ -5,7 +5,7 @@ import torch
 
 from turnout.errors import ExportError
 from turnout_direct.export.generate.blip import BlipAnswerer, BlipCaptioner
-from turnout_direct.export.generate.blip2 import Blip2Writer
+from turnout_direct.export.generate.blip2 import Blip2WithOpt
 from turnout_direct.export.generate.registry import architecture_of
 
 
@@ -19,7 +19,7 @@ def test_the_adapter_is_chosen_by_class_or_ancestor(blip):
 
     assert type(architecture_of("m", captioner)) is BlipCaptioner
     assert type(architecture_of("m", answerer)) is BlipAnswerer
-    assert type(architecture_of("m", blip("Blip2ForConditionalGeneration", 0))) is Blip2Writer
+    assert type(architecture_of("m", blip("Blip2ForConditionalGeneration/opt", 0))) is Blip2WithOpt
 
 
 def test_a_class_without_an_adapter_is_refused_with_the_known_ones():

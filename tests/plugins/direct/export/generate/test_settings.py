@@ -5,7 +5,7 @@ import pytest
 from turnout.errors import ExportError
 from turnout_direct.export.generate.beam import BeamSettings
 from turnout_direct.export.generate.blip import BlipAnswerer, BlipCaptioner
-from turnout_direct.export.generate.blip2 import Blip2Writer
+from turnout_direct.export.generate.blip2 import Blip2WithOpt
 from turnout_direct.export.generate.settings import beams_of, width_of
 from turnout_direct.generate import Limit
 from turnout_direct.generate_options import GenerateOptions
@@ -81,7 +81,7 @@ def test_a_length_that_the_decoder_has_no_positions_for_is_refused(length, capti
 
 
 def test_an_answer_has_room_behind_the_image_tokens(blip):
-    writer = Blip2Writer("m", blip("Blip2ForConditionalGeneration", 0))
+    writer = Blip2WithOpt("m", blip("Blip2ForConditionalGeneration/opt", 0))
 
     assert width_of("m", writer, Limit(5, None), prompt=None) == 5
     with pytest.raises(ExportError, match=r"answers would be 4 tokens long.*positions for 5 to 64"):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _ADAPTERS = {
     "BlipForConditionalGeneration": "turnout_direct.export.generate.blip:BlipCaptioner",
     "BlipForQuestionAnswering": "turnout_direct.export.generate.blip:BlipAnswerer",
-    "Blip2ForConditionalGeneration": "turnout_direct.export.generate.blip2:Blip2Writer",
+    "Blip2ForConditionalGeneration": "turnout_direct.export.generate.blip2:blip2",
 }
 
 
