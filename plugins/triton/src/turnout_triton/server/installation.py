@@ -96,13 +96,14 @@ def _from_environment(models: Sequence[RepositoryModel], environment: PrivateEnv
                 f"model {model.name!r} needs Triton's backend {model.backend!r}; tritonserver from PyPI serves "
                 f"{', '.join(sorted(served - {''}))}; give --binary a tritonserver that has it, or leave it out with --model"
             )
+    python = _python_library_folder()
     environment.ensure({part for model in models for part in model.needs})
     libraries = environment.site_packages / "nvidia_pytriton.libs"
     return Installation(
         environment.site_packages / "pytriton" / "tritonserver" / "bin" / "tritonserver",
         (f"--backend-directory={make_backend_folder(environment)}",),
         {
-            "LD_LIBRARY_PATH": f"{libraries}:{_python_library_folder()}",
+            "LD_LIBRARY_PATH": f"{libraries}:{python}",
             # The stub finds its packages through the first python3 on PATH, not through PYTHONPATH.
             "PATH": f"{environment.folder / 'bin'}:{os.environ.get('PATH', os.defpath)}",
             "PYTHONNOUSERSITE": "1",
@@ -113,11 +114,15 @@ def _from_environment(models: Sequence[RepositoryModel], environment: PrivateEnv
 
 
 def _python_library_folder() -> Path:
+    """Return where this Python's shared library is, which the stub is linked against."""
+    library = str(sysconfig.get_config_var("INSTSONAME") or "")
     folder = Path(str(sysconfig.get_config_var("LIBDIR")))
-    name = str(sysconfig.get_config_var("INSTSONAME") or sysconfig.get_config_var("LDLIBRARY"))
-    if ".so" not in name or not (folder / name).exists():
-        raise MissingDependencyError(
-            f"Triton's python backend needs this Python as a shared library; {str(folder)!r} has {name!r}; "
-            "use a Python built with --enable-shared, such as a system's own, or give --binary a tritonserver of your own"
-        )
-    return folder
+    # Debian keeps it one folder deeper, and in a package of its own.
+    for place in (folder, folder / str(sysconfig.get_config_var("MULTIARCH") or "")):
+        if ".so" in library and (place / library).exists():
+            return place
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    raise MissingDependencyError(
+        f"Triton's python backend needs libpython{version}.so, which is not in {str(folder)!r}; for turnout triton serve "
+        f"install it (Debian: libpython{version}), use a Python built with --enable-shared, or give --binary a tritonserver of your own"
+    )

@@ -13,7 +13,6 @@ logger = logging.getLogger(__name__)
 
 _ATTEMPTS = ((0, 1), (1, 1), (1, 2), (0, 64))
 """What models are asked with: a value, and the size of axes of any size. The first that is answered is enough."""
-_DEAD = ("stub process", "not healthy", "failed to connect", "unavailable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +68,17 @@ def _ask(client: Any, model: str, timeout_seconds: float) -> Iterator[Refused]:
             client.infer(model, list(_inputs(config, filler, size)), client_timeout=timeout_seconds, **_sequence(config))
         except InferenceServerException as error:
             text = text_of(error)
-            if any(word in text.lower() for word in _DEAD):
+            if _is_dead(error):
                 raise BackendUnavailableError(
                     f"model {model!r} is reported ready and does not answer: {text}; look at the server's log"
                 ) from error
             continue
         return
     yield Refused(model, text)
+
+
+def _is_dead(error: Any) -> bool:
+    return str(error.status()) == "StatusCode.UNAVAILABLE" or "stub process" in str(error).lower()
 
 
 def _sequence(config: Any) -> dict[str, Any]:
