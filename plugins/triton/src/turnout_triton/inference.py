@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.errors import ClosedError, InferenceError, InvalidTensorError, TurnoutError, text_of
-from turnout.tensors import BYTES, datatype_of, dtype_of, from_binary, to_binary
+from turnout.tensors import BYTES, DeviceTensor, datatype_of, dtype_of, from_binary, to_binary
+from turnout_triton.client.device import DeviceBuffer
 from turnout_triton.client.messages import Answer, Ask, Buffer, TensorHead, Transport
 from turnout_triton.client.parameters import check_parameters
 from turnout_triton.signature import ServedModel
@@ -72,8 +73,8 @@ class TritonInference(ModelInference):
         buffers = tuple([_buffer(inputs[name], name) for name in inputs])
         return Ask(served.name, served.version, request.id, request.parameters, heads, buffers), timeout_seconds
 
-    def _head(self, name: str, array: NDArray[Any]) -> TensorHead:
-        if not isinstance(array, np.ndarray):
+    def _head(self, name: str, array: NDArray[Any] | DeviceTensor) -> TensorHead:
+        if not isinstance(array, np.ndarray | DeviceTensor):
             raise InvalidTensorError(
                 f"tensor {name!r} must be a numpy array, got {type(array).__name__}, for model {self._model!r}; "
                 "convert it with numpy.asarray"
@@ -92,8 +93,10 @@ class TritonInference(ModelInference):
         return array.reshape(array.shape[:-1]) if head.name in self._served.widened and head.shape[-1:] == (1,) else array
 
 
-def _buffer(array: NDArray[Any], name: str) -> Buffer:
+def _buffer(array: NDArray[Any] | DeviceTensor, name: str) -> Buffer:
     """Return the data of ``array`` in KServe's form; without a copy where it lies in memory like that."""
+    if isinstance(array, DeviceTensor):
+        return DeviceBuffer(array)
     if datatype_of(array.dtype) == BYTES or not array.dtype.isnative:
         return to_binary(array, name)
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)

@@ -9,6 +9,7 @@ from turnout_triton.client.endpoints import Endpoint, parse_endpoint
 from turnout_triton.client.messages import Transport
 from turnout_triton.client.replicas import Replicas
 from turnout_triton.client.servers import open_server
+from turnout_triton.client.shared_memory.cuda import CudaSharedMemoryTransport, cuda_is_installed
 from turnout_triton.client.shared_memory.transport import SharedMemoryTransport
 from turnout_triton.inference import TritonInference
 from turnout_triton.options import TritonOptions
@@ -47,6 +48,8 @@ def _to_one(endpoint: Endpoint, connection: Connection, options: TritonOptions) 
     server = open_server(endpoint, connection)
     if options.shared_memory == "off" or not endpoint.on_this_host():
         return server
+    if cuda_is_installed():
+        server = CudaSharedMemoryTransport(server, str(endpoint))
     return SharedMemoryTransport(server, options.shared_memory_threshold_bytes, str(endpoint))
 
 

@@ -110,5 +110,11 @@ class RegionControl(Protocol):
     def unregister_region(self, name: str, timeout_seconds: float) -> None:
         """Have the server forget the region ``name``."""
 
+    def register_cuda_region(self, name: str, raw_handle: bytes, device: int, size_bytes: int, timeout_seconds: float) -> None:
+        """Have the server open a region on the GPU ``device``; ``raw_handle`` is CUDA's, in base64."""
+
+    def unregister_cuda_region(self, name: str, timeout_seconds: float) -> None:
+        """Have the server forget a region on a GPU."""
+
     def registered_regions(self, timeout_seconds: float) -> list[str]:
         """Return the names that the server knows."""

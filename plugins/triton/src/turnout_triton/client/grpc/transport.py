@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Generator, Mapping
 from typing import Any
 
@@ -94,6 +95,14 @@ class GrpcTransport:
 
     def unregister_region(self, name: str, timeout_seconds: float) -> None:
         self._ask("SystemSharedMemoryUnregister", {"name": name}, "", timeout_seconds)
+
+    def register_cuda_region(self, name: str, raw_handle: bytes, device: int, size_bytes: int, timeout_seconds: float) -> None:
+        handle = base64.b64decode(raw_handle)
+        region = {"name": name, "raw_handle": handle, "device_id": device, "byte_size": size_bytes}
+        self._ask("CudaSharedMemoryRegister", region, "", timeout_seconds)
+
+    def unregister_cuda_region(self, name: str, timeout_seconds: float) -> None:
+        self._ask("CudaSharedMemoryUnregister", {"name": name}, "", timeout_seconds)
 
     def registered_regions(self, timeout_seconds: float) -> list[str]:
         return list(self._ask("SystemSharedMemoryStatus", {}, "", timeout_seconds).get("regions", {}))

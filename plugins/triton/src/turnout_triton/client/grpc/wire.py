@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from turnout.errors import InferenceError, InvalidRequestError, text_of
+from turnout_triton.client.device import on_host
 from turnout_triton.client.messages import Answer, Ask, Buffer, Place, TensorHead, WantedOutput
 
 _RAW_INPUT = bytes([7 << 3 | 2])
@@ -37,7 +38,7 @@ def encode_ask(ask: Ask) -> bytes:
             f"the request for model {ask.model!r} cannot be written as protobuf: {text_of(error)}; "
             "correct its id and parameters"
         ) from error
-    for buffer in ask.buffers:
+    for buffer in map(on_host, ask.buffers):
         size = len(buffer)
         parts += [_RAW_INPUT, _varint(size), buffer]
     _check_size(parts, ask)

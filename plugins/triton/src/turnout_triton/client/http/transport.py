@@ -62,6 +62,13 @@ class HttpTransport:
     def unregister_region(self, name: str, timeout_seconds: float) -> None:
         self._json("POST", f"/v2/systemsharedmemory/region/{name}/unregister", {}, "", timeout_seconds)
 
+    def register_cuda_region(self, name: str, raw_handle: bytes, device: int, size_bytes: int, timeout_seconds: float) -> None:
+        region = {"raw_handle": {"b64": raw_handle.decode()}, "device_id": device, "byte_size": size_bytes}
+        self._json("POST", f"/v2/cudasharedmemory/region/{name}/register", region, "", timeout_seconds)
+
+    def unregister_cuda_region(self, name: str, timeout_seconds: float) -> None:
+        self._json("POST", f"/v2/cudasharedmemory/region/{name}/unregister", {}, "", timeout_seconds)
+
     def registered_regions(self, timeout_seconds: float) -> list[str]:
         regions = self._json("GET", "/v2/systemsharedmemory/status", None, "", timeout_seconds)
         return [region["name"] for region in regions if isinstance(region, dict) and "name" in region]

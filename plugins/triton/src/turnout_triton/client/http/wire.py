@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnout.errors import InferenceError, InvalidRequestError, text_of
+from turnout_triton.client.device import on_host
 from turnout_triton.client.messages import Answer, Ask, Buffer, Place, TensorHead, WantedOutput
 
 HEADER_LENGTH = "inference-header-content-length"
@@ -23,7 +24,7 @@ def encode_ask(ask: Ask) -> tuple[bytes, list[Buffer]]:
     Raises:
         InvalidRequestError: a parameter is nothing that JSON can hold.
     """
-    buffers = iter(ask.buffers)
+    buffers = map(on_host, ask.buffers)
     inputs, data = [], []
     for head in ask.heads:
         described: dict[str, Any] = {"name": head.name, "datatype": head.datatype, "shape": head.shape}

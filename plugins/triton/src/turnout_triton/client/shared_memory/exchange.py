@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from turnout.errors import InferenceError, InvalidRequestError, NotReachedError
+from turnout_triton.client.device import DeviceBuffer
 from turnout_triton.client.messages import Answer, Ask, Buffer, Place, TensorHead, WantedOutput
 from turnout_triton.client.shared_memory.pool import RegionPool
 from turnout_triton.client.shared_memory.region import Region
@@ -62,7 +63,7 @@ class Exchange:
             self._pool.register_again(region, self._deadline)
 
     def _placed(self, head: TensorHead, buffer: Buffer, rest: list[Buffer]) -> TensorHead:
-        place = self._place(len(buffer))
+        place = None if isinstance(buffer, DeviceBuffer) else self._place(len(buffer))
         if place is None:
             rest.append(buffer)
             return head
