@@ -1,0 +1,10 @@
+"""Parity: whether two answers to one request are the same, and by how much they differ."""
+
+from __future__ import annotations
+
+from turnout.parity.comparison import Parity, compare, failed
+from turnout.parity.output import Fault, OutputParity
+from turnout.parity.tolerance import DEFAULTS, Tolerance, Tolerances
+from turnout.parity.verdict import Verdict
+
+__all__ = ["DEFAULTS", "Fault", "OutputParity", "Parity", "Tolerance", "Tolerances", "Verdict", "compare", "failed"]

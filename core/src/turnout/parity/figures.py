@@ -1,0 +1,56 @@
+"""All figures of two tensors of one shape and datatype that their tolerance gives a use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from turnout.parity.floats import measure_floats
+from turnout.parity.measures import Measures, measure_elements, measure_integers
+from turnout.parity.tolerance import DEFAULTS, Tolerance
+from turnout.parity.whole import argmax_agreement, least_iou
+from turnout.tensors import BYTES
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What was measured by element, and as a whole where that was asked for or says something."""
+
+    measures: Measures
+    iou: float | None
+    argmax: float | None
+
+
+def figures_of(want: Array, got: Array, datatype: str, tolerance: Tolerance) -> Figures:
+    """Measure two tensors."""
+    measures = _measures(want, got, datatype, tolerance)
+    if not tolerance.by_element:
+        measures.mismatched = measures.non_finite
+    return Figures(measures, _iou(want, got, datatype, tolerance), _argmax(want, got, datatype, tolerance))
+
+
+def _measures(want: Array, got: Array, datatype: str, tolerance: Tolerance) -> Measures:
+    rtol, atol = tolerance.rtol or 0.0, tolerance.atol or 0.0
+    if datatype in DEFAULTS:
+        return measure_floats(want, got, rtol, atol)
+    if datatype in (BYTES, "BOOL"):
+        return measure_elements(want, got)
+    return measure_integers(want, got, rtol, atol)
+
+
+def _iou(want: Array, got: Array, datatype: str, tolerance: Tolerance) -> float | None:
+    asked = tolerance.iou is not None or tolerance.threshold is not None
+    if datatype == BYTES or not (asked or datatype == "BOOL"):
+        return None
+    return least_iou(want, got, tolerance.threshold or 0.0)
+
+
+def _argmax(want: Array, got: Array, datatype: str, tolerance: Tolerance) -> float | None:
+    scores = datatype in DEFAULTS and want.ndim == 2 and want.shape[1] > 1
+    if datatype == BYTES or not (scores or tolerance.argmax is not None):
+        return None
+    return argmax_agreement(want, got)
