@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,17 @@ def test_the_file_names_no_device_and_nothing_of_the_machine_that_wrote_it(file,
     assert b".debug_pkl" not in file.read_bytes()
     assert b"site-packages" not in file.read_bytes()
     assert [path.name for path in file.parent.iterdir() if path.name.startswith("model")] == ["model.pt"]
+
+
+def test_the_file_keeps_the_version_that_tells_how_its_operators_are_meant(file):
+    module = torch.nn.GELU(approximate="tanh")
+
+    export(module, file)
+
+    with zipfile.ZipFile(file) as archive:
+        (version,) = [archive.read(name) for name in archive.namelist() if name.endswith("/version")]
+    assert int(version) >= 9
+    assert torch.equal(load(file)(pictures(2)), module(pictures(2)))
 
 
 def test_a_decision_by_declared_sizes_stays_as_it_was(file, nets):

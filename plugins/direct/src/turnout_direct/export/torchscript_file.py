@@ -15,8 +15,9 @@ from turnout_direct.export.formats import Answers, Run
 from turnout_direct.export.torchscript_trace import scripted
 from turnout_direct.export.traceable import Traceable
 
-# The archive's own records, which its writer adds, and source lines with the paths of this machine.
-_LEFT_OUT = ("version", ".data/version", ".data/serialization_id")
+# Records that the archive's writer adds itself, and source lines with the paths of this machine.
+_VERSIONS = ("version", ".data/version")
+_WRITTEN = (*_VERSIONS, ".data/serialization_id")
 _SOURCES = ".debug_pkl"
 
 
@@ -70,8 +71,10 @@ def answered_signature(traceable: Traceable, answers: Mapping[int, Answers]) -> 
 def _copy_without_sources(whole: Path, file: Path) -> None:
     reader = torch._C.PyTorchFileReader(str(whole))
     writer = torch._C.PyTorchFileWriter(str(file))
+    # An older version would have its loader take operators for what they were then.
+    writer.set_min_version(max(int(reader.get_record(name)) for name in reader.get_all_records() if name in _VERSIONS))
     for name in reader.get_all_records():
-        if name not in _LEFT_OUT and not name.endswith(_SOURCES):
+        if name not in _WRITTEN and not name.endswith(_SOURCES):
             record = reader.get_record(name)
             writer.write_record(name, record, len(record))
     writer.write_end_of_file()
