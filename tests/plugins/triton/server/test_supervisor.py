@@ -108,6 +108,21 @@ def test_a_server_killed_under_load_leaves_no_process_and_no_region(own_server) 
     assert left == []
 
 
+def test_what_is_left_would_be_seen(own_server) -> None:
+    server = own_server()
+    pid, supervisor = server.pid, server._process._supervisor.pid
+
+    os.kill(supervisor, signal.SIGSTOP)
+    os.kill(pid, signal.SIGKILL)
+    assert becomes_true(lambda: pid not in group_of(pid))
+    left = [*group_of(pid), *regions_of(supervisor)]
+    os.kill(supervisor, signal.SIGCONT)
+
+    assert len(left) > 1
+    assert becomes_true(lambda: not server.running)
+    assert [*group_of(pid), *regions_of(supervisor)] == []
+
+
 @pytest.fixture
 def started(small_repository) -> Iterator[Callable[..., tuple[subprocess.Popen, int, int, str]]]:
     """Starts a process that starts a server."""

@@ -124,5 +124,5 @@ def _python_library_folder() -> Path:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     raise MissingDependencyError(
         f"Triton's python backend needs libpython{version}.so, which is not in {str(folder)!r}; for turnout triton serve "
-        f"install it (Debian: libpython{version}), use a Python built with --enable-shared, or give --binary a tritonserver of your own"
+        f"install it (Debian: libpython{version}), use a Python built with --enable-shared, or give --binary a tritonserver"
     )

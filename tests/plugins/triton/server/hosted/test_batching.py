@@ -20,16 +20,34 @@ def refuse_negative(arrays):
     return double(arrays)
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 3), st.sampled_from(["f4", "i8"])), max_size=8), st.integers(0, 9))
-def test_each_request_gets_its_own_rows(shapes, seed) -> None:
+REQUESTS = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 3), st.sampled_from(["f4", "i8"])), max_size=8)
+
+
+def requests_of(shapes, seed):
     random = np.random.default_rng(seed)
-    requests = [{"x": random.integers(0, 9, (rows, width)).astype(dtype)} for rows, width, dtype in shapes]
+    return [{"x": random.integers(0, 9, (rows, width)).astype(dtype)} for rows, width, dtype in shapes]
 
-    answers = answer_all(requests, double)
 
+def check_rows(requests, answers) -> None:
     for request, answer in zip(requests, answers, strict=True):
         assert np.array_equal(answer["y"], request["x"] * 2)
         assert answer["y"].dtype == request["x"].dtype
+
+
+@given(REQUESTS, st.integers(0, 9))
+def test_each_request_gets_its_own_rows(shapes, seed) -> None:
+    requests = requests_of(shapes, seed)
+
+    check_rows(requests, answer_all(requests, double))
+
+
+def test_rows_that_were_mixed_up_would_be_noticed() -> None:
+    requests = requests_of([(1, 2, "f4"), (2, 2, "f4")], 0)
+
+    answers = answer_all(requests, lambda arrays: {"y": double(arrays)["y"][::-1]})
+
+    with pytest.raises(AssertionError):
+        check_rows(requests, answers)
 
 
 def test_requests_of_one_shape_are_run_once() -> None:
