@@ -53,11 +53,12 @@ def serve(context: click.Context, /, *, repository: Path, command: tuple[str, ..
 
     log = None if quiet else _to_stderr
     with _ended_by_signals(), LocalServer(repository, _options(**given), log=log, tell=_to_stderr) as server:
-        _announce(server)
         if command:
             from turnout_triton.server.companion import run_beside
 
-            context.exit(run_beside(server, command, _to_stderr))
+            _to_stderr(f"ready: grpc {server.grpc_url}, http {server.http_url}, metrics {server.metrics_url}")
+            context.exit(run_beside(server, command, _to_stderr))  # stdout is the command's
+        _announce(server)
         raise server.wait_for_death()
 
 
