@@ -325,9 +325,7 @@ def test_an_arm_is_the_model_on_another_backend_closed_by_who_asked_for_it(plugi
 
         assert (answer["x"].tolist(), counts.count) == ([2], 1)
         assert app.model("m").infer({"x": X})["x"].tolist() == [2]
-        with pytest.raises(
-            UnknownNameError, match=r"unknown backend 'others'; known: one, other\..*'other'\? for model 'm'"
-        ):
+        with pytest.raises(UnknownNameError, match=r"unknown backend 'others'; known: one, other\..*'other'\? for model 'm'"):
             app.arm("m", "others")
 
 
