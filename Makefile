@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENVS := .venvs
 BACKEND := $(or $(INFERENCE_BACKEND),onnxruntime)
 # What runs the demo on Triton: a real server, started before and ended after.
-SERVED := $(if $(filter triton,$(BACKEND)),$(VENVS)/demo/bin/turnout triton serve --quiet --)
+SERVED := $(if $(filter triton,$(BACKEND)),$(VENVS)/demo/bin/turnout triton serve --quiet --grace 0 --)
 OUT ?= out/demo
 
 # torch comes as a CPU build where one is on offer; elsewhere add: TORCH_INDEX="--index-url <the CPU index of pytorch.org>"
