@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import itertools
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,9 +15,11 @@ from turnout.tensors import TensorSpec
 from turnout_direct.export import agreement, onnx
 from turnout_direct.export import traceable as traceables
 from turnout_direct.export.agreement import check_answers
+from turnout_direct.export.formats import Run
 from turnout_direct.export.forward import forward_traceable
 from turnout_direct.export.onnx import Onnx
 from turnout_direct.export.onnx_file import write_onnx
+from turnout_direct.export.traceable import Traceable
 from turnout_direct.options import DirectOptions
 
 OPTIONS = DirectOptions(loader="factory", factory="somewhere:make")
@@ -88,3 +92,40 @@ def test_a_batch_that_torch_itself_refuses_is_told_as_such(traceable, file):
 
     with pytest.raises(ExportError, match=r"torch itself fails on 'x' \[3, 4\]: RuntimeError"):
         check_answers(file, replace(traceable, answer=answer), Onnx())
+
+
+class Answering(Onnx):
+    """A runtime that takes another token in some of its runs."""
+
+    def __init__(self, wrong: set[int]) -> None:
+        self.wrong = wrong
+
+    def open(self, traceable: Traceable, file: Path) -> Run:
+        runs = itertools.count()
+        return lambda inputs: [traceable.answer(*inputs)[0].numpy() + (next(runs) in self.wrong)]
+
+
+@pytest.fixture
+def generating(traceable):
+    """Return a model whose answers are tokens."""
+    return replace(traceable, decoding=traceable.module, answer=lambda x: (x.round().long(),))
+
+
+def test_a_token_that_differs_once_was_a_tie_which_is_said(generating, file, caplog):
+    with caplog.at_level(logging.WARNING, logger=agreement.__name__):
+        answers = check_answers(file, generating, Answering({0}))
+
+    assert sorted(answers) == [1, 3]
+    assert "model 'm': onnxruntime answers another 'output' to a batch of 1" in caplog.text
+    assert "two tokens tie" in caplog.text
+
+
+@pytest.mark.parametrize("wrong", [{0, 1}, {0, 2}, {1, 4}, set(range(9))])
+def test_tokens_that_differ_again_are_refused(wrong, generating, file):
+    with pytest.raises(ExportError, match="and to other batches; its export is wrong, or its tokens tie: keep the model on"):
+        check_answers(file, generating, Answering(wrong))
+
+
+def test_a_number_that_differs_once_is_refused(traceable, file):
+    with pytest.raises(ExportError, match="decides by x"):
+        check_answers(file, traceable, Answering({0}))

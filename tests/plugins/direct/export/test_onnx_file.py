@@ -107,3 +107,23 @@ def test_torchscript_is_refused_with_the_way_out(file):
 
     with pytest.raises(ExportError, match=r"it is TorchScript; load it from its class or a factory"):
         write_onnx(traceable, file)
+
+
+def test_an_output_may_have_a_name_that_torch_gives_to_values_inside(file):
+    class Named(nn.Module):
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"t": (x + 1).T.T * 2, "add": x + x.mean()}
+
+    named = forward_traceable(ModelDeclaration("m", inputs=(TensorSpec("mean", "FP32", (-1, 4)),)), OPTIONS, Named())
+
+    write_onnx(named, file)
+    check_file(file, named)
+
+    assert [spec.name for spec in read_signature(file).outputs] == ["t", "add"]
+
+
+def test_without_other_names_inside_the_file_would_be_refused(file, monkeypatch):
+    monkeypatch.setattr(onnx_file, "rename_inner", lambda model: None)
+
+    with pytest.raises((AssertionError, ExportError)):
+        test_an_output_may_have_a_name_that_torch_gives_to_values_inside(file)

@@ -30,3 +30,13 @@ def test_examples_fill_free_axes_and_stay_the_same():
 
 def test_the_largest_example_has_other_sizes_on_every_free_axis():
     assert [tuple(tensor.shape) for tensor in random_example(INPUTS, 3)] == [(3, 3, 192, 64), (3, 12), (3,), ()]
+
+
+def test_an_attention_mask_is_padded_on_the_right():
+    (mask,) = random_example((TensorSpec("attention_mask", "INT64", (-1, 4)),), 3)
+
+    assert mask.tolist() == [[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 0, 0]]
+
+
+def test_another_seed_gives_another_example():
+    assert not torch.equal(random_example(INPUTS, 2)[0], random_example(INPUTS, 2, 1)[0])

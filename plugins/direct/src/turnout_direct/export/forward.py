@@ -53,7 +53,7 @@ def forward_traceable(model: ModelDeclaration, options: DirectOptions, module: t
         module=call,
         inputs=tuple(inputs),
         outputs=tuple(_try(model.name, label, call, inputs)),
-        example=lambda batch: random_example(inputs, batch),
+        example=lambda batch, seed=0: random_example(inputs, batch, seed),
         answer=torch.inference_mode()(call),
     )
 

@@ -48,6 +48,7 @@ def write_onnx(traceable: Traceable, file: Path) -> None:
     except Exception as error:
         raise export_error(error, traceable, TITLE) from error
     strip_metadata(program.model)
+    rename_inner(program.model)
     size = sum(weight.numel() * weight.element_size() for weight in traceable.module.state_dict().values())
     program.save(str(file), external_data=size > ONE_FILE_BYTES)
 
@@ -63,6 +64,16 @@ def strip_metadata(model: Any) -> None:
             value.metadata_props.clear()
     for value in (*model.graph.inputs, *model.graph.outputs, *model.graph.initializers.values()):
         value.metadata_props.clear()
+
+
+def rename_inner(model: Any) -> None:
+    """Give values inside the graph other names than its inputs and outputs have; torch calls them ``t``, ``add``, ``mean``."""
+    outer = [*model.graph.inputs, *model.graph.outputs]
+    taken = {value.name for value in outer}
+    for node in model.graph.all_nodes():
+        for value in node.outputs:
+            if value.name in taken and not any(value is one for one in outer):
+                value.name = f"inner_{value.name}"
 
 
 def read_signature(file: Path) -> ModelSignature:

@@ -37,7 +37,7 @@ class Traceable:
         module: the ``torch.nn.Module``, on the CPU, ready to answer.
         inputs: its inputs in order; -1 stays free in the file, and -1 on the first axis is the batch of all of them.
         outputs: the names of what it returns, in order.
-        example: returns good inputs for a batch size, always the same ones.
+        example: returns good inputs for a batch size, always the same ones, or others for a seed behind it.
         answer: returns what the file must answer to such inputs, computed without the graph.
         decoding: the steps behind ``module`` where it is a loop, for formats that write loops in another way.
     """
@@ -47,7 +47,7 @@ class Traceable:
     module: torch.nn.Module
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[str, ...]
-    example: Callable[[int], Tensors]
+    example: Callable[..., Tensors]
     answer: Callable[..., Tensors]
     decoding: Decoding | None = None
 
@@ -87,11 +87,14 @@ def check_inputs(model: str, inputs: Sequence[TensorSpec]) -> None:
             )
 
 
-def random_example(inputs: Sequence[TensorSpec], batch: int) -> Tensors:
-    """Return inputs with ``batch`` rows of fixed random values: floats of a normal distribution, integers 0 or 1."""
+def random_example(inputs: Sequence[TensorSpec], batch: int, seed: int = 0) -> Tensors:
+    """Return inputs with ``batch`` rows of fixed random values: floats of a normal distribution, integers 0 or 1.
+
+    An attention mask is padded on the right: under a mask that hides everything runtimes may differ.
+    """
     import torch
 
-    random = np.random.default_rng(batch)
+    random = np.random.default_rng(batch + 100 * seed)
     return tuple(torch.from_numpy(_random_array(spec, batch, random)) for spec in inputs)
 
 
@@ -104,5 +107,7 @@ def _random_array(spec: TensorSpec, batch: int, random: np.random.Generator) -> 
     sizes = sizes_of(spec)
     free = free_size(FREE_PICTURE_SIZE if len(sizes) == 4 else FREE_SIZE, batch)
     shape = [size if size != -1 else batch if axis == 0 else free for axis, size in enumerate(sizes)]
+    if spec.name.endswith("attention_mask") and len(shape) == 2:
+        return np.asarray(np.arange(shape[1]) < shape[1] - np.arange(shape[0])[:, None] % shape[1]).astype(spec.dtype)
     values = random.standard_normal(shape) if spec.dtype.kind == "f" else random.integers(0, 2, shape)
     return np.asarray(values).astype(spec.dtype)

@@ -43,7 +43,7 @@ def generate_traceable(model: ModelDeclaration, options: DirectOptions, module: 
         module=DecodingLoop(decoding),
         inputs=inputs,
         outputs=("generated_ids",),
-        example=lambda batch: example_inputs(architecture.family, inputs, batch, longest=longest),
+        example=lambda batch, seed=0: example_inputs(architecture.family, inputs, batch, longest=longest, seed=seed),
         answer=answer,
         decoding=decoding,
     )

@@ -39,11 +39,13 @@ def generate_inputs(model: ModelDeclaration, architecture: Architecture) -> tupl
     return tuple(_merged(model.name, declared[name], spec) for name, spec in known.items() if name in declared)
 
 
-def example_inputs(family: Family, inputs: tuple[TensorSpec, ...], batch: int, *, longest: int) -> tuple[torch.Tensor, ...]:
+def example_inputs(
+    family: Family, inputs: tuple[TensorSpec, ...], batch: int, *, longest: int, seed: int = 0
+) -> tuple[torch.Tensor, ...]:
     """Return random pictures with random prompts of mixed lengths up to ``longest``, padded on the right; always the same."""
     import torch
 
-    random = torch.Generator().manual_seed(batch)
+    random = torch.Generator().manual_seed(batch + 100 * seed)
     rows, *picture = sizes_of(inputs[0])
     rows = batch if rows == -1 else rows
     pixel_values = torch.randn(rows, *picture, generator=random)
