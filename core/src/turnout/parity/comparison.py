@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from turnout.errors import TurnoutError
+from turnout.inference import InferenceResponse
 from turnout.parity.figures import figures_of
 from turnout.parity.judgement import judge, place_of
 from turnout.parity.measures import Measures
@@ -62,11 +63,11 @@ def compare(
     expected: Mapping[str, NDArray[Any]], actual: Mapping[str, NDArray[Any]], tolerances: Tolerances | None = None
 ) -> Parity:
     """Compare two answers to one request; neither is changed. A response whose ``error`` is set gives ERROR. Thread-safe."""
-    try:
-        tolerances = tolerances or Tolerances()
-        outputs = {name: _output(name, expected[name], actual, tolerances) for name in expected}
-    except TurnoutError as error:
-        return failed(error)
+    for answer in (expected, actual):
+        if isinstance(answer, InferenceResponse) and answer.error is not None:
+            return failed(answer.error)
+    tolerances = tolerances or Tolerances()
+    outputs = {name: _output(name, expected[name], actual, tolerances) for name in expected}
     for name in actual:
         if name not in outputs:
             outputs[name] = incomparable(name, Fault.EXTRA, f"output {name!r} is not expected: {describe(actual[name])}")
