@@ -38,21 +38,21 @@ def read_served_model(
     """Ask the server what it knows of the model ``name``.
 
     Raises:
-        ModelLoadError: it has a tensor of a datatype that KServe v2 does not know.
+        ModelLoadError: it has a tensor of a datatype that KServe v2 does not know, or what it says cannot be read.
         TurnoutError: the server does not answer.
     """
     metadata = transport.metadata(name, version, timeout_seconds)
     config = _config(transport, name, version, timeout_seconds)
-    optional = {tensor["name"] for tensor in config.get("input", ()) if tensor.get("optional")}
-    widened = _scalars(config, declared)
     try:
+        optional = {tensor["name"] for tensor in config.get("input", ()) if tensor.get("optional")}
+        widened = _scalars(config, declared)
+        decoupled = bool(config.get("model_transaction_policy", {}).get("decoupled"))
         inputs = _specs(metadata.get("inputs", ()), optional, widened)
         outputs = _specs(metadata.get("outputs", ()), set(), widened)
-    except (InvalidTensorError, KeyError, TypeError, ValueError) as error:
+    except (InvalidTensorError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelLoadError(
             f"model {declared.name!r}: the server's model {name!r} cannot be used: {text_of(error)}"
         ) from error
-    decoupled = bool(config.get("model_transaction_policy", {}).get("decoupled"))
     return ServedModel(name, version, ModelSignature(inputs, outputs), widened, decoupled)
 
 

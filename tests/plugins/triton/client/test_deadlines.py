@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from tests.plugins.triton.client.asking import in_time
 
 from turnout import InferenceRequest
 from turnout.errors import DeadlineExceededError
@@ -24,7 +25,7 @@ def request(seconds: float, x: np.ndarray | None = None, *, timeout: float | Non
 def late(model, asked: InferenceRequest) -> float:
     """Return how long the request takes to be given up."""
     start = time.monotonic()
-    with pytest.raises(DeadlineExceededError, match=r"'waits' on triton at .* did not answer in time"):
+    with pytest.raises(DeadlineExceededError, match=r"'(waits|identity)' on triton at .* did not answer in time"):
         model.infer(asked)
     return time.monotonic() - start
 
@@ -32,7 +33,7 @@ def late(model, asked: InferenceRequest) -> float:
 def test_a_late_request_is_given_up_on_time(odd_server, opened, memory) -> None:
     model = opened(odd_server, "waits", **memory)
 
-    assert 0.2 <= late(model, request(0.5, timeout=0.2)) < 0.2 + 2 * LATE_SECONDS
+    assert in_time(lambda: late(model, request(0.5, timeout=0.2)), 0.2 + LATE_SECONDS) >= 0.195
 
     assert model.infer(request(0))["y"].tolist() == [0]
 
@@ -61,7 +62,7 @@ def test_a_request_past_its_deadline_is_not_sent(odd_server, opened) -> None:
 def test_a_request_without_a_deadline_gets_the_models(odd_server, opened) -> None:
     model = opened(odd_server, "waits", timeout_seconds=0.2)
 
-    assert 0.2 <= late(model, request(0.5)) < 0.2 + 2 * LATE_SECONDS
+    assert in_time(lambda: late(model, request(0.5)), 0.2 + LATE_SECONDS) >= 0.195
 
     assert opened(odd_server, "waits").infer(request(0.3))["y"].tolist() == [0]
 
@@ -94,16 +95,14 @@ def test_using_it_again_would_have_been_seen(odd_server, opened, monkeypatch) ->
     assert reuse(model).tolist() != [2] * 1000
 
 
-def test_a_paused_server_delays_nobody_beyond_the_deadline(own_server, opened, memory) -> None:
+def test_a_paused_server_delays_nobody_beyond_the_deadline(own_server, opened) -> None:
     server = own_server()
-    model = opened(server, "identity", **memory)
+    model = opened(server, "identity")
     server.pause()
 
-    for _ in range(2):  # with shared memory the first has a region to register
-        start = time.monotonic()
-        with pytest.raises(DeadlineExceededError):
-            model.infer(InferenceRequest({"x": np.ones((1, 300_000), np.float32)}, time.monotonic() + 0.3))
-        assert time.monotonic() - start < 0.3 + 2 * LATE_SECONDS
+    large = {"x": np.ones((1, 300_000), np.float32)}  # with shared memory the first has a region to register
+    for _ in range(2):
+        in_time(lambda: late(model, InferenceRequest(large, time.monotonic() + 0.3)), 0.3 + LATE_SECONDS)
     server.resume()
 
     assert model.infer(InferenceRequest({"x": np.ones((1, 2), np.float32)}, time.monotonic() + 10))["y"].tolist() == [[1, 1]]

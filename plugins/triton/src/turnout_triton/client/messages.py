@@ -104,8 +104,11 @@ class Transport(Protocol):
 class RegionControl(Protocol):
     """Tells one server of shared memory regions."""
 
-    def register_region(self, name: str, size_bytes: int, timeout_seconds: float) -> None:
-        """Have the server map the region ``name``, which is also its name among POSIX shared memory objects."""
+    def register_region(self, name: str, size_bytes: int, model: str, timeout_seconds: float) -> None:
+        """Have the server map the region ``name``, which is also its name among POSIX shared memory objects.
+
+        An error names ``model``, for which it is.
+        """
 
     def unregister_region(self, name: str, timeout_seconds: float) -> None:
         """Have the server forget the region ``name``."""

@@ -203,7 +203,7 @@ def test_over_the_limit_the_wire_carries_and_lost_regions_are_reclaimed(odd_serv
     sharing.ask(x=ramp(500), length=length(500))
     pool = sharing.transport._pool
     for _ in range(2):
-        region = pool.take(2000, float("inf"))
+        region = pool.take(2000, "m", float("inf"))
         assert region is not None
         pool.lose(region)
 
@@ -245,7 +245,7 @@ def test_regions_of_the_killed_are_swept_and_those_of_the_living_stay(odd_server
     with dead, living:
         first = share(odd_server, "grows")
         for name in (dead_region, living_region):
-            first.wire.register_region(name, 1 << 20, 5)
+            first.wire.register_region(name, 1 << 20, "m", 5)
         dead.send_signal(signal.SIGKILL)
         dead.wait()
 
@@ -262,7 +262,7 @@ def test_regions_of_the_killed_are_swept_and_those_of_the_living_stay(odd_server
 
 def test_a_region_in_use_at_close_is_removed_when_it_comes_back(odd_server, share) -> None:
     sharing = share(odd_server, "grows")
-    region = sharing.transport._pool.take(2000, float("inf"))
+    region = sharing.transport._pool.take(2000, "m", float("inf"))
     assert region is not None
 
     sharing.transport._pool.close()

@@ -89,9 +89,9 @@ class GrpcTransport:
         except TurnoutError:
             return False
 
-    def register_region(self, name: str, size_bytes: int, timeout_seconds: float) -> None:
+    def register_region(self, name: str, size_bytes: int, model: str, timeout_seconds: float) -> None:
         region = {"name": name, "key": f"/{name}", "byte_size": size_bytes}
-        self._ask("SystemSharedMemoryRegister", region, "", timeout_seconds)
+        self._ask("SystemSharedMemoryRegister", region, model, timeout_seconds)
 
     def unregister_region(self, name: str, timeout_seconds: float) -> None:
         self._ask("SystemSharedMemoryUnregister", {"name": name}, "", timeout_seconds)

@@ -55,9 +55,9 @@ class HttpTransport:
             return False
         return True
 
-    def register_region(self, name: str, size_bytes: int, timeout_seconds: float) -> None:
+    def register_region(self, name: str, size_bytes: int, model: str, timeout_seconds: float) -> None:
         region = {"key": f"/{name}", "offset": 0, "byte_size": size_bytes}
-        self._json("POST", f"/v2/systemsharedmemory/region/{name}/register", region, "", timeout_seconds)
+        self._json("POST", f"/v2/systemsharedmemory/region/{name}/register", region, model, timeout_seconds)
 
     def unregister_region(self, name: str, timeout_seconds: float) -> None:
         self._json("POST", f"/v2/systemsharedmemory/region/{name}/unregister", {}, "", timeout_seconds)

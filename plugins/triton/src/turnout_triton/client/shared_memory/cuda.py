@@ -113,8 +113,8 @@ class CudaSharedMemoryTransport:
     def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
         return self._inner.ready(model, version, timeout_seconds)
 
-    def register_region(self, name: str, size_bytes: int, timeout_seconds: float) -> None:
-        self._inner.register_region(name, size_bytes, timeout_seconds)
+    def register_region(self, name: str, size_bytes: int, model: str, timeout_seconds: float) -> None:
+        self._inner.register_region(name, size_bytes, model, timeout_seconds)
 
     def register_cuda_region(self, name: str, raw_handle: bytes, device: int, size_bytes: int, timeout_seconds: float) -> None:
         self._inner.register_cuda_region(name, raw_handle, device, size_bytes, timeout_seconds)

@@ -21,9 +21,10 @@ class Exchange:
     As a context manager, by one thread.
     """
 
-    def __init__(self, pool: RegionPool, threshold_bytes: int, deadline: float) -> None:
+    def __init__(self, pool: RegionPool, threshold_bytes: int, model: str, deadline: float) -> None:
         self._pool = pool
         self._threshold_bytes = threshold_bytes
+        self._model = model
         self._deadline = deadline
         self._regions: dict[str, Region] = {}
         self._offered: dict[str, Place] = {}
@@ -60,7 +61,7 @@ class Exchange:
     def register_again(self) -> None:
         """Make this request's regions known to a server that has forgotten them."""
         for region in self._regions.values():
-            self._pool.register_again(region, self._deadline)
+            self._pool.register_again(region, self._model, self._deadline)
 
     def _placed(self, head: TensorHead, buffer: Buffer, rest: list[Buffer]) -> TensorHead:
         place = None if isinstance(buffer, DeviceBuffer) else self._place(len(buffer))
@@ -81,7 +82,7 @@ class Exchange:
 
     def _taken(self, size_bytes: int) -> Region | None:
         large = size_bytes > 0 and size_bytes >= self._threshold_bytes
-        region = self._pool.take(size_bytes, self._deadline) if large else None
+        region = self._pool.take(size_bytes, self._model, self._deadline) if large else None
         if region is not None:
             self._regions[region.name] = region
         return region

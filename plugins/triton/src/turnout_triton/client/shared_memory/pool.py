@@ -48,8 +48,8 @@ class RegionPool:
             if name not in known or self._forgotten(name, deadline):
                 remove_region(name)
 
-    def take(self, size_bytes: int, deadline: float) -> Region | None:
-        """Return a region of at least ``size_bytes`` that the server knows; None where the limit is reached.
+    def take(self, size_bytes: int, model: str, deadline: float) -> Region | None:
+        """Return a region for ``model`` of at least ``size_bytes`` that the server knows; None where the limit is reached.
 
         Raises:
             TurnoutError: the server refuses it, or does not answer before ``deadline``.
@@ -62,7 +62,7 @@ class RegionPool:
             fits = self._taken_bytes + size <= _MOST_BYTES
             self._taken_bytes += size if fits else 0
         if fits:
-            return self._made(size, deadline)
+            return self._made(size, model, deadline)
         self._reclaim(deadline)
         return None
 
@@ -79,7 +79,7 @@ class RegionPool:
         with self._lock:
             self._lost.append(region)
 
-    def register_again(self, region: Region, deadline: float) -> None:
+    def register_again(self, region: Region, model: str, deadline: float) -> None:
         """Make ``region`` known to a server that has forgotten it.
 
         Raises:
@@ -87,7 +87,7 @@ class RegionPool:
         """
         with contextlib.suppress(TurnoutError):
             self._control.unregister_region(region.name, _seconds(deadline))
-        self._control.register_region(region.name, region.size_bytes, _seconds(deadline))
+        self._control.register_region(region.name, region.size_bytes, model, _seconds(deadline))
 
     def close(self) -> None:
         """Remove every region, here and from the server's memory, as far as it can be reached."""
@@ -106,11 +106,11 @@ class RegionPool:
         self._lost: list[Region] = []
         self._taken_bytes = 0
 
-    def _made(self, size: int, deadline: float) -> Region:
+    def _made(self, size: int, model: str, deadline: float) -> Region:
         region = None
         try:
             region = Region(size)
-            self._control.register_region(region.name, size, _seconds(deadline))
+            self._control.register_region(region.name, size, model, _seconds(deadline))
         except BaseException:
             if region is not None:
                 region.destroy()

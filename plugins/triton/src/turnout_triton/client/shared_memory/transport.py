@@ -54,7 +54,7 @@ class SharedMemoryTransport:
         if self._refused or not (outputs or self._any_large(ask.buffers)):
             return self._learned(key, self._inner.infer(ask, timeout_seconds))
         deadline = time.monotonic() + timeout_seconds
-        with Exchange(self._pool, self._threshold_bytes, deadline) as exchange:
+        with Exchange(self._pool, self._threshold_bytes, ask.model, deadline) as exchange:
             placed = self._placed(exchange, ask, outputs, deadline)
             answer = None if placed is None else self._asked(exchange, placed, deadline)
         if answer is None:

@@ -1,0 +1,226 @@
+"""Whatever comes over HTTP, the caller gets one of Turnout's errors, and gets it in time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.plugins.triton.client.asking import in_time
+from tests.plugins.triton.client.liars import Behaviour, answers, half_closes, liar, refuses_early, resets, silent, trickles
+
+from turnout import InferenceRequest, ModelDeclaration, ModelSignature
+from turnout.errors import BackendUnavailableError, DeadlineExceededError, InferenceError, InvalidRequestError, TurnoutError
+from turnout_triton.client.credentials import Connection
+from turnout_triton.client.endpoints import parse_endpoint
+from turnout_triton.client.http.transport import HttpTransport
+from turnout_triton.inference import TritonInference
+from turnout_triton.opening import open_model
+from turnout_triton.options import TritonOptions
+from turnout_triton.signature import ServedModel
+
+OUTPUT = {"name": "y", "datatype": "FP32", "shape": [2], "parameters": {"binary_data_size": 8}}
+
+
+def reply(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"content-length: {len(body)}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def outputs(*output: object, data: bytes = b"\0\0\x80?" * 2, header: str | None = None) -> bytes:
+    head = json.dumps({"outputs": list(output)}).encode()
+    return reply(head + data, f"inference-header-content-length: {len(head) if header is None else header}")
+
+
+GOOD = outputs(OUTPUT)
+
+
+def model_at(address: str) -> TritonInference:
+    transport = HttpTransport(parse_endpoint(f"http://{address}", "m"), Connection())
+    return TritonInference(transport, ServedModel("m", "", ModelSignature(), frozenset(), decoupled=False), "m", 20)
+
+
+def outcome(behave: Behaviour, seconds: float = 5, x: np.ndarray | None = None) -> list[float] | TurnoutError:
+    """Return the answer, or the error, which must come in time and say what a line can say."""
+    with liar(behave) as address, contextlib.closing(model_at(address)) as model:
+        sent = np.ones(1, np.float32) if x is None else x
+        got = in_time(lambda: answer_or_error(model, sent, seconds), seconds + 0.05)
+    if isinstance(got, TurnoutError):
+        assert "\n" not in str(got)
+        assert "'m'" in str(got)
+    return got
+
+
+def answer_or_error(model: TritonInference, x: np.ndarray, seconds: float) -> list[float] | TurnoutError:
+    try:
+        return model.infer(InferenceRequest({"x": x}, time.monotonic() + seconds))["y"].tolist()
+    except TurnoutError as error:
+        return error
+
+
+def test_the_liar_is_believed_when_it_is_right() -> None:
+    assert outcome(answers(GOOD)) == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "bytes_sent",
+    [
+        b"",
+        b"\0",
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"HTTP/9.9 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\na: " + b"b" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\ncontent-length: " + b"9" * 30 + b"\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\nabc",
+        reply(b"not gzip", "content-encoding: gzip"),
+        reply(zlib.compress(b"{}")[:-3], "content-encoding: deflate"),
+        GOOD[:-1],
+        GOOD[:40],
+    ],
+    ids=lambda sent: repr(sent[:40]),
+)
+def test_a_broken_message_is_unavailability(bytes_sent) -> None:
+    assert isinstance(outcome(answers(bytes_sent)), BackendUnavailableError)
+
+
+@pytest.mark.parametrize(
+    "bytes_sent",
+    [
+        reply(b""),
+        reply(b"[]"),
+        reply(b"null"),
+        reply(b"\xff"),
+        reply(b"[" * 100_000),
+        reply(b'{"outputs": 7}'),
+        reply(b'{"outputs": [7]}'),
+        reply(b'{"outputs": {"a": 1}}'),
+        outputs({**OUTPUT, "name": 7}),
+        outputs({**OUTPUT, "name": None}),
+        outputs({**OUTPUT, "name": []}),
+        outputs({**OUTPUT, "datatype": "FP31"}),
+        outputs({**OUTPUT, "datatype": 1}),
+        outputs({**OUTPUT, "shape": "2"}),
+        outputs({**OUTPUT, "shape": ["2"]}),
+        outputs({**OUTPUT, "shape": [2.0]}),
+        outputs({**OUTPUT, "shape": [-2]}),
+        outputs({**OUTPUT, "shape": [-1, -2]}),
+        outputs({**OUTPUT, "shape": [3]}),
+        outputs({**OUTPUT, "shape": [2**40, 2**40]}),
+        outputs({**OUTPUT, "shape": [0, 2**70], "parameters": {"binary_data_size": 0}}),
+        outputs({**OUTPUT, "shape": [1] * 70, "parameters": {"binary_data_size": 4}}),
+        outputs({**OUTPUT, "parameters": 7}),
+        outputs({**OUTPUT, "parameters": {"binary_data_size": "8"}}),
+        outputs({**OUTPUT, "parameters": {"binary_data_size": -8}}),
+        outputs({**OUTPUT, "parameters": {"binary_data_size": 8.5}}),
+        outputs({**OUTPUT, "parameters": {}}),
+        outputs({"name": "y", "datatype": "FP32", "shape": [2], "data": [1, 2]}),
+        outputs({**OUTPUT, "datatype": "BYTES"}),
+        outputs({**OUTPUT, "datatype": "BOOL", "parameters": {"binary_data_size": 2}}, data=b"\2\3"),
+        outputs(OUTPUT, OUTPUT),
+        outputs(OUTPUT, header="-5"),
+        outputs(OUTPUT, header="99999"),
+        outputs(OUTPUT, header="5"),
+        outputs(OUTPUT, header="abc"),
+        outputs(OUTPUT, header="9" * 5000),
+    ],
+    ids=lambda sent: repr(sent[-60:]),
+)
+def test_an_answer_that_is_none_is_an_inference_error(bytes_sent) -> None:
+    assert isinstance(outcome(answers(bytes_sent)), InferenceError)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "text"),
+    [
+        ("400 Bad", b'{"error":"no input"}', InvalidRequestError, "no input"),
+        ("400 Bad", b"[" * 100_000, InvalidRequestError, "HTTP 400"),
+        ("404 No", b"\xff\n\0", InvalidRequestError, "HTTP 404"),
+        ("500 Oh", b"", InferenceError, "HTTP 500"),
+        ("503 Oh", b'{"error":7}', BackendUnavailableError, "7"),
+        ("403 Oh", b'{"error":"go away"}', BackendUnavailableError, "refuses this client: go away"),
+        ("302 Moved", b"", InvalidRequestError, "HTTP 302"),
+        ("200 OK", b"", InferenceError, "none of the KServe v2 protocol"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_a_refusal_says_what_the_server_said(status, body, kind, text) -> None:
+    error = outcome(answers(reply(body, status=status)))
+
+    assert isinstance(error, kind)
+    assert text in str(error)
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        silent,
+        trickles(b"H"),
+        trickles(b"HTTP/1.1 100 Continue\r\n\r\n", 0.001),
+        trickles(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n" + b"a" * 100),
+        trickles(b"HTTP/1.1 200 OK\r\nab: cd\r\n" + b"ab: cd\r\n" * 80 + b"a"),
+        trickles(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 1000, 0.002),
+    ],
+    ids=["silent", "status", "continue", "body", "headers", "chunks"],
+)
+def test_the_deadline_holds_however_slowly_bytes_come(behave) -> None:
+    assert isinstance(outcome(behave, 0.3), DeadlineExceededError)
+
+
+def test_a_server_that_does_not_read_delays_nobody() -> None:
+    def deaf(connection) -> None:
+        time.sleep(1)
+
+    assert isinstance(outcome(deaf, 0.3, np.ones(20_000_000, np.float32)), DeadlineExceededError)
+
+
+@pytest.mark.parametrize("behave", [half_closes, resets(), resets(GOOD[:50])], ids=["half", "reset", "late reset"])
+def test_a_connection_that_ends_is_unavailability(behave) -> None:
+    error = outcome(behave)
+
+    assert isinstance(error, BackendUnavailableError)
+    assert "start it with" in str(error)
+
+
+def test_a_body_that_is_refused_before_it_was_read_is_the_requests_fault() -> None:
+    error = outcome(refuses_early, 5, np.ones(5_000_000, np.float32))
+
+    assert isinstance(error, InvalidRequestError)
+    assert "the body is too large" in str(error)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_no_mutation_of_a_good_answer_raises_anything_foreign(data) -> None:
+    sent = bytearray(GOOD)
+    for _ in range(data.draw(st.integers(1, 4))):
+        position = data.draw(st.integers(0, len(sent) - 1))
+        sent[position : position + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+        sent = sent or bytearray(b"x")
+
+    outcome(answers(bytes(sent)), 3)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b"null", b"7", b'{"inputs": 7}', b'{"inputs": [7]}', b'{"inputs": [{"name": "x"}]}', b"[" * 100_000, b"\xff", b""],
+    ids=lambda body: repr(body[:30]),
+)
+def test_metadata_that_are_none_are_turnouts_error(body) -> None:
+    with liar(answers(reply(body))) as address, pytest.raises(TurnoutError):
+        open_and_ask(f"http://{address}")
+
+
+def open_and_ask(url: str) -> None:
+    model = open_model(ModelDeclaration("m"), TritonOptions(url=url, timeout_seconds=3))
+    with contextlib.closing(model):
+        model.infer(InferenceRequest({"x": np.ones(1, np.float32)}))
