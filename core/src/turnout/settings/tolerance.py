@@ -16,7 +16,7 @@ def _refuse_truth(value: Any) -> Any:
     return value
 
 
-_number = BeforeValidator(_refuse_truth, json_schema_input_type=float)
+_number = BeforeValidator(_refuse_truth)
 Error = Annotated[float, Field(ge=0, allow_inf_nan=False), _number]
 Share = Annotated[float, Field(ge=0, le=1), _number]
 Cosine = Annotated[float, Field(ge=-1, le=1), _number]

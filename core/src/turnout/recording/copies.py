@@ -1,0 +1,23 @@
+"""Copies of tensors that their owner may change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from turnout.tensors import DeviceTensor
+
+
+def size_of(tensors: Mapping[str, Any]) -> int:
+    """Return how many bytes the arrays take; of BYTES, their places only."""
+    return sum(tensor.nbytes for tensor in tensors.values())
+
+
+def copied(tensors: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return copies in this process's memory, of tensors on a GPU too."""
+    return {
+        name: tensor.on_host() if isinstance(tensor, DeviceTensor) else np.array(tensor) for name, tensor in tensors.items()
+    }

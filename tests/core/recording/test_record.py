@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from turnout.errors import InvalidInputError
+from turnout.recording import Record, RecordingPolicy, RecordingSet, RecordingWriter, read_record
+from turnout.tensors.archive import write_archive
+from turnout.testing.samples import sample
+
+
+def record(number: int = 0) -> Record:
+    inputs = {"x": np.full((1, 4), number, np.float32), "prompt": sample("BYTES"), "half": sample("BF16")}
+    return Record(inputs, {"ids": np.arange(5)}, "m", "plus", "2026-11-25T12:00:00+00:00", 0.25, "r1", {"user": "a"})
+
+
+def writer(folder: Path, **policy: object) -> RecordingWriter:
+    return RecordingWriter("m", RecordingPolicy(folder, **policy))  # type: ignore[arg-type]
+
+
+def test_a_record_comes_back_whole(tmp_path: Path) -> None:
+    assert writer(tmp_path / "m").add(record())
+
+    (read,) = RecordingSet(tmp_path / "m")
+    assert read.facts() == record().facts()
+    assert read.inputs["prompt"].tolist() == sample("BYTES").tolist()
+    assert read.inputs["half"].tobytes() == sample("BF16").tobytes()
+    assert read.outputs["ids"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_the_manifest_tells_what_the_records_hold(tmp_path: Path) -> None:
+    writer(tmp_path).add(record())
+
+    head, line = map(json.loads, (tmp_path / "manifest.jsonl").read_text().splitlines())
+    assert (head["format"], head["model"], head["numpy"]) == (1, "m", np.__version__)
+    assert line["file"] == next(tmp_path.glob("*.npz")).name
+    assert line["bytes"] == next(tmp_path.glob("*.npz")).stat().st_size
+    assert line["inputs"] == {"x": "FP32 [1, 4]", "prompt": "BYTES [3, 3]", "half": "BF16 [3, 3]"}
+
+
+def test_records_come_oldest_first(tmp_path: Path) -> None:
+    for number in range(5):
+        writer(tmp_path).add(record(number))
+
+    assert [int(read.inputs["x"][0, 0]) for read in RecordingSet(tmp_path)] == [0, 1, 2, 3, 4]
+
+
+def test_an_ordinary_npz_is_a_record_of_inputs(tmp_path: Path) -> None:
+    np.savez(tmp_path / "one.npz", x=np.zeros(3, np.float32))
+
+    (read,) = RecordingSet(tmp_path)
+    assert (read.name, list(read.inputs), dict(read.outputs)) == ("one", ["x"], {})
+
+
+def test_a_lost_record_is_told(tmp_path: Path) -> None:
+    for number in range(3):
+        writer(tmp_path).add(record(number))
+    lost = sorted(tmp_path.glob("*.npz"))[1]
+    lost.unlink()
+
+    with pytest.raises(InvalidInputError, match=f"1 of 3 records of .* are lost, the first of them '{lost.name}'"):
+        RecordingSet(tmp_path)
+
+
+@pytest.mark.parametrize("length", [0, 10, -1])
+def test_a_torn_record_is_told_and_the_others_are_read(tmp_path: Path, length: int) -> None:
+    for number in range(2):
+        writer(tmp_path).add(record(number))
+    torn, good = sorted(tmp_path.glob("*.npz"))
+    torn.write_bytes(torn.read_bytes()[:length])
+
+    with pytest.raises(InvalidInputError, match=f"{torn.name}' is no record: no tensors can be read"):
+        list(RecordingSet(tmp_path))
+    assert read_record(good).facts() == record(1).facts()
+
+
+def test_a_folder_without_records_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="there is no record in"):
+        RecordingSet(tmp_path / "nothing")
+
+
+def test_a_record_of_a_later_format_is_told(tmp_path: Path) -> None:
+    with (tmp_path / "a.npz").open("wb") as stream:
+        write_archive(stream, {"": {}}, {"format": 2})
+
+    with pytest.raises(InvalidInputError, match="is a record of format 2, this Turnout reads 1; upgrade turnout"):
+        read_record(tmp_path / "a.npz")
+
+
+def test_further_answers_stand_beside_the_first(tmp_path: Path) -> None:
+    (tmp_path / "worst.npz").write_bytes(record().content({"triton": {"ids": np.arange(5) + 1}}))
+
+    assert read_record(tmp_path / "worst.npz").outputs["ids"].tolist() == [0, 1, 2, 3, 4]
+    with np.load(tmp_path / "worst.npz") as content:
+        assert content["triton//ids"].tolist() == [1, 2, 3, 4, 5]
