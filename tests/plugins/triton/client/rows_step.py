@@ -1,0 +1,30 @@
+"""A plugin with one step: asks ``identity`` for each row of ``rows``, all at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pydantic import BaseModel
+
+from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, Step, hookimpl
+
+
+class NoOptions(BaseModel):
+    """None."""
+
+
+class AskForEachRow(PipelineStep):
+    model = "identity"
+    inputs = ("rows",)
+    provides = ("echoes",)
+
+    def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
+        return [InferenceRequest({"x": row[None]}) for row in context["rows"]]
+
+    def postprocess(self, context: PipelineContext, responses: Sequence[InferenceResponse]) -> None:
+        context["echoes"] = [response["y"][0] for response in responses]
+
+
+@hookimpl
+def turnout_steps() -> Iterable[Step]:
+    yield Step("ask_for_each_row", lambda declaration, options: AskForEachRow(), NoOptions)
