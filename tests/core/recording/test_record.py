@@ -91,7 +91,8 @@ def test_a_record_of_a_later_format_is_told(tmp_path: Path) -> None:
 
 
 def test_further_answers_stand_beside_the_first(tmp_path: Path) -> None:
-    (tmp_path / "worst.npz").write_bytes(record().content({"triton": {"ids": np.arange(5) + 1}}))
+    with (tmp_path / "worst.npz").open("wb") as stream:
+        record().write(stream, {"triton": {"ids": np.arange(5) + 1}})
 
     assert read_record(tmp_path / "worst.npz").outputs["ids"].tolist() == [0, 1, 2, 3, 4]
     with np.load(tmp_path / "worst.npz") as content:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import multiprocessing
 import os
 import signal
@@ -17,6 +18,12 @@ from turnout.recording.manifest import read_lines
 
 def record(number: int, size: int = 4) -> Record:
     return Record({"x": np.full((1, size), number, np.float32)}, {"y": np.full((1, size), number, np.float32)}, "m", "plus")
+
+
+def content(written: Record) -> bytes:
+    stream = io.BytesIO()
+    written.write(stream)
+    return stream.getvalue()
 
 
 def writer(folder: Path, **policy: object) -> RecordingWriter:
@@ -44,7 +51,7 @@ def test_a_rotating_folder_keeps_the_last_records(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("when_full", ["stop", "rotate"])
 def test_a_folder_never_grows_beyond_its_bytes(tmp_path: Path, when_full: str) -> None:
-    limit = 3 * len(record(0, 1000).content()) + 100
+    limit = 3 * len(content(record(0, 1000))) + 100
     writes = writer(tmp_path, max_bytes=limit, when_full=when_full)
 
     for number in range(7):
@@ -84,7 +91,7 @@ def test_a_disk_that_refuses_leaves_nothing_behind(tmp_path: Path, monkeypatch: 
 
 def test_what_a_killed_process_left_half_written_is_no_record_and_is_swept(tmp_path: Path) -> None:
     part = tmp_path / ".20260101.npz.part"
-    part.write_bytes(record(9).content()[:100])
+    part.write_bytes(content(record(9))[:100])
     os.utime(part, (time.time() - 7200, time.time() - 7200))
 
     writer(tmp_path).add(record(1))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from numpy.typing import NDArray
 
@@ -45,15 +44,14 @@ class Record:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     name: str = ""
 
-    def content(self, others: Mapping[str, Mapping[str, NDArray[Any]]] | None = None) -> bytes:
-        """Return the file that holds this record, and ``others``, further answers by who gave them.
+    def write(self, stream: IO[bytes], others: Mapping[str, Mapping[str, NDArray[Any]]] | None = None) -> None:
+        """Write this record, and ``others``, further answers by who gave them.
 
         Raises:
             InvalidTensorError: an array has no KServe datatype.
         """
-        stream = io.BytesIO()
-        write_archive(stream, {"": self.inputs, OUTPUTS: self.outputs, **(others or {})}, {"format": FORMAT, **self.facts()})
-        return stream.getvalue()
+        groups = {"": self.inputs, OUTPUTS: self.outputs, **(others or {})}
+        write_archive(stream, groups, {"format": FORMAT, **self.facts()})
 
     def facts(self) -> dict[str, Any]:
         """Return everything but the data, in types of JSON."""

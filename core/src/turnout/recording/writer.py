@@ -39,30 +39,21 @@ class RecordingWriter:
             OSError: the folder or the disk refuses; no record is there.
             InvalidTensorError: an array has no KServe datatype.
         """
-        content = record.content()
         # What people sent is nobody else's business.
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self._alone():
-            if not self._make_room(len(content)):
-                return False
-            name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{os.getpid()}-{next(_numbers):06d}.npz"
-            self._publish(name, content)
-            append_line(self._folder, self._model, {"file": name, "bytes": len(content), **record.facts()})
-        return True
-
-    def _publish(self, name: str, content: bytes) -> None:
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{os.getpid()}-{next(_numbers):06d}.npz"
         part = self._folder / f".{name}{_PART}"
         try:
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.rename(self._folder / name)
-        except BaseException:
+            size = _write(part, record)
+            with self._alone():
+                if not self._make_room(size):
+                    return False
+                part.rename(self._folder / name)
+                append_line(self._folder, self._model, {"file": name, "bytes": size, **record.facts()})
+                return True
+        finally:
             with suppress(OSError):
                 part.unlink()
-            raise
 
     def _make_room(self, size: int) -> bool:
         policy = self._policy
@@ -101,3 +92,13 @@ class RecordingWriter:
         for part in self._folder.glob(f".*{_PART}"):
             if time.time() - part.stat().st_mtime > _FORGOTTEN_SECONDS:
                 part.unlink(missing_ok=True)
+
+
+def _write(file: Path, record: Record) -> int:
+    """Write a new file to the disk itself, and return its size."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        record.write(stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+        return stream.tell()

@@ -29,6 +29,7 @@ _RAW = re.compile(r"(?P<name>.*):(?P<datatype>[A-Z0-9]+)\[(?P<shape>[0-9,]*)\]\Z
 _PICKLED = frozenset({BYTES, "BF16"})
 _NOTES = "notes.json"
 _SEPARATOR = "//"
+_PIECE = 1 << 20
 # A fixed date makes equal tensors equal files; zip knows none before 1980.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -81,7 +82,15 @@ def _write(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
         name = f"{name}:{datatype}[{','.join(map(str, array.shape))}]"
         array = np.frombuffer(to_binary(array, name), np.uint8)
     with archive.open(zipfile.ZipInfo(f"{name}.npy", _DATE), "w", force_zip64=True) as entry:
-        np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
+        _write_array(entry, np.asarray(array, order="C"))
+
+
+def _write_array(entry: IO[bytes], array: NDArray[Any]) -> None:
+    """Do what ``numpy.lib.format.write_array`` does, in pieces: that copies, and keeps every other thread waiting meanwhile."""
+    np.lib.format.write_array_header_1_0(entry, np.lib.format.header_data_from_array_1_0(array))
+    data = array.reshape(-1).view(np.uint8).data if array.size else memoryview(b"")
+    for start in range(0, len(data), _PIECE):
+        entry.write(data[start : start + _PIECE])
 
 
 def _read(full_name: str, content: bytes) -> tuple[str, str, NDArray[Any]]:
