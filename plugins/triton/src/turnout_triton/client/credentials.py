@@ -39,10 +39,11 @@ class Connection:
         """Return gRPC's channel credentials.
 
         Raises:
-            ConfigurationError: a file cannot be read.
+            ConfigurationError: a file cannot be read, or certificate and key do not belong together.
         """
         import grpc
 
+        self.ssl_context()  # gRPC itself finds nothing wrong with a file until it connects, and then does not say which
         ca, key, certificate = (_read(file) for file in (self.ca, self.key, self.certificate))
         return grpc.ssl_channel_credentials(ca, key, certificate)
 
