@@ -1,0 +1,89 @@
+"""Leaving alone what fails."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
+from turnout.metrics.resilience import CircuitMeter
+from turnout.middleware.base import Middleware
+from turnout.middleware.circuit import Admission, Circuit, CircuitPolicy
+from turnout.middleware.circuit_open import CircuitOpenError
+
+logger = logging.getLogger(__name__)
+
+
+class CircuitBreaker(Middleware):
+    """Stops asking a backend that fails, and lets one live request try it from time to time.
+
+    Thread-safe; no lock is held during a call. Readiness is not asked whether the backend is well: a server whose model has
+    died says that it is ready.
+    """
+
+    def __init__(
+        self,
+        inner: ModelInference,
+        model: str,
+        backend: str,
+        policy: CircuitPolicy,
+        meter: CircuitMeter,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(inner)
+        self._infer = inner.infer
+        self._circuit = Circuit(f"model {model!r} on backend {backend!r}", policy, clock)
+        self._meter = meter
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        admission = self._admit()
+        try:
+            response = self._infer(request)
+        except BaseException as error:
+            self._failed(admission, error)
+            raise
+        self._answered(admission)
+        return response
+
+    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+        admission = self._admit()
+        try:
+            yield from self.inner.infer_stream(request)
+        except GeneratorExit:
+            self._answered(admission)
+            raise
+        except BaseException as error:
+            self._failed(admission, error)
+            raise
+        self._answered(admission)
+
+    def signature(self) -> ModelSignature:
+        self._circuit.check()
+        return self.inner.signature()
+
+    def ready(self) -> bool:
+        try:
+            self._circuit.check()
+        except CircuitOpenError:
+            return False
+        return self.inner.ready()
+
+    def _admit(self) -> Admission:
+        try:
+            return self._circuit.admit()
+        except CircuitOpenError:
+            self._meter.refused()
+            raise
+
+    def _answered(self, admission: Admission) -> None:
+        closed = self._circuit.answered(admission)
+        if closed:
+            self._meter.closed()
+            logger.warning("%s", closed)
+
+    def _failed(self, admission: Admission, error: BaseException) -> None:
+        opened = self._circuit.failed(admission, error)
+        if opened:
+            self._meter.opened()
+            logger.warning("%s", opened)

@@ -1,0 +1,122 @@
+"""Falling back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from time import monotonic
+
+from turnout.errors import (
+    BackendUnavailableError,
+    DeadlineExceededError,
+    ModelLoadError,
+    NotReachedError,
+    OverloadedError,
+    TurnoutError,
+    one_line,
+)
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
+from turnout.metrics.resilience import FallbackMeter
+from turnout.middleware.base import Middleware
+from turnout.middleware.circuit_open import CircuitOpenError
+from turnout.middleware.usual_seconds import UsualSeconds
+
+logger = logging.getLogger(__name__)
+
+_UNAVAILABLE = (BackendUnavailableError, DeadlineExceededError, ModelLoadError)
+_REASONS: tuple[tuple[type[TurnoutError], str], ...] = (
+    (CircuitOpenError, "circuit_open"),
+    (OverloadedError, "overloaded"),
+    (NotReachedError, "not_reached"),
+    (BackendUnavailableError, "unavailable"),
+    (DeadlineExceededError, "deadline_exceeded"),
+    (ModelLoadError, "not_loaded"),
+)
+# Half leaves as much for the other backend. An answer that usually takes longer than half is not cut off for that.
+_FIRST_SHARE = 0.5
+_PATIENCE = 1.5
+
+
+class Fallback(Middleware):
+    """Asks ``other`` when ``inner`` is unavailable, late or cannot be opened; other errors pass through.
+
+    Of a request's remaining time ``inner`` gets half, or one and a half times what its answers usually take where that is more,
+    so that ``other`` can still answer in time when ``inner`` hangs. Without a deadline ``inner`` has the time that it takes
+    itself. Of a stream ``inner`` gets all of it, and ``other`` is asked only before the first answer. Thread-safe.
+    """
+
+    def __init__(
+        self, inner: ModelInference, other: ModelInference, model: str, backends: tuple[str, str], meter: FallbackMeter
+    ) -> None:
+        """Make one of two arms, which it owns; ``backends`` are their names, for the log."""
+        super().__init__(inner)
+        self._infer = inner.infer
+        self._other = other
+        self._model = model
+        self._backends = backends
+        self._fell_back = meter.fell_back
+        self._usual = UsualSeconds()
+        self._first_use = iter([True])
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        first = request if request.deadline is None else self._hurried(request, request.deadline)
+        start = monotonic()
+        try:
+            response = self._infer(first)
+        except _UNAVAILABLE as error:
+            if request.remaining_seconds() == 0:
+                raise
+            self._count(error)
+            return self._other.infer(request)
+        self._usual.add(monotonic() - start)
+        return response
+
+    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+        answered = False
+        try:
+            for response in self.inner.infer_stream(request):
+                answered = True
+                yield response
+        except _UNAVAILABLE as error:
+            if answered or request.remaining_seconds() == 0:
+                raise
+            self._count(error)
+        else:
+            return
+        yield from self._other.infer_stream(request)
+
+    def signature(self) -> ModelSignature:
+        try:
+            return self.inner.signature()
+        except _UNAVAILABLE:
+            return self._other.signature()
+
+    def ready(self) -> bool:
+        return self.inner.ready() or self._other.ready()
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._other.close()
+
+    def _hurried(self, request: InferenceRequest, deadline: float) -> InferenceRequest:
+        now = monotonic()
+        remaining = deadline - now
+        seconds = max(_FIRST_SHARE * remaining, _PATIENCE * (self._usual.value or 0.0))
+        if seconds >= remaining:
+            return request
+        return InferenceRequest(request.inputs, now + seconds, request.id, request.parameters)
+
+    def _count(self, error: TurnoutError) -> None:
+        reason = next(name for kind, name in _REASONS if isinstance(error, kind))
+        self._fell_back[reason]()
+        if next(self._first_use, False):
+            first, other = self._backends
+            logger.warning(
+                "model %r: backend %r answers for %r from now on where that does not; metrics count it. First: %s",
+                self._model,
+                other,
+                first,
+                one_line(error),
+            )

@@ -1,0 +1,66 @@
+"""Refusing what is too much."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+from turnout.errors import OverloadedError
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
+from turnout.metrics.resilience import SheddingMeter
+from turnout.middleware.base import Middleware
+from turnout.middleware.forked import renew_when_forked
+
+
+class LoadShedder(Middleware):
+    """Lets ``max_in_flight`` requests through at once and refuses more at once, before anything is started.
+
+    Thread-safe: ``_in_flight`` changes under ``_lock``, which is not held during a call. A forked child has none of its
+    parent's requests.
+    """
+
+    def __init__(self, inner: ModelInference, model: str, backend: str, max_in_flight: int, meter: SheddingMeter) -> None:
+        super().__init__(inner)
+        self._infer = inner.infer
+        self._model = model
+        self._backend = backend
+        self._max_in_flight = max_in_flight
+        self._refused = meter.refused
+        self._lock = threading.Lock()
+        self._in_flight = 0
+        renew_when_forked(self)
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        self._enter()
+        try:
+            return self._infer(request)
+        finally:
+            self._leave()
+
+    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+        self._enter()
+        try:
+            yield from self.inner.infer_stream(request)
+        finally:
+            self._leave()
+
+    def forked(self) -> None:
+        """Forget the parent's requests."""
+        self._lock = threading.Lock()
+        self._in_flight = 0
+
+    def _enter(self) -> None:
+        with self._lock:
+            if self._in_flight < self._max_in_flight:
+                self._in_flight += 1
+                return
+        self._refused()
+        raise OverloadedError(
+            f"model {self._model!r} on backend {self._backend!r} has {self._max_in_flight} requests under way, as many as "
+            "max_in_flight allows; ask later, or raise it"
+        )
+
+    def _leave(self) -> None:
+        with self._lock:
+            # A stream that was begun before a fork may end in the child, which has counted none.
+            self._in_flight = max(self._in_flight - 1, 0)
