@@ -43,6 +43,7 @@ def place(function: Callable[..., torch.Tensor]) -> str | None:
         lambda x, weight: x if torch.allclose(x, weight[0]) else x + 1,
         lambda x, weight: x if x.nonzero().shape[0] > 3 else x + 1,
         lambda x, weight: x if 1.0 in x else x + 1,
+        lambda x, weight: x if x[x > 0].shape[0] > 3 else x + 1,
     ],
 )
 def test_a_value_of_an_input_that_python_looks_at_is_noticed_with_its_line(function):
@@ -61,6 +62,7 @@ def test_a_value_of_an_input_that_python_looks_at_is_noticed_with_its_line(funct
         lambda x, weight: torch.stack([row * 2 for row in x]),
         lambda x, weight: torch.where(x > 0, x, x + 1),
         lambda x, weight: x[x > 0],
+        lambda x, weight: x if x[torch.arange(2)].shape[0] > 3 else x + 1,
     ],
 )
 def test_sizes_weights_and_decisions_inside_the_graph_are_let_pass(function):

@@ -65,10 +65,17 @@ def _from_values(tensor: torch.Tensor) -> bool:
             continue
         seen.add(name)
         kind = node.kind()
-        if (by_value and kind == "prim::Param") or kind in _SIZED_BY_VALUES:
+        if (by_value and kind == "prim::Param") or _is_sized_by_values(node):
             return True
         waiting += [(given, by_value and kind not in _VALUELESS) for given in node.inputs()]
     return False
+
+
+def _is_sized_by_values(node: Any) -> bool:
+    if node.kind() != "aten::index":
+        return node.kind() in _SIZED_BY_VALUES
+    picked = list(node.inputs())[1].node().inputs()
+    return any(index.isCompleteTensor() and index.type().scalarType() == "Bool" for index in picked)
 
 
 def _own_place() -> str:
