@@ -1,0 +1,60 @@
+"""The metrics of shadows."""
+
+from __future__ import annotations
+
+import threading
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+VERDICTS = ("match", "mismatch", "error", "dropped")
+"""Every value of the label ``verdict``."""
+
+ERROR_BUCKETS = tuple(float(f"1e{exponent}") for exponent in range(-8, 5))
+"""Powers of ten: what a tolerance is thought in."""
+
+_BEYOND = 2 * ERROR_BUCKETS[-1]
+
+
+class ShadowMeter:
+    """The bound cells of one shadow."""
+
+    def __init__(self, comparisons: Counter, errors: Histogram, labels: tuple[str, str, str]) -> None:
+        self._verdicts = {verdict: comparisons.labels(*labels, verdict) for verdict in VERDICTS}
+        self._errors = errors.labels(*labels)
+
+    def count(self, verdict: str, max_abs_error: float | None = None) -> None:
+        """Take one mirrored request; of an answer that was compared, with its greatest error."""
+        self._verdicts[verdict].inc()
+        if max_abs_error is not None:
+            # An infinite error would make the histogram's sum infinite for ever.
+            self._errors.observe(min(max_abs_error, _BEYOND))
+
+
+class ShadowMetrics:
+    """The families of shadows in a registry. Thread-safe: ``_meters`` is under ``_lock``."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("model", "primary", "shadow")
+        self._comparisons = Counter(
+            "turnout_shadow_comparisons",
+            "Requests that were mirrored to a shadow, by what came of it.",
+            (*labels, "verdict"),
+            registry=registry,
+        )
+        self._errors = Histogram(
+            "turnout_parity_max_abs_error",
+            "The greatest difference between an answer of a shadow and the primary's.",
+            labels,
+            registry=registry,
+            buckets=ERROR_BUCKETS,
+        )
+        self._meters: dict[tuple[str, str, str], ShadowMeter] = {}
+        self._lock = threading.Lock()
+
+    def meter(self, model: str, primary: str, shadow: str) -> ShadowMeter:
+        """Return the meter of a shadow; the same one for the same shadow."""
+        labels = (model, primary, shadow)
+        with self._lock:
+            if labels not in self._meters:
+                self._meters[labels] = ShadowMeter(self._comparisons, self._errors, labels)
+            return self._meters[labels]

@@ -1,0 +1,62 @@
+"""Evidence on disk, where other processes read it and add theirs."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from turnout.shadowing.evidence import ShadowEvidence
+
+MAX_BYTES = 1 << 20
+
+
+def read_shadow_evidence(file: Path) -> ShadowEvidence | None:
+    """Return what ``file`` holds; None if there is none, or none that can be read."""
+    try:
+        with file.open("rb") as stream:
+            return ShadowEvidence.of_json(json.loads(stream.read(MAX_BYTES)))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def add_shadow_evidence(file: Path, more: ShadowEvidence) -> None:
+    """Add ``more`` to what ``file`` holds of the same arms; what it holds of other arms is replaced.
+
+    Several processes may add at once, and readers see one whole state: a lock on a file beside it, then a rename.
+
+    Raises:
+        OSError: the folder or the disk refuses; the file is as it was.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(file.with_suffix(".lock")):
+        known = read_shadow_evidence(file)
+        if known is not None and known.same_arms(more):
+            known.merge(more)
+            more = known
+        _replace(file, json.dumps(more.as_json(), indent=1).encode())
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    with file.open("ab") as stream:
+        with suppress(ImportError):
+            import fcntl  # not on Windows, where processes that share a model would overwrite each other's evidence
+
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _replace(file: Path, content: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        Path(name).replace(file)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
