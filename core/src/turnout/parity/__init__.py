@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from turnout.parity.comparison import Parity, compare, failed
 from turnout.parity.output import Fault, OutputParity
+from turnout.parity.summary import OutputSummary, ParitySummary
 from turnout.parity.tolerance import DEFAULTS, Tolerance, Tolerances
 from turnout.parity.verdict import Verdict
 
-__all__ = ["DEFAULTS", "Fault", "OutputParity", "Parity", "Tolerance", "Tolerances", "Verdict", "compare", "failed"]
+__all__ = [
+    "DEFAULTS",
+    "Fault",
+    "OutputParity",
+    "OutputSummary",
+    "Parity",
+    "ParitySummary",
+    "Tolerance",
+    "Tolerances",
+    "Verdict",
+    "compare",
+    "failed",
+]

@@ -1,0 +1,101 @@
+"""``turnout verify``: whether a model answers alike on another backend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from turnout.cli.options import config_option, json_option, model_argument, print_json, print_table
+
+if TYPE_CHECKING:
+    from turnout.verify import Verified
+
+
+def _shapes(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for text in written:
+        name, _equals, sizes = text.rpartition("=")
+        parts = [part.strip() for part in sizes.split(",") if part.strip()]
+        if not name or not all(part.isascii() and part.isdecimal() for part in parts):
+            raise click.BadParameter(f"write NAME=SIZE,SIZE,..., such as pixel_values=3,384,384; got {text!r}")
+        shapes[name] = tuple(map(int, parts))
+    return shapes
+
+
+@click.command("verify")
+@model_argument
+@click.option("--against", multiple=True, metavar="BACKEND", help="Compare with this one; by default with all others.")
+@click.option("--recording", type=click.Path(path_type=Path, file_okay=False), help="Send the requests recorded in DIR.")
+@click.option("--inputs", multiple=True, type=click.Path(path_type=Path, dir_okay=False), help="Send the arrays of FILE.npz.")
+@click.option("--generate", type=click.IntRange(min=1), help="Send N requests made from the model's signature.")
+@click.option("--shape", "shapes", multiple=True, callback=_shapes, help="Sizes of a generated input: NAME=3,384,384.")
+@click.option("--batch", type=click.IntRange(min=0), help="Rows to send alone and together; 8 by default, 0 for none.")
+@click.option(
+    "--timeout",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds a request may take.",
+)
+@click.option("--ignore-answers", is_flag=True, help="Do not compare with the answers that were recorded.")
+@click.option("--save", type=click.Path(path_type=Path, file_okay=False), help="Where the worst request of each arm is kept.")
+@config_option
+@json_option
+def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
+    """Send the same requests to MODEL on its present backend and on others, and compare the answers.
+
+    The requests are those recorded, given, or made. Exit 1 if answers differ, 3 if a backend cannot be reached.
+    """
+    from turnout.verify import Choices, verify_file
+
+    if sum(bool(choices[name]) for name in ("recording", "inputs", "generate")) > 1:
+        raise click.UsageError("give one of --recording, --inputs and --generate")
+    verified = verify_file(config, model, Choices(**choices), warn=_warn)
+    if as_json:
+        print_json(verified.as_json())
+    else:
+        _print(verified)
+    if verified.result.verdict != "match":
+        click.echo("next: turnout verify --help, docs/how-to/verify-a-move.md says what to do", err=True)
+        raise SystemExit(1)
+
+
+def _warn(text: str) -> None:
+    click.echo(f"warning: {text}", err=True)
+
+
+def _print(verified: Verified) -> None:
+    result = verified.result
+    click.echo(f"{result.model} on {result.reference}, {result.requests} requests: {verified.source}")
+    rows = [
+        {"backend": arm.backend, "output": name, "equal": f"{output.compared - output.mismatches}/{output.compared}"}
+        | {column: _figure(value) for column, value in _columns(output).items()}
+        for arm in result.arms
+        for name, output in arm.summary.outputs.items()
+    ]
+    if rows:
+        print_table(("backend", "output", "equal", "max abs", "max rel", "mean abs", "cosine", "IoU", "argmax"), rows)
+    for arm in result.batching:
+        click.echo(f"batching on {arm.backend}: {arm.verdict} ({arm.rows} rows alone and together)")
+    for finding in result.findings():
+        click.echo(f"FAIL {finding}")
+    for file in verified.saved:
+        click.echo(f"saved {file}", err=True)
+    click.echo(f"verdict: {result.verdict}")
+
+
+def _columns(output: Any) -> dict[str, float | None]:
+    return {
+        "max abs": output.max_abs_error,
+        "max rel": output.max_rel_error,
+        "mean abs": output.mean_abs_error,
+        "cosine": output.cosine,
+        "IoU": output.iou,
+        "argmax": output.argmax_agreement,
+    }
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"

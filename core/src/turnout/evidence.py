@@ -1,0 +1,105 @@
+"""What was proved of a model, and when: small files beside turnout.yaml, which ``turnout status`` reads.
+
+``.turnout/<model>.<topic>.json`` holds the last result of a topic: ``verify``, ``export``, ``shadow``. A reader sees the old or
+the new one, never half of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+STATE = ".turnout"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One result.
+
+    Attributes:
+        model: the model.
+        topic: what was proved: ``verify``, ``export``, ``shadow``.
+        verdict: ``match``, ``mismatch`` or ``error``.
+        at: when, in UTC, as ISO 8601 writes it.
+        facts: the figures, in types of JSON.
+    """
+
+    model: str
+    topic: str
+    verdict: str
+    at: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_evidence(folder: Path, evidence: Evidence) -> Path:
+    """Keep ``evidence`` in the state folder of the turnout.yaml in ``folder``, dated now if it has no date.
+
+    Raises:
+        OSError: the folder or the disk refuses; what was there stays.
+    """
+    state = folder / STATE
+    state.mkdir(exist_ok=True)
+    _ignore_in_git(state)
+    content = {
+        "format": FORMAT,
+        "model": evidence.model,
+        "topic": evidence.topic,
+        "verdict": evidence.verdict,
+        "at": evidence.at or datetime.now(UTC).isoformat(timespec="seconds"),
+        "facts": dict(evidence.facts),
+    }
+    file = _file(folder, evidence.model, evidence.topic)
+    descriptor, part = tempfile.mkstemp(prefix=f".{file.name}.", dir=state)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(content, stream, indent=2)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(part).replace(file)
+    except BaseException:
+        with suppress(OSError):
+            Path(part).unlink()
+        raise
+    return file
+
+
+def read_evidence(folder: Path, model: str, topic: str) -> Evidence | None:
+    """Return the last result; None if there is none, or none that this Turnout can read."""
+    try:
+        content = json.loads(_file(folder, model, topic).read_text("utf-8"))
+        if content["format"] != FORMAT:
+            return None
+        return Evidence(content["model"], content["topic"], content["verdict"], content["at"], content["facts"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def fingerprint(file: Path) -> str:
+    """Return the SHA-256 of a file, or of all files in a folder with their names."""
+    digest = hashlib.sha256()
+    for part in sorted(file.rglob("*")) if file.is_dir() else [file]:
+        if part.is_file():
+            if file.is_dir():
+                digest.update(f"{part.relative_to(file)}\0".encode())
+            with part.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _file(folder: Path, model: str, topic: str) -> Path:
+    return folder / STATE / f"{model}.{topic}.json"
+
+
+def _ignore_in_git(state: Path) -> None:
+    ignore = state / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", "utf-8")
