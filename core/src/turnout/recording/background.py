@@ -86,7 +86,7 @@ class BackgroundRecording:
             raise
         with self._changed:
             self._waiting.append((record, size))
-            self._changed.notify()
+            self._changed.notify_all()
 
     def _record(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> Record:
         # The caller may write to both as soon as it has its answer.
@@ -103,8 +103,8 @@ class BackgroundRecording:
 
     def _reserve(self, size: int) -> bool:
         with self._changed:
-            busy = self._reserved >= self._policy.queue_size or self._waiting_bytes + size > self._policy.max_waiting_bytes
-            if busy or self._closing:
+            seconds = self._policy.wait_seconds if size <= self._policy.max_waiting_bytes else 0.0
+            if not self._changed.wait_for(lambda: self._has_room(size), seconds) or self._closing:
                 return False
             self._reserved += 1
             self._waiting_bytes += size
@@ -113,11 +113,15 @@ class BackgroundRecording:
                 self._thread.start()
             return True
 
+    def _has_room(self, size: int) -> bool:
+        policy = self._policy
+        return self._reserved < policy.queue_size and self._waiting_bytes + size <= policy.max_waiting_bytes
+
     def _release(self, size: int) -> None:
         with self._changed:
             self._reserved -= 1
             self._waiting_bytes -= size
-            self._changed.notify()
+            self._changed.notify_all()
 
     def _run(self) -> None:
         while True:

@@ -22,7 +22,8 @@ class RecordingPolicy:
         max_requests: how many records it may hold.
         when_full: ``stop`` keeps the first records, ``rotate`` the last.
         queue_size: how many requests may wait to be written; more are dropped.
-        max_waiting_bytes: how much memory those may take.
+        max_waiting_bytes: how much memory those may take; a larger request is dropped.
+        wait_seconds: how long a request waits for room before it is dropped; 0 for traffic that must not.
     """
 
     folder: Path
@@ -32,3 +33,4 @@ class RecordingPolicy:
     when_full: Literal["stop", "rotate"] = "stop"
     queue_size: int = 64
     max_waiting_bytes: int = 100_000_000
+    wait_seconds: float = 0.0
