@@ -10,15 +10,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from turnout.arms import Arms
+from turnout.composition import Composer
 from turnout.errors import StepError, TurnoutError, one_line, unknown_name
 from turnout.executor import InferenceExecutor
 from turnout.hookspecs import StepDeclaration
-from turnout.inference import ModelInference, ModelSignature
+from turnout.inference import ModelInference
 from turnout.metrics import LATENCY_BUCKETS_SECONDS, Metrics, shared_metrics
-from turnout.middleware.tensor_check import TensorCheck
 from turnout.model import Model
 from turnout.pipeline import Pipeline, PipelineResult, PipelineStep, plan_pipeline
 from turnout.plugins import Plugins, find_plugins
+from turnout.reload import Reloaded, Reloader
 from turnout.settings import LoadedSettings, load_settings
 
 
@@ -36,11 +37,12 @@ class Turnout:
         self._loaded = loaded
         self._plugins = plugins
         self._executor = InferenceExecutor(loaded.settings.executor_threads)
-        self._arms = Arms(loaded, plugins, metrics)
+        self._composer = Composer(Arms(plugins, metrics), metrics)
         self._pipelines: dict[str, Pipeline] = {}
         self._lock = threading.Lock()
         self.metrics = metrics
         self.models: Mapping[str, Model] = {name: self._model(name) for name in loaded.settings.models}
+        self._reloader = Reloader(loaded, self._load_again, self._adopt)
 
     def model(self, name: str) -> Model:
         """Return the model called ``name``.
@@ -58,10 +60,11 @@ class Turnout:
         Raises:
             UnknownNameError: the file has no such model, or the model no such backend.
         """
-        entries = self._loaded.settings.models[self.model(model).name].backends
+        self.model(model)
+        entries = self._reloader.settings_of(model).settings.models[model].backends
         if backend not in entries:
             raise unknown_name("backend", backend, entries, f"for model {model!r}. {self._place()}".strip())
-        return self._checked(model, self._arms.arm(model, backend), backend)
+        return self._composer.arm(model, backend, self._reloader.settings_of(model))
 
     def pipeline(self, name: str) -> Pipeline:
         """Return the pipeline called ``name``; its steps are made at the first call.
@@ -105,8 +108,21 @@ class Turnout:
             if settings.preload:
                 self.models[name].open()
 
+    def reload(self) -> Reloaded:
+        """Read the file again and serve every model as it says now; blocks while new arms open.
+
+        What is under way ends on the arm where it began. Raises as ``Reloader.reload``: then what could not change is served as
+        before.
+        """
+        return self._reloader.reload()
+
+    def watch(self) -> None:
+        """Reload whenever the file changes, until ``close``; a file that is wrong is logged and changes nothing."""
+        self._reloader.watch()
+
     def close(self) -> None:
         """Close every model, then end the threads. Runs that are under way end with ClosedError."""
+        self._reloader.close()
         self._executor.close()
         for model in self.models.values():
             model.close()
@@ -120,16 +136,14 @@ class Turnout:
 
     def _model(self, name: str) -> Model:
         backend = self._loaded.settings.backend_of(name)
-        return Model(name, backend, partial(self._compose, name, backend), self._executor)
+        return Model(name, backend, partial(self._composer.model, name, self._loaded), self._executor)
 
-    def _compose(self, name: str, backend: str) -> ModelInference:
-        return self._checked(name, self._arms.arm(name, backend), backend)
+    def _load_again(self) -> LoadedSettings:
+        return load_settings(self._loaded.folder / Path(self._loaded.source).name, registry=self._plugins)
 
-    def _checked(self, name: str, inner: ModelInference, *backends: str) -> ModelInference:
-        declaration = self._arms.declaration(name)
-        declared = ModelSignature(declaration.inputs, declaration.outputs)
-        devices = all(self._arms.takes_device_tensors(backend) for backend in backends)
-        return TensorCheck(inner, name, declared, declaration.max_batch_size, device_tensors=devices)
+    def _adopt(self, loaded: LoadedSettings, model: str, prepare: bool) -> None:  # noqa: FBT001  # what Reloader calls
+        compose = partial(self._composer.model, model, loaded)
+        self.models[model].replace(loaded.settings.backend_of(model), compose, prepare=prepare)
 
     def _make_step(self, declaration: StepDeclaration, kind: str) -> PipelineStep:
         options = self._loaded.step_options[declaration.pipeline, declaration.name]
@@ -165,6 +179,7 @@ def open(  # turnout.open reads as it should
     *,
     plugins: Plugins | None = None,
     metrics: Metrics | None = None,
+    watch: bool = False,
 ) -> Turnout:
     """Return the app that a turnout.yaml, or a dict of the same shape, describes; the caller closes it.
 
@@ -172,6 +187,7 @@ def open(  # turnout.open reads as it should
         source: the file, or its contents as a dict.
         plugins: plugins to use instead of those installed.
         metrics: metrics of its own instead of those that the process shares.
+        watch: reload the file whenever it changes.
 
     Raises:
         SettingsError: everything that is wrong in ``source``.
@@ -180,6 +196,8 @@ def open(  # turnout.open reads as it should
     app = assemble(source, plugins=plugins, metrics=metrics)
     try:
         app.preload()
+        if watch:
+            app.watch()
     except BaseException:
         app.close()
         raise

@@ -13,6 +13,7 @@ TurnoutError
 │   └── InvalidInputError         a picture, a region or another input cannot be used
 ├── BackendUnavailableError       ask elsewhere or later
 │   ├── NotReachedError           the request never reached the server; asking again repeats nothing
+│   ├── CircuitOpenError          it failed too often and is left alone for now
 │   ├── OverloadedError           the queue is full; nothing was started
 │   └── ForkedAfterLoadError      the model was loaded before a fork; load it in this process
 ├── DeadlineExceededError         give it more time
@@ -98,6 +99,10 @@ class BackendUnavailableError(TurnoutError):
 
 class NotReachedError(BackendUnavailableError):
     """No connection could be made, so the server never took the request and it may be sent again anywhere."""
+
+
+class CircuitOpenError(BackendUnavailableError):
+    """The backend failed too often and is left alone for now; it was not asked."""
 
 
 class OverloadedError(BackendUnavailableError):

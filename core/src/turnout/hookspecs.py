@@ -91,6 +91,7 @@ class Backend:
         create: opens a model; blocks, may take minutes, and raises ModelLoadError or MissingDependencyError.
         options: the pydantic model of its options in turnout.yaml.
         batches: the backend merges concurrent requests itself.
+        remote: it asks a server, which may die while this process lives.
         device_tensors: it takes inputs that are ``turnout.tensors.DeviceTensor``; others get copies of them as arrays.
     """
 
@@ -98,6 +99,7 @@ class Backend:
     create: Callable[[ModelDeclaration, Any], ModelInference]
     options: type[BaseModel]
     batches: bool = False
+    remote: bool = False
     device_tensors: bool = False
 
 

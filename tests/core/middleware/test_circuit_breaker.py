@@ -14,6 +14,7 @@ from tests.core.middleware.resilience_kit import ANSWER, LIMIT_SECONDS, REQUEST,
 from turnout import ModelSignature
 from turnout.errors import (
     BackendUnavailableError,
+    CircuitOpenError,
     ClosedError,
     DeadlineExceededError,
     InferenceError,
@@ -24,7 +25,6 @@ from turnout.errors import (
 )
 from turnout.middleware.circuit import CircuitPolicy
 from turnout.middleware.circuit_breaker import CircuitBreaker
-from turnout.middleware.circuit_open import CircuitOpenError
 
 DOWN = BackendUnavailableError("the server is down")
 PAUSES = CircuitPolicy(open_seconds=1.0, longest_open_seconds=30.0)

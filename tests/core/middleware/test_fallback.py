@@ -12,6 +12,7 @@ from tests.core.middleware.resilience_kit import ANSWER, REQUEST, Meters, Told, 
 from turnout import InferenceRequest, ModelSignature
 from turnout.errors import (
     BackendUnavailableError,
+    CircuitOpenError,
     ClosedError,
     DeadlineExceededError,
     ForkedAfterLoadError,
@@ -24,7 +25,6 @@ from turnout.errors import (
 )
 from turnout.inference import ModelInference
 from turnout.metrics.resilience import FALLBACK_REASONS
-from turnout.middleware.circuit_open import CircuitOpenError
 from turnout.middleware.fallback import Fallback
 from turnout.tensors import TensorSpec
 from turnout.testing import PlusOne, Slow, Unavailable

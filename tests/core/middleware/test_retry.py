@@ -9,8 +9,7 @@ import pytest
 from tests.core.middleware.resilience_kit import ANSWER, REQUEST, Meters, Told, at_once, outcome
 
 from turnout import InferenceRequest, InferenceResponse
-from turnout.errors import BackendUnavailableError, DeadlineExceededError, InferenceError, NotReachedError
-from turnout.middleware.circuit_open import CircuitOpenError
+from turnout.errors import BackendUnavailableError, CircuitOpenError, DeadlineExceededError, InferenceError, NotReachedError
 from turnout.middleware.retry import Retry
 
 

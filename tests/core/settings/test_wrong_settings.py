@@ -39,7 +39,14 @@ WRONG: dict[str, tuple[str, str]] = {
         "zzz: unknown key; known: backend, executor_threads, metrics, models, pipelines",
     ),
     "unknown key of a model": (model("◆bakend: direct"), "models.m.bakend: unknown key. Did you mean 'backend'?"),
-    "key of a later release": (model("◆fallback: onnxruntime"), "models.m.fallback: unknown key; known: backend, backends,"),
+    "key of nobody": (model("◆zzz: onnxruntime"), "models.m.zzz: unknown key; known: backend, backends,"),
+    "fallback that is no backend": (model("fallback: ◆onnxruntme"), "unknown backend 'onnxruntme'"),
+    "fallback without options": (
+        "models:\n  m:\n    backend: direct\n    fallback: ◆onnxruntime\n    backends: {direct: {class: X}}\n",
+        "'onnxruntime' has no options under models.m.backends; it has: direct",
+    ),
+    "shadow that is no backend": (model("shadow: {backend: ◆tritonn}"), "unknown backend 'tritonn'"),
+    "canary that is no backend": (model("canary: {weight: 0.1, backend: ◆tritonn}"), "unknown backend 'tritonn'"),
     "unknown option of a plugin": (
         option("◆pathh: x"),
         "models.m.backends.onnxruntime.pathh: unknown key. Did you mean 'path'?",

@@ -12,6 +12,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from turnout.errors import ConfigurationError
 from turnout.metrics.calls import Durations, InFlight, multiprocess
 from turnout.metrics.families import LATENCY_BUCKETS_SECONDS, OUTCOMES, Families
+from turnout.metrics.recording import RecordingFamilies
+from turnout.metrics.resilience import ResilienceMeters
+from turnout.metrics.shadow import ShadowMetrics
 
 
 class FoldingRegistry(CollectorRegistry):
@@ -61,6 +64,9 @@ class Metrics:
 
     Attributes:
         registry: hand it to ``prometheus_client.start_http_server`` or ``make_wsgi_app``.
+        resilience: meters of fallbacks, circuits, retries and refused requests.
+        shadows: meters of shadows' verdicts.
+        recordings: counters of recorded requests.
     """
 
     def __init__(self, buckets: tuple[float, ...] = LATENCY_BUCKETS_SECONDS) -> None:
@@ -68,6 +74,9 @@ class Metrics:
         self.registry.fold = self.fold
         self.buckets = buckets
         self._families = Families(self.registry, buckets)
+        self.resilience = ResilienceMeters(self.registry)
+        self.shadows = ShadowMetrics(self.registry)
+        self.recordings = RecordingFamilies(self.registry)
         self._meters: dict[tuple[str, str], RequestMeter] = {}
         self._executions: dict[tuple[str, str], Durations] = {}
         self._lock = threading.Lock()

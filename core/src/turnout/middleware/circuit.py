@@ -11,6 +11,7 @@ from datetime import datetime
 
 from turnout.errors import (
     BackendUnavailableError,
+    CircuitOpenError,
     DeadlineExceededError,
     InferenceError,
     ModelLoadError,
@@ -18,7 +19,6 @@ from turnout.errors import (
     OverloadedError,
     one_line,
 )
-from turnout.middleware.circuit_open import CircuitOpenError
 from turnout.middleware.forked import renew_when_forked
 from turnout.middleware.rolling_window import RollingWindow
 from turnout.middleware.usual_seconds import UsualSeconds

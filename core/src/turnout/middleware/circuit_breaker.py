@@ -6,11 +6,11 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
+from turnout.errors import CircuitOpenError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.metrics.resilience import CircuitMeter
 from turnout.middleware.base import Middleware
 from turnout.middleware.circuit import Admission, Circuit, CircuitPolicy
-from turnout.middleware.circuit_open import CircuitOpenError
 
 logger = logging.getLogger(__name__)
 

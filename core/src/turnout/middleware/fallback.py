@@ -8,6 +8,7 @@ from time import monotonic
 
 from turnout.errors import (
     BackendUnavailableError,
+    CircuitOpenError,
     DeadlineExceededError,
     ModelLoadError,
     NotReachedError,
@@ -18,7 +19,6 @@ from turnout.errors import (
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.metrics.resilience import FallbackMeter
 from turnout.middleware.base import Middleware
-from turnout.middleware.circuit_open import CircuitOpenError
 from turnout.middleware.usual_seconds import UsualSeconds
 
 logger = logging.getLogger(__name__)
@@ -35,6 +35,11 @@ _REASONS: tuple[tuple[type[TurnoutError], str], ...] = (
 # Half leaves as much for the other backend. An answer that usually takes longer than half is not cut off for that.
 _FIRST_SHARE = 0.5
 _PATIENCE = 1.5
+
+
+def reason_of(error: TurnoutError) -> str:
+    """Return the value of the label ``reason`` for an error after which another backend is asked."""
+    return next(name for kind, name in _REASONS if isinstance(error, kind))
 
 
 class Fallback(Middleware):
@@ -109,8 +114,7 @@ class Fallback(Middleware):
         return InferenceRequest(request.inputs, now + seconds, request.id, request.parameters)
 
     def _count(self, error: TurnoutError) -> None:
-        reason = next(name for kind, name in _REASONS if isinstance(error, kind))
-        self._fell_back[reason]()
+        self._fell_back[reason_of(error)]()
         if next(self._first_use, False):
             first, other = self._backends
             logger.warning(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -37,6 +38,7 @@ class OptionsCheck:
             if isinstance(model, dict):
                 self._check_entries(name, model)
                 self._check_choice(name, model)
+                self._check_others(name, model)
         for name, steps in _mapping(_mapping(self._values).get("pipelines")).items():
             self._check_pipeline(name, steps)
 
@@ -70,6 +72,22 @@ class OptionsCheck:
             note = self._report.at_value if "backend" in model else self._report.at_key
             place: DocumentPath = path if "backend" in model else ("models", name)
             note(place, lambda: _without_options(name, written, entries))
+
+    def _check_others(self, name: str, model: dict[str, Any]) -> None:
+        """Check that the other backends that a model may ask are there, and have their options."""
+        entries = _mapping(model.get("backends"))
+        for keys in (("fallback",), ("shadow", "backend"), ("canary", "backend")):
+            path: DocumentPath = ("models", name, *keys)
+            chosen: Any = model
+            for key in keys:
+                chosen = _mapping(chosen).get(key)
+            if not isinstance(chosen, str) or self._report.broken(path):
+                continue
+            written = str(self._document.value_at(path))
+            if self._registry.backend_options(chosen) is None:
+                self._report_missing("backend", written, chosen, path)
+            elif chosen not in entries:
+                self._report.at_value(path, partial(_without_options, name, written, entries))
 
     def _check_pipeline(self, name: str, steps: Any) -> None:
         read = list(_steps(steps))

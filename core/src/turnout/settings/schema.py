@@ -16,6 +16,11 @@ from turnout.errors import InvalidTensorError
 from turnout.hookspecs import ModelDeclaration
 from turnout.settings.base import SettingsModel, WholeNumber, problem
 from turnout.settings.batching import DynamicBatchingSettings
+from turnout.settings.canary import CanarySettings
+from turnout.settings.recording import RecordingSettings
+from turnout.settings.resilience import CircuitBreakerSettings, MaxInFlight, RetrySettings
+from turnout.settings.shadow import ShadowSettings
+from turnout.settings.tolerance import ToleranceSettings
 from turnout.tensors import DTYPES, TensorSpec, parse_spec
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
@@ -74,6 +79,18 @@ class ModelSettings(SettingsModel):
     outputs: Mapping[str, TensorText] = Field(
         {}, description="Datatype and shape by name, without the batch axis: FP32[1,384,384]."
     )
+    fallback: Name | None = Field(None, description="The backend that answers where this model's own is unavailable.")
+    circuit_breaker: CircuitBreakerSettings | None = Field(
+        None, description="When a backend that fails is left alone, and for how long; {} for Turnout's own figures."
+    )
+    retry: RetrySettings | None = Field(None, description="Requests that never reached the backend are sent once more.")
+    max_in_flight: MaxInFlight | None = Field(
+        None, description="Requests that may be under way at once; more are refused at once."
+    )
+    shadow: ShadowSettings | None = Field(None, description="A second backend whose answers are compared.")
+    canary: CanarySettings | None = Field(None, description="A second backend that takes a share of the requests.")
+    record: RecordingSettings | None = Field(None, description="Keep a share of the requests with their answers.")
+    tolerance: ToleranceSettings | None = Field(None, description="How far the answers of two backends may be apart.")
     preload: bool = Field(False, description="Open the model at the start, not at its first use.")
     backends: Mapping[Name, Options] = Field({}, description="The options of each backend that can run this model.")
 
@@ -94,6 +111,11 @@ class ModelSettings(SettingsModel):
         batching = self.dynamic_batching.declaration() if self.dynamic_batching else None
         inputs, outputs = self._specs(self.inputs), self._specs(self.outputs)
         return ModelDeclaration(name, folder, inputs, outputs, self.max_batch_size, batching)
+
+    def asked_beside(self) -> tuple[str, ...]:
+        """Return the backends that may be asked beside the one that serves."""
+        named = (self.fallback, self.shadow.backend if self.shadow else None, self.canary.backend if self.canary else None)
+        return tuple(name for name in named if name is not None)
 
     def _specs(self, tensors: Mapping[str, str]) -> tuple[TensorSpec, ...]:
         return tuple(parse_spec(name, text, batched=self.max_batch_size > 0) for name, text in tensors.items())

@@ -20,7 +20,7 @@ def turnout_backends() -> Iterable[Backend]:
     from turnout import Backend
     from turnout_triton.options import TritonOptions
 
-    yield Backend("triton", _create, TritonOptions, batches=True, device_tensors=True)
+    yield Backend("triton", _create, TritonOptions, batches=True, remote=True, device_tensors=True)
 
 
 @hookimpl
