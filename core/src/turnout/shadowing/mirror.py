@@ -55,7 +55,7 @@ class Mirror:
 
     def close(self) -> None:
         """Drop what waits, let what is under way end, close the shadow; a shadow that hangs is left behind."""
-        self.stop()
+        self._stop()
         closer = threading.Thread(target=self._close_shadow, name=f"{self._name()}-close", daemon=True)
         closer.start()
         closer.join(self._policy.closing_seconds)
@@ -64,8 +64,17 @@ class Mirror:
         self._join()
         self._abandon()
 
-    def stop(self) -> None:
-        """Drop what waits and let what is under way end."""
+    def leave(self) -> None:
+        """Do what ``close`` does at the end of a process, but leave the shadow open."""
+        self._stop()
+        self._abandon()
+
+    def forget(self) -> None:
+        """Drop the requests and threads of the process that was forked."""
+        self._ledger.forget()
+        self._begin()
+
+    def _stop(self) -> None:
         with self._changed:
             self._closed = True
             waiting = list(self._jobs)
@@ -75,12 +84,6 @@ class Mirror:
             self._drop(job)
             self._release(job.size, waiting=1)
         self._join()
-        self._ledger.write(now=True)
-
-    def forget(self) -> None:
-        """Drop the requests and threads of the process that was forked."""
-        self._ledger.forget()
-        self._begin()
 
     def _begin(self) -> None:
         self._changed = threading.Condition()
@@ -222,10 +225,10 @@ def _forget_all() -> None:
         mirror.forget()
 
 
-def _stop_all() -> None:
+def _leave_all() -> None:
     for mirror in list(_all):
-        mirror.stop()
+        mirror.leave()
 
 
 os.register_at_fork(after_in_child=_forget_all)
-atexit.register(_stop_all)
+atexit.register(_leave_all)
