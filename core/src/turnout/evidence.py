@@ -84,14 +84,13 @@ def read_evidence(folder: Path, model: str, topic: str) -> Evidence | None:
 
 
 def fingerprint(file: Path) -> str:
-    """Return the SHA-256 of a file, or of all files in a folder with their names."""
+    """Return the SHA-256 of a file, as ``sha256sum`` does; of a folder, that of its files' names and SHA-256s."""
+    if not file.is_dir():
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for part in sorted(file.rglob("*")) if file.is_dir() else [file]:
-        if part.is_file():
-            if file.is_dir():
-                digest.update(f"{part.relative_to(file)}\0".encode())
-            with part.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    for part in sorted(part for part in file.rglob("*") if part.is_file()):
+        digest.update(f"{part.relative_to(file)}\0{fingerprint(part)}\n".encode())
     return digest.hexdigest()
 
 
