@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from turnout.app import Turnout
-from turnout.arm_parity import ArmParity, Verification, verify_model
+from turnout.arm_parity import compare_arms
 from turnout.errors import unknown_name
 from turnout.evidence import STATE, Evidence, fingerprint, write_evidence
 from turnout.export import model_folder
 from turnout.generated_inputs import generate_inputs
+from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.parity import Tolerances
 from turnout.plugins import Plugins, find_plugins
 from turnout.publishing import versions
 from turnout.recording import Record, RecordingSet, read_record
 from turnout.settings import LoadedSettings, load_settings
+from turnout.verification import ArmParity, Verification
 
 DEFAULT_RECORDINGS = Path("recordings")
 GENERATED = 4
@@ -70,20 +73,19 @@ def verify_file(file: Path, model: str, choices: Choices, *, warn: Callable[[str
     """Verify ``model`` of a turnout.yaml; ``warn`` hears of evidence that cannot be kept. Blocks.
 
     Raises:
-        TurnoutError: as ``verify_model``; SettingsError for the file; InvalidInputError for the requests.
+        TurnoutError: as ``compare_arms``; SettingsError for the file; InvalidInputError for the requests.
     """
     plugins = find_plugins()
     loaded = load_settings(file, registry=plugins)
     if model not in loaded.settings.models:
         raise unknown_name("model", model, loaded.settings.models, f"In {loaded.source}.")
-    with Turnout(loaded, plugins, Metrics()) as app:
-        records, source = _requests(app, loaded, model, choices)
+    with Turnout(loaded, plugins, Metrics()) as app, _opened(app, model, choices.against or _others(loaded, model)) as arms:
+        records, source = _requests(next(iter(arms.values())), loaded, model, choices)
         if choices.ignore_answers:
             records = (replace(record, outputs={}) for record in records)
-        result = verify_model(
-            app,
+        result = compare_arms(
             model,
-            choices.against or _others(loaded, model),
+            arms,
             records,
             tolerances=tolerances_of(loaded, model),
             batch=_batch(loaded, model, choices.batch),
@@ -92,6 +94,17 @@ def verify_file(file: Path, model: str, choices: Choices, *, warn: Callable[[str
     saved = tuple(_save(result, arm, choices.save or loaded.folder / STATE) for arm in result.arms if arm.worst)
     _keep(loaded, plugins, result, source, warn)
     return Verified(result, source, saved)
+
+
+@contextmanager
+def _opened(app: Turnout, model: str, against: Sequence[str]) -> Iterator[Mapping[str, ModelInference]]:
+    """Yield the arm that serves ``model``, then those of ``against``; each opens itself at its first request."""
+    with ExitStack() as stack:
+        arms: dict[str, ModelInference] = {}
+        for backend in dict.fromkeys((app.model(model).backend, *against)):
+            arms[backend] = app.arm(model, backend)
+            stack.callback(arms[backend].close)
+        yield arms
 
 
 def tolerances_of(loaded: LoadedSettings, model: str) -> Tolerances:
@@ -116,7 +129,7 @@ def _batch(loaded: LoadedSettings, model: str, chosen: int | None) -> int:
     return min(ROWS, largest) if chosen is None else chosen
 
 
-def _requests(app: Turnout, loaded: LoadedSettings, model: str, choices: Choices) -> tuple[Iterable[Record], str]:
+def _requests(reference: ModelInference, loaded: LoadedSettings, model: str, choices: Choices) -> tuple[Iterable[Record], str]:
     """Return the requests, and where they come from: what was chosen, else the model's recording, else made ones."""
     if choices.inputs:
         return [read_record(file) for file in choices.inputs], f"inputs of {', '.join(map(str, choices.inputs))}"
@@ -130,7 +143,7 @@ def _requests(app: Turnout, loaded: LoadedSettings, model: str, choices: Choices
         return records, f"recorded in {os.path.relpath(records.folder)}"
     count = choices.generate or GENERATED
     rows = 1 if loaded.settings.models[model].max_batch_size else 0
-    inputs = generate_inputs(model, app.model(model).signature(), count, rows, choices.shapes)
+    inputs = generate_inputs(model, reference.signature(), count, rows, choices.shapes)
     return [Record(arrays, name=f"generated-{index}") for index, arrays in enumerate(inputs)], "made from its signature"
 
 
