@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from turnout.cli import group
+
+SETTINGS = """\
+models:
+  m:
+    backend: plus
+    max_batch_size: 4
+    inputs: {x: "FP32[3]"}
+    backends: {plus: , kept: , away: , lost: }
+"""
+
+
+@pytest.fixture
+def verify(cli: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the command line in a folder with a turnout.yaml whose model can be verified."""
+    monkeypatch.setitem(group._COMMANDS, "verify", "Compare a model's answers on two backends.")
+    monkeypatch.setitem(group._COMMANDS, "record", "Record what a model is asked.")
+    Path("turnout.yaml").write_text(SETTINGS, "utf-8")
+    return cli
+
+
+def test_equal_backends_end_with_0_and_a_table(verify: Any) -> None:
+    ended = verify("verify", "m", "--against", "kept")
+
+    assert ended.code == 0
+    lines = ended.out.splitlines()
+    assert lines[0] == "m on plus, 4 requests: made from its signature"
+    assert lines[1].split("  ")[0] == "backend"
+    assert lines[2].split()[:6] == ["kept", "x", "4/4", "0", "0", "0"]
+    assert lines[3:] == [
+        "batching on plus: match (4 rows alone and together)",
+        "batching on kept: match (4 rows alone and together)",
+        "verdict: match",
+    ]
+
+
+def test_answers_that_differ_end_with_1_and_say_where(verify: Any) -> None:
+    np.savez("asked.npz", x=np.array([[1, 2, 3]], np.float32))
+    verify("record", "m", "asked.npz")
+    record = next(Path("recordings/m").glob("*.npz"))
+    content = record.read_bytes()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("turnout.testing.fakes._plus_one", lambda array: array + np.float32([1, 1, 1.01]))
+        ended = verify("verify", "m", "--against", "kept")
+
+    assert ended.code == 1
+    assert "FAIL 'recorded': output 'x' differs by more than rtol 0.001, atol 0.0001 in 1 of 3 elements" in ended.out
+    assert "verdict: mismatch" in ended.out
+    assert "saved" in ended.err
+    assert "next: " in ended.err
+    assert record.read_bytes() == content
+    assert verify("verify", "m", "--against", "kept").code == 0
+
+
+def test_json_has_the_figures_and_nothing_else_on_stdout(verify: Any) -> None:
+    told = json.loads(verify("verify", "m", "--against", "kept", "--generate", "2", "--json").out)
+
+    assert (told["verdict"], told["requests"], told["reference"], told["saved"]) == ("match", 2, "plus", [])
+    assert told["arms"][0]["outputs"]["x"]["max_abs_error"] == 0.0
+    assert [arm["backend"] for arm in told["batching"]] == ["plus", "kept"]
+
+
+def test_a_backend_that_cannot_be_reached_ends_with_3(verify: Any) -> None:
+    ended = verify("verify", "m", "--against", "away")
+
+    assert (ended.code, ended.out) == (3, "")
+    assert "nobody listens at port 1" in ended.err
+    assert verify("verify", "m", "--against", "kept").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--against", "lost"), "cannot be opened on backend 'lost'"),
+        (("--against", "keptt"), "Did you mean 'kept'?"),
+        (("--generate", "1", "--recording", "x"), "give one of --recording, --inputs and --generate"),
+        (("--shape", "x:3"), "write NAME=SIZE,SIZE,..."),
+        (("--batch", "-1"), "is not in the range"),
+    ],
+)
+def test_what_cannot_be_asked_for_ends_with_2(verify: Any, arguments: tuple[str, ...], words: str) -> None:
+    ended = verify("verify", "m", *arguments)
+
+    assert ended.code == 2
+    assert words in ended.err
+
+
+def test_a_recording_that_is_not_there_ends_with_1(verify: Any) -> None:
+    ended = verify("verify", "m", "--against", "kept", "--recording", "nowhere")
+
+    assert ended.code == 1
+    assert "there is no record in 'nowhere'; record some: turnout record MODEL ..." in ended.err
+
+
+def test_recording_tells_where_and_what_to_do_next(verify: Any) -> None:
+    np.savez("asked.npz", x=np.array([[1, 2, 3]], np.float32))
+
+    ended = verify("record", "m", "asked.npz")
+
+    assert (ended.code, ended.out) == (0, "recorded 1 requests of m in recordings/m, which holds 1\n")
+    assert ended.err.endswith("next: turnout verify m\n")
+    assert json.loads(verify("record", "m", "asked.npz", "--json").out)["held"] == 2
+    assert verify("verify", "m", "--against", "kept").code == 0
+
+
+def test_a_file_that_is_no_npz_fails_the_recording(verify: Any) -> None:
+    Path("bad.npz").write_text("no zip")
+
+    ended = verify("record", "m", "bad.npz")
+
+    assert ended.code == 1
+    assert "failed: bad.npz: 'bad.npz' is no record" in ended.err
