@@ -18,6 +18,7 @@ from turnout import (
     Repository,
 )
 from turnout.errors import ExportError, UnknownNameError
+from turnout.evidence import fingerprint, read_evidence
 from turnout.export import export_configuration, export_model, model_folder
 from turnout.settings import load_settings
 from turnout.tensors import TensorSpec
@@ -200,3 +201,34 @@ def test_what_is_declared_and_cannot_be_served_is_refused_before_the_exporter_wo
 def test_without_a_plugin_that_keeps_configurations_there_is_none_to_write(exported_with: Callable[..., Any]) -> None:
     with pytest.raises(UnknownNameError, match="no plugin here keeps one; for Triton: pip install turnout-triton"):
         exported_with(export_configuration, None, "plus")
+
+
+def test_what_an_exporter_proved_is_kept_with_the_version(export: Callable[..., Any], tmp_path: Path) -> None:
+    def write(request: ExportRequest) -> ModelSignature:
+        request.report({"runtime": "plus", "max_abs_error": {"y": 1e-6}})
+        return _write(request.file)
+
+    exported = export(write)
+
+    evidence = read_evidence(tmp_path, "m", "export")
+    assert evidence is not None
+    assert (evidence.verdict, evidence.facts["version"], evidence.facts["max_abs_error"]) == ("match", 1, {"y": 1e-6})
+    assert evidence.facts["sha256"] == fingerprint(exported.file.parent)
+    assert [file.name for file in exported.file.parent.iterdir()] == ["model.txt"]
+
+
+def test_an_exporter_that_proved_nothing_leaves_no_match(export: Callable[..., Any], tmp_path: Path) -> None:
+    export(lambda request: _write(request.file))
+
+    evidence = read_evidence(tmp_path, "m", "export")
+    assert evidence is not None
+    assert evidence.verdict == "dropped"
+
+
+def test_evidence_that_cannot_be_kept_costs_no_export(
+    export: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".turnout").write_text("a file where the folder should be")
+
+    assert export(lambda request: _write(request.file)).file.is_file()
+    assert "cannot be kept" in caplog.text

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from turnout.errors import ExportError, TurnoutError, UnknownNameError, one_line, unknown_name
+from turnout.evidence import Evidence, fingerprint, write_evidence
 from turnout.hookspecs import Exporter, ExportRequest, ModelDeclaration
 from turnout.inference import ModelSignature
+from turnout.parity import Verdict
 from turnout.plugins import Plugins
 from turnout.publishing import ExportedVersion, publish, publish_configuration, versions
 from turnout.repository import Configuration, ConfigurationRequest, Repository
 from turnout.settings import LoadedSettings
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_REPOSITORY = "model_repository"
 
@@ -53,13 +58,16 @@ def export_model(
     if declared.inputs and declared.outputs:
         # What cannot be served is said before the minutes that an exporter may take.
         configure(version or max(versions(folder), default=0) + 1, declared)
-    return publish(
+    proved: dict[str, Any] = {}
+    exported = publish(
         folder,
         exporter.filename,
-        lambda file: _write(exporter, ExportRequest(declaration, options, file)),
+        lambda file: _write(exporter, ExportRequest(declaration, options, file, proved.update)),
         configure,
         version,
     )
+    _keep_evidence(loaded, exporter, declaration.name, exported, proved)
+    return exported
 
 
 def export_configuration(
@@ -115,6 +123,18 @@ def _configuration(
         frozenset(name for part in parts for name in part.obsolete),
         tuple(note for part in parts for note in part.notes),
     )
+
+
+def _keep_evidence(
+    loaded: LoadedSettings, exporter: Exporter, model: str, exported: ExportedVersion, proved: dict[str, Any]
+) -> None:
+    """Keep what the exporter proved before the version was published, for ``turnout status``; what is published stays so."""
+    verdict = Verdict.MATCH if proved else Verdict.DROPPED
+    facts = {"format": exporter.format, "version": exported.version, "sha256": fingerprint(exported.file.parent), **proved}
+    try:
+        write_evidence(loaded.folder, Evidence(model, "export", str(verdict), facts=facts))
+    except OSError as error:
+        logger.warning("the evidence for version %d of model %r cannot be kept: %s", exported.version, model, error)
 
 
 def _asked(kind: Repository, request: ConfigurationRequest) -> Configuration:

@@ -67,6 +67,10 @@ class StepDeclaration:
     models: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
 
+def _ignore_report(facts: Mapping[str, Any]) -> None:
+    """Keep nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
     """A model to write as one file.
@@ -75,11 +79,13 @@ class ExportRequest:
         model: what turnout.yaml says of the model.
         options: the options of the exporter's backend for this model.
         file: the file to write; its folder exists and is empty.
+        report: takes what the exporter proved of the file, in types of JSON; uncalled, nothing was proved.
     """
 
     model: ModelDeclaration
     options: Any
     file: Path
+    report: Callable[[Mapping[str, Any]], None] = _ignore_report
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,7 @@ def test_export_as_json(cli: Any, settings_file: Path) -> None:
         "file": "other/first/4/model.txt",
         "version": 4,
         "bytes": 5,
+        "proved": {},
         "configuration": [],
         "notes": [],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -71,12 +71,29 @@ def _export(
     exported = export_model(loaded, plugins, model, format_, repository, version, overwrite=overwrite)
     size = exported.file.stat().st_size
     if as_json:
-        told = {"file": _shown(exported.file), "version": exported.version, "bytes": size}
+        told = {"file": _shown(exported.file), "version": exported.version, "bytes": size, "proved": _proved(loaded, model)}
         print_json(told | _told(exported.configuration))
         return
     click.echo(f"{_shown(exported.file)}: version {exported.version}, {size:,} bytes")
     click.echo(describe_signature(exported.signature))
+    _print_proof(_proved(loaded, model))
     _print_configuration(exported.file.parents[1], exported.configuration)
+
+
+def _proved(loaded: LoadedSettings, model: str) -> dict[str, Any]:
+    """Return what the exporter proved of the version before it was published."""
+    from turnout.evidence import read_evidence
+
+    evidence = read_evidence(loaded.folder, model, "export")
+    return dict(evidence.facts) if evidence is not None and evidence.verdict == "match" else {}
+
+
+def _print_proof(facts: dict[str, Any]) -> None:
+    if "max_abs_error" not in facts:
+        return
+    errors = ", ".join(f"{name} {error:.3g}" for name, error in facts["max_abs_error"].items())
+    sizes = " and ".join(map(str, facts.get("batch_sizes", ())))
+    click.echo(f"proved: {facts.get('runtime')} answers as {facts.get('reference')} (batch {sizes}); max abs error: {errors}")
 
 
 def _configure(

@@ -4,6 +4,7 @@ import itertools
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -33,8 +34,34 @@ def traceable(file):
     return traceable
 
 
-def test_a_true_file_passes(traceable, file):
-    check_answers(file, traceable, Onnx())
+def test_a_true_file_passes_and_how_near_it_is_is_reported(traceable, file):
+    reports: list[Any] = []
+
+    check_answers(file, traceable, Onnx(), reports.append)
+
+    (report,) = reports
+    assert (report["runtime"], report["reference"], report["batch_sizes"]) == ("onnxruntime", "torch", [1, 3])
+    assert 0 <= report["max_abs_error"]["output"] < 1e-5
+
+
+def test_the_greatest_difference_of_all_batches_is_reported(traceable, file):
+    reports: list[Any] = []
+
+    def answer(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (traceable.answer(x)[0] + (1e-4 if len(x) == 3 else 0),)
+
+    check_answers(file, replace(traceable, answer=answer), Onnx(), reports.append)
+
+    assert reports[0]["max_abs_error"]["output"] == pytest.approx(1e-4, rel=0.1)
+
+
+def test_nothing_is_reported_of_a_file_that_answers_otherwise(traceable, file):
+    reports: list[Any] = []
+
+    with pytest.raises(ExportError):
+        check_answers(file, replace(traceable, answer=lambda x: (x[:, :2] * 0,)), Onnx(), reports.append)
+
+    assert reports == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,25 +29,35 @@ OTHER_SEEDS = (1, 2, 3)
 RELATIVE_ERROR = 1e-3
 
 
-def check_answers(file: Path, traceable: Traceable, form: FileFormat) -> dict[int, Answers]:
+Report = Callable[[Mapping[str, Any]], None]
+
+
+def check_answers(file: Path, traceable: Traceable, form: FileFormat, report: Report = lambda _: None) -> dict[int, Answers]:
     """Return the answers of ``file`` by batch size, which are those of the module; none if its runtime is not installed.
+
+    ``report`` hears what was compared, and how far the answers are apart.
 
     Raises:
         ExportError: the runtime cannot load or run the file, or answers something else.
     """
     run = _opened(file, traceable, form)
-    return {batch: _checked(run, traceable, form, batch) for batch in _batches(traceable)} if run else {}
+    if run is None:
+        return {}
+    errors: dict[str, float] = {}
+    answers = {batch: _checked(run, traceable, form, batch, errors) for batch in _batches(traceable)}
+    report({"runtime": form.runtime, "reference": "torch", "batch_sizes": list(answers), "max_abs_error": errors})
+    return answers
 
 
 def _batches(traceable: Traceable) -> tuple[int, ...]:
     return BATCHES if any(traceable.free_axes()) and not traceable.large_rows() else BATCHES[:1]
 
 
-def _checked(run: Run, traceable: Traceable, form: FileFormat, batch: int) -> Answers:
-    answers, difference = _tried(run, traceable, form, traceable.example(batch))
+def _checked(run: Run, traceable: Traceable, form: FileFormat, batch: int, errors: dict[str, float]) -> Answers:
+    answers, difference = _tried(run, traceable, form, traceable.example(batch), errors)
     if difference and traceable.decoding is not None:
         # Where two tokens are equally likely, rounding chooses; a wrong graph is wrong about other pictures too.
-        others = [_tried(run, traceable, form, traceable.example(batch, seed))[1] for seed in OTHER_SEEDS]
+        others = [_tried(run, traceable, form, traceable.example(batch, seed), {})[1] for seed in OTHER_SEEDS]
         if any(others):
             raise _disagreement(traceable, form, f"{difference}, and to other batches; its export is wrong, or its tokens tie:")
         logger.warning("model %r: %s %s, but not to other batches: two tokens tie", traceable.model, form.runtime, difference)
@@ -56,8 +67,10 @@ def _checked(run: Run, traceable: Traceable, form: FileFormat, batch: int) -> An
     return answers
 
 
-def _tried(run: Run, traceable: Traceable, form: FileFormat, inputs: tuple[torch.Tensor, ...]) -> tuple[Answers, str | None]:
-    """Return the answers of the file, and how they differ from torch's."""
+def _tried(
+    run: Run, traceable: Traceable, form: FileFormat, inputs: tuple[torch.Tensor, ...], errors: dict[str, float]
+) -> tuple[Answers, str | None]:
+    """Return the answers of the file, and how they differ from torch's; ``errors`` gets the greatest of those that are near."""
     expected = _expected(traceable, form, inputs)
     try:
         answers = run(inputs)
@@ -69,6 +82,7 @@ def _tried(run: Run, traceable: Traceable, form: FileFormat, inputs: tuple[torch
         if want.shape != got.shape or not _near(want, got):
             shapes = f"({list(got.shape)}) than torch ({list(want.shape)})"
             return answers, f"answers another {name!r} to a batch of {len(inputs[0]) if inputs else 0} {shapes}"
+        errors[name] = max(errors.get(name, 0.0), _greatest_difference(want, got))
     return answers, None
 
 
@@ -99,6 +113,13 @@ def _near(want: NDArray[Any], got: NDArray[Any]) -> bool:
 
 def _disagreement(traceable: Traceable, form: FileFormat, text: str) -> ExportError:
     return ExportError(f"{_written(traceable, form)}, but {form.runtime} {text} keep the model on the backend 'direct'")
+
+
+def _greatest_difference(want: NDArray[Any], got: NDArray[Any]) -> float:
+    if want.dtype.kind != "f":
+        return 0.0
+    finite = np.isfinite(want)
+    return float(np.abs(got[finite].astype(np.float64) - want[finite]).max(initial=0.0))
 
 
 def _refusal(traceable: Traceable, form: FileFormat, what: str, error: Exception, way_out: str) -> ExportError:
