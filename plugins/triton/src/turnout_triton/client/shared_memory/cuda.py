@@ -12,8 +12,6 @@ import os
 import secrets
 import threading
 from collections import defaultdict
-from collections.abc import Generator, Mapping
-from typing import Any
 
 from turnout.errors import (
     BackendUnavailableError,
@@ -27,6 +25,7 @@ from turnout.tensors import DeviceTensor
 from turnout_triton.client.device import DeviceBuffer, on_host
 from turnout_triton.client.messages import Answer, Ask, Buffer, Place, TensorHead
 from turnout_triton.client.servers import Server
+from turnout_triton.client.wrapper import ServerWrapper
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ class CudaRegion:
         self._library.destroy_shared_memory_region(self._handle)
 
 
-class CudaSharedMemoryTransport:
+class CudaSharedMemoryTransport(ServerWrapper):
     """Sends inputs on a GPU through CUDA regions; ``inner`` sends the rest.
 
     When the server or CUDA refuses regions, such inputs are copied to the host from then on; the log says so once. Regions are
@@ -77,7 +76,7 @@ class CudaSharedMemoryTransport:
     """
 
     def __init__(self, inner: Server, url: str) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._url = url
         self._lock = threading.Lock()
         self._free: dict[tuple[int, int], list[CudaRegion]] = defaultdict(list)
@@ -101,40 +100,13 @@ class CudaSharedMemoryTransport:
         self._give_back(taken)
         return answer
 
-    def stream(self, ask: Ask, timeout_seconds: float) -> Generator[Answer]:
-        return self._inner.stream(ask, timeout_seconds)
-
-    def metadata(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        return self._inner.metadata(model, version, timeout_seconds)
-
-    def config(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        return self._inner.config(model, version, timeout_seconds)
-
-    def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
-        return self._inner.ready(model, version, timeout_seconds)
-
-    def register_region(self, name: str, size_bytes: int, model: str, timeout_seconds: float) -> None:
-        self._inner.register_region(name, size_bytes, model, timeout_seconds)
-
-    def register_cuda_region(self, name: str, raw_handle: bytes, device: int, size_bytes: int, timeout_seconds: float) -> None:
-        self._inner.register_cuda_region(name, raw_handle, device, size_bytes, timeout_seconds)
-
-    def unregister_cuda_region(self, name: str, timeout_seconds: float) -> None:
-        self._inner.unregister_cuda_region(name, timeout_seconds)
-
-    def unregister_region(self, name: str, timeout_seconds: float) -> None:
-        self._inner.unregister_region(name, timeout_seconds)
-
-    def registered_regions(self, timeout_seconds: float) -> list[str]:
-        return self._inner.registered_regions(timeout_seconds)
-
     def close(self) -> None:
         with self._lock:
             regions, self._all = self._all, []
             self._free.clear()
         for region in regions:
             self._end(region)
-        self._inner.close()
+        super().close()
 
     def _placed(self, ask: Ask, taken: list[CudaRegion]) -> Ask:
         carried = iter(ask.buffers)

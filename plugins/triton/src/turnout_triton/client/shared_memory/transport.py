@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError, TurnoutError, text_of
@@ -16,13 +16,14 @@ from turnout_triton.client.messages import Answer, Ask, Buffer, TensorHead
 from turnout_triton.client.servers import Server
 from turnout_triton.client.shared_memory.exchange import Exchange
 from turnout_triton.client.shared_memory.pool import RegionPool
+from turnout_triton.client.wrapper import ServerWrapper
 
 logger = logging.getLogger(__name__)
 
 _REMEMBERED = 256
 
 
-class SharedMemoryTransport:
+class SharedMemoryTransport(ServerWrapper):
     """Sends tensors from ``threshold_bytes`` on through regions shared with a server on this host; ``inner`` sends the rest.
 
     An output goes through shared memory from the second request of its input shapes on: the first answer tells its size. When
@@ -33,7 +34,7 @@ class SharedMemoryTransport:
     """
 
     def __init__(self, inner: Server, threshold_bytes: int, url: str) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._pool = RegionPool(inner)
         self._threshold_bytes = threshold_bytes
         self._url = url
@@ -62,21 +63,9 @@ class SharedMemoryTransport:
             answer = self._inner.infer(ask, _left(deadline))
         return self._learned(key, answer)
 
-    def stream(self, ask: Ask, timeout_seconds: float) -> Generator[Answer]:
-        return self._inner.stream(ask, timeout_seconds)
-
-    def metadata(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        return self._inner.metadata(model, version, timeout_seconds)
-
-    def config(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        return self._inner.config(model, version, timeout_seconds)
-
-    def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
-        return self._inner.ready(model, version, timeout_seconds)
-
     def close(self) -> None:
         self._pool.close()
-        self._inner.close()
+        super().close()
 
     def _placed(self, exchange: Exchange, ask: Ask, outputs: tuple[TensorHead, ...], deadline: float) -> Ask | None:
         """Return ``ask`` with its large tensors in regions; None if there are none to be had."""
