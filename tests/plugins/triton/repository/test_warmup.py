@@ -10,6 +10,7 @@ import pytest
 
 from turnout import ModelDeclaration, ModelSignature
 from turnout.errors import ExportError
+from turnout.recording import Record, RecordingPolicy, RecordingWriter
 from turnout.tensors import TensorSpec
 from turnout_triton.model_config_options import Warmup
 from turnout_triton.repository.warmup import warmup_words
@@ -50,6 +51,25 @@ def test_the_first_row_of_a_recording_is_written_and_taken_as_often_as_there_are
     ]
     assert files["warmup/0-one.0.raw"] == np.array([0, 1, 2], "<f4").tobytes()
     assert files["warmup/0-one.1.raw"] == b"\x03\x00\x00\x00cat"
+
+
+def test_a_record_warms_up_with_what_was_asked(model: ModelDeclaration, tmp_path: Path) -> None:
+    inputs = {"x": np.arange(3, dtype=np.float32).reshape(1, 3), "t": np.array([b"trailing NUL\0"], object)}
+    RecordingWriter("m", RecordingPolicy(tmp_path / "recordings" / "m")).add(Record(inputs, {"y": np.ones(1, np.float32)}))
+
+    samples, files = warmup_words(model, SIGNATURE, [Warmup(recorded=Path("recordings/m"))])
+
+    (x, t) = files.values()
+    assert (samples[0]["batch_size"], x, t) == (1, inputs["x"].tobytes(), b"\x0d\0\0\0trailing NUL\0")
+
+
+def test_a_torn_record_is_refused(model: ModelDeclaration, tmp_path: Path) -> None:
+    RecordingWriter("m", RecordingPolicy(tmp_path / "m")).add(Record({"x": np.ones((1, 3), np.float32)}))
+    (file,) = (tmp_path / "m").glob("*.npz")
+    file.write_bytes(file.read_bytes()[:-10])
+
+    with pytest.raises(ExportError, match="is no recording: no tensors can be read from it"):
+        warmup_words(model, SIGNATURE, [Warmup(recorded=Path("m"))])
 
 
 def test_without_a_batch_axis_the_whole_recording_is_written(tmp_path: Path) -> None:

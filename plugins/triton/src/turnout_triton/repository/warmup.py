@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from turnout import ModelDeclaration, ModelSignature
 from turnout.errors import ExportError, InvalidTensorError, text_of
-from turnout.tensors import TensorSpec, as_tensor, to_binary
+from turnout.tensors import TensorSpec, to_binary
+from turnout.tensors.archive import read_archive
 from turnout_triton.model_config_options import Warmup
 from turnout_triton.repository.layout import WARMUP
 from turnout_triton.repository.tensors import data_type_of
@@ -103,12 +104,9 @@ def _sizes(model: ModelDeclaration, spec: TensorSpec, warmup: Warmup) -> tuple[i
 
 
 def _read(file: Path) -> dict[str, NDArray[Any]]:
-    import numpy as np
-
     try:
-        with np.load(file, allow_pickle=False) as content:
-            return {name: as_tensor(content[name], name) for name in content.files}
-    except (OSError, ValueError, EOFError, InvalidTensorError) as error:
+        return read_archive(file)[0][""]
+    except (OSError, InvalidTensorError) as error:
         raise ExportError(
             f"{str(file)!r} is no recording: {text_of(error)}; an .npz file holds arrays by input name"
         ) from error
