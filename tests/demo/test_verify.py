@@ -102,8 +102,6 @@ def test_a_recorded_model_is_verified_on_three_backends(turnout_command: Any, tm
         name: {"match": requests} for name in ("triton", "direct", "recorded")
     }
     assert [arm["verdict"] for arm in told["batching"]] == ["match"] * 3
-        ("onnxruntime", "triton", "direct"), "match"
-    )
 
 
 def test_masks_are_verified_on_three_backends(turnout_command: Any) -> None:
