@@ -160,5 +160,10 @@ def write_odd_models(repository: Path) -> None:
     streamed = {"count": ("INT32", [1]), "fails": ("INT32", [1]), "pause": ("FP32", [1])}
     numbers = {"number": ("INT32", [1]), "stopped": ("INT32", [1])}
     write_python(repository, "streams", STREAMS, "model_transaction_policy { decoupled: true }\n" + tensors(streamed, numbers))
+    write_scalars(repository)
+
+
+def write_scalars(repository: Path) -> None:
+    """``scalars``: x FP32 [-1], a scalar a row -> y, which is x."""
     scalar = {"x": ("FP32", [1])}, {"y": ("FP32", [1])}
     write_python(repository, "scalars", ECHO, "max_batch_size: 8\n" + tensors(*scalar, "reshape: { shape: [] }"))

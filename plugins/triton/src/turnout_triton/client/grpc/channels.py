@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from turnout.errors import ForkedAfterLoadError
 from turnout_triton.client.credentials import Connection
 from turnout_triton.client.endpoints import Endpoint
+from turnout_triton.client.grpc.loading import load_grpc
 
 # Unlimited messages, as tritonclient has them. gRPC's own back-off waits 7 s and more after an outage; keepalive stays off,
 # because pings faster than a server allows end the connection.
@@ -84,8 +85,7 @@ def forked_error(url: str) -> ForkedAfterLoadError:
 
 
 def _open(endpoint: Endpoint, connection: Connection) -> Any:
-    import grpc
-
+    grpc = load_grpc()
     if not endpoint.secure:
         return grpc.insecure_channel(endpoint.target, options=_OPTIONS)
     name = (("grpc.ssl_target_name_override", connection.server_name),) if connection.server_name else ()

@@ -12,6 +12,7 @@ from turnout_triton.client.endpoints import Endpoint
 from turnout_triton.client.failures import Caller, failure
 from turnout_triton.client.forks import Forks
 from turnout_triton.client.grpc.channels import SharedChannel, forked_error
+from turnout_triton.client.grpc.loading import load_grpc
 from turnout_triton.client.grpc.wire import decode_answer, encode_ask
 from turnout_triton.client.messages import Answer, Ask
 
@@ -42,8 +43,7 @@ class GrpcTransport:
     """
 
     def __init__(self, endpoint: Endpoint, connection: Connection) -> None:
-        import grpc
-
+        grpc = load_grpc()
         self._url = str(endpoint)
         self._shared = SharedChannel(endpoint, connection)
         self._forks = Forks.count

@@ -65,7 +65,11 @@ def exchange(connection: http.client.HTTPConnection, request: HttpRequest, deadl
     connection.response_class = _timed_response(deadline)  # type: ignore[assignment]  # called, not subclassed
     response = connection.getresponse()
     headers = {name.lower(): value for name, value in response.getheaders()}
-    body = _read(response)
+    try:
+        body = _read(response)
+    except BaseException:
+        response.close()  # else its socket outlives the connection's end where the server said "connection: close"
+        raise
     coding = headers.get("content-encoding", "")
     if coding in _WINDOW_BITS:
         body = memoryview(zlib.decompress(body, wbits=_WINDOW_BITS[coding]))

@@ -1,0 +1,87 @@
+"""Our ModelInfer messages against tritonclient's protobuf classes, both ways."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tritonclient.grpc import service_pb2
+
+from turnout.errors import InvalidRequestError
+from turnout_triton.client.grpc import wire
+from turnout_triton.client.grpc.wire import decode_answer, encode_ask
+from turnout_triton.client.messages import Ask, Place, TensorHead, WantedOutput
+
+SIZES = st.integers(0, 2**62)
+NAMES = st.text(max_size=20)
+PLACES = st.none() | st.builds(Place, NAMES, SIZES, SIZES)
+HEADS = st.builds(TensorHead, NAMES, NAMES, st.lists(SIZES, max_size=5).map(tuple), PLACES)
+VALUES = st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | NAMES
+PARAMETERS = st.dictionaries(NAMES.filter(lambda name: name != "priority"), VALUES, max_size=4)
+DATA = st.lists(st.binary(max_size=300) | st.integers(120, 140).map(bytes) | st.just(bytes(20_000)), max_size=4)
+
+
+def value_of(parameter: service_pb2.InferParameter) -> object:
+    return getattr(parameter, parameter.WhichOneof("parameter_choice"))
+
+
+def placed(parameters) -> Place | None:
+    values = {name: value_of(parameter) for name, parameter in parameters.items()}
+    if not values:
+        return None
+    offset = values.get("shared_memory_offset", 0)
+    return Place(values["shared_memory_region"], values["shared_memory_byte_size"], offset)
+
+
+@given(
+    st.tuples(NAMES, NAMES, NAMES),
+    PARAMETERS,
+    st.lists(HEADS, max_size=4),
+    DATA,
+    st.lists(st.tuples(NAMES, PLACES), max_size=3),
+)
+def test_protobuf_reads_what_we_write(texts, parameters, heads, data, wanted) -> None:
+    outputs = tuple(WantedOutput(*output) for output in wanted)
+
+    message = service_pb2.ModelInferRequest.FromString(encode_ask(Ask(*texts, parameters, tuple(heads), tuple(data), outputs)))
+
+    assert (message.model_name, message.model_version, message.id) == texts
+    assert {name: value_of(parameter) for name, parameter in message.parameters.items()} == parameters
+    assert [
+        TensorHead(tensor.name, tensor.datatype, tuple(tensor.shape), placed(tensor.parameters)) for tensor in message.inputs
+    ] == heads
+    assert [(output.name, placed(output.parameters)) for output in message.outputs] == wanted
+    assert list(message.raw_input_contents) == data
+
+
+@given(NAMES, PARAMETERS, st.lists(st.tuples(NAMES, NAMES, st.lists(SIZES, max_size=5), st.binary(max_size=300)), max_size=4))
+def test_we_read_what_protobuf_writes(id, parameters, outputs) -> None:
+    message = service_pb2.ModelInferResponse(model_name="m", model_version="1", id=id)
+    for name, datatype, shape, data in outputs:
+        message.outputs.add(name=name, datatype=datatype, shape=shape)
+        message.raw_output_contents.append(data)
+    for name, value in parameters.items():
+        kind = {bool: "bool_param", int: "int64_param", float: "double_param", str: "string_param"}[type(value)]
+        setattr(message.parameters[name], kind, value)
+
+    answer = decode_answer(message.SerializeToString(), "m")
+
+    assert (answer.id, dict(answer.parameters)) == (id, parameters)
+    assert list(answer.heads) == [TensorHead(name, datatype, tuple(shape)) for name, datatype, shape, _ in outputs]
+    assert {name: bytes(data) for name, data in answer.data.items()} == {name: data for name, _, _, data in outputs}
+
+
+def test_the_priority_is_unsigned_as_triton_wants_it() -> None:
+    message = service_pb2.ModelInferRequest.FromString(encode_ask(Ask("m", "", "", {"priority": 7}, (), ())))
+
+    assert message.parameters["priority"].WhichOneof("parameter_choice") == "uint64_param"
+
+
+def test_more_than_grpc_carries_is_refused(monkeypatch) -> None:
+    monkeypatch.setattr(wire, "_MAX_MESSAGE_BYTES", 1000)
+    head = TensorHead("x", "UINT8", (990,))
+
+    with pytest.raises(InvalidRequestError, match="over 2 GiB, which gRPC does not carry; split it"):
+        encode_ask(Ask("m", "", "", {}, (head,), (bytes(990),)))
+
+    assert encode_ask(Ask("m", "", "", {}, (head,), (bytes(900),)))

@@ -1,0 +1,151 @@
+"""The regions of one process: handed out, taken back, left to the parent in a child."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from turnout.errors import DeadlineExceededError, InvalidRequestError
+from turnout_triton.client.forks import Forks
+from turnout_triton.client.shared_memory.pool import RegionPool
+from turnout_triton.client.shared_memory.region import FOLDER
+
+NEVER = float("inf")
+
+
+class Server:
+    """Knows regions; refuses with ``error``."""
+
+    def __init__(self) -> None:
+        self.known: list[str] = []
+        self.error: Exception | None = None
+
+    def register_region(self, name: str, size_bytes: int, model: str, timeout_seconds: float) -> None:
+        if self.error is not None:
+            raise self.error
+        self.known.append(name)
+
+    def unregister_region(self, name: str, timeout_seconds: float) -> None:
+        if self.error is not None:
+            raise self.error
+        self.known.remove(name)
+
+    def registered_regions(self, timeout_seconds: float) -> list[str]:
+        return list(self.known)
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def pool(server) -> Iterator[RegionPool]:
+    made = RegionPool(server)
+    yield made
+    made.close()
+
+
+def mine() -> set[str]:
+    return {file.name for file in FOLDER.glob(f"turnout-{os.getpid()}-*")}
+
+
+def in_child(work: Callable[[], bool]) -> bool:
+    """Tell whether ``work`` holds in a forked child, which has two seconds."""
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(2)
+        held = False
+        try:
+            held = work()
+        finally:
+            os._exit(0 if held else 1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_region_that_came_back_is_handed_out_again(pool, server) -> None:
+    first = pool.take(5000, "m", NEVER)
+    second = pool.take(5000, "m", NEVER)
+    pool.give_back(first)
+
+    assert pool.take(1 << 20, "m", NEVER) is first
+    assert pool.take((1 << 20) + 1, "m", NEVER).size_bytes == 1 << 21
+    assert first.name in server.known
+    assert second is not first
+
+
+def test_a_lost_region_is_not(pool) -> None:
+    lost = pool.take(5000, "m", NEVER)
+    pool.lose(lost)
+
+    assert pool.take(5000, "m", NEVER) is not lost
+
+
+@pytest.mark.parametrize("error", [InvalidRequestError("no"), DeadlineExceededError("late")], ids=["refused", "late"])
+def test_a_region_that_cannot_be_registered_leaves_nothing(pool, server, error) -> None:
+    before = mine()
+    server.error = error
+
+    with pytest.raises(type(error)):
+        pool.take(5000, "m", NEVER)
+
+    assert mine() == before
+    server.error = None
+    assert pool.take(5000, "m", NEVER) is not None
+
+
+def test_closing_removes_all_even_when_the_server_is_gone(server) -> None:
+    before = mine()
+    pool = RegionPool(server)
+    pool.give_back(pool.take(5000, "m", NEVER))
+    pool.lose(pool.take(5000, "m", NEVER))
+    server.error = DeadlineExceededError("gone")
+
+    pool.close()
+
+    assert mine() == before
+
+
+def test_a_child_has_its_own_and_leaves_the_parents(pool, server) -> None:
+    region = pool.take(5000, "m", NEVER)
+    pool.give_back(region)
+
+    def work() -> bool:
+        own = pool.take(5000, "m", NEVER)
+        right = own.name != region.name and own.name.startswith(f"turnout-{os.getpid()}-")
+        pool.give_back(own)
+        pool.close()
+        return right and server.known == [region.name] and not mine()
+
+    assert in_child(work)
+    assert (FOLDER / region.name).exists()
+    assert pool.take(5000, "m", NEVER) is region
+
+
+def test_a_lock_that_was_held_at_the_fork_is_free_in_the_child(pool) -> None:
+    held, free = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with pool._lock:
+            held.set()
+            free.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(10)
+    try:
+        assert in_child(lambda: pool.take(5000, "m", NEVER) is not None)
+    finally:
+        free.set()
+        holder.join()
+
+
+def test_a_child_without_new_locks_would_hang(pool, monkeypatch) -> None:
+    monkeypatch.setattr(Forks, "_renewed", ())
+    with pool._lock:
+        assert not in_child(lambda: pool.take(5000, "m", NEVER) is not None)

@@ -1,0 +1,58 @@
+"""URLs, and knowing this host."""
+
+from __future__ import annotations
+
+import pytest
+
+from turnout.errors import ConfigurationError
+from turnout_triton.client.endpoints import Endpoint, parse_endpoint
+
+
+@pytest.mark.parametrize(
+    ("url", "endpoint", "text"),
+    [
+        ("localhost:8001", Endpoint("grpc", "localhost", 8001), "grpc://localhost:8001"),
+        ("http://localhost:8000/", Endpoint("http", "localhost", 8000), "http://localhost:8000"),
+        ("grpcs://triton.example:443", Endpoint("grpcs", "triton.example", 443), "grpcs://triton.example:443"),
+        (" https://[::1]:8443 ", Endpoint("https", "::1", 8443), "https://[::1]:8443"),
+        ("10.0.0.7:1", Endpoint("grpc", "10.0.0.7", 1), "grpc://10.0.0.7:1"),
+    ],
+)
+def test_a_url_is_scheme_host_and_port(url, endpoint, text) -> None:
+    assert parse_endpoint(url, "m") == endpoint
+    assert str(endpoint) == text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost",
+        "localhost:",
+        "localhost:0",
+        "localhost:65536",
+        ":8001",
+        "ftp://localhost:1",
+        "HTTP://localhost:1",
+        "http://user:password@localhost:1",
+        "localhost:8001/v2",
+        "::1:8001",
+        "local host:1",
+        "localhost:80\n",
+        "localhost:x",
+    ],
+)
+def test_anything_else_says_how_to_write_it(url) -> None:
+    if url.strip() == url:
+        with pytest.raises(ConfigurationError, match=r"model 'm': 'url' of backend 'triton' is .*write 'host:port'"):
+            parse_endpoint(url, "m")
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8"])
+def test_loopback_is_this_host(host) -> None:
+    assert Endpoint("grpc", host, 1).on_this_host()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "no-such-host.invalid"])
+def test_others_are_not(host) -> None:
+    assert not Endpoint("grpc", host, 1).on_this_host()

@@ -1,0 +1,73 @@
+"""Opening a model: nothing is asked of what cannot work, and what fails leaves nothing open."""
+
+from __future__ import annotations
+
+import pytest
+from tests.plugins.triton.client.asking import url_of
+
+from turnout import ModelDeclaration
+from turnout.errors import BackendUnavailableError, ConfigurationError, NotReachedError
+from turnout_triton.client.grpc.channels import _Shared
+from turnout_triton.client.http.transport import HttpTransport
+from turnout_triton.client.replicas import Replicas
+from turnout_triton.client.shared_memory.transport import SharedMemoryTransport
+from turnout_triton.opening import open_model, open_transport
+from turnout_triton.options import TlsOptions, TritonOptions
+
+MODEL = ModelDeclaration("identity")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"url": "localhost"}, "write 'host:port'"),
+        ({"url": ("a:1", "http://b:1")}, "2 addresses with the schemes grpc, http"),
+        ({"url": ()}, "0 addresses with the schemes none"),
+        ({"url": "a:1", "tls": TlsOptions()}, "'tls' of backend 'triton' needs a 'grpcs://' or 'https://' URL"),
+        ({"url": "a:1", "headers": {"a b": "c"}}, "'a b' of backend 'triton' is no header's name"),
+    ],
+    ids=["no port", "two schemes", "no url", "tls", "header"],
+)
+def test_what_cannot_work_is_the_files_fault(options, text) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        open_model(MODEL, TritonOptions(**options))
+
+
+def test_a_model_that_cannot_be_opened_leaves_no_channel(server) -> None:
+    for model, kind in ((ModelDeclaration("nobody"), BackendUnavailableError), (MODEL, None)):
+        before = dict(_Shared.channels)
+        if kind is None:
+            open_model(model, TritonOptions(url=server.grpc_url)).close()
+        else:
+            with pytest.raises(kind):
+                open_model(model, TritonOptions(url=server.grpc_url))
+        assert _Shared.channels == before
+    with pytest.raises(NotReachedError):
+        open_model(MODEL, TritonOptions(url="127.0.0.1:1"))
+    assert _Shared.channels == before
+
+
+@pytest.mark.parametrize(
+    ("url", "memory", "kind"),
+    [
+        ("http://127.0.0.1:1", "auto", SharedMemoryTransport),
+        ("http://127.0.0.1:1", "off", HttpTransport),
+        ("http://192.0.2.1:1", "auto", HttpTransport),
+        (("http://127.0.0.1:1", "http://127.0.0.1:2"), "auto", Replicas),
+    ],
+    ids=["this host", "off", "elsewhere", "two"],
+)
+def test_shared_memory_is_for_a_server_on_this_host(url, memory, kind) -> None:
+    transport = open_transport(MODEL, TritonOptions(url=url, shared_memory=memory))
+
+    assert type(transport) is kind
+    transport.close()
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_an_opened_model_knows_its_tensors(server, protocol) -> None:
+    model = open_model(MODEL, TritonOptions(url=url_of(server, protocol)))
+
+    assert [str(spec) for spec in model.signature().inputs] == ["FP32 [-1, -1]"]
+    assert model.ready()
+    model.close()
