@@ -15,7 +15,7 @@ from turnout.errors import ClosedError, InvalidTensorError, ModelLoadError
 from turnout.executor import InferenceExecutor
 from turnout.model import Model
 from turnout.tensors import TensorSpec
-from turnout.testing import PlusOne
+from turnout.testing import PlusOne, Slow, Streams
 
 X = np.ones(2, np.float32)
 
@@ -184,3 +184,88 @@ def test_a_model_that_does_not_stream_yields_its_one_answer() -> None:
 
     assert [answer.id for answer in answers] == ["seven"]
     assert answers[0]["x"].tolist() == [2, 2]
+
+
+def test_another_takes_its_place_and_the_old_one_is_closed_when_its_last_call_has_ended(
+    executor: InferenceExecutor, limit_seconds: int, gate: Any
+) -> None:
+    closed, old, new = threading.Event(), gate, PlusOne()
+    old.close = closed.set
+    model = Model("m", "old", lambda: old, executor)
+    with ThreadPoolExecutor(1) as threads:
+        under_way = threads.submit(model.infer, {"x": X})
+        assert old.started.wait(limit_seconds)
+
+        model.replace("new", lambda: new, prepare=True)
+
+        assert (model.backend, model.infer({"x": X})["x"].tolist()) == ("new", [2.0, 2.0])
+        assert not closed.wait(0.05)
+        old.opened.set()
+        assert under_way.result(limit_seconds)["x"].tolist() == [1.0, 1.0]
+    assert closed.wait(limit_seconds)
+    model.close()
+    assert not new.ready()
+
+
+def test_a_stream_under_way_ends_where_it_began(executor: InferenceExecutor, limit_seconds: int) -> None:
+    closed, old = threading.Event(), Streams(InferenceResponse({"x": X}), InferenceResponse({"x": X}))
+    old.close = closed.set  # type: ignore[method-assign]
+    model = Model("m", "old", lambda: old, executor)
+    stream = model.infer_stream({"x": X})
+    next(stream)
+
+    model.replace("new", PlusOne, prepare=True)
+
+    assert not closed.wait(0.05)
+    assert len(list(stream)) == 1
+    assert closed.wait(limit_seconds)
+    model.close()
+
+
+def test_a_place_that_nobody_has_used_is_taken_without_opening(executor: InferenceExecutor) -> None:
+    old, new = Opens(), Opens()
+    model = Model("m", "old", old, executor)
+
+    model.replace("new", new, prepare=True)
+    before = old.count, new.count, model.backend
+    model.open()
+
+    assert before == (0, 0, "new")
+    assert (old.count, new.count) == (0, 1)
+
+
+def test_one_that_cannot_be_opened_takes_no_place(executor: InferenceExecutor) -> None:
+    class Bad(PlusOne):
+        def signature(self) -> ModelSignature:
+            raise ModelLoadError("no file")
+
+    bad = Bad()
+    model = Model("m", "old", PlusOne, executor)
+    model.open()
+
+    with pytest.raises(ModelLoadError):
+        model.replace("new", lambda: bad, prepare=True)
+
+    assert (model.backend, model.infer({"x": X})["x"].tolist(), bad.ready()) == ("old", [2.0, 2.0], False)
+    model.close()
+
+
+def test_a_closed_model_takes_no_other(executor: InferenceExecutor) -> None:
+    model = Model("m", "old", PlusOne, executor)
+    model.close()
+
+    with pytest.raises(ClosedError):
+        model.replace("new", PlusOne, prepare=False)
+
+
+def test_closing_ends_what_was_replaced_and_hangs(executor: InferenceExecutor, limit_seconds: int) -> None:
+    old = Slow(limit_seconds)
+    model = Model("m", "old", lambda: old, executor)
+    with ThreadPoolExecutor(1) as threads:
+        under_way = threads.submit(model.infer, {"x": X})
+        assert old.started.wait(limit_seconds)
+        model.replace("new", PlusOne, prepare=True)
+
+        model.close()
+
+        assert isinstance(under_way.exception(limit_seconds), ClosedError)

@@ -1,4 +1,4 @@
-"""What an arm is made of: two arms of equal identity answer alike."""
+"""What an arm is opened with: two arms of equal identity answer alike."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from stat import S_ISREG
 from turnout.parity import Tolerances
 from turnout.settings import LoadedSettings
 
-_OF_THE_MODEL = frozenset({"backend", "backends", "canary", "fallback", "preload", "record", "shadow", "tolerance"})
-"""What settings say of the arms' places, and not of an arm."""
+_OF_PLACES = frozenset({"backend", "backends", "canary", "fallback", "preload", "record", "shadow", "tolerance"})
+_OF_GUARDS = frozenset({"circuit_breaker", "max_in_flight", "retry"})
+"""What settings say of the arms' places, and of what stands around an arm."""
 
 
 def arm_identity(loaded: LoadedSettings, model: str, backend: str) -> object:
-    """Return what ``model`` on ``backend`` is made of, to be compared with ``==``."""
-    settings = tuple((name, value) for name, value in loaded.settings.models[model] if name not in _OF_THE_MODEL)
+    """Return what ``model`` on ``backend`` is opened with, to be compared with ``==``."""
+    settings = tuple((name, value) for name, value in loaded.settings.models[model] if name not in _OF_PLACES | _OF_GUARDS)
     return settings, loaded.backend_options.get((model, backend))
 
 

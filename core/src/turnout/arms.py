@@ -28,7 +28,8 @@ class Arms:
     def __init__(self, plugins: Plugins, metrics: Metrics) -> None:
         self._plugins = plugins
         self._metrics = metrics
-        self._shared = SharedArms()
+        self._engines = SharedArms()
+        self._guards = SharedArms()
 
     def plain(self, loaded: LoadedSettings, model: str, backend: str) -> ModelInference:
         """Return ``model`` on ``backend``: opened at the first use, translated, metered."""
@@ -39,9 +40,10 @@ class Arms:
 
     def guarded(self, loaded: LoadedSettings, model: str, backend: str) -> ModelInference:
         """Return ``model`` on ``backend`` as live requests meet it; what asks for the same arm shares it."""
-        breaks = self._may_break(loaded.settings.models[model], backend)
-        identity = (arm_identity(loaded, model, backend), breaks)
-        return self._shared.lease(model, backend, identity, lambda: self._guard(loaded, model, backend))
+        settings = loaded.settings.models[model]
+        guards = (settings.circuit_breaker, settings.retry, settings.max_in_flight, self._may_break(settings, backend))
+        identity = (arm_identity(loaded, model, backend), guards)
+        return self._guards.lease(model, backend, identity, lambda: self._guard(loaded, model, backend))
 
     def takes_device_tensors(self, backend: str) -> bool:
         """Tell whether the models of ``backend`` take inputs on a GPU."""
@@ -49,7 +51,9 @@ class Arms:
 
     def _guard(self, loaded: LoadedSettings, model: str, backend: str) -> ModelInference:
         settings, meters = loaded.settings.models[model], self._metrics.resilience
-        arm = self.plain(loaded, model, backend)
+        # Shared on its own: another guard around it does not open the model again.
+        identity = arm_identity(loaded, model, backend)
+        arm = self._engines.lease(model, backend, identity, lambda: self.plain(loaded, model, backend))
         if settings.max_in_flight is not None:
             arm = LoadShedder(arm, model, backend, settings.max_in_flight, meters.shedding(model, backend))
         if self._may_break(settings, backend):

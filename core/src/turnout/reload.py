@@ -71,12 +71,12 @@ class Reloader:
             raise errors[0]
         return Reloaded(tuple(changed), restart)
 
-    def watch(self, interval_seconds: float = INTERVAL_SECONDS) -> None:
+    def watch(self) -> None:
         """Reload whenever the file changes, until ``close``."""
         if not self._first.source:
             raise ConfigurationError("the settings of this app are a dict, which cannot be watched; open it over a file")
         if self._watch is None:
-            self._watch = FileWatch(self._first.folder / Path(self._first.source).name, self.reload, interval_seconds)
+            self._watch = FileWatch(self._first.folder / Path(self._first.source).name, self.reload, INTERVAL_SECONDS)
 
     def close(self) -> None:
         """Stop watching."""

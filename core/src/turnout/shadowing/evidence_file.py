@@ -12,6 +12,8 @@ from pathlib import Path
 from turnout.shadowing.evidence import ShadowEvidence
 
 MAX_BYTES = 1 << 20
+STATE = ".turnout"
+"""The folder that Turnout keeps its state in, beside turnout.yaml."""
 
 
 def read_shadow_evidence(file: Path) -> ShadowEvidence | None:
@@ -32,12 +34,19 @@ def add_shadow_evidence(file: Path, more: ShadowEvidence) -> None:
         OSError: the folder or the disk refuses; the file is as it was.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
+    _ignore_in_git(file.parent)
     with _locked(file.with_suffix(".lock")):
         known = read_shadow_evidence(file)
         if known is not None and known.same_arms(more):
             known.merge(more)
             more = known
         _replace(file, json.dumps(more.as_json(), indent=1).encode())
+
+
+def _ignore_in_git(folder: Path) -> None:
+    """What people sent, and what came of it on one machine, is nothing to commit."""
+    if folder.name == STATE and not (folder / ".gitignore").exists():
+        (folder / ".gitignore").write_text("*\n", "utf-8")
 
 
 @contextmanager
