@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,14 @@ import numpy as np
 import pytest
 
 import turnout.verify
-from turnout.errors import BackendUnavailableError, InferenceError, InvalidInputError, ModelLoadError, UnknownNameError
+from turnout.errors import (
+    BackendUnavailableError,
+    ConfigurationError,
+    InferenceError,
+    InvalidInputError,
+    ModelLoadError,
+    UnknownNameError,
+)
 from turnout.evidence import read_evidence
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.parity import Verdict
@@ -267,3 +275,36 @@ def test_both_arms_failing_is_an_error_not_a_match(verify: Callable[..., Verifie
         return Broken()
 
     assert verify(broken, broken).result.verdict is not Verdict.MATCH
+
+
+def test_a_backend_that_opens_slowly_has_its_time_for_the_first_request(verify: Callable[..., Verified]) -> None:
+    def slowly() -> ModelInference:
+        threading.Event().wait(0.3)
+        return Slow(0.01, Doubles())
+
+    assert verify(slowly, timeout=0.2, generate=1, batch=0).result.verdict is Verdict.MATCH
+
+
+def test_the_serving_backend_is_not_compared_with_itself(verify: Callable[..., Verified]) -> None:
+    with pytest.raises(ConfigurationError, match=r"which cannot be compared with itself; the others in .*: other"):
+        verify(Doubles, against=("good",))
+
+
+def test_nothing_compared_is_no_match(verify: Callable[..., Verified], tmp_path: Path) -> None:
+    (tmp_path / "turnout.yaml").write_text("models: {m: {backend: good, backends: {good: }}}", "utf-8")
+    np.savez(tmp_path / "mine.npz", x=np.ones((2, 4), np.float32))
+
+    verified = verify(Doubles, inputs=(tmp_path / "mine.npz",))
+
+    assert (verified.result.verdict, verified.result.findings()[0][:20]) == (Verdict.ERROR, "nothing was compared")
+
+
+def test_a_folder_that_refuses_the_worst_request_costs_no_result(
+    verify: Callable[..., Verified], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    (tmp_path / "worst").write_text("a file where the folder should be")
+    monkeypatch.setattr(pytest, "fail", warnings.append)
+
+    assert verify(off(0.01), save=tmp_path / "worst").result.verdict is Verdict.MISMATCH
+    assert "the worst requests cannot be kept" in warnings[0]

@@ -51,14 +51,16 @@ class Verification:
 
     @property
     def verdict(self) -> Verdict:
-        """MATCH if all do."""
+        """MATCH if all do; ERROR if nothing was compared."""
         verdicts = {arm.summary.verdict for arm in self.arms} | {arm.verdict for arm in self.batching}
         if Verdict.MISMATCH in verdicts:
             return Verdict.MISMATCH
-        return Verdict.ERROR if Verdict.ERROR in verdicts or not self.requests else Verdict.MATCH
+        return Verdict.MATCH if verdicts == {Verdict.MATCH} else Verdict.ERROR
 
     def findings(self) -> list[str]:
         """Return what is wrong, in sentences."""
+        if not self.arms and not self.batching:
+            return [f"nothing was compared: model {self.model!r} has no other backend and no recorded answers"]
         worst = [f"{arm.backend!r}: {arm.summary.text}" for arm in self.arms if arm.summary.text]
         return worst + [arm.text for arm in self.batching if arm.text]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from turnout.app import Turnout
 from turnout.arm_parity import compare_arms
-from turnout.errors import unknown_name
+from turnout.errors import ConfigurationError, InvalidTensorError, unknown_name
 from turnout.evidence import STATE, Evidence, fingerprint, write_evidence
 from turnout.export import model_folder
 from turnout.generated_inputs import generate_inputs
@@ -70,7 +70,7 @@ class Verified:
 
 
 def verify_file(file: Path, model: str, choices: Choices, *, warn: Callable[[str], None]) -> Verified:
-    """Verify ``model`` of a turnout.yaml; ``warn`` hears of evidence that cannot be kept. Blocks.
+    """Verify ``model`` of a turnout.yaml; ``warn`` hears of what cannot be kept. Blocks.
 
     Raises:
         TurnoutError: as ``compare_arms``; SettingsError for the file; InvalidInputError for the requests.
@@ -79,7 +79,8 @@ def verify_file(file: Path, model: str, choices: Choices, *, warn: Callable[[str
     loaded = load_settings(file, registry=plugins)
     if model not in loaded.settings.models:
         raise unknown_name("model", model, loaded.settings.models, f"In {loaded.source}.")
-    with Turnout(loaded, plugins, Metrics()) as app, _opened(app, model, choices.against or _others(loaded, model)) as arms:
+    against = _against(loaded, model, choices.against)
+    with Turnout(loaded, plugins, Metrics()) as app, _opened(app, model, against) as arms:
         records, source = _requests(next(iter(arms.values())), loaded, model, choices)
         if choices.ignore_answers:
             records = (replace(record, outputs={}) for record in records)
@@ -91,7 +92,7 @@ def verify_file(file: Path, model: str, choices: Choices, *, warn: Callable[[str
             batch=_batch(loaded, model, choices.batch),
             timeout_seconds=choices.timeout,
         )
-    saved = tuple(_save(result, arm, choices.save or loaded.folder / STATE) for arm in result.arms if arm.worst)
+    saved = _save_all(result, choices.save or loaded.folder / STATE, warn)
     _keep(loaded, plugins, result, source, warn)
     return Verified(result, source, saved)
 
@@ -119,9 +120,15 @@ def recording_folder(loaded: LoadedSettings, model: str) -> Path:
     return loaded.folder / (written.directory if written else DEFAULT_RECORDINGS) / model
 
 
-def _others(loaded: LoadedSettings, model: str) -> list[str]:
+def _against(loaded: LoadedSettings, model: str, chosen: Sequence[str]) -> Sequence[str]:
     serving = loaded.settings.backend_of(model)
-    return [backend for backend in loaded.settings.models[model].backends if backend != serving]
+    others = [backend for backend in loaded.settings.models[model].backends if backend != serving]
+    if serving in chosen:
+        raise ConfigurationError(
+            f"model {model!r} is served by {serving!r}, which cannot be compared with itself; "
+            f"the others in {loaded.where('models', model)}: {', '.join(others) or 'none'}"
+        )
+    return chosen or others
 
 
 def _batch(loaded: LoadedSettings, model: str, chosen: int | None) -> int:
@@ -145,6 +152,14 @@ def _requests(reference: ModelInference, loaded: LoadedSettings, model: str, cho
     rows = 1 if loaded.settings.models[model].max_batch_size else 0
     inputs = generate_inputs(model, reference.signature(), count, rows, choices.shapes)
     return [Record(arrays, name=f"generated-{index}") for index, arrays in enumerate(inputs)], "made from its signature"
+
+
+def _save_all(result: Verification, folder: Path, warn: Callable[[str], None]) -> tuple[Path, ...]:
+    try:
+        return tuple(_save(result, arm, folder) for arm in result.arms if arm.worst)
+    except (OSError, InvalidTensorError) as error:
+        warn(f"the worst requests cannot be kept in {str(folder)!r}: {error}")
+        return ()
 
 
 def _save(result: Verification, arm: ArmParity, folder: Path) -> Path:

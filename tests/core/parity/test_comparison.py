@@ -213,3 +213,18 @@ def test_twelve_megabytes_are_compared_in_time_for_a_shadow() -> None:
         seconds.append(time.perf_counter() - start)
 
     assert min(seconds) < 0.05
+
+
+def test_texts_are_the_same_whatever_numpy_calls_them() -> None:
+    assert of(np.array([b"a", b"b"], object), np.array(["a", "b"])).verdict is Verdict.MATCH
+    assert of(np.array([b"a", b"b"], object), np.array([b"a", b"c"])).verdict is Verdict.MISMATCH
+
+
+def test_an_array_that_is_no_tensor_is_an_error() -> None:
+    assert of(np.zeros(2, np.complex64), np.zeros(2, np.complex64)).verdict is Verdict.ERROR
+    assert of(np.array([None]), np.array([b"x"], object)).verdict is Verdict.ERROR
+
+
+def test_byte_order_makes_no_difference() -> None:
+    assert of(LOGITS, LOGITS.astype(">f4")).verdict is Verdict.MATCH
+    assert fault(of(TOKENS.astype(">i8"), changed(TOKENS, (0, 0), 3))) is Fault.VALUES

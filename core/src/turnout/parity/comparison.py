@@ -62,12 +62,18 @@ def failed(error: TurnoutError) -> Parity:
 def compare(
     expected: Mapping[str, NDArray[Any]], actual: Mapping[str, NDArray[Any]], tolerances: Tolerances | None = None
 ) -> Parity:
-    """Compare two answers to one request; neither is changed. A response whose ``error`` is set gives ERROR. Thread-safe."""
+    """Compare two answers to one request; neither is changed. Thread-safe.
+
+    A response whose ``error`` is set, and arrays that are no tensors, give ERROR.
+    """
     for answer in (expected, actual):
         if isinstance(answer, InferenceResponse) and answer.error is not None:
             return failed(answer.error)
     tolerances = tolerances or Tolerances()
-    outputs = {name: _output(name, expected[name], actual, tolerances) for name in expected}
+    try:
+        outputs = {name: _output(name, expected[name], actual, tolerances) for name in expected}
+    except TurnoutError as error:
+        return failed(error)
     for name in actual:
         if name not in outputs:
             outputs[name] = incomparable(name, Fault.EXTRA, f"output {name!r} is not expected: {describe(actual[name])}")

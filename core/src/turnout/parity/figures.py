@@ -11,7 +11,7 @@ from turnout.parity.floats import measure_floats
 from turnout.parity.measures import Measures, measure_elements, measure_integers
 from turnout.parity.tolerance import DEFAULTS, Tolerance
 from turnout.parity.whole import argmax_agreement, least_iou
-from turnout.tensors import BYTES
+from turnout.tensors import BYTES, as_bytes_elements
 
 Array = NDArray[Any]
 
@@ -37,7 +37,9 @@ def _measures(want: Array, got: Array, datatype: str, tolerance: Tolerance) -> M
     rtol, atol = tolerance.rtol or 0.0, tolerance.atol or 0.0
     if datatype in DEFAULTS:
         return measure_floats(want, got, rtol, atol)
-    if datatype in (BYTES, "BOOL"):
+    if datatype == BYTES:
+        return measure_elements(as_bytes_elements(want), as_bytes_elements(got))
+    if datatype == "BOOL":
         return measure_elements(want, got)
     return measure_integers(want, got, rtol, atol)
 
