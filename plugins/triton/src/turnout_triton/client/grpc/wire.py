@@ -51,11 +51,9 @@ def decode_answer(message: bytes, model: str) -> Answer:
     Raises:
         InferenceError: it is none, or carries its data in another form.
     """
-    from google.protobuf.message import DecodeError
-
     try:
         return _decoded(memoryview(message))
-    except (ValueError, LookupError, DecodeError) as error:
+    except (ValueError, LookupError) as error:
         raise InferenceError(
             f"model {model!r}: the server's answer is none of the KServe v2 protocol with raw contents: "
             f"{message[:80]!r}; check that the URL is Triton's gRPC port"
@@ -69,7 +67,11 @@ def _decoded(view: memoryview) -> Answer:
     while position < length:
         start = position
         key, position = _read_varint(view, position)
-        begin, position = _span(view, key & 7, position)
+        if key & 7 == _LENGTH_DELIMITED:
+            size, begin = _read_varint(view, position)
+            position = begin + size
+        else:
+            begin, position = position, _end(view, key & 7, position)
         if position > length:
             raise ValueError("a field ends behind the message")
         if key == _RAW_OUTPUT:
@@ -81,15 +83,9 @@ def _decoded(view: memoryview) -> Answer:
     return Answer(id, heads, dict(zip((tensor.name for tensor in heads), contents, strict=True)), parameters)
 
 
-def _span(view: memoryview, kind: int, position: int) -> tuple[int, int]:
-    """Return where the content of a field of wire type ``kind`` begins and ends.
-
-    ModelInferResponse's own are length-delimited; the next version of the protocol may have others.
-    """
-    if kind == _LENGTH_DELIMITED:
-        size, begin = _read_varint(view, position)
-        return begin, begin + size
-    return position, _read_varint(view, position)[1] if kind == 0 else position + _FIXED_BYTES[kind]
+def _end(view: memoryview, kind: int, position: int) -> int:
+    """Return where a field of another wire type ends; ModelInferResponse has none, the next version of it may have some."""
+    return _read_varint(view, position)[1] if kind == 0 else position + _FIXED_BYTES[kind]
 
 
 def _check_size(parts: Iterable[Buffer], ask: Ask) -> None:
@@ -142,9 +138,13 @@ def _kind(value: str | float | bool) -> str:  # noqa: FBT001  # a value, no swit
 
 @functools.lru_cache(maxsize=512)
 def _parsed(head: bytes) -> tuple[str, tuple[TensorHead, ...], _Parameters]:
+    from google.protobuf.message import DecodeError
     from tritonclient.grpc import service_pb2
 
-    message = service_pb2.ModelInferResponse.FromString(head)
+    try:
+        message = service_pb2.ModelInferResponse.FromString(head)
+    except DecodeError as error:
+        raise ValueError(str(error)) from error
     heads = (TensorHead(output.name, output.datatype, tuple(output.shape)) for output in message.outputs)
     return message.id, tuple(heads), _values(message.parameters)
 
