@@ -140,3 +140,16 @@ def test_it_must_be_clear_which_pipeline_runs(record: Any, tmp_path: Path, photo
 def test_it_must_be_clear_which_input_a_file_is(record: Any, photos: list[Path]) -> None:
     with pytest.raises(PipelineError, match="which still takes none"):
         record(photos[0], inputs={"image": "x"})
+
+
+def test_live_traffic_is_recorded_where_the_file_says_so(make_app: Any, tmp_path: Path) -> None:
+    record = {"directory": str(tmp_path / "live"), "fraction": 1.0, "max_requests": 5}
+    app = make_app(more={"plus": {"record": record}})
+
+    for number in range(7):
+        assert app.model("plus").infer({"x": np.array([number], np.float32)})["x"][0] == number + 1
+    app.close()
+
+    assert asked(tmp_path / "live" / "plus") == [0, 1, 2, 3, 4]
+    assert 'turnout_recorded_requests_total{model="plus",outcome="recorded"} 5.0' in app.metrics_text()
+    assert 'turnout_recorded_requests_total{model="plus",outcome="full"} 2.0' in app.metrics_text()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from turnout.errors import BackendUnavailableError, TurnoutError
-from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, request_of
 from turnout.middleware.recorder import Recorder
 from turnout.recording import RecordingPolicy, RecordingSet, RecordingWriter
 from turnout.testing import PlusOne, Unavailable
@@ -215,6 +215,30 @@ def test_a_forked_child_records_too(recorders: Recorders, limit_seconds: int) ->
 
     assert child.exitcode == 0
     assert sorted(int(record.inputs["x"][0]) for record in RecordingSet(recorders.folder)) == [1, 2]
+
+
+class OnDevice:
+    """A tensor as CuPy describes one."""
+
+    def __init__(self, array: Any) -> None:
+        self.__cuda_array_interface__ = {"typestr": array.dtype.str, "shape": array.shape}
+        self._array = array
+
+    def get(self) -> Any:
+        return self._array.copy()
+
+
+def test_inputs_on_a_gpu_are_recorded_from_there(recorders: Recorders) -> None:
+    class Takes(ModelInference):
+        def infer(self, request: InferenceRequest) -> InferenceResponse:
+            return InferenceResponse({"y": np.ones(1, np.float32)})
+
+    recorder = recorders.make(Takes())
+
+    recorder.infer(request_of({"x": OnDevice(np.arange(3, dtype=np.float32))}))
+    recorder.close()
+
+    assert next(iter(RecordingSet(recorders.folder))).inputs["x"].tolist() == [0, 1, 2]
 
 
 def test_a_request_that_is_not_chosen_pays_under_a_microsecond(recorders: Recorders) -> None:
