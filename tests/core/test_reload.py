@@ -22,6 +22,8 @@ from turnout.metrics import Metrics
 from turnout.plugins import Plugins
 from turnout.reload import Reloader
 from turnout.settings import load_settings, switch_backend
+from turnout.settings.edit_weight import switch_weight
+from turnout.shadowing import read_shadow_evidence
 from turnout.testing import PlusOne
 
 FILE = """\
@@ -92,7 +94,13 @@ def make(file: Path, plugins_with: Any) -> Iterator[Callable[..., App]]:
         app.close()
 
 
-def _ask_while_reloading(app: App, requests: int, reloads: int) -> Counter[str]:
+def _switch(app: App, count: int) -> None:
+    switch_backend(app.file, "m", "ba"[count % 2])
+
+
+def _ask_while_reloading(
+    app: App, requests: int, reloads: int, switch_file: Callable[[App, int], object] = _switch
+) -> Counter[str]:
     """Return what became of ``requests`` or more from 8 threads, while the file switches ``reloads`` times or more."""
     numbers, switched, asked = itertools.count(), threading.Event(), threading.Event()
 
@@ -108,7 +116,7 @@ def _ask_while_reloading(app: App, requests: int, reloads: int) -> Counter[str]:
 
     def switch() -> int:
         for count in itertools.count(1):
-            switch_backend(app.file, "m", "ba"[count % 2])
+            switch_file(app, count)
             app.reload()
             if count == reloads:
                 switched.set()
@@ -146,6 +154,33 @@ def test_a_lost_request_is_caught(make: Callable[..., App], monkeypatch: pytest.
     app = make(a=lambda: Counted([]), b=lambda: Counted([]))
 
     assert _ask_while_reloading(app, 1000, 20)["lost"] > 0
+
+
+def test_weights_that_change_under_load_lose_nothing_and_everything_is_counted(make: Callable[..., App], file: Path) -> None:
+    beside = "    canary: {backend: b, weight: 0.5}\n    shadow: {backend: c, fraction: 1.0, queue_size: 4}\n"
+    file.write_text(FILE.replace("    backends: {a: {}, b: {}}\n", f"{beside}    backends: {{a: {{}}, b: {{}}, c: {{}}}}\n"))
+    made: list[Counted] = []
+    app = make(a=lambda: Counted(made), b=PlusOne, c=PlusOne)
+
+    outcomes = _ask_while_reloading(app, 4000, 40, lambda app, count: switch_weight(app.file, "m", "b", count % 10 / 10))
+    app.close()
+
+    assert (outcomes["wrong"], outcomes["lost"]) == (0, 0)
+    values = app.app.metrics.registry.get_sample_value
+    name = "turnout_inference_requests_total"
+    primary, canary = (values(name, {"model": "m", "backend": arm, "outcome": "ok"}) or 0 for arm in "ab")
+    assert primary + canary == outcomes["right"]
+    assert min(primary, canary) > 0
+    verdicts = {
+        verdict: values("turnout_shadow_comparisons_total", {"model": "m", "primary": "a", "shadow": "c", "verdict": verdict})
+        for verdict in ("match", "mismatch", "error", "dropped")
+    }
+    assert sum(value or 0 for value in verdicts.values()) == primary
+    assert (verdicts["mismatch"], verdicts["error"]) == (0, 0)
+    evidence = read_shadow_evidence(file.parent / ".turnout" / "m.shadow.json")
+    assert evidence is not None
+    assert evidence.verdicts == verdicts
+    assert len(made) == 1  # no weight opened the primary again
 
 
 def test_what_the_file_says_of_a_model_serves_from_the_next_request_on(make: Callable[..., App], file: Path) -> None:

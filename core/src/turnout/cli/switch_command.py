@@ -12,12 +12,24 @@ from turnout.cli.options import backend_argument, config_option, model_argument
 @click.command("switch")
 @model_argument
 @backend_argument
+@click.option(
+    "--weight",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Move only this share of the requests, 0 to 1: BACKEND becomes the canary of MODEL.",
+)
 @config_option
-def command(model: str, backend: str, config: Path) -> None:
+def command(model: str, backend: str, weight: float | None, config: Path) -> None:
     """Move MODEL to BACKEND: edits the line 'backend:' of that model, every comment kept."""
     from turnout.plugins import find_plugins
+
+    if weight is not None:
+        from turnout.settings.edit_weight import switch_weight
+
+        click.echo(switch_weight(config, model, backend, weight, registry=find_plugins()))
+        click.echo("next: turnout status", err=True)
+        return
     from turnout.settings import switch_backend
 
-    change = switch_backend(config, model, backend, registry=find_plugins())
-    click.echo(change)
+    click.echo(switch_backend(config, model, backend, registry=find_plugins()))
     click.echo("next: turnout check --deep", err=True)
