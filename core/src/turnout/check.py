@@ -60,11 +60,12 @@ def _check_repositories(loaded: LoadedSettings, plugins: Plugins, name: str, *, 
     for kind in plugins.repositories():
         options = loaded.backend_options.get((name, kind.backend))
         request = CheckRequest(declaration, options, serves=backend == kind.backend, deep=deep)
-        findings += [Finding("repository", name, found.ok, found.text) for found in _found(kind, request)]
+        findings += [Finding("repository", name, found.ok, found.text) for found in ask_repository(kind, request)]
     return findings
 
 
-def _found(kind: Repository, request: CheckRequest) -> list[RepositoryFinding]:
+def ask_repository(kind: Repository, request: CheckRequest) -> list[RepositoryFinding]:
+    """Return what ``kind`` finds; a check that fails is a finding too."""
     try:
         return list(kind.check(request))
     except TurnoutError as error:

@@ -73,10 +73,17 @@ class CheckRequest:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryFinding:
-    """One thing that a check found; ``text`` is one line."""
+    """One thing that a check found.
+
+    Attributes:
+        ok: nothing has to be done.
+        text: what was found, in one line.
+        reached: whether a server that had to be asked for it answered; None if none had to.
+    """
 
     ok: bool
     text: str
+    reached: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

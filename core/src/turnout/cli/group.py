@@ -16,8 +16,11 @@ _COMMANDS = {
     "init": "Write a first turnout.yaml.",
     "models": "List the models of a turnout.yaml.",
     "plugins": "List the plugins that are installed.",
+    "record": "Record what a model is asked.",
     "schema": "Print the JSON schema of turnout.yaml.",
+    "status": "Tell how far each model has come, and what is next.",
     "switch": "Move a model to another backend.",
+    "verify": "Compare a model's answers on two backends.",
 }
 
 

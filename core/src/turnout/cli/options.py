@@ -47,6 +47,7 @@ def _complete_backends(_: click.Context, __: click.Parameter, incomplete: str) -
 
 
 model_argument = click.argument("model", shell_complete=_complete_models)
+optional_model_argument = click.argument("model", required=False, shell_complete=_complete_models)
 backend_argument = click.argument("backend", shell_complete=_complete_backends)
 
 

@@ -65,9 +65,9 @@ def _ask_servers(under_way: _Check) -> None:
         try:
             live = ask(url, under_way.folder.name, request.options, request.model.folder)
         except BackendUnavailableError as error:
-            found = RepositoryFinding(not (request.deep and request.serves), f"{error}; it was not compared")
+            found = RepositoryFinding(not (request.deep and request.serves), f"{error}; it was not compared", reached=False)
         except ModelLoadError as error:
-            found = RepositoryFinding(not request.serves, f"{error}; load it there, or correct 'model'")
+            found = RepositoryFinding(not request.serves, f"{error}; load it there, or correct 'model'", reached=True)
         except ConfigurationError as error:
             found = RepositoryFinding(False, str(error))
         else:
@@ -83,11 +83,12 @@ def _compare(under_way: _Check, yaml: Source) -> None:
         return
     failures = [f"{one.text}; {_advice(under_way, sources, one)}" for one in differences(sources)]
     failures += [text for live in under_way.live for text in _versions(under_way, live)]
-    under_way.findings += [RepositoryFinding(False, text) for text in failures]
+    reached = True if under_way.live else None
+    under_way.findings += [RepositoryFinding(False, text, reached) for text in failures]
     if not failures:
         who = ["turnout.yaml", *([CONFIG] if under_way.present else [])]
         who += [f"server {live.url} (version {', '.join(map(str, live.versions))})" for live in under_way.live]
-        under_way.findings.append(RepositoryFinding(True, f"the same in {', '.join(who[:-1])} and {who[-1]}"))
+        under_way.findings.append(RepositoryFinding(True, f"the same in {', '.join(who[:-1])} and {who[-1]}", reached))
 
 
 def _advice(under_way: _Check, sources: list[Source], difference: Difference) -> str:
