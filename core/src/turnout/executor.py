@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from turnout.errors import ClosedError
+from turnout.forking import renew_when_forked
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 
 
@@ -22,6 +23,12 @@ class InferenceExecutor:
         self._pid = 0
         self._pool: ThreadPoolExecutor | None = None
         self._closed = False
+        renew_when_forked(self)
+
+    def forked(self) -> None:
+        """Forget the parent's threads."""
+        self._lock = threading.Lock()
+        self._pool = None
 
     def submit(self, model: ModelInference, request: InferenceRequest) -> Future[InferenceResponse]:
         """Have ``model`` answer ``request`` in a thread.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -96,3 +97,22 @@ def test_closing_one_that_was_never_asked_opens_nothing() -> None:
     Lazy("m", opens).close()
 
     assert opens.count == 0
+
+
+def test_a_child_that_is_forked_while_it_is_opened_opens_its_own() -> None:
+    opens = Opens()
+    opens.may.clear()
+    lazy = Lazy("m", opens)
+    first = threading.Thread(target=lazy.infer, args=(_request(),), name="opens")
+    first.start()
+    assert opens.asked.wait(LIMIT_SECONDS)
+
+    child = os.fork()
+    if not child:
+        opens.may.set()
+        answer = lazy.infer(_request(time.monotonic() + LIMIT_SECONDS))["x"].tolist()
+        os._exit(0 if answer == [2, 2] else 1)
+
+    opens.may.set()
+    first.join(LIMIT_SECONDS)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

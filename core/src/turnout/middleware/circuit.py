@@ -19,7 +19,7 @@ from turnout.errors import (
     OverloadedError,
     one_line,
 )
-from turnout.middleware.forked import renew_when_forked
+from turnout.forking import renew_when_forked
 from turnout.middleware.rolling_window import RollingWindow
 from turnout.middleware.usual_seconds import UsualSeconds
 

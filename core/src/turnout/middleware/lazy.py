@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from turnout.errors import ClosedError, DeadlineExceededError
+from turnout.forking import renew_when_forked
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 
 
@@ -22,6 +23,11 @@ class Lazy(ModelInference):
         self._lock = threading.Lock()
         self._inner: ModelInference | None = None
         self._closed = False
+        renew_when_forked(self)
+
+    def forked(self) -> None:
+        """Take a new lock: what the parent was opening is opened here again."""
+        self._lock = threading.Lock()
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         return (self._inner or self._opened(request.remaining_seconds())).infer(request)

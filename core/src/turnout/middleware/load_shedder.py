@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterator
 
 from turnout.errors import OverloadedError
+from turnout.forking import renew_when_forked
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.metrics.resilience import SheddingMeter
 from turnout.middleware.base import Middleware
-from turnout.middleware.forked import renew_when_forked
 
 
 class LoadShedder(Middleware):

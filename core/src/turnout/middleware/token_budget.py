@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from turnout.middleware.forked import renew_when_forked
+from turnout.forking import renew_when_forked
 
 _MOST_TOKENS = 10.0
 _ALMOST = 1 - 1e-9  # ten tenths are less than one

@@ -130,7 +130,7 @@ def _send(connection: http.client.HTTPConnection, request: HttpRequest, deadline
         connection.putheader(name, value)
     size = request.size_bytes
     connection.putheader("content-length", str(size))
-    if size < _SMALL_BYTES:  # headers and body in one packet
+    if size < _SMALL_BYTES:  # one send for all of its parts
         connection.endheaders(b"".join(request.parts))
         return
     connection.endheaders()
