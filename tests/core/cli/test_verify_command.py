@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 
 from turnout.cli import group
+from turnout.cli.options import complete_backends
 
 SETTINGS = """\
 models:
@@ -55,8 +57,7 @@ def test_answers_that_differ_end_with_1_and_say_where(verify: Any) -> None:
     assert ended.code == 1
     assert "FAIL 'recorded': output 'x' differs by more than rtol 0.001, atol 0.0001 in 1 of 3 elements" in ended.out
     assert "verdict: mismatch" in ended.out
-    assert "saved" in ended.err
-    assert "next: " in ended.err
+    assert ended.err.endswith("saved .turnout/m.worst-recorded.npz\nnext: turnout verify m --json\n")
     assert record.read_bytes() == content
     assert verify("verify", "m", "--against", "kept").code == 0
 
@@ -119,3 +120,21 @@ def test_a_file_that_is_no_npz_fails_the_recording(verify: Any) -> None:
 
     assert ended.code == 1
     assert "failed: bad.npz: 'bad.npz' is no record" in ended.err
+
+
+def test_the_next_command_sends_the_worst_request_again(verify: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = iter(range(100))
+    with monkeypatch.context() as patched:
+        patched.setattr("turnout.testing.fakes._plus_one", lambda array: array + np.float32(next(numbers)))
+        ended = verify("verify", "m", "--against", "kept", "--batch", "0")
+
+    assert ended.code == 1
+    again = ended.err.splitlines()[-1].removeprefix("next: turnout ").split()
+    assert again == ["verify", "m", "--against", "kept", "--inputs", ".turnout/m.worst-kept.npz"]
+    assert verify(*again, "--ignore-answers").code == 0
+
+
+def test_backends_are_completed(verify: Any) -> None:
+    completed = complete_backends(click.Context(click.Command("verify")), click.Option(["--against"]), "ke")
+
+    assert [item.value for item in completed] == ["kept"]

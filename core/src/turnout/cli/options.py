@@ -36,7 +36,8 @@ def _complete_models(context: click.Context, _: click.Parameter, incomplete: str
     return [CompletionItem(name) for name in loaded.settings.models if name.startswith(incomplete)]
 
 
-def _complete_backends(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_backends(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the backends that begin so."""
     from turnout.errors import TurnoutError
     from turnout.plugins import find_plugins
 
@@ -48,7 +49,7 @@ def _complete_backends(_: click.Context, __: click.Parameter, incomplete: str) -
 
 model_argument = click.argument("model", shell_complete=_complete_models)
 optional_model_argument = click.argument("model", required=False, shell_complete=_complete_models)
-backend_argument = click.argument("backend", shell_complete=_complete_backends)
+backend_argument = click.argument("backend", shell_complete=complete_backends)
 
 
 def print_json(value: object) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.options import config_option, json_option, model_argument, print_json, print_table
+from turnout.cli.options import complete_backends, config_option, json_option, model_argument, print_json, print_table
 
 if TYPE_CHECKING:
     from turnout.verify import Verified
@@ -26,7 +27,13 @@ def _shapes(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> 
 
 @click.command("verify")
 @model_argument
-@click.option("--against", multiple=True, metavar="BACKEND", help="Compare with this one; by default with all others.")
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="BACKEND",
+    shell_complete=complete_backends,
+    help="Compare with this one; by default with all others.",
+)
 @click.option("--recording", type=click.Path(path_type=Path, file_okay=False), help="Send the requests recorded in DIR.")
 @click.option("--inputs", multiple=True, type=click.Path(path_type=Path, dir_okay=False), help="Send the arrays of FILE.npz.")
 @click.option("--generate", type=click.IntRange(min=1), help="Send N requests made from the model's signature.")
@@ -58,8 +65,18 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
     else:
         _print(verified)
     if verified.result.verdict != "match":
-        click.echo("next: turnout verify --help, docs/how-to/verify-a-move.md says what to do", err=True)
+        click.echo(f"next: {_next_command(verified)}", err=True)
         raise SystemExit(1)
+
+
+def _next_command(verified: Verified) -> str:
+    again = f"turnout verify {verified.result.model}"
+    worst = next((arm.backend for arm in verified.result.arms if arm.worst and arm.backend != "recorded"), None)
+    return (
+        f"{again} --against {worst} --inputs {os.path.relpath(verified.saved[0])}"
+        if worst and verified.saved
+        else f"{again} --json"
+    )
 
 
 def _warn(text: str) -> None:
@@ -82,7 +99,7 @@ def _print(verified: Verified) -> None:
     for finding in result.findings():
         click.echo(f"FAIL {finding}")
     for file in verified.saved:
-        click.echo(f"saved {file}", err=True)
+        click.echo(f"saved {os.path.relpath(file)}", err=True)
     click.echo(f"verdict: {result.verdict}")
 
 
