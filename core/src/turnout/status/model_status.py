@@ -13,7 +13,7 @@ from turnout.plugins import Plugins, find_plugins
 from turnout.settings import LoadedSettings, ModelSettings, load_settings
 from turnout.status.facts import ModelFacts, ServerState
 from turnout.status.next_step import NextStep, next_step
-from turnout.status.proofs import folder_of, kept, newest_version, proof_of
+from turnout.status.proofs import folder_of, kept, newest_version, proof_of, shown
 from turnout.status.servers import server_states
 from turnout.status.shadow_state import shadow_state
 from turnout.status.stages import Stage, stage_of
@@ -71,8 +71,8 @@ def _facts(loaded: LoadedSettings, plugins: Plugins, model: str, servers: tuple[
         model,
         loaded.settings.backend_of(model),
         **_named(loaded.settings.models[model], loaded.settings.backend_of(model)),
-        **_brought(plugins, loaded.settings.models[model]),
-        folder=str(folder or ""),
+        **_brought(plugins, loaded.settings.models[model], loaded.settings.backend_of(model)),
+        folder=shown(folder, loaded.folder) if folder else "",
         recorded=_recorded(loaded, model),
         version=version,
         export=proof_of(export, version),
@@ -102,16 +102,17 @@ def _tuning(settings: ModelSettings, options: Mapping[str, Any]) -> list[str]:
     return ["dynamic_batching"] * (settings.dynamic_batching is not None) + ["instance_group"] * instances
 
 
-def _brought(plugins: Plugins, settings: ModelSettings) -> dict[str, Any]:
-    """Return what the plugins that are here can do for the model's backends."""
+def _brought(plugins: Plugins, settings: ModelSettings, backend: str) -> dict[str, Any]:
+    """Return what the plugins that are here can do for the model's backends; formats of the serving one come first."""
     here = [name for name in settings.backends if plugins.backend_options(name) is not None]
     exporters: list[Exporter] = [declared.declaration for declared in plugins.declared("turnout_exporters").values()]
+    able = sorted((exporter.backend != backend, exporter.format) for exporter in exporters if exporter.backend in here)
     remote = frozenset(name for name in here if plugins.backend(name).remote)
     return {
         "sources": frozenset(exporter.backend for exporter in exporters),
         "remote": remote,
         "serve_commands": {name: f"turnout {name} serve" for name in sorted(remote & plugins.commands().keys())},
-        "formats": tuple(sorted(exporter.format for exporter in exporters if exporter.backend in here)),
+        "formats": tuple(format for _, format in able),
     }
 
 

@@ -71,11 +71,11 @@ def _verify(facts: ModelFacts, partner: str | None, why: str) -> Iterator[NextSt
 
 
 def _partner(facts: ModelFacts) -> str | None:
-    """Return the backend to compare with: where the source serves, one that runs the version; in this process, if any does."""
+    """Return the backend to compare with, or to fall back on: in this process if any is, of the exported version if any is."""
     others = [backend for backend in facts.backends if backend != facts.backend]
     if facts.backend in facts.sources:
         others = [backend for backend in others if backend not in facts.sources]
-    return min(others, key=lambda backend: backend in facts.remote, default=None)
+    return min(others, key=lambda backend: (backend in facts.remote, backend in facts.sources), default=None)
 
 
 def _start(facts: ModelFacts, backend: str | None) -> Iterator[NextStep]:

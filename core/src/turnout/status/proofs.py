@@ -46,7 +46,7 @@ def newest_version(folder: Path | None, base: Path, kept: tuple[Evidence | None,
         return None
     named = next((file for file in files if file.stem == "model"), files[0])
     written = max(state.st_mtime for state in states)
-    return Version(numbers[-1], _shown(named, base), utc(written), sha256)
+    return Version(numbers[-1], shown(named, base), utc(written), sha256)
 
 
 def _unchanged(evidence: Evidence | None, number: int, changed: float) -> str | None:
@@ -99,7 +99,8 @@ def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _shown(file: Path, base: Path) -> str:
+def shown(file: Path, base: Path) -> str:
+    """Return ``file`` as it is written in ``base``; whole, if it is not below that."""
     relative = os.path.relpath(file, base)
     return str(file) if relative.startswith(os.pardir) else relative
 
