@@ -217,6 +217,29 @@ def test_a_forked_child_records_too(recorders: Recorders, limit_seconds: int) ->
     assert sorted(int(record.inputs["x"][0]) for record in RecordingSet(recorders.folder)) == [1, 2]
 
 
+def test_writing_takes_a_tenth_of_a_processor_at_most(recorders: Recorders, monkeypatch: Any) -> None:
+    ends: list[float] = []
+    all_done = threading.Event()
+
+    def burn(*_: object) -> bool:
+        end = time.thread_time() + 0.01
+        while time.thread_time() < end:
+            pass
+        ends.append(time.monotonic())
+        if len(ends) == 4:
+            all_done.set()
+        return True
+
+    monkeypatch.setattr(RecordingWriter, "add", burn)
+    recorder = recorders.make()
+
+    for number in range(4):
+        recorder.infer(request(number))
+    assert all_done.wait(20)
+
+    assert ends[-1] - ends[0] >= 3 * 0.1 * 0.9
+
+
 class OnDevice:
     """A tensor as CuPy describes one."""
 

@@ -49,6 +49,27 @@ def test_a_rotating_folder_keeps_the_last_records(tmp_path: Path) -> None:
     assert len(read_lines(tmp_path)) == 3
 
 
+def test_a_large_rotating_folder_gives_up_a_tenth_at_once(tmp_path: Path) -> None:
+    writes = writer(tmp_path, max_requests=20, when_full="rotate")
+
+    for number in range(21):
+        writes.add(record(number))
+
+    assert numbers(tmp_path) == list(range(2, 21))
+
+
+def test_what_other_processes_wrote_or_removed_counts(tmp_path: Path) -> None:
+    first, second = writer(tmp_path, max_requests=2), writer(tmp_path, max_requests=2)
+    first.add(record(1))
+    second.add(record(2))
+
+    assert not first.add(record(3))
+    for file in tmp_path.iterdir():
+        file.unlink()
+    assert first.add(record(4))
+    assert numbers(tmp_path) == [4]
+
+
 @pytest.mark.parametrize("when_full", ["stop", "rotate"])
 def test_a_folder_never_grows_beyond_its_bytes(tmp_path: Path, when_full: str) -> None:
     limit = 3 * len(content(record(0, 1000))) + 100

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 PAUSE_SECONDS = 10.0
 """After the folder was full or refused a record, nothing is copied for so long; then it is tried again."""
 CLOSE_SECONDS = 10.0
+REST = 9
+"""The thread may take a tenth of a processor; what comes faster is dropped."""
 
 
 class BackgroundRecording:
@@ -130,8 +132,16 @@ class BackgroundRecording:
                 if not self._waiting:
                     return
                 record, size = self._waiting.popleft()
+            start = time.thread_time()
             self._count(self._outcome(record))
             self._release(size)
+            self._rest(time.thread_time() - start)
+
+    def _rest(self, worked_seconds: float) -> None:
+        """Leave the interpreter to the callers: a thread that computes all the time delays every one of them by 5 ms."""
+        if not self._policy.wait_seconds:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing, worked_seconds * REST)
 
     def _outcome(self, record: Record) -> str:
         try:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from turnout.recording.manifest import append_line, keep_lines
+from turnout.recording.manifest import MANIFEST, append_line, keep_lines
 from turnout.recording.policy import RecordingPolicy
 from turnout.recording.record import Record
 
@@ -31,6 +31,8 @@ class RecordingWriter:
         self._model = model
         self._policy = policy
         self._folder = policy.folder
+        self._sizes: dict[str, int] = {}
+        self._seen: tuple[int, int] | None = None
 
     def add(self, record: Record) -> bool:
         """Write ``record``; return False if there is no room for it. Blocks.
@@ -50,6 +52,8 @@ class RecordingWriter:
                     return False
                 part.rename(self._folder / name)
                 append_line(self._folder, self._model, {"file": name, "bytes": size, **record.facts()})
+                self._sizes[name] = size
+                self._seen = self._state()
                 return True
         finally:
             with suppress(OSError):
@@ -57,41 +61,56 @@ class RecordingWriter:
 
     def _make_room(self, size: int) -> bool:
         policy = self._policy
-        sizes = {file: file.stat().st_size for file in sorted(self._folder.glob("*.npz"))}
-        count, total = len(sizes) + 1, sum(sizes.values()) + size
-        if size > policy.max_bytes or policy.max_requests < 1:
+        if size > policy.max_bytes:
             return False
-        leaving: list[Path] = []
-        for file, its_size in sizes.items():
-            if count <= policy.max_requests and total <= policy.max_bytes:
+        count, total = len(self._sizes) + 1, sum(self._sizes.values()) + size
+        leaving = 0
+        for its_size in self._sizes.values():
+            if count - leaving <= policy.max_requests and total <= policy.max_bytes:
                 break
-            leaving.append(file)
-            count, total = count - 1, total - its_size
-        if leaving and policy.when_full == "stop":
+            leaving += 1
+            total -= its_size
+        if not leaving:
+            return True
+        if policy.when_full == "stop":
             return False
-        self._remove(leaving, [file.name for file in sizes if file not in leaving])
+        # A tenth at once: each time the whole manifest is written anew.
+        self._remove(list(self._sizes)[: max(leaving, len(self._sizes) // 10)])
         return True
 
-    def _remove(self, leaving: list[Path], staying: list[str]) -> None:
-        if leaving:
-            # The manifest first: a record without a line is whole, a line without its record is a loss.
-            keep_lines(self._folder, self._model, staying)
-        for file in leaving:
-            file.unlink()
+    def _remove(self, names: list[str]) -> None:
+        for name in names:
+            del self._sizes[name]
+        # The manifest first: a record without a line is whole, a line without its record is a loss.
+        keep_lines(self._folder, self._model, self._sizes)
+        for name in names:
+            (self._folder / name).unlink(missing_ok=True)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         with (self._folder / ".lock").open("ab") as lock:
             if fcntl is not None:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-            self._sweep()
+            if self._seen is None or self._seen != self._state():
+                self._look()
             yield
 
-    def _sweep(self) -> None:
-        """Remove what a killed process has left half written."""
-        for part in self._folder.glob(f".*{_PART}"):
-            if time.time() - part.stat().st_mtime > _FORGOTTEN_SECONDS:
-                part.unlink(missing_ok=True)
+    def _state(self) -> tuple[int, int] | None:
+        """Return what changes with every record of any process: which file the manifest is, and its length."""
+        try:
+            found = (self._folder / MANIFEST).stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_size
+
+    def _look(self) -> None:
+        """See which records there are, and remove what a killed process has left half written."""
+        self._sizes = {}
+        for entry in sorted(os.scandir(self._folder), key=lambda entry: entry.name):
+            if entry.name.endswith(_PART) and time.time() - entry.stat().st_mtime > _FORGOTTEN_SECONDS:
+                Path(entry.path).unlink(missing_ok=True)
+            elif entry.name.endswith(".npz"):
+                self._sizes[entry.name] = entry.stat().st_size
 
 
 def _write(file: Path, record: Record) -> int:
