@@ -40,7 +40,6 @@ max_batch_size: 8
 input [ { name: "x" data_type: TYPE_FP32 dims: [ 3 ] } ]
 output [ { name: "y" data_type: TYPE_FP32 dims: [ 3 ] } ]
 """
-COMMAND_LINE = "from turnout.cli import group, main; group._COMMANDS |= {'verify': '', 'record': ''}; main()"
 SETTINGS = """\
 models:
   twice:
@@ -78,7 +77,7 @@ def turnout_command(server: Any, tmp_path: Path) -> Callable[..., subprocess.Com
     YAML(typ="safe").dump(settings, tmp_path / "turnout.yaml")
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", COMMAND_LINE, *arguments]
+        command = [sys.executable, "-c", "from turnout.cli import main; main()", *arguments]
         environment = {**os.environ, "TRITON_URL": server.grpc_url}
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200, check=False)
 

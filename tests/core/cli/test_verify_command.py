@@ -8,7 +8,6 @@ import click
 import numpy as np
 import pytest
 
-from turnout.cli import group
 from turnout.cli.options import complete_backends
 
 SETTINGS = """\
@@ -22,10 +21,8 @@ models:
 
 
 @pytest.fixture
-def verify(cli: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def verify(cli: Any) -> Any:
     """Return the command line in a folder with a turnout.yaml whose model can be verified."""
-    monkeypatch.setitem(group._COMMANDS, "verify", "Compare a model's answers on two backends.")
-    monkeypatch.setitem(group._COMMANDS, "record", "Record what a model is asked.")
     Path("turnout.yaml").write_text(SETTINGS, "utf-8")
     return cli
 
