@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -227,25 +228,57 @@ def test_the_books_are_exact_through_sixteen_threads(make: Make, books: Books, t
     assert books.verdicts["mismatch"] == -(-asked // 3)
 
 
-def test_the_caller_may_write_to_both_arrays_at_once(make: Make, books: Books) -> None:
-    slow = Slow(0.05, PlusOne())
-    shadow = make(slow)
-    big = np.ones((300, 300), np.float32)
+@pytest.mark.parametrize("side", [10, 300])
+def test_the_caller_may_write_to_both_arrays_at_once(make: Make, books: Books, side: int) -> None:
+    shadow = make(Slow(0.02, PlusOne()), policy=replace(ALWAYS, queue_size=100))
+    array = np.empty((side, side), np.float32)
 
-    answer = shadow.infer(InferenceRequest({"x": big}))
-    big[:] = 7
-    answer["x"][:] = 9
+    count, end = 0, time.monotonic() + LIMIT_SECONDS
+    while books.verdicts["match"] < 2 and time.monotonic() < end:  # the first large ones have no memory yet
+        count += 1
+        array[:] = count
+        answer = shadow.infer(InferenceRequest({"x": array}))
+        array[:] = 7
+        answer["x"][:] = 9
+        books.wait(count)
 
-    assert books.wait(1) == {"match": 1}
+    assert set(books.verdicts) <= {"match", "dropped"}
+    assert books.verdicts["match"] >= 2
 
 
 def test_memory_that_is_used_again_mixes_nothing_up(make: Make, books: Books) -> None:
     shadow = make(PlusOne(), policy=replace(ALWAYS, queue_size=100, threads=2))
 
-    for index in range(60):
-        shadow.infer(InferenceRequest({"x": np.full((200, 200), index, np.float32), "n": np.array([index])}))
+    with ThreadPoolExecutor(4) as pool:
+        for index in range(300):
+            inputs = {"x": np.full((300, 300), index, np.float32), "n": np.array([index])}
+            pool.submit(shadow.infer, InferenceRequest(inputs))
 
-    assert books.wait(60) == {"match": 60}
+    verdicts = books.wait(300)
+    assert set(verdicts) <= {"match", "dropped"}
+    assert verdicts["match"] > 20
+
+
+def test_a_request_that_the_primary_fails_gives_its_memory_back(make: Make, books: Books) -> None:
+    moods, big = itertools.cycle([True, False]), np.ones((300, 300), np.float32)
+
+    class Moody(PlusOne):
+        def infer(self, request: InferenceRequest) -> InferenceResponse:
+            if not next(moods):
+                raise InferenceError("bad")
+            return super().infer(request)
+
+    shadow = make(PlusOne(), Moody(), replace(ALWAYS, max_bytes=5 * big.nbytes))
+    end, answered = time.monotonic() + LIMIT_SECONDS, 0
+    while books.verdicts["match"] < 10 and time.monotonic() < end:
+        _ask(shadow, big)
+        answered += 1
+        books.wait(answered)
+        with pytest.raises(InferenceError):
+            _ask(shadow, big)
+
+    assert books.verdicts["match"] >= 10
+    assert books.verdicts.total() == answered
 
 
 def test_what_would_take_too_much_memory_is_dropped(make: Make, books: Books) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import stat
 from collections import Counter
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from turnout.shadowing import ShadowEvidence, read_shadow_evidence
-from turnout.shadowing.evidence_file import add_shadow_evidence
+from turnout.shadowing.evidence_file import _locked, add_shadow_evidence
 
 
 def _evidence(identity: str = "v1", **verdicts: int) -> ShadowEvidence:
@@ -79,3 +80,32 @@ def test_processes_that_add_at_once_lose_nothing(tmp_path: Path) -> None:
 
     assert [process.exitcode for process in processes] == [0] * 4
     assert _read(file).verdicts["match"] == 200
+
+
+def test_a_lock_that_is_never_released_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr("turnout.shadowing.evidence_file.LOCK_SECONDS", 0.02)
+    file = tmp_path / "m.shadow.json"
+    with (tmp_path / "m.shadow.lock").open("ab") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        with pytest.raises(TimeoutError):
+            add_shadow_evidence(file, _evidence(match=1))
+
+    add_shadow_evidence(file, _evidence(match=1))
+    assert _read(file).mirrored == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_that_was_forked_while_evidence_was_written_can_write_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "m.shadow.json"
+    with _locked(file.with_suffix(".lock")):
+        child = os.fork()
+        if not child:
+            try:
+                add_shadow_evidence(file, _evidence(match=1))
+            finally:
+                os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+
+    assert _read(file).mirrored == 1

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,7 +38,7 @@ def test_each_verdict_is_metered_and_errors_of_answers_only(books: Books, parity
 
 def test_the_file_is_written_once_a_second_at_most(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter([100.0, 100.0, 100.5, 101.5, 101.5])
-    monkeypatch.setattr("turnout.shadowing.ledger.time.monotonic", lambda: next(seconds))
+    monkeypatch.setattr("turnout.shadowing.ledger.time", SimpleNamespace(monotonic=lambda: next(seconds), time=time.time))
     file = tmp_path / "e.json"
     ledger = _ledger(books, file)
 

@@ -35,9 +35,14 @@ class Shadow(Middleware):
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         if self._random() >= self._fraction:
             return self._infer(request)
+        begun = self._mirror.begin(request)
         start = perf_counter()
-        response = self._infer(request)
-        self._mirror.offer(request, response, perf_counter() - start)
+        try:
+            response = self._infer(request)
+        except BaseException:
+            self._mirror.cancel(begun)
+            raise
+        self._mirror.offer(request, begun, response, perf_counter() - start)
         return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:

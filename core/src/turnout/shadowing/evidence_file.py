@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from turnout.shadowing.evidence import ShadowEvidence
 
+try:
+    import fcntl
+except ImportError:  # Windows, where processes that share a model may overwrite each other's evidence
+    fcntl = None  # type: ignore[assignment]
+
 MAX_BYTES = 1 << 20
+LOCK_SECONDS = 5.0
+"""How long another process may take to add its evidence."""
 STATE = ".turnout"
 """The folder that Turnout keeps its state in, beside turnout.yaml."""
 
@@ -51,12 +60,28 @@ def _ignore_in_git(folder: Path) -> None:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
-    with file.open("ab") as stream:
-        with suppress(ImportError):
-            import fcntl  # not on Windows, where processes that share a model would overwrite each other's evidence
-
-            fcntl.flock(stream, fcntl.LOCK_EX)
+    if fcntl is None:
         yield
+        return
+    with file.open("ab") as stream:
+        _lock(stream.fileno(), file)
+        try:
+            yield
+        finally:
+            # A child that was forked meanwhile has the file open too, so closing it here would not unlock it.
+            fcntl.flock(stream, fcntl.LOCK_UN)
+
+
+def _lock(descriptor: int, file: Path) -> None:
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise TimeoutError(errno.ETIMEDOUT, "another process has not released it", str(file)) from None
+        time.sleep(0.005)
 
 
 def _replace(file: Path, content: bytes) -> None:

@@ -9,17 +9,16 @@ import threading
 import time
 import weakref
 from collections import deque
-from time import perf_counter
 
-from turnout.errors import InferenceError, TurnoutError, one_line
+from turnout.errors import one_line
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
-from turnout.parity import Parity, Verdict, compare, failed
 from turnout.recording.copies import size_of
-from turnout.shadowing.buffers import Buffers
+from turnout.shadowing.asking import Asking
+from turnout.shadowing.buffers import Buffers, NotPreparedError
+from turnout.shadowing.copier import Copier, Copying
 from turnout.shadowing.job import Job
 from turnout.shadowing.ledger import WRITE_SECONDS, ShadowLedger
 from turnout.shadowing.policy import ShadowPolicy
-from turnout.shadowing.worst import WorstMismatches
 
 logger = logging.getLogger(__name__)
 
@@ -35,20 +34,35 @@ class Mirror:
     """
 
     def __init__(self, shadow: ModelInference, policy: ShadowPolicy, ledger: ShadowLedger) -> None:
-        self._shadow = shadow
+        self._asking = Asking(shadow, policy, ledger.model, (ledger.primary, ledger.shadow))
         self._policy = policy
         self._ledger = ledger
-        self._worst = WorstMismatches(policy.directory, policy.keep, ledger.model, (ledger.primary, ledger.shadow))
         self._closed = False
         self._begin()
         _all.add(self)
 
-    def offer(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> None:
+    def begin(self, request: InferenceRequest) -> Copying | None:
+        """Take the inputs of a request that the primary is about to be asked. Neither waits nor raises."""
+        try:
+            return self._copier.begin(request.inputs) if self._has_room() else None
+        except Exception as error:  # noqa: BLE001  # out of memory or of threads
+            self._tell_lost(error)
+            return None
+
+    def cancel(self, begun: Copying | None) -> None:
+        """Forget a request that the primary has not answered."""
+        if begun is not None:
+            self._copier.cancel(begun)
+
+    def offer(self, request: InferenceRequest, begun: Copying | None, response: InferenceResponse, seconds: float) -> None:
         """Take a request and the primary's answer, or drop it where there is no room. Neither waits nor raises."""
         try:
-            taken = self._copy_and_put(request, response, seconds)
-        except Exception as error:  # noqa: BLE001  # out of memory or of threads: the primary's caller has an answer already
-            logger.warning("model %r: a request cannot be mirrored: %s", self._ledger.model, one_line(error))
+            taken = begun is not None and self._copy_and_put(request, begun, response, seconds)
+        except NotPreparedError:
+            self._wake()
+            taken = False
+        except Exception as error:  # noqa: BLE001  # the primary's caller has an answer already
+            self._tell_lost(error)
             taken = False
         if not taken:
             self._ledger.drop()
@@ -56,11 +70,7 @@ class Mirror:
     def close(self) -> None:
         """Drop what waits, let what is under way end, close the shadow; a shadow that hangs is left behind."""
         self._stop()
-        closer = threading.Thread(target=self._close_shadow, name=f"{self._name()}-close", daemon=True)
-        closer.start()
-        closer.join(self._policy.closing_seconds)
-        if closer.is_alive():
-            logger.warning("model %r: shadow %r hangs; it is left behind", self._ledger.model, self._ledger.shadow)
+        self._asking.close()
         self._join()
         self._abandon()
 
@@ -83,11 +93,13 @@ class Mirror:
         for job in waiting:
             self._drop(job)
             self._release(job.size, waiting=1)
+        self._copier.close(self._policy.closing_seconds)
         self._join()
 
     def _begin(self) -> None:
         self._changed = threading.Condition()
         self._buffers = Buffers(self._policy.max_bytes)
+        self._copier = Copier(self._buffers, f"{self._name()}-copy")
         self._jobs: deque[Job] = deque()
         self._under_way: set[Job] = set()
         self._threads: list[threading.Thread] = []
@@ -96,19 +108,36 @@ class Mirror:
     def _name(self) -> str:
         return f"turnout-shadow-{self._ledger.model}"
 
-    def _copy_and_put(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> bool:
-        size = size_of(request.inputs) + size_of(response.outputs)
-        if not self._reserve(size):
-            return False
-        taken = False
+    def _tell_lost(self, error: Exception) -> None:
+        logger.warning("model %r: a request cannot be mirrored: %s", self._ledger.model, one_line(error))
+
+    def _has_room(self) -> bool:
+        return not self._closed and self._waiting < self._policy.queue_size
+
+    def _copy_and_put(self, request: InferenceRequest, begun: Copying, response: InferenceResponse, seconds: float) -> bool:
+        # The caller may write to both as soon as it has its answer.
+        inputs = self._copier.finish(begun)
+        copies = list(inputs.values())
+        size = size_of(inputs) + size_of(response.outputs)
+        reserved = taken = False
         try:
-            # The caller may write to both as soon as it has its answer.
-            inputs, outputs = self._buffers.copy(request.inputs), self._buffers.copy(response.outputs)
-            taken = self._put(Job(inputs, outputs, request.id, request.parameters, seconds, size))
+            reserved = self._reserve(size)
+            if reserved:
+                outputs = self._buffers.copy(response.outputs)
+                copies += outputs.values()
+                taken = self._put(Job(inputs, outputs, request.id, request.parameters, seconds, size))
         finally:
             if not taken:
+                self._buffers.give_back(copies)
+            if reserved and not taken:
                 self._release(size, waiting=1)
         return taken
+
+    def _wake(self) -> None:
+        """Have a thread prepare the memory that a copy has lacked."""
+        with self._changed:
+            self._begin_thread()
+            self._changed.notify()
 
     def _reserve(self, size: int) -> bool:
         with self._changed:
@@ -128,13 +157,14 @@ class Mirror:
         with self._changed:
             if self._closed:
                 return False
-            if not self._idle and len(self._threads) < self._policy.threads:
-                self._start_thread()
+            self._begin_thread()
             self._jobs.append(job)
             self._changed.notify()
             return True
 
-    def _start_thread(self) -> None:
+    def _begin_thread(self) -> None:
+        if self._closed or self._idle or len(self._threads) >= self._policy.threads:
+            return
         thread = threading.Thread(target=self._work, name=f"{self._name()}-{len(self._threads)}", daemon=True)
         thread.start()
         self._threads.append(thread)
@@ -144,12 +174,14 @@ class Mirror:
             job = self._next()
             if job is not None:
                 self._do(job)
-            self._ledger.write(now=job is None)
+            waited = job is None and not self._buffers.wanted
+            self._buffers.prepare()
+            self._ledger.write(now=waited)
 
     def _next(self) -> Job | None:
         """Return a job; None at the end, and when there was none for a while and the books are not written."""
         with self._changed:
-            if not self._jobs and not self._closed:
+            if not self._jobs and not self._closed and not self._buffers.wanted:
                 self._idle += 1
                 self._changed.wait(WRITE_SECONDS if self._ledger.unwritten else None)
                 self._idle -= 1
@@ -161,33 +193,12 @@ class Mirror:
             return job
 
     def _do(self, job: Job) -> None:
-        try:
-            self._ask(job)
-        except Exception as error:  # a defect of ours must not end the thread
-            logger.exception("model %r: a mirrored request cannot be compared", self._ledger.model)
-            self._enter(job, failed(InferenceError(one_line(error))), 0.0)
-        finally:
-            self._buffers.give_back((*job.inputs.values(), *job.outputs.values()))
-            self._release(job.size)
-
-    def _ask(self, job: Job) -> None:
-        start = perf_counter()
-        deadline = time.monotonic() + self._policy.timeout_seconds
-        answer: InferenceResponse | None = None
-        try:
-            answer = self._shadow.infer(InferenceRequest(job.inputs, deadline, job.id, job.parameters))
-            seconds = perf_counter() - start
-            parity = compare(job.outputs, answer, self._policy.tolerances)
-        except TurnoutError as error:
-            seconds, parity = perf_counter() - start, failed(error)
-        if self._enter(job, parity, seconds) and answer is not None and parity.verdict is Verdict.MISMATCH:
-            self._worst.offer(job, answer, parity)
-
-    def _enter(self, job: Job, parity: Parity, seconds: float) -> bool:
-        settled = self._settle(job)
-        if settled:
-            self._ledger.enter(parity, job.seconds, seconds)
-        return settled
+        asked = self._asking.ask(job)
+        if self._settle(job):
+            self._ledger.enter(asked.parity, job.seconds, asked.seconds)
+            self._asking.keep(job, asked)
+        self._buffers.give_back((*job.inputs.values(), *job.outputs.values()))
+        self._release(job.size)
 
     def _settle(self, job: Job) -> bool:
         """Tell whether the caller is the one to enter ``job``."""
@@ -212,12 +223,6 @@ class Mirror:
         end = time.monotonic() + self._policy.closing_seconds
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
-
-    def _close_shadow(self) -> None:
-        try:
-            self._shadow.close()
-        except Exception as error:  # noqa: BLE001  # nobody waits for it any more
-            logger.warning("model %r: shadow %r cannot be closed: %s", self._ledger.model, self._ledger.shadow, one_line(error))
 
 
 def _forget_all() -> None:
