@@ -21,6 +21,7 @@ def test_every_word_reaches_the_policy() -> None:
             "tolerance": {"rtol": 1e-3},
             "queue_size": 8,
             "max_bytes": 1000,
+            "max_bytes_per_second": 2000,
             "timeout_seconds": 5,
             "threads": 2,
             "keep": 3,
@@ -31,7 +32,7 @@ def test_every_word_reaches_the_policy() -> None:
 
     policy = settings.policy(Path("/app"), "m", MODEL_S)
 
-    assert policy == ShadowPolicy(0.5, Tolerances(Tolerance(rtol=1e-3)), 8, 1000, 5.0, 2, 3, Path("/app/kept"))
+    assert policy == ShadowPolicy(0.5, Tolerances(Tolerance(rtol=1e-3)), 8, 1000, 2000, 5.0, 2, 3, Path("/app/kept"))
     assert settings.promote_when is not None
     assert settings.promote_when.rule() == PromotionRule(10, 0.0, 1.5)
 
@@ -54,6 +55,7 @@ def test_little_needs_to_be_said() -> None:
         {"backend": "b", "fraction": True},
         {"backend": "b", "queue_size": 0},
         {"backend": "b", "max_bytes": 0},
+        {"backend": "b", "max_bytes_per_second": 0},
         {"backend": "b", "timeout_seconds": 0},
         {"backend": "b", "threads": 0},
         {"backend": "b", "keep": -1},

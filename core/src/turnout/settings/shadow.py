@@ -52,6 +52,9 @@ class ShadowSettings(SettingsModel):
     max_bytes: Annotated[WholeNumber, Field(ge=1)] = Field(
         256_000_000, description="How many bytes of tensors they may hold; more are dropped."
     )
+    max_bytes_per_second: Annotated[WholeNumber, Field(ge=1)] = Field(
+        400_000_000, description="How many bytes of tensors it is sent in a second; more are dropped."
+    )
     timeout_seconds: Seconds = Field(30.0, description="How long it may take for one request.")
     threads: Annotated[WholeNumber, Field(ge=1, le=64)] = Field(1, description="How many requests it is asked at once.")
     keep: Annotated[WholeNumber, Field(ge=0, le=10_000)] = Field(
@@ -69,6 +72,7 @@ class ShadowSettings(SettingsModel):
             tolerances=self.tolerance.tolerances() if self.tolerance else default,
             queue_size=self.queue_size,
             max_bytes=self.max_bytes,
+            max_bytes_per_second=self.max_bytes_per_second,
             timeout_seconds=self.timeout_seconds,
             threads=self.threads,
             keep=self.keep,

@@ -13,6 +13,7 @@ from collections import deque
 from turnout.errors import one_line
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.recording.copies import size_of
+from turnout.shadowing.allowance import Allowance
 from turnout.shadowing.asking import Asking
 from turnout.shadowing.buffers import Buffers, NotPreparedError
 from turnout.shadowing.copier import Copier, Copying
@@ -100,6 +101,7 @@ class Mirror:
         self._changed = threading.Condition()
         self._buffers = Buffers(self._policy.max_bytes)
         self._copier = Copier(self._buffers, f"{self._name()}-copy")
+        self._allowance = Allowance(self._policy.max_bytes_per_second)
         self._jobs: deque[Job] = deque()
         self._under_way: set[Job] = set()
         self._threads: list[threading.Thread] = []
@@ -112,7 +114,8 @@ class Mirror:
         logger.warning("model %r: a request cannot be mirrored: %s", self._ledger.model, one_line(error))
 
     def _has_room(self) -> bool:
-        return not self._closed and self._waiting < self._policy.queue_size
+        with self._changed:
+            return not self._closed and self._waiting < self._policy.queue_size and self._allowance.any_left()
 
     def _copy_and_put(self, request: InferenceRequest, begun: Copying, response: InferenceResponse, seconds: float) -> bool:
         # The caller may write to both as soon as it has its answer.
@@ -142,8 +145,9 @@ class Mirror:
     def _reserve(self, size: int) -> bool:
         with self._changed:
             room = self._waiting < self._policy.queue_size and self._bytes + size <= self._policy.max_bytes
-            if self._closed or not room:
+            if self._closed or not room or not self._allowance.any_left():
                 return False
+            self._allowance.take(size)
             self._waiting += 1
             self._bytes += size
             return True

@@ -17,6 +17,7 @@ class ShadowPolicy:
         tolerances: how far the shadow's answers may be from the primary's.
         queue_size: how many mirrored requests may wait for the shadow; more are dropped.
         max_bytes: how many bytes of tensors they may hold, with those under way; more are dropped.
+        max_bytes_per_second: how many bytes of tensors are mirrored in a second; more are dropped.
         timeout_seconds: how long the shadow may take for one request.
         threads: how many requests the shadow is asked at once.
         keep: how many of the worst mismatches are kept on disk.
@@ -28,6 +29,7 @@ class ShadowPolicy:
     tolerances: Tolerances = field(default_factory=Tolerances)
     queue_size: int = 64
     max_bytes: int = 256_000_000
+    max_bytes_per_second: int = 400_000_000
     timeout_seconds: float = 30.0
     threads: int = 1
     keep: int = 20
