@@ -126,9 +126,13 @@ class GrpcTransport:
     def _call(self, method: Any, message: bytes, model: str, timeout_seconds: float) -> bytes:
         self._check_open(model)
         try:
-            answer: bytes = method(message, timeout=timeout_seconds, metadata=self._metadata, compression=self._compression)
+            answer: bytes | None = method(
+                message, timeout=timeout_seconds, metadata=self._metadata, compression=self._compression
+            )
         except self._errors as error:
             raise self._translated(error, model) from error
+        if answer is None:  # a status of success without a message, as out of a garbled connection
+            raise failure("unavailable", "the answer has no message", Caller(model, self._url))
         return answer
 
     def _check_open(self, model: str) -> None:

@@ -1,0 +1,39 @@
+"""A plugin whose one backend runs in this process: what falls back in the chaos tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from turnout import Backend, InferenceRequest, InferenceResponse, ModelInference, hookimpl
+from turnout.testing import Slow
+
+LOCAL_SECONDS = 0.005
+
+
+class Copies(ModelInference):
+    """Answers ``y``, a copy of ``x``: what ``identity`` does on the server."""
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        return InferenceResponse({name.replace("x", "y"): np.array(x) for name, x in request.inputs.items()}, request.id)
+
+
+def takes_its_time() -> ModelInference:
+    return Slow(LOCAL_SECONDS, Copies())
+
+
+class Local:
+    """What the backend opens; a test may exchange it."""
+
+    opens: Callable[[], ModelInference] = staticmethod(takes_its_time)
+
+
+class NoOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+@hookimpl
+def turnout_backends() -> list[Backend]:
+    return [Backend("local", lambda declaration, options: Local.opens(), NoOptions)]

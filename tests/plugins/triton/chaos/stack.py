@@ -1,0 +1,66 @@
+"""An app with one model on a real server, and what its metrics say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from turnout.app import open as open_app
+from turnout.metrics import OUTCOMES, Metrics
+from turnout.metrics.resilience import FALLBACK_REASONS
+from turnout.plugins import Plugins
+
+_PLUGINS = {"triton": "turnout_triton.plugin", "local": "tests.plugins.triton.chaos.local_plugin"}
+FALLS_BACK: Mapping[str, Any] = {"fallback": "local"}
+
+
+class Stack:
+    """The app of a turnout.yaml with the model ``name`` on ``url``; ``settings`` are more keys of that model."""
+
+    def __init__(
+        self,
+        url: str,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        name: str = "identity",
+        triton: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = name
+        self._metrics = Metrics()
+        backends = {"triton": {"url": url, **(triton or {})}, "local": {}}
+        model = {"backend": "triton", "backends": backends, **(settings or {})}
+        plugins = Plugins([EntryPoint(kind, module, "turnout") for kind, module in _PLUGINS.items()])
+        self.app = open_app({"models": {name: model}}, plugins=plugins, metrics=self._metrics)
+        self.model = self.app.model(name)
+
+    def answered(self, backend: str) -> int:
+        """Return how many requests the arm of ``backend`` has answered."""
+        return self._requests(backend, "ok")
+
+    def attempts(self, backend: str) -> int:
+        """Return how many requests the arm of ``backend`` was asked."""
+        return sum(self._requests(backend, outcome) for outcome in OUTCOMES)
+
+    def refused(self, backend: str) -> int:
+        """Return how many requests the open circuit of ``backend`` has refused."""
+        return self._value("turnout_refused_requests_total", backend=backend, reason="circuit_open")
+
+    def fell_back(self) -> int:
+        """Return how many requests ``local`` was asked instead of the server."""
+        labels = {"from": "triton", "to": "local"}
+        return sum(self._value("turnout_fallbacks_total", reason=reason, **labels) for reason in FALLBACK_REASONS)
+
+    def check_counters(self, sent: int) -> None:
+        """Fail unless every one of ``sent`` requests is counted, once, where it went."""
+        retries = self._value("turnout_retries_total", backend="triton")
+        assert self.attempts("triton") + self.refused("triton") == sent + retries
+        assert self.attempts("local") + self.refused("local") == self.fell_back()
+        assert self._value("turnout_inference_in_flight", backend="triton") == 0
+        assert self._value("turnout_inference_in_flight", backend="local") == 0
+
+    def _requests(self, backend: str, outcome: str) -> int:
+        return self._value("turnout_inference_requests_total", backend=backend, outcome=outcome)
+
+    def _value(self, name: str, **labels: str) -> int:
+        return int(self._metrics.registry.get_sample_value(name, {"model": self.name, **labels}) or 0)

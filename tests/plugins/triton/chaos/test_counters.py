@@ -1,0 +1,166 @@
+"""Counters equal requests exactly, whoever asks and however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tests.plugins.triton.chaos.load import FULL, Load, loaded, own_numbers
+from tests.plugins.triton.chaos.stack import FALLS_BACK, Stack
+from tests.plugins.triton.client.asking import until, url_of
+
+from turnout import InferenceRequest
+from turnout.errors import TurnoutError
+
+TASKS = 2_000 if FULL else 300
+ROOT = Path(__file__).parents[4]
+
+
+def test_through_threads_and_an_outage_with_fallback_and_retry(own_server, protocol, stacked) -> None:
+    server = own_server()
+    stack = stacked(url_of(server, protocol), {**FALLS_BACK, "retry": {"budget_ratio": 0.1}})
+
+    with loaded(Load(stack.model, 8, 0.005)) as load:
+        until(lambda: stack.answered("triton") >= 100, 20)
+        server.kill()
+        until(lambda: stack.fell_back() >= 200, 20)
+        server.restart()
+        answered = stack.answered("triton")
+        until(lambda: stack.answered("triton") > answered + 50, 20)
+        report = load.finish()
+
+    report.check_all_answered()
+    stack.check_counters(report.sent)
+
+
+def test_through_cancelled_tasks(own_server, protocol, stacked) -> None:
+    server = own_server()
+    stack = stacked(url_of(server, protocol), FALLS_BACK)
+    begun = threading.Event()
+
+    async def ask(index: int) -> str:
+        try:
+            await stack.model.ainfer(InferenceRequest({"x": own_numbers(1, index)}))
+        except asyncio.CancelledError:
+            return "cancelled"
+        return "answered"
+
+    async def run() -> Counter[str]:
+        tasks = [asyncio.create_task(ask(index)) for index in range(TASKS)]
+        await asyncio.sleep(0.05)
+        begun.set()
+        for task in tasks[::3]:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        return Counter("cancelled" if isinstance(result, BaseException) else result for result in results)
+
+    outcomes = asyncio.run(run())
+    stack.app.close()  # waits for what runs
+
+    assert outcomes["cancelled"] > 0
+    assert outcomes["answered"] + outcomes["cancelled"] == TASKS
+    # A cancelled caller's request is either taken back before a thread has begun it, or done and counted.
+    attempts = stack.attempts("triton")
+    assert outcomes["answered"] <= attempts <= TASKS
+    stack.check_counters(attempts)
+    assert stack.fell_back() == 0
+
+
+CHILDREN = """
+import json, os, sys, threading
+from tests.plugins.triton.chaos.load import own_numbers
+from tests.plugins.triton.chaos.stack import FALLS_BACK, Stack
+from turnout import InferenceRequest
+
+url, children, requests = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+stack = Stack(url, FALLS_BACK)
+for index in range(requests):
+    stack.model.infer(InferenceRequest({"x": own_numbers(0, index)}))
+before = [stack.attempts("triton"), stack.refused("triton"), stack.fell_back(), stack.attempts("local")]
+stop = threading.Event()
+
+def keep_asking():
+    while not stop.is_set():
+        stack.model.infer(InferenceRequest({"x": own_numbers(9, 9)}))
+
+busy = [threading.Thread(target=keep_asking) for _ in range(4)]
+for thread in busy:
+    thread.start()
+
+def child(number):
+    counted = [stack.attempts("triton"), stack.refused("triton"), stack.fell_back(), stack.attempts("local")]
+    right = 0
+    for index in range(requests):
+        x = own_numbers(number, index)
+        right += stack.model.infer(InferenceRequest({"x": x}))["y"].tolist() == x.tolist()
+    after = [stack.attempts("triton"), stack.refused("triton"), stack.fell_back(), stack.attempts("local")]
+    return [right, *(b - a for a, b in zip(counted, after))]
+
+pipes = []
+for number in range(1, children + 1):
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.write(writing, json.dumps(child(number)).encode())
+        os._exit(0)
+    os.close(writing)
+    pipes.append(reading)
+results = [json.loads(os.read(reading, 1000)) for reading in pipes]
+for _ in pipes:
+    os.wait()
+stop.set()
+for thread in busy:
+    thread.join()
+print(json.dumps({"before": before, "children": results}))
+os._exit(0)
+"""
+
+
+def test_through_forks(server, protocol) -> None:
+    """Children of a busy parent count their own: on the server, or beside it where gRPC does not survive a fork."""
+    command = [sys.executable, "-W", "ignore", "-c", CHILDREN, url_of(server, protocol), "4", "50"]
+
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, timeout=100, check=False
+    )
+
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    told = json.loads(done.stdout)
+    assert told["before"] == [50, 0, 0, 0]
+    for right, attempts, refused, fell_back, local in told["children"]:
+        assert right == 50
+        assert attempts + refused == 50
+        assert fell_back == local == (0 if protocol == "http" else 50)
+
+
+def test_retries_are_at_most_a_tenth_of_the_requests_where_nobody_listens(stacked) -> None:
+    stack = stacked(
+        "http://127.0.0.1:9",
+        {"retry": {"budget_ratio": 0.1}, "circuit_breaker": {"consecutive_failures": 1_000_000, "minimum_calls": 1_000_000}},
+    )
+
+    failed = 0
+    for index in range(500):
+        try:
+            stack.model.infer(InferenceRequest({"x": own_numbers(0, index)}))
+        except TurnoutError:
+            failed += 1
+
+    assert failed == 500
+    assert 500 < stack.attempts("triton") <= 1.1 * 500
+
+
+def test_a_stack_that_forgets_one_is_caught(server, stacked) -> None:
+    stack: Stack = stacked(url_of(server, "http"))
+    for index in range(10):
+        stack.model.infer(InferenceRequest({"x": own_numbers(0, index)}))
+
+    stack.check_counters(10)
+    with pytest.raises(AssertionError):
+        stack.check_counters(9)
