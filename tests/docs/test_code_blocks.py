@@ -31,7 +31,8 @@ def _blocks(language: str) -> Iterator[object]:
     for page in PAGES:
         for match in BLOCK.finditer(page.read_text()):
             # A block that needs the network, or a class around it, says so: ```console no-run
-            if match["language"] == language and "no-run" not in match["flags"]:
+            # Those of the tutorial are run in order, in one shell: test_tutorial.py.
+            if match["language"] == language and not {"no-run", "tutorial"} & set(match["flags"].split()):
                 line = page.read_text()[: match.start()].count("\n") + 1
                 yield pytest.param(match["code"], id=f"{page.relative_to(ROOT)}:{line}")
 

@@ -75,7 +75,7 @@ def test_a_server_is_started_then_verified() -> None:
 def test_a_move_goes_by_fallback_shadow_canary_and_switch() -> None:
     shadowed = replace(VERIFIED, servers=UP, shadowed="server")
 
-    assert "write 'fallback: source'" in next_step(replace(VERIFIED, servers=UP, fallback=None)).why
+    assert "write 'fallback: here'" in next_step(replace(VERIFIED, servers=UP, fallback=None)).why
     assert command(replace(VERIFIED, servers=UP)) == "turnout switch m server --weight 0.1"
     assert command(shadowed) == "turnout status m"
     assert command(replace(shadowed, shadow=READY)) == "turnout switch m server --weight 0.1"

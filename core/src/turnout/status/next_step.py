@@ -78,6 +78,12 @@ def _partner(facts: ModelFacts) -> str | None:
     return min(others, key=lambda backend: (backend in facts.remote, backend in facts.sources), default=None)
 
 
+def _local(facts: ModelFacts) -> str:
+    """Return what may answer where a server does not: in this process, of the exported version if any is."""
+    here = [backend for backend in facts.backends if backend not in facts.remote]
+    return min(here, key=lambda backend: backend in facts.sources, default=facts.backend)
+
+
 def _start(facts: ModelFacts, backend: str | None) -> Iterator[NextStep]:
     if backend is not None and backend in facts.unreached:
         yield NextStep(facts.serve_commands.get(backend, "turnout check --deep"), f"the server of {backend!r} does not answer")
@@ -101,7 +107,7 @@ def _move(facts: ModelFacts, server: str) -> Iterator[NextStep]:
         yield from _verify(facts, server, f"{server!r} was not compared with {facts.backend!r} on this version")
     if facts.fallback is None:
         yield NextStep(
-            "turnout check", f"write 'fallback: {facts.backend}' under models.{model} before a server is depended on"
+            "turnout check", f"write 'fallback: {_local(facts)}' under models.{model} before a server is depended on"
         )
     if facts.shadowed == server:
         yield from _watch(facts, server)
