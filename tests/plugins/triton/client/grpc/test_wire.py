@@ -85,3 +85,28 @@ def test_more_than_grpc_carries_is_refused(monkeypatch) -> None:
         encode_ask(Ask("m", "", "", {}, (head,), (bytes(990),)))
 
     assert encode_ask(Ask("m", "", "", {}, (head,), (bytes(900),)))
+
+
+def _answer(name: str, data: bytes, id: str = "", version: str = "1") -> service_pb2.ModelInferResponse:
+    message = service_pb2.ModelInferResponse(model_name="m", model_version=version, id=id)
+    message.outputs.add(name=name, datatype="UINT8", shape=[len(data)])
+    message.raw_output_contents.append(data)
+    return message
+
+
+@given(st.lists(st.tuples(st.sampled_from(["y", "z", "yy"]), st.binary(max_size=4), st.sampled_from(["", "a"])), min_size=2))
+def test_answers_of_one_length_are_told_apart(answers) -> None:
+    for name, data, id in answers * 2:
+        read = decode_answer(_answer(name, data, id).SerializeToString(), "m")
+
+        assert (read.id, read.heads[0].name, bytes(read.data[name])) == (id, name, data)
+
+
+@given(st.binary(min_size=1, max_size=40), st.binary(min_size=1, max_size=40))
+def test_a_head_behind_the_data_is_read_as_such_again_and_again(first, second) -> None:
+    for data in (first, second, first):
+        message = _answer("y", data)
+        raw = service_pb2.ModelInferResponse(raw_output_contents=message.raw_output_contents)
+        message.ClearField("raw_output_contents")
+        for written in (raw.SerializeToString() + message.SerializeToString(), _answer("y", data).SerializeToString()):
+            assert bytes(decode_answer(written, "m").data["y"]) == data
