@@ -91,9 +91,14 @@ class RecordingWriter:
         with (self._folder / ".lock").open("ab") as lock:
             if fcntl is not None:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-            if self._seen is None or self._seen != self._state():
-                self._look()
-            yield
+            try:
+                if self._seen is None or self._seen != self._state():
+                    self._look()
+                yield
+            finally:
+                # Closing is not enough: a child forked meanwhile has the file open too, and would keep the lock.
+                if fcntl is not None:
+                    fcntl.flock(lock, fcntl.LOCK_UN)
 
     def _state(self) -> tuple[int, int] | None:
         """Return what changes with every record of any process: which file the manifest is, and its length."""

@@ -65,7 +65,7 @@ def asked(model: ModelInference, threads: int, timeout_seconds: float) -> Report
 def is_well(model: ModelInference) -> None:
     """Wait until ``model`` answers rightly."""
     with loaded(Load(model, 1, 0.01, DEADLINE_SECONDS)) as load:
-        until(lambda: any(asked.outcome == "ok" for asked in load.ended), 10)
+        until(lambda: any(asked.outcome == "ok" for asked in load.ended), 40)
         load.finish().check_answers()
 
 
