@@ -98,10 +98,8 @@ test-core: $(VENVS)/core/.done
 test-%: $(VENVS)/%/.done
 	$(VENVS)/$*/bin/python $(PYTEST) tests/plugins/$*
 
-# Servers are killed, stopped and raced against here while two workers share the machine: what fails is asked once more, alone.
 test-triton: $(VENVS)/triton/.done-server
-	$(VENVS)/triton/bin/python $(PYTEST) tests/plugins/triton tests/thin \
-		|| $(VENVS)/triton/bin/python -m pytest --timeout 300 --last-failed --last-failed-no-failures none tests/plugins/triton tests/thin
+	$(VENVS)/triton/bin/python $(PYTEST) tests/plugins/triton tests/thin
 
 test-direct: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 	$(VENVS)/direct/bin/python $(PYTEST) tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs
