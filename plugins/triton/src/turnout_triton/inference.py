@@ -34,11 +34,15 @@ class TritonInference(ModelInference):
         self._served = served
         self._model = model
         self._timeout_seconds = timeout_seconds
+        self._promised = frozenset(spec.name for spec in served.signature.outputs)
         self._closed = False
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         ask, timeout_seconds = self._prepared(request)
-        return self._response(self._transport.infer(ask, timeout_seconds), request.id)
+        response = self._response(self._transport.infer(ask, timeout_seconds), request.id)
+        if not self._promised <= response.outputs.keys():
+            raise self._incomplete(response)
+        return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         ask, timeout_seconds = self._prepared(request)
@@ -84,6 +88,13 @@ class TritonInference(ModelInference):
 
     def _response(self, answer: Answer, id: str) -> InferenceResponse:
         return InferenceResponse({head.name: self._array(head, answer.data) for head in answer.heads}, id)
+
+    def _incomplete(self, response: InferenceResponse) -> InferenceError:
+        missing = ", ".join(repr(name) for name in sorted(self._promised.difference(response)))
+        return InferenceError(
+            f"model {self._model!r}: the server's answer lacks output {missing}; it has: {', '.join(response) or 'none'}; "
+            "look into its log"
+        )
 
     def _array(self, head: TensorHead, data: Mapping[str, Buffer]) -> NDArray[Any]:
         try:

@@ -112,8 +112,7 @@ def test_a_certificate_for_another_name_is_refused(ask, name) -> None:
 def test_a_missing_client_certificate_is_refused(ask) -> None:
     text = str(refusal(ask, certificate=None, key=None))
 
-    # With TLS 1.3 the server refuses after the handshake: what is heard of it depends on who is faster.
-    assert any(word in text.lower() for word in ("certificate", "handshake", "closed", "eof", "reset", "broken pipe"))
+    assert "certificate" in text.lower() or "handshake" in text.lower() or "closed" in text.lower()
     assert np.array_equal(ask(), X)
 
 

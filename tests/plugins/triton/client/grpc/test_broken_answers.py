@@ -19,6 +19,7 @@ from tritonclient.grpc import service_pb2
 
 from turnout import InferenceRequest, ModelDeclaration, ModelSignature
 from turnout.errors import BackendUnavailableError, DeadlineExceededError, InferenceError, InvalidRequestError, TurnoutError
+from turnout.tensors import TensorSpec
 from turnout_triton.client.credentials import Connection
 from turnout_triton.client.endpoints import parse_endpoint
 from turnout_triton.client.grpc.transport import GrpcTransport
@@ -73,7 +74,7 @@ def ask(serving) -> Iterator[Callable[..., Any]]:
         got = answer_or_error(lambda: take(getattr(model, method)(request)))
         if isinstance(got, TurnoutError):
             assert "\n" not in str(got)
-            assert "'m'" in str(got) or "has no output" in str(got)
+            assert "'m'" in str(got)
         return got
 
     with contextlib.closing(model_at(url)) as model:
@@ -82,7 +83,12 @@ def ask(serving) -> Iterator[Callable[..., Any]]:
 
 def model_at(url: str) -> TritonInference:
     transport = GrpcTransport(parse_endpoint(url, "m"), Connection())
-    return TritonInference(transport, ServedModel("m", "", ModelSignature(), frozenset(), decoupled=False), "m", 20)
+    return TritonInference(
+        transport,
+        ServedModel("m", "", ModelSignature((), (TensorSpec("y", "FP32", (-1,)),)), frozenset(), decoupled=False),
+        "m",
+        20,
+    )
 
 
 def take(answer: Any) -> list[float]:

@@ -64,7 +64,7 @@ class HttpConnections:
             answer = exchange(connection, request, deadline)
         except BaseException as error:
             connection.close()
-            raise _translated(error, caller) from error
+            raise self._translated(error, caller) from error
         if answer.kept:
             self._keep(connection)
         else:
@@ -119,6 +119,19 @@ class HttpConnections:
         connection.sock = opened
         return connection
 
+    def _translated(self, error: BaseException, caller: Caller) -> BaseException:
+        if isinstance(error, TimeoutError):
+            return failure("deadline", "no answer in time", caller)
+        if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+            return failure(
+                "denied", str(error), caller
+            )  # with TLS 1.3 a missing client certificate is told after the handshake
+        if isinstance(error, OSError | http.client.HTTPException | zlib.error):
+            # That refusal is lost where the connection ends before it is read.
+            hint = " (it may ask for a client certificate)" if self._context is not None and isinstance(error, OSError) else ""
+            return failure("unavailable", f"{type(error).__name__}: {str(error)!r}{hint}", caller)
+        return error
+
 
 def _dropped(connection: http.client.HTTPConnection) -> bool:
     """Tell whether the server has closed an idle connection: then there is something to read, the end."""
@@ -127,16 +140,6 @@ def _dropped(connection: http.client.HTTPConnection) -> bool:
     poll = select.poll()
     poll.register(connection.sock, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _translated(error: BaseException, caller: Caller) -> BaseException:
-    if isinstance(error, TimeoutError):
-        return failure("deadline", "no answer in time", caller)
-    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
-        return failure("denied", str(error), caller)  # with TLS 1.3 a missing client certificate is told after the handshake
-    if isinstance(error, OSError | http.client.HTTPException | zlib.error):
-        return failure("unavailable", f"{type(error).__name__}: {str(error)!r}", caller)
-    return error
 
 
 def _refusal(answer: HttpAnswer, caller: Caller) -> TurnoutError:
