@@ -7,7 +7,7 @@ from tests.plugins.triton.client.asking import url_of
 
 from turnout import ModelDeclaration
 from turnout.errors import BackendUnavailableError, ConfigurationError, NotReachedError
-from turnout_triton.client.grpc.channels import _Shared
+from turnout_triton.client.grpc.shared_line import _Shared
 from turnout_triton.client.http.transport import HttpTransport
 from turnout_triton.client.replicas import Replicas
 from turnout_triton.client.shared_memory.transport import SharedMemoryTransport
@@ -35,16 +35,16 @@ def test_what_cannot_work_is_the_files_fault(options, text) -> None:
 
 def test_a_model_that_cannot_be_opened_leaves_no_channel(server) -> None:
     for model, kind in ((ModelDeclaration("nobody"), BackendUnavailableError), (MODEL, None)):
-        before = dict(_Shared.channels)
+        before = dict(_Shared.lines)
         if kind is None:
             open_model(model, TritonOptions(url=server.grpc_url)).close()
         else:
             with pytest.raises(kind):
                 open_model(model, TritonOptions(url=server.grpc_url))
-        assert _Shared.channels == before
+        assert _Shared.lines == before
     with pytest.raises(NotReachedError):
         open_model(MODEL, TritonOptions(url="127.0.0.1:1"))
-    assert _Shared.channels == before
+    assert _Shared.lines == before
 
 
 @pytest.mark.parametrize(

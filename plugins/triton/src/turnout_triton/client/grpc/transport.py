@@ -11,12 +11,10 @@ from turnout_triton.client.credentials import Connection
 from turnout_triton.client.endpoints import Endpoint
 from turnout_triton.client.failures import Caller, failure
 from turnout_triton.client.forks import Forks
-from turnout_triton.client.grpc.channels import SharedChannel, forked_error
 from turnout_triton.client.grpc.loading import load_grpc
+from turnout_triton.client.grpc.shared_line import SharedLine, forked_error
 from turnout_triton.client.grpc.wire import decode_answer, encode_ask
 from turnout_triton.client.messages import Answer, Ask
-
-_SERVICE = "/inference.GRPCInferenceService"
 
 # grpc.StatusCode by name; the rest is "internal".
 _KINDS = {
@@ -39,30 +37,29 @@ _KINDS = {
 class GrpcTransport:
     """Asks over the process's one channel to ``endpoint``; the server drops a request when its deadline passes.
 
-    Thread-safe: gRPC's channels are. A forked child is refused, see ``SharedChannel``.
+    Thread-safe: gRPC's channels are. A forked child is refused, see ``SharedLine``.
     """
 
     def __init__(self, endpoint: Endpoint, connection: Connection) -> None:
         grpc = load_grpc()
         self._url = str(endpoint)
-        self._shared = SharedChannel(endpoint, connection)
+        self._shared = SharedLine(endpoint, connection)
+        self._line = self._shared.line
         self._forks = Forks.count
         self._closed = False
         self._metadata = connection.headers
         self._compression = {"gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}.get(connection.compression)
         self._errors = (grpc.RpcError, ValueError)
-        self._infer = self._shared.channel.unary_unary(f"{_SERVICE}/ModelInfer")
-        self._stream = self._shared.channel.stream_stream(f"{_SERVICE}/ModelStreamInfer")
 
     def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
-        return decode_answer(self._call(self._infer, encode_ask(ask), ask.model, timeout_seconds), ask.model)
+        return decode_answer(self._call(self._line.infer, encode_ask(ask), ask.model, timeout_seconds), ask.model)
 
     def stream(self, ask: Ask, timeout_seconds: float) -> Generator[Answer]:
         from tritonclient.grpc import service_pb2
 
         self._check_open(ask.model)
         asks = iter((encode_ask(ask),))
-        call = self._stream(asks, timeout=timeout_seconds, metadata=self._metadata, compression=self._compression)
+        call = self._line.stream(asks, timeout=timeout_seconds, metadata=self._metadata, compression=self._compression)
         try:
             for message in call:
                 answer = _read(service_pb2.ModelStreamInferResponse, message, ask.model)
@@ -117,7 +114,7 @@ class GrpcTransport:
         from tritonclient.grpc import service_pb2
 
         request = getattr(service_pb2, f"{call}Request")(**fields)
-        method = self._shared.channel.unary_unary(f"{_SERVICE}/{call}")
+        method = self._line.call(call)
         answer = self._call(method, request.SerializeToString(), model, timeout_seconds)
         message = _read(getattr(service_pb2, f"{call}Response"), answer, model)
         described: Mapping[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
@@ -133,6 +130,7 @@ class GrpcTransport:
             raise self._translated(error, model) from error
         if answer is None:  # a status of success without a message, as out of a garbled connection
             raise failure("unavailable", "the answer has no message", Caller(model, self._url))
+        self._line.heard()
         return answer
 
     def _check_open(self, model: str) -> None:
@@ -144,7 +142,10 @@ class GrpcTransport:
     def _translated(self, error: Any, model: str) -> TurnoutError:
         if self._closed or isinstance(error, ValueError):  # what grpc raises on a closed channel
             return ClosedError(f"model {model!r} was closed meanwhile; open the app again with turnout.open")
-        return failure(_KINDS.get(error.code().name, "internal"), error.details() or "", Caller(model, self._url))
+        kind = _KINDS.get(error.code().name, "internal")
+        if kind == "deadline":
+            self._line.unheard()
+        return failure(kind, error.details() or "", Caller(model, self._url))
 
 
 def _read(kind: Any, message: bytes, model: str) -> Any:

@@ -1,14 +1,16 @@
-"""gRPC channels: one in a process for each server, whoever asks it."""
+"""gRPC connections: one in a process for each server, whoever asks it."""
 
 from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 from typing import Any, ClassVar
 
 from turnout.errors import ForkedAfterLoadError
 from turnout_triton.client.credentials import Connection
 from turnout_triton.client.endpoints import Endpoint
+from turnout_triton.client.grpc.line import Line
 from turnout_triton.client.grpc.loading import load_grpc
 
 # Unlimited messages, as tritonclient has them. gRPC's own back-off waits 7 s and more after an outage; keepalive stays off,
@@ -26,26 +28,26 @@ _Key = tuple[Endpoint, Connection]
 
 
 class _Shared:
-    """The channels of this process with the number of their users, under ``lock``."""
+    """The lines of this process with the number of their users, under ``lock``."""
 
     lock = threading.Lock()
-    channels: ClassVar[dict[_Key, tuple[Any, int]]] = {}
+    lines: ClassVar[dict[_Key, tuple[Line, int]]] = {}
     opened = False
     inherited: Any = None
 
     @classmethod
     def forked(cls) -> None:
-        """Start anew in a child, or keep the parent's channels for ever: destroying one waits for threads it does not have."""
+        """Start anew in a child, or keep the parent's lines for ever: destroying one waits for threads it does not have."""
         cls.lock = threading.Lock()
         if cls.opened:
-            cls.inherited, cls.channels = (cls.inherited, cls.channels), {}
+            cls.inherited, cls.lines = (cls.inherited, cls.lines), {}
 
 
 os.register_at_fork(after_in_child=_Shared.forked)
 
 
-class SharedChannel:
-    """The channel to ``endpoint``, opened if nobody has yet. Thread-safe.
+class SharedLine:
+    """The line to ``endpoint``, opened if nobody has yet. Thread-safe.
 
     Raises:
         ForkedAfterLoadError: this process was forked from one that had channels: of 100 children forked while calls were in
@@ -58,22 +60,22 @@ class SharedChannel:
         with _Shared.lock:
             if _Shared.inherited is not None:
                 raise forked_error(str(endpoint))
-            channel, users = _Shared.channels.get(self._key) or (_open(endpoint, connection), 0)
-            _Shared.channels[self._key] = (channel, users + 1)
+            line, users = _Shared.lines.get(self._key) or (Line(partial(_open, endpoint, connection), str(endpoint)), 0)
+            _Shared.lines[self._key] = (line, users + 1)
             _Shared.opened = True
-        self.channel = channel
+        self.line = line
 
     def close(self) -> None:
-        """Give the channel back; its last user closes it."""
+        """Give the line back; its last user closes it."""
         with _Shared.lock:
-            if self._closed or self._key not in _Shared.channels:
+            if self._closed or self._key not in _Shared.lines:
                 return
             self._closed = True
-            channel, users = _Shared.channels.pop(self._key)
+            line, users = _Shared.lines.pop(self._key)
             if users > 1:
-                _Shared.channels[self._key] = (channel, users - 1)
+                _Shared.lines[self._key] = (line, users - 1)
                 return
-        channel.close()
+        line.close()
 
 
 def forked_error(url: str) -> ForkedAfterLoadError:

@@ -6,26 +6,26 @@ import pytest
 
 from turnout_triton.client.credentials import Connection
 from turnout_triton.client.endpoints import Endpoint
-from turnout_triton.client.grpc.channels import SharedChannel
+from turnout_triton.client.grpc.shared_line import SharedLine
 
 HERE = Endpoint("grpc", "127.0.0.1", 1)
 
 
 def test_models_of_one_server_share_a_channel_until_the_last_closes() -> None:
-    first, second = (SharedChannel(HERE, Connection()) for _ in range(2))
-    assert first.channel is second.channel
+    first, second = (SharedLine(HERE, Connection()) for _ in range(2))
+    assert first.line is second.line
 
     first.close()
     first.close()
-    third = SharedChannel(HERE, Connection())
-    assert third.channel is second.channel
+    third = SharedLine(HERE, Connection())
+    assert third.line is second.line
     second.close()
     third.close()
     with pytest.raises(ValueError, match="closed channel"):
-        third.channel.unary_unary("/x")(b"")
+        third.line.channel.unary_unary("/x")(b"")
 
-    again = SharedChannel(HERE, Connection())
-    assert again.channel is not first.channel
+    again = SharedLine(HERE, Connection())
+    assert again.line is not first.line
     again.close()
 
 
@@ -39,8 +39,8 @@ def test_models_of_one_server_share_a_channel_until_the_last_closes() -> None:
     ids=["port", "headers", "compression"],
 )
 def test_another_way_to_connect_is_another_channel(endpoint, connection) -> None:
-    first, second = SharedChannel(HERE, Connection()), SharedChannel(endpoint, connection)
+    first, second = SharedLine(HERE, Connection()), SharedLine(endpoint, connection)
 
-    assert first.channel is not second.channel
+    assert first.line is not second.line
     first.close()
     second.close()
