@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,19 @@ import pytest
 
 import turnout
 from turnout import InferenceRequest, InferenceResponse, ModelInference, Turnout
-from turnout.errors import BackendUnavailableError, CircuitOpenError, ModelLoadError, NotReachedError, OverloadedError
+from turnout.errors import (
+    BackendUnavailableError,
+    CircuitOpenError,
+    DeadlineExceededError,
+    ModelLoadError,
+    NotReachedError,
+    OverloadedError,
+)
 from turnout.metrics import Metrics
 from turnout.testing import Fails, PlusOne, Unavailable
 
 X = np.ones(1, np.float32)
+LIMIT_SECONDS = 20
 Open = Callable[..., Turnout]
 
 
@@ -145,3 +155,39 @@ def test_a_model_that_cannot_be_loaded_falls_back_too(open_two: Open) -> None:
         raise ModelLoadError("no such file")
 
     assert _ask(open_two(broken, fallback="other")) == 11
+
+
+class Hangs:
+    """Opens a model only when it is let: a server that takes connections and says nothing."""
+
+    def __init__(self) -> None:
+        self.may = threading.Event()
+
+    def __call__(self) -> ModelInference:
+        assert self.may.wait(LIMIT_SECONDS)
+        return PlusOne()
+
+
+def test_a_model_that_hangs_while_it_is_opened_keeps_nobody_beyond_the_deadline(open_two: Open) -> None:
+    hangs = Hangs()
+    app = open_two(hangs)
+
+    start = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(app.model("m").infer, {"x": X}, timeout_seconds=0.2) for _ in range(8)]
+        errors = [future.exception(LIMIT_SECONDS) for future in asked]
+
+    assert all(isinstance(error, DeadlineExceededError) for error in errors)
+    assert time.monotonic() - start < LIMIT_SECONDS / 2
+    hangs.may.set()
+    assert _ask(app) == 2
+
+
+def test_the_fallback_answers_while_a_model_hangs_at_its_opening(open_two: Open) -> None:
+    hangs = Hangs()
+    app = open_two(hangs, fallback="other")
+
+    answer = app.model("m").infer({"x": X}, timeout_seconds=0.4)
+
+    hangs.may.set()
+    assert float(answer["x"][0]) == 11

@@ -58,8 +58,8 @@ def compare_arms(
         InvalidInputError: a record is torn.
     """
     for arm in arms.values():
-        # Opens it: that may take minutes, which are not the first request's.
-        arm.signature()
+        # That may take minutes, which are not the first request's.
+        arm.open()
     asks: dict[str, _Ask] = {backend: partial(_ask, arm, timeout_seconds) for backend, arm in arms.items()}
     comparisons, first, sent = _compare_all(asks, records, tolerances, batch)
     rows = take_rows((record.inputs for record in first), batch) if batch > 1 else []

@@ -197,6 +197,9 @@ class ModelInference(ABC):
         """
         yield self.infer(request)
 
+    def open(self, deadline: float | None = None) -> None:  # noqa: B027  # most models are open from the start
+        """Open now what is opened at the first use; blocks, not beyond ``deadline`` (as a request's). Raises as ``infer``."""
+
     def signature(self) -> ModelSignature:
         """Return the inputs and outputs that this model knows of itself."""
         return ModelSignature()

@@ -103,9 +103,10 @@ class Model(ModelInference):
         self._opened()
         return self._stream(made)
 
-    def open(self) -> None:
-        """Open the model now if it is not open; blocks."""
-        self.signature()
+    def open(self, deadline: float | None = None) -> None:
+        """Open the model now if it is not open; blocks, not beyond ``deadline``."""
+        with self._entered() as inner:
+            inner.open(deadline)
 
     def replace(self, backend: str, open_model: Callable[[], ModelInference], *, prepare: bool) -> None:
         """Let what ``open_model`` returns serve from now on; calls that are under way end where they began.

@@ -116,3 +116,54 @@ def test_a_child_that_is_forked_while_it_is_opened_opens_its_own() -> None:
     opens.may.set()
     first.join(LIMIT_SECONDS)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_all_who_ask_share_one_attempt_and_its_failure() -> None:
+    opens = Opens(failures=1)
+    opens.may.clear()
+    lazy = Lazy("m", opens)
+    errors: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            lazy.infer(_request())
+        except BackendUnavailableError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=ask, name="asks") for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert opens.asked.wait(LIMIT_SECONDS)
+    opens.may.set()
+    for thread in threads:
+        thread.join(LIMIT_SECONDS)
+
+    assert (len(errors), opens.count) == (4, 1)
+    assert lazy.infer(_request())["x"].tolist() == [2, 2]
+
+
+def test_what_is_opened_after_close_is_closed_again() -> None:
+    opens = Opens()
+    opens.may.clear()
+    lazy = Lazy("m", opens)
+    with pytest.raises(DeadlineExceededError):
+        lazy.open(time.monotonic() + 0.01)
+    closer = threading.Thread(target=lazy.close, name="closes")
+    closer.start()
+    while not lazy._closed:
+        time.sleep(0.001)
+
+    opens.may.set()
+    closer.join(LIMIT_SECONDS)
+
+    assert not opens.model.ready()
+
+
+def test_tells_what_it_takes_only_when_it_is_open() -> None:
+    lazy = Lazy("m", Opens())
+
+    with pytest.raises(BackendUnavailableError, match="is not open"):
+        lazy.signature()
+    lazy.open()
+
+    assert lazy.signature().inputs == ()

@@ -11,6 +11,9 @@ class Middleware(ModelInference):
     def __init__(self, inner: ModelInference) -> None:
         self.inner = inner
 
+    def open(self, deadline: float | None = None) -> None:
+        self.inner.open(deadline)
+
     def signature(self) -> ModelSignature:
         return self.inner.signature()
 

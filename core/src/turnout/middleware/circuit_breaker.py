@@ -58,6 +58,10 @@ class CircuitBreaker(Middleware):
             raise
         self._answered(admission)
 
+    def open(self, deadline: float | None = None) -> None:
+        self._circuit.check()
+        self.inner.open(deadline)
+
     def signature(self) -> ModelSignature:
         self._circuit.check()
         return self.inner.signature()

@@ -90,6 +90,13 @@ class Fallback(Middleware):
             return
         yield from self._other.infer_stream(request)
 
+    def open(self, deadline: float | None = None) -> None:
+        first = None if deadline is None else monotonic() + _FIRST_SHARE * (deadline - monotonic())
+        try:
+            self.inner.open(first)
+        except _UNAVAILABLE:
+            self._other.open(deadline)
+
     def signature(self) -> ModelSignature:
         try:
             return self.inner.signature()

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 
-from turnout.errors import ClosedError, DeadlineExceededError
+from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError
 from turnout.forking import renew_when_forked
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 
+_CLOSE_SECONDS = 10.0
+
 
 class Lazy(ModelInference):
-    """Opens a model in whichever thread asks first; the others wait for it, no longer than their deadlines.
+    """Opens a model when somebody first asks; all who ask wait for that one attempt, none beyond its deadline.
 
-    If opening fails, that request gets the error and the next one tries again. Thread-safe: ``_inner`` is set once, under
-    ``_lock``.
+    If opening fails, those get the error and the next one tries again. Opening has a thread of its own, so that a server that
+    hangs keeps nobody; ``close`` waits some seconds for it. Thread-safe: ``_inner`` is set once, ``_attempt`` while there is
+    one, both under ``_lock``.
     """
 
     def __init__(self, name: str, open_model: Callable[[], ModelInference]) -> None:
@@ -22,21 +27,31 @@ class Lazy(ModelInference):
         self._open = open_model
         self._lock = threading.Lock()
         self._inner: ModelInference | None = None
+        self._attempt: Future[ModelInference] | None = None
         self._closed = False
         renew_when_forked(self)
 
     def forked(self) -> None:
         """Take a new lock: what the parent was opening is opened here again."""
         self._lock = threading.Lock()
+        self._attempt = None
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        return (self._inner or self._opened(request.remaining_seconds())).infer(request)
+        return (self._inner or self._opened(request.deadline)).infer(request)
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        return self._opened(request.remaining_seconds()).infer_stream(request)
+        return self._opened(request.deadline).infer_stream(request)
+
+    def open(self, deadline: float | None = None) -> None:
+        self._opened(deadline)
 
     def signature(self) -> ModelSignature:
-        return self._opened(None).signature()
+        inner = self._inner
+        if inner is None:
+            raise BackendUnavailableError(
+                f"model {self._name!r} is not open, so it does not tell what it takes; call open first"
+            )
+        return inner.signature()
 
     def ready(self) -> bool:
         return self._inner is not None and self._inner.ready()
@@ -45,19 +60,63 @@ class Lazy(ModelInference):
         with self._lock:
             self._closed = True
             inner, self._inner = self._inner, None
+            attempt = self._attempt
         if inner is not None:
             inner.close()
+        if attempt is not None:
+            self._wait(attempt, _CLOSE_SECONDS)
 
-    def _opened(self, remaining_seconds: float | None) -> ModelInference:
-        if not self._lock.acquire(timeout=-1 if remaining_seconds is None else remaining_seconds):
+    def _opened(self, deadline: float | None) -> ModelInference:
+        attempt = self._opening()
+        if isinstance(attempt, ModelInference):
+            return attempt
+        if not self._wait(attempt, None if deadline is None else max(0.0, deadline - time.monotonic())):
             raise DeadlineExceededError(
                 f"model {self._name!r} was still being opened at the deadline; give it a longer timeout"
             )
-        try:
+        return attempt.result()
+
+    def _opening(self) -> ModelInference | Future[ModelInference]:
+        """Return the model if it is open, else the attempt to open it, which begins here if there is none."""
+        with self._lock:
             if self._closed:
-                raise ClosedError(f"model {self._name!r} is closed; open the app again with turnout.open")
-            if self._inner is None:
-                self._inner = self._open()
-            return self._inner
-        finally:
-            self._lock.release()
+                raise self._closed_error()
+            if self._inner is not None:
+                return self._inner
+            if self._attempt is None:
+                self._attempt = Future()
+                thread = threading.Thread(
+                    target=self._try, args=(self._attempt,), name=f"turnout-open-{self._name}", daemon=True
+                )
+                thread.start()
+            return self._attempt
+
+    def _try(self, attempt: Future[ModelInference]) -> None:
+        try:
+            opened = self._open()
+        except BaseException as error:  # noqa: BLE001  # raised in the threads that wait
+            with self._lock:
+                self._attempt = None
+            attempt.set_exception(error)
+            return
+        with self._lock:
+            self._attempt = None
+            closed = self._closed
+            if not closed:
+                self._inner = opened
+        if closed:
+            opened.close()
+            attempt.set_exception(self._closed_error())
+        else:
+            attempt.set_result(opened)
+
+    def _wait(self, attempt: Future[ModelInference], seconds: float | None) -> bool:
+        """Wait for the end of ``attempt``, good or bad, and tell whether it came."""
+        try:
+            attempt.exception(seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def _closed_error(self) -> ClosedError:
+        return ClosedError(f"model {self._name!r} is closed; open the app again with turnout.open")

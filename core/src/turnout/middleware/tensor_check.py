@@ -58,12 +58,8 @@ class TensorCheck(Middleware):
         self._device_tensors = device_tensors
 
     def signature(self) -> ModelSignature:
-        if self._signature is None:
-            known = self.inner.signature()
-            signature = ModelSignature(self._declared.inputs or known.inputs, self._declared.outputs or known.outputs)
-            self._quick = tuple((spec.name, spec.dtype, _GoodShapes(spec)) for spec in signature.inputs)
-            self._signature = signature
-        return self._signature
+        self.inner.open()
+        return self._known()
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         response = self._infer(self._checked(request))
@@ -79,7 +75,7 @@ class TensorCheck(Middleware):
 
     def _checked(self, request: InferenceRequest) -> InferenceRequest:
         inputs = request.inputs
-        if self._signature is None and not self._is_known():
+        if self._signature is None and not self._is_known(request.deadline):
             return request
         if not self._fits(inputs):
             self._check(inputs)
@@ -91,10 +87,20 @@ class TensorCheck(Middleware):
             request.check_deadline()
         return request
 
-    def _is_known(self) -> bool:
+    def _known(self) -> ModelSignature:
+        """Return what the open model takes and gives, with what turnout.yaml declares in its place."""
+        if self._signature is None:
+            known = self.inner.signature()
+            signature = ModelSignature(self._declared.inputs or known.inputs, self._declared.outputs or known.outputs)
+            self._quick = tuple((spec.name, spec.dtype, _GoodShapes(spec)) for spec in signature.inputs)
+            self._signature = signature
+        return self._signature
+
+    def _is_known(self, deadline: float | None) -> bool:
         """Tell whether the model says what it takes; where it cannot be opened, its arm says so and counts that."""
         try:
-            self.signature()
+            self.inner.open(deadline)
+            self._known()
         except TurnoutError:
             return False
         return True
@@ -110,7 +116,7 @@ class TensorCheck(Middleware):
 
     def _check(self, inputs: Mapping[str, NDArray[Any]]) -> None:
         self._check_arrays(inputs)
-        specs = {spec.name: spec for spec in self.signature().inputs}
+        specs = {spec.name: spec for spec in self._known().inputs}
         if not specs:
             return
         for name in inputs:

@@ -15,6 +15,9 @@ from turnout_triton.inference import TritonInference
 from turnout_triton.options import TritonOptions
 from turnout_triton.signature import ServedModel, read_served_model
 
+# A server that is there tells of a model in milliseconds; one that hangs keeps whoever asks first.
+_OPEN_SECONDS = 5.0
+
 
 def open_model(model: ModelDeclaration, options: TritonOptions) -> ModelInference:
     """Return ``model`` on its server, whose metadata are read now; blocks.
@@ -27,7 +30,9 @@ def open_model(model: ModelDeclaration, options: TritonOptions) -> ModelInferenc
     transport = open_transport(model, options)
     name = options.model or model.name
     try:
-        served: ServedModel = read_served_model(transport, name, options.version, options.timeout_seconds, model)
+        served: ServedModel = read_served_model(
+            transport, name, options.version, min(options.timeout_seconds, _OPEN_SECONDS), model
+        )
     except BaseException:
         transport.close()
         raise
