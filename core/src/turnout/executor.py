@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from turnout.errors import ClosedError
-from turnout.forking import renew_when_forked
+from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 
 
@@ -23,9 +23,9 @@ class InferenceExecutor:
         self._pid = 0
         self._pool: ThreadPoolExecutor | None = None
         self._closed = False
-        renew_when_forked(self)
+        Forks.renew(self)
 
-    def forked(self) -> None:
+    def renew(self) -> None:
         """Forget the parent's threads."""
         self._lock = threading.Lock()
         self._pool = None

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
 
 from turnout.errors import ConfigurationError, TurnoutError, one_line
+from turnout.forking import Forks
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +27,6 @@ class FileWatch:
     down, is tried again at every look. Each is logged once. In a forked child the thread is started anew.
     """
 
-    _all: ClassVar[weakref.WeakSet[FileWatch]] = weakref.WeakSet()
-
     def __init__(self, file: Path, act: Callable[[], object], interval_seconds: float = INTERVAL_SECONDS) -> None:
         self._file = file
         self._act = act
@@ -39,19 +35,17 @@ class FileWatch:
         self._again = True
         self._told = ""
         self._start()
-        self._all.add(self)
+        Forks.renew(self)
 
     def close(self) -> None:
         """End the thread; what it does now is finished first."""
         self._ended.set()
         self._thread.join()
 
-    @classmethod
-    def start_all(cls) -> None:
-        """Start the threads of a forked child."""
-        for watch in list(cls._all):
-            if not watch._ended.is_set():
-                watch._start()
+    def renew(self) -> None:
+        """Start the thread of a forked child."""
+        if not self._ended.is_set():
+            self._start()
 
     def _start(self) -> None:
         self._ended = threading.Event()
@@ -94,6 +88,3 @@ def _look(file: Path) -> _Look:
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-os.register_at_fork(after_in_child=FileWatch.start_all)

@@ -1,30 +1,36 @@
-"""Starting anew in forked children."""
+"""Forked children: knowing that this process is one, and starting anew there."""
 
 from __future__ import annotations
 
 import os
 import weakref
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 
-class Forked(Protocol):
-    """Holds a lock and counts that belong to one process."""
+class Renewed(Protocol):
+    """What starts anew in a forked child."""
 
-    def forked(self) -> None:
-        """Make new ones: those of the parent's threads will never be given back here."""
-
-
-_things: weakref.WeakSet[Forked] = weakref.WeakSet()
+    def renew(self) -> None:
+        """Take new locks, since a thread of the parent may have held the old ones, and drop what is the parent's."""
 
 
-def renew_when_forked(thing: Forked) -> None:
-    """Have ``thing`` start anew in every child that is forked while it lives."""
-    _things.add(thing)
+class Forks:
+    """Counts the forks between the first process and this one; ``os.getpid()`` on every call costs more."""
+
+    count = 0
+    _renewed: ClassVar[weakref.WeakSet[Renewed]] = weakref.WeakSet()
+
+    @classmethod
+    def renew(cls, holder: Renewed) -> None:
+        """Have ``holder`` start anew in every child that is forked while it lives."""
+        cls._renewed.add(holder)
+
+    @classmethod
+    def forked(cls) -> None:
+        """Count one more, and have everybody start anew."""
+        cls.count += 1
+        for holder in list(cls._renewed):
+            holder.renew()
 
 
-def _renew_all() -> None:
-    for thing in _things:
-        thing.forked()
-
-
-os.register_at_fork(after_in_child=_renew_all)
+os.register_at_fork(after_in_child=Forks.forked)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from turnout.errors import ClosedError
 from turnout.executor import InferenceExecutor
-from turnout.forking import renew_when_forked
+from turnout.forking import Forks
 from turnout.generation import Generation
 from turnout.inference import (
     EMPTY,
@@ -41,9 +41,9 @@ class Model(ModelInference):
         self._retirement = Retirement(name)
         self._serving: Generation | None = None
         self._closed = False
-        renew_when_forked(self)
+        Forks.renew(self)
 
-    def forked(self) -> None:
+    def renew(self) -> None:
         """Take new locks: who held the old ones is a thread of the parent's."""
         self._lock = threading.Lock()
         self._replacing = threading.Lock()

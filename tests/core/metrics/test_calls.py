@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from turnout.forking import Forks
 from turnout.metrics.calls import PENDING_LIMIT, Durations, InFlight
 from turnout.metrics.histogram import BatchHistogram
 
@@ -52,8 +53,7 @@ def test_what_a_fork_left_behind_is_dropped() -> None:
     durations.add(0.1)
     in_flight.enter(None)
 
-    Durations.forget_all()
-    InFlight.forget_all()
+    Forks.forked()
     durations.fold()
     in_flight.fold()
 

@@ -84,7 +84,7 @@ def test_a_forked_child_has_none_of_its_parents_requests() -> None:
     stream = shedder.infer_stream(REQUEST)
     next(stream)
 
-    shedder.forked()
+    shedder.renew()
 
     assert outcome(shedder) is ANSWER
     stream.close()

@@ -30,6 +30,6 @@ def test_starts_empty_and_a_forked_child_does_too() -> None:
     assert not budget.spend()
     budget.earn()
 
-    budget.forked()
+    budget.renew()
 
     assert not budget.spend()

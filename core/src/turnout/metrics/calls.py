@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import ClassVar
 
 from prometheus_client import Counter, Gauge
 
+from turnout.forking import Forks
 from turnout.metrics.histogram import BatchHistogram
 
 PENDING_LIMIT = 1024
@@ -36,15 +35,13 @@ class Durations:
         limit: how many may be pending.
     """
 
-    _all: ClassVar[weakref.WeakSet[Durations]] = weakref.WeakSet()
-
     def __init__(self, histogram: BatchHistogram, counter: Counter | None = None) -> None:
         self._histogram = histogram
         self._counter = counter
         self.pending: deque[float] = deque()
         self.limit = 1 if multiprocess() else PENDING_LIMIT
         self._lock = threading.Lock()
-        self._all.add(self)
+        Forks.renew(self)
 
     def add(self, seconds: float) -> None:
         """Take one finished call."""
@@ -60,15 +57,10 @@ class Durations:
             if self._counter is not None and values:
                 self._counter.inc(len(values))
 
-    def _forget(self) -> None:
+    def renew(self) -> None:
+        """Drop what is pending: it belongs to the process that was forked."""
         self._lock = threading.Lock()
         self.pending.clear()
-
-    @classmethod
-    def forget_all(cls) -> None:
-        """Drop what is pending: it belongs to the process that was forked."""
-        for durations in cls._all:
-            durations._forget()
 
 
 class InFlight:
@@ -81,15 +73,13 @@ class InFlight:
         leave: takes the end of a call that began.
     """
 
-    _all: ClassVar[weakref.WeakSet[InFlight]] = weakref.WeakSet()
-
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge
         self._calls: deque[None] = deque()
         self._shown_at_once = multiprocess()
         self.enter: Callable[[None], object] = self._show_enter if self._shown_at_once else self._calls.append
         self.leave: Callable[[], object] = self._show_leave if self._shown_at_once else self._calls.pop
-        self._all.add(self)
+        Forks.renew(self)
 
     def fold(self) -> None:
         """Set the gauge."""
@@ -102,12 +92,6 @@ class InFlight:
     def _show_leave(self) -> None:
         self._gauge.dec()
 
-    @classmethod
-    def forget_all(cls) -> None:
+    def renew(self) -> None:
         """Drop the calls of the process that was forked; its threads do not exist here."""
-        for in_flight in cls._all:
-            in_flight._calls.clear()
-
-
-os.register_at_fork(after_in_child=Durations.forget_all)
-os.register_at_fork(after_in_child=InFlight.forget_all)
+        self._calls.clear()

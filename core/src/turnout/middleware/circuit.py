@@ -19,7 +19,7 @@ from turnout.errors import (
     OverloadedError,
     one_line,
 )
-from turnout.forking import renew_when_forked
+from turnout.forking import Forks
 from turnout.middleware.rolling_window import RollingWindow
 from turnout.middleware.usual_seconds import UsualSeconds
 
@@ -88,10 +88,10 @@ class Circuit:
         self._policy = policy
         self._clock = clock
         self._usual = UsualSeconds()
-        self.forked()
-        renew_when_forked(self)
+        self.renew()
+        Forks.renew(self)
 
-    def forked(self) -> None:
+    def renew(self) -> None:
         """Start closed."""
         self._lock = threading.Lock()
         self._state: _Closed | _Open = self._fresh()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
 from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError
-from turnout.forking import renew_when_forked
+from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 
 _CLOSE_SECONDS = 10.0
@@ -29,9 +29,9 @@ class Lazy(ModelInference):
         self._inner: ModelInference | None = None
         self._attempt: Future[ModelInference] | None = None
         self._closed = False
-        renew_when_forked(self)
+        Forks.renew(self)
 
-    def forked(self) -> None:
+    def renew(self) -> None:
         """Take a new lock: what the parent was opening is opened here again."""
         self._lock = threading.Lock()
         self._attempt = None

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 from turnout.errors import OverloadedError
-from turnout.forking import renew_when_forked
+from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.metrics.resilience import SheddingMeter
 from turnout.middleware.base import Middleware
@@ -28,7 +28,7 @@ class LoadShedder(Middleware):
         self._refused = meter.refused
         self._lock = threading.Lock()
         self._in_flight = 0
-        renew_when_forked(self)
+        Forks.renew(self)
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         self._enter()
@@ -44,7 +44,7 @@ class LoadShedder(Middleware):
         finally:
             self._leave()
 
-    def forked(self) -> None:
+    def renew(self) -> None:
         """Forget the parent's requests."""
         self._lock = threading.Lock()
         self._in_flight = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from turnout.forking import renew_when_forked
+from turnout.forking import Forks
 
 _MOST_TOKENS = 10.0
 _ALMOST = 1 - 1e-9  # ten tenths are less than one
@@ -20,7 +20,7 @@ class TokenBudget:
         self._ratio = ratio
         self._tokens = 0.0
         self._lock = threading.Lock()
-        renew_when_forked(self)
+        Forks.renew(self)
 
     def earn(self) -> None:
         """Take what one request brings."""
@@ -35,7 +35,7 @@ class TokenBudget:
             self._tokens -= 1
             return True
 
-    def forked(self) -> None:
+    def renew(self) -> None:
         """Leave the tokens to the parent."""
         self._lock = threading.Lock()
         self._tokens = 0.0

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import ClassVar
 
+from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse
 from turnout.recording.copies import copied, size_of
 from turnout.recording.policy import RecordingPolicy
@@ -34,8 +32,6 @@ class BackgroundRecording:
     thread is started anew; what waited belongs to the parent.
     """
 
-    _all: ClassVar[weakref.WeakSet[BackgroundRecording]] = weakref.WeakSet()
-
     def __init__(self, model: str, backend: str, policy: RecordingPolicy, count: Callable[[str], None]) -> None:
         self._model = model
         self._backend = backend
@@ -44,8 +40,8 @@ class BackgroundRecording:
         self._writer = RecordingWriter(model, policy)
         self._told = False
         self._closing = False
-        self._begin()
-        self._all.add(self)
+        self.renew()
+        Forks.renew(self)
 
     def offer(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> None:
         """Take a copy, unless there is no room for it. Never raises, never waits for the disk."""
@@ -64,7 +60,8 @@ class BackgroundRecording:
         if thread is not None:
             thread.join(CLOSE_SECONDS)
 
-    def _begin(self) -> None:
+    def renew(self) -> None:
+        """Begin without a thread, in a forked child too: the parent's thread, lock and records are not here."""
         self._changed = threading.Condition()
         self._waiting: deque[tuple[Record, int]] = deque()
         self._reserved = 0
@@ -155,12 +152,3 @@ class BackgroundRecording:
         if outcome != "recorded":
             self._paused_by, self._paused_until = outcome, time.monotonic() + PAUSE_SECONDS
         return outcome
-
-    @classmethod
-    def begin_all(cls) -> None:
-        """Forget the parent's thread, lock and records."""
-        for recording in cls._all:
-            recording._begin()
-
-
-os.register_at_fork(after_in_child=BackgroundRecording.begin_all)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import threading
 import time
 import weakref
 from collections import deque
 
 from turnout.errors import one_line
+from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.recording.copies import size_of
 from turnout.shadowing.allowance import Allowance
@@ -41,6 +41,7 @@ class Mirror:
         self._closed = False
         self._begin()
         _all.add(self)
+        Forks.renew(self)
 
     def begin(self, request: InferenceRequest) -> Copying | None:
         """Take the inputs of a request that the primary is about to be asked. Neither waits nor raises."""
@@ -80,7 +81,7 @@ class Mirror:
         self._stop()
         self._abandon()
 
-    def forget(self) -> None:
+    def renew(self) -> None:
         """Drop the requests and threads of the process that was forked."""
         self._ledger.forget()
         self._begin()
@@ -229,15 +230,9 @@ class Mirror:
             thread.join(max(0.0, end - time.monotonic()))
 
 
-def _forget_all() -> None:
-    for mirror in list(_all):
-        mirror.forget()
-
-
 def _leave_all() -> None:
     for mirror in list(_all):
         mirror.leave()
 
 
-os.register_at_fork(after_in_child=_forget_all)
 atexit.register(_leave_all)

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.errors import ClosedError, ForkedAfterLoadError, InferenceError, InvalidRequestError, TurnoutError, text_of
+from turnout.forking import Forks
 from turnout.tensors import BYTES, as_bytes_elements
 from turnout_onnxruntime.bfloat16 import OrtValueRun
 from turnout_onnxruntime.inputs import Inputs
 
 _FATAL = 4
-
-
-class _Forks:
-    """Counts the forks between the first process and this one; os.getpid() on every call costs more."""
-
-    count = 0
-
-    @classmethod
-    def add(cls) -> None:
-        cls.count += 1
-
-
-os.register_at_fork(after_in_child=_Forks.add)
 
 
 class OnnxruntimeInference(ModelInference):
@@ -49,11 +36,11 @@ class OnnxruntimeInference(ModelInference):
         # What fails in a call is raised, so ONNX Runtime need not print it as well.
         self._run_options = runtime.RunOptions()
         self._run_options.log_severity_level = _FATAL
-        self._forks = _Forks.count
+        self._forks = Forks.count
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         run = self._run
-        if run is None or self._forks != _Forks.count:
+        if run is None or self._forks != Forks.count:
             raise self._refusal()
         if request.deadline is not None:
             request.check_deadline()
@@ -76,11 +63,11 @@ class OnnxruntimeInference(ModelInference):
         return self._signature
 
     def ready(self) -> bool:
-        return self._run is not None and self._forks == _Forks.count
+        return self._run is not None and self._forks == Forks.count
 
     def close(self) -> None:
         # A forked child keeps the session: taking it down can wait for threads that exist only in the parent.
-        if self._forks == _Forks.count:
+        if self._forks == Forks.count:
             self._run = None
 
     def _refusal(self) -> TurnoutError:

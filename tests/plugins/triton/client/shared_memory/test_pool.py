@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from turnout.errors import DeadlineExceededError, InvalidRequestError
-from turnout_triton.client.forks import Forks
+from turnout.forking import Forks
 from turnout_triton.client.shared_memory.pool import RegionPool
 from turnout_triton.client.shared_memory.region import FOLDER
 

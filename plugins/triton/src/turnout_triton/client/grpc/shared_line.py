@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from functools import partial
 from typing import Any, ClassVar
 
 from turnout.errors import ForkedAfterLoadError
+from turnout.forking import Forks
 from turnout_triton.client.credentials import Connection
 from turnout_triton.client.endpoints import Endpoint
 from turnout_triton.client.grpc.line import Line
@@ -36,14 +36,14 @@ class _Shared:
     inherited: Any = None
 
     @classmethod
-    def forked(cls) -> None:
+    def renew(cls) -> None:
         """Start anew in a child, or keep the parent's lines for ever: destroying one waits for threads it does not have."""
         cls.lock = threading.Lock()
         if cls.opened:
             cls.inherited, cls.lines = (cls.inherited, cls.lines), {}
 
 
-os.register_at_fork(after_in_child=_Shared.forked)
+Forks.renew(_Shared)
 
 
 class SharedLine:

@@ -7,10 +7,10 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from turnout.errors import ClosedError, InferenceError, TurnoutError
+from turnout.forking import Forks
 from turnout_triton.client.credentials import Connection
 from turnout_triton.client.endpoints import Endpoint
 from turnout_triton.client.failures import Caller, failure
-from turnout_triton.client.forks import Forks
 from turnout_triton.client.grpc.loading import load_grpc
 from turnout_triton.client.grpc.shared_line import SharedLine, forked_error
 from turnout_triton.client.grpc.wire import decode_answer, encode_ask

@@ -13,10 +13,10 @@ import zlib
 from collections import deque
 
 from turnout.errors import TurnoutError
+from turnout.forking import Forks
 from turnout_triton.client.credentials import Connection
 from turnout_triton.client.endpoints import Endpoint
 from turnout_triton.client.failures import Caller, failure
-from turnout_triton.client.forks import Forks
 from turnout_triton.client.http.exchange import HttpAnswer, HttpRequest, exchange, packed
 
 _MOST_IDLE = 64

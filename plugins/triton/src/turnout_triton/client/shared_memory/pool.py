@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 
 from turnout.errors import TurnoutError
-from turnout_triton.client.forks import Forks
+from turnout.forking import Forks
 from turnout_triton.client.messages import RegionControl
 from turnout_triton.client.shared_memory.region import Region, dead_regions, remove_region
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError, TurnoutError, text_of
+from turnout.forking import Forks
 from turnout.tensors import BYTES
 from turnout_triton.client.failures import RegionRefusedError, RegionTooSmallError
-from turnout_triton.client.forks import Forks
 from turnout_triton.client.messages import Answer, Ask, Buffer, TensorHead
 from turnout_triton.client.servers import Server
 from turnout_triton.client.shared_memory.exchange import Exchange
