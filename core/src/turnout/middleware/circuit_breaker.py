@@ -43,7 +43,8 @@ class CircuitBreaker(Middleware):
         except BaseException as error:
             self._failed(admission, error)
             raise
-        self._answered(admission)
+        if closed := self._circuit.answered(admission):
+            self._tell_closed(closed)
         return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
@@ -51,12 +52,12 @@ class CircuitBreaker(Middleware):
         try:
             yield from self.inner.infer_stream(request)
         except GeneratorExit:
-            self._answered(admission)
+            self._tell_closed(self._circuit.answered(admission))
             raise
         except BaseException as error:
             self._failed(admission, error)
             raise
-        self._answered(admission)
+        self._tell_closed(self._circuit.answered(admission))
 
     def open(self, deadline: float | None = None) -> None:
         self._circuit.check()
@@ -80,8 +81,7 @@ class CircuitBreaker(Middleware):
             self._meter.refused()
             raise
 
-    def _answered(self, admission: Admission) -> None:
-        closed = self._circuit.answered(admission)
+    def _tell_closed(self, closed: str) -> None:
         if closed:
             self._meter.closed()
             logger.warning("%s", closed)

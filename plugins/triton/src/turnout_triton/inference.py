@@ -13,14 +13,18 @@ from numpy.typing import NDArray
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.errors import ClosedError, InferenceError, InvalidTensorError, TurnoutError, text_of
-from turnout.tensors import BYTES, DeviceTensor, datatype_of, dtype_of, from_binary, to_binary
+from turnout.tensors import BYTES, DTYPES, DeviceTensor, datatype_of, from_binary, to_binary
 from turnout_triton.client.device import DeviceBuffer
 from turnout_triton.client.messages import Answer, Ask, Buffer, TensorHead, Transport
 from turnout_triton.client.parameters import check_parameters
 from turnout_triton.signature import ServedModel
 
 _READY_SECONDS = 2.0
-_ELEMENTS_TO_CHECK = (BYTES, "BOOL")
+_TENSORS = (np.ndarray, DeviceTensor)
+# Below this a copy costs less than the three views that avoid it.
+_COPIED_BYTES = 16_384
+# What is the same in memory and on the wire, whatever its bits.
+_PLAIN = {name: dtype for name, dtype in DTYPES.items() if name not in (BYTES, "BOOL") and sys.byteorder == "little"}
 
 
 class TritonInference(ModelInference):
@@ -78,7 +82,7 @@ class TritonInference(ModelInference):
         return Ask(served.name, served.version, request.id, request.parameters, heads, buffers), timeout_seconds
 
     def _head(self, name: str, array: NDArray[Any] | DeviceTensor) -> TensorHead:
-        if not isinstance(array, np.ndarray | DeviceTensor):
+        if not isinstance(array, _TENSORS):
             raise InvalidTensorError(
                 f"tensor {name!r} must be a numpy array, got {type(array).__name__}, for model {self._model!r}; "
                 "convert it with numpy.asarray"
@@ -105,11 +109,13 @@ class TritonInference(ModelInference):
 
 
 def _buffer(array: NDArray[Any] | DeviceTensor, name: str) -> Buffer:
-    """Return the data of ``array`` in KServe's form; without a copy where it lies in memory like that."""
+    """Return the data of ``array`` in KServe's form; large ones without a copy where they lie in memory like that."""
     if isinstance(array, DeviceTensor):
         return DeviceBuffer(array)
     if datatype_of(array.dtype) == BYTES or not array.dtype.isnative:
         return to_binary(array, name)
+    if array.nbytes < _COPIED_BYTES:
+        return array.tobytes()
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
@@ -119,11 +125,17 @@ def _owned(data: Buffer, head: TensorHead) -> NDArray[Any]:
     Raises:
         InvalidTensorError: it is longer or shorter than the head says.
     """
-    if head.datatype not in _ELEMENTS_TO_CHECK and len(data) == head.size_bytes and sys.byteorder == "little":
-        array: NDArray[Any] = np.frombuffer(data, dtype_of(head.datatype)).reshape(head.shape)
-        flags = array.flags
-        return array if flags.writeable and flags.aligned else array.copy()
-    return from_binary(data, head.datatype, head.shape, head.name)
+    dtype = _PLAIN.get(head.datatype)
+    if dtype is None or not len(data):
+        return from_binary(data, head.datatype, head.shape, head.name)
+    try:
+        array: NDArray[Any] = np.frombuffer(data, dtype).reshape(head.shape)
+    except ValueError:
+        return from_binary(data, head.datatype, head.shape, head.name)  # which says what is wrong
+    if array.shape != head.shape:  # a size of -1 is none
+        return from_binary(data, head.datatype, head.shape, head.name)
+    flags = array.flags
+    return array if flags.writeable and flags.aligned else array.copy()
 
 
 def _broken(model: str, head: TensorHead, error: Exception) -> TurnoutError:
