@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import tritonclient.grpc
 import tritonclient.http
+from tritonclient.utils import shared_memory
 
 import turnout
 from turnout.metrics import Metrics
@@ -56,6 +57,32 @@ def raw_call(module: object, client: object, array: np.ndarray) -> Callable[[], 
         return client.infer("echo", [tensor], outputs=[module.InferRequestedOutput("y")]).as_numpy("y")
 
     return call
+
+
+@contextlib.contextmanager
+def raw_shared_memory_call(
+    client: tritonclient.grpc.InferenceServerClient, array: np.ndarray
+) -> Iterator[Callable[[], np.ndarray]]:
+    """Return a call through tritonclient's own shared memory, its regions made and registered by hand before."""
+    regions = [shared_memory.create_shared_memory_region(name, f"/bench_{name}", array.nbytes) for name in ("x", "y")]
+    for name in ("x", "y"):
+        client.register_system_shared_memory(name, f"/bench_{name}", array.nbytes)
+    given = tritonclient.grpc.InferInput("x", list(array.shape), "FP32")
+    given.set_shared_memory("x", array.nbytes)
+    wanted = tritonclient.grpc.InferRequestedOutput("y")
+    wanted.set_shared_memory("y", array.nbytes)
+
+    def call() -> np.ndarray:
+        shared_memory.set_shared_memory_region(regions[0], [array])
+        client.infer("echo", [given], outputs=[wanted])
+        return shared_memory.get_contents_as_numpy(regions[1], np.float32, list(array.shape)).copy()
+
+    try:
+        yield call
+    finally:
+        client.unregister_system_shared_memory()
+        for region in regions:
+            shared_memory.destroy_shared_memory_region(region)
 
 
 def seconds_a_call(call: Callable[[], np.ndarray], calls: int) -> float:
@@ -163,6 +190,7 @@ def measure(server: LocalServer, rounds: int) -> None:
         sides = {
             "tritonclient.http": raw_call(tritonclient.http, http, LARGE),
             "tritonclient.grpc": raw_call(tritonclient.grpc, grpc, LARGE),
+            "tritonclient.grpc, its shared memory": stack.enter_context(raw_shared_memory_call(grpc, LARGE)),
             "turnout, grpc: 12 MB, shared memory": stack.enter_context(turnout_call(server.grpc_url, LARGE)),
             "turnout, grpc: 12 MB, wire": stack.enter_context(turnout_call(server.grpc_url, LARGE, "off")),
             "turnout, http: 12 MB, shared memory": stack.enter_context(turnout_call(f"http://{server.http_url}", LARGE)),
