@@ -6,6 +6,7 @@ from turnout.tensors.binary import from_binary, to_binary
 from turnout.tensors.datatypes import BYTES, DTYPES, datatype_of, dtype_of
 from turnout.tensors.device import DeviceTensor, device_tensor_of
 from turnout.tensors.elements import as_bytes_elements
+from turnout.tensors.protobuf import protobuf_fields, protobuf_messages, read_varint
 from turnout.tensors.spec import TensorSpec, as_tensor, describe, parse_spec
 
 __all__ = [
@@ -21,5 +22,8 @@ __all__ = [
     "dtype_of",
     "from_binary",
     "parse_spec",
+    "protobuf_fields",
+    "protobuf_messages",
+    "read_varint",
     "to_binary",
 ]

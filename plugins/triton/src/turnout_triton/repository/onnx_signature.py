@@ -8,12 +8,11 @@ TensorShapeProto.dim 1; Dimension.dim_value 1).
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
 from pathlib import Path
 
 from turnout import ModelSignature
 from turnout.errors import ExportError
-from turnout.tensors import TensorSpec
+from turnout.tensors import TensorSpec, protobuf_fields, protobuf_messages
 
 _DATATYPES = {
     1: "FP32",
@@ -49,10 +48,10 @@ def read_onnx_signature(file: Path) -> ModelSignature:
 
 
 def _signature(model: memoryview, file: Path) -> ModelSignature:
-    [graph, *_] = _messages(model, 7) or [memoryview(b"")]
-    defaults = {_text(tensor, 8) for tensor in _messages(graph, 5)}
-    inputs = [_spec(value, file, defaults) for value in _messages(graph, 11)]
-    outputs = [_spec(value, file, set()) for value in _messages(graph, 12)]
+    [graph, *_] = protobuf_messages(model, 7) or [memoryview(b"")]
+    defaults = {_text(tensor, 8) for tensor in protobuf_messages(graph, 5)}
+    inputs = [_spec(value, file, defaults) for value in protobuf_messages(graph, 11)]
+    outputs = [_spec(value, file, set()) for value in protobuf_messages(graph, 12)]
     if not outputs:
         raise ExportError(f"{str(file)!r} has no outputs, so it is no ONNX model; export the model again")
     return ModelSignature(tuple(inputs), tuple(outputs))
@@ -60,11 +59,11 @@ def _signature(model: memoryview, file: Path) -> ModelSignature:
 
 def _spec(value: memoryview, file: Path, defaults: set[str]) -> TensorSpec:
     name = _text(value, 1)
-    for kind in _messages(value, 2):
-        for tensor in _messages(kind, 1):
-            types = [field for number, field in _fields(tensor) if number == 1 and isinstance(field, int)]
+    for kind in protobuf_messages(value, 2):
+        for tensor in protobuf_messages(kind, 1):
+            types = [field for number, field in protobuf_fields(tensor) if number == 1 and isinstance(field, int)]
             if types and types[0] in _DATATYPES:
-                shape = next((_shape(dimensions) for dimensions in _messages(tensor, 2)), None)
+                shape = next((_shape(dimensions) for dimensions in protobuf_messages(tensor, 2)), None)
                 return TensorSpec(name, _DATATYPES[types[0]], shape, name in defaults)
     raise ExportError(
         f"tensor {name!r} of {str(file)!r} is of a type that KServe v2 has no datatype for; "
@@ -73,46 +72,13 @@ def _spec(value: memoryview, file: Path, defaults: set[str]) -> TensorSpec:
 
 
 def _shape(dimensions: memoryview) -> tuple[int, ...]:
-    return tuple(_size(dimension) for dimension in _messages(dimensions, 1))
+    return tuple(_size(dimension) for dimension in protobuf_messages(dimensions, 1))
 
 
 def _size(dimension: memoryview) -> int:
-    sizes = [field for number, field in _fields(dimension) if number == 1 and isinstance(field, int)]
+    sizes = [field for number, field in protobuf_fields(dimension) if number == 1 and isinstance(field, int)]
     return sizes[0] if sizes else -1
 
 
 def _text(message: memoryview, number: int) -> str:
-    return "".join(bytes(text).decode("utf-8") for text in _messages(message, number))
-
-
-def _messages(message: memoryview, number: int) -> list[memoryview]:
-    return [field for found, field in _fields(message) if found == number and isinstance(field, memoryview)]
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    offset = 0
-    while offset < len(message):
-        key, offset = _varint(message, offset)
-        number, kind = key >> 3, key & 7
-        if kind == 0:
-            value, offset = _varint(message, offset)
-            yield number, value
-            continue
-        if kind == 2:
-            size, offset = _varint(message, offset)
-        else:
-            size = {1: 8, 5: 4}.get(kind, len(message))
-        if offset + size > len(message):
-            raise ValueError("the file is cut")
-        yield number, message[offset : offset + size]
-        offset += size
-
-
-def _varint(message: memoryview, offset: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[offset]
-        value |= (byte & 0x7F) << shift
-        offset, shift = offset + 1, shift + 7
-        if byte < 0x80:
-            return value, offset
+    return "".join(bytes(text).decode("utf-8") for text in protobuf_messages(message, number))

@@ -12,14 +12,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from turnout.errors import InferenceError, InvalidRequestError, text_of
+from turnout.tensors.protobuf import FIXED_BYTES, LENGTH_DELIMITED, VARINT, read_varint
 from turnout_triton.client.device import on_host
 from turnout_triton.client.messages import Answer, Ask, Buffer, Place, TensorHead, WantedOutput
 
 _RAW_INPUT = bytes([7 << 3 | 2])
 _RAW_OUTPUT = 6 << 3 | 2
 _RAW_TAG = bytes([_RAW_OUTPUT])
-_LENGTH_DELIMITED = 2
-_FIXED_BYTES = {1: 8, 5: 4}
 _MAX_MESSAGE_BYTES = 2**31 - 1
 _Parameters = Mapping[str, str | int | float | bool]
 
@@ -97,9 +96,9 @@ def _decoded(view: memoryview) -> tuple[Answer, bytes]:
     position, length = 0, len(view)
     while position < length:
         start = position
-        key, position = _read_varint(view, position)
-        if key & 7 == _LENGTH_DELIMITED:
-            size, begin = _read_varint(view, position)
+        key, position = read_varint(view, position)
+        if key & 7 == LENGTH_DELIMITED:
+            size, begin = read_varint(view, position)
             position = begin + size
         else:
             begin, position = position, _end(view, key & 7, position)
@@ -117,7 +116,7 @@ def _decoded(view: memoryview) -> tuple[Answer, bytes]:
 
 def _end(view: memoryview, kind: int, position: int) -> int:
     """Return where a field of another wire type ends; ModelInferResponse has none, the next version of it may have some."""
-    return _read_varint(view, position)[1] if kind == 0 else position + _FIXED_BYTES[kind]
+    return read_varint(view, position)[1] if kind == VARINT else position + FIXED_BYTES[kind]
 
 
 def _check_size(parts: Iterable[Buffer], ask: Ask) -> None:
@@ -192,15 +191,3 @@ def _varint(number: int) -> bytes:
         number >>= 7
     encoded.append(number)
     return bytes(encoded)
-
-
-def _read_varint(view: memoryview, position: int) -> tuple[int, int]:
-    """Return the number that begins at ``position``, and where it ends."""
-    number = 0
-    for shift in range(0, 70, 7):
-        byte = view[position]
-        position += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return number, position
-    raise ValueError("a number is longer than 10 bytes")

@@ -1,0 +1,58 @@
+"""Walking through protobuf messages without their classes, where those would copy the data of tensors or drag in a runtime.
+
+The wire format: a key is ``field number << 3 | wire type``; 0 is a varint, 1 eight bytes, 2 a length with so many bytes, 5 four
+bytes (protobuf's documentation, "Encoding").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+VARINT, EIGHT_BYTES, LENGTH_DELIMITED, FOUR_BYTES = 0, 1, 2, 5
+FIXED_BYTES = {EIGHT_BYTES: 8, FOUR_BYTES: 4}
+
+
+def read_varint(message: memoryview, offset: int) -> tuple[int, int]:
+    """Return the number that begins at ``offset``, and where it ends.
+
+    Raises:
+        IndexError: the message ends before it.
+    """
+    value = shift = 0
+    while True:
+        byte = message[offset]
+        offset += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, offset
+        shift += 7
+
+
+def protobuf_fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Yield number and content of each field: an int, or a view of its bytes.
+
+    Raises:
+        ValueError: the message is cut, or none.
+        IndexError: likewise.
+    """
+    offset = 0
+    while offset < len(message):
+        key, offset = read_varint(message, offset)
+        number, kind = key >> 3, key & 7
+        if kind == VARINT:
+            value, offset = read_varint(message, offset)
+            yield number, value
+            continue
+        if kind == LENGTH_DELIMITED:
+            size, offset = read_varint(message, offset)
+        else:
+            size = FIXED_BYTES.get(kind, len(message))
+        if offset + size > len(message):
+            raise ValueError("the message is cut")
+        yield number, message[offset : offset + size]
+        offset += size
+
+
+def protobuf_messages(message: memoryview, number: int) -> list[memoryview]:
+    """Return the contents of every field ``number`` that is a message, a text or bytes. Raises as ``protobuf_fields``."""
+    return [field for found, field in protobuf_fields(message) if found == number and isinstance(field, memoryview)]
