@@ -104,10 +104,12 @@ test-triton: $(VENVS)/triton/.done-server
 test-direct: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 	$(VENVS)/direct/bin/python $(PYTEST) tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs
 
-benchmarks: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
+benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 	$(VENVS)/direct/bin/python benchmarks/overhead.py
 	$(VENVS)/direct/bin/python benchmarks/startup.py
 	$(VENVS)/triton/bin/python benchmarks/triton_client.py
+	$(VENVS)/core/bin/python benchmarks/resilience.py
+	$(VENVS)/core/bin/python benchmarks/shadow.py
 
 # ---- making things again
 

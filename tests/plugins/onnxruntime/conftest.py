@@ -10,30 +10,14 @@ from typing import Any
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from tests.onnx_types import ONNX_TYPES
 
 from turnout import ModelDeclaration
 from turnout_onnxruntime.inference import OnnxruntimeInference
 from turnout_onnxruntime.opening import open_model
 from turnout_onnxruntime.options import OnnxruntimeOptions
 
-ELEMENT_TYPES = {
-    "BOOL": TensorProto.BOOL,
-    "INT8": TensorProto.INT8,
-    "INT16": TensorProto.INT16,
-    "INT32": TensorProto.INT32,
-    "INT64": TensorProto.INT64,
-    "UINT8": TensorProto.UINT8,
-    "UINT16": TensorProto.UINT16,
-    "UINT32": TensorProto.UINT32,
-    "UINT64": TensorProto.UINT64,
-    "FP16": TensorProto.FLOAT16,
-    "BF16": TensorProto.BFLOAT16,
-    "FP32": TensorProto.FLOAT,
-    "FP64": TensorProto.DOUBLE,
-    "BYTES": TensorProto.STRING,
-    "FP8": TensorProto.FLOAT8E4M3FN,
-    "INT4": TensorProto.INT4,
-}
+ELEMENT_TYPES = {**ONNX_TYPES, "FP8": TensorProto.FLOAT8E4M3FN, "INT4": TensorProto.INT4}
 Shape = Sequence[int] | None
 
 

@@ -8,33 +8,17 @@ from pathlib import Path
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from tests.onnx_types import ONNX_TYPES
 
 from turnout import ModelSignature
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
 from turnout_triton.repository.onnx_signature import read_onnx_signature
 
-TYPES = {
-    "BOOL": TensorProto.BOOL,
-    "INT8": TensorProto.INT8,
-    "INT16": TensorProto.INT16,
-    "INT32": TensorProto.INT32,
-    "INT64": TensorProto.INT64,
-    "UINT8": TensorProto.UINT8,
-    "UINT16": TensorProto.UINT16,
-    "UINT32": TensorProto.UINT32,
-    "UINT64": TensorProto.UINT64,
-    "FP16": TensorProto.FLOAT16,
-    "BF16": TensorProto.BFLOAT16,
-    "FP32": TensorProto.FLOAT,
-    "FP64": TensorProto.DOUBLE,
-    "BYTES": TensorProto.STRING,
-}
 
-
-@pytest.mark.parametrize("datatype", TYPES)
+@pytest.mark.parametrize("datatype", ONNX_TYPES)
 def test_every_datatype_is_read_with_its_shape(tmp_path: Path, save_model: Callable[..., Path], datatype: str) -> None:
-    x, y = ("x", TYPES[datatype], ["rows", 3]), ("y", TYPES[datatype], ["rows", 3])
+    x, y = ("x", ONNX_TYPES[datatype], ["rows", 3]), ("y", ONNX_TYPES[datatype], ["rows", 3])
     file = save_model(tmp_path / "model.onnx", [helper.make_node("Identity", ["x"], ["y"])], [x], [y])
 
     expected = ModelSignature((TensorSpec("x", datatype, (-1, 3)),), (TensorSpec("y", datatype, (-1, 3)),))

@@ -55,6 +55,10 @@ class RegionTooSmallError(RegionRefusedError):
     """An output does not fit into its shared memory region."""
 
 
+OVER = (InvalidRequestError, InferenceError, NotReachedError)
+"""After these the server has nothing more to do with the request; after others it may still read and write its regions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asked whom, for messages."""

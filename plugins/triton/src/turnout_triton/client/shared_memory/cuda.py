@@ -16,13 +16,11 @@ from collections import defaultdict
 from turnout.errors import (
     BackendUnavailableError,
     DeadlineExceededError,
-    InferenceError,
-    InvalidRequestError,
-    NotReachedError,
     text_of,
 )
 from turnout.tensors import DeviceTensor
 from turnout_triton.client.device import DeviceBuffer, on_host
+from turnout_triton.client.failures import OVER
 from turnout_triton.client.messages import Answer, Ask, Buffer, Place, TensorHead
 from turnout_triton.client.servers import Server
 from turnout_triton.client.wrapper import ServerWrapper
@@ -30,8 +28,6 @@ from turnout_triton.client.wrapper import ServerWrapper
 logger = logging.getLogger(__name__)
 
 _CONTROL_SECONDS = 5.0
-# After these the server has nothing more to do with the request.
-_OVER = (InvalidRequestError, InferenceError, NotReachedError)
 
 
 def cuda_is_installed() -> bool:
@@ -88,13 +84,8 @@ class CudaSharedMemoryTransport(ServerWrapper):
             return self._inner.infer(ask, timeout_seconds)
         taken: list[CudaRegion] = []
         try:
-            placed = self._placed(ask, taken)
-            answer = self._inner.infer(placed, timeout_seconds)
-        except (BackendUnavailableError, DeadlineExceededError) as error:
-            if isinstance(error, NotReachedError):
-                self._give_back(taken)
-            raise
-        except _OVER:
+            answer = self._inner.infer(self._placed(ask, taken), timeout_seconds)
+        except OVER:
             self._give_back(taken)
             raise
         self._give_back(taken)

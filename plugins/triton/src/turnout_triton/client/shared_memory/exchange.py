@@ -5,14 +5,11 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from turnout.errors import InferenceError, InvalidRequestError, NotReachedError
 from turnout_triton.client.device import DeviceBuffer
+from turnout_triton.client.failures import OVER
 from turnout_triton.client.messages import Answer, Ask, Buffer, Place, TensorHead, WantedOutput
 from turnout_triton.client.shared_memory.pool import RegionPool
 from turnout_triton.client.shared_memory.region import Region
-
-# After these the server has nothing more to do with the request.
-_OVER = (InvalidRequestError, InferenceError, NotReachedError)
 
 
 class Exchange:
@@ -33,7 +30,7 @@ class Exchange:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        over = kind is None or issubclass(kind, _OVER)
+        over = kind is None or issubclass(kind, OVER)
         for region in self._regions.values():
             if over:
                 self._pool.give_back(region)
