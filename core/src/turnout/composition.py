@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from turnout.arm_identity import evidence_identity
 from turnout.arms import Arms
 from turnout.errors import TurnoutError
@@ -17,6 +15,7 @@ from turnout.middleware.tensor_check import TensorCheck
 from turnout.parity import Tolerances
 from turnout.settings import LoadedSettings
 from turnout.shadowing import ShadowLedger
+from turnout.state_folder import STATE
 
 
 class Composer:
@@ -63,7 +62,7 @@ class Composer:
             backend,
             shadow.backend,
             meter=self._metrics.shadows.meter(name, backend, shadow.backend),
-            file=loaded.folder / Path(".turnout", f"{name}.shadow.json") if loaded.source else None,
+            file=loaded.folder / STATE / f"{name}.shadow.json" if loaded.source else None,
             identity=evidence_identity(loaded, name, (backend, shadow.backend), policy.tolerances),
         )
         other = self._arms.guarded(loaded, name, shadow.backend)

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-STATE = ".turnout"
+from turnout.state_folder import STATE, make_state_folder
+from turnout.whole_file import write_whole
+
 FORMAT = 1
 
 
@@ -46,9 +45,6 @@ def write_evidence(folder: Path, evidence: Evidence) -> Path:
     Raises:
         OSError: the folder or the disk refuses; what was there stays.
     """
-    state = folder / STATE
-    state.mkdir(exist_ok=True)
-    _ignore_in_git(state)
     content = {
         "format": FORMAT,
         "model": evidence.model,
@@ -57,18 +53,8 @@ def write_evidence(folder: Path, evidence: Evidence) -> Path:
         "at": evidence.at or datetime.now(UTC).isoformat(timespec="seconds"),
         "facts": dict(evidence.facts),
     }
-    file = _file(folder, evidence.model, evidence.topic)
-    descriptor, part = tempfile.mkstemp(prefix=f".{file.name}.", dir=state)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(content, stream, indent=2)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(part).replace(file)
-    except BaseException:
-        with suppress(OSError):
-            Path(part).unlink()
-        raise
+    file = make_state_folder(folder) / _file(folder, evidence.model, evidence.topic).name
+    write_whole(file, json.dumps(content, indent=2).encode())
     return file
 
 
@@ -79,7 +65,7 @@ def read_evidence(folder: Path, model: str, topic: str) -> Evidence | None:
         if content["format"] != FORMAT:
             return None
         return Evidence(content["model"], content["topic"], content["verdict"], content["at"], content["facts"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -96,9 +82,3 @@ def fingerprint(file: Path) -> str:
 
 def _file(folder: Path, model: str, topic: str) -> Path:
     return folder / STATE / f"{model}.{topic}.json"
-
-
-def _ignore_in_git(state: Path) -> None:
-    ignore = state / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", "utf-8")

@@ -12,7 +12,7 @@ from typing import Any
 from turnout.app import Turnout
 from turnout.arm_parity import compare_arms
 from turnout.errors import ConfigurationError, InvalidTensorError, unknown_name
-from turnout.evidence import STATE, Evidence, fingerprint, write_evidence
+from turnout.evidence import Evidence, fingerprint, write_evidence
 from turnout.export import model_folder
 from turnout.generated_inputs import generate_inputs
 from turnout.inference import ModelInference
@@ -22,6 +22,7 @@ from turnout.plugins import Plugins, find_plugins
 from turnout.publishing import versions
 from turnout.recording import Record, RecordingSet, read_record
 from turnout.settings import LoadedSettings, load_settings
+from turnout.state_folder import STATE
 from turnout.verification import ArmParity, Verification
 
 DEFAULT_RECORDINGS = Path("recordings")

@@ -168,7 +168,7 @@ def test_a_file_that_cannot_be_written_is_one_clear_error(file: Path, monkeypatc
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("turnout.settings.replace_file.os.fsync", full)
+    monkeypatch.setattr("turnout.whole_file.os.fsync", full)
 
     with pytest.raises(
         ConfigurationError, match=r"cannot write the settings file .*: No space left on device; it is as it was"

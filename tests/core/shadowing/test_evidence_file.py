@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from turnout.file_lock import locked
 from turnout.shadowing import ShadowEvidence, read_shadow_evidence
-from turnout.shadowing.evidence_file import _locked, add_shadow_evidence
+from turnout.shadowing.evidence_file import add_shadow_evidence
 
 
 def _evidence(identity: str = "v1", **verdicts: int) -> ShadowEvidence:
@@ -84,7 +85,7 @@ def test_processes_that_add_at_once_lose_nothing(tmp_path: Path) -> None:
 
 def test_a_lock_that_is_never_released_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fcntl = pytest.importorskip("fcntl")
-    monkeypatch.setattr("turnout.shadowing.evidence_file.LOCK_SECONDS", 0.02)
+    monkeypatch.setattr("turnout.file_lock.LOCK_SECONDS", 0.02)
     file = tmp_path / "m.shadow.json"
     with (tmp_path / "m.shadow.lock").open("ab") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
@@ -99,7 +100,7 @@ def test_a_lock_that_is_never_released_is_not_waited_for(tmp_path: Path, monkeyp
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_child_that_was_forked_while_evidence_was_written_can_write_its_own(tmp_path: Path) -> None:
     file = tmp_path / "m.shadow.json"
-    with _locked(file.with_suffix(".lock")):
+    with locked(file.with_suffix(".lock")):
         child = os.fork()
         if not child:
             try:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from turnout.whole_file import write_whole
 
 MANIFEST = "manifest.jsonl"
 
@@ -42,10 +43,7 @@ def keep_lines(folder: Path, model: str, files: Iterable[str]) -> None:
     """Replace the manifest by one that tells of ``files`` only. The caller is alone; readers see the old or the new one."""
     kept = set(files)
     lines = [_header(model), *(line for line in read_lines(folder) if line["file"] in kept)]
-    descriptor, name = tempfile.mkstemp(prefix=".manifest.", dir=folder)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(b"".join(map(_encoded, lines)))
-    Path(name).replace(folder / MANIFEST)
+    write_whole(folder / MANIFEST, b"".join(map(_encoded, lines)))
 
 
 def _header(model: str) -> dict[str, Any]:

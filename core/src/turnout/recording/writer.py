@@ -10,14 +10,10 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from turnout.file_lock import locked
 from turnout.recording.manifest import MANIFEST, append_line, keep_lines
 from turnout.recording.policy import RecordingPolicy
 from turnout.recording.record import Record
-
-try:
-    import fcntl
-except ImportError:  # Windows: one process a folder there
-    fcntl = None  # type: ignore[assignment]
 
 _PART = ".part"
 _FORGOTTEN_SECONDS = 3600
@@ -88,17 +84,10 @@ class RecordingWriter:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        with (self._folder / ".lock").open("ab") as lock:
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            try:
-                if self._seen is None or self._seen != self._state():
-                    self._look()
-                yield
-            finally:
-                # Closing is not enough: a child forked meanwhile has the file open too, and would keep the lock.
-                if fcntl is not None:
-                    fcntl.flock(lock, fcntl.LOCK_UN)
+        with locked(self._folder / ".lock"):
+            if self._seen is None or self._seen != self._state():
+                self._look()
+            yield
 
     def _state(self) -> tuple[int, int] | None:
         """Return what changes with every record of any process: which file the manifest is, and its length."""

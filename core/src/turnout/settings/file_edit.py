@@ -10,8 +10,8 @@ from typing import Any
 from turnout.errors import ConfigurationError, SettingsError, suggestion, unknown_name
 from turnout.settings.line_edit import CannotEditError, with_value
 from turnout.settings.parse import parse
-from turnout.settings.replace_file import replace_file
 from turnout.settings.source import read_text
+from turnout.whole_file import replace_file
 
 _BYTE_ORDER_MARK = "\ufeff"
 

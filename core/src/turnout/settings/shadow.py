@@ -12,6 +12,7 @@ from turnout.promotion import PromotionRule
 from turnout.settings.base import SettingsModel, WholeNumber, problem
 from turnout.settings.tolerance import ToleranceSettings
 from turnout.shadowing import ShadowPolicy
+from turnout.state_folder import STATE
 
 
 def _refuse_truth(value: Any) -> Any:
@@ -76,5 +77,5 @@ class ShadowSettings(SettingsModel):
             timeout_seconds=self.timeout_seconds,
             threads=self.threads,
             keep=self.keep,
-            directory=folder / (self.directory or Path(".turnout", "shadow", model)),
+            directory=folder / (self.directory or Path(STATE, "shadow", model)),
         )

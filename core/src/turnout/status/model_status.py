@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from turnout.errors import unknown_name
+from turnout.evidence import read_evidence
 from turnout.hookspecs import Exporter
 from turnout.plugins import Plugins, find_plugins
 from turnout.settings import LoadedSettings, ModelSettings, load_settings
 from turnout.status.facts import ModelFacts, ServerState
 from turnout.status.next_step import NextStep, next_step
-from turnout.status.proofs import folder_of, kept, newest_version, proof_of, shown
+from turnout.status.proofs import folder_of, newest_version, proof_of, shown
 from turnout.status.servers import server_states
 from turnout.status.shadow_state import shadow_state
 from turnout.status.stages import Stage, stage_of
@@ -65,7 +66,7 @@ def _status(loaded: LoadedSettings, plugins: Plugins, model: str, servers: tuple
 
 def _facts(loaded: LoadedSettings, plugins: Plugins, model: str, servers: tuple[ServerState, ...]) -> ModelFacts:
     folder = folder_of(loaded, plugins, model)
-    export, verify = (kept(loaded, model, topic) for topic in ("export", "verify"))
+    export, verify = (read_evidence(loaded.folder, model, topic) for topic in ("export", "verify"))
     version = newest_version(folder, loaded.folder, (export, verify))
     return ModelFacts(
         model,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout.errors import TurnoutError
-from turnout.evidence import Evidence, fingerprint, read_evidence
+from turnout.evidence import Evidence, fingerprint
 from turnout.export import model_folder
 from turnout.plugins import Plugins
 from turnout.publishing import versions
@@ -59,14 +59,6 @@ def _unchanged(evidence: Evidence | None, number: int, changed: float) -> str | 
         return None
     sha256 = evidence.facts.get("sha256")
     return sha256 if changed < at and isinstance(sha256, str) and sha256 else None
-
-
-def kept(loaded: LoadedSettings, model: str, topic: str) -> Evidence | None:
-    """Return what was kept of ``topic``; None if nothing was, or nothing that can be read."""
-    try:
-        return read_evidence(loaded.folder, model, topic)
-    except RecursionError:
-        return None
 
 
 def proof_of(evidence: Evidence | None, version: Version | None) -> Proof | None:

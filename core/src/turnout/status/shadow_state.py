@@ -6,11 +6,11 @@ from datetime import datetime
 from pathlib import Path
 
 from turnout.arm_identity import evidence_identity
-from turnout.evidence import STATE
 from turnout.parity import Tolerances, Verdict
 from turnout.promotion import PromotionRule, judge
 from turnout.settings import LoadedSettings
 from turnout.shadowing import ShadowEvidence, read_shadow_evidence
+from turnout.state_folder import STATE
 from turnout.status.facts import ShadowState, Version
 from turnout.status.proofs import utc
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.settings.replace_file import replace_file
+from turnout.whole_file import replace_file, write_whole
 
 
 def test_permissions_stay(tmp_path: Path) -> None:
@@ -63,3 +63,11 @@ def test_a_failure_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: pytest
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         replace_file(tmp_path / "turnout.yaml", b"new")
+
+
+def test_a_new_file_is_written_whole_and_is_its_owner_s_alone(tmp_path: Path) -> None:
+    write_whole(tmp_path / "new.json", b"{}")
+
+    assert (tmp_path / "new.json").read_bytes() == b"{}"
+    assert stat.S_IMODE((tmp_path / "new.json").stat().st_mode) == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["new.json"]
