@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,20 @@ def test_a_shadow_is_compared_and_the_primary_answers(open_two: Open) -> None:
 
     assert answers == [2] * 5
     assert (_verdicts(app, "mismatch"), _verdicts(app, "match")) == (5, 0)
+
+
+def test_an_app_over_a_dict_keeps_no_mismatches(open_two: Open, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = open_two(PlusOne, shadow={"backend": "other", "fraction": 1.0})
+
+    _ask(app)
+    limit = time.monotonic() + 20
+    while time.monotonic() < limit and _verdicts(app, "mismatch") < 1:
+        time.sleep(0.01)
+    app.close()
+
+    assert _verdicts(app, "mismatch") == 1
+    assert not (tmp_path / ".turnout").exists()
 
 
 def test_more_than_max_in_flight_is_refused(open_two: Open, gate: Any) -> None:

@@ -56,7 +56,7 @@ class Composer:
         if shadow is None or shadow.backend == backend:
             return inner
         default = settings.tolerance.tolerances() if settings.tolerance else Tolerances()
-        policy = shadow.policy(loaded.folder, name, default)
+        policy = shadow.policy(loaded.folder if loaded.source else None, name, default)
         ledger = ShadowLedger(
             name,
             backend,

@@ -66,8 +66,12 @@ class ShadowSettings(SettingsModel):
     )
     promote_when: PromotionSettings | None = Field(None, description="What it has to show before it is ready to serve.")
 
-    def policy(self, folder: Path, model: str, default: Tolerances) -> ShadowPolicy:
-        """Return what the middleware is told; ``folder`` is the file's, ``default`` the model's own tolerances."""
+    def policy(self, folder: Path | None, model: str, default: Tolerances) -> ShadowPolicy:
+        """Return what the middleware is told; ``folder`` is the file's, ``default`` the model's own tolerances.
+
+        Without a file there is no state folder: mismatches are kept only where ``directory`` says.
+        """
+        kept = None if folder is None else folder / STATE / "shadow" / model
         return ShadowPolicy(
             fraction=self.fraction,
             tolerances=self.tolerance.tolerances() if self.tolerance else default,
@@ -77,5 +81,5 @@ class ShadowSettings(SettingsModel):
             timeout_seconds=self.timeout_seconds,
             threads=self.threads,
             keep=self.keep,
-            directory=folder / (self.directory or Path(STATE, "shadow", model)),
+            directory=kept if self.directory is None else (folder or Path()) / self.directory,
         )
