@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-NO_TOLERANCE = float("inf")
-
 
 @dataclass(slots=True)
 class Measures:

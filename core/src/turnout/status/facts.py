@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SHOWN_DIGITS = 12
-
 
 @dataclass(frozen=True, slots=True)
 class Version:

@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from turnout_triton.model_config_options import ModelConfigOptions
 
-_SCHEMES = {"grpc": ("grpc", False), "grpcs": ("grpc", True), "http": ("http", False), "https": ("http", True)}
-
 
 class TlsOptions(BaseModel):
     """How a connection is encrypted; an empty mapping trusts the system's authorities.
