@@ -28,7 +28,7 @@ _PLAIN = {name: dtype for name, dtype in DTYPES.items() if name not in (BYTES, "
 
 
 class TritonInference(ModelInference):
-    """Asks one model of a server. Thread-safe, as its transport is; answers are copied out of what was received.
+    """Asks one model of a server. Thread-safe, as its transport is; an answer's arrays are their holder's alone, to write to.
 
     A request without a deadline gets ``timeout_seconds``.
     """

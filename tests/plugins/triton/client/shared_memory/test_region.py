@@ -54,6 +54,21 @@ def test_a_region_holds_what_was_written() -> None:
     assert not (FOLDER / region.name).exists()
 
 
+def test_what_is_made_private_stays_as_it_was_and_is_seen_by_nobody_else() -> None:
+    region = Region(8192)
+    view = region.read(8192)
+    region.write(b"before")
+    try:
+        region.make_private()
+        view[:6] = b"after!"
+
+        assert bytes(region.read(6)) == b"after!"
+        assert (FOLDER / region.name).read_bytes()[:6] == b"before"
+    finally:
+        region.destroy()
+    assert bytes(view[:7]) == b"after!\0"
+
+
 def test_the_dead_are_found_and_the_living_are_not() -> None:
     mine, dead = Region(4096), leave_one()
     try:

@@ -136,6 +136,37 @@ def test_an_answer_is_the_callers_own(odd_server, share) -> None:
     assert [array[0] for array in kept] == [-1, 1, 2, 3]
 
 
+def test_a_large_answer_stays_the_callers_own_while_others_come_and_after_the_end(odd_server, share) -> None:
+    before = set(own_regions())
+    sharing = share(odd_server, "grows")
+    count = 300_000
+    kept = [sharing.ask(x=ramp(count, start), length=length(count)) for start in range(6)]
+    kept = [array[start:] for start, array in enumerate(kept)]
+    for _ in range(20):
+        assert np.array_equal(sharing.ask(x=ramp(count, 50), length=length(count)), ramp(count, 50))
+    kept[3][:] = -1
+
+    sharing.model.close()
+
+    assert [array[0] for array in kept] == [0, 2, 4, -1, 8, 10]
+    assert set(own_regions()) == before
+    again = share(odd_server, "grows")
+    assert np.array_equal(again.ask(x=ramp(count), length=length(count)), ramp(count))
+
+
+def test_large_answers_are_lent_and_their_regions_used_again(odd_server, share) -> None:
+    before = set(own_regions())
+    sharing = share(odd_server, "grows")
+    for start in range(6):
+        answer = sharing.ask(x=ramp(300_000, start), length=length(300_000))
+        assert answer[0] == start
+        lent = len(sharing.transport._pool._leases._lent)
+        assert lent == (1 if start else 0)  # the first answer tells its size
+        del answer
+
+    assert len(set(own_regions()) - before) == 2
+
+
 def test_outputs_that_grow_and_shrink_are_whole(odd_server, share) -> None:
     sharing = share(odd_server, "grows")
 

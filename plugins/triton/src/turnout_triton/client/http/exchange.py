@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import socket
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from turnout_triton.client.messages import Buffer
 
 _SMALL_BYTES = 65_536
+_ALIGNMENT = 64
 _WINDOW_BITS = {"gzip": 31, "deflate": 15}
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request; ``parts`` are its body."""
+    """A request; ``parts`` are its body.
+
+    ``data_offset_header`` names the header of the answer that says where in its body data begin: they are aligned in memory.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     parts: Sequence[Buffer] = ()
+    data_offset_header: str = ""
 
     @property
     def size_bytes(self) -> int:
@@ -46,10 +54,10 @@ def packed(request: HttpRequest, coding: str) -> HttpRequest:
     """Return ``request`` with its body compressed by ``gzip`` or ``deflate``, which the answer's may be too."""
     headers = {**request.headers, "accept-encoding": coding}
     if not request.parts:
-        return HttpRequest(request.method, request.path, headers)
+        return replace(request, headers=headers)
     packer = zlib.compressobj(wbits=_WINDOW_BITS[coding])
     body = b"".join([*(packer.compress(part) for part in request.parts), packer.flush()])
-    return HttpRequest(request.method, request.path, {**headers, "content-encoding": coding}, (body,))
+    return replace(request, headers={**headers, "content-encoding": coding}, parts=(body,))
 
 
 def exchange(connection: http.client.HTTPConnection, request: HttpRequest, deadline: float) -> HttpAnswer:
@@ -66,7 +74,7 @@ def exchange(connection: http.client.HTTPConnection, request: HttpRequest, deadl
     response = connection.getresponse()
     headers = {name.lower(): value for name, value in response.getheaders()}
     try:
-        body = _read(response)
+        body = _read(response, headers.get(request.data_offset_header, ""))
     except BaseException:
         response.close()  # else its socket outlives the connection's end where the server said "connection: close"
         raise
@@ -139,10 +147,10 @@ def _send(connection: http.client.HTTPConnection, request: HttpRequest, deadline
         connection.send(memoryview(part))
 
 
-def _read(response: http.client.HTTPResponse) -> memoryview:
+def _read(response: http.client.HTTPResponse, data_offset: str) -> memoryview:
     if response.length is None:
         return memoryview(response.read())
-    body = memoryview(_room(response.length))
+    body = _room(response.length, int(data_offset) if re.fullmatch("[0-9]{1,18}", data_offset) else 0)
     filled = 0
     while filled < len(body):
         got = response.readinto(body[filled:])
@@ -153,11 +161,16 @@ def _read(response: http.client.HTTPResponse) -> memoryview:
     return body
 
 
-def _room(size_bytes: int) -> bytearray:
+def _room(size_bytes: int, data_offset: int) -> memoryview:
+    """Return memory for a body; what is at ``data_offset`` of a large one is aligned, else arrays of it would be copies."""
     try:
-        return bytearray(size_bytes)
-    except (MemoryError, OverflowError) as error:
+        if size_bytes < _SMALL_BYTES:
+            return memoryview(bytearray(size_bytes))
+        memory = np.empty(size_bytes + _ALIGNMENT, np.uint8)
+    except (MemoryError, OverflowError, ValueError) as error:
         raise http.client.HTTPException(f"no memory for a body of {size_bytes} bytes") from error
+    start = -(memory.__array_interface__["data"][0] + data_offset) % _ALIGNMENT
+    return memory.data[start : start + size_bytes]
 
 
 def _limit(sock: socket.socket | None, deadline: float) -> None:

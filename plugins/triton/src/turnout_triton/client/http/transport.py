@@ -33,7 +33,7 @@ class HttpTransport:
     def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
         header, data = encode_ask(ask)
         headers = {**self._headers, **_BINARY, HEADER_LENGTH: str(len(header))}
-        request = HttpRequest("POST", f"{_path(ask.model, ask.version)}/infer", headers, (header, *data))
+        request = HttpRequest("POST", f"{_path(ask.model, ask.version)}/infer", headers, (header, *data), HEADER_LENGTH)
         answer = self._call(request, ask.model, timeout_seconds)
         return decode_answer(answer.body, answer.headers.get(HEADER_LENGTH, ""), ask.model)
 

@@ -51,7 +51,7 @@ class Exchange:
         return ask._replace(heads=heads, buffers=tuple(buffers), wanted=wanted)
 
     def received(self, answer: Answer) -> Answer:
-        """Return ``answer`` with the data that the server wrote to regions, copied out of them."""
+        """Return ``answer`` with the data that the server wrote to regions: lent to it, or copied."""
         found = {head.name: self._read(head) for head in answer.heads if head.name in self._offered}
         return Answer(answer.id, answer.heads, {**answer.data, **found}, answer.parameters)
 
@@ -84,5 +84,10 @@ class Exchange:
             self._regions[region.name] = region
         return region
 
-    def _read(self, head: TensorHead) -> bytearray:
-        return bytearray(self._regions[self._offered[head.name].region].read(head.size_bytes))
+    def _read(self, head: TensorHead) -> Buffer:
+        region = self._regions[self._offered[head.name].region]
+        lent = self._pool.lend(region, head.size_bytes)
+        if lent is None:
+            return bytearray(region.read(head.size_bytes))
+        del self._regions[region.name]
+        return lent

@@ -9,7 +9,8 @@ from collections import defaultdict
 
 from turnout.errors import TurnoutError
 from turnout.forking import Forks
-from turnout_triton.client.messages import RegionControl
+from turnout_triton.client.messages import Buffer, RegionControl
+from turnout_triton.client.shared_memory.leases import Leases
 from turnout_triton.client.shared_memory.region import Region, dead_regions, remove_region
 
 _LEAST_BYTES = 1 << 20
@@ -22,12 +23,14 @@ class RegionPool:
 
     Thread-safe: ``_free``, ``_lost``, ``_taken_bytes`` and ``_closed`` change under ``_lock``. A forked child starts with an
     empty pool; the regions stay the parent's. A region whose request broke off may still be read or written by the server: it
-    is never used again, and counts against the limit until the server lets go of it.
+    is never used again, and counts against the limit until the server lets go of it. So is one that an answer's arrays held at
+    a fork.
     """
 
     def __init__(self, control: RegionControl) -> None:
         self._control = control
         self._closed = False
+        self._leases = Leases(self.lose)
         self._start()
         Forks.renew(self)
 
@@ -56,15 +59,21 @@ class RegionPool:
             OSError: the system refuses it.
         """
         size = max(_LEAST_BYTES, 1 << (size_bytes - 1).bit_length())
+        for region in self._leases.ended():
+            self.give_back(region)
         with self._lock:
             if self._free[size]:
                 return self._free[size].pop()
             fits = self._taken_bytes + size <= _MOST_BYTES
             self._taken_bytes += size if fits else 0
-        if fits:
+        if not fits:
+            self._reclaim(deadline)
+            return None
+        try:
             return self._made(size, model, deadline)
-        self._reclaim(deadline)
-        return None
+        except OSError:  # perhaps for want of memory
+            self._reclaim(deadline)
+            raise
 
     def give_back(self, region: Region) -> None:
         """Take ``region`` back for the next request."""
@@ -73,6 +82,10 @@ class RegionPool:
                 self._free[region.size_bytes].append(region)
                 return
         self._end(region, time.monotonic() + _CONTROL_SECONDS)
+
+    def lend(self, region: Region, size_bytes: int) -> Buffer | None:
+        """Return the beginning of ``region``, which comes back when nobody holds that any more; None: copy it."""
+        return self._leases.lend(region, size_bytes)
 
     def lose(self, region: Region) -> None:
         """Keep ``region`` from being used again."""
@@ -91,9 +104,10 @@ class RegionPool:
 
     def close(self) -> None:
         """Remove every region, here and from the server's memory, as far as it can be reached."""
+        lent = self._leases.close()
         with self._lock:
             self._closed = True
-            regions = [*self._lost, *(region for regions in self._free.values() for region in regions)]
+            regions = [*lent, *self._lost, *(region for regions in self._free.values() for region in regions)]
             self._free.clear()
             self._lost.clear()
         deadline = time.monotonic() + _CONTROL_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import mmap
 import os
@@ -15,6 +16,7 @@ FOLDER = Path("/dev/shm")  # noqa: S108  # where Linux keeps POSIX shared memory
 PREFIX = "turnout-"
 # Not those of our own servers, "turnout-triton-<pid>-...", which hold no lock.
 _NAME = re.compile(rf"{PREFIX}[0-9]+-[0-9a-f]{{12}}")
+_MAP_FIXED = 0x10  # of Linux; Python's mmap cannot map at an address
 
 
 class Region:
@@ -47,6 +49,19 @@ class Region:
         """Return a view of the beginning; the next write changes it."""
         return memoryview(self._map)[:size_bytes]
 
+    def make_private(self) -> None:
+        """Make what is mapped here this process's own, as it is and where it is: what looks at it sees no difference.
+
+        From then on nobody else sees what is written there, and a forked child gets a copy.
+
+        Raises:
+            OSError: the system refuses it.
+        """
+        address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+        protection, flags = mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | _MAP_FIXED
+        if _mapped(address, self.size_bytes, protection, flags, self._descriptor, 0) != address:
+            raise OSError(ctypes.get_errno(), f"shared memory region {self.name!r} cannot be made private")
+
     def destroy(self) -> None:
         """Remove the region's name; the memory goes when the server has let go of it too."""
         self._file.unlink(missing_ok=True)
@@ -55,6 +70,11 @@ class Region:
     def leave(self) -> None:
         """Let go of the region, which is a forked parent's; while one process holds its lock it counts as living."""
         os.close(self._descriptor)
+
+
+_mapped = ctypes.CDLL(None, use_errno=True).mmap
+_mapped.restype = ctypes.c_void_p
+_mapped.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
 
 
 def dead_regions() -> list[str]:

@@ -1,0 +1,39 @@
+"""Bodies of answers in memory."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import pytest
+from tests.plugins.triton.client.liars import answers, liar
+
+from turnout_triton.client.credentials import Connection
+from turnout_triton.client.endpoints import parse_endpoint
+from turnout_triton.client.http.connections import HttpConnections
+from turnout_triton.client.http.exchange import HttpRequest
+
+HEADER = "inference-header-content-length"
+DATA = bytes(range(256)) * 400
+
+
+def body_of(offset: str) -> memoryview:
+    """Return the body of an answer that says that its data begin at ``offset``."""
+    head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(DATA)}\r\n{HEADER}: {offset}\r\n\r\n"
+    with liar(answers(head.encode() + DATA)) as address:
+        connections = HttpConnections(parse_endpoint(f"http://{address}", "m"), Connection())
+        with contextlib.closing(connections):
+            return connections.call(HttpRequest("GET", "/", {}, data_offset_header=HEADER), "m", 5).body
+
+
+@pytest.mark.parametrize("offset", [0, 1, 37, 64, 99_999])
+def test_the_data_of_a_large_body_are_aligned_where_the_header_says_that_they_begin(offset) -> None:
+    body = body_of(str(offset))
+
+    assert bytes(body) == DATA
+    assert np.frombuffer(body, np.uint8)[offset:].ctypes.data % 64 == 0
+
+
+@pytest.mark.parametrize("offset", ["", "-1", "x", "9" * 18, "9" * 60_000, "1e3"], ids=lambda text: text[:20])
+def test_a_header_that_says_nothing_of_use_changes_nothing(offset) -> None:
+    assert bytes(body_of(offset)) == DATA

@@ -1,0 +1,227 @@
+"""What is lent belongs to its holder alone, until nobody holds it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from turnout_triton.client.shared_memory import leases as room
+from turnout_triton.client.shared_memory.leases import Leases
+from turnout_triton.client.shared_memory.region import Region
+
+SIZE = 1 << 16
+
+
+@pytest.fixture
+def lost() -> list[Region]:
+    return []
+
+
+@pytest.fixture
+def leases(lost) -> Leases:
+    return Leases(lost.append)
+
+
+@pytest.fixture
+def region() -> Iterator[Region]:
+    made = Region(SIZE)
+    made.write(b"\7" * SIZE)
+    yield made
+    made.destroy()
+
+
+def in_child(work: Callable[[], bool]) -> bool:
+    """Tell whether ``work`` holds in a forked child, which has five seconds."""
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(5)
+        held = False
+        try:
+            held = work()
+        finally:
+            os._exit(0 if held else 1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def views() -> list[Callable[[np.ndarray], object]]:
+    return [
+        lambda memory: memory[5:9],
+        lambda memory: memory.view(np.float32).reshape(-1, 4).T[1:, ::2],
+        lambda memory: np.frombuffer(memory, np.float32).reshape(4, -1)[2],
+        memoryview,
+        lambda memory: memoryview(memory)[3:].cast("B"),
+        lambda memory: np.asarray(memoryview(memory)).view(np.int16)[:1],
+    ]
+
+
+@pytest.mark.parametrize("view", views())
+def test_a_region_comes_back_once_when_its_last_view_is_gone(leases, region, view) -> None:
+    memory = leases.lend(region, SIZE)
+    held = view(memory)
+    del memory
+    gc.collect()
+
+    assert leases.ended() == []
+    del held
+    assert leases.ended() == [region]
+    assert leases.ended() == []
+
+
+def test_a_region_that_came_back_too_early_would_have_been_seen(leases, region, monkeypatch) -> None:
+    """The planted bug: the lease hangs on a view that ends while others live."""
+    monkeypatch.setattr(room.np, "frombuffer", lambda data, dtype: memoryview(bytearray(data)))
+    memory = leases.lend(region, SIZE)
+    held = np.asarray(memory)
+    del memory
+
+    assert leases.ended() == [region]
+    assert held[0] == 7
+
+
+def test_memory_is_lent_without_a_copy_and_can_be_written_to(leases, region) -> None:
+    memory = leases.lend(region, SIZE - 1)
+
+    memory[:] = 9
+
+    assert memory.shape == (SIZE - 1,)
+    assert bytes(region.read(SIZE)[-2:]) == b"\x09\x07"
+
+
+def test_no_more_is_lent_than_the_limit(monkeypatch, region) -> None:
+    monkeypatch.setattr(room, "_MOST_BYTES", SIZE)
+    leases = Leases(lambda _: None)
+    other = Region(SIZE)
+    try:
+        memory = leases.lend(region, SIZE)
+
+        assert memory is not None
+        assert leases.lend(other, SIZE) is None
+        del memory
+        leases.ended()
+        assert leases.lend(other, SIZE) is not None
+    finally:
+        other.destroy()
+
+
+def test_an_eighth_of_the_systems_memory_is_the_limit_too(monkeypatch, region) -> None:
+    monkeypatch.setattr(room, "_memory_bytes", lambda: 8 * SIZE - 1)
+
+    assert Leases(lambda _: None).lend(region, SIZE) is None
+
+
+def test_a_mostly_empty_region_is_not_lent(leases, region) -> None:
+    assert leases.lend(region, SIZE // 2 - 1) is None
+    assert leases.lend(region, SIZE // 2) is not None
+
+
+def test_what_is_held_at_close_keeps_its_memory_and_nothing_is_lent_after(leases, region) -> None:
+    memory = leases.lend(region, SIZE)
+
+    assert leases.close() == [region]
+    (room.FOLDER / region.name).write_bytes(b"\1" * SIZE)
+
+    assert leases.lend(region, SIZE) is None
+    del memory
+    assert leases.ended() == []
+
+
+def child_and_parent_agree(leases: Leases, region: Region) -> bool:
+    """Tell whether an array held at a fork is each process's own afterwards."""
+    memory = leases.lend(region, SIZE)
+    asked, written = os.pipe(), os.pipe()
+
+    def work() -> bool:
+        mine = int(memory[0]) == 7
+        memory[0] = 8
+        os.write(written[1], b"x")
+        os.read(asked[0], 1)  # meanwhile the parent writes
+        return mine and int(memory[0]) == 8 and int(memory[1]) == 7
+
+    def parent() -> None:
+        os.read(written[0], 1)
+        seen.append(int(memory[0]))
+        memory[1] = 9
+        os.write(asked[1], b"x")
+
+    seen: list[int] = []
+    writer = threading.Thread(target=parent)
+    writer.start()
+    held = in_child(work)
+    writer.join(10)
+    for end in (*asked, *written):
+        os.close(end)
+    return held and seen == [7] and memory[:3].tolist() == [7, 9, 7]
+
+
+def test_an_array_is_each_processs_own_after_a_fork(leases, region, lost) -> None:
+    assert child_and_parent_agree(leases, region)
+    assert lost == [region]
+    assert leases.ended() == []
+
+
+def test_an_array_that_a_child_shares_would_have_been_seen(leases, region, monkeypatch) -> None:
+    monkeypatch.setattr(Region, "make_private", lambda self: None)
+
+    assert not child_and_parent_agree(leases, region)
+
+
+def test_a_childs_copy_gives_nothing_back(leases, region) -> None:
+    memory = [leases.lend(region, SIZE)]
+
+    def work() -> bool:
+        memory.clear()
+        own = leases.lend(region, SIZE)
+        return leases.ended() == [] and own is not None
+
+    assert in_child(work)
+    assert memory[0][0] == 7
+
+
+def test_nothing_is_lent_between_the_preparation_and_the_fork(leases, region) -> None:
+    lent = threading.Event()
+    caller = threading.Thread(target=lambda: (leases.lend(region, SIZE), lent.set()))
+
+    leases.before_fork()
+    caller.start()
+    early = lent.wait(0.05)
+    leases.after_fork()
+
+    assert not early
+    assert lent.wait(10)
+    caller.join()
+
+
+def test_threads_that_lend_and_forks_get_on(leases) -> None:
+    regions = [Region(SIZE) for _ in range(4)]
+    end = threading.Event()
+    wrong: list[int] = []
+
+    def work(number: int) -> None:
+        region = regions[number]
+        while not end.is_set():
+            region.write(bytes([number]) * SIZE)
+            memory = leases.lend(region, SIZE)
+            if memory is not None and memory[number] != number:
+                wrong.append(number)
+            del memory
+            leases.ended()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    held = [in_child(lambda: leases.lend(regions[0], SIZE) is not None) for _ in range(20)]
+    end.set()
+    for thread in threads:
+        thread.join(10)
+    for region in regions:
+        region.destroy()
+
+    assert all(held)
+    assert not wrong
