@@ -11,7 +11,7 @@ from stat import S_ISREG
 from turnout.parity import Tolerances
 from turnout.settings import LoadedSettings
 
-_OF_PLACES = frozenset({"backend", "backends", "canary", "fallback", "preload", "record", "shadow", "tolerance"})
+_OF_PLACES = frozenset({"backend", "backends", "canary", "fallback", "preload", "record", "shadow", "tolerance", "warmup"})
 _OF_GUARDS = frozenset({"circuit_breaker", "max_in_flight", "retry"})
 """What settings say of the arms' places, and of what stands around an arm."""
 

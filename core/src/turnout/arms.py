@@ -20,6 +20,7 @@ from turnout.middleware.retry import Retry
 from turnout.plugins import Plugins
 from turnout.settings import LoadedSettings, ModelSettings
 from turnout.shared_arms import SharedArms
+from turnout.warmup import warm_up
 
 
 class Arms:
@@ -79,5 +80,16 @@ class Arms:
                 f"model {declaration.name!r} cannot be opened on backend {backend!r}: {one_line(error)}. "
                 f"{loaded.where('models', declaration.name)}"
             ) from error
+        self._warm_up(loaded, opened, declaration.name, backend)
         self._metrics.observe_load(declaration.name, backend, time.perf_counter() - start)
         return opened
+
+    def _warm_up(self, loaded: LoadedSettings, opened: ModelInference, model: str, backend: str) -> None:
+        settings = loaded.settings.models[model].warmup
+        if settings is None:
+            return
+        try:
+            warm_up(opened, model, backend, loaded.folder / settings.recorded, settings.requests)
+        except BaseException:
+            opened.close()
+            raise

@@ -21,6 +21,7 @@ from turnout.settings.recording import RecordingSettings
 from turnout.settings.resilience import CircuitBreakerSettings, MaxInFlight, RetrySettings
 from turnout.settings.shadow import ShadowSettings
 from turnout.settings.tolerance import ToleranceSettings
+from turnout.settings.warmup import WarmupSettings
 from turnout.tensors import DTYPES, TensorSpec, parse_spec
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
@@ -92,6 +93,7 @@ class ModelSettings(SettingsModel):
     record: RecordingSettings | None = Field(None, description="Keep a share of the requests with their answers.")
     tolerance: ToleranceSettings | None = Field(None, description="How far the answers of two backends may be apart.")
     preload: bool = Field(False, description="Open the model at the start, not at its first use.")
+    warmup: WarmupSettings | None = Field(None, description="Records that the model is asked when it is opened.")
     backends: Mapping[Name, Options] = Field({}, description="The options of each backend that can run this model.")
 
     @field_validator("dynamic_batching")
