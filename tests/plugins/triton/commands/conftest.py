@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ def turnout(tmp_path, monkeypatch) -> Callable[..., subprocess.CompletedProcess]
 def running() -> Iterator[Callable[..., subprocess.Popen]]:
     """Starts ``turnout triton ARGUMENTS``, and ends it after the test."""
     with contextlib.ExitStack() as stack:
+        # Else it does not hear SIGINT where the tests do not, as in the background of a script.
+        stack.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
 
         def start(*arguments: object) -> subprocess.Popen:
             pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

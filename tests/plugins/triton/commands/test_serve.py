@@ -97,9 +97,23 @@ def test_it_serves_until_it_is_told_to_end(running, small_repository, number) ->
     assert servers_of(small_repository) == []
 
 
+def test_servers_that_start_at_once_have_ports_of_their_own(running, small_repository) -> None:
+    starting = [running("serve", "--repository", small_repository, "--grace", 0, "--quiet") for _ in range(3)]
+    lines = [[process.stdout.readline().split() for _ in range(3)] for process in starting]
+    servers = servers_of(small_repository)
+    for process in starting:
+        process.send_signal(signal.SIGTERM)
+    logs = [process.communicate(timeout=30)[1] for process in starting]
+
+    assert len({line[1] for of_one in lines for line in of_one}) == 9
+    assert len(servers) == 3
+    assert [process.returncode for process in starting] == [0, 0, 0]
+    assert sum("one of the ports is taken; others are chosen" in log for log in logs) >= 2
+
+
 def test_a_server_that_dies_is_told_with_its_last_lines(running, small_repository) -> None:
     process = running("serve", "--repository", small_repository, "--quiet")
-    process.stdout.readline()
+    assert process.stdout.readline().startswith("grpc")
 
     os.kill(servers_of(small_repository)[0], signal.SIGKILL)
     _, log = process.communicate(timeout=30)

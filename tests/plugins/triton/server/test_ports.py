@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from turnout.errors import ConfigurationError
-from turnout_triton.server.ports import PortReservation, Ports, are_free
+from turnout_triton.server.ports import PortReservation, Ports, reserve
 
 
 def test_reserved_ports_differ_and_are_given_to_nobody_else() -> None:
@@ -35,7 +35,8 @@ def test_where_one_port_is_taken_the_others_are_given_back() -> None:
         with pytest.raises(ConfigurationError, match=r"the grpc port \d+ of '127.0.0.1' cannot be had"):
             PortReservation("127.0.0.1", wanted)
 
-        assert are_free("127.0.0.1", Ports(http=free, grpc=free, metrics=free))
+        with closing(PortReservation("127.0.0.1", Ports(http=free))) as held:
+            assert held.ports.http == free
 
 
 def test_a_host_of_another_machine_is_refused() -> None:
@@ -43,6 +44,30 @@ def test_a_host_of_another_machine_is_refused() -> None:
         PortReservation("192.0.2.1", Ports())
 
 
-def test_a_port_that_somebody_listens_on_is_not_free() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        assert not are_free("127.0.0.1", Ports(*[other.getsockname()[1]] * 3))
+def test_a_port_that_was_reserved_first_is_nobody_elses_though_nobody_listens() -> None:
+    with (
+        closing(PortReservation("127.0.0.1", Ports())) as first,
+        pytest.raises(ConfigurationError, match="the http port") as told,
+    ):
+        PortReservation("127.0.0.1", first.ports)
+    assert f"{first.ports.http} of '127.0.0.1' cannot be had" in str(told.value)
+    with closing(PortReservation("127.0.0.1", first.ports)) as again:
+        assert again.ports == first.ports
+
+
+def test_without_the_claim_two_would_have_it(monkeypatch) -> None:
+    monkeypatch.setattr(PortReservation, "_claim", lambda *_: None)
+
+    with closing(PortReservation("127.0.0.1", Ports())) as first, closing(PortReservation("127.0.0.1", first.ports)) as other:
+        assert other.ports == first.ports
+
+
+def test_the_first_choice_that_can_be_had_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        taken = Ports(grpc=listening.getsockname()[1])
+        with closing(PortReservation("127.0.0.1", Ports())) as free:
+            free.close()
+            with closing(reserve("127.0.0.1", [taken, free.ports, Ports()])) as held:
+                assert held.ports == free.ports
+        with pytest.raises(ConfigurationError, match=f"the grpc port {taken.grpc}"):
+            reserve("127.0.0.1", [taken])

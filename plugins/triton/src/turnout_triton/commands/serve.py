@@ -13,7 +13,7 @@ import click
 from turnout_triton.commands.options import FOLDER, PORT, model_option, repository_option
 
 if TYPE_CHECKING:
-    from turnout_triton.server import LocalServer, Ports, ServerOptions
+    from turnout_triton.server import LocalServer, ServerOptions
 
 
 @click.command(
@@ -64,12 +64,14 @@ def serve(context: click.Context, /, *, repository: Path, command: tuple[str, ..
 
 def _options(*, http_port: int | None, grpc_port: int | None, metrics_port: int | None, **given: Any) -> ServerOptions:
     from turnout_triton.server import Ports, ServerOptions
+    from turnout_triton.server.ports import TRITONS_OWN
 
     asked = Ports(http_port or 0, grpc_port or 0, metrics_port or 0)
     return ServerOptions(
         models=given["models"],
         host=given["host"],
-        ports=asked if asked != Ports() else _tritons_own(given["host"]),
+        ports=TRITONS_OWN if asked == Ports() else asked,  # which clients try by default
+        other_ports=Ports() if asked == Ports() else None,
         binary=given["binary"],
         environment=given["environment"],
         torch_index=given["torch_index"],
@@ -77,16 +79,6 @@ def _options(*, http_port: int | None, grpc_port: int | None, metrics_port: int 
         ready_timeout_seconds=given["ready_timeout"],
         grace_seconds=given["grace"],
     )
-
-
-def _tritons_own(host: str) -> Ports:
-    """Return 8000, 8001 and 8002, which clients try by default; free ports where one of them is taken."""
-    from turnout_triton.server.ports import TRITONS_OWN, Ports, are_free
-
-    if are_free(host, TRITONS_OWN):
-        return TRITONS_OWN
-    _to_stderr("one of the ports 8000 to 8002 is taken; others are chosen")
-    return Ports()
 
 
 def _announce(server: LocalServer) -> None:

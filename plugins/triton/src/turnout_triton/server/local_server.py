@@ -14,7 +14,7 @@ from turnout_triton.server.arguments import server_arguments
 from turnout_triton.server.environment import PrivateEnvironment, default_folder
 from turnout_triton.server.installation import Installation, check_host, find_installation
 from turnout_triton.server.options import ServerOptions
-from turnout_triton.server.ports import PortReservation, Ports
+from turnout_triton.server.ports import PortReservation, Ports, reserve
 from turnout_triton.server.process import ServerProcess
 from turnout_triton.server.readiness import address, died, exit_text, wait_until_ready
 from turnout_triton.server.regions import sweep_dead
@@ -177,8 +177,11 @@ class LocalServer:
     def _start_once(self, installation: Installation, models: Sequence[RepositoryModel]) -> None:
         """Start a process on the reserved ports and wait for it; leave nothing behind where that fails."""
         options = self._options
-        may_move = self._reservation is None and options.ports == Ports()
-        self._reservation = self._reservation or PortReservation(options.host, options.ports)
+        choices = [options.ports] if options.other_ports is None else [options.ports, options.other_ports]
+        may_move = self._reservation is None and choices[-1] == Ports()
+        self._reservation = self._reservation or reserve(options.host, choices)
+        if options.other_ports is not None and self.ports != options.ports:
+            self._tell("one of the ports is taken; others are chosen")
         served = models if options.models else ()
         told = server_arguments(self.repository, options.host, self.ports, served, python_based=installation.is_old_core)
         command = [str(installation.binary), *told, *installation.arguments, *options.arguments]

@@ -16,6 +16,7 @@ class ServerOptions:
         models: serve only these; all by default.
         host: the address to listen on, loopback by default.
         ports: the ports to listen on; free ones by default.
+        other_ports: what is taken where one of ``ports`` is not to be had; None: that is an error.
         binary: a tritonserver; by default the one on PATH, else one from PyPI in a private environment.
         environment: the folder of that environment; ``$TURNOUT_TRITON_ENVIRONMENT`` or the user's cache by default.
         torch_index: where torch is installed from, if it has to be.
@@ -27,6 +28,7 @@ class ServerOptions:
     models: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     ports: Ports = field(default_factory=Ports)
+    other_ports: Ports | None = None
     binary: Path | None = None
     environment: Path | None = None
     torch_index: str | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from turnout.errors import ConfigurationError
@@ -21,24 +23,12 @@ TRITONS_OWN = Ports(8000, 8001, 8002)
 """Where Triton listens if it is told nothing, and clients ask if they are told nothing."""
 
 
-def are_free(host: str, ports: Ports) -> bool:
-    """Tell whether all of ``ports`` can be listened on now."""
-    for port in (ports.http, ports.grpc, ports.metrics):
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-                probe.listen()
-            except OSError:
-                return False
-    return True
-
-
 class PortReservation:
     """Holds three ports of ``host``, bound but without listening, until it is closed.
 
     Triton and gRPC set SO_REUSEADDR, so they may listen on what is bound here with SO_REUSEADDR, while no other process that
-    asks the machine for any free port is given one of these.
+    asks the machine for any free port is given one of these. SO_REUSEADDR would let another reservation have them too: so each
+    also holds a name in Linux's abstract namespace of sockets, which one holder can have and which ends with its process.
 
     Raises:
         ConfigurationError: a port that was asked for is taken, or the host is none of this machine's.
@@ -67,10 +57,29 @@ class PortReservation:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             held.bind((host, port))
+            number: int = held.getsockname()[1]
+            self._claim(host, number)
         except OSError as error:
             raise ConfigurationError(
                 f"the {kind} port {port} of {host!r} cannot be had: {error.strerror}; give --{kind}-port another number, "
                 "or leave it out and a free one is chosen"
             ) from error
-        number: int = held.getsockname()[1]
         return number
+
+    def _claim(self, host: str, port: int) -> None:
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._sockets.append(claim)
+        claim.bind(f"\0turnout-triton-{host}-{port}")
+
+
+def reserve(host: str, choices: Iterable[Ports]) -> PortReservation:
+    """Return a reservation of the first of ``choices`` that can be had.
+
+    Raises:
+        ConfigurationError: none can; the message is the last one's.
+    """
+    *preferred, last = choices
+    for ports in preferred:
+        with contextlib.suppress(ConfigurationError):
+            return PortReservation(host, ports)
+    return PortReservation(host, last)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from turnout.errors import BackendUnavailableError
+from turnout_triton.server.listeners import group_listens
 from turnout_triton.server.ports import Ports
 from turnout_triton.server.process import ServerProcess
 from turnout_triton.server.warm_up import check_models, warm_up
@@ -27,7 +28,7 @@ def address(host: str, port: int) -> str:
 def wait_until_ready(
     process: ServerProcess, host: str, ports: Ports, models: Sequence[str], repository: str, timeout_seconds: float
 ) -> None:
-    """Wait until all three ports listen and each of ``models`` has answered once.
+    """Wait until the server listens on all three ports and each of ``models`` has answered once.
 
     Raises:
         BackendUnavailableError: the server ended, or took too long; the message has its last lines.
@@ -35,7 +36,7 @@ def wait_until_ready(
     """
     end = time.monotonic() + timeout_seconds
     for port in (ports.grpc, ports.http, ports.metrics):
-        while not _listens(_ANY_HOST.get(host, host), port):
+        while not (_answers(_ANY_HOST.get(host, host), port) and group_listens(process.pid, port)):
             if process.ended.wait(_POLL_SECONDS):
                 process.end()
                 raise died(process, f"tritonserver ended with {exit_text(process)} before it was ready", repository)
@@ -57,7 +58,7 @@ def died(process: ServerProcess, what: str, repository: str) -> BackendUnavailab
     return BackendUnavailableError(f"{what}, for model repository {repository!r}; its last lines: {said}")
 
 
-def _listens(host: str, port: int) -> bool:
+def _answers(host: str, port: int) -> bool:
     try:
         socket.create_connection((host, port), timeout=1.0).close()
     except OSError:
