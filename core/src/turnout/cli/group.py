@@ -11,6 +11,7 @@ import click
 from turnout.cli.exits import exit_code, print_error
 
 _COMMANDS = {
+    "bench": "Measure how fast a model answers on its backends.",
     "check": "Prove that a turnout.yaml can work.",
     "export": "Write a model into a model repository.",
     "init": "Write a first turnout.yaml.",

@@ -9,20 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from turnout.cli.options import complete_backends, config_option, json_option, model_argument, print_json, print_table
+from turnout.cli.request_options import check_one_source, request_options
 
 if TYPE_CHECKING:
     from turnout.verify import Verified
-
-
-def _shapes(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    for text in written:
-        name, _equals, sizes = text.rpartition("=")
-        parts = [part.strip() for part in sizes.split(",") if part.strip()]
-        if not name or not all(part.isascii() and part.isdecimal() for part in parts):
-            raise click.BadParameter(f"write NAME=SIZE,SIZE,..., such as pixel_values=3,384,384; got {text!r}")
-        shapes[name] = tuple(map(int, parts))
-    return shapes
 
 
 @click.command("verify")
@@ -34,18 +24,8 @@ def _shapes(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> 
     shell_complete=complete_backends,
     help="Compare with this one; by default with all others.",
 )
-@click.option("--recording", type=click.Path(path_type=Path, file_okay=False), help="Send the requests recorded in DIR.")
-@click.option("--inputs", multiple=True, type=click.Path(path_type=Path, dir_okay=False), help="Send the arrays of FILE.npz.")
-@click.option("--generate", type=click.IntRange(min=1), help="Send N requests made from the model's signature.")
-@click.option("--shape", "shapes", multiple=True, callback=_shapes, help="Sizes of a generated input: NAME=3,384,384.")
+@request_options
 @click.option("--batch", type=click.IntRange(min=0), help="Rows to send alone and together; 8 by default, 0 for none.")
-@click.option(
-    "--timeout",
-    default=60.0,
-    show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
-    help="Seconds a request may take.",
-)
 @click.option("--ignore-answers", is_flag=True, help="Do not compare with the answers that were recorded.")
 @click.option("--save", type=click.Path(path_type=Path, file_okay=False), help="Where the worst request of each arm is kept.")
 @config_option
@@ -57,8 +37,7 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
     """
     from turnout.verify import Choices, verify_file
 
-    if sum(bool(choices[name]) for name in ("recording", "inputs", "generate")) > 1:
-        raise click.UsageError("give one of --recording, --inputs and --generate")
+    check_one_source(choices)
     verified = verify_file(config, model, Choices(**choices), warn=_warn)
     if as_json:
         print_json(verified.as_json())

@@ -11,6 +11,7 @@ from turnout.errors import unknown_name
 from turnout.evidence import read_evidence
 from turnout.hookspecs import Exporter
 from turnout.plugins import Plugins, find_plugins
+from turnout.replay import recording_folder
 from turnout.settings import LoadedSettings, ModelSettings, load_settings
 from turnout.status.facts import ModelFacts, ServerState
 from turnout.status.next_step import NextStep, next_step
@@ -18,7 +19,6 @@ from turnout.status.proofs import folder_of, newest_version, proof_of, shown
 from turnout.status.servers import server_states
 from turnout.status.shadow_state import shadow_state
 from turnout.status.stages import Stage, stage_of
-from turnout.verify import recording_folder
 
 
 @dataclass(frozen=True, slots=True)

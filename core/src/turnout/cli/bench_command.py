@@ -1,0 +1,86 @@
+"""``turnout bench``: how fast a model answers on its backend, and on others beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from turnout.cli.options import complete_backends, config_option, json_option, model_argument, print_json, print_table
+from turnout.cli.request_options import check_one_source, request_options
+
+if TYPE_CHECKING:
+    from turnout.bench import Bench, LoadFigures
+
+
+@click.command("bench")
+@model_argument
+@click.option(
+    "--against", multiple=True, metavar="BACKEND", shell_complete=complete_backends, help="Measure this one beside it."
+)
+@click.option(
+    "--callers",
+    multiple=True,
+    default=(1,),
+    show_default=True,
+    type=click.IntRange(1, 1024),
+    help="How many ask at once; several are measured in turn.",
+)
+@click.option(
+    "--seconds",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="How long each backend is asked.",
+)
+@request_options
+@config_option
+@json_option
+def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
+    """Send requests to MODEL on its present backend and on others, in turn, and tell how fast they answer.
+
+    The requests are those recorded, given, or made. Exit 1 if some failed, 3 if a backend cannot be reached.
+    """
+    from turnout.bench import BenchChoice, bench_file
+
+    check_one_source(choices)
+    measured = bench_file(config, model, BenchChoice(**choices), progress=lambda text: click.echo(text, err=True))
+    if as_json:
+        print_json(measured.as_json())
+    else:
+        _print(measured)
+    failures = measured.failures()
+    for failure in failures:
+        click.echo(f"FAIL {failure}", err=as_json)
+    if failures:
+        click.echo(f"next: turnout verify {model}", err=True)
+        raise SystemExit(1)
+
+
+_COLUMNS = (
+    *("backend", "callers", "requests", "failed", "requests/s", "x requests/s"),
+    *("p50 ms", "x p50", "p95 ms", "p99 ms", "max ms"),
+)
+
+
+def _print(measured: Bench) -> None:
+    click.echo(f"{measured.model} on {measured.reference}, {measured.requests} different requests: {measured.source}")
+    print_table(_COLUMNS, [_row(one) for one in measured.results])
+
+
+def _row(one: LoadFigures) -> dict[str, str]:
+    milliseconds = {f"{name} ms": _figure(value, 1000) for name, value in one.latency_seconds.items()}
+    return milliseconds | {
+        "backend": one.backend,
+        "callers": str(one.callers),
+        "requests": str(one.requests),
+        "failed": str(sum(one.failed.values())),
+        "requests/s": _figure(one.requests_per_second),
+        "x requests/s": _figure(one.rate_ratio),
+        "x p50": _figure(one.latency_ratio),
+    }
+
+
+def _figure(value: float | None, factor: int = 1) -> str:
+    return "" if value is None else f"{value * factor:.4g}"
