@@ -54,10 +54,16 @@ def test_is_opened_once_by_the_first_request() -> None:
 
 
 def test_tries_again_after_it_could_not_be_opened() -> None:
-    lazy = Lazy("m", Opens(failures=1))
+    now = [1000.0]
+    opens = Opens(failures=1)
+    lazy = Lazy("m", opens, lambda: now[0])
 
     with pytest.raises(BackendUnavailableError):
+        lazy.open()
+    with pytest.raises(BackendUnavailableError):
         lazy.infer(_request())
+    assert opens.count == 1
+    now[0] += 1
 
     assert lazy.infer(_request())["x"].tolist() == [2, 2]
 
@@ -121,7 +127,8 @@ def test_a_child_that_is_forked_while_it_is_opened_opens_its_own() -> None:
 def test_all_who_ask_share_one_attempt_and_its_failure() -> None:
     opens = Opens(failures=1)
     opens.may.clear()
-    lazy = Lazy("m", opens)
+    now = [1000.0]
+    lazy = Lazy("m", opens, lambda: now[0])
     errors: list[BaseException] = []
 
     def ask() -> None:
@@ -139,6 +146,7 @@ def test_all_who_ask_share_one_attempt_and_its_failure() -> None:
         thread.join(LIMIT_SECONDS)
 
     assert (len(errors), opens.count) == (4, 1)
+    now[0] += 1
     assert lazy.infer(_request())["x"].tolist() == [2, 2]
 
 

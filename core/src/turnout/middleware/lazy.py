@@ -12,23 +12,29 @@ from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 
 _CLOSE_SECONDS = 10.0
+# A request first asks what the model takes, then asks the model: one attempt is for both.
+_ONE_ATTEMPT_SECONDS = 0.02
 
 
 class Lazy(ModelInference):
     """Opens a model when somebody first asks; all who ask wait for that one attempt, none beyond its deadline.
 
-    If opening fails, those get the error and the next one tries again. Opening has a thread of its own, so that a server that
-    hangs keeps nobody; ``close`` waits some seconds for it. Thread-safe: ``_inner`` is set once, ``_attempt`` while there is
-    one, both under ``_lock``.
+    If opening fails, those get the error, and so does who asks within 20 ms; then the next one tries again. Opening has a
+    thread of its own, so that a server that hangs keeps nobody; ``close`` waits some seconds for it. Thread-safe: ``_inner``
+    is set once, ``_attempt`` while there is one or the last one failed, both under ``_lock``.
     """
 
-    def __init__(self, name: str, open_model: Callable[[], ModelInference]) -> None:
+    def __init__(
+        self, name: str, open_model: Callable[[], ModelInference], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._name = name
         self._open = open_model
         self._lock = threading.Lock()
         self._inner: ModelInference | None = None
         self._attempt: Future[ModelInference] | None = None
         self._closed = False
+        self._clock = clock
+        self._failed_at = 0.0
         Forks.renew(self)
 
     def renew(self) -> None:
@@ -83,7 +89,7 @@ class Lazy(ModelInference):
                 raise self._closed_error()
             if self._inner is not None:
                 return self._inner
-            if self._attempt is None:
+            if self._attempt is None or self._is_over(self._attempt):
                 self._attempt = Future()
                 thread = threading.Thread(
                     target=self._try, args=(self._attempt,), name=f"turnout-open-{self._name}", daemon=True
@@ -95,8 +101,7 @@ class Lazy(ModelInference):
         try:
             opened = self._open()
         except BaseException as error:  # noqa: BLE001  # raised in the threads that wait
-            with self._lock:
-                self._attempt = None
+            self._failed_at = self._clock()
             attempt.set_exception(error)
             return
         with self._lock:
@@ -109,6 +114,10 @@ class Lazy(ModelInference):
             attempt.set_exception(self._closed_error())
         else:
             attempt.set_result(opened)
+
+    def _is_over(self, attempt: Future[ModelInference]) -> bool:
+        """Tell whether ``attempt`` failed too long ago to be an answer to who asks now."""
+        return attempt.done() and self._clock() - self._failed_at >= _ONE_ATTEMPT_SECONDS
 
     def _wait(self, attempt: Future[ModelInference], seconds: float | None) -> bool:
         """Wait for the end of ``attempt``, good or bad, and tell whether it came."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 from turnout.app import open as open_app
@@ -16,7 +17,10 @@ FALLS_BACK: Mapping[str, Any] = {"fallback": "local"}
 
 
 class Stack:
-    """The app of a turnout.yaml with the model ``name`` on ``url``; ``settings`` are more keys of that model."""
+    """The app of a turnout.yaml with the model ``name`` on ``url``; ``settings`` are more keys of that model.
+
+    Where a ``file`` is given, that is the turnout.yaml.
+    """
 
     def __init__(
         self,
@@ -25,13 +29,14 @@ class Stack:
         *,
         name: str = "identity",
         triton: Mapping[str, Any] | None = None,
+        file: Path | None = None,
     ) -> None:
         self.name = name
         self._metrics = Metrics()
         backends = {"triton": {"url": url, **(triton or {})}, "local": {}}
         model = {"backend": "triton", "backends": backends, **(settings or {})}
         plugins = Plugins([EntryPoint(kind, module, "turnout") for kind, module in _PLUGINS.items()])
-        self.app = open_app({"models": {name: model}}, plugins=plugins, metrics=self._metrics)
+        self.app = open_app(file or {"models": {name: model}}, plugins=plugins, metrics=self._metrics)
         self.model = self.app.model(name)
 
     def answered(self, backend: str) -> int:
@@ -50,6 +55,12 @@ class Stack:
         """Return how many requests ``local`` was asked instead of the server."""
         labels = {"from": "triton", "to": "local"}
         return sum(self._value("turnout_fallbacks_total", reason=reason, **labels) for reason in FALLBACK_REASONS)
+
+    def verdicts(self) -> dict[str, int]:
+        """Return how many requests a shadow of the server's got which verdict."""
+        labels = {"primary": "local", "shadow": "triton"}
+        verdicts = ("match", "mismatch", "error", "dropped")
+        return {verdict: self._value("turnout_shadow_comparisons_total", verdict=verdict, **labels) for verdict in verdicts}
 
     def check_counters(self, sent: int) -> None:
         """Fail unless every one of ``sent`` requests is counted, once, where it went."""

@@ -1,0 +1,92 @@
+"""A real server that takes a share of a model's requests, with weights that change under load."""
+
+from __future__ import annotations
+
+import pytest
+from tests.plugins.triton.chaos.load import FULL, Load, loaded, own_numbers, tell
+from tests.plugins.triton.chaos.stack import Stack
+from tests.plugins.triton.client.asking import until, url_of
+
+from turnout import InferenceRequest
+from turnout.settings.edit_weight import switch_weight
+
+RELOADS = 200 if FULL else 40
+FILE = """\
+models:
+  identity:
+    backend: local
+    canary: {{backend: triton, weight: 0.5}}
+    backends:
+      local:
+      triton: {{url: "{url}"}}
+"""
+HALF = {"backend": "local", "canary": {"backend": "triton", "weight": 0.5, "key": "user"}}
+
+
+@pytest.fixture
+def server(own_server):
+    return own_server()
+
+
+def check_counters(stack: Stack, sent: int) -> None:
+    """Fail unless every one of ``sent`` requests is counted where it went, and again where it stepped back."""
+    tried = stack.attempts("triton") + stack.refused("triton")
+    assert tried + stack.attempts("local") == sent + stack.fell_back()
+
+
+def test_a_server_that_dies_as_a_canary_loses_nothing_and_takes_its_share_again(server, protocol, stacked) -> None:
+    stack = stacked(url_of(server, protocol), HALF)
+
+    with loaded(Load(stack.model, 8, 0.01)) as load:
+        until(lambda: stack.answered("triton") >= 100, 20)
+        server.kill()
+        until(lambda: stack.fell_back() >= 50, 20)
+        server.restart()
+        answered = stack.answered("triton")
+        until(lambda: stack.answered("triton") > answered + 100, 20)
+        report = load.finish()
+
+    tell(report, f"triton {stack.answered('triton')}, local {stack.answered('local')}, back {stack.fell_back()}")
+    report.check_all_answered()
+    check_counters(stack, report.sent)
+    assert stack.answered("triton") + stack.answered("local") == report.sent
+
+
+def test_one_user_stays_on_one_backend(server, protocol, stacked) -> None:
+    stack = stacked(url_of(server, protocol), HALF)
+    on_triton = []
+
+    for user in range(40):
+        before = stack.attempts("triton")
+        for index in range(5):
+            stack.model.infer(InferenceRequest({"x": own_numbers(user, index)}, parameters={"user": f"user {user}"}))
+        on_triton.append(stack.attempts("triton") - before)
+
+    assert set(on_triton) == {0, 5}
+    assert 8 <= on_triton.count(5) <= 32
+    check_counters(stack, 200)
+
+
+def test_the_weight_changes_under_load_and_nothing_is_lost(server, protocol, stacked, tmp_path) -> None:
+    url, file = url_of(server, protocol), tmp_path / "turnout.yaml"
+    file.write_text(FILE.format(url=url))
+    stack = stacked(url, file=file)
+
+    with loaded(Load(stack.model, 8, 0.005)) as load:
+        for number in range(RELOADS):
+            switch_weight(file, "identity", "triton", number % 5 / 4)
+            stack.app.reload()
+            begun = load.sent
+            until(lambda begun=begun: load.sent > begun + 5, 10)
+        switch_weight(file, "identity", "triton", 1.0)
+        stack.app.reload()
+        report = load.finish()
+    before = stack.answered("local")
+    for index in range(20):
+        stack.model.infer(InferenceRequest({"x": own_numbers(1, index)}))
+
+    tell(report, f"triton {stack.answered('triton')}, local {stack.answered('local')}")
+    report.check_all_answered()
+    check_counters(stack, report.sent + 20)
+    assert stack.answered("triton") > 20
+    assert stack.answered("local") == before

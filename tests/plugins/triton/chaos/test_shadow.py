@@ -1,0 +1,124 @@
+"""A real server as the shadow of a model in this process: whatever becomes of it, callers see nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, loaded, tell
+from tests.plugins.triton.chaos.local_plugin import LOCAL_SECONDS, Copies, Local
+from tests.plugins.triton.chaos.stack import Stack
+from tests.plugins.triton.client.asking import until, url_of
+
+from turnout import InferenceRequest, InferenceResponse, ModelInference
+from turnout.testing import Slow
+
+REQUESTS, BLOCKS = (4_000, 4) if FULL else (400, 2)
+SHADOW = {"backend": "local", "shadow": {"backend": "triton", "fraction": 1.0, "timeout_seconds": 0.5}}
+
+
+class OffByAHundredth(ModelInference):
+    """Answers what the server answers, and 1e-2 more."""
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        answer = Copies().infer(request)
+        answer["y"][:] += 1e-2
+        return answer
+
+
+@pytest.fixture
+def server(own_server):
+    return own_server()
+
+
+def asked(stack: Stack, requests: int) -> Report:
+    with loaded(Load(stack.model, 4, 0.005)) as load:
+        until(lambda: load.sent >= requests, 120)
+        return load.finish()
+
+
+def side_by_side(stacked: Callable[..., Stack], url: str) -> tuple[Report, dict[str, int]]:
+    """Return what became of requests with a shadow, and its verdicts; fail where the shadow was felt.
+
+    Blocks with and without it take turns, so that what else runs weighs on both.
+    """
+    plain, shadowed = stacked(url, {"backend": "local"}), stacked(url, SHADOW)
+    without, behind = Report(0), Report(0)
+    for _ in range(BLOCKS):
+        for stack, report in ((plain, without), (shadowed, behind)):
+            part = asked(stack, REQUESTS // BLOCKS)
+            report.sent += part.sent
+            report.ended += part.ended
+    shadowed.app.close()
+    verdicts = shadowed.verdicts()
+    tell("without", without, "with", behind, verdicts)
+    behind.check_all_answered()
+    assert sum(verdicts.values()) == behind.sent
+    felt = behind.percentile(99) - without.percentile(99)
+    assert felt <= max(0.1 * without.percentile(99), 0.001) * SLACK, f"the shadow was felt: {felt:.4f} s more"
+    return behind, verdicts
+
+
+def test_a_healthy_server_matches_and_every_comparison_is_counted(server, protocol, stacked) -> None:
+    _, verdicts = side_by_side(stacked, url_of(server, protocol))
+
+    assert verdicts["match"] > 0
+    assert (verdicts["mismatch"], verdicts["error"]) == (0, 0)
+
+
+def test_a_server_that_is_dead_is_never_felt(server, protocol, stacked) -> None:
+    server.kill()
+
+    _, verdicts = side_by_side(stacked, url_of(server, protocol))
+
+    assert verdicts["error"] > 0
+    assert (verdicts["match"], verdicts["mismatch"]) == (0, 0)
+
+
+def test_a_server_that_hangs_is_never_felt(server, protocol, stacked) -> None:
+    server.pause()
+    try:
+        _, verdicts = side_by_side(stacked, url_of(server, protocol))
+    finally:
+        server.resume()
+
+    assert verdicts["error"] > 0
+    assert verdicts["dropped"] > 0
+    assert (verdicts["match"], verdicts["mismatch"]) == (0, 0)
+
+
+def test_a_model_that_is_off_by_a_hundredth_never_matches(server, protocol, stacked, monkeypatch) -> None:
+    monkeypatch.setattr(Local, "opens", staticmethod(lambda: Slow(LOCAL_SECONDS, OffByAHundredth())))
+    stack = stacked(url_of(server, protocol), SHADOW)
+
+    report = asked(stack, 100)
+    stack.app.close()
+
+    verdicts = stack.verdicts()
+    assert report.outcomes == {"wrong": report.sent}  # the load knows what is right
+    assert verdicts["mismatch"] > 0
+    assert verdicts["mismatch"] + verdicts["dropped"] == report.sent
+
+
+class Meddling(ModelInference):
+    """The planted bug: a shadow that is asked in the caller's way."""
+
+    def __init__(self, inner: ModelInference) -> None:
+        self._inner = inner
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        Slow(0.05, Copies()).infer(request)
+        return self._inner.infer(request)
+
+
+def test_a_shadow_that_is_felt_would_have_been_seen(server, stacked) -> None:
+    made: list[Stack] = []
+
+    def meddled(url: str, settings: dict[str, object]) -> Stack:
+        made.append(stacked(url, settings))
+        if "shadow" in settings:
+            made[-1].model = Meddling(made[-1].model)
+        return made[-1]
+
+    with pytest.raises(AssertionError, match="the shadow was felt"):
+        side_by_side(meddled, url_of(server, "http"))
