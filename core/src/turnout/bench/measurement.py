@@ -22,7 +22,7 @@ from turnout.settings import load_settings
 
 ROUNDS = 10
 LEAST_ROUNDS = 3
-_WARM = 10
+_WARM = 3
 _MOST_REQUESTS = 256
 _MOST_BYTES = 256 << 20
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from tests.plugins.triton.client.children import in_child
 
 from turnout_triton.client.shared_memory import leases as room
 from turnout_triton.client.shared_memory.leases import Leases
@@ -34,20 +34,6 @@ def region() -> Iterator[Region]:
     made.write(b"\7" * SIZE)
     yield made
     made.destroy()
-
-
-def in_child(work: Callable[[], bool]) -> bool:
-    """Tell whether ``work`` holds in a forked child, which has five seconds."""
-    child = os.fork()
-    if child == 0:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(5)
-        held = False
-        try:
-            held = work()
-        finally:
-            os._exit(0 if held else 1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def views() -> list[Callable[[np.ndarray], object]]:

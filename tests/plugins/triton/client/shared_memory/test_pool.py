@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
+from tests.plugins.triton.client.children import in_child
 
 from turnout.errors import DeadlineExceededError, InvalidRequestError
 from turnout.forking import Forks
@@ -52,20 +52,6 @@ def pool(server) -> Iterator[RegionPool]:
 
 def mine() -> set[str]:
     return {file.name for file in FOLDER.glob(f"turnout-{os.getpid()}-*")}
-
-
-def in_child(work: Callable[[], bool]) -> bool:
-    """Tell whether ``work`` holds in a forked child, which has two seconds."""
-    child = os.fork()
-    if child == 0:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(2)
-        held = False
-        try:
-            held = work()
-        finally:
-            os._exit(0 if held else 1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_region_that_came_back_is_handed_out_again(pool, server) -> None:
