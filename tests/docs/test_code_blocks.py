@@ -45,6 +45,7 @@ def clone(tmp_path, monkeypatch) -> Path:
         (tmp_path / folder).symlink_to(ROOT / folder)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("INFERENCE_BACKEND", raising=False)
+    monkeypatch.setenv("TRITON_URL", "localhost:9")  # where nobody is: somebody's own server may listen on 8001
     return tmp_path
 
 
