@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.plugins.triton.client.asking import url_of
 
-FORKS = int(os.environ.get("TURNOUT_TEST_FORKS", "8"))
+FORKS = int(os.environ.get("TRITON_TEST_FORKS", "8"))
 GRPCS_OWN = "skipping fork() handlers"  # a notice that gRPC prints in the parent
 PROGRAM = Path(__file__).with_name("forking.py")
 

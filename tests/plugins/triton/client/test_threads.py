@@ -20,7 +20,7 @@ from turnout.plugins import Plugins
 from turnout.testing.probing import Pending
 
 THREADS = 32
-CALLS = int(os.environ.get("TURNOUT_TEST_CALLS", "200"))
+CALLS = int(os.environ.get("TRITON_TEST_CALLS", "200"))
 
 
 @pytest.fixture
