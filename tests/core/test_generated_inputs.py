@@ -26,7 +26,7 @@ def test_every_datatype_can_be_made(datatype: str) -> None:
 def test_the_same_seed_makes_the_same_inputs_and_another_makes_others() -> None:
     spec = TensorSpec("x", "FP32", (-1, 5))
 
-    first, again, other = (generate_inputs("m", signature(spec), 2, 1, {}, seed)[1]["x"] for seed in (1, 1, 2))
+    first, again, other = (list(generate_inputs("m", signature(spec), 2, 1, {}, seed))[1]["x"] for seed in (1, 1, 2))
 
     assert first.tolist() == again.tolist() != other.tolist()
 
@@ -70,3 +70,14 @@ def test_sizes_that_are_missing_or_wrong_are_told(spec: TensorSpec, shapes: dict
 def test_a_model_that_says_nothing_of_its_inputs_is_told() -> None:
     with pytest.raises(InvalidInputError, match=r"declare 'inputs' in turnout\.yaml"):
         generate_inputs("m", ModelSignature(), 1, 1, {})
+
+
+def test_requests_are_made_when_their_turn_comes() -> None:
+    made = generate_inputs("m", signature(TensorSpec("x", "FP32", (-1, 1000))), 10**12, 1, {})
+
+    assert next(made)["x"].shape == (1, 1000)
+
+
+def test_a_size_for_an_input_that_is_none_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="model 'm' has no input 'z'; give --shape for one that it has: x"):
+        generate_inputs("m", signature(TensorSpec("x", "FP32", (-1, 4))), 1, 1, {"z": (4,)})

@@ -15,6 +15,7 @@ from turnout.errors import (
     ConfigurationError,
     InferenceError,
     InvalidInputError,
+    InvalidTensorError,
     ModelLoadError,
     UnknownNameError,
 )
@@ -308,3 +309,17 @@ def test_a_folder_that_refuses_the_worst_request_costs_no_result(
 
     assert verify(off(0.01), save=tmp_path / "worst").result.verdict is Verdict.MISMATCH
     assert "the worst requests cannot be kept" in warnings[0]
+
+
+def test_records_of_another_model_say_nothing_of_the_backends(verify: Callable[..., Verified], tmp_path: Path) -> None:
+    class Checks(Doubles):
+        def infer(self, request: InferenceRequest) -> InferenceResponse:
+            if "x" not in request.inputs:
+                raise InvalidTensorError("model 'm' has no input 'z'")
+            return super().infer(request)
+
+    np.savez(tmp_path / "odd.npz", z=np.zeros((1, 4), np.float32))
+
+    with pytest.raises(InvalidInputError, match=r"'odd' is no request of this model: .*'z'"):
+        verify(Doubles, Checks, inputs=[tmp_path / "odd.npz"])
+    assert verify(Doubles, Checks, generate=1).result.verdict is Verdict.MATCH

@@ -107,7 +107,7 @@ def test_a_record_that_the_model_cannot_answer_ends_the_opening_with_its_name(op
     app = opened(made)
 
     with pytest.raises(
-        ModelLoadError, match=r"'m' cannot be warmed up on backend 'one', record '3': no threes; correct 'warmup'"
+        ModelLoadError, match=r"'m' cannot be warmed up on backend 'one' with '.*3\.npz': no threes; remove that record"
     ):
         ask(app)
 
@@ -127,12 +127,49 @@ def test_a_fallback_answers_for_a_model_that_cannot_be_warmed_up(opened: Any) ->
     assert ask(opened(lambda: Listening(BackendUnavailableError("gone")), fallback="two")) == 0
 
 
-@pytest.mark.parametrize("folder", ["nowhere", "empty"])
-def test_a_folder_without_records_is_told(opened: Any, tmp_path: Path, folder: str) -> None:
+@pytest.mark.parametrize("folder", ["nowhere", "empty", "file"])
+def test_before_anything_is_recorded_the_model_serves_and_the_log_says_so(
+    opened: Any, tmp_path: Path, folder: str, caplog: Any
+) -> None:
     (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
 
-    with pytest.raises(ModelLoadError, match=r"no record in '.*" + folder):
-        ask(opened(PlusOne, warmup={"recorded": str(tmp_path / folder)}))
+    assert ask(opened(PlusOne, warmup={"recorded": str(tmp_path / folder)})) == 0
+
+    assert ["there is no record in" in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_the_folder_of_all_recordings_will_do(opened: Any, records: Path) -> None:
+    (records.parent / "recordings").mkdir()
+    records.rename(records.parent / "recordings" / "m")
+    model = Listening()
+
+    ask(opened(lambda: model, warmup={"recorded": str(records.parent / "recordings")}))
+
+    assert model.asked == [0, 1, 2, 3, 4, -1]
+
+
+def test_a_record_that_is_rotated_away_meanwhile_is_passed_over(opened: Any, records: Path) -> None:
+    class Rotates(Listening):
+        def infer(self, request: InferenceRequest) -> InferenceResponse:
+            (records / "1.npz").unlink(missing_ok=True)
+            return super().infer(request)
+
+    model = Rotates()
+
+    assert ask(opened(lambda: model)) == 0
+    assert model.asked == [0, 2, 3, 4, -1]
+
+
+@pytest.mark.parametrize(("rows", "width"), [(20, 1), (1, 2)], ids=["too many rows", "another shape"])
+def test_a_record_that_no_request_may_look_like_is_refused_whatever_the_backend_takes(
+    opened: Any, tmp_path: Path, rows: int, width: int
+) -> None:
+    np.savez(tmp_path / "odd.npz", x=np.zeros((rows, width), np.float32))
+    app = opened(PlusOne, max_batch_size=8, inputs={"x": "FP32[1]"}, warmup={"recorded": str(tmp_path)})
+
+    with pytest.raises(ModelLoadError, match=r"with '.*odd\.npz': "):
+        app.model("m").infer({"x": np.zeros((1, 1), np.float32)})
 
 
 def test_callers_wait_for_it_until_their_deadline_only(opened: Any) -> None:

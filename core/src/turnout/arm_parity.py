@@ -10,7 +10,15 @@ from itertools import chain
 from typing import Any
 
 from turnout.batch_parity import compare_batching, take_rows
-from turnout.errors import BackendUnavailableError, ClosedError, ModelLoadError, PluginError, TurnoutError
+from turnout.errors import (
+    BackendUnavailableError,
+    ClosedError,
+    InvalidInputError,
+    InvalidRequestError,
+    ModelLoadError,
+    PluginError,
+    TurnoutError,
+)
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.parity import ParitySummary, Tolerances, Verdict, compare
 from turnout.recording import Record
@@ -55,7 +63,7 @@ def compare_arms(
     Raises:
         BackendUnavailableError: an arm cannot be reached.
         ModelLoadError: an arm cannot be opened.
-        InvalidInputError: a record is torn.
+        InvalidInputError: a record is torn, or no request of this model.
     """
     for arm in arms.values():
         # That may take minutes, which are not the first request's.
@@ -82,6 +90,7 @@ def _compare_all(
     for record in records:
         sent += 1
         expected = asks[reference](record)
+        _check_fit(record, expected)
         for backend, comparison in comparisons.items():
             comparison.add(record, expected, asks[backend](record))
         if record.outputs:
@@ -90,6 +99,12 @@ def _compare_all(
         if len(first) < batch:
             first.append(record)
     return list(chain(comparisons.values(), [recorded] * has_recorded)), first, sent
+
+
+def _check_fit(record: Record, answer: InferenceResponse) -> None:
+    """Refuse a record that is no request of this model: nothing can be said of the backends by it."""
+    if isinstance(answer.error, InvalidRequestError):
+        raise InvalidInputError(f"{record.name!r} is no request of this model: {answer.error}; send others")
 
 
 def _ask(arm: ModelInference, timeout_seconds: float, record: Record) -> InferenceResponse:

@@ -8,7 +8,7 @@ from functools import partial
 from turnout.arm_identity import arm_identity
 from turnout.errors import ModelLoadError, TurnoutError, one_line
 from turnout.hookspecs import ModelDeclaration
-from turnout.inference import ModelInference
+from turnout.inference import ModelInference, ModelSignature
 from turnout.metrics import Metrics
 from turnout.middleware.circuit import CircuitPolicy
 from turnout.middleware.circuit_breaker import CircuitBreaker
@@ -17,7 +17,9 @@ from turnout.middleware.lazy import Lazy
 from turnout.middleware.load_shedder import LoadShedder
 from turnout.middleware.meter import ExecutionMetering, RequestMetering
 from turnout.middleware.retry import Retry
+from turnout.middleware.tensor_check import TensorCheck
 from turnout.plugins import Plugins
+from turnout.recording import folder_of_model
 from turnout.settings import LoadedSettings, ModelSettings
 from turnout.shared_arms import SharedArms
 from turnout.warmup import warm_up
@@ -80,16 +82,19 @@ class Arms:
                 f"model {declaration.name!r} cannot be opened on backend {backend!r}: {one_line(error)}. "
                 f"{loaded.where('models', declaration.name)}"
             ) from error
-        self._warm_up(loaded, opened, declaration.name, backend)
+        self._warm_up(loaded, opened, declaration, backend)
         self._metrics.observe_load(declaration.name, backend, time.perf_counter() - start)
         return opened
 
-    def _warm_up(self, loaded: LoadedSettings, opened: ModelInference, model: str, backend: str) -> None:
-        settings = loaded.settings.models[model].warmup
+    def _warm_up(self, loaded: LoadedSettings, opened: ModelInference, declaration: ModelDeclaration, backend: str) -> None:
+        settings = loaded.settings.models[declaration.name].warmup
         if settings is None:
             return
+        declared = ModelSignature(declaration.inputs, declaration.outputs)
+        checked = TensorCheck(opened, declaration.name, declared, declaration.max_batch_size)
+        folder = folder_of_model(loaded.folder / settings.recorded, declaration.name)
         try:
-            warm_up(opened, model, backend, loaded.folder / settings.recorded, settings.requests)
+            warm_up(checked, declaration.name, backend, folder, settings.requests)
         except BaseException:
             opened.close()
             raise

@@ -10,13 +10,18 @@ from turnout.errors import TurnoutError, one_line
 from turnout.inference import ModelSignature
 from turnout.metrics import Metrics
 from turnout.plugins import Plugins, find_plugins
+from turnout.recording import folder_of_model
 from turnout.repository import CheckRequest, Repository, RepositoryFinding
 from turnout.settings import LoadedSettings, load_settings
+from turnout.warmup import warmup_files
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found of one thing: ``what`` is ``settings``, ``pipeline``, ``batching``, ``repository`` or ``model``."""
+    """What was found of one thing.
+
+    ``what`` is ``settings``, ``pipeline``, ``batching``, ``warmup``, ``repository`` or ``model``.
+    """
 
     what: str
     name: str
@@ -25,7 +30,7 @@ class Finding:
 
 
 def check_app(source: Path, *, deep: bool = False) -> list[Finding]:
-    """Return a finding for the settings, for every pipeline and, if ``deep``, for every opened model.
+    """Return a finding for the settings, for every pipeline and, if ``deep``, for every backend of every model, opened alone.
 
     What plugins find in model repositories comes too: each difference between the settings, the configuration of a model and,
     where it can be reached, the server.
@@ -40,9 +45,10 @@ def check_app(source: Path, *, deep: bool = False) -> list[Finding]:
         findings += [_check_pipeline(app, name) for name in app.pipelines]
         for name in app.models:
             findings += _check_batching(loaded, plugins, name)
+            findings += _check_warmup(loaded, name)
             findings += _check_repositories(loaded, plugins, name, deep=deep)
         if deep:
-            findings += [_check_model(app, name) for name in app.models]
+            findings += [_check_arm(app, name, *arm) for name in app.models for arm in _arms(loaded, name)]
         return findings
 
 
@@ -83,12 +89,36 @@ def _check_pipeline(app: Turnout, name: str) -> Finding:
     return Finding("pipeline", name, True, f"takes {' '.join((*plan.inputs, *optional))}; steps {', '.join(plan.steps)}")
 
 
-def _check_model(app: Turnout, name: str) -> Finding:
+def _arms(loaded: LoadedSettings, name: str) -> list[tuple[str, str]]:
+    """Return every backend that ``name`` may be asked on, the serving one first, each with its part."""
+    settings = loaded.settings.models[name]
+    others = {"fallback": settings.fallback, "shadow": settings.shadow, "canary": settings.canary}
+    arms = {loaded.settings.backend_of(name): ""}
+    for part, written in others.items():
+        if written is not None:
+            arms.setdefault(written if isinstance(written, str) else written.backend, f" ({part})")
+    return list(arms.items())
+
+
+def _check_arm(app: Turnout, name: str, backend: str, part: str) -> Finding:
+    """Open one backend alone: a fallback would answer for it."""
+    arm = app.arm(name, backend)
     try:
-        signature = app.model(name).signature()
+        return Finding("model", name, True, f"{backend}{part}: {describe_signature(arm.signature())}")
     except TurnoutError as error:
-        return Finding("model", name, False, str(error))
-    return Finding("model", name, True, f"{app.model(name).backend}: {describe_signature(signature)}")
+        return Finding("model", name, False, f"{backend}{part}: {error}" if part else str(error))
+    finally:
+        arm.close()
+
+
+def _check_warmup(loaded: LoadedSettings, name: str) -> list[Finding]:
+    warmup = loaded.settings.models[name].warmup
+    if warmup is None:
+        return []
+    folder = folder_of_model(loaded.folder / warmup.recorded, name)
+    count = len(warmup_files(folder, warmup.requests))
+    missing = f"there is no record in {str(folder)!r}; record some: turnout record {name} ..."
+    return [Finding("warmup", name, count > 0, f"{count} requests of {str(folder)!r}" if count else missing)]
 
 
 def describe_signature(signature: ModelSignature) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,8 @@ SMALL = 10
 
 def generate_inputs(
     model: str, signature: ModelSignature, count: int, rows: int, shapes: Mapping[str, Sequence[int]], seed: int = 0
-) -> list[Inputs]:
-    """Return the inputs of ``count`` requests, the same for the same ``seed``.
+) -> Iterator[Inputs]:
+    """Return the inputs of ``count`` requests, each made when its turn comes, the same for the same ``seed``.
 
     Floating point numbers are drawn from the normal distribution, whole numbers from 0 to 9, UINT8 from all; masks of whole
     numbers are 1 throughout.
@@ -35,16 +35,21 @@ def generate_inputs(
         seed: of the random numbers.
 
     Raises:
-        InvalidInputError: the signature is unknown, or leaves sizes free that ``shapes`` does not give.
+        InvalidInputError: the signature is unknown, or leaves sizes free that ``shapes`` does not give; or ``shapes`` has an
+            input that the model does not.
     """
     if not signature.inputs:
         raise InvalidInputError(
             f"no inputs can be made for model {model!r}: it does not say what it takes; declare 'inputs' in turnout.yaml, "
             "or give --recording or --inputs"
         )
+    unknown = [name for name in shapes if name not in {spec.name for spec in signature.inputs}]
+    if unknown:
+        names = ", ".join(spec.name for spec in signature.inputs)
+        raise InvalidInputError(f"model {model!r} has no input {unknown[0]!r}; give --shape for one that it has: {names}")
     random = np.random.default_rng(seed)
     sizes = {spec.name: _shape(model, spec, rows, shapes.get(spec.name)) for spec in signature.inputs}
-    return [{spec.name: _drawn(random, spec, sizes[spec.name]) for spec in signature.inputs} for _ in range(count)]
+    return ({spec.name: _drawn(random, spec, sizes[spec.name]) for spec in signature.inputs} for _ in range(count))
 
 
 def _shape(model: str, spec: TensorSpec, rows: int, given: Sequence[int] | None) -> tuple[int, ...]:

@@ -65,8 +65,9 @@ class InferenceRequest:
         """
         if self.deadline is not None and time.monotonic() >= self.deadline:
             late = time.monotonic() - self.deadline
+            name = f"request {self.id!r}" if self.id else "the request"
             raise DeadlineExceededError(
-                f"request {self.id!r} is {late:.3f} s past its deadline and was not started; give it a longer timeout"
+                f"{name} is {late:.3f} s past its deadline and was not started; give it a longer timeout"
             )
 
 

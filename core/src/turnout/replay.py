@@ -9,7 +9,7 @@ from pathlib import Path
 
 from turnout.generated_inputs import generate_inputs
 from turnout.inference import ModelInference
-from turnout.recording import Record, RecordingSet, read_record
+from turnout.recording import Record, RecordingSet, folder_of_model, read_record
 from turnout.settings import LoadedSettings
 
 DEFAULT_RECORDINGS = Path("recordings")
@@ -24,7 +24,7 @@ class RequestChoice:
         recording: the folder of a recording; None for the model's own, if there is one.
         inputs: files of arrays by input name.
         generate: how many requests to make; None for none, unless nothing was recorded.
-        shapes: sizes behind the batch axis, of inputs whose signature leaves some free.
+        shapes: sizes behind the batch axis, of inputs whose signature leaves some free; where given, requests are made.
         timeout: the seconds that a request may take.
     """
 
@@ -55,13 +55,12 @@ def chosen_requests(
         return [read_record(file) for file in choice.inputs], f"inputs of {', '.join(map(str, choice.inputs))}"
     own = recording_folder(loaded, model)
     recording = choice.recording
-    if recording is None and choice.generate is None and any(own.glob("*.npz")):
+    if recording is None and choice.generate is None and not choice.shapes and any(own.glob("*.npz")):
         recording = own
     if recording is not None:
-        inner = recording / model
-        records = RecordingSet(inner if inner.is_dir() else recording)
+        records = RecordingSet(folder_of_model(recording, model))
         return records, f"recorded in {os.path.relpath(records.folder)}"
     count = choice.generate or GENERATED
     rows = 1 if loaded.settings.models[model].max_batch_size else 0
     inputs = generate_inputs(model, arm.signature(), count, rows, choice.shapes)
-    return [Record(arrays, name=f"generated-{index}") for index, arrays in enumerate(inputs)], "made from its signature"
+    return (Record(arrays, name=f"generated-{index}") for index, arrays in enumerate(inputs)), "made from its signature"

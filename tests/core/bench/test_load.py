@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections import Counter
 
 import numpy as np
+import pytest
 
 from turnout.bench.load import Answered, ClosedLoop
 from turnout.errors import OverloadedError
@@ -14,7 +17,10 @@ from turnout.inference import InferenceRequest, InferenceResponse
 from turnout.recording import Record
 from turnout.testing import PlusOne, Unavailable
 
-RECORDS = [Record({"x": np.full((1,), number, np.float32)}, id=str(number), parameters={"n": number}) for number in range(3)]
+RECORDS = [
+    Record({"x": np.full((1,), number, np.float32)}, id=str(number), parameters={"n": number}, name=name)
+    for number, name in enumerate(("first", "second", "third"))
+]
 
 
 class Counts(PlusOne):
@@ -77,7 +83,7 @@ def test_refusals_are_counted_by_name_and_are_no_latencies() -> None:
     _, answered = ClosedLoop(model, RECORDS, 2, 60).run(0.2)
 
     assert answered.errors == {"OverloadedError": model.asked.total() // 3}
-    assert answered.said == {"OverloadedError": "full"}
+    assert answered.said == {"OverloadedError": "'third': full"}
     assert len(answered.latencies) == model.asked.total() - model.asked.total() // 3
 
 
@@ -108,3 +114,22 @@ def test_the_first_of_each_failure_is_told() -> None:
     assert together.latencies == [1.0, 2.0]
     assert together.errors == {"A": 3, "B": 1}
     assert together.said == {"A": "first", "B": "other"}
+
+
+def test_callers_end_before_an_interrupt_does() -> None:
+    """A thread that were still in an engine when the interpreter goes would abort it."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    kept = signal.signal(signal.SIGUSR1, interrupt)
+    later = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
+    later.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ClosedLoop(Counts(), RECORDS, 4, 60).run(60)
+    finally:
+        signal.signal(signal.SIGUSR1, kept)
+        later.join()
+
+    assert not [one for one in threading.enumerate() if one.name.startswith("turnout-bench") and one.is_alive()]

@@ -139,8 +139,23 @@ def test_what_fails_is_told_and_the_rest_is_measured(bench: Run) -> None:
     measured = bench(Fails)
 
     (told,) = measured.failures()
-    assert told.endswith("requests to 'good' failed, callers: 1, InferenceError: every twentieth")
+    assert "requests to 'good' failed, callers: 1, InferenceError: 'generated-" in told
+    assert told.endswith(": every twentieth")
     assert measured.results[0].requests > measured.results[0].failed["InferenceError"]
+
+
+def test_a_request_of_another_model_is_refused_by_its_name(bench: Run, tmp_path: Path) -> None:
+    np.savez(tmp_path / "odd.npz", y=np.zeros((1, 4), np.float32))
+
+    with pytest.raises(InvalidInputError, match=r"'odd' is no request of this model: .*'y'"):
+        bench(inputs=[tmp_path / "odd.npz"])
+    assert bench().results[0].requests
+
+
+def test_sizes_ask_for_made_requests_although_some_are_recorded(bench: Run, tmp_path: Path) -> None:
+    record(tmp_path / "recordings" / "m", 3)
+
+    assert bench(shapes={"x": (4,)}).source == "made from its signature"
 
 
 @pytest.mark.parametrize(

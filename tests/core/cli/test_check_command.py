@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
+
 
 def test_a_file_that_works_is_ok(cli: Any, settings_file: Path) -> None:
     ended = cli("check")
@@ -63,6 +66,45 @@ def test_a_model_that_cannot_be_opened_fails_with_its_reason_in_one_line(cli: An
     assert ended.code == 1
     reason = json.loads(ended.out)[-1]["text"]
     assert reason == "model 'm' cannot be opened on backend 'lost': OSError: no such file. turnout.yaml:2"
+
+
+@pytest.mark.parametrize(
+    ("named", "part"),
+    [("fallback: lost", "fallback"), ("shadow: {backend: lost}", "shadow"), ("canary: {backend: lost, weight: 0.1}", "canary")],
+)
+def test_a_backend_beside_the_one_that_serves_is_opened_too(cli: Any, settings_file: Path, named: str, part: str) -> None:
+    settings_file.write_text(f"models:\n  m:\n    backend: plus\n    {named}\n    backends: {{plus: , lost: , kept: }}\n")
+
+    ended = cli("check", "--deep")
+
+    assert ended.code == 1
+    assert f"lost ({part}): model 'm' cannot be opened on backend 'lost'" in ended.out
+    assert "plus: x FP32" in ended.out
+    settings_file.write_text(settings_file.read_text().replace(f"{named}", f"{named}".replace("lost", "kept")))
+    assert cli("check", "--deep").code == 0
+
+
+def test_a_fallback_does_not_answer_for_a_backend_that_cannot_be_opened(cli: Any, settings_file: Path) -> None:
+    settings_file.write_text("models:\n  m:\n    backend: lost\n    fallback: plus\n    backends: {plus: , lost: }\n")
+
+    ended = cli("check", "--deep")
+
+    assert ended.code == 1
+    assert "model 'm' cannot be opened on backend 'lost'" in ended.out
+    assert "plus (fallback): x FP32" in ended.out
+
+
+def test_a_warm_up_without_records_fails_before_anything_is_opened(cli: Any, settings_file: Path) -> None:
+    settings_file.write_text("models:\n  m:\n    backend: plus\n    warmup: {recorded: seen}\n    backends: {plus: }\n")
+
+    ended = cli("check")
+
+    assert ended.code == 1
+    assert "/seen'; record some: turnout record m ..." in ended.out
+    Path("seen").mkdir()
+    np.savez("seen/1.npz", x=np.ones(1, np.float32))
+    assert "1 requests of '" in cli("check").out
+    assert cli("check", "--deep").code == 0
 
 
 def test_wrong_settings_are_all_told_with_line_and_suggestion(cli: Any, settings_file: Path) -> None:

@@ -152,7 +152,7 @@ def test_exporting_from_a_backend_that_cannot_be_reached_ends_with_3(cli: Any, s
     ended = cli("export", "first", "--format", "remote")
 
     assert (ended.code, ended.out) == (3, "")
-    assert ended.err == "error: nobody listens at port 1\nnext: turnout models\n"
+    assert ended.err == "error: nobody listens at port 1\nnext: turnout check --deep\n"
 
 
 def test_exporting_in_an_unknown_format_lists_the_known_ones(cli: Any, settings_file: Path) -> None:

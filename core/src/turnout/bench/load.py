@@ -15,6 +15,7 @@ from turnout.inference import InferenceRequest, ModelInference
 from turnout.recording import Record
 
 _PAUSE_SECONDS = 0.01
+_LEAVE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ class ClosedLoop:
             for thread in threads:
                 thread.join()
         finally:
-            stop.set()  # where the user has had enough
+            stop.set()  # where the user has had enough; a thread that is in an engine must not outlive the interpreter
+            _join(threads)
         together = Answered()
         for _ in threads:
             together.add(answers.get())
@@ -95,7 +97,13 @@ class ClosedLoop:
         except TurnoutError as error:
             name = type(error).__name__
             answered.errors[name] += 1
-            answered.said.setdefault(name, str(error))
+            answered.said.setdefault(name, f"{record.name!r}: {error}" if record.name else str(error))
             stop.wait(_PAUSE_SECONDS)
         else:
             answered.latencies.append(time.perf_counter() - start)
+
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    end = time.monotonic() + _LEAVE_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))

@@ -12,7 +12,7 @@ from turnout.app import Turnout
 from turnout.bench.figures import LoadFigures, Round, figures
 from turnout.bench.load import ClosedLoop
 from turnout.compared import check_against, compared_arms
-from turnout.errors import unknown_name
+from turnout.errors import InvalidInputError, InvalidRequestError, unknown_name
 from turnout.inference import InferenceRequest, ModelInference
 from turnout.metrics import Metrics
 from turnout.plugins import find_plugins
@@ -117,7 +117,11 @@ def _held(requests: Iterable[Record]) -> list[Record]:
 def _warm(arm: ModelInference, records: Sequence[Record], timeout_seconds: float) -> None:
     for number in range(_WARM):
         record = records[number % len(records)]
-        arm.infer(InferenceRequest(record.inputs, time.monotonic() + timeout_seconds, record.id, record.parameters))
+        request = InferenceRequest(record.inputs, time.monotonic() + timeout_seconds, record.id, record.parameters)
+        try:
+            arm.infer(request)
+        except InvalidRequestError as error:
+            raise InvalidInputError(f"{record.name!r} is no request of this model: {error}; send others") from error
 
 
 def _measured(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.options import complete_backends, config_option, json_option, model_argument, print_json, print_table
+from turnout.cli.options import SECONDS, complete_backends, config_option, json_option, model_argument, print_json, print_table
 from turnout.cli.request_options import check_one_source, request_options
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "--seconds",
     default=10.0,
     show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
+    type=SECONDS,
     help="How long each backend is asked.",
 )
 @request_options

@@ -28,7 +28,14 @@ def print_error(error: TurnoutError) -> None:
 
 
 def _next_command(error: TurnoutError) -> str:
-    from turnout.errors import ConfigurationError, ModelLoadError, PluginError, UnknownNameError
+    from turnout.errors import (
+        BackendUnavailableError,
+        ConfigurationError,
+        InvalidInputError,
+        ModelLoadError,
+        PluginError,
+        UnknownNameError,
+    )
 
     if isinstance(error, UnknownNameError):
         return "turnout models"
@@ -36,4 +43,6 @@ def _next_command(error: TurnoutError) -> str:
         return "turnout plugins"
     if isinstance(error, ConfigurationError):
         return "turnout check"
-    return "turnout check --deep" if isinstance(error, ModelLoadError) else "turnout models"
+    if isinstance(error, ModelLoadError | BackendUnavailableError):
+        return "turnout check --deep"
+    return "turnout record --help" if isinstance(error, InvalidInputError) else "turnout models"

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from turnout.cli.exits import exit_code, print_error
+from turnout.cli.exits import FAILED, exit_code, print_error
 
 _COMMANDS = {
     "bench": "Measure how fast a model answers on its backends.",
@@ -77,3 +77,6 @@ def main(arguments: list[str] | None = None) -> Any:
     except TurnoutError as error:
         print_error(error)
         sys.exit(exit_code(error))
+    except OSError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(FAILED)

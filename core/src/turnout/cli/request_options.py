@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from turnout.cli.options import SECONDS
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -33,7 +35,7 @@ _OPTIONS = (
         "--timeout",
         default=60.0,
         show_default=True,
-        type=click.FloatRange(min=0, min_open=True),
+        type=SECONDS,
         help="Seconds a request may take.",
     ),
 )
@@ -47,6 +49,8 @@ def request_options(command: Command) -> Command:
 
 
 def check_one_source(choices: Mapping[str, Any]) -> None:
-    """Refuse options that name several sources of requests."""
+    """Refuse options that name several sources of requests, or sizes of requests that are not made."""
     if sum(bool(choices[name]) for name in ("recording", "inputs", "generate")) > 1:
         raise click.UsageError("give one of --recording, --inputs and --generate")
+    if choices["shapes"] and (choices["recording"] or choices["inputs"]):
+        raise click.UsageError("--shape gives sizes of requests that are made; leave it out, or --recording and --inputs")

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from turnout.errors import one_line
 from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse
 from turnout.recording.copies import copied, size_of
@@ -143,8 +144,9 @@ class BackgroundRecording:
     def _outcome(self, record: Record) -> str:
         try:
             outcome = "recorded" if self._writer.add(record) else "full"
-        except Exception:
-            logger.exception("a request of model %r cannot be recorded in %r", self._model, str(self._policy.folder))
+        except Exception as error:  # noqa: BLE001  # no request fails because of its recording
+            folder = str(self._policy.folder)
+            logger.warning("a request of model %r cannot be recorded in %r: %s", self._model, folder, one_line(error))
             outcome = "failed"
         if outcome == "full" and not self._told:
             self._told = True

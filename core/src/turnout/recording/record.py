@@ -75,8 +75,10 @@ def read_record(file: Path) -> Record:
     """
     try:
         groups, notes = read_archive(file)
+    except FileNotFoundError as error:
+        raise InvalidInputError(f"there is no file {str(file)!r}; give a record, or an .npz file of arrays") from error
     except (InvalidTensorError, OSError) as error:
-        raise InvalidInputError(f"{str(file)!r} is no record: {error}; remove it, or record again") from error
+        raise InvalidInputError(f"{str(file)!r} is no record: {error}; give another, or record again") from error
     if notes.get("format", FORMAT) != FORMAT:
         raise InvalidInputError(
             f"{str(file)!r} is a record of format {notes['format']!r}, this Turnout reads {FORMAT}; upgrade turnout"

@@ -10,6 +10,12 @@ from turnout.recording.manifest import read_lines
 from turnout.recording.record import Record, read_record
 
 
+def folder_of_model(folder: Path, model: str) -> Path:
+    """Return where the records of ``model`` are: in its folder in ``folder``, or in ``folder`` itself."""
+    inner = folder / model
+    return inner if inner.is_dir() else folder
+
+
 class RecordingSet:
     """The records of a folder, oldest first, each read when its turn comes.
 

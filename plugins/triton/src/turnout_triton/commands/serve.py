@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,12 @@ from turnout_triton.commands.options import FOLDER, PORT, model_option, reposito
 
 if TYPE_CHECKING:
     from turnout_triton.server import LocalServer, ServerOptions
+
+
+def _finite(_: click.Context, __: click.Parameter, seconds: float) -> float:
+    if not math.isfinite(seconds):
+        raise click.BadParameter(f"{seconds} is no finite number of seconds")
+    return seconds
 
 
 @click.command(
@@ -30,9 +37,21 @@ if TYPE_CHECKING:
     "--environment", type=FOLDER, envvar="TURNOUT_TRITON_ENVIRONMENT", help="Where Triton from PyPI is, or is installed."
 )
 @click.option("--torch-index", metavar="URL", help="Index to install torch from, such as that of its CPU builds.")
-@click.option("--ready-timeout", default=300.0, show_default=True, type=click.FloatRange(min=1), help="Seconds for loading.")
 @click.option(
-    "--grace", default=5.0, show_default=True, type=click.FloatRange(min=0), help="Seconds for requests in flight at the end."
+    "--ready-timeout",
+    default=300.0,
+    show_default=True,
+    type=click.FloatRange(min=1),
+    callback=_finite,
+    help="Seconds for loading.",
+)
+@click.option(
+    "--grace",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    callback=_finite,
+    help="Seconds for requests in flight at the end.",
 )
 @click.option("--argument", "arguments", multiple=True, metavar="ARG", help="One more argument for tritonserver.")
 @click.option("--quiet", is_flag=True, help="Keep the server's log to yourself; its last lines are shown if it dies.")
