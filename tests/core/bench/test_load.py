@@ -122,14 +122,17 @@ def test_callers_end_before_an_interrupt_does() -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
+    model = Counts()
     kept = signal.signal(signal.SIGUSR1, interrupt)
     later = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
     later.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            ClosedLoop(Counts(), RECORDS, 4, 60).run(60)
+            ClosedLoop(model, RECORDS, 4, 60).run(60)
     finally:
         signal.signal(signal.SIGUSR1, kept)
         later.join()
 
-    assert not [one for one in threading.enumerate() if one.name.startswith("turnout-bench") and one.is_alive()]
+    asked = model.asked.total()
+    threading.Event().wait(0.02)
+    assert (model.asked.total(), model.at_once) == (asked, 0)

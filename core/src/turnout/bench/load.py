@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from turnout.errors import TurnoutError
 from turnout.inference import InferenceRequest, ModelInference
@@ -43,7 +44,7 @@ class ClosedLoop:
     """``callers`` threads that ask ``model`` with ``records`` in turn, each its next as soon as it has an answer.
 
     So the load is what the model can take, and no more: a latency at overload is not seen this way. A caller whose request
-    failed waits 10 ms. For one thread; ``run`` starts the callers' and joins them.
+    failed waits 10 ms. For one thread; ``run`` starts the callers' and waits for them.
     """
 
     def __init__(self, model: ModelInference, records: Sequence[Record], callers: int, timeout_seconds: float) -> None:
@@ -68,15 +69,16 @@ class ClosedLoop:
             thread.start()
         begin.wait()
         start = time.perf_counter()
+        together, waiting = Answered(), len(threads)
         try:
-            for thread in threads:
-                thread.join()
-        finally:
-            stop.set()  # where the user has had enough; a thread that is in an engine must not outlive the interpreter
-            _join(threads)
-        together = Answered()
-        for _ in threads:
-            together.add(answers.get())
+            # Not by joining: a join that is interrupted takes its thread for ended (Python 3.11).
+            while waiting:
+                together.add(answers.get())
+                waiting -= 1
+        except BaseException:  # the user has had enough; a thread in an engine must not outlive the interpreter
+            stop.set()
+            _wait_for(answers, waiting)
+            raise
         return time.perf_counter() - start, together
 
     def _ask(self, begin: threading.Barrier, seconds: float, stop: threading.Event, answers: SimpleQueue[Answered]) -> None:
@@ -103,7 +105,8 @@ class ClosedLoop:
             answered.latencies.append(time.perf_counter() - start)
 
 
-def _join(threads: Sequence[threading.Thread]) -> None:
+def _wait_for(answers: SimpleQueue[Answered], callers: int) -> None:
     end = time.monotonic() + _LEAVE_SECONDS
-    for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))
+    with contextlib.suppress(Empty):
+        for _ in range(callers):
+            answers.get(timeout=max(0.0, end - time.monotonic()))
