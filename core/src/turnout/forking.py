@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
 import weakref
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Iterable
+from typing import ClassVar, Protocol, TypeVar
 
 
 class Renewed(Protocol):
@@ -18,24 +18,21 @@ class Renewed(Protocol):
 class Prepared(Protocol):
     """What has something to do around a fork in the process that forks."""
 
-    def before_fork(self) -> None:
-        """Get ready; nothing that matters may change from here on until ``after_fork``."""
+    def around_fork(self) -> None:
+        """Part with whatever a child must not share: called before a fork and once more after it, in the parent.
 
-    def after_fork(self) -> None:
-        """Go on, in the parent. A child goes on with ``Renewed.renew``."""
+        Once more, because other threads go on until the very fork; what they did meanwhile is in the child too, which parts
+        with it in ``Renewed.renew``. No lock may be held from the one call to the other: an exception between them, such as a
+        signal's, would leave it held.
+        """
 
 
 class Forks:
-    """Counts the forks between the first process and this one; ``os.getpid()`` on every call costs more.
-
-    Thread-safe: forks of several threads go one after the other, under ``_lock``.
-    """
+    """Counts the forks between the first process and this one; ``os.getpid()`` on every call costs more."""
 
     count = 0
     _renewed: ClassVar[weakref.WeakSet[Renewed]] = weakref.WeakSet()
     _prepared: ClassVar[weakref.WeakSet[Prepared]] = weakref.WeakSet()
-    _lock: ClassVar[threading.Lock] = threading.Lock()
-    _preparing: ClassVar[list[Prepared]] = []
 
     @classmethod
     def renew(cls, holder: Renewed) -> None:
@@ -44,33 +41,40 @@ class Forks:
 
     @classmethod
     def prepare(cls, holder: Prepared) -> None:
-        """Have ``holder`` get ready for every fork while it lives."""
+        """Have ``holder`` part with what a child must not share at every fork while it lives."""
         cls._prepared.add(holder)
 
     @classmethod
-    def forking(cls) -> None:
-        """Have everybody get ready."""
-        cls._lock.acquire()
-        cls._preparing = list(cls._prepared)
-        for holder in cls._preparing:
-            holder.before_fork()
-
-    @classmethod
-    def went_on(cls) -> None:
-        """Have everybody who got ready go on, in the parent."""
-        for holder in cls._preparing:
-            holder.after_fork()
-        cls._preparing = []
-        cls._lock.release()
+    def around(cls) -> None:
+        """Have everybody part with what a child must not share."""
+        _each(holder.around_fork for holder in _living(cls._prepared))
 
     @classmethod
     def forked(cls) -> None:
         """Count one more, and have everybody start anew."""
         cls.count += 1
-        cls._lock = threading.Lock()
-        cls._preparing = []
-        for holder in list(cls._renewed):
-            holder.renew()
+        _each(holder.renew for holder in _living(cls._renewed))
 
 
-os.register_at_fork(before=Forks.forking, after_in_parent=Forks.went_on, after_in_child=Forks.forked)
+Holder = TypeVar("Holder")
+
+
+def _living(holders: weakref.WeakSet[Holder]) -> list[Holder]:
+    """Return who is there, while other threads may add to the set: copying it is one step, looping over it is not."""
+    found = (reference() for reference in list(holders.data))  # type: ignore[attr-defined]  # not in its stub
+    return [holder for holder in found if holder is not None]
+
+
+def _each(calls: Iterable[Callable[[], None]]) -> None:
+    """Make all of ``calls``; one that fails is told by Python, and hinders no other."""
+    failed: Exception | None = None
+    for call in calls:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001  # raised when all had their turn
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+os.register_at_fork(before=Forks.around, after_in_parent=Forks.around, after_in_child=Forks.forked)

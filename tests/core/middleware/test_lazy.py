@@ -175,3 +175,18 @@ def test_tells_what_it_takes_only_when_it_is_open() -> None:
     lazy.open()
 
     assert lazy.signature().inputs == ()
+
+
+def test_a_thread_that_cannot_be_started_hinders_the_next_request_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    opens = Opens()
+    lazy = Lazy("m", opens)
+
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(RuntimeError):
+            lazy.infer(_request())
+
+    assert lazy.infer(_request(time.monotonic() + LIMIT_SECONDS))["x"].tolist() == [2, 2]

@@ -90,12 +90,13 @@ class Lazy(ModelInference):
             if self._inner is not None:
                 return self._inner
             if self._attempt is None or self._is_over(self._attempt):
-                self._attempt = Future()
-                thread = threading.Thread(
-                    target=self._try, args=(self._attempt,), name=f"turnout-open-{self._name}", daemon=True
-                )
-                thread.start()
+                self._attempt = self._begun()
             return self._attempt
+
+    def _begun(self) -> Future[ModelInference]:
+        attempt: Future[ModelInference] = Future()
+        threading.Thread(target=self._try, args=(attempt,), name=f"turnout-open-{self._name}", daemon=True).start()
+        return attempt
 
     def _try(self, attempt: Future[ModelInference]) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import closing
 
@@ -71,3 +72,23 @@ def test_the_first_choice_that_can_be_had_is_taken() -> None:
                 assert held.ports == free.ports
         with pytest.raises(ConfigurationError, match=f"the grpc port {taken.grpc}"):
             reserve("127.0.0.1", [taken])
+
+
+def test_a_forked_child_leaves_the_ports_to_its_parent() -> None:
+    (said, saying), (ending, end) = os.pipe(), os.pipe()
+    with closing(PortReservation("127.0.0.1", Ports())) as held:
+        child = os.fork()
+        if not child:
+            os.close(end)
+            os.write(saying, b"here")
+            os.read(ending, 1)
+            os._exit(0)
+        os.read(said, 4)
+    try:
+        with closing(PortReservation("127.0.0.1", held.ports)) as again:
+            assert again.ports == held.ports
+    finally:
+        os.close(end)
+        os.waitpid(child, 0)
+        for open_end in (said, saying, ending):
+            os.close(open_end)

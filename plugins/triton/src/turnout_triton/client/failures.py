@@ -25,6 +25,7 @@ _TEXTS: tuple[tuple[frozenset[str], re.Pattern[str], str], ...] = tuple(
         ("unavailable internal untold", r"maximum queue size", "overloaded"),
         ("unavailable internal untold", r"request timeout expired", "deadline"),
         ("unavailable internal untold", r"\bstub\b.*(not healthy|terminated|exited|died)|shutting down|is stopping", "stub"),
+        ("unavailable internal invalid not_found untold", r"increase the shared memory pool", "memory"),
         ("internal invalid not_found", r"shared memory size .* should be at least", "small_region"),
         ("internal invalid not_found", r"shared memory (region|size)", "region"),
         (
@@ -55,7 +56,11 @@ class RegionTooSmallError(RegionRefusedError):
     """An output does not fit into its shared memory region."""
 
 
-OVER = (InvalidRequestError, InferenceError, NotReachedError)
+class ServerMemoryError(OverloadedError):
+    """The server has no shared memory left to run the request with; outside of this plugin it is one that is overloaded."""
+
+
+OVER = (InvalidRequestError, InferenceError, NotReachedError, ServerMemoryError)
 """After these the server has nothing more to do with the request; after others it may still read and write its regions."""
 
 
@@ -92,6 +97,9 @@ _ERRORS: dict[str, Callable[[str, Caller], TurnoutError]] = {
     ),
     "overloaded": lambda said, caller: OverloadedError(
         f"{caller} has a full queue: {said}; ask later, or raise max_queue_size"
+    ),
+    "memory": lambda said, caller: ServerMemoryError(
+        f"{caller} has too little shared memory: {said}; give the machine or the container more (docker: --shm-size)"
     ),
     "deadline": lambda said, caller: DeadlineExceededError(
         f"{caller} did not answer in time: {said}; give it a longer timeout"

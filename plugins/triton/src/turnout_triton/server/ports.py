@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from turnout.errors import ConfigurationError
+from turnout.forking import Forks
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class PortReservation:
             self.close()
             raise
         self.ports = Ports(http, grpc, metrics)
+        Forks.renew(self)
+
+    def renew(self) -> None:
+        """Leave the ports to the parent, in a forked child."""
+        self.close()
 
     def close(self) -> None:
         """Give the ports back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 
@@ -12,20 +13,23 @@ import pytest
 from tests.plugins.triton.client.children import in_child
 
 from turnout_triton.client.shared_memory import leases as room
-from turnout_triton.client.shared_memory.leases import Leases
+from turnout_triton.client.shared_memory.leases import Budget, Leases
 from turnout_triton.client.shared_memory.region import Region
 
 SIZE = 1 << 16
 
 
-@pytest.fixture
-def lost() -> list[Region]:
-    return []
+@pytest.fixture(autouse=True)
+def budget(monkeypatch) -> Budget:
+    """A budget of the test's own."""
+    own = Budget()
+    monkeypatch.setattr(Leases, "budget", own)
+    return own
 
 
 @pytest.fixture
-def leases(lost) -> Leases:
-    return Leases(lost.append)
+def leases() -> Leases:
+    return Leases()
 
 
 @pytest.fixture
@@ -80,14 +84,29 @@ def test_memory_is_lent_without_a_copy_and_can_be_written_to(leases, region) -> 
     assert bytes(region.read(SIZE)[-2:]) == b"\x09\x07"
 
 
-def test_no_more_is_lent_than_the_limit(monkeypatch, region) -> None:
-    monkeypatch.setattr(room, "_MOST_BYTES", SIZE)
-    leases = Leases(lambda _: None)
+@pytest.mark.parametrize(("limit", "most"), [("_MOST_BYTES", 2 * SIZE), ("_MOST_REGIONS", 2)])
+def test_no_more_is_lent_than_the_process_may_hold_whoever_lends(monkeypatch, leases, limit, most) -> None:
+    monkeypatch.setattr(room, limit, most)
+    others, regions = Leases(), [Region(SIZE) for _ in range(3)]
+    try:
+        memories = [leases.lend(regions[0], SIZE), others.lend(regions[1], SIZE)]
+
+        assert all(memory is not None for memory in memories)
+        assert leases.lend(regions[2], SIZE) is None
+        del memories[0]
+        assert [one.name for one in leases.ended()] == [regions[0].name]
+        assert leases.lend(regions[2], SIZE) is not None
+    finally:
+        for region in regions:
+            region.destroy()
+
+
+def test_what_a_fork_took_counts_until_its_array_is_gone(monkeypatch, leases, region) -> None:
+    monkeypatch.setattr(room, "_MOST_REGIONS", 1)
+    memory = leases.lend(region, SIZE)
     other = Region(SIZE)
     try:
-        memory = leases.lend(region, SIZE)
-
-        assert memory is not None
+        assert in_child(lambda: leases.lend(other, SIZE) is not None)  # which has a budget of its own
         assert leases.lend(other, SIZE) is None
         del memory
         leases.ended()
@@ -96,10 +115,13 @@ def test_no_more_is_lent_than_the_limit(monkeypatch, region) -> None:
         other.destroy()
 
 
-def test_an_eighth_of_the_systems_memory_is_the_limit_too(monkeypatch, region) -> None:
-    monkeypatch.setattr(room, "_memory_bytes", lambda: 8 * SIZE - 1)
+@pytest.mark.parametrize("system", [lambda _: os.statvfs("/"), None], ids=["small", "none"])
+def test_where_the_system_has_little_shared_memory_or_none_nothing_is_lent(monkeypatch, leases, region, system) -> None:
+    monkeypatch.setattr(room, "FOLDER", room.FOLDER / "nowhere")
+    assert room.memory_bytes() == 0
+    monkeypatch.setattr(room, "memory_bytes", lambda: 8 * SIZE - 1 if system else 0)
 
-    assert Leases(lambda _: None).lend(region, SIZE) is None
+    assert leases.lend(region, SIZE) is None
 
 
 def test_a_mostly_empty_region_is_not_lent(leases, region) -> None:
@@ -146,9 +168,10 @@ def child_and_parent_agree(leases: Leases, region: Region) -> bool:
     return held and seen == [7] and memory[:3].tolist() == [7, 9, 7]
 
 
-def test_an_array_is_each_processs_own_after_a_fork(leases, region, lost) -> None:
+def test_an_array_is_each_processs_own_after_a_fork(leases, region) -> None:
     assert child_and_parent_agree(leases, region)
-    assert lost == [region]
+    assert leases.parted() == [region]
+    assert leases.parted() == []
     assert leases.ended() == []
 
 
@@ -170,18 +193,44 @@ def test_a_childs_copy_gives_nothing_back(leases, region) -> None:
     assert memory[0][0] == 7
 
 
-def test_nothing_is_lent_between_the_preparation_and_the_fork(leases, region) -> None:
-    lent = threading.Event()
-    caller = threading.Thread(target=lambda: (leases.lend(region, SIZE), lent.set()))
+def test_what_is_lent_in_the_moment_of_a_fork_is_each_processs_own_too(leases, region, monkeypatch) -> None:
+    """As by a thread that goes on while this one is on its way into the fork."""
+    monkeypatch.setattr(Leases, "around_fork", lambda self: None)
+    memory = leases.lend(region, SIZE)
 
-    leases.before_fork()
-    caller.start()
-    early = lent.wait(0.05)
-    leases.after_fork()
+    def work() -> bool:
+        memory[0] = 8
+        return True
 
-    assert not early
-    assert lent.wait(10)
-    caller.join()
+    assert in_child(work)
+    assert memory[0] == 7
+
+
+def test_a_fork_in_a_signal_handler_does_not_wait_for_its_own_thread(leases, region) -> None:
+    held: list[bool] = []
+    kept = signal.signal(signal.SIGUSR1, lambda *_: held.append(in_child(lambda: True)))
+    try:
+        with leases._lock:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            threading.Event().wait(0.01)
+    finally:
+        signal.signal(signal.SIGUSR1, kept)
+
+    assert held == [True]
+
+
+def test_memory_that_cannot_be_made_private_is_told_and_hinders_no_fork(leases, region, monkeypatch, caplog) -> None:
+    def refused(_: Region) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    memories = [leases.lend(region, SIZE)]
+    monkeypatch.setattr(Region, "make_private", refused)
+
+    assert in_child(lambda: True)
+    assert in_child(lambda: True)
+    assert ["shared with a forked child" in record.getMessage() for record in caplog.records] == [True]
+    assert [one.name for one in leases.parted()] == [region.name]
+    del memories
 
 
 def test_threads_that_lend_and_forks_get_on(leases) -> None:

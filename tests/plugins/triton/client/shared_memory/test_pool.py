@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+import weakref
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.plugins.triton.client.children import in_child
 
 from turnout.errors import DeadlineExceededError, InvalidRequestError
 from turnout.forking import Forks
+from turnout_triton.client.shared_memory import pool as pools
 from turnout_triton.client.shared_memory.pool import RegionPool
 from turnout_triton.client.shared_memory.region import FOLDER
 
@@ -113,11 +118,12 @@ def test_a_child_has_its_own_and_leaves_the_parents(pool, server) -> None:
     assert pool.take(5000, "m", NEVER) is region
 
 
-def test_a_lock_that_was_held_at_the_fork_is_free_in_the_child(pool) -> None:
+@contextlib.contextmanager
+def held_by_another_thread(lock: Any) -> Iterator[None]:
     held, free = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with pool._lock:
+        with lock:
             held.set()
             free.wait(10)
 
@@ -125,13 +131,50 @@ def test_a_lock_that_was_held_at_the_fork_is_free_in_the_child(pool) -> None:
     holder.start()
     held.wait(10)
     try:
-        assert in_child(lambda: pool.take(5000, "m", NEVER) is not None)
+        yield
     finally:
         free.set()
         holder.join()
 
 
+def test_a_lock_that_was_held_at_the_fork_is_free_in_the_child(pool) -> None:
+    with held_by_another_thread(pool._lock):
+        assert in_child(lambda: pool.take(5000, "m", NEVER) is not None)
+
+
 def test_a_child_without_new_locks_would_hang(pool, monkeypatch) -> None:
-    monkeypatch.setattr(Forks, "_renewed", ())
-    with pool._lock:
+    monkeypatch.setattr(Forks, "_renewed", weakref.WeakSet())
+    with held_by_another_thread(pool._lock):
         assert not in_child(lambda: pool.take(5000, "m", NEVER) is not None)
+
+
+def test_what_a_fork_left_of_answers_is_ended_by_the_next_request(pool, server) -> None:
+    region = pool.take(1 << 20, "m", NEVER)
+    memory = pool.lend(region, 1 << 20)
+    files = len(list(Path("/proc/self/fd").iterdir()))
+
+    for _ in range(20):
+        assert in_child(lambda: True)
+        held = pool.take(1 << 20, "m", NEVER)
+        memory = pool.lend(held, 1 << 20)
+
+    assert memory is not None
+    assert len(server.known) <= 2
+    assert len(list(Path("/proc/self/fd").iterdir())) <= files + 2
+
+
+def test_free_regions_of_other_sizes_make_room(pool, server, monkeypatch) -> None:
+    monkeypatch.setattr(pools, "_MOST_BYTES", 4 << 20)
+    small = [pool.take(1 << 20, "m", NEVER) for _ in range(4)]
+    for region in small:
+        pool.give_back(region)
+
+    large = pool.take(4 << 20, "m", NEVER)
+
+    assert large is not None
+    assert server.known == [large.name]
+    assert pool.take(1 << 20, "m", NEVER) is None
+    assert pool.make_room(NEVER) is False
+    pool.give_back(large)
+    assert pool.make_room(NEVER) is True
+    assert server.known == []

@@ -17,9 +17,10 @@ import pytest
 from tests.plugins.triton.client.asking import url_of
 
 from turnout import InferenceRequest, ModelDeclaration
-from turnout.errors import InvalidRequestError
+from turnout.errors import InvalidRequestError, OverloadedError
 from turnout_triton.client.credentials import Connection
 from turnout_triton.client.endpoints import parse_endpoint
+from turnout_triton.client.failures import Caller, failure
 from turnout_triton.client.grpc.transport import GrpcTransport
 from turnout_triton.client.http.transport import HttpTransport
 from turnout_triton.client.messages import Answer, Ask
@@ -242,6 +243,55 @@ def test_over_the_limit_the_wire_carries_and_lost_regions_are_reclaimed(odd_serv
         assert np.array_equal(sharing.ask(x=ramp(500, start), length=length(500)), ramp(500, start))
 
     assert sharing.in_places() == [True, False]
+
+
+def test_regions_that_were_taken_away_here_and_there_are_replaced(odd_server, share) -> None:
+    """As by who cleans /dev/shm while the server is restarted."""
+    before = set(own_regions())
+    sharing = share(odd_server, "grows")
+    for start in range(2):
+        sharing.ask(x=ramp(500, start), length=length(500))
+    for file in set(own_regions()) - before:
+        file.unlink()
+        sharing.wire.unregister_region(file.name, 5)
+
+    for start in range(4):
+        assert np.array_equal(sharing.ask(x=ramp(500, start), length=length(500)), ramp(500, start))
+
+    assert sharing.in_places() == [True, False]
+
+
+def test_a_server_without_memory_gets_what_is_only_kept_here(odd_server, share, monkeypatch) -> None:
+    """Its processes and our regions take from one /dev/shm, which is 64 MB in a container."""
+    before = set(own_regions())
+    sharing = share(odd_server, "grows")
+    for start in range(2):
+        sharing.ask(x=ramp(500, start), length=length(500))
+    answer = sharing.wire.inner.infer
+
+    def infer(ask: Ask, timeout_seconds: float) -> Answer:
+        if set(own_regions()) - before:
+            said = "Failed to increase the shared memory pool size; use '--shm-size' to control the shared memory region size"
+            raise failure("internal", said, Caller("grows", "triton"))
+        return answer(ask, timeout_seconds)
+
+    monkeypatch.setattr(sharing.wire.inner, "infer", infer)
+
+    assert np.array_equal(sharing.ask(x=ramp(500), length=length(500)), ramp(500))
+    assert set(own_regions()) == before
+
+
+def test_a_server_without_memory_that_we_have_none_of_is_overloaded(odd_server, share, monkeypatch) -> None:
+    sharing = share(odd_server, "grows")
+
+    def infer(ask: Ask, timeout_seconds: float) -> Answer:
+        raise failure("invalid", "Failed to increase the shared memory pool", Caller("grows", "triton"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sharing.wire.inner, "infer", infer)
+        with pytest.raises(OverloadedError, match="has too little shared memory"):
+            sharing.ask(x=ramp(5), length=length(5))
+    assert np.array_equal(sharing.ask(x=ramp(5), length=length(5)), ramp(5))
 
 
 def test_a_refused_request_gives_its_regions_back(odd_server, share) -> None:

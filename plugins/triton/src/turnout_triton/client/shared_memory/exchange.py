@@ -25,12 +25,13 @@ class Exchange:
         self._deadline = deadline
         self._regions: dict[str, Region] = {}
         self._offered: dict[str, Place] = {}
+        self._unknown = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        over = kind is None or issubclass(kind, OVER)
+        over = not self._unknown and (kind is None or issubclass(kind, OVER))
         for region in self._regions.values():
             if over:
                 self._pool.give_back(region)
@@ -56,9 +57,15 @@ class Exchange:
         return Answer(answer.id, answer.heads, {**answer.data, **found}, answer.parameters)
 
     def register_again(self) -> None:
-        """Make this request's regions known to a server that has forgotten them."""
+        """Make this request's regions known to a server that has forgotten them.
+
+        Raises:
+            TurnoutError: the server refuses one; none of them is used again.
+        """
+        self._unknown = True
         for region in self._regions.values():
             self._pool.register_again(region, self._model, self._deadline)
+        self._unknown = False
 
     def _placed(self, head: TensorHead, buffer: Buffer, rest: list[Buffer]) -> TensorHead:
         place = None if isinstance(buffer, DeviceBuffer) else self._place(len(buffer))
@@ -85,9 +92,10 @@ class Exchange:
         return region
 
     def _read(self, head: TensorHead) -> Buffer:
-        region = self._regions[self._offered[head.name].region]
+        name = self._offered[head.name].region
+        region = self._regions.pop(name)  # first: lent and given back, it would be two requests'
         lent = self._pool.lend(region, head.size_bytes)
-        if lent is None:
-            return bytearray(region.read(head.size_bytes))
-        del self._regions[region.name]
-        return lent
+        if lent is not None:
+            return lent
+        self._regions[name] = region
+        return bytearray(region.read(head.size_bytes))

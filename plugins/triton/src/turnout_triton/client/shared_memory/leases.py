@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,41 +15,77 @@ from numpy.typing import NDArray
 from turnout.forking import Forks
 from turnout_triton.client.shared_memory.region import FOLDER, Region
 
+logger = logging.getLogger(__name__)
+
 _MOST_BYTES = 1 << 28
+_MOST_REGIONS = 32
 _SHARE = 8
+
+
+class Budget:
+    """How much of this process's shared memory arrays may hold: 32 regions of 256 MiB, or an eighth of what the system has.
+
+    Who keeps many answers shall not leave the next requests, the server or this process without memory and files. Thread-safe:
+    both counts change under ``_lock``. A forked child has a budget of its own.
+    """
+
+    def __init__(self) -> None:
+        self.renew()
+        Forks.renew(self)
+
+    def renew(self) -> None:
+        """Start with nothing held."""
+        self._lock = threading.RLock()
+        self._regions = self._bytes = 0
+
+    def take(self, size_bytes: int) -> bool:
+        """Take a region of ``size_bytes`` off the budget; False if that is too much."""
+        with self._lock:
+            most = min(_MOST_BYTES, memory_bytes() // _SHARE)
+            if self._regions >= _MOST_REGIONS or self._bytes + size_bytes > most:
+                return False
+            self._regions += 1
+            self._bytes += size_bytes
+            return True
+
+    def give(self, size_bytes: int) -> None:
+        """Give a region back."""
+        with self._lock:
+            self._regions -= 1
+            self._bytes -= size_bytes
 
 
 class Leases:
     """Lends the memory of regions to arrays, without a copy, until the last array of it is gone.
 
-    At most 256 MiB, or an eighth of what the system has for shared memory, is lent at once, and no region that is mostly empty:
-    who keeps many answers shall not leave the next requests without regions. An array is like any other over a fork: before
-    it, what is lent becomes memory of this process alone, which the child gets a copy of; such regions go to ``lose``.
+    A region that is mostly empty is not lent, nor one beyond the ``budget`` of this process. An array is like any other over a
+    fork: before it, what is lent becomes memory of this process alone, which the child gets a copy of. Such a region is
+    nobody's any more; ``parted`` returns it.
 
-    Thread-safe: ``_lent``, ``_lent_bytes`` and ``_closed`` change under ``_lock``. ``_ended`` is a deque, because an array may
-    end in any thread at any moment, one that holds the lock included.
+    Thread-safe: ``_lent``, ``_sizes``, ``_parted`` and ``_closed`` change under ``_lock``, which a signal handler that forks
+    may take in the midst of its own thread's work. ``_ended`` is a deque, because an array may end in any thread at any moment,
+    one that holds the lock included.
     """
 
-    def __init__(self, lose: Callable[[Region], None]) -> None:
-        self._lose = lose
-        self._most_bytes = min(_MOST_BYTES, _memory_bytes() // _SHARE)
+    budget: ClassVar[Budget] = Budget()
+
+    def __init__(self) -> None:
         self._closed = False
-        self.renew()
+        self._start()
         Forks.renew(self)
         Forks.prepare(self)
 
     def lend(self, region: Region, size_bytes: int) -> NDArray[np.uint8] | None:
         """Return the beginning of ``region``, which it and every view of it hold; None where it is better copied."""
-        if 2 * size_bytes < region.size_bytes:
+        if 2 * size_bytes < region.size_bytes or self._closed or not self.budget.take(region.size_bytes):
             return None
         with self._lock:
-            if self._closed or self._lent_bytes + region.size_bytes > self._most_bytes:
-                return None
+            # In this order: what a fork or an interrupt finds half done is private, or lost, and never another request's.
+            self._sizes[region.name] = region.size_bytes
             self._lent[region.name] = region
-            self._lent_bytes += region.size_bytes
             memory = np.frombuffer(region.read(size_bytes), np.uint8)
             # With this process's deque: the end of a child's copy is none of the region's.
-            weakref.finalize(memory, self._ended.append, region.name).atexit = False
+            weakref.finalize(memory, self._end, self._ended, region.name).atexit = False
         return memory
 
     def ended(self) -> list[Region]:
@@ -56,49 +93,66 @@ class Leases:
         if not self._ended:
             return []
         with self._lock:
-            return [region for region in map(self._taken_back, self._drained()) if region is not None]
+            names = [self._ended.popleft() for _ in range(len(self._ended))]
+            for name in names:
+                self.budget.give(self._sizes.pop(name))
+            return [self._lent.pop(name) for name in names if name in self._lent]
+
+    def parted(self) -> list[Region]:
+        """Return the regions that a fork took from their arrays' memory, once: no request uses them, and none will."""
+        if not self._parted:
+            return []
+        with self._lock:
+            parted = self._parted.copy()
+            self._parted.clear()
+        return parted
 
     def close(self) -> list[Region]:
         """Lend no more, and return the regions that are still held; what holds them keeps its memory."""
+        self._closed = True
+        self.around_fork()
+        return self.parted()
+
+    def around_fork(self) -> None:
+        """Make what is lent this process's own."""
         with self._lock:
-            self._closed = True
-            return self._all_private()
-
-    def before_fork(self) -> None:
-        """Make what is lent this process's own; nothing is lent until the fork is over."""
-        self._lock.acquire()
-        for region in self._all_private():
-            self._lose(region)
-
-    def after_fork(self) -> None:
-        """Lend again."""
-        self._lock.release()
+            while self._lent:
+                _, region = self._lent.popitem()
+                self._parted.append(region)
+                _make_private(region)
 
     def renew(self) -> None:
-        """Start with nothing lent, here and in a forked child."""
-        self._lock = threading.Lock()
+        """Start with nothing lent in a forked child; what was lent in the moment of the fork becomes its own."""
+        for region in list(self._lent.values()):
+            _make_private(region)
+        left = [*self._parted, *self._lent.values()]
+        self._start()
+        for region in left:
+            region.leave()
+
+    def _start(self) -> None:
+        self._lock = threading.RLock()
         self._lent: dict[str, Region] = {}
-        self._lent_bytes = 0
+        self._sizes: dict[str, int] = {}
+        self._parted: list[Region] = []
         self._ended: deque[str] = deque()
 
-    def _all_private(self) -> list[Region]:
-        """Return what was lent, which belongs to its holders alone now. Under the lock."""
-        regions = list(self._lent.values())
-        self._lent.clear()
-        self._lent_bytes = 0
-        for region in regions:
-            region.make_private()
-        return regions
-
-    def _drained(self) -> list[str]:
-        return [self._ended.popleft() for _ in range(len(self._ended))]
-
-    def _taken_back(self, name: str) -> Region | None:
-        region = self._lent.pop(name, None)
-        self._lent_bytes -= 0 if region is None else region.size_bytes
-        return region
+    def _end(self, ended: deque[str], name: str) -> None:
+        """Take that the last array of a region is gone. A method, so that who dropped the app has this as long as the array."""
+        ended.append(name)
 
 
-def _memory_bytes() -> int:
-    system = os.statvfs(FOLDER)
+def _make_private(region: Region) -> None:
+    try:
+        region.make_private()
+    except OSError as error:
+        logger.warning("an answer's array is shared with a forked child: %s", error)
+
+
+def memory_bytes() -> int:
+    """Return how much shared memory the system has; 0 where it has none."""
+    try:
+        system = os.statvfs(FOLDER)
+    except OSError:
+        return 0
     return system.f_blocks * system.f_frsize

@@ -23,14 +23,13 @@ class RegionPool:
 
     Thread-safe: ``_free``, ``_lost``, ``_taken_bytes`` and ``_closed`` change under ``_lock``. A forked child starts with an
     empty pool; the regions stay the parent's. A region whose request broke off may still be read or written by the server: it
-    is never used again, and counts against the limit until the server lets go of it. So is one that an answer's arrays held at
-    a fork.
+    is never used again, and counts against the limit until the server lets go of it.
     """
 
     def __init__(self, control: RegionControl) -> None:
         self._control = control
         self._closed = False
-        self._leases = Leases(self.lose)
+        self._leases = Leases()
         self._start()
         Forks.renew(self)
 
@@ -59,21 +58,36 @@ class RegionPool:
             OSError: the system refuses it.
         """
         size = max(_LEAST_BYTES, 1 << (size_bytes - 1).bit_length())
-        for region in self._leases.ended():
-            self.give_back(region)
+        self._tidy(deadline)
         with self._lock:
             if self._free[size]:
                 return self._free[size].pop()
-            fits = self._taken_bytes + size <= _MOST_BYTES
-            self._taken_bytes += size if fits else 0
-        if not fits:
-            self._reclaim(deadline)
-            return None
+        if not self._counted(size):
+            self.make_room(deadline)
+            if not self._counted(size):
+                return None
         try:
             return self._made(size, model, deadline)
         except OSError:  # perhaps for want of memory
-            self._reclaim(deadline)
+            self.make_room(deadline)
             raise
+
+    def make_room(self, deadline: float) -> bool:
+        """Destroy what no request uses now, and tell whether that was anything."""
+        with self._lock:
+            free = [region for regions in self._free.values() for region in regions]
+            self._free.clear()
+            lost = self._lost.copy()
+            self._lost.clear()
+        for region in free:
+            self._end(region, deadline)
+        # The server refuses to forget a region that is in use (2.51).
+        gone = [region for region in lost if self._forgotten(region.name, deadline)]
+        for region in gone:
+            self._destroyed(region)
+        with self._lock:
+            self._lost += [region for region in lost if region not in gone]
+        return bool(free or gone)
 
     def give_back(self, region: Region) -> None:
         """Take ``region`` back for the next request."""
@@ -115,7 +129,7 @@ class RegionPool:
             self._end(region, deadline)
 
     def _start(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._free: dict[int, list[Region]] = defaultdict(list)
         self._lost: list[Region] = []
         self._taken_bytes = 0
@@ -133,21 +147,28 @@ class RegionPool:
             raise
         return region
 
-    def _reclaim(self, deadline: float) -> None:
-        """Destroy the lost regions that the server has let go of: it refuses to forget one that is in use (server 2.51)."""
+    def _tidy(self, deadline: float) -> None:
+        """Take back what answers no longer hold, and end what a fork left of them."""
+        for region in self._leases.ended():
+            self.give_back(region)
+        for region in self._leases.parted():
+            self._end(region, deadline)
+
+    def _counted(self, size: int) -> bool:
+        """Count a region of ``size`` if the limit allows it."""
         with self._lock:
-            lost, self._lost = self._lost, []
-        for region in lost:
-            if self._forgotten(region.name, deadline):
-                region.destroy()
-                with self._lock:
-                    self._taken_bytes -= region.size_bytes
-            else:
-                self.lose(region)
+            fits = self._taken_bytes + size <= _MOST_BYTES
+            self._taken_bytes += size if fits else 0
+            return fits
 
     def _end(self, region: Region, deadline: float) -> None:
         self._forgotten(region.name, deadline)
+        self._destroyed(region)
+
+    def _destroyed(self, region: Region) -> None:
         region.destroy()
+        with self._lock:
+            self._taken_bytes -= region.size_bytes
 
     def _forgotten(self, name: str, deadline: float) -> bool:
         """Have the server forget a region, and tell whether it did."""

@@ -11,7 +11,7 @@ from typing import Any
 from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError, TurnoutError, text_of
 from turnout.forking import Forks
 from turnout.tensors import BYTES
-from turnout_triton.client.failures import RegionRefusedError, RegionTooSmallError
+from turnout_triton.client.failures import RegionRefusedError, RegionTooSmallError, ServerMemoryError
 from turnout_triton.client.messages import Answer, Ask, Buffer, TensorHead
 from turnout_triton.client.servers import Server
 from turnout_triton.client.shared_memory.exchange import Exchange
@@ -50,11 +50,20 @@ class SharedMemoryTransport(ServerWrapper):
         self._lock = threading.Lock()
 
     def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
+        deadline = time.monotonic() + timeout_seconds
+        try:
+            return self._infer(ask, deadline, timeout_seconds)
+        except ServerMemoryError:
+            # Both take from one memory, and it is the server that cannot go on: what is only kept here may be what it lacks.
+            if not self._pool.make_room(deadline):
+                raise
+        return self._inner.infer(ask, _left(deadline))
+
+    def _infer(self, ask: Ask, deadline: float, timeout_seconds: float) -> Answer:
         key = (ask.model, ask.version, ask.heads)
         outputs = self._outputs.get(key, ()) if self._outputs else ()
         if self._refused or not (outputs or self._any_large(ask.buffers)):
             return self._learned(key, self._inner.infer(ask, timeout_seconds))
-        deadline = time.monotonic() + timeout_seconds
         with Exchange(self._pool, self._threshold_bytes, ask.model, deadline) as exchange:
             placed = self._placed(exchange, ask, outputs, deadline)
             answer = None if placed is None else self._asked(exchange, placed, deadline)
@@ -88,8 +97,9 @@ class SharedMemoryTransport(ServerWrapper):
         except RegionTooSmallError:
             return None
         except RegionRefusedError:
-            exchange.register_again()
+            pass
         try:
+            exchange.register_again()
             return exchange.received(self._inner.infer(ask, _left(deadline)))
         except RegionRefusedError:
             return None
