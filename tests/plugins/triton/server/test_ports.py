@@ -40,6 +40,11 @@ def test_where_one_port_is_taken_the_others_are_given_back() -> None:
             assert held.ports.http == free
 
 
+def test_one_port_for_two_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="the grpc port 9100 is the http port too; give --grpc-port another number"):
+        PortReservation("127.0.0.1", Ports(http=9100, grpc=9100))
+
+
 def test_a_host_of_another_machine_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"the http port 0 of '192\.0\.2\.1' cannot be had"):
         PortReservation("192.0.2.1", Ports())

@@ -37,6 +37,7 @@ class PortReservation:
 
     def __init__(self, host: str, wanted: Ports) -> None:
         self._sockets: list[socket.socket] = []
+        _check_different(wanted)
         try:
             http, grpc, metrics = (
                 self._bind(host, kind, port)
@@ -76,6 +77,13 @@ class PortReservation:
         claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._sockets.append(claim)
         claim.bind(f"\0turnout-triton-{host}-{port}")
+
+
+def _check_different(wanted: Ports) -> None:
+    asked: dict[int, str] = {}
+    for kind, port in (("http", wanted.http), ("grpc", wanted.grpc), ("metrics", wanted.metrics)):
+        if port and asked.setdefault(port, kind) != kind:
+            raise ConfigurationError(f"the {kind} port {port} is the {asked[port]} port too; give --{kind}-port another number")
 
 
 def reserve(host: str, choices: Iterable[Ports]) -> PortReservation:

@@ -46,9 +46,11 @@ def wait_until_ready(
 
 
 def exit_text(process: ServerProcess) -> str:
-    """Return how the process ended: its exit code, or the signal that ended it."""
+    """Return with what the process ended: its exit code, the signal that ended it, or its supervisor."""
     code = process.exit_code
-    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+    if code is None:
+        return "what watched over it"
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def died(process: ServerProcess, what: str, repository: str) -> BackendUnavailableError:
