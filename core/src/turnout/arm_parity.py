@@ -13,13 +13,12 @@ from turnout.batch_parity import compare_batching, take_rows
 from turnout.errors import (
     BackendUnavailableError,
     ClosedError,
-    InvalidInputError,
     InvalidRequestError,
     ModelLoadError,
     PluginError,
     TurnoutError,
 )
-from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
+from turnout.inference import InferenceResponse, ModelInference
 from turnout.parity import ParitySummary, Tolerances, Verdict, compare
 from turnout.recording import Record
 from turnout.verification import RECORDED, ArmParity, Verification
@@ -90,7 +89,8 @@ def _compare_all(
     for record in records:
         sent += 1
         expected = asks[reference](record)
-        _check_fit(record, expected)
+        if isinstance(expected.error, InvalidRequestError):
+            raise record.misfit(expected.error)
         for backend, comparison in comparisons.items():
             comparison.add(record, expected, asks[backend](record))
         if record.outputs:
@@ -101,17 +101,11 @@ def _compare_all(
     return list(chain(comparisons.values(), [recorded] * has_recorded)), first, sent
 
 
-def _check_fit(record: Record, answer: InferenceResponse) -> None:
-    """Refuse a record that is no request of this model: nothing can be said of the backends by it."""
-    if isinstance(answer.error, InvalidRequestError):
-        raise InvalidInputError(f"{record.name!r} is no request of this model: {answer.error}; send others")
-
-
 def _ask(arm: ModelInference, timeout_seconds: float, record: Record) -> InferenceResponse:
     """Return the answer, or why there is none; what concerns the whole arm is raised."""
     deadline = time.monotonic() + timeout_seconds
     try:
-        return arm.infer(InferenceRequest(record.inputs, deadline, record.id, record.parameters))
+        return arm.infer(record.request(deadline))
     except _NO_ANSWER_TO_COMPARE:
         raise
     except TurnoutError as error:

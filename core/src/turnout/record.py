@@ -9,7 +9,6 @@ from typing import Any
 
 from turnout.app import Turnout
 from turnout.errors import BackendUnavailableError, PipelineError, TurnoutError, unknown_name
-from turnout.inference import InferenceRequest
 from turnout.metrics import Metrics
 from turnout.plugins import find_plugins
 from turnout.recording import RecordingPolicy, read_record
@@ -144,8 +143,7 @@ def _asker(app: Turnout, model: str, job: RecordingJob) -> Callable[[Path], list
 
 
 def _ask_with_tensors(app: Turnout, model: str, file: Path) -> list[str]:
-    record = read_record(file)
-    app.model(model).infer(InferenceRequest(record.inputs, id=record.id, parameters=record.parameters))
+    app.model(model).infer(read_record(file).request())
     return []
 
 

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from turnout.errors import BackendUnavailableError, DeadlineExceededError, ModelLoadError, text_of
-from turnout.inference import InferenceRequest, ModelInference
+from turnout.inference import ModelInference
 from turnout.recording import read_record
 
 logger = logging.getLogger(__name__)
@@ -33,8 +33,7 @@ def warm_up(opened: ModelInference, model: str, backend: str, folder: Path, requ
         logger.warning("model %r is not warmed up on backend %r: there is no record in %r", model, backend, str(folder))
     for file in files:
         try:
-            record = read_record(file)
-            opened.infer(InferenceRequest(record.inputs, id=record.id, parameters=record.parameters))
+            opened.infer(read_record(file).request())
         except (BackendUnavailableError, DeadlineExceededError):
             raise
         except Exception as error:

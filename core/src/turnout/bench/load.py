@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from turnout.errors import TurnoutError
-from turnout.inference import InferenceRequest, ModelInference
+from turnout.inference import ModelInference
 from turnout.recording import Record
 
 _PAUSE_SECONDS = 0.01
@@ -92,7 +92,7 @@ class ClosedLoop:
             answers.put(answered)
 
     def _ask_once(self, record: Record, answered: Answered, stop: threading.Event) -> None:
-        request = InferenceRequest(record.inputs, time.monotonic() + self._timeout_seconds, record.id, record.parameters)
+        request = record.request(time.monotonic() + self._timeout_seconds)
         start = time.perf_counter()
         try:
             self._model.infer(request)

@@ -12,8 +12,8 @@ from turnout.app import Turnout
 from turnout.bench.figures import LoadFigures, Round, figures
 from turnout.bench.load import ClosedLoop
 from turnout.compared import check_against, compared_arms
-from turnout.errors import InvalidInputError, InvalidRequestError, unknown_name
-from turnout.inference import InferenceRequest, ModelInference
+from turnout.errors import InvalidRequestError, unknown_name
+from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.plugins import find_plugins
 from turnout.recording import Record
@@ -117,11 +117,10 @@ def _held(requests: Iterable[Record]) -> list[Record]:
 def _warm(arm: ModelInference, records: Sequence[Record], timeout_seconds: float) -> None:
     for number in range(_WARM):
         record = records[number % len(records)]
-        request = InferenceRequest(record.inputs, time.monotonic() + timeout_seconds, record.id, record.parameters)
         try:
-            arm.infer(request)
+            arm.infer(record.request(time.monotonic() + timeout_seconds))
         except InvalidRequestError as error:
-            raise InvalidInputError(f"{record.name!r} is no request of this model: {error}; send others") from error
+            raise record.misfit(error) from error
 
 
 def _measured(

@@ -9,8 +9,8 @@ from typing import IO, Any
 
 from numpy.typing import NDArray
 
-from turnout.errors import InvalidInputError, InvalidTensorError
-from turnout.inference import Parameter
+from turnout.errors import InvalidInputError, InvalidRequestError, InvalidTensorError
+from turnout.inference import InferenceRequest, Parameter
 from turnout.tensors import describe
 from turnout.tensors.archive import read_archive, write_archive
 
@@ -43,6 +43,14 @@ class Record:
     id: str = ""
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     name: str = ""
+
+    def request(self, deadline: float | None = None) -> InferenceRequest:
+        """Return the request, to be sent again until ``deadline``."""
+        return InferenceRequest(self.inputs, deadline, self.id, self.parameters)
+
+    def misfit(self, error: InvalidRequestError) -> InvalidInputError:
+        """Return the error for a model of which this is no request, as ``error`` says: it tells nothing of the model."""
+        return InvalidInputError(f"{self.name!r} is no request of this model: {error}; send others")
 
     def write(self, stream: IO[bytes], others: Mapping[str, Mapping[str, NDArray[Any]]] | None = None) -> None:
         """Write this record, and ``others``, further answers by who gave them.
