@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from turnout.errors import ExportError, TurnoutError, UnknownNameError, one_line, unknown_name
+from turnout.errors import ExportError, TurnoutError, UnknownNameError, one_line
 from turnout.evidence import Evidence, fingerprint, write_evidence
 from turnout.hookspecs import Exporter, ExportRequest, ModelDeclaration
 from turnout.inference import ModelSignature
@@ -104,8 +104,7 @@ def model_folder(loaded: LoadedSettings, plugins: Plugins, model: str, repositor
 
 
 def _declaration(loaded: LoadedSettings, model: str) -> ModelDeclaration:
-    if model not in loaded.settings.models:
-        raise unknown_name("model", model, loaded.settings.models, f"In {loaded.source}.")
+    loaded.check_model(model)
     return loaded.settings.models[model].declaration(model, loaded.folder)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout.app import Turnout
-from turnout.errors import BackendUnavailableError, PipelineError, TurnoutError, unknown_name
+from turnout.errors import BackendUnavailableError, PipelineError, TurnoutError
 from turnout.metrics import Metrics
 from turnout.plugins import find_plugins
 from turnout.recording import RecordingPolicy, read_record
@@ -75,8 +75,7 @@ def record_file(file: Path, model: str, job: RecordingJob, *, progress: Callable
     """
     plugins = find_plugins()
     loaded = load_settings(file, registry=plugins)
-    if model not in loaded.settings.models:
-        raise unknown_name("model", model, loaded.settings.models, f"In {loaded.source}.")
+    loaded.check_model(model)
     wanted = _settings(loaded, model, job)
     folder = wanted.policy(loaded.folder, model).folder
     before = _count(folder)

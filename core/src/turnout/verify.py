@@ -10,7 +10,7 @@ from typing import Any
 from turnout.app import Turnout
 from turnout.arm_parity import compare_arms
 from turnout.compared import check_against, compared_arms, others_of
-from turnout.errors import InvalidTensorError, unknown_name
+from turnout.errors import InvalidTensorError
 from turnout.evidence import Evidence, fingerprint, write_evidence
 from turnout.export import model_folder
 from turnout.metrics import Metrics
@@ -63,8 +63,7 @@ def verify_file(file: Path, model: str, choices: Choices, *, warn: Callable[[str
     """
     plugins = find_plugins()
     loaded = load_settings(file, registry=plugins)
-    if model not in loaded.settings.models:
-        raise unknown_name("model", model, loaded.settings.models, f"In {loaded.source}.")
+    loaded.check_model(model)
     check_against(loaded, model, choices.against)
     against = choices.against or others_of(loaded, model)
     with Turnout(loaded, plugins, Metrics()) as app, compared_arms(app, model, against) as arms:

@@ -12,7 +12,7 @@ from turnout.app import Turnout
 from turnout.bench.figures import LoadFigures, Round, figures
 from turnout.bench.load import ClosedLoop
 from turnout.compared import check_against, compared_arms
-from turnout.errors import InvalidRequestError, unknown_name
+from turnout.errors import InvalidRequestError
 from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.plugins import find_plugins
@@ -87,8 +87,7 @@ def bench_file(file: Path, model: str, choice: BenchChoice, *, progress: Callabl
     """
     plugins = find_plugins()
     loaded = load_settings(file, registry=plugins)
-    if model not in loaded.settings.models:
-        raise unknown_name("model", model, loaded.settings.models, f"In {loaded.source}.")
+    loaded.check_model(model)
     check_against(loaded, model, choice.against)
     with Turnout(loaded, plugins, Metrics()) as app, compared_arms(app, model, choice.against) as arms:
         for backend, arm in arms.items():

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
+from turnout.errors import unknown_name
 from turnout.settings.document import Document
 from turnout.settings.environment import substitute, warn_of_unknown
 from turnout.settings.options import OptionsCheck
@@ -41,6 +42,15 @@ class LoadedSettings:
     step_options: Mapping[tuple[str, str], BaseModel] = field(repr=False)
     written_options: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(repr=False)
     _document: Document = field(repr=False)
+
+    def check_model(self, model: str) -> None:
+        """Return if the file has ``model``.
+
+        Raises:
+            UnknownNameError: it has not.
+        """
+        if model not in self.settings.models:
+            raise unknown_name("model", model, self.settings.models, f"In {self.source}." if self.source else "")
 
     def where(self, *path: str | int) -> str:
         """Return ``turnout.yaml:14`` for a path such as ``"models", "birefnet"``; empty if the settings are a mapping."""

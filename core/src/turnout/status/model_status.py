@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from turnout.errors import unknown_name
 from turnout.evidence import read_evidence
 from turnout.hookspecs import Exporter
 from turnout.plugins import Plugins, find_plugins
@@ -52,8 +51,8 @@ def status_of_file(file: Path, model: str | None = None) -> list[ModelStatus]:
     """
     plugins = find_plugins()
     loaded = load_settings(file, registry=plugins)
-    if model is not None and model not in loaded.settings.models:
-        raise unknown_name("model", model, loaded.settings.models, f"In {loaded.source}.")
+    if model is not None:
+        loaded.check_model(model)
     models = list(loaded.settings.models) if model is None else [model]
     servers = server_states(loaded, plugins, models)
     return [_status(loaded, plugins, name, servers[name]) for name in models]
