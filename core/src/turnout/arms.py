@@ -90,11 +90,15 @@ class Arms:
         settings = loaded.settings.models[declaration.name].warmup
         if settings is None:
             return
-        declared = ModelSignature(declaration.inputs, declaration.outputs)
-        checked = TensorCheck(opened, declaration.name, declared, declaration.max_batch_size)
         folder = folder_of_model(loaded.folder / settings.recorded, declaration.name)
         try:
-            warm_up(checked, declaration.name, backend, folder, settings.requests)
+            warm_up(checked(opened, declaration), declaration.name, backend, folder, settings.requests)
         except BaseException:
             opened.close()
             raise
+
+
+def checked(inner: ModelInference, declaration: ModelDeclaration, *, device_tensors: bool = False) -> ModelInference:
+    """Return ``inner`` behind a check of its requests against what turnout.yaml declares, or what it says itself."""
+    declared = ModelSignature(declaration.inputs, declaration.outputs)
+    return TensorCheck(inner, declaration.name, declared, declaration.max_batch_size, device_tensors=device_tensors)

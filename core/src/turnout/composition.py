@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from turnout.arm_identity import evidence_identity
-from turnout.arms import Arms
+from turnout.arms import Arms, checked
 from turnout.errors import TurnoutError
-from turnout.inference import ModelInference, ModelSignature
+from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.middleware.canary import Canary
 from turnout.middleware.fallback import Fallback, reason_of
 from turnout.middleware.recorder import Recorder
 from turnout.middleware.shadow import Shadow
-from turnout.middleware.tensor_check import TensorCheck
 from turnout.parity import Tolerances
 from turnout.settings import LoadedSettings
 from turnout.shadowing import ShadowLedger
@@ -46,9 +45,8 @@ class Composer:
 
     def _checked(self, inner: ModelInference, name: str, loaded: LoadedSettings, *backends: str) -> ModelInference:
         declaration = loaded.settings.models[name].declaration(name, loaded.folder)
-        declared = ModelSignature(declaration.inputs, declaration.outputs)
         devices = all(self._arms.takes_device_tensors(backend) for backend in backends)
-        return TensorCheck(inner, name, declared, declaration.max_batch_size, device_tensors=devices)
+        return checked(inner, declaration, device_tensors=devices)
 
     def _shadowed(self, inner: ModelInference, name: str, loaded: LoadedSettings) -> ModelInference:
         settings, backend = loaded.settings.models[name], loaded.settings.backend_of(name)
