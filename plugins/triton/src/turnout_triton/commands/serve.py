@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -17,10 +17,18 @@ if TYPE_CHECKING:
     from turnout_triton.server import LocalServer, ServerOptions
 
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
 def _finite(_: click.Context, __: click.Parameter, seconds: float) -> float:
     if not math.isfinite(seconds):
         raise click.BadParameter(f"{seconds} is no finite number of seconds")
     return seconds
+
+
+def _seconds_option(name: str, *, default: float, least: float, told: str) -> Callable[[Command], Command]:
+    kind = click.FloatRange(min=least)
+    return click.option(name, default=default, show_default=True, type=kind, callback=_finite, help=told)
 
 
 @click.command(
@@ -37,22 +45,8 @@ def _finite(_: click.Context, __: click.Parameter, seconds: float) -> float:
     "--environment", type=FOLDER, envvar="TURNOUT_TRITON_ENVIRONMENT", help="Where Triton from PyPI is, or is installed."
 )
 @click.option("--torch-index", metavar="URL", help="Index to install torch from, such as that of its CPU builds.")
-@click.option(
-    "--ready-timeout",
-    default=300.0,
-    show_default=True,
-    type=click.FloatRange(min=1),
-    callback=_finite,
-    help="Seconds for loading.",
-)
-@click.option(
-    "--grace",
-    default=5.0,
-    show_default=True,
-    type=click.FloatRange(min=0),
-    callback=_finite,
-    help="Seconds for requests in flight at the end.",
-)
+@_seconds_option("--ready-timeout", default=300.0, least=1, told="Seconds for loading.")
+@_seconds_option("--grace", default=5.0, least=0, told="Seconds for requests in flight at the end.")
 @click.option("--argument", "arguments", multiple=True, metavar="ARG", help="One more argument for tritonserver.")
 @click.option("--quiet", is_flag=True, help="Keep the server's log to yourself; its last lines are shown if it dies.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import time
 from collections.abc import Sequence
 
@@ -36,7 +35,7 @@ def wait_until_ready(
     """
     end = time.monotonic() + timeout_seconds
     for port in (ports.grpc, ports.http, ports.metrics):
-        while not (_answers(_ANY_HOST.get(host, host), port) and group_listens(process.pid, port)):
+        while not group_listens(process.pid, port):
             if process.ended.wait(_POLL_SECONDS):
                 process.end()
                 raise died(process, f"tritonserver ended with {exit_text(process)} before it was ready", repository)
@@ -58,14 +57,6 @@ def died(process: ServerProcess, what: str, repository: str) -> BackendUnavailab
     lines = [" ".join(line.split()) for line in process.tail if line.strip(" +-|\n")][-5:]
     said = " | ".join(lines) or "none"
     return BackendUnavailableError(f"{what}, for model repository {repository!r}; its last lines: {said}")
-
-
-def _answers(host: str, port: int) -> bool:
-    try:
-        socket.create_connection((host, port), timeout=1.0).close()
-    except OSError:
-        return False
-    return True
 
 
 def _ask_models(process: ServerProcess, url: str, models: Sequence[str], repository: str, end: float) -> None:

@@ -52,18 +52,18 @@ class SharedMemoryTransport(ServerWrapper):
     def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
         deadline = time.monotonic() + timeout_seconds
         try:
-            return self._infer(ask, deadline, timeout_seconds)
+            return self._infer(ask, deadline)
         except ServerMemoryError:
             # Both take from one memory, and it is the server that cannot go on: what is only kept here may be what it lacks.
             if not self._pool.make_room(deadline):
                 raise
         return self._inner.infer(ask, _left(deadline))
 
-    def _infer(self, ask: Ask, deadline: float, timeout_seconds: float) -> Answer:
+    def _infer(self, ask: Ask, deadline: float) -> Answer:
         key = (ask.model, ask.version, ask.heads)
         outputs = self._outputs.get(key, ()) if self._outputs else ()
         if self._refused or not (outputs or self._any_large(ask.buffers)):
-            return self._learned(key, self._inner.infer(ask, timeout_seconds))
+            return self._learned(key, self._inner.infer(ask, _left(deadline)))
         with Exchange(self._pool, self._threshold_bytes, ask.model, deadline) as exchange:
             placed = self._placed(exchange, ask, outputs, deadline)
             answer = None if placed is None else self._asked(exchange, placed, deadline)
