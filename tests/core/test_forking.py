@@ -43,13 +43,17 @@ class Parts:
             raise self.error
 
 
+def _forked(work: Callable[[], bool]) -> bool:
+    child = os.fork()
+    if not child:
+        os._exit(0 if work() else 1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def _child_gets(holder: Holder) -> bool:
     """Tell whether a child forked while ``holder``'s lock is held can take it."""
     with holder.lock:
-        child = os.fork()
-        if not child:
-            os._exit(0 if holder.lock.acquire(timeout=0.2) else 1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        return _forked(lambda: holder.lock.acquire(timeout=0.2))
 
 
 def test_a_child_has_locks_of_its_own() -> None:
@@ -68,13 +72,6 @@ def test_a_child_knows_that_it_is_one() -> None:
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
     assert Forks.count == before
-
-
-def _forked(work: Callable[[], bool]) -> bool:
-    child = os.fork()
-    if not child:
-        os._exit(0 if work() else 1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_who_is_prepared_hears_of_a_fork_before_and_in_the_parent_once_more() -> None:

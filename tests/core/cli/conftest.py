@@ -216,3 +216,21 @@ def core_only(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ended]:
         return Ended(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+BACKENDS = """\
+models:
+  m:
+    backend: plus
+    max_batch_size: 4
+    inputs: {x: "FP32[3]"}
+    backends: {plus: , kept: , away: , lost: }
+"""
+
+
+@pytest.fixture
+def backends_file(cli: Callable[..., Ended]) -> Path:
+    """A turnout.yaml whose model ``m`` has a backend of each kind, in the working directory."""
+    file = Path("turnout.yaml")
+    file.write_text(BACKENDS, "utf-8")
+    return file

@@ -7,20 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-SETTINGS = """\
-models:
-  m:
-    backend: plus
-    max_batch_size: 4
-    inputs: {x: "FP32[3]"}
-    backends: {plus: , kept: , away: , lost: }
-"""
-
 
 @pytest.fixture
-def bench(cli: Any) -> Any:
+def bench(cli: Any, backends_file: Path) -> Any:
     """Return ``turnout bench m`` in a folder with a turnout.yaml."""
-    Path("turnout.yaml").write_text(SETTINGS, "utf-8")
     return lambda *arguments: cli("bench", "m", "--seconds", "0.1", *arguments)
 
 

@@ -10,20 +10,10 @@ import pytest
 
 from turnout.cli.options import complete_backends
 
-SETTINGS = """\
-models:
-  m:
-    backend: plus
-    max_batch_size: 4
-    inputs: {x: "FP32[3]"}
-    backends: {plus: , kept: , away: , lost: }
-"""
-
 
 @pytest.fixture
-def verify(cli: Any) -> Any:
+def verify(cli: Any, backends_file: Path) -> Any:
     """Return the command line in a folder with a turnout.yaml whose model can be verified."""
-    Path("turnout.yaml").write_text(SETTINGS, "utf-8")
     return cli
 
 
