@@ -101,6 +101,19 @@ def test_no_more_is_lent_than_the_process_may_hold_whoever_lends(monkeypatch, le
             region.destroy()
 
 
+def test_an_array_that_ends_after_the_close_is_given_back_to_the_budget(monkeypatch, leases, region) -> None:
+    monkeypatch.setattr(room, "_MOST_REGIONS", 1)
+    memory = leases.lend(region, SIZE)
+    leases.close()
+    other = Region(SIZE)
+    try:
+        assert Leases().lend(other, SIZE) is None
+        del memory
+        assert Leases().lend(other, SIZE) is not None
+    finally:
+        other.destroy()
+
+
 def test_what_a_fork_took_counts_until_its_array_is_gone(monkeypatch, leases, region) -> None:
     monkeypatch.setattr(room, "_MOST_REGIONS", 1)
     memory = leases.lend(region, SIZE)

@@ -22,7 +22,8 @@ class Line:
     refused by servers when they come more often than every five minutes. So three calls in a row without any answer, of whoever
     shares this line, open a new connection, every two seconds at most. Calls under way end on the old one.
 
-    Thread-safe: ``_unheard`` and what a connection consists of change under ``_lock``; a caller reads one attribute.
+    Thread-safe: what a connection consists of changes under ``_lock``, and a caller reads one attribute. ``_unheard`` is
+    counted under it too; ``heard``, which every good call ends with, sets it to 0 without.
 
     Attributes:
         channel: the present gRPC channel.

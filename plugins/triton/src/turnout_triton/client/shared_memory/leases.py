@@ -7,7 +7,7 @@ import os
 import threading
 import weakref
 from collections import deque
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,10 @@ class Budget:
 
     Who keeps many answers shall not leave the next requests, the server or this process without memory and files. Thread-safe:
     both counts change under ``_lock``. A forked child has a budget of its own.
+
+    Attributes:
+        given: what is appended here is given back, in bytes of a region; a deque, as an array may end in any thread at any
+            moment.
     """
 
     def __init__(self) -> None:
@@ -37,22 +41,20 @@ class Budget:
         """Start with nothing held."""
         self._lock = threading.RLock()
         self._regions = self._bytes = 0
+        self.given: deque[int] = deque()
 
     def take(self, size_bytes: int) -> bool:
         """Take a region of ``size_bytes`` off the budget; False if that is too much."""
         with self._lock:
+            while self.given:
+                self._regions -= 1
+                self._bytes -= self.given.popleft()
             most = min(_MOST_BYTES, memory_bytes() // _SHARE)
             if self._regions >= _MOST_REGIONS or self._bytes + size_bytes > most:
                 return False
             self._regions += 1
             self._bytes += size_bytes
             return True
-
-    def give(self, size_bytes: int) -> None:
-        """Give a region back."""
-        with self._lock:
-            self._regions -= 1
-            self._bytes -= size_bytes
 
 
 class Leases:
@@ -62,7 +64,7 @@ class Leases:
     fork: before it, what is lent becomes memory of this process alone, which the child gets a copy of. Such a region is
     nobody's any more; ``parted`` returns it.
 
-    Thread-safe: ``_lent``, ``_sizes``, ``_parted`` and ``_closed`` change under ``_lock``, which a signal handler that forks
+    Thread-safe: ``_lent``, ``_parted`` and ``_closed`` change under ``_lock``, which a signal handler that forks
     may take in the midst of its own thread's work. ``_ended`` is a deque, because an array may end in any thread at any moment,
     one that holds the lock included.
     """
@@ -81,11 +83,11 @@ class Leases:
             return None
         with self._lock:
             # In this order: what a fork or an interrupt finds half done is private, or lost, and never another request's.
-            self._sizes[region.name] = region.size_bytes
             self._lent[region.name] = region
             memory = np.frombuffer(region.read(size_bytes), np.uint8)
-            # With this process's deque: the end of a child's copy is none of the region's.
-            weakref.finalize(memory, self._end, self._ended, region.name).atexit = False
+            # With this process's deques: the end of a child's copy is none of the region's.
+            told = (region.name, self._ended), (region.size_bytes, self.budget.given)
+            weakref.finalize(memory, self._end, *told).atexit = False
         return memory
 
     def ended(self) -> list[Region]:
@@ -94,8 +96,6 @@ class Leases:
             return []
         with self._lock:
             names = [self._ended.popleft() for _ in range(len(self._ended))]
-            for name in names:
-                self.budget.give(self._sizes.pop(name))
             return [self._lent.pop(name) for name in names if name in self._lent]
 
     def parted(self) -> list[Region]:
@@ -133,13 +133,13 @@ class Leases:
     def _start(self) -> None:
         self._lock = threading.RLock()
         self._lent: dict[str, Region] = {}
-        self._sizes: dict[str, int] = {}
         self._parted: list[Region] = []
         self._ended: deque[str] = deque()
 
-    def _end(self, ended: deque[str], name: str) -> None:
+    def _end(self, *told: tuple[Any, deque[Any]]) -> None:
         """Take that the last array of a region is gone. A method, so that who dropped the app has this as long as the array."""
-        ended.append(name)
+        for what, deque_of_it in told:
+            deque_of_it.append(what)
 
 
 def _make_private(region: Region) -> None:
