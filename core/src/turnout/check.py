@@ -91,12 +91,9 @@ def _check_pipeline(app: Turnout, name: str) -> Finding:
 
 def _arms(loaded: LoadedSettings, name: str) -> list[tuple[str, str]]:
     """Return every backend that ``name`` may be asked on, the serving one first, each with its part."""
-    settings = loaded.settings.models[name]
-    others = {"fallback": settings.fallback, "shadow": settings.shadow, "canary": settings.canary}
     arms = {loaded.settings.backend_of(name): ""}
-    for part, written in others.items():
-        if written is not None:
-            arms.setdefault(written if isinstance(written, str) else written.backend, f" ({part})")
+    for part, backend in loaded.settings.models[name].asked_beside().items():
+        arms.setdefault(backend, f" ({part})")
     return list(arms.items())
 
 

@@ -11,8 +11,8 @@ from turnout.generated_inputs import generate_inputs
 from turnout.inference import ModelInference
 from turnout.recording import Record, RecordingSet, folder_of_model, read_record
 from turnout.settings import LoadedSettings
+from turnout.settings.recording import RecordingSettings
 
-DEFAULT_RECORDINGS = Path("recordings")
 GENERATED = 4
 
 
@@ -37,8 +37,8 @@ class RequestChoice:
 
 def recording_folder(loaded: LoadedSettings, model: str) -> Path:
     """Return where the records of ``model`` go: what turnout.yaml says under ``record``, else ``recordings`` beside it."""
-    written = loaded.settings.models[model].record
-    return loaded.folder / (written.directory if written else DEFAULT_RECORDINGS) / model
+    written = loaded.settings.models[model].record or RecordingSettings()
+    return loaded.folder / written.directory / model
 
 
 def chosen_requests(

@@ -114,10 +114,14 @@ class ModelSettings(SettingsModel):
         inputs, outputs = self._specs(self.inputs), self._specs(self.outputs)
         return ModelDeclaration(name, folder, inputs, outputs, self.max_batch_size, batching)
 
-    def asked_beside(self) -> tuple[str, ...]:
-        """Return the backends that may be asked beside the one that serves."""
-        named = (self.fallback, self.shadow.backend if self.shadow else None, self.canary.backend if self.canary else None)
-        return tuple(name for name in named if name is not None)
+    def asked_beside(self) -> dict[str, str]:
+        """Return the backends that may be asked beside the one that serves, by part: ``fallback``, ``shadow``, ``canary``."""
+        named = {
+            "fallback": self.fallback,
+            "shadow": self.shadow.backend if self.shadow else None,
+            "canary": self.canary.backend if self.canary else None,
+        }
+        return {part: backend for part, backend in named.items() if backend is not None}
 
     def _specs(self, tensors: Mapping[str, str]) -> tuple[TensorSpec, ...]:
         return tuple(parse_spec(name, text, batched=self.max_batch_size > 0) for name, text in tensors.items())
