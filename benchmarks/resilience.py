@@ -19,11 +19,11 @@ from prometheus_client import CollectorRegistry
 from turnout import InferenceRequest, InferenceResponse, ModelInference
 from turnout.errors import OverloadedError
 from turnout.metrics.resilience import ResilienceMeters
-from turnout.middleware.circuit import CircuitPolicy
 from turnout.middleware.circuit_breaker import CircuitBreaker
 from turnout.middleware.fallback import Fallback
 from turnout.middleware.load_shedder import LoadShedder
 from turnout.middleware.retry import Retry
+from turnout.resilience.circuit import CircuitPolicy
 
 CALLS, ROUNDS = 5_000, 25
 CAPACITY, WORK_SECONDS, LOAD_SECONDS = 8, 0.01, 3.0

@@ -26,7 +26,7 @@ from turnout import InferenceRequest, InferenceResponse, ModelInference
 from turnout.errors import BackendUnavailableError, TurnoutError
 from turnout.metrics import Metrics
 from turnout.middleware.shadow import Shadow
-from turnout.shadowing import ShadowLedger, ShadowPolicy
+from turnout.rollout.shadow import ShadowLedger, ShadowPolicy
 from turnout.testing import Fails, PlusOne, Slow
 
 BLOCKS = 10

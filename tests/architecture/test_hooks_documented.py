@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from turnout import Exporter, Repository, hookspecs
+from turnout import Backend, Exporter, Repository, Step
 from turnout.metrics import OUTCOMES, Metrics
+from turnout.plugins import hookspecs
 
 ROOT = Path(__file__).parents[2]
 HOOKS_PAGE = (ROOT / "docs/reference/hooks.md").read_text("utf-8")
@@ -22,9 +23,9 @@ HOOKS: dict[str, Callable[..., Any]] = {
     name: function for name, function in vars(hookspecs).items() if name.startswith("turnout_") and callable(function)
 }
 DECLARATIONS = {
-    "turnout_backends": hookspecs.Backend,
-    "turnout_steps": hookspecs.Step,
-    "turnout_exporters": hookspecs.Exporter,
+    "turnout_backends": Backend,
+    "turnout_steps": Step,
+    "turnout_exporters": Exporter,
     "turnout_repositories": Repository,
 }
 
@@ -112,7 +113,7 @@ def load_hooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str
     """Return a function that loads the example of a hook's section as a plugin."""
     from importlib.metadata import EntryPoint
 
-    from turnout.plugins import Plugins
+    from turnout.plugins.discovery import Plugins
 
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -163,7 +164,7 @@ def test_the_reference_lists_every_outcome() -> None:
 
 
 def test_the_settings_in_the_metrics_reference_can_be_loaded(tmp_path: Path) -> None:
-    from turnout.plugins import Plugins
+    from turnout.plugins.discovery import Plugins
     from turnout.settings import load_settings
 
     [block] = re.findall(r"```yaml\n(.*?)```", METRICS_PAGE, flags=re.DOTALL)

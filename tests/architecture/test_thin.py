@@ -18,7 +18,7 @@ import turnout
 for name in turnout.__all__:
     getattr(turnout, name)
 
-from turnout.plugins import find_plugins
+from turnout.plugins.discovery import find_plugins
 
 plugins = find_plugins()
 for hook in ("turnout_backends", "turnout_steps", "turnout_exporters", "turnout_repositories", "turnout_commands"):

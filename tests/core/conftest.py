@@ -29,13 +29,13 @@ from turnout import (
     StepDeclaration,
     Turnout,
 )
-from turnout.app import open as open_app
 from turnout.errors import TurnoutError
-from turnout.executor import InferenceExecutor
 from turnout.metrics import Metrics
-from turnout.model import Model
 from turnout.pipeline import Pipeline, plan_pipeline
-from turnout.plugins import Plugins
+from turnout.plugins.discovery import Plugins
+from turnout.serving.app import open as open_app
+from turnout.serving.executor import InferenceExecutor
+from turnout.serving.model import Model
 from turnout.testing import PlusOne
 
 LIMIT_SECONDS = 20

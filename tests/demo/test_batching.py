@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests.demo.conftest import ROOT
 
-from turnout.batch_parity import compare_batching
+from turnout.commands.verify.batching import compare_batching
 from turnout.inference import InferenceRequest, InferenceResponse
 from turnout.parity import Tolerances, Verdict
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.plugins import find_plugins
+from turnout.plugins.discovery import find_plugins
 from turnout.settings import load_settings
 
 ROOT = Path(__file__).parents[2]

@@ -6,20 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from turnout.app import Turnout, open
-    from turnout.batching import DynamicBatching, QueuePolicy
-    from turnout.hookspecs import (
-        Backend,
-        Exporter,
-        ExportRequest,
-        ModelDeclaration,
-        Step,
-        StepDeclaration,
-        hookimpl,
-    )
     from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
     from turnout.pipeline import PipelineContext, PipelineResult, PipelineStep, StepFailure
-    from turnout.repository import (
+    from turnout.plugins.batching import DynamicBatching, QueuePolicy
+    from turnout.plugins.declarations import Backend, Exporter, ExportRequest, ModelDeclaration, Step, StepDeclaration
+    from turnout.plugins.hookspecs import hookimpl
+    from turnout.plugins.repositories import (
         CheckRequest,
         Configuration,
         ConfigurationRequest,
@@ -27,33 +19,34 @@ if TYPE_CHECKING:
         RepositoryFinding,
         RepositoryModel,
     )
+    from turnout.serving.app import Turnout, open
 
 _ROOMS = {
-    "Backend": "turnout.hookspecs",
-    "CheckRequest": "turnout.repository",
-    "Configuration": "turnout.repository",
-    "ConfigurationRequest": "turnout.repository",
-    "DynamicBatching": "turnout.batching",
-    "ExportRequest": "turnout.hookspecs",
-    "Exporter": "turnout.hookspecs",
+    "Backend": "turnout.plugins.declarations",
+    "CheckRequest": "turnout.plugins.repositories",
+    "Configuration": "turnout.plugins.repositories",
+    "ConfigurationRequest": "turnout.plugins.repositories",
+    "DynamicBatching": "turnout.plugins.batching",
+    "ExportRequest": "turnout.plugins.declarations",
+    "Exporter": "turnout.plugins.declarations",
     "InferenceRequest": "turnout.inference",
     "InferenceResponse": "turnout.inference",
-    "ModelDeclaration": "turnout.hookspecs",
+    "ModelDeclaration": "turnout.plugins.declarations",
     "ModelInference": "turnout.inference",
     "ModelSignature": "turnout.inference",
     "PipelineContext": "turnout.pipeline",
     "PipelineResult": "turnout.pipeline",
     "PipelineStep": "turnout.pipeline",
-    "QueuePolicy": "turnout.batching",
-    "Repository": "turnout.repository",
-    "RepositoryFinding": "turnout.repository",
-    "RepositoryModel": "turnout.repository",
-    "Step": "turnout.hookspecs",
-    "StepDeclaration": "turnout.hookspecs",
+    "QueuePolicy": "turnout.plugins.batching",
+    "Repository": "turnout.plugins.repositories",
+    "RepositoryFinding": "turnout.plugins.repositories",
+    "RepositoryModel": "turnout.plugins.repositories",
+    "Step": "turnout.plugins.declarations",
+    "StepDeclaration": "turnout.plugins.declarations",
     "StepFailure": "turnout.pipeline",
-    "Turnout": "turnout.app",
-    "hookimpl": "turnout.hookspecs",
-    "open": "turnout.app",
+    "Turnout": "turnout.serving.app",
+    "hookimpl": "turnout.plugins.hookspecs",
+    "open": "turnout.serving.app",
 }
 
 __all__ = [

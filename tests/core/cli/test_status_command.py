@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-import turnout.status
-from turnout.status import ModelFacts, ModelStatus, NextStep, Proof, ServerState, ShadowState, Stage, Version
+import turnout.commands.status
+from turnout.commands.status import ModelFacts, ModelStatus, NextStep, Proof, ServerState, ShadowState, Stage, Version
 
 FACTS = ModelFacts(
     "m",
@@ -34,7 +34,7 @@ def told(cli: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(facts: ModelFacts, *arguments: str) -> Any:
         status = ModelStatus(facts, Stage.SERVED, NextStep("turnout triton serve", "it does not answer"))
-        monkeypatch.setattr(turnout.status, "status_of_file", lambda file, model: [status])
+        monkeypatch.setattr(turnout.commands.status, "status_of_file", lambda file, model: [status])
         return cli("status", *arguments)
 
     return run

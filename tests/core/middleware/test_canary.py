@@ -22,7 +22,7 @@ from turnout.errors import (
     TurnoutError,
 )
 from turnout.middleware.canary import Canary
-from turnout.routing import CanaryPolicy
+from turnout.rollout.canary import CanaryPolicy
 from turnout.testing import Answers, PlusOne, Streams
 
 X = np.ones(1, np.float32)

@@ -23,8 +23,8 @@ from turnout.errors import (
     NotReachedError,
     OverloadedError,
 )
-from turnout.middleware.circuit import CircuitPolicy
 from turnout.middleware.circuit_breaker import CircuitBreaker
+from turnout.resilience.circuit import CircuitPolicy
 
 DOWN = BackendUnavailableError("the server is down")
 PAUSES = CircuitPolicy(open_seconds=1.0, longest_open_seconds=30.0)

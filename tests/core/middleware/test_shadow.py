@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.core.shadowing.books import LIMIT_SECONDS, Books
+from tests.core.rollout.shadow.books import LIMIT_SECONDS, Books
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference
 from turnout.errors import BackendUnavailableError, InferenceError
 from turnout.middleware.shadow import Shadow
 from turnout.recording import read_record
-from turnout.shadowing import ShadowLedger, ShadowPolicy, read_shadow_evidence
+from turnout.rollout.shadow import ShadowLedger, ShadowPolicy, read_shadow_evidence
 from turnout.testing import Fails, PlusOne, Slow, Streams, Unavailable
 
 X = np.arange(24, dtype=np.float32).reshape(8, 3)
@@ -296,7 +296,7 @@ def test_a_request_that_cannot_be_copied_is_dropped(make: Make, books: Books, mo
 
     shadow = make(PlusOne())
     with monkeypatch.context() as patch:
-        patch.setattr("turnout.shadowing.buffers.Buffers.copy", full)
+        patch.setattr("turnout.rollout.shadow.buffers.Buffers.copy", full)
         assert _ask(shadow) == (X + 1).tolist()
     _ask(shadow)
 

@@ -22,7 +22,7 @@ class Nothing(PipelineStep):
 
 def test_reads_and_writes_what_the_step_declares() -> None:
     values: dict[str, Any] = {"image": 1, "secret": 2}
-    context = PipelineContext(values, Reads(), name="reads")
+    context = PipelineContext(values, reads=Reads().reads, provides=Reads().provides, name="reads")
 
     context["caption"] = "a red circle"
 
@@ -32,7 +32,7 @@ def test_reads_and_writes_what_the_step_declares() -> None:
 
 
 def test_an_undeclared_read_names_what_is_declared() -> None:
-    context = PipelineContext({"images": 1}, Reads(), name="reads")
+    context = PipelineContext({"images": 1}, reads=Reads().reads, provides=Reads().provides, name="reads")
 
     with pytest.raises(PipelineError) as caught:
         context["images"]
@@ -43,7 +43,7 @@ def test_an_undeclared_read_names_what_is_declared() -> None:
 
 
 def test_an_undeclared_write_names_what_is_provided() -> None:
-    context = PipelineContext({}, Reads(), name="reads")
+    context = PipelineContext({}, reads=Reads().reads, provides=Reads().provides, name="reads")
 
     with pytest.raises(PipelineError) as caught:
         context["captions"] = 1
@@ -54,7 +54,7 @@ def test_an_undeclared_write_names_what_is_provided() -> None:
 
 
 def test_a_step_that_declares_nothing_touches_nothing() -> None:
-    context = PipelineContext({"image": 1}, Nothing())
+    context = PipelineContext({"image": 1}, reads=Nothing().reads, provides=Nothing().provides)
 
     with pytest.raises(PipelineError, match="it declares: nothing"):
         context["image"]
@@ -63,7 +63,7 @@ def test_a_step_that_declares_nothing_touches_nothing() -> None:
 
 
 def test_an_optional_input_that_was_not_given_is_absent() -> None:
-    context = PipelineContext({"image": 1, "other": 2}, Reads())
+    context = PipelineContext({"image": 1, "other": 2}, reads=Reads().reads, provides=Reads().provides)
 
     assert "prompt" not in context
     assert "other" not in context
@@ -71,7 +71,7 @@ def test_an_optional_input_that_was_not_given_is_absent() -> None:
 
 
 def test_values_are_never_deleted() -> None:
-    context = PipelineContext({"image": 1}, Reads(), name="reads")
+    context = PipelineContext({"image": 1}, reads=Reads().reads, provides=Reads().provides, name="reads")
 
     with pytest.raises(PipelineError, match="step 'reads' deletes 'image'"):
         del context["image"]
@@ -79,7 +79,7 @@ def test_values_are_never_deleted() -> None:
 
 def test_a_reported_failure_tells_step_item_and_reason() -> None:
     failures: list[StepFailure] = []
-    context = PipelineContext({}, Reads(), name="reads", failures=failures)
+    context = PipelineContext({}, reads=Reads().reads, provides=Reads().provides, name="reads", failures=failures)
 
     context.report(InferenceError("no"), 3)
     context.report(InferenceError("never"))
@@ -88,7 +88,7 @@ def test_a_reported_failure_tells_step_item_and_reason() -> None:
 
 
 def test_a_context_of_its_own_takes_reports_too() -> None:
-    PipelineContext({}, Reads()).report(InferenceError("no"))
+    PipelineContext({}, reads=Reads().reads, provides=Reads().provides).report(InferenceError("no"))
 
 
 def test_a_result_is_a_read_mapping() -> None:

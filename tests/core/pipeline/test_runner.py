@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, PipelineContext, PipelineStep
 from turnout.errors import ClosedError, DeadlineExceededError, InferenceError, PipelineError, StepError
-from turnout.executor import InferenceExecutor
-from turnout.model import Model
 from turnout.pipeline import Pipeline, plan_pipeline
+from turnout.serving.executor import InferenceExecutor
+from turnout.serving.model import Model
 from turnout.testing import Fails, PlusOne
 
 Make = Callable[..., Pipeline]

@@ -18,7 +18,7 @@ def test_reads_are_inputs_optional_inputs_and_needs() -> None:
 
 def test_a_step_that_overrides_nothing_asks_nothing_and_writes_nothing() -> None:
     step, values = Declares(), {"a": 1}
-    context = PipelineContext(values, step)
+    context = PipelineContext(values, reads=step.reads, provides=step.provides)
 
     requests = step.preprocess(context)
     step.postprocess(context, ())

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from turnout.settings import LoadedSettings, Registry, json_schema
-from turnout.settings.parse import parse
+from turnout.settings.document.parse import parse
 
 
 @pytest.fixture

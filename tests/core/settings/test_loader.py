@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from turnout.errors import ConfigurationError, SettingsError
-from turnout.plugins import Plugins
+from turnout.plugins.discovery import Plugins
 from turnout.settings import LoadedSettings, Registry, load_settings
 
 Load = Callable[..., LoadedSettings]

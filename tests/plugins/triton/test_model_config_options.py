@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from turnout.errors import SettingsError
-from turnout.plugins import Plugins
+from turnout.plugins.discovery import Plugins
 from turnout.settings import load_settings
 from turnout_triton.options import TritonOptions
 

@@ -18,7 +18,9 @@ def test_the_plugin_alone_imports_nothing_of_its_own() -> None:
     modules = loaded_after("import turnout_vision.plugin")
 
     assert {name for name in modules if name.startswith("turnout_vision")} == {"turnout_vision", "turnout_vision.plugin"}
-    assert not modules & {"PIL", "tokenizers", "numpy", "pydantic", "click", "rich"} - loaded_after("import turnout.hookspecs")
+    assert not modules & {"PIL", "tokenizers", "numpy", "pydantic", "click", "rich"} - loaded_after(
+        "import turnout.plugins.hookspecs"
+    )
 
 
 def test_its_hooks_import_neither_pillow_nor_tokenizers() -> None:

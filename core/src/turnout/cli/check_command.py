@@ -16,7 +16,7 @@ from turnout.cli.options import config_option, json_option, print_json, print_ta
 @json_option
 def command(config: Path, deep: bool, as_json: bool) -> None:  # noqa: FBT001  # click's flags
     """Prove that a turnout.yaml can work: keys, options, plugins, the order of steps; with --deep the models too."""
-    from turnout.check import check_app
+    from turnout.commands.check import check_app
 
     findings = check_app(config, deep=deep)
     if as_json:

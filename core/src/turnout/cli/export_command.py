@@ -11,8 +11,8 @@ import click
 from turnout.cli.options import config_option, json_option, model_argument, print_json
 
 if TYPE_CHECKING:
-    from turnout.plugins import Plugins
-    from turnout.repository import Configuration
+    from turnout.plugins.discovery import Plugins
+    from turnout.plugins.repositories import Configuration
     from turnout.settings import LoadedSettings
 
 
@@ -41,7 +41,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Write MODEL as a new version into a model repository, with its configuration, in one atomic step."""
-    from turnout.plugins import find_plugins
+    from turnout.plugins.discovery import find_plugins
     from turnout.settings import load_settings
 
     if config_only and version is not None:
@@ -65,8 +65,8 @@ def _export(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    from turnout.check import describe_signature
-    from turnout.export import export_model
+    from turnout.commands.check import describe_signature
+    from turnout.commands.export import export_model
 
     exported = export_model(loaded, plugins, model, format_, repository, version, overwrite=overwrite)
     size = exported.file.stat().st_size
@@ -82,7 +82,7 @@ def _export(
 
 def _proved(loaded: LoadedSettings, model: str) -> dict[str, Any]:
     """Return what the exporter proved of the version before it was published."""
-    from turnout.evidence import read_evidence
+    from turnout.repository.evidence import read_evidence
 
     evidence = read_evidence(loaded.folder, model, "export")
     return dict(evidence.facts) if evidence is not None and evidence.verdict == "match" else {}
@@ -99,7 +99,7 @@ def _print_proof(facts: dict[str, Any]) -> None:
 def _configure(
     loaded: LoadedSettings, plugins: Plugins, model: str, repository: Path | None, *, overwrite: bool, as_json: bool
 ) -> None:
-    from turnout.export import export_configuration
+    from turnout.commands.export import export_configuration
 
     folder, configuration = export_configuration(loaded, plugins, model, repository, overwrite=overwrite)
     if as_json:

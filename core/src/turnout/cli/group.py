@@ -54,7 +54,7 @@ class TurnoutGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def _added(self) -> dict[str, click.Command]:
-        from turnout.plugins import find_plugins
+        from turnout.plugins.discovery import find_plugins
 
         if not hasattr(self, "_plugin_commands"):
             commands = find_plugins().commands()

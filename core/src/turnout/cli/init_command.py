@@ -31,8 +31,8 @@ def command(onnx_files: tuple[Path, ...], repository: Path | None, config: Path,
 
 
 def _text(onnx_files: tuple[Path, ...], repository: Path | None, folder: Path) -> str:
-    from turnout.plugins import find_plugins
-    from turnout.starter import repository_settings, starter_settings
+    from turnout.commands.init import repository_settings, starter_settings
+    from turnout.plugins.discovery import find_plugins
 
     if repository is None:
         return starter_settings(onnx_files, folder)

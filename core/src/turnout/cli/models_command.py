@@ -15,7 +15,7 @@ from turnout.cli.options import config_option, json_option, print_json, print_ta
 @json_option
 def command(config: Path, as_json: bool) -> None:  # noqa: FBT001  # click's flag
     """List the models of a turnout.yaml: the backend that serves each, the others it could move to, its tensors."""
-    from turnout.plugins import find_plugins
+    from turnout.plugins.discovery import find_plugins
     from turnout.settings import load_settings
 
     loaded = load_settings(config, registry=find_plugins())

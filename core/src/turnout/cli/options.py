@@ -40,7 +40,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def _complete_models(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from turnout.errors import TurnoutError
-    from turnout.plugins import find_plugins
+    from turnout.plugins.discovery import find_plugins
     from turnout.settings import load_settings
 
     try:
@@ -53,7 +53,7 @@ def _complete_models(context: click.Context, _: click.Parameter, incomplete: str
 def complete_backends(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the backends that begin so."""
     from turnout.errors import TurnoutError
-    from turnout.plugins import find_plugins
+    from turnout.plugins.discovery import find_plugins
 
     try:
         return [CompletionItem(name) for name in find_plugins().known_backends() if name.startswith(incomplete)]

@@ -13,7 +13,7 @@ from turnout.cli.options import json_option, print_json, print_table
 @json_option
 def command(as_json: bool) -> None:  # noqa: FBT001  # click's flag
     """List the plugins that are installed, with what each brings; a broken one with its reason."""
-    from turnout.plugins import find_plugins
+    from turnout.plugins.discovery import find_plugins
 
     rows: list[dict[str, Any]] = [
         {

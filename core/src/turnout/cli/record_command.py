@@ -41,7 +41,7 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
 
     Records hold what people sent: keep them as you keep that. Exit 1 if a file failed, 3 if the backend cannot be reached.
     """
-    from turnout.record import RecordingJob, record_file
+    from turnout.commands.record import RecordingJob, record_file
 
     result = record_file(config, model, RecordingJob(**choices), progress=lambda text: click.echo(text, err=True))
     folder = os.path.relpath(result.folder)

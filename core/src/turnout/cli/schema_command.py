@@ -10,7 +10,7 @@ from turnout.cli.options import print_json
 @click.command("schema")
 def command() -> None:
     """Print the JSON schema of turnout.yaml, the options of the installed plugins included."""
-    from turnout.plugins import find_plugins
+    from turnout.plugins.discovery import find_plugins
     from turnout.settings import json_schema
 
     print_json(json_schema(find_plugins()))

@@ -12,7 +12,7 @@ from turnout.cli.exits import UNREACHABLE
 from turnout.cli.options import config_option, json_option, optional_model_argument, print_json
 
 if TYPE_CHECKING:
-    from turnout.status import ModelFacts, ModelStatus, Proof
+    from turnout.commands.status import ModelFacts, ModelStatus, Proof
 
 DIGITS = 12
 
@@ -27,7 +27,7 @@ def command(model: str | None, config: Path, as_json: bool) -> None:  # noqa: FB
     Stages: 1 abstract, 2 exported, 3 served, 4 tuned. Opens no model. Exit 3 if the server that serves a model cannot be
     reached and nothing answers in its place.
     """
-    from turnout.status import status_of_file
+    from turnout.commands.status import status_of_file
 
     found = status_of_file(config, model)
     if as_json:

@@ -21,10 +21,10 @@ from turnout.cli.options import backend_argument, config_option, model_argument
 @config_option
 def command(model: str, backend: str, weight: float | None, config: Path) -> None:
     """Move MODEL to BACKEND: edits the line 'backend:' of that model, every comment kept."""
-    from turnout.plugins import find_plugins
+    from turnout.plugins.discovery import find_plugins
 
     if weight is not None:
-        from turnout.settings.edit_weight import switch_weight
+        from turnout.settings.edit.weight import switch_weight
 
         click.echo(switch_weight(config, model, backend, weight, registry=find_plugins()))
         click.echo("next: turnout status", err=True)

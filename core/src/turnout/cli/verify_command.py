@@ -12,7 +12,7 @@ from turnout.cli.options import complete_backends, config_option, json_option, m
 from turnout.cli.request_options import check_one_source, request_options
 
 if TYPE_CHECKING:
-    from turnout.verify import Verified
+    from turnout.commands.verify.command import Verified
 
 
 @click.command("verify")
@@ -35,7 +35,7 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
 
     The requests are those recorded, given, or made. Exit 1 if answers differ, 3 if a backend cannot be reached.
     """
-    from turnout.verify import Choices, verify_file
+    from turnout.commands.verify.command import Choices, verify_file
 
     check_one_source(choices)
     verified = verify_file(config, model, Choices(**choices), warn=_warn)

@@ -8,7 +8,7 @@ from random import Random
 from turnout.errors import BackendUnavailableError, ModelLoadError, TurnoutError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.middleware.base import Middleware
-from turnout.routing import CanaryPolicy, position_of
+from turnout.rollout.canary import CanaryPolicy, position_of
 
 _NOT_ANSWERED = (BackendUnavailableError, ModelLoadError)
 

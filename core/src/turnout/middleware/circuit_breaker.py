@@ -10,7 +10,7 @@ from turnout.errors import CircuitOpenError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.metrics.resilience import CircuitMeter
 from turnout.middleware.base import Middleware
-from turnout.middleware.circuit import Admission, Circuit, CircuitPolicy
+from turnout.resilience.circuit import Admission, Circuit, CircuitPolicy
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from turnout.errors import (
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.metrics.resilience import FallbackMeter
 from turnout.middleware.base import Middleware
-from turnout.middleware.usual_seconds import UsualSeconds
+from turnout.resilience.usual_latency import UsualSeconds
 
 logger = logging.getLogger(__name__)
 

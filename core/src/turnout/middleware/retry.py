@@ -8,7 +8,7 @@ from turnout.errors import NotReachedError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.metrics.resilience import RetryMeter
 from turnout.middleware.base import Middleware
-from turnout.middleware.token_budget import TokenBudget
+from turnout.resilience.retry_budget import TokenBudget
 
 
 class Retry(Middleware):

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.middleware.base import Middleware
-from turnout.shadowing import Mirror, ShadowLedger, ShadowPolicy
+from turnout.rollout.shadow import Mirror, ShadowLedger, ShadowPolicy
 
 
 class Shadow(Middleware):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from turnout.errors import PipelineError, TurnoutError, suggestion
-from turnout.pipeline.step import PipelineStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +61,17 @@ class PipelineContext(MutableMapping[str, Any]):
     def __init__(
         self,
         values: dict[str, Any],
-        step: PipelineStep,
         *,
+        reads: Collection[str] = (),
+        provides: Collection[str] = (),
         name: str = "step",
         deadline: float | None = None,
         failures: list[StepFailure] | None = None,
     ) -> None:
         self._values = values
         self._name = name
-        self._readable = step.reads | frozenset(step.provides)
-        self._writable = frozenset(step.provides)
+        self._readable = frozenset((*reads, *provides))
+        self._writable = frozenset(provides)
         self._failures = [] if failures is None else failures
         self.deadline = deadline
 

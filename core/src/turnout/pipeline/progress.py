@@ -78,7 +78,14 @@ class Progress:
 
     def _context(self, name: str) -> PipelineContext:
         step = self._plan.steps[name]
-        return PipelineContext(self._values, step, name=name, deadline=self._deadline, failures=self._failures)
+        return PipelineContext(
+            self._values,
+            reads=step.reads,
+            provides=step.provides,
+            name=name,
+            deadline=self._deadline,
+            failures=self._failures,
+        )
 
     def _with_deadline(self, request: InferenceRequest) -> InferenceRequest:
         if self._deadline is None or request.deadline is not None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from turnout.inference import InferenceRequest, InferenceResponse
-
-if TYPE_CHECKING:
-    from turnout.pipeline.context import PipelineContext
+from turnout.pipeline.context import PipelineContext
 
 
 class PipelineStep:

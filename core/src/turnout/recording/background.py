@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from turnout.errors import one_line
 from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse
-from turnout.recording.copies import copied, size_of
 from turnout.recording.policy import RecordingPolicy
 from turnout.recording.record import Record
 from turnout.recording.writer import RecordingWriter
+from turnout.tensors.copies import copied, size_of
 
 logger = logging.getLogger(__name__)
 

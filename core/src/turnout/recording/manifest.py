@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from turnout.whole_file import write_whole
+from turnout.files.atomic import write_whole
 
 MANIFEST = "manifest.jsonl"
 

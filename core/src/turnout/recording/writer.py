@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from turnout.file_lock import locked
+from turnout.files.lock import locked
 from turnout.recording.manifest import MANIFEST, append_line, keep_lines
 from turnout.recording.policy import RecordingPolicy
 from turnout.recording.record import Record

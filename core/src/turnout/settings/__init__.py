@@ -6,23 +6,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from turnout.settings.edit import BackendSwitch, switch_backend
+    from turnout.settings.edit.backend import BackendSwitch, switch_backend
     from turnout.settings.editor_schema import json_schema
     from turnout.settings.loader import LoadedSettings, load_settings
     from turnout.settings.registry import Registry
-    from turnout.settings.schema import MetricsSettings, ModelSettings, Settings, StepSettings
+    from turnout.settings.schema.file import MetricsSettings, ModelSettings, Settings, StepSettings
 
 _MODULES = {
-    "BackendSwitch": "turnout.settings.edit",
+    "BackendSwitch": "turnout.settings.edit.backend",
     "LoadedSettings": "turnout.settings.loader",
-    "MetricsSettings": "turnout.settings.schema",
-    "ModelSettings": "turnout.settings.schema",
+    "MetricsSettings": "turnout.settings.schema.file",
+    "ModelSettings": "turnout.settings.schema.file",
     "Registry": "turnout.settings.registry",
-    "Settings": "turnout.settings.schema",
-    "StepSettings": "turnout.settings.schema",
+    "Settings": "turnout.settings.schema.file",
+    "StepSettings": "turnout.settings.schema.file",
     "json_schema": "turnout.settings.editor_schema",
     "load_settings": "turnout.settings.loader",
-    "switch_backend": "turnout.settings.edit",
+    "switch_backend": "turnout.settings.edit.backend",
 }
 
 __all__ = [

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from turnout.settings.registry import Registry
-from turnout.settings.schema import Settings
+from turnout.settings.schema.file import Settings
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{"}
 _SCALARS = ("integer", "number", "boolean")

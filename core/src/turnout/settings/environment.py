@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from turnout.errors import suggestion
-from turnout.settings.document import DocumentPath
+from turnout.settings.document.document import DocumentPath
 
 logger = logging.getLogger(__name__)
 

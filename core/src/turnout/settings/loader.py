@@ -12,14 +12,14 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from turnout.errors import unknown_name
-from turnout.settings.document import Document
+from turnout.settings.document.document import Document
+from turnout.settings.document.source import document_of_file, document_of_mapping
 from turnout.settings.environment import substitute, warn_of_unknown
-from turnout.settings.options import OptionsCheck
+from turnout.settings.options_check import OptionsCheck
+from turnout.settings.problems.report import Report
+from turnout.settings.problems.validate import validated
 from turnout.settings.registry import Registry
-from turnout.settings.report import Report
-from turnout.settings.schema import Settings
-from turnout.settings.source import document_of_file, document_of_mapping
-from turnout.settings.validate import validated
+from turnout.settings.schema.file import Settings
 
 
 @dataclass(frozen=True, slots=True)

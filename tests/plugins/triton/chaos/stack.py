@@ -7,10 +7,10 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
-from turnout.app import open as open_app
 from turnout.metrics import OUTCOMES, Metrics
 from turnout.metrics.resilience import FALLBACK_REASONS
-from turnout.plugins import Plugins
+from turnout.plugins.discovery import Plugins
+from turnout.serving.app import open as open_app
 
 _PLUGINS = {"triton": "turnout_triton.plugin", "local": "tests.plugins.triton.chaos.local_plugin"}
 FALLS_BACK: Mapping[str, Any] = {"fallback": "local"}

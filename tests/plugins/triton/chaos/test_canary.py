@@ -8,7 +8,7 @@ from tests.plugins.triton.chaos.stack import Stack
 from tests.plugins.triton.client.asking import until, url_of
 
 from turnout import InferenceRequest
-from turnout.settings.edit_weight import switch_weight
+from turnout.settings.edit.weight import switch_weight
 
 RELOADS = 200 if FULL else 40
 FILE = """\

@@ -16,7 +16,7 @@ from tests.plugins.triton.client.asking import settings, url_of
 
 import turnout
 from turnout import Turnout
-from turnout.plugins import Plugins
+from turnout.plugins.discovery import Plugins
 from turnout.testing.probing import Pending
 
 THREADS = 32

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from turnout import CheckRequest, Configuration, ConfigurationRequest, ModelDeclaration
-from turnout.publishing import publish_configuration
+from turnout.repository.publishing import publish_configuration
 from turnout_triton.options import TritonOptions
 from turnout_triton.repository.check import check
 from turnout_triton.repository.configure import configure

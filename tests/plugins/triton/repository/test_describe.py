@@ -10,10 +10,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from turnout import CheckRequest, RepositoryModel
+from turnout.commands.init import repository_settings
 from turnout.errors import ConfigurationError
-from turnout.plugins import Plugins
+from turnout.plugins.discovery import Plugins
 from turnout.settings import load_settings
-from turnout.starter import repository_settings
 from turnout_triton.repository.check import check
 from turnout_triton.repository.describe import describe
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from turnout import Exporter, ExportRequest, ModelSignature
+from turnout.commands.export import export_model
 from turnout.errors import ExportError
-from turnout.export import export_model
-from turnout.plugins import Plugins
-from turnout.publishing import versions
+from turnout.plugins.discovery import Plugins
+from turnout.repository.publishing import versions
 from turnout.settings import load_settings
 from turnout.tensors import TensorSpec
 from turnout_triton.repository.config_file import read_config

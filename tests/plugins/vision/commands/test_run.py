@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 import turnout
 from turnout import Backend, InferenceRequest, InferenceResponse, ModelInference
 from turnout.errors import BackendUnavailableError, ConfigurationError, ModelLoadError, TurnoutError
-from turnout.plugins import Plugins
+from turnout.plugins.discovery import Plugins
 from turnout_vision.commands.run import run as command
 
 Boxes = dict[str, tuple[int, int, int, int]]

@@ -14,7 +14,7 @@ from turnout_direct.export.quiet import quiet
 from turnout_direct.export.traceable import Traceable
 
 if TYPE_CHECKING:
-    from turnout_direct.export.generate.decoding import Decoding
+    from turnout_direct.export.decoding import Decoding
 
     Tensors = tuple[torch.Tensor, ...]
 

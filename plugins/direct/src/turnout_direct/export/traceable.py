@@ -15,7 +15,7 @@ from turnout.tensors import BYTES, TensorSpec
 if TYPE_CHECKING:
     import torch
 
-    from turnout_direct.export.generate.decoding import Decoding
+    from turnout_direct.export.decoding import Decoding
 
     Tensors = tuple[torch.Tensor, ...]
 

@@ -95,10 +95,11 @@ def _options(*, http_port: int | None, grpc_port: int | None, metrics_port: int 
 
 
 def _announce(server: LocalServer) -> None:
-    click.echo(f"grpc     {server.grpc_url}\nhttp     {server.http_url}\nmetrics  {server.metrics_url}")
+    # The addresses come last: a script that has read them may end the server, and the log is complete by then.
     _to_stderr(
         f"ready; next: TRITON_URL={server.grpc_url} INFERENCE_BACKEND=triton turnout check --deep; Ctrl-C ends the server"
     )
+    click.echo(f"grpc     {server.grpc_url}\nhttp     {server.http_url}\nmetrics  {server.metrics_url}")
 
 
 def _to_stderr(line: str) -> None:

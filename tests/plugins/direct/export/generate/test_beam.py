@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from turnout_direct.export.generate.beam import BeamDecoding, BeamSettings
-from turnout_direct.export.generate.decoding import DecodingLoop, python_loop
+from turnout_direct.export.generate.loop import DecodingLoop, python_loop
 from turnout_direct.export.generate.registry import architecture_of
 
 LENGTH, END = 20, 2

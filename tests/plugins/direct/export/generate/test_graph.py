@@ -14,8 +14,8 @@ import torch
 from turnout import ExportRequest, ModelDeclaration, ModelSignature
 from turnout.tensors import TensorSpec
 from turnout_direct.deprecations import torchscript_allowed
-from turnout_direct.export.generate.decoding import DecodingLoop, python_loop
 from turnout_direct.export.generate.graph import generate_traceable
+from turnout_direct.export.generate.loop import DecodingLoop, python_loop
 from turnout_direct.export.module import export_module
 from turnout_direct.export.onnx import Onnx, export_onnx
 from turnout_direct.export.torchscript import TorchScript, export_torchscript

@@ -10,8 +10,8 @@ import torch
 from turnout_direct.export.generate.architecture import Architecture, Encoded
 from turnout_direct.export.generate.blip import BlipAnswerer, BlipCaptioner
 from turnout_direct.export.generate.blip2 import Blip2WithOpt, Blip2WithT5
-from turnout_direct.export.generate.decoding import DecodingLoop, python_loop
 from turnout_direct.export.generate.greedy import GreedyDecoding
+from turnout_direct.export.generate.loop import DecodingLoop, python_loop
 
 LENGTH, END, PAD = 20, 2, 0
 CAPTIONER, ANSWERER = "BlipForConditionalGeneration", "BlipForQuestionAnswering"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch  # noqa: TID253  this module is imported by an export only
 
-from turnout_direct.export.generate.decoding import State, filled_prompts, is_any
+from turnout_direct.export.generate.loop import State, filled_prompts, is_any
 
 if TYPE_CHECKING:
     from turnout_direct.export.generate.architecture import Architecture

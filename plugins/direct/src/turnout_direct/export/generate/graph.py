@@ -6,11 +6,12 @@ import torch  # noqa: TID253  this module is imported by an export only
 
 from turnout import ModelDeclaration
 from turnout.tensors import TensorSpec
+from turnout_direct.export.decoding import Decoding
 from turnout_direct.export.generate.architecture import Architecture
 from turnout_direct.export.generate.beam import BeamDecoding, BeamSettings
-from turnout_direct.export.generate.decoding import Decoding, DecodingLoop, Unprompted
 from turnout_direct.export.generate.greedy import GreedyDecoding
 from turnout_direct.export.generate.inputs import example_inputs, generate_inputs
+from turnout_direct.export.generate.loop import DecodingLoop, Unprompted
 from turnout_direct.export.generate.registry import architecture_of
 from turnout_direct.export.generate.settings import beams_of, width_of
 from turnout_direct.export.traceable import Traceable, sizes_of

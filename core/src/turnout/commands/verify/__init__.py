@@ -1,0 +1,1 @@
+"""Comparing the answers of a model's backends."""

@@ -1,0 +1,1 @@
+"""Files that change whole, locks between processes, and watching a file for changes."""

@@ -1,0 +1,1 @@
+"""Plugin declarations, the hooks that return them, and the discovery of installed plugins."""

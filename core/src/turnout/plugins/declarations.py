@@ -1,0 +1,122 @@
+"""Declarations that plugins return from hooks: backends, steps, exporters, and the requests handed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from turnout.inference import ModelInference, ModelSignature
+    from turnout.pipeline import PipelineStep
+    from turnout.plugins.batching import DynamicBatching
+    from turnout.tensors import TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDeclaration:
+    """What turnout.yaml says of a model, whatever runs it.
+
+    Attributes:
+        name: the model's name.
+        folder: the folder of turnout.yaml; relative paths in options start here.
+        inputs: declared inputs, batch axis included; empty when none are declared.
+        outputs: declared outputs, likewise.
+        max_batch_size: 0, or the largest size of the batch axis.
+        dynamic_batching: how requests are merged; None if they are not.
+    """
+
+    name: str
+    folder: Path = Path()
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+    max_batch_size: int = 0
+    dynamic_batching: DynamicBatching | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepDeclaration:
+    """Where a step stands.
+
+    Attributes:
+        name: the step's name in its pipeline.
+        pipeline: the pipeline's name.
+        folder: the folder of turnout.yaml; relative paths in options start here.
+        models: for each model of the file, the options of each of its backends as written there.
+    """
+
+    name: str
+    pipeline: str
+    folder: Path = Path()
+    models: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+
+
+def _ignore_report(facts: Mapping[str, Any]) -> None:
+    """Keep nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """A model to write as one file.
+
+    Attributes:
+        model: what turnout.yaml says of the model.
+        options: the options of the exporter's backend for this model.
+        file: the file to write; its folder exists and is empty.
+        report: takes what the exporter proved of the file, in types of JSON; uncalled, nothing was proved.
+    """
+
+    model: ModelDeclaration
+    options: Any
+    file: Path
+    report: Callable[[Mapping[str, Any]], None] = _ignore_report
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A kind of runtime.
+
+    Attributes:
+        name: what turnout.yaml calls it.
+        create: opens a model; blocks, may take minutes, and raises ModelLoadError or MissingDependencyError.
+        options: the pydantic model of its options in turnout.yaml.
+        batches: the backend merges concurrent requests itself.
+        remote: it asks a server, which may die while this process lives.
+        device_tensors: it takes inputs that are ``turnout.tensors.DeviceTensor``; others get copies of them as arrays.
+    """
+
+    name: str
+    create: Callable[[ModelDeclaration, Any], ModelInference]
+    options: type[BaseModel]
+    batches: bool = False
+    remote: bool = False
+    device_tensors: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A kind of pipeline step: its name in turnout.yaml, what makes one, and the pydantic model of its options."""
+
+    name: str
+    create: Callable[[StepDeclaration, Any], PipelineStep]
+    options: type[BaseModel]
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """Writes models of one backend in one format.
+
+    Attributes:
+        format: ``onnx`` or ``torchscript``.
+        backend: the backend whose options say where the model comes from.
+        filename: the file's name in a version folder of a model repository, such as ``model.onnx``.
+        export: writes the file and returns the signature of what it wrote; raises ExportError.
+    """
+
+    format: str
+    backend: str
+    filename: str
+    export: Callable[[ExportRequest], ModelSignature]

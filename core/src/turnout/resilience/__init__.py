@@ -1,0 +1,1 @@
+"""The arithmetic behind circuit breaking and retrying; the behaviors themselves are middleware."""

@@ -1,0 +1,1 @@
+"""Moving traffic from one backend to another: canary share, shadow and promotion."""

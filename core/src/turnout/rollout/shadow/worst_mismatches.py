@@ -1,0 +1,88 @@
+"""The worst mismatches of a shadow, kept on disk as records that can be replayed."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from turnout.errors import TurnoutError
+from turnout.inference import InferenceResponse
+from turnout.parity import Parity
+from turnout.recording import Record
+from turnout.rollout.shadow.mirrored_request import Job
+
+logger = logging.getLogger(__name__)
+
+_numbers = itertools.count(1)
+
+
+class WorstMismatches:
+    """Keeps the ``keep`` answers that exceed their tolerance the most, each with its request and the primary's answer.
+
+    Used by the threads of one shadow; several processes may share ``directory``, in which the worst of all of them stay. A file
+    appears whole or not at all. Its name begins with the excess, so that a listing in reverse shows the worst first.
+    """
+
+    def __init__(self, directory: Path | None, keep: int, model: str, backends: tuple[str, str]) -> None:
+        self._directory = directory
+        self._keep = keep if directory else 0
+        self._model = model
+        self._primary, self._shadow = backends
+        self._told = False
+
+    def offer(self, job: Job, answer: InferenceResponse, parity: Parity) -> None:
+        """Keep a mismatch if it is one of the worst. A disk that refuses is told once."""
+        if not self._keep or self._directory is None:
+            return
+        try:
+            known = _files(self._directory)
+            if len(known) < self._keep or parity.excess > _excess(known[-1]):
+                self._write(self._directory, self._record(job), answer, parity.excess)
+                _remove(_files(self._directory)[self._keep :])
+        except (OSError, TurnoutError) as error:
+            if not self._told:
+                logger.warning("model %r: a mismatch cannot be kept in %r: %s", self._model, str(self._directory), error)
+            self._told = True
+
+    def _record(self, job: Job) -> Record:
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        return Record(job.inputs, job.outputs, self._model, self._primary, now, job.seconds, job.id, dict(job.parameters))
+
+    def _write(self, directory: Path, record: Record, answer: InferenceResponse, excess: float) -> None:
+        # What people sent is nobody else's business: mkstemp's files are the owner's alone.
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, name = tempfile.mkstemp(prefix=".worst-", suffix=".part", dir=directory)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                record.write(stream, {self._shadow: answer.outputs})
+            Path(name).rename(directory / f"{_rank(excess)}-{os.getpid()}-{next(_numbers):06d}.npz")
+        except BaseException:
+            with suppress(OSError):
+                Path(name).unlink()
+            raise
+
+
+def _rank(excess: float) -> str:
+    """Return the excess in a form that sorts as text: its exponent, then its digits; infinity is the last."""
+    digits, exponent = f"{min(excess, 9.999e98):.3e}".split("e")
+    return f"worst-{max(int(exponent), 0):02d}-{digits}"
+
+
+def _excess(file: Path) -> float:
+    _, exponent, digits, *_ = file.name.split("-")
+    return float(f"{digits}e{exponent}")
+
+
+def _files(directory: Path) -> list[Path]:
+    """Return what is kept, the worst first."""
+    return sorted(directory.glob("worst-*.npz"), reverse=True)
+
+
+def _remove(files: list[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)

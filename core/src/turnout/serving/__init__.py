@@ -1,0 +1,1 @@
+"""An open app: models composed from arms, reloaded while requests run."""

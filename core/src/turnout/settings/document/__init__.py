@@ -1,0 +1,1 @@
+"""A settings document: parsed text with the line and column of every key and value."""

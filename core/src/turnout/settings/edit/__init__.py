@@ -1,0 +1,1 @@
+"""Editing turnout.yaml in place, with comments and formatting kept."""

@@ -1,0 +1,1 @@
+"""Problems in a settings file, worded for the person who wrote it."""

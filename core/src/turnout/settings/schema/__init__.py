@@ -1,0 +1,1 @@
+"""The keys of turnout.yaml, one pydantic model for each part."""

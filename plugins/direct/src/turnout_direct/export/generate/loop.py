@@ -1,0 +1,76 @@
+"""A decoding run as a loop: one module whose graph holds the loop, and the pieces that every decoding shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch  # noqa: TID253  this module is imported by an export only
+
+from turnout_direct.export.decoding import Decoding
+
+if TYPE_CHECKING:
+    from turnout_direct.export.generate.architecture import Encoded
+
+State = tuple[torch.Tensor, ...]
+Loop = Callable[[Callable[..., torch.Tensor], Callable[..., State], State], State]
+
+
+def python_loop(condition: Callable[..., torch.Tensor], body: Callable[..., State], state: State) -> State:
+    """Run ``body`` while ``condition`` holds, as ``torch.while_loop`` does, without compiling anything."""
+    while bool(condition(*state)):
+        state = body(*state)
+    return state
+
+
+class DecodingLoop(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
+    """Answers with a decoding, ``generated_ids`` as its only output; the loop is ``torch.while_loop``, or another like it."""
+
+    def __init__(self, decoding: Decoding, loop: Loop = torch.while_loop) -> None:
+        super().__init__()
+        self.decoding = decoding
+        self.loop = loop
+
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor]:
+        constants, state = self.decoding.begin(*inputs)
+        state = self.loop(
+            lambda *state: self.decoding.unfinished(state), lambda *state: self.decoding.advance(constants, state), state
+        )
+        return (self.decoding.finish(state),)
+
+
+class Unprompted(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
+    """A decoding about pictures alone, ``pixel_values`` FP32 [B, 3, H, W], each with the same prompt of ``tokens``."""
+
+    def __init__(self, decoding: Decoding, tokens: tuple[int, ...]) -> None:
+        super().__init__()
+        self.decoding = decoding
+        self.register_buffer("tokens", torch.tensor([tokens]), persistent=False)
+
+    def begin(self, pixel_values: torch.Tensor) -> tuple[State, State]:
+        ids = self.tokens.expand(pixel_values.shape[0], -1)
+        return self.decoding.begin(pixel_values, ids, torch.ones_like(ids))
+
+    def unfinished(self, state: State) -> torch.Tensor:
+        return self.decoding.unfinished(state)
+
+    def advance(self, constants: State, state: State) -> State:
+        return self.decoding.advance(constants, state)
+
+    def finish(self, state: State) -> torch.Tensor:
+        return self.decoding.finish(state)
+
+
+def filled_prompts(encoded: Encoded, width: int, pad: int) -> torch.Tensor:
+    """Return INT64 [B, width]: each row's prompt, cut where it is longer, then the pad token."""
+    columns = torch.arange(width, device=encoded.prompt.device)
+    padded = torch.nn.functional.pad(encoded.prompt, (0, width), value=pad)[:, :width]
+    return torch.where(columns < encoded.lengths.unsqueeze(1), padded, pad)
+
+
+def is_any(tokens: torch.Tensor, ends: tuple[int, ...]) -> torch.Tensor:
+    """Return BOOL, shaped as ``tokens``: a token that is one of ``ends``."""
+    ended = torch.zeros_like(tokens, dtype=torch.bool)
+    for end in ends:
+        ended = ended | (tokens == end)
+    return ended

@@ -1,0 +1,187 @@
+"""A model's backends, measured side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from turnout.commands.bench import Bench, BenchChoice, bench_file
+from turnout.errors import BackendUnavailableError, ConfigurationError, InferenceError, InvalidInputError, UnknownNameError
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
+from turnout.tensors import TensorSpec
+from turnout.testing import PlusOne, Unavailable
+
+SETTINGS = """\
+models:
+  m:
+    backend: good
+    max_batch_size: 8
+    backends: {good: , other: }
+"""
+
+
+class Known(PlusOne):
+    """Keeps the first elements of what it was asked; takes ``seconds``."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__()
+        self.asked: list[float] = []
+        self.seconds = seconds
+        self.closed = False
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        self.asked.append(float(request.inputs["x"][0, 0]))
+        time.sleep(self.seconds)  # what a model takes
+        return super().infer(request)
+
+    def signature(self) -> ModelSignature:
+        return ModelSignature((TensorSpec("x", "FP32", (-1, 4)),))
+
+    def close(self) -> None:
+        super().close()
+        self.closed = True
+
+
+Run = Callable[..., Bench]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, plugins_with: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a function that measures the model ``m`` on ``good``, which a test gives."""
+    (tmp_path / "turnout.yaml").write_text(SETTINGS, "utf-8")
+
+    def run(good: Callable[[], ModelInference] = Known, other: Callable[[], ModelInference] = Known, **choice: Any) -> Bench:
+        plugins = plugins_with({"good": good, "other": other})
+        monkeypatch.setattr("turnout.commands.bench.command.find_plugins", lambda: plugins)
+        choice = {"seconds": 0.1, **choice}
+        return bench_file(tmp_path / "turnout.yaml", "m", BenchChoice(**choice), progress=lambda _: None)
+
+    return run
+
+
+def record(folder: Path, count: int) -> Path:
+    folder.mkdir(parents=True)
+    for number in range(count):
+        np.savez(folder / f"{number}.npz", x=np.full((1, 4), number, np.float32))
+    return folder
+
+
+def test_the_serving_backend_is_measured_alone_unless_others_are_named(bench: Run) -> None:
+    measured = bench()
+
+    assert (measured.model, measured.reference, measured.source) == ("m", "good", "made from its signature")
+    assert [(one.backend, one.callers, one.rounds) for one in measured.results] == [("good", 1, measured.results[0].rounds)]
+    assert 3 <= measured.results[0].rounds <= 10
+    assert measured.results[0].requests_per_second > 0
+
+
+def test_a_backend_that_is_slower_is_found_to_be(bench: Run) -> None:
+    good, slow = bench(lambda: Known(0.001), lambda: Known(0.004), against=["other"], seconds=0.3).results
+
+    assert (good.latency_ratio, slow.backend) == (None, "other")
+    assert slow.latency_ratio is not None
+    assert slow.rate_ratio is not None
+    assert slow.latency_ratio > 2
+    assert slow.rate_ratio < 0.5
+
+
+def test_each_number_of_callers_is_measured(bench: Run) -> None:
+    measured = bench(lambda: Known(0.002), against=["other"], callers=[1, 4], seconds=0.2)
+
+    assert [(one.backend, one.callers) for one in measured.results] == [("good", 1), ("other", 1), ("good", 4), ("other", 4)]
+    alone, _, many, _ = measured.results
+    assert many.requests_per_second > 2 * alone.requests_per_second
+
+
+def test_the_models_own_recording_is_sent_in_turn(bench: Run, tmp_path: Path) -> None:
+    record(tmp_path / "recordings" / "m", 3)
+    model = Known()
+
+    measured = bench(lambda: model)
+
+    assert measured.requests == 3
+    assert measured.source.startswith("recorded in ")
+    assert set(model.asked) == {0, 1, 2}
+    assert model.closed
+
+
+def test_of_a_large_recording_as_much_is_sent_as_memory_holds(bench: Run, tmp_path: Path, monkeypatch: Any) -> None:
+    folder = record(tmp_path / "large", 5)
+
+    monkeypatch.setattr("turnout.commands.bench.command._MOST_REQUESTS", 4)
+    assert bench(recording=folder).requests == 4
+    monkeypatch.setattr("turnout.commands.bench.command._MOST_BYTES", 40)
+    assert bench(recording=folder).requests == 2
+    monkeypatch.setattr("turnout.commands.bench.command._MOST_BYTES", 1)
+    assert bench(recording=folder).requests == 1
+
+
+def test_a_slow_model_is_asked_in_three_rounds_at_least_and_no_longer_than_it_takes(bench: Run) -> None:
+    (one,) = bench(lambda: Known(0.05), seconds=0.01).results
+
+    assert one.rounds == 3
+    assert one.requests == 3
+
+
+def test_what_fails_is_told_and_the_rest_is_measured(bench: Run) -> None:
+    class Fails(Known):
+        def infer(self, request: InferenceRequest) -> InferenceResponse:
+            response = super().infer(request)
+            if len(self.asked) % 20 == 0:
+                raise InferenceError("every twentieth")
+            return response
+
+    measured = bench(Fails)
+
+    (told,) = measured.failures()
+    assert "requests to 'good' failed, callers: 1, InferenceError: 'generated-" in told
+    assert told.endswith(": every twentieth")
+    assert measured.results[0].requests > measured.results[0].failed["InferenceError"]
+
+
+def test_a_request_of_another_model_is_refused_by_its_name(bench: Run, tmp_path: Path) -> None:
+    np.savez(tmp_path / "odd.npz", y=np.zeros((1, 4), np.float32))
+
+    with pytest.raises(InvalidInputError, match=r"'odd' is no request of this model: .*'y'"):
+        bench(inputs=[tmp_path / "odd.npz"])
+    assert bench().results[0].requests
+
+
+def test_sizes_ask_for_made_requests_although_some_are_recorded(bench: Run, tmp_path: Path) -> None:
+    record(tmp_path / "recordings" / "m", 3)
+
+    assert bench(shapes={"x": (4,)}).source == "made from its signature"
+
+
+@pytest.mark.parametrize(
+    ("choice", "error"),
+    [
+        ({"against": ["good"]}, ConfigurationError),
+        ({"against": ["gud"]}, UnknownNameError),
+        ({"recording": Path("nowhere")}, InvalidInputError),
+        ({"inputs": [Path("nowhere.npz")]}, InvalidInputError),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(bench: Run, choice: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        bench(**choice)
+    assert bench().results[0].requests
+
+
+def test_a_backend_that_is_away_ends_it(bench: Run) -> None:
+    with pytest.raises(BackendUnavailableError):
+        bench(other=Unavailable, against=["other"], generate=1, shapes={"x": (4,)})
+
+
+def test_json_holds_all_of_it(bench: Run) -> None:
+    told = bench(against=["other"]).as_json()
+
+    assert (told["model"], told["reference"], told["requests"]) == ("m", "good", 4)
+    assert [one["backend"] for one in told["results"]] == ["good", "other"]
+    assert set(told["results"][0]["latency_seconds"]) == {"p50", "p95", "p99", "mean", "max"}
+    assert told["results"][0]["failed"] == {}

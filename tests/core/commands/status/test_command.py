@@ -1,0 +1,186 @@
+"""The status of a whole turnout.yaml: read from real evidence, and from what is left when evidence is torn."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from turnout import RepositoryFinding
+from turnout.commands.status import Stage, status_of_file
+from turnout.errors import SettingsError, UnknownNameError
+from turnout.repository.evidence import Evidence, fingerprint, write_evidence
+
+
+def verified(farm: Any, *agreed: str, verdict: str = "match") -> None:
+    made = farm.file.parent / "model_repository" / "m" / "1"
+    arms = [{"backend": name, "verdict": verdict, "worst": ""} for name in agreed]
+    facts = {"version": 1, "sha256": fingerprint(made), "reference": "source", "arms": arms, "requests": 3}
+    write_evidence(farm.file.parent, Evidence("m", "verify", verdict, facts=facts))
+
+
+def test_a_model_goes_through_its_stages(farm: Any) -> None:
+    stages = [farm.status().stage]
+    farm.publish()
+    stages.append(farm.status().stage)
+    verified(farm, "here", "server")
+    stages.append(farm.status().stage)
+    farm.file.write_text(farm.file.read_text().replace("backend: source", "backend: server"))
+    stages.append(farm.status().stage)
+
+    assert stages == [Stage.ABSTRACT, Stage.ABSTRACT, Stage.EXPORTED, Stage.SERVED]
+
+
+def test_a_file_that_changes_after_its_proof_takes_the_model_back(farm: Any) -> None:
+    farm.publish()
+    verified(farm, "here")
+    farm.publish("version 1, retrained")
+
+    status = farm.status()
+
+    assert (status.stage, status.facts.verify.current) == (Stage.ABSTRACT, False)
+    assert status.next.command == "turnout verify m --against here"
+
+
+def test_answers_that_differed_prove_nothing(farm: Any) -> None:
+    farm.publish()
+    verified(farm, "here", verdict="mismatch")
+
+    assert farm.status().stage is Stage.ABSTRACT
+
+
+def test_what_the_file_names_is_told(farm: Any) -> None:
+    parts = ("canary: {backend: server, weight: 0.25}", "shadow: {backend: here}", "max_batch_size: 4", "dynamic_batching: {}")
+    farm.file.write_text(farm.file.read_text() + "".join(f"    {part}\n" for part in parts))
+
+    facts = farm.status().facts
+
+    assert (facts.canary, facts.weight, facts.shadowed) == ("server", 0.25, "here")
+    assert (facts.tuning, facts.formats, facts.sources, facts.remote) == (
+        ("dynamic_batching",),
+        ("bin",),
+        {"source"},
+        {"server"},
+    )
+
+
+def test_a_canary_without_weight_and_a_shadow_of_itself_take_no_part(farm: Any) -> None:
+    farm.file.write_text(farm.file.read_text() + "    canary: {backend: server, weight: 0}\n    shadow: {backend: source}\n")
+
+    facts = farm.status().facts
+
+    assert (facts.canary, facts.shadowed) == (None, None)
+
+
+def test_the_server_is_asked_whether_it_is_there(farm: Any) -> None:
+    up = farm.status()
+    farm.answer = lambda: [RepositoryFinding(False, "refused", reached=False)]
+    down = farm.status()
+
+    assert (up.facts.servers[0].reached, up.facts.servers[0].ok, up.facts.unreached) == (True, True, frozenset())
+    assert (down.facts.servers[0].reached, down.facts.servers[0].text, down.facts.unreached) == (False, "refused", {"server"})
+
+
+def test_one_live_replica_is_enough_to_be_reached(farm: Any) -> None:
+    farm.answer = lambda: [RepositoryFinding(False, "refused", False), RepositoryFinding(True, "the same", True)]
+
+    state = farm.status().facts.servers[0]
+
+    assert (state.reached, state.ok, state.text) == (True, False, "refused")
+
+
+def test_a_repository_that_raises_is_told_and_nothing_more(farm: Any) -> None:
+    def raise_() -> Any:
+        raise KeyError("x")
+
+    farm.answer = raise_
+
+    state = farm.status().facts.servers[0]
+
+    assert (state.reached, state.ok, state.text) == (None, False, "the check of 'kept' failed: KeyError: 'x'")
+
+
+def test_the_servers_of_all_models_are_asked_at_once(farm: Any, limit_seconds: int) -> None:
+    meeting = threading.Barrier(2, timeout=limit_seconds)
+
+    def meet() -> list[RepositoryFinding]:
+        meeting.wait()
+        return [RepositoryFinding(True, "the same", True)]
+
+    farm.answer = meet
+    farm.file.write_text(farm.file.read_text() + farm.file.read_text().replace("models:\n", "").replace("  m:", "  n:"))
+
+    assert [status.facts.servers[0].ok for status in status_of_file(farm.file)] == [True, True]
+
+
+def test_a_model_is_deserted_when_its_server_is_down_and_nothing_falls_back(farm: Any) -> None:
+    farm.answer = lambda: [RepositoryFinding(False, "refused", reached=False)]
+    farm.file.write_text(farm.file.read_text().replace("backend: source", "backend: server", 1))
+    caught = farm.status().deserted
+    farm.file.write_text(farm.file.read_text().replace("    fallback: source\n", ""))
+
+    assert (caught, farm.status().deserted) == (False, True)
+
+
+TORN = ["", "{", "[]", "null", "5", '"x"', "\0\xff", "[" * 100_000, '{"format": 1}', '{"format": Infinity}']
+
+
+@pytest.mark.parametrize("content", TORN, ids=range(len(TORN)))
+def test_evidence_that_cannot_be_read_proves_nothing(farm: Any, content: str) -> None:
+    farm.publish()
+    verified(farm, "here")
+    state = farm.file.parent / ".turnout"
+    for topic in ("export", "verify", "shadow"):
+        (state / f"m.{topic}.json").write_text(content, "utf-8")
+
+    facts = farm.status().facts
+
+    assert (facts.export, facts.verify, facts.shadow) == (None, None, None)
+
+
+VALUES = [None, [], {}, "x", -1, 1e999, {"a": []}]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
+@pytest.mark.parametrize("key", ["verdict", "at", "facts"])
+def test_evidence_with_any_value_at_any_place_is_no_traceback(farm: Any, key: str, value: Any) -> None:
+    farm.publish()
+    verified(farm, "here")
+    file = farm.file.parent / ".turnout" / "m.verify.json"
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | {key: value}))
+    odd = farm.status()
+    file.write_text(json.dumps(content))
+
+    assert json.dumps(odd.as_json())
+    assert farm.status().stage is Stage.EXPORTED
+
+
+@pytest.mark.parametrize("inside", ["state", "repository"])
+def test_a_file_where_a_folder_should_be_is_no_traceback(farm: Any, inside: str) -> None:
+    (farm.file.parent / (".turnout" if inside == "state" else "model_repository")).write_text("a file")
+
+    assert farm.status().stage is Stage.ABSTRACT
+
+
+def test_json_has_everything(farm: Any) -> None:
+    farm.publish()
+    verified(farm, "here")
+
+    told = json.loads(json.dumps(farm.status().as_json()))
+
+    assert (told["model"], told["stage"], told["stage_name"]) == ("m", 2, "exported")
+    assert told["next"]["command"] == "turnout verify m --against server"
+    assert told["verify"]["agreed"] == ["source", "here"]
+    assert told["version"]["file"] == "model_repository/m/1/model.bin"
+
+
+def test_unknown_models_and_wrong_files_are_refused(farm: Any, tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="unknown model 'n'; known: m"):
+        farm.status("n")
+    farm.file.write_text("models: 5\n")
+    with pytest.raises(SettingsError):
+        farm.status()

@@ -1,0 +1,122 @@
+"""The version that stands, and whether what was proved is of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import turnout.commands.status.proofs
+from turnout.commands.status.proofs import newest_version, proof_of, utc
+from turnout.repository.evidence import Evidence, fingerprint
+
+YEAR_2100 = "2100-01-01T00:00:00+00:00"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number in ("1", "2"):
+        (tmp_path / "m" / number).mkdir(parents=True)
+        (tmp_path / "m" / number / "model.onnx").write_text(f"version {number}")
+    (tmp_path / "m" / "2" / "a.data").write_text("weights")
+    return tmp_path / "m"
+
+
+def evidence(folder: Path, **changes: Any) -> Evidence:
+    facts: dict[str, Any] = {"version": 2, "sha256": fingerprint(folder / "2"), "reference": "a", "requests": 3}
+    return Evidence("m", "verify", "match", YEAR_2100, facts | changes)
+
+
+def test_the_newest_version_is_told_with_file_date_and_fingerprint(folder: Path) -> None:
+    for name in ("model.onnx", "a.data"):
+        os.utime(folder / "2" / name, (0, 0))
+
+    version = newest_version(folder, folder.parent, ())
+
+    assert version is not None
+    assert (version.number, version.file, version.written) == (2, "m/2/model.onnx", "1970-01-01T00:00:00+00:00")
+    assert version.sha256 == fingerprint(folder / "2")
+
+
+def test_a_proof_is_of_the_files_that_it_was_made_of(folder: Path) -> None:
+    kept = evidence(folder)
+    before = proof_of(kept, newest_version(folder, folder, ()))
+    (folder / "2" / "a.data").write_text("weightz")
+    after = proof_of(kept, newest_version(folder, folder, ()))
+
+    assert before is not None
+    assert after is not None
+    assert (before.holds, after.holds) == (True, False)
+
+
+def test_a_new_version_is_not_proved_by_an_older_ones_proof(folder: Path) -> None:
+    kept = evidence(folder)
+    (folder / "2").rename(folder / "3")
+    proof = proof_of(kept, newest_version(folder, folder, (kept,)))
+
+    assert proof is not None
+    assert not proof.current
+
+
+def test_files_are_not_read_when_nothing_can_have_changed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = evidence(folder)
+    monkeypatch.setattr(turnout.commands.status.proofs, "fingerprint", lambda _: "read")
+
+    version = newest_version(folder, folder, (None, kept))
+
+    assert version is not None
+    assert version.sha256 == kept.facts["sha256"]
+
+
+@pytest.mark.parametrize("at", ["2000-01-01T00:00:00+00:00", "", "yesterday", None, 5])
+def test_files_are_read_when_they_may_have_changed(folder: Path, at: Any) -> None:
+    old = Evidence("m", "verify", "match", at, {"version": 2, "sha256": "old"})
+
+    version = newest_version(folder, folder, (old,))
+
+    assert version is not None
+    assert version.sha256 == fingerprint(folder / "2")
+
+
+def test_no_folder_no_version_and_an_empty_version_are_none(tmp_path: Path) -> None:
+    (tmp_path / "empty" / "1").mkdir(parents=True)
+
+    assert newest_version(None, tmp_path, ()) is None
+    assert newest_version(tmp_path / "nowhere", tmp_path, ()) is None
+    assert newest_version(tmp_path / "empty", tmp_path, ()) is None
+
+
+def test_verify_tells_who_agreed_and_what_was_wrong(folder: Path) -> None:
+    arms = [{"backend": "b", "verdict": "match", "worst": ""}, {"backend": "c", "verdict": "mismatch", "worst": "y differs"}]
+    batching = [{"backend": "b", "text": "batching changes answers"}]
+
+    proof = proof_of(evidence(folder, arms=arms, batching=batching), None)
+
+    assert proof is not None
+    assert proof.agreed == ("a", "b")
+    assert proof.text == "b, c against a, 3 requests; c: y differs; batching changes answers"
+
+
+def test_an_export_tells_what_was_compared() -> None:
+    proof = proof_of(Evidence("m", "export", "match", "", {"runtime": "onnxruntime 1", "reference": "torch"}), None)
+
+    assert proof is not None
+    assert proof.text == "onnxruntime 1 answers as torch"
+
+
+@pytest.mark.parametrize("facts", [None, [], "x", {"arms": 5, "batching": {}}, {"arms": [1, {"backend": 2}], "version": []}])
+def test_facts_that_nobody_wrote_prove_nothing(folder: Path, facts: Any) -> None:
+    kept = Evidence("m", "verify", "match", YEAR_2100, facts)
+
+    proof = proof_of(kept, newest_version(folder, folder, (kept,)))
+
+    assert proof is not None
+    assert not proof.holds
+
+
+def test_a_time_that_no_calendar_has_is_empty() -> None:
+    assert utc(float("inf")) == ""
+    assert utc(1e300) == ""
+    assert utc(0) == "1970-01-01T00:00:00+00:00"

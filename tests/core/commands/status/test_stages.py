@@ -1,0 +1,103 @@
+"""What shows that a stage is reached, and that each piece of it is needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from turnout.commands.status import ModelFacts, Proof, ServerState, ShadowState, Stage, Version
+from turnout.commands.status.stages import stage_of
+
+VERSION = Version(1, "model_repository/m/1/model.onnx", "2026-01-01T00:00:00+00:00", "ab" * 32)
+PROVED = Proof("match", "2026-01-02", True)
+VERIFIED = Proof("match", "2026-01-02", True, ("here", "server"))
+SHADOW = ShadowState("here", "server", {"match": 9}, 1.1, "2026-01-03", current=True, ready=True, promotion="ready")
+
+ABSTRACT = ModelFacts("m", "source", ("source", "here", "server"), frozenset({"source"}), frozenset({"server"}))
+EXPORTED = replace(ABSTRACT, version=VERSION, export=PROVED)
+SERVED = replace(EXPORTED, backend="server", fallback="here", verify=VERIFIED)
+TUNED = replace(SERVED, tuning=("dynamic_batching",), shadow=SHADOW)
+
+
+@pytest.mark.parametrize(
+    ("facts", "stage"),
+    [(ABSTRACT, Stage.ABSTRACT), (EXPORTED, Stage.EXPORTED), (SERVED, Stage.SERVED), (TUNED, Stage.TUNED)],
+)
+def test_each_stage_is_shown_by_its_evidence(facts: ModelFacts, stage: Stage) -> None:
+    assert stage_of(facts) is stage
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": None},
+        {"export": None},
+        {"export": replace(PROVED, current=False)},
+        {"export": replace(PROVED, verdict="mismatch")},
+        {"export": replace(PROVED, verdict="dropped")},
+    ],
+)
+def test_a_version_that_is_not_there_or_not_proved_is_not_exported(change: dict[str, Any]) -> None:
+    assert stage_of(replace(EXPORTED, **change)) is Stage.ABSTRACT
+
+
+def test_a_version_that_was_verified_after_it_was_published_is_exported() -> None:
+    assert stage_of(replace(EXPORTED, export=None, verify=VERIFIED)) is Stage.EXPORTED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fallback": None},
+        {"fallback": "server"},
+        {"verify": None},
+        {"verify": replace(VERIFIED, current=False)},
+        {"verify": replace(VERIFIED, verdict="mismatch")},
+        {"verify": replace(VERIFIED, agreed=("source", "here"))},
+        {"verify": replace(VERIFIED, agreed=("server",))},
+        {"backend": "here"},
+        {"remote": frozenset()},
+    ],
+)
+def test_a_server_counts_only_when_it_is_proved_and_something_answers_in_its_place(change: dict[str, Any]) -> None:
+    assert stage_of(replace(SERVED, **change)) is Stage.EXPORTED
+
+
+@pytest.mark.parametrize("part", ["canary", "shadowed"])
+def test_a_server_that_takes_a_part_needs_no_fallback(part: str) -> None:
+    facts = replace(SERVED, backend="here", fallback=None)
+
+    assert stage_of(replace(facts, **{part: "server"})) is Stage.SERVED
+    assert stage_of(replace(facts, **{part: "here"})) is Stage.EXPORTED
+
+
+def test_a_shadow_that_is_ready_proves_as_verify_does() -> None:
+    facts = replace(SERVED, verify=None, shadow=SHADOW)
+
+    assert stage_of(facts) is Stage.SERVED
+    assert stage_of(replace(facts, shadow=replace(SHADOW, ready=False))) is Stage.EXPORTED
+    assert stage_of(replace(facts, shadow=replace(SHADOW, current=False))) is Stage.EXPORTED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tuning": ()},
+        {"shadow": None},
+        {"shadow": replace(SHADOW, current=False)},
+        {"shadow": replace(SHADOW, p95_ratio=None)},
+        {"shadow": replace(SHADOW, shadow="here", primary="source")},
+        {"servers": (ServerState("server", True, False, "max_batch_size differs"),)},
+        {"backend": "here", "canary": "server"},
+    ],
+)
+def test_a_server_is_tuned_only_when_it_serves_merges_and_was_measured(change: dict[str, Any]) -> None:
+    assert stage_of(replace(TUNED, **change)) is Stage.SERVED
+
+
+def test_a_server_that_is_down_just_now_takes_no_stage_away() -> None:
+    down = ServerState("server", False, False, "refused")
+
+    assert stage_of(replace(TUNED, servers=(down,))) is Stage.TUNED

@@ -1,0 +1,247 @@
+"""Plugins: really loaded from modules, with their owners and their reasons."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, distribution
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from turnout.errors import PluginConflictError, UnknownNameError
+from turnout.plugins.discovery import PluginInfo, Plugins, find_plugins
+
+Load = Callable[..., Plugins]
+
+HEAD = """
+from turnout import Backend, Exporter, Step, hookimpl
+from pydantic import BaseModel
+
+class Options(BaseModel):
+    pass
+
+"""
+GOOD = (
+    HEAD
+    + """
+import click
+
+@hookimpl
+def turnout_backends():
+    yield Backend("good", None, Options)
+
+@hookimpl
+def turnout_steps():
+    yield Step("look", None, Options)
+
+@hookimpl
+def turnout_exporters():
+    yield Exporter("onnx", "good", "model.onnx", None)
+
+@hookimpl
+def turnout_commands():
+    yield click.Command("wave")
+"""
+)
+
+BROKEN = {
+    "import": ("import a_package_that_nobody_has\n", "ModuleNotFoundError: No module named 'a_package_that_nobody_has'"),
+    "syntax": ("def f(:\n", "SyntaxError: "),
+    "exits": ("raise SystemExit('no licence')\n", "SystemExit: no licence"),
+    "signature": (
+        HEAD + "@hookimpl\ndef turnout_backends(registry):\n    return ()\n",
+        "PluginValidationError: Plugin 'signature' for hook 'turnout_backends'",
+    ),
+    "unknown": (
+        HEAD + "@hookimpl\ndef turnout_backend():\n    return ()\n",
+        "PluginValidationError: unknown hook 'turnout_backend'",
+    ),
+    "silent": ("x = 1\n", "PluginError: it implements no hook; mark its functions with turnout.hookimpl"),
+    "raises": (HEAD + "@hookimpl\ndef turnout_backends():\n    raise KeyError('gpu')\n", "KeyError: 'gpu'"),
+    "exits_late": (HEAD + "@hookimpl\ndef turnout_steps():\n    raise SystemExit(3)\n", "SystemExit: 3"),
+    "halfway": (
+        HEAD + "@hookimpl\ndef turnout_backends():\n    yield Backend('half', None, Options)\n    raise ValueError('then')\n",
+        "ValueError: then",
+    ),
+    "wrong_kind": (
+        HEAD + "@hookimpl\ndef turnout_backends():\n    yield Step('s', None, Options)\n",
+        "PluginError: turnout_backends yields Step, not Backend",
+    ),
+    "nothing": (HEAD + "@hookimpl\ndef turnout_backends():\n    return None\n", "TypeError: 'NoneType' object is not iterable"),
+}
+
+
+def _info(plugins: Plugins, name: str) -> PluginInfo:
+    return next(info for info in plugins.infos if info.name == name)
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_plugin_is_listed_with_its_reason_while_others_work(kind: str, load_plugins: Load) -> None:
+    source, reason = BROKEN[kind]
+
+    plugins = load_plugins(**{kind: source, "healthy": GOOD})
+
+    assert reason in (_info(plugins, kind).error or "")
+    assert "\n" not in (_info(plugins, kind).error or "")
+    assert _info(plugins, kind).brings == ()
+    assert _info(plugins, "healthy").error is None
+    assert plugins.backend("good").name == "good"
+    assert plugins.known_backends() == ["good"]
+
+
+def test_all_broken_plugins_together_leave_the_good_one_working(load_plugins: Load) -> None:
+    plugins = load_plugins(**{kind: source for kind, (source, _) in BROKEN.items()}, healthy=GOOD)
+
+    assert [info.name for info in plugins.infos if info.error] == sorted(BROKEN)
+    assert _info(plugins, "healthy").brings == (
+        ("backend", "good"),
+        ("step", "look"),
+        ("export format", "onnx"),
+        ("command", "wave"),
+    )
+
+
+def test_a_plugin_whose_one_hook_raises_still_brings_what_its_others_declare(load_plugins: Load) -> None:
+    source = GOOD.replace('yield Step("look", None, Options)', "raise OSError('disk')")
+
+    plugins = load_plugins(partly=source)
+
+    assert _info(plugins, "partly").error == "OSError: disk"
+    assert _info(plugins, "partly").brings == (("backend", "good"), ("export format", "onnx"), ("command", "wave"))
+
+
+def test_gives_what_is_declared_by_name(load_plugins: Load) -> None:
+    plugins = load_plugins(good=GOOD)
+
+    assert plugins.step("look").name == "look"
+    assert plugins.exporter("onnx").filename == "model.onnx"
+    assert list(plugins.commands()) == ["wave"]
+    assert plugins.known_steps() == ["look"]
+    assert (plugins.backend_options("good"), plugins.step_options("look")) == (plugins.backend("good").options,) * 2
+    assert (plugins.backend_options("bad"), plugins.step_options("bad")) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda plugins: plugins.backend("god"), "unknown backend 'god'; known: good. Did you mean 'good'? 'turnout plugins'"),
+        (lambda plugins: plugins.step("lock"), "unknown step 'lock'; known: look. Did you mean 'look'?"),
+        (lambda plugins: plugins.exporter("pt"), "unknown export format 'pt'; known: onnx. 'turnout plugins' lists"),
+    ],
+)
+def test_an_unknown_name_lists_what_is_known(load_plugins: Load, ask: Callable[[Plugins], object], said: str) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        ask(load_plugins(good=GOOD))
+
+    assert str(caught.value).startswith(said)
+
+
+def test_an_unknown_name_tells_of_broken_plugins_which_might_have_brought_it(load_plugins: Load) -> None:
+    plugins = load_plugins(lost=BROKEN["import"][0])
+
+    with pytest.raises(UnknownNameError) as caught:
+        plugins.backend("lost")
+
+    assert str(caught.value) == (
+        "unknown backend 'lost'; known: none. Plugin 'lost' (no distribution) is broken: ModuleNotFoundError: "
+        "No module named 'a_package_that_nobody_has'. 'turnout plugins' lists what is installed"
+    )
+
+
+def test_two_plugins_with_one_backend_stop_with_both_owners_named(load_plugins: Load) -> None:
+    plugins = load_plugins(first=GOOD, second=GOOD)
+
+    with pytest.raises(PluginConflictError) as caught:
+        plugins.backend("good")
+
+    owners = ["'first' (no distribution)", "'second' (no distribution)"]
+    assert str(caught.value) in {
+        f"two plugins bring the backend 'good': {one} and {other}; uninstall one" for one, other in permutations(owners)
+    }
+
+
+def test_two_entry_points_with_one_name_stop_with_both_distributions_named() -> None:
+    with pytest.raises(PluginConflictError, match="two plugins are called 'same': one of no distribution, one of"):
+        Plugins([EntryPoint("same", "turnout.errors", "turnout"), EntryPoint("same", "turnout.tensors", "turnout")])
+
+
+def test_one_module_under_two_names_breaks_the_second_only(load_plugins: Load) -> None:
+    plugins = load_plugins(first=GOOD)
+    [module] = [entry for entry in sys.modules if entry.startswith("turnout_test_first_")][-1:]
+
+    both = Plugins([EntryPoint("a", module, "turnout"), EntryPoint("b", module, "turnout")])
+
+    assert plugins.known_backends() == both.known_backends() == ["good"]
+    assert (_info(both, "a").error, "already registered" in (_info(both, "b").error or "")) == (None, True)
+
+
+def test_each_hook_is_asked_once(load_plugins: Load) -> None:
+    source = (
+        HEAD + "ASKED = []\n@hookimpl\ndef turnout_backends():\n    ASKED.append(1)\n    return [Backend('b', None, Options)]\n"
+    )
+    plugins = load_plugins(counting=source)
+
+    for _ in range(3):
+        plugins.backend("b")
+    module = sys.modules[plugins.backend("b").options.__module__]
+
+    assert module.ASKED == [1]
+
+
+def test_an_interrupt_while_loading_is_not_swallowed(load_plugins: Load) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        load_plugins(interrupted="raise KeyboardInterrupt\n")
+
+
+def test_finds_what_is_installed() -> None:
+    assert all(info.distribution != "no distribution" for info in find_plugins().infos)
+
+
+def _install(folder: Path, name: str, source: str) -> None:
+    info = folder / f"turnout_{name}-1.5.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: turnout-{name}\nVersion: 1.5\n", "utf-8")
+    (info / "entry_points.txt").write_text(f"[turnout]\n{name} = turnout_{name}_plugin\n", "utf-8")
+    (folder / f"turnout_{name}_plugin.py").write_text(source, "utf-8")
+
+
+def _turnout(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from turnout.cli import main; main()", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_command_line_works_beside_broken_installed_plugins(tmp_path: Path) -> None:
+    _install(tmp_path, "broken", "import a_package_that_nobody_has\n")
+    _install(tmp_path, "exiting", "raise SystemExit(5)\n")
+    _install(tmp_path, "working", GOOD.replace('"onnx"', '"text"'))
+
+    listed, helped = _turnout(tmp_path, "plugins"), _turnout(tmp_path, "--help")
+
+    assert (listed.returncode, listed.stderr, helped.returncode, helped.stderr) == (0, "", 0, "")
+    lines = {line.split()[0]: line for line in listed.stdout.splitlines()}
+    assert "turnout-broken 1.5 " in lines["broken"]
+    assert "BROKEN: ModuleNotFoundError: No module named 'a_package_that_nobody_has'" in lines["broken"]
+    assert "BROKEN: SystemExit: 5" in lines["exiting"]
+    assert "backend good, step look, export format text, command wave" in lines["working"]
+    assert "wave" in helped.stdout
+
+
+def test_the_command_line_names_both_owners_of_one_name(tmp_path: Path) -> None:
+    _install(tmp_path, "one", GOOD)
+    _install(tmp_path, "two", GOOD)
+
+    done = _turnout(tmp_path, "plugins")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "(turnout-one 1.5)" in done.stderr
+    assert "(turnout-two 1.5)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_turnout_itself_is_installed_with_a_version() -> None:
+    assert distribution("turnout").version

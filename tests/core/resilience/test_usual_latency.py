@@ -1,0 +1,20 @@
+"""How long answers take lately."""
+
+from __future__ import annotations
+
+import pytest
+
+from turnout.resilience.usual_latency import UsualSeconds
+
+
+def test_knows_nothing_at_first_then_follows_what_it_hears() -> None:
+    usual = UsualSeconds()
+    before = usual.value
+    usual.add(2.0)
+    at_first = usual.value
+
+    for _ in range(60):
+        usual.add(0.1)
+
+    assert (before, at_first) == (None, 2.0)
+    assert usual.value == pytest.approx(0.1, rel=0.01)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from tests.core.rollout.shadow.books import Books
+
+from turnout.errors import InferenceError
+from turnout.parity import Parity, compare, failed
+from turnout.rollout.shadow import ShadowLedger, read_shadow_evidence
+
+X = {"x": np.ones(3, np.float32)}
+MATCH, MISMATCH = compare(X, X), compare(X, {"x": X["x"] + 1})
+ERROR = failed(InferenceError("no answer"))
+
+
+@pytest.fixture
+def books() -> Books:
+    return Books()
+
+
+def _ledger(books: Books, file: Path | None = None) -> ShadowLedger:
+    return ShadowLedger("m", "first", "second", meter=books, file=file)
+
+
+@pytest.mark.parametrize(("parity", "error"), [(MATCH, 0.0), (MISMATCH, 1.0), (ERROR, None)])
+def test_each_verdict_is_metered_and_errors_of_answers_only(books: Books, parity: Parity, error: float | None) -> None:
+    _ledger(books).enter(parity, 0.1, 0.2)
+
+    assert books.verdicts == Counter({str(parity.verdict): 1})
+    assert books.errors == [error]
+
+
+def test_the_file_is_written_once_a_second_at_most(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([100.0, 100.0, 100.5, 101.5, 101.5])
+    monkeypatch.setattr("turnout.rollout.shadow.ledger.time", SimpleNamespace(monotonic=lambda: next(seconds), time=time.time))
+    file = tmp_path / "e.json"
+    ledger = _ledger(books, file)
+
+    counts = []
+    for _ in range(3):
+        ledger.enter(MATCH, 0.1, 0.2)
+        ledger.write()
+        evidence = read_shadow_evidence(file)
+        counts.append(evidence.mirrored if evidence else None)
+
+    assert counts == [1, 1, 3]
+
+
+def test_what_cannot_be_written_is_kept_for_the_next_time(
+    books: Books, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / ".turnout"
+    folder.write_text("a file where a folder should be")
+    ledger = _ledger(books, folder / "e.json")
+    ledger.enter(MATCH, 0.1, 0.2)
+
+    ledger.write(now=True)
+    ledger.write(now=True)
+    folder.unlink()
+    ledger.drop()
+    ledger.write(now=True)
+
+    evidence = read_shadow_evidence(folder / "e.json")
+    assert evidence is not None
+    assert (evidence.verdicts["match"], evidence.verdicts["dropped"], ledger.unwritten) == (1, 1, False)
+    assert caplog.text.count("cannot write the evidence") == 1
+
+
+def test_the_first_mismatch_and_the_first_error_are_told(books: Books, caplog: pytest.LogCaptureFixture) -> None:
+    ledger = _ledger(books)
+
+    with caplog.at_level(logging.WARNING):
+        for parity in (MATCH, MISMATCH, MISMATCH, ERROR, ERROR):
+            ledger.enter(parity, 0.1, 0.2)
+
+    first, second = caplog.messages
+    assert first.startswith("model 'm': shadow 'second' differs from 'first': output 'x'")
+    assert second.startswith("model 'm': shadow 'second' cannot answer what is answered by 'first': no answer")

@@ -1,0 +1,339 @@
+"""The app: assembles, opens, closes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import turnout
+from turnout import ModelInference, PipelineContext, PipelineStep, Turnout
+from turnout.errors import (
+    ClosedError,
+    InferenceError,
+    InvalidTensorError,
+    MissingDependencyError,
+    ModelLoadError,
+    PipelineError,
+    SettingsError,
+    StepError,
+    UnknownNameError,
+)
+from turnout.metrics import Metrics
+from turnout.serving.app import assemble
+from turnout.testing import Fails, PlusOne
+
+X = np.ones(1, np.float32)
+MakeApp = Callable[..., Turnout]
+
+
+class Doubles(PipelineStep):
+    inputs = ("x",)
+    provides = ("y",)
+
+    def process(self, context: PipelineContext) -> None:
+        context["y"] = 2 * context["x"]
+
+
+class Counts:
+    """Makes models; counts them."""
+
+    def __init__(self, model: type[ModelInference] = PlusOne) -> None:
+        self.count = 0
+        self._model = model
+
+    def __call__(self) -> ModelInference:
+        self.count += 1
+        return self._model()
+
+
+def _settings(backend: str, **more: object) -> dict[str, object]:
+    return {"backend": backend, "backends": {backend: {}}, **more}
+
+
+def _raises(error: BaseException) -> Callable[[], Any]:
+    def create() -> Any:
+        raise error
+
+    return create
+
+
+def test_a_dict_makes_an_app_whose_models_answer(make_app: MakeApp) -> None:
+    app = make_app()
+
+    assert app.model("plus").infer({"x": X})["x"].tolist() == [2]
+    assert (list(app.models), app.pipelines) == (["plus"], ())
+
+
+def test_a_file_makes_the_same_app_as_a_dict(plugins_with: Any, tmp_path: Path) -> None:
+    file = tmp_path / "turnout.yaml"
+    file.write_text("models: {plus: {backend: plus_one, backends: {plus_one: {}}}}\n", "utf-8")
+
+    with turnout.open(file, plugins=plugins_with({"plus_one": PlusOne}), metrics=Metrics()) as app:
+        assert app.model("plus").infer({"x": X})["x"].tolist() == [2]
+
+
+def test_without_metrics_of_its_own_an_app_counts_into_those_of_the_process(plugins_with: Any) -> None:
+    from turnout.metrics import render
+
+    with turnout.open({"models": {"shared_arm": _settings("p")}}, plugins=plugins_with({"p": PlusOne})) as app:
+        app.model("shared_arm").infer({"x": X})
+
+    assert 'turnout_inference_requests_total{backend="p",model="shared_arm",outcome="ok"} 1.0' in render()
+
+
+def test_wrong_settings_are_told_before_anything_opens(plugins_with: Any) -> None:
+    counts = Counts()
+
+    with pytest.raises(SettingsError, match="Did you mean 'plus_one'"):
+        turnout.open({"models": {"m": _settings("plus_on")}}, plugins=plugins_with({"plus_one": counts}), metrics=Metrics())
+
+    assert counts.count == 0
+
+
+def test_nothing_is_opened_before_its_first_use(make_app: MakeApp) -> None:
+    counts = Counts()
+
+    app = make_app({"m": counts})
+
+    assert (counts.count, app.model("m").ready()) == (0, False)
+
+
+def test_sixteen_threads_open_a_model_once(make_app: MakeApp, limit_seconds: int) -> None:
+    counts, barrier = Counts(), threading.Barrier(16, timeout=limit_seconds)
+    app = make_app({"m": counts})
+
+    def ask(_: int) -> float:
+        barrier.wait()
+        return float(app.model("m").infer({"x": X})["x"][0])
+
+    with ThreadPoolExecutor(16) as threads:
+        assert list(threads.map(ask, range(16))) == [2.0] * 16
+
+    assert counts.count == 1
+    assert app.metrics.registry.get_sample_value("turnout_inference_requests_total", _arm("m", outcome="ok")) == 16
+    assert app.metrics.registry.get_sample_value("turnout_model_load_duration_seconds_count", _arm("m")) == 1
+
+
+def _arm(model: str, **labels: str) -> dict[str, str]:
+    return {"model": model, "backend": f"{model}_backend", **labels}
+
+
+def test_preload_opens_at_the_start(make_app: MakeApp) -> None:
+    preloaded, lazy = Counts(), Counts()
+
+    make_app({"preloaded": preloaded, "lazy": lazy}, more={"preloaded": {"preload": True}})
+
+    assert (preloaded.count, lazy.count) == (1, 0)
+
+
+def test_assembling_preloads_nothing(plugins_with: Any) -> None:
+    counts = Counts()
+
+    with assemble({"models": {"m": _settings("b", preload=True)}}, plugins=plugins_with({"b": counts}), metrics=Metrics()):
+        assert counts.count == 0
+
+
+def test_a_model_that_cannot_preload_fails_the_opening_and_closes_the_others(plugins_with: Any) -> None:
+    first = PlusOne()
+    plugins = plugins_with({"good": lambda: first, "bad": _raises(RuntimeError("no file"))})
+    models = {"a": _settings("good", preload=True), "b": _settings("bad", preload=True)}
+
+    with pytest.raises(ModelLoadError, match="model 'b' cannot be opened on backend 'bad': RuntimeError: no file"):
+        turnout.open({"models": models}, plugins=plugins, metrics=Metrics())
+
+    assert not first.ready()
+
+
+def test_a_foreign_exception_while_opening_says_model_backend_and_line(plugins_with: Any, tmp_path: Path) -> None:
+    file = tmp_path / "turnout.yaml"
+    file.write_text("models:\n  m: {backend: bad, backends: {bad: {}}}\n", "utf-8")
+    cause = KeyError("weights")
+
+    app = turnout.open(file, plugins=plugins_with({"bad": _raises(cause)}), metrics=Metrics())
+    with app, pytest.raises(ModelLoadError) as caught:
+        app.model("m").infer({"x": X})
+
+    assert str(caught.value) == f"model 'm' cannot be opened on backend 'bad': KeyError: 'weights'. {file}:2"
+    assert caught.value.__cause__ is cause
+
+
+def test_a_turnout_error_while_opening_passes_through(make_app: MakeApp) -> None:
+    error = MissingDependencyError("pip install something")
+    app = make_app({"m": _raises(error)})
+
+    with pytest.raises(MissingDependencyError) as caught:
+        app.model("m").open()
+
+    assert caught.value is error
+
+
+def test_a_foreign_exception_while_answering_is_an_inference_error(make_app: MakeApp) -> None:
+    app = make_app({"m": lambda: Fails(RuntimeError("boom"))})
+
+    with pytest.raises(InferenceError, match="model 'm' on backend 'm_backend' failed: RuntimeError: boom"):
+        app.model("m").infer({"x": X})
+
+    assert app.metrics.registry.get_sample_value("turnout_inference_requests_total", _arm("m", outcome="error")) == 1
+
+
+def test_declared_tensors_are_checked_before_the_arm_and_not_counted_there(make_app: MakeApp) -> None:
+    app = make_app(more={"plus": {"inputs": {"x": "FP32[2]"}, "max_batch_size": 2}})
+
+    with pytest.raises(InvalidTensorError, match=r"tensor 'x' must be FP32 \[-1, 2\], got FP32 \[1\]"):
+        app.model("plus").infer({"x": X})
+    app.model("plus").infer({"x": np.zeros((2, 2), np.float32)})
+
+    assert 'turnout_inference_duration_seconds_count{backend="plus_backend",model="plus"} 1.0' in app.metrics_text()
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda app: app.model("pluss"), "unknown model 'pluss'; known: plus. Did you mean 'plus'?"),
+        (lambda app: app.pipeline("al"), "unknown pipeline 'al'; known: all. Did you mean 'all'?"),
+        (lambda app: app.run("everything"), "unknown pipeline 'everything'; known: all."),
+        (lambda app: asyncio.run(app.arun("everything")), "unknown pipeline 'everything'; known: all."),
+    ],
+)
+def test_a_wrong_name_lists_and_suggests(make_app: MakeApp, ask: Callable[[Turnout], object], said: str) -> None:
+    app = make_app(steps={"double": Doubles})
+
+    with pytest.raises(UnknownNameError) as caught:
+        ask(app)
+
+    assert str(caught.value) == said
+
+
+def test_a_wrong_name_says_in_which_file(plugins_with: Any, tmp_path: Path) -> None:
+    file = tmp_path / "turnout.yaml"
+    file.write_text("models: {plus: {backend: plus_one, backends: {plus_one: {}}}}\n", "utf-8")
+
+    app = turnout.open(file, plugins=plugins_with({"plus_one": PlusOne}), metrics=Metrics())
+    with app, pytest.raises(UnknownNameError, match=f"In {file}."):
+        app.model("plu")
+
+
+def test_run_and_arun_give_what_the_steps_wrote(make_app: MakeApp, asks: Any) -> None:
+    app = make_app(steps={"double": Doubles, "ask": lambda: asks("plus", 2)})
+
+    results = [app.run("all", x=21), asyncio.run(app.arun("all", x=21)), asyncio.run(app.arun("all", x=21))]
+
+    assert [dict(result) for result in results] == [{"x": 21, "y": 42, "answers": [1.0, 2.0]}] * 3
+    count = app.metrics.registry.get_sample_value("turnout_pipeline_duration_seconds_count", {"pipeline": "all"})
+    assert count == 3
+
+
+def test_a_pipeline_is_assembled_once(make_app: MakeApp) -> None:
+    made: list[int] = []
+    app = make_app(steps={"double": lambda: made.append(1) or Doubles()})  # type: ignore[func-returns-value]
+
+    assert app.pipeline("all") is app.pipeline("all")
+    assert made == [1]
+
+
+def test_steps_in_the_wrong_order_are_refused_before_anything_runs(make_app: MakeApp, asks: Any) -> None:
+    app = make_app(steps={"ask": lambda: asks("plus", needs=("y",)), "double": Doubles})
+
+    with pytest.raises(PipelineError, match="move 'double', which provides it, before 'ask'"):
+        app.run("all", x=1)
+
+
+def test_a_step_that_asks_an_unknown_model_is_refused(make_app: MakeApp, asks: Any) -> None:
+    app = make_app(steps={"ask": lambda: asks("pluss")})
+
+    with pytest.raises(UnknownNameError) as caught:
+        app.pipeline("all")
+
+    assert str(caught.value) == ("unknown model 'pluss'; known: plus. Did you mean 'plus'? In step 'ask' of pipeline 'all'.")
+
+
+def test_a_step_that_cannot_be_made_says_which(make_app: MakeApp) -> None:
+    cause = OSError("no tokenizer")
+    app = make_app(steps={"double": _raises(cause)})
+
+    with pytest.raises(StepError, match="step 'double' of pipeline 'all' cannot be made: OSError: no tokenizer") as caught:
+        app.pipeline("all")
+
+    assert caught.value.__cause__ is cause
+
+
+def test_a_turnout_error_of_a_step_that_is_made_passes_through(make_app: MakeApp) -> None:
+    error = MissingDependencyError("pip install something")
+    app = make_app(steps={"double": _raises(error)})
+
+    with pytest.raises(MissingDependencyError):
+        app.pipeline("all")
+
+
+def test_leaving_the_with_block_closes_everything(make_app: MakeApp, asks: Any) -> None:
+    inner = PlusOne()
+
+    with make_app({"plus": lambda: inner}, {"ask": lambda: asks("plus")}) as app:
+        app.run("all")
+
+    assert not inner.ready()
+    for call in (lambda: app.model("plus").infer({"x": X}), lambda: app.run("all"), lambda: asyncio.run(app.arun("all"))):
+        with pytest.raises(ClosedError):
+            call()
+
+
+def test_closing_ends_a_run_under_way_with_closed_error(make_app: MakeApp, asks: Any, gate: Any, limit_seconds: int) -> None:
+    app = make_app({"m": lambda: gate}, {"ask": lambda: asks("m", 3)}, executor_threads=1)
+
+    with ThreadPoolExecutor(2) as threads:
+        running = threads.submit(app.run, "all")
+        assert gate.started.wait(limit_seconds)
+        closing = threads.submit(app.close)
+        while not app._executor._closed:
+            threading.Event().wait(0.001)
+        gate.opened.set()
+        closing.result(limit_seconds)
+
+    assert isinstance(running.exception(limit_seconds), ClosedError)
+
+
+def test_an_app_used_in_a_parent_works_in_its_forked_child(make_app: MakeApp, asks: Any) -> None:
+    app = make_app(steps={"ask": lambda: asks("plus", 3)})
+    app.run("all")
+
+    child = os.fork()
+    if child == 0:
+        good = app.run("all")["answers"] == [1.0, 2.0, 3.0]
+        counted = app.metrics.registry.get_sample_value("turnout_inference_requests_total", _arm("plus", outcome="ok"))
+        os._exit(0 if good and counted == 3 else 1)
+
+    assert os.waitpid(child, 0)[1] == 0
+    assert app.run("all")["answers"] == [1.0, 2.0, 3.0]
+
+
+def test_an_arm_is_the_model_on_another_backend_closed_by_who_asked_for_it(plugins_with: Any) -> None:
+    counts = Counts()
+    settings = {"models": {"m": {"backend": "one", "backends": {"one": {}, "other": {}}}}}
+
+    with turnout.open(settings, plugins=plugins_with({"one": PlusOne, "other": counts}), metrics=Metrics()) as app:
+        arm = app.arm("m", "other")
+        answer = arm.infer(turnout.InferenceRequest({"x": X}))
+        arm.close()
+
+        assert (answer["x"].tolist(), counts.count) == ([2], 1)
+        assert app.model("m").infer({"x": X})["x"].tolist() == [2]
+        with pytest.raises(UnknownNameError, match=r"unknown backend 'others'; known: one, other\..*'other'\? for model 'm'"):
+            app.arm("m", "others")
+
+
+def test_a_model_that_cannot_be_opened_is_a_request_that_failed(make_app: MakeApp) -> None:
+    app = make_app({"m": _raises(ModelLoadError("no such file"))})
+
+    with pytest.raises(ModelLoadError):
+        app.model("m").infer({"x": X})
+
+    labels = {"model": "m", "backend": "m_backend", "outcome": "error"}
+    assert app.metrics.registry.get_sample_value("turnout_inference_requests_total", labels) == 1

@@ -1,0 +1,100 @@
+"""The threads that run inference."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from turnout import InferenceRequest, InferenceResponse, ModelInference
+from turnout.errors import ClosedError
+from turnout.serving.executor import InferenceExecutor
+from turnout.testing import PlusOne
+
+REQUEST = InferenceRequest({}, id="r")
+
+
+class Thread(ModelInference):
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        return InferenceResponse({}, threading.current_thread().name)
+
+
+def test_a_model_answers_in_a_thread_with_a_name(executor: InferenceExecutor, limit_seconds: int) -> None:
+    assert executor.submit(Thread(), REQUEST).result(limit_seconds).id.startswith("turnout-infer")
+
+
+def test_no_thread_starts_before_the_first_request() -> None:
+    before = threading.active_count()
+
+    executor = InferenceExecutor(4)
+
+    assert threading.active_count() == before
+    executor.close()
+
+
+def test_closing_waits_for_what_runs_and_refuses_what_is_queued(gate: Any, limit_seconds: int) -> None:
+    executor = InferenceExecutor(1)
+    running, queued = executor.submit(gate, REQUEST), executor.submit(gate, REQUEST)
+    assert gate.started.wait(limit_seconds)
+
+    with ThreadPoolExecutor(1) as threads:
+        closing = threads.submit(executor.close)
+        while not executor._closed:
+            threading.Event().wait(0.001)
+        gate.opened.set()
+        closing.result(limit_seconds)
+
+    assert running.result(0).id == "r"
+    assert isinstance(queued.exception(0), ClosedError)
+    assert gate.calls == 1
+
+
+def test_after_close_nothing_is_taken_and_closing_again_is_allowed() -> None:
+    executor = InferenceExecutor(1)
+
+    executor.close()
+    executor.close()
+
+    with pytest.raises(ClosedError, match=r"the app is closed; open it again with turnout\.open"):
+        executor.submit(PlusOne(), REQUEST)
+
+
+def test_closing_leaves_no_thread(limit_seconds: int) -> None:
+    executor = InferenceExecutor(2)
+    executor.submit(PlusOne(), REQUEST).result(limit_seconds)
+
+    executor.close()
+
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("turnout-infer")]
+
+
+def test_a_forked_child_gets_threads_of_its_own(executor: InferenceExecutor, limit_seconds: int) -> None:
+    executor.submit(PlusOne(), REQUEST).result(limit_seconds)
+    read, write = os.pipe()
+
+    child = os.fork()
+    if child == 0:
+        answer = executor.submit(PlusOne(), REQUEST).result(limit_seconds)
+        executor.close()
+        os.write(write, answer.id.encode())
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+
+    assert (status, os.read(read, 10)) == (0, b"r")
+    assert executor.submit(PlusOne(), REQUEST).result(limit_seconds).id == "r"
+    os.close(read)
+    os.close(write)
+
+
+def test_a_forked_child_may_close_what_its_parent_used(executor: InferenceExecutor, limit_seconds: int) -> None:
+    executor.submit(PlusOne(), REQUEST).result(limit_seconds)
+
+    child = os.fork()
+    if child == 0:
+        executor.close()
+        os._exit(0)
+
+    assert os.waitpid(child, 0)[1] == 0

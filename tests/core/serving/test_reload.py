@@ -1,0 +1,296 @@
+"""Reading turnout.yaml again while requests are under way."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
+from turnout.errors import BackendUnavailableError, ClosedError, ConfigurationError, SettingsError, TurnoutError
+from turnout.metrics import Metrics
+from turnout.plugins.discovery import Plugins
+from turnout.rollout.shadow import read_shadow_evidence
+from turnout.serving.app import open as open_app
+from turnout.serving.generation import Generation
+from turnout.serving.reload import Reloader
+from turnout.settings import load_settings, switch_backend
+from turnout.settings.edit.weight import switch_weight
+from turnout.testing import PlusOne
+
+FILE = """\
+models:
+  m:
+    backend: a  # the one line
+    backends: {a: {}, b: {}}
+  other: {backend: a, backends: {a: {}}}
+pipelines: {}
+"""
+X = np.ones(2, np.float32)
+
+
+class Counted(PlusOne):
+    """A PlusOne that notices being closed beneath a request, and keeps all of its kind in ``made``."""
+
+    def __init__(self, made: list[Counted]) -> None:
+        super().__init__()
+        self._made = made
+        made.append(self)
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        answer = super().infer(request)
+        time.sleep(0.0005)  # as long as a small model on an accelerator
+        if not self.ready():
+            raise ClosedError("closed beneath a request")
+        return answer
+
+
+class Down(PlusOne):
+    """Cannot be opened."""
+
+    def signature(self) -> ModelSignature:
+        raise BackendUnavailableError("down")
+
+
+class App:
+    """An app over a file, with the parts of it that these tests look at."""
+
+    def __init__(self, file: Path, plugins: Plugins) -> None:
+        self.file = file
+        self.app = open_app(file, plugins=plugins, metrics=Metrics())
+        self.models, self.reload, self.watch, self.close = self.app.models, self.app.reload, self.app.watch, self.app.close
+
+    def ask(self, model: str = "m", value: float = 1.0) -> list[float]:
+        answer: list[float] = self.models[model].infer({"x": np.full(2, value, np.float32)})["x"].tolist()
+        return answer
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "turnout.yaml"
+    file.write_text(FILE)
+    return file
+
+
+@pytest.fixture
+def make(file: Path, plugins_with: Any) -> Iterator[Callable[..., App]]:
+    """Return a function that makes an app over backends by name."""
+    made: list[App] = []
+
+    def make_app(**backends: Callable[[], ModelInference]) -> App:
+        made.append(App(file, plugins_with({"a": PlusOne, "b": PlusOne, **backends})))
+        return made[-1]
+
+    yield make_app
+    for app in made:
+        app.close()
+
+
+def _switch(app: App, count: int) -> None:
+    switch_backend(app.file, "m", "ba"[count % 2])
+
+
+def _ask_while_reloading(
+    app: App, requests: int, reloads: int, switch_file: Callable[[App, int], object] = _switch
+) -> Counter[str]:
+    """Return what became of ``requests`` or more from 8 threads, while the file switches ``reloads`` times or more."""
+    numbers, switched, asked = itertools.count(), threading.Event(), threading.Event()
+
+    def ask(_: int) -> Counter[str]:
+        mine: Counter[str] = Counter()
+        while (number := next(numbers)) < requests or not switched.is_set():
+            try:
+                mine["right" if app.ask(value=number % 1000) == [number % 1000 + 1] * 2 else "wrong"] += 1
+            except TurnoutError:
+                mine["lost"] += 1
+        asked.set()
+        return mine
+
+    def switch() -> int:
+        for count in itertools.count(1):
+            switch_file(app, count)
+            app.reload()
+            if count == reloads:
+                switched.set()
+            if count >= reloads and asked.is_set():
+                return count
+        return 0
+
+    with ThreadPoolExecutor(9) as threads:
+        switching = threads.submit(switch)
+        try:
+            outcomes = sum(threads.map(ask, range(8)), Counter[str]())
+        finally:
+            asked.set()
+            switched.set()
+        outcomes["reloads"] = switching.result()
+    return outcomes
+
+
+def test_200_reloads_during_20_000_requests_lose_nothing(make: Callable[..., App]) -> None:
+    made: list[Counted] = []
+    app = make(a=lambda: Counted(made), b=lambda: Counted(made))
+
+    outcomes = _ask_while_reloading(app, 20_000, 200)
+
+    assert (outcomes["wrong"], outcomes["lost"]) == (0, 0)
+    assert outcomes["right"] >= 20_000
+    assert outcomes["reloads"] >= 200
+    app.close()
+    assert len(made) >= 100
+    assert [arm.ready() for arm in made] == [False] * len(made)
+
+
+def test_a_lost_request_is_caught(make: Callable[..., App], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Generation, "look", lambda self: self.drained.set())  # the planted fault: waits for no call
+    app = make(a=lambda: Counted([]), b=lambda: Counted([]))
+
+    assert _ask_while_reloading(app, 1000, 20)["lost"] > 0
+
+
+def test_weights_that_change_under_load_lose_nothing_and_everything_is_counted(make: Callable[..., App], file: Path) -> None:
+    beside = "    canary: {backend: b, weight: 0.5}\n    shadow: {backend: c, fraction: 1.0, queue_size: 4}\n"
+    file.write_text(FILE.replace("    backends: {a: {}, b: {}}\n", f"{beside}    backends: {{a: {{}}, b: {{}}, c: {{}}}}\n"))
+    made: list[Counted] = []
+    app = make(a=lambda: Counted(made), b=PlusOne, c=PlusOne)
+
+    outcomes = _ask_while_reloading(app, 4000, 40, lambda app, count: switch_weight(app.file, "m", "b", count % 10 / 10))
+    app.close()
+
+    assert (outcomes["wrong"], outcomes["lost"]) == (0, 0)
+    values = app.app.metrics.registry.get_sample_value
+    name = "turnout_inference_requests_total"
+    primary, canary = (values(name, {"model": "m", "backend": arm, "outcome": "ok"}) or 0 for arm in "ab")
+    assert primary + canary == outcomes["right"]
+    assert min(primary, canary) > 0
+    verdicts = {
+        verdict: values("turnout_shadow_comparisons_total", {"model": "m", "primary": "a", "shadow": "c", "verdict": verdict})
+        for verdict in ("match", "mismatch", "error", "dropped")
+    }
+    assert sum(value or 0 for value in verdicts.values()) == primary
+    assert (verdicts["mismatch"], verdicts["error"]) == (0, 0)
+    evidence = read_shadow_evidence(file.parent / ".turnout" / "m.shadow.json")
+    assert evidence is not None
+    assert evidence.verdicts == verdicts
+    assert len(made) == 1  # no weight opened the primary again
+
+
+def test_what_the_file_says_of_a_model_serves_from_the_next_request_on(make: Callable[..., App], file: Path) -> None:
+    made: list[Counted] = []
+    app = make(b=lambda: Counted(made))
+    app.ask()
+    switch_backend(file, "m", "b")
+
+    reloaded = app.reload()
+
+    assert (reloaded.changed, reloaded.restart, app.models["m"].backend) == (("m",), (), "b")
+    assert len(made) == 1  # opened before it served
+    assert app.ask() == [2, 2]
+    assert app.app._reloader.settings_of("m").settings.models["m"].backend == "b"
+
+
+def test_a_file_that_says_the_same_changes_nothing(make: Callable[..., App], file: Path) -> None:
+    made: list[Counted] = []
+    app = make(a=lambda: Counted(made))
+    app.ask()
+    file.write_text(FILE.replace("# the one line", "# another comment"))
+
+    assert app.reload().changed == ()
+    assert app.ask() == [2, 2]
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize(
+    "more", ["preload: true", "fallback: b", "max_in_flight: 5", "circuit_breaker: {}", "canary: {backend: b, weight: 0.0}"]
+)
+def test_an_arm_that_stays_as_it_is_is_not_opened_again(make: Callable[..., App], file: Path, more: str) -> None:
+    made: list[Counted] = []
+    app = make(a=lambda: Counted(made))
+    app.ask()
+    file.write_text(FILE.replace("  # the one line", f"\n    {more}"))
+
+    assert app.reload().changed == ("m",)
+    assert app.ask() == [2, 2]
+    assert [arm.ready() for arm in made] == [True]
+
+
+@pytest.mark.parametrize("broken", ["models: {m: {bakend: a}}", "models: [", "", FILE.replace("backend: a ", "backend: c ")])
+def test_a_broken_file_keeps_what_serves(make: Callable[..., App], file: Path, broken: str) -> None:
+    app = make()
+    app.ask()
+    file.write_text(broken)
+
+    with pytest.raises(SettingsError):
+        app.reload()
+
+    assert (app.ask(), app.models["m"].backend) == ([2, 2], "a")
+    switch = FILE.replace("backend: a ", "backend: b ")
+    file.write_text(switch)
+    assert app.reload().changed == ("m",)
+
+
+def test_a_backend_that_is_down_does_not_take_over_and_the_others_change(make: Callable[..., App], file: Path) -> None:
+    app = make(b=Down)
+    app.ask()
+    file.write_text(FILE.replace("backend: a ", "backend: b ").replace("other: {", "other: {preload: true, "))
+
+    with pytest.raises(BackendUnavailableError):
+        app.reload()
+
+    assert (app.ask(), app.models["m"].backend) == ([2, 2], "a")
+    assert app.app._reloader.settings_of("other").settings.models["other"].preload
+    assert app.app._reloader.settings_of("m").settings.models["m"].backend != "b"
+
+
+def test_what_needs_a_new_start_is_told_once(make: Callable[..., App], file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    app = make()
+    file.write_text(FILE.replace("  other:", "  new:") + "executor_threads: 7\n")
+
+    reloaded = [app.reload() for _ in range(2)]
+
+    assert [one.restart for one in reloaded] == [("executor_threads", "models.new", "models.other")] * 2
+    assert caplog.text.count("needs a new start: executor_threads, models.new, models.other") == 1
+    assert app.ask("other") == [2, 2]
+
+
+def test_the_app_of_a_dict_cannot_be_read_again(plugins_with: Any) -> None:
+    loaded = load_settings({"models": {}}, registry=plugins_with({}))
+    reloader = Reloader(loaded, lambda: loaded, lambda *_: None)
+
+    for call in (reloader.reload, reloader.watch):
+        with pytest.raises(ConfigurationError, match="open it over a file"):
+            call()
+    reloader.close()
+
+
+def test_a_watched_file_is_read_again_by_itself(
+    make: Callable[..., App], file: Path, limit_seconds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, changed = make(), threading.Event()
+    app.ask()
+    replace = app.models["m"].replace
+
+    def replaced(*arguments: Any, **keywords: Any) -> None:
+        replace(*arguments, **keywords)
+        changed.set()
+
+    app.models["m"].replace = replaced  # type: ignore[method-assign]
+    monkeypatch.setattr("turnout.serving.reload.INTERVAL_SECONDS", 0.01)
+    app.watch()
+    app.watch()
+    switch_backend(file, "m", "b")
+    assert changed.wait(limit_seconds)
+
+    assert app.ask() == [2, 2]
+    assert app.models["m"].backend == "b"
+    assert [thread.name for thread in threading.enumerate()].count("turnout-watch") == 1
+    app.close()
+    assert "turnout-watch" not in [thread.name for thread in threading.enumerate()]

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+
+from turnout.settings.problems.leaks import leaks
+
+
+@pytest.mark.parametrize(
+    ("message", "secret"),
+    [
+        ("bad 'hunter2'", "hunter2"),
+        ("BAD HUNTER2", "hunter2"),
+        ("port 'nter' of a url", "hunter2"),
+        ("got 42", "42"),
+        ("é!", "é"),
+    ],
+)
+def test_a_message_that_shows_a_part_of_a_secret_leaks(message: str, secret: str) -> None:
+    assert leaks(message, [secret])
+
+
+@pytest.mark.parametrize(
+    ("message", "secret"), [("must be text", "hunter2"), ("420 is too much", "42"), ("anything", ""), ("a b", " ")]
+)
+def test_a_message_that_shows_none_does_not(message: str, secret: str) -> None:
+    assert not leaks(message, [secret])

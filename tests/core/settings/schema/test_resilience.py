@@ -1,0 +1,69 @@
+"""What turnout.yaml may say of a backend in trouble."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from turnout.resilience.circuit import CircuitPolicy
+from turnout.settings.schema.resilience import CircuitBreakerSettings, MaxInFlight, RetrySettings
+
+
+def test_the_defaults_are_those_of_the_policy() -> None:
+    assert CircuitPolicy(**CircuitBreakerSettings().model_dump()) == CircuitPolicy()
+
+
+def test_every_key_reaches_the_policy() -> None:
+    written: dict[str, Any] = {
+        "window_seconds": 5.0,
+        "minimum_calls": 10,
+        "failure_ratio": 0.25,
+        "consecutive_failures": 3,
+        "open_seconds": 0.5,
+        "longest_open_seconds": 8.0,
+    }
+
+    policy = CircuitPolicy(**CircuitBreakerSettings(**written).model_dump())
+
+    assert dataclasses.asdict(policy) == written
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({"window_seconds": 0}, "window_seconds"),
+        ({"window_seconds": float("inf")}, "window_seconds"),
+        ({"failure_ratio": 0}, "failure_ratio"),
+        ({"failure_ratio": 1.5}, "failure_ratio"),
+        ({"minimum_calls": 0}, "minimum_calls"),
+        ({"minimum_calls": True}, "must be a whole number"),
+        ({"consecutive_failures": 2.5}, "must be a whole number"),
+        ({"open_seconds": None}, "has no value"),
+        ({"open_second": 1}, "open_second"),
+        ({"open_seconds": 60}, "longest_open_seconds must be open_seconds, which is 60, or more"),
+    ],
+)
+def test_what_cannot_work_is_refused(written: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        CircuitBreakerSettings(**written)
+
+    assert CircuitBreakerSettings(open_seconds=30).open_seconds == 30
+
+
+@pytest.mark.parametrize("ratio", [0, -0.1, 1.1, "much", None])
+def test_a_budget_is_a_part_of_the_requests(ratio: Any) -> None:
+    with pytest.raises(ValidationError):
+        RetrySettings(budget_ratio=ratio)
+
+    assert RetrySettings().budget_ratio == 0.1
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, True])
+def test_max_in_flight_is_a_number_of_requests(number: Any) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(MaxInFlight).validate_python(number)
+
+    assert TypeAdapter(MaxInFlight).validate_python(64) == 64
