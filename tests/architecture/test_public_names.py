@@ -22,6 +22,7 @@ PUBLIC = [
     "ModelDeclaration",
     "ModelInference",
     "ModelSignature",
+    "Options",
     "PipelineContext",
     "PipelineResult",
     "PipelineStep",

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import BaseModel, ConfigDict
 
+import turnout
 from turnout import (
     Backend,
     Exporter,
@@ -77,10 +77,8 @@ def turnout_commands():
 '''
 
 
-class NoOptions(BaseModel):
+class NoOptions(turnout.Options):
     """The options of a backend or step that has none."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Gate(ModelInference):
@@ -166,7 +164,7 @@ def asks() -> type[Asks]:
 
 
 @pytest.fixture
-def no_options() -> type[BaseModel]:
+def no_options() -> type[turnout.Options]:
     return NoOptions
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from turnout.plugins.batching import DynamicBatching, QueuePolicy
     from turnout.plugins.declarations import Backend, Exporter, ExportRequest, ModelDeclaration, Step, StepDeclaration
     from turnout.plugins.hookspecs import hookimpl
+    from turnout.plugins.options import Options
     from turnout.plugins.repositories import (
         CheckRequest,
         Configuration,
@@ -34,6 +35,7 @@ _ROOMS = {
     "ModelDeclaration": "turnout.plugins.declarations",
     "ModelInference": "turnout.inference",
     "ModelSignature": "turnout.inference",
+    "Options": "turnout.plugins.options",
     "PipelineContext": "turnout.pipeline",
     "PipelineResult": "turnout.pipeline",
     "PipelineStep": "turnout.pipeline",
@@ -62,6 +64,7 @@ __all__ = [
     "ModelDeclaration",
     "ModelInference",
     "ModelSignature",
+    "Options",
     "PipelineContext",
     "PipelineResult",
     "PipelineStep",

@@ -37,10 +37,10 @@ from turnout import (
 from turnout.errors import BackendUnavailableError, ConfigurationError, ModelLoadError
 from turnout.tensors import TensorSpec
 from turnout.testing import PlusOne
-from pydantic import BaseModel
+import turnout
 
 
-class Options(BaseModel):
+class Options(turnout.Options):
     pass
 
 
@@ -95,7 +95,7 @@ def raises_on_export(request):
     raise BackendUnavailableError("nobody listens at port 1")
 
 
-class KeptOptions(BaseModel):
+class KeptOptions(turnout.Options):
     pass
 
 

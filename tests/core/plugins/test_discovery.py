@@ -19,9 +19,9 @@ Load = Callable[..., Plugins]
 
 HEAD = """
 from turnout import Backend, Exporter, Step, hookimpl
-from pydantic import BaseModel
+import turnout
 
-class Options(BaseModel):
+class Options(turnout.Options):
     pass
 
 """

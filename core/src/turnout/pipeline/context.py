@@ -55,7 +55,12 @@ class PipelineResult(Mapping[str, Any]):
 class PipelineContext(MutableMapping[str, Any]):
     """The values of one run, as one step sees them: it reads and writes only the names that it declares.
 
-    Used by one thread at a time. ``deadline`` is the run's, on ``time.monotonic()``'s clock, or None.
+    Used by one thread at a time.
+
+    Attributes:
+        deadline: the run's, on ``time.monotonic()``'s clock, or None.
+        state: a value that the step's ``preprocess`` keeps for its ``postprocess`` in the same run, such as its crops; other
+            steps do not see it.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class PipelineContext(MutableMapping[str, Any]):
         self._writable = frozenset(provides)
         self._failures = [] if failures is None else failures
         self.deadline = deadline
+        self.state: Any = None
 
     def report(self, error: TurnoutError, index: int | None = None) -> None:
         """Note that item ``index`` of this step failed; the run goes on."""

@@ -26,6 +26,7 @@ class Progress:
         self._finished: set[str] = set()
         self._responses: dict[str, list[InferenceResponse | None]] = {}
         self._asked: dict[str, float] = {}
+        self._contexts: dict[str, PipelineContext] = {}
         self._failures: list[StepFailure] = []
         self._timings: dict[str, dict[str, float]] = {name: {} for name in plan.steps}
 
@@ -51,6 +52,7 @@ class Progress:
             return []
         prepared = self._timed(name, "preprocess", lambda: step.preprocess(context))
         requests = [self._with_deadline(request) for request in prepared]
+        self._contexts[name] = context
         self._responses[name] = [None] * len(requests)
         self._asked[name] = time.perf_counter()
         if not requests:
@@ -71,7 +73,7 @@ class Progress:
 
     def _end(self, name: str) -> None:
         self._timings[name]["inference"] = time.perf_counter() - self._asked[name]
-        step, context = self._plan.steps[name], self._context(name)
+        step, context = self._plan.steps[name], self._contexts.pop(name)
         responses = [response for response in self._responses.pop(name) if response is not None]
         self._timed(name, "postprocess", lambda: step.postprocess(context, responses))
         self._finished.add(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from turnout.pipeline import PipelineStep
     from turnout.plugins.batching import DynamicBatching
     from turnout.tensors import TensorSpec
+
+OptionsT = TypeVar("OptionsT", bound="BaseModel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class StepDeclaration:
         name: the step's name in its pipeline.
         pipeline: the pipeline's name.
         folder: the folder of turnout.yaml; relative paths in options start here.
-        models: for each model of the file, the options of each of its backends as written there.
+        models: for each model of the file, the options of each of its backends as written there, variables filled in; of them
+            only those that the step's ``model_options`` name, since others may be secrets.
     """
 
     name: str
@@ -76,33 +79,41 @@ class ExportRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(Generic[OptionsT]):
     """A kind of runtime.
 
     Attributes:
         name: what turnout.yaml calls it.
         create: opens a model; blocks, may take minutes, and raises ModelLoadError or MissingDependencyError.
-        options: the pydantic model of its options in turnout.yaml.
+        options: the pydantic model of its options in turnout.yaml, derived from ``turnout.Options``.
         batches: the backend merges concurrent requests itself.
         remote: it asks a server, which may die while this process lives.
         device_tensors: it takes inputs that are ``turnout.tensors.DeviceTensor``; others get copies of them as arrays.
     """
 
     name: str
-    create: Callable[[ModelDeclaration, Any], ModelInference]
-    options: type[BaseModel]
+    create: Callable[[ModelDeclaration, OptionsT], ModelInference]
+    options: type[OptionsT]
     batches: bool = False
     remote: bool = False
     device_tensors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A kind of pipeline step: its name in turnout.yaml, what makes one, and the pydantic model of its options."""
+class Step(Generic[OptionsT]):
+    """A kind of pipeline step.
+
+    Attributes:
+        name: what turnout.yaml calls it.
+        create: makes one step; raises ConfigurationError or MissingDependencyError.
+        options: the pydantic model of its options in turnout.yaml, derived from ``turnout.Options``.
+        model_options: the names of the backends' options that it reads in ``StepDeclaration.models``, such as ``checkpoint``.
+    """
 
     name: str
-    create: Callable[[StepDeclaration, Any], PipelineStep]
-    options: type[BaseModel]
+    create: Callable[[StepDeclaration, OptionsT], PipelineStep]
+    options: type[OptionsT]
+    model_options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,17 +86,17 @@ class Plugins:
                 self._declared[hook] = self._ask(hook)
             return self._declared[hook]
 
-    def backend(self, name: str) -> Backend:
+    def backend(self, name: str) -> Backend[Any]:
         """Return the backend that YAML calls ``name``.
 
         Raises:
             UnknownNameError: no working plugin brings it.
         """
-        return cast("Backend", self._find("turnout_backends", name))
+        return cast("Backend[Any]", self._find("turnout_backends", name))
 
-    def step(self, name: str) -> Step:
+    def step(self, name: str) -> Step[Any]:
         """Return the kind of step that YAML calls ``name``. Raises as ``backend``."""
-        return cast("Step", self._find("turnout_steps", name))
+        return cast("Step[Any]", self._find("turnout_steps", name))
 
     def exporter(self, name: str) -> Exporter:
         """Return the exporter for the format ``name``. Raises as ``backend``."""
@@ -209,6 +209,17 @@ def _check_kind(hook: str, declaration: object) -> None:
     wanted = _KINDS[hook][0]
     if wanted not in {kind.__name__ for kind in type(declaration).__mro__}:
         raise PluginError(f"{hook} yields {type(declaration).__name__}, not {wanted}")
+    if isinstance(declaration, Backend | Step):
+        _check_options(f"{_KINDS[hook][1]} {declaration.name!r}", declaration.options)
+
+
+def _check_options(owner: str, options: object) -> None:
+    """Raise PluginError unless ``options`` is a pydantic model that refuses unknown keys: a misspelt key must not be lost."""
+    config = getattr(options, "model_config", None)
+    if not isinstance(options, type) or not isinstance(config, dict):
+        raise PluginError(f"the options of {owner} are {options!r}, not a class; derive one from turnout.Options")
+    if config.get("extra") != "forbid":
+        raise PluginError(f"the options of {owner}, {options.__name__}, accept unknown keys; derive them from turnout.Options")
 
 
 def _name_of(declaration: Any) -> str:

@@ -7,7 +7,7 @@ starts.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -24,13 +24,13 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
-def turnout_backends() -> Iterable[Backend]:
+def turnout_backends() -> Iterable[Backend[Any]]:
     """Yield the backends that this plugin brings."""
     return ()
 
 
 @hookspec
-def turnout_steps() -> Iterable[Step]:
+def turnout_steps() -> Iterable[Step[Any]]:
     """Yield the pipeline steps that this plugin brings."""
     return ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from turnout.errors import StepError, TurnoutError, one_line, unknown_name
 from turnout.inference import ModelInference
 from turnout.metrics import LATENCY_BUCKETS_SECONDS, Metrics, shared_metrics
 from turnout.pipeline import Pipeline, PipelineResult, PipelineStep, plan_pipeline
-from turnout.plugins.declarations import StepDeclaration
+from turnout.plugins.declarations import Step, StepDeclaration
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.serving.arms import Arms
 from turnout.serving.composition import Composer
@@ -145,10 +145,10 @@ class Turnout:
         compose = partial(self._composer.model, model, loaded)
         self.models[model].replace(loaded.settings.backend_of(model), compose, prepare=prepare)
 
-    def _make_step(self, declaration: StepDeclaration, kind: str) -> PipelineStep:
+    def _make_step(self, declaration: StepDeclaration, kind: Step[Any]) -> PipelineStep:
         options = self._loaded.step_options[declaration.pipeline, declaration.name]
         try:
-            return self._plugins.step(kind).create(declaration, options)
+            return kind.create(declaration, options)
         except TurnoutError:
             raise
         except Exception as error:
@@ -164,14 +164,23 @@ class Turnout:
         loaded = self._loaded
         steps = {}
         for step_name, step in loaded.settings.steps_of(name).items():
-            declaration = StepDeclaration(step_name, name, loaded.folder, loaded.written_options)
-            steps[step_name] = self._make_step(declaration, step.kind)
+            kind = self._plugins.step(step.kind)
+            declaration = StepDeclaration(step_name, name, loaded.folder, _readable(loaded, kind.model_options))
+            steps[step_name] = self._make_step(declaration, kind)
         for step_name, made in steps.items():
             if made.model is not None and made.model not in self.models:
                 raise unknown_name("model", made.model, self.models, f"In step {step_name!r} of pipeline {name!r}.")
         plan = plan_pipeline(name, steps)
         meter = self.metrics.pipeline(name, plan.parts)
         return Pipeline(name, plan, self.models, submit=self._executor.submit, observer=meter)
+
+
+def _readable(loaded: LoadedSettings, names: Collection[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the options called ``names`` of each model and backend; a step never sees a neighbour's secrets."""
+    return {
+        model: {backend: {name: options[name] for name in names if name in options} for backend, options in backends.items()}
+        for model, backends in loaded.written_options.items()
+    }
 
 
 def open(  # turnout.open reads as it should

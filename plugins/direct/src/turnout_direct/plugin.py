@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @hookimpl
-def turnout_backends() -> Iterable[Backend]:
+def turnout_backends() -> Iterable[Backend[DirectOptions]]:
     """Yield ``direct``."""
     from turnout import Backend
     from turnout_direct.options import DirectOptions

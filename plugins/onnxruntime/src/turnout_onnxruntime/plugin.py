@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @hookimpl
-def turnout_backends() -> Iterable[Backend]:
+def turnout_backends() -> Iterable[Backend[OnnxruntimeOptions]]:
     """Yield ``onnxruntime``."""
     from turnout import Backend
     from turnout_onnxruntime.options import OnnxruntimeOptions

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @hookimpl
-def turnout_backends() -> Iterable[Backend]:
+def turnout_backends() -> Iterable[Backend[TritonOptions]]:
     """Yield ``triton``."""
     from turnout import Backend
     from turnout_triton.options import TritonOptions

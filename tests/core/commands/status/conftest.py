@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
+import turnout
 import turnout.commands.status.command
 from turnout import Backend, CheckRequest, Configuration, Exporter, ModelSignature, Repository, RepositoryFinding
 from turnout.commands.status import ModelStatus, status_of_file
@@ -26,8 +27,10 @@ models:
 """
 
 
-class Anything(BaseModel):
-    model_config = ConfigDict(extra="allow")
+class FarmOptions(turnout.Options):
+    path: str | None = None
+    url: str | None = None
+    model_config_: dict[str, Any] | None = Field(None, alias="model_config")
 
 
 class Farm:
@@ -64,7 +67,7 @@ def farm(tmp_path: Path, load_plugins: Callable[..., Plugins], monkeypatch: pyte
     file.write_text(SETTINGS, "utf-8")
     farm = Farm(file)
     names = {"source": False, "here": False, "server": True}
-    backends = [Backend(name, _never_opened, Anything, remote=remote) for name, remote in names.items()]
+    backends = [Backend(name, _never_opened, FarmOptions, remote=remote) for name, remote in names.items()]
     exporters = [Exporter("bin", "source", "model.bin", lambda request: ModelSignature())]
     locate = lambda model, options: model.folder / "model_repository" / model.name  # noqa: E731
     kept = Repository("kept", "server", locate, lambda request: Configuration(), farm.check, lambda path, folder: ())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+import turnout
 from turnout import Backend, InferenceRequest, InferenceResponse, ModelInference, hookimpl
 from turnout.testing import Slow
 
@@ -30,8 +30,8 @@ class Local:
     opens: Callable[[], ModelInference] = staticmethod(takes_its_time)
 
 
-class NoOptions(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class NoOptions(turnout.Options):
+    pass
 
 
 @hookimpl

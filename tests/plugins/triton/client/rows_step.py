@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pydantic import BaseModel
-
+import turnout
 from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, Step, hookimpl
 
 
-class NoOptions(BaseModel):
+class NoOptions(turnout.Options):
     """None."""
 
 

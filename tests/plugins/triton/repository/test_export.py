@@ -24,14 +24,14 @@ from turnout_triton.repository.config_file import read_config
 from turnout_triton.repository.onnx_signature import read_onnx_signature
 
 EXPORTS = """
-from pydantic import BaseModel
+import turnout
 from turnout import Backend, hookimpl
 from turnout.testing import PlusOne
 
 EXPORTERS = []
 
 
-class Options(BaseModel):
+class Options(turnout.Options):
     pass
 
 

@@ -17,7 +17,6 @@ import pytest
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict
 
 import turnout
 from turnout import Backend, InferenceRequest, InferenceResponse, ModelInference
@@ -34,9 +33,7 @@ class Away(ModelInference):
         raise BackendUnavailableError("no server at localhost:1")
 
 
-class FakeOptions(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class FakeOptions(turnout.Options):
     kind: str
     checkpoint: str | None = None
 
