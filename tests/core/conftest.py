@@ -34,6 +34,7 @@ from turnout.metrics import Metrics
 from turnout.pipeline import Pipeline, plan_pipeline
 from turnout.plugins.discovery import Plugins
 from turnout.serving.app import open as open_app
+from turnout.serving.deployment import Deployment
 from turnout.serving.executor import InferenceExecutor
 from turnout.serving.model import Model
 from turnout.testing import PlusOne
@@ -264,14 +265,10 @@ def make_pipeline(executor: InferenceExecutor, observed: Observed) -> Callable[.
     """Return a function that makes a pipeline called ``p`` of steps and models."""
 
     def make(steps: Mapping[str, PipelineStep], models: Mapping[str, ModelInference] | None = None) -> Pipeline:
-        named = {name: Model(name, "test", partial(_same, model), executor) for name, model in (models or {}).items()}
+        named = {name: Model(name, "test", partial(Deployment, model), executor) for name, model in (models or {}).items()}
         return Pipeline("p", plan_pipeline("p", steps), named, submit=executor.submit, observer=observed)
 
     return make
-
-
-def _same(model: ModelInference) -> ModelInference:
-    return model
 
 
 @pytest.fixture

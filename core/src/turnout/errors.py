@@ -1,26 +1,26 @@
-"""Every error that Turnout raises, as a tree.
+"""The errors that Turnout raises, as a tree.
 
 TurnoutError
 ├── ConfigurationError            fix the file
-│   ├── SettingsError             turnout.yaml does not say what it should; holds every problem found
-│   └── PipelineError             steps that cannot work together in this order
+│   ├── SettingsError             turnout.yaml is wrong; holds every problem found
+│   ├── PipelineError             steps that cannot work together in this order
+│   └── UnknownNameError          no plugin, model or pipeline has this name
 ├── PluginError                   install, upgrade or remove something
 │   ├── PluginConflictError       two plugins claim one name
-│   ├── UnknownNameError          no plugin, model or pipeline has this name
-│   └── MissingDependencyError    a plugin needs a package that is not here
+│   └── MissingDependencyError    a plugin needs a package that is not installed
 ├── InvalidRequestError           fix the request
 │   ├── InvalidTensorError        a tensor is missing, unknown, or of the wrong datatype or shape
-│   └── InvalidInputError         a picture, a region or another input cannot be used
-├── BackendUnavailableError       ask elsewhere or later
-│   ├── NotReachedError           the request never reached the server; asking again repeats nothing
-│   ├── CircuitOpenError          it failed too often and is left alone for now
+│   └── InvalidInputError         a picture, a region or another input is unusable
+├── BackendUnavailableError       use another backend, or try later
+│   ├── NotReachedError           the request never reached the server; sending it again repeats nothing
+│   ├── CircuitOpenError          the backend failed too often; its circuit is open
 │   ├── OverloadedError           the queue is full; nothing was started
 │   └── ForkedAfterLoadError      the model was loaded before a fork; load it in this process
-├── DeadlineExceededError         give it more time
+├── DeadlineExceededError         allow more time
 ├── ClosedError                   the app or the model was closed
 ├── ModelLoadError                the model cannot be opened
 ├── InferenceError                the model failed on a good request
-├── StepError                     a pipeline step failed in its own code; mend the step
+├── StepError                     a pipeline step failed in its own code; fix the step
 └── ExportError                   the model cannot be written in this format
 
 A message is one line of four parts: what was asked, what is there instead, where it was asked for, what to do.
@@ -33,7 +33,34 @@ from dataclasses import dataclass
 
 
 class TurnoutError(Exception):
-    """Any error of Turnout's."""
+    """Any error of Turnout's.
+
+    Attributes:
+        model: the name of the model that it is about; None if it is about no single one, or not known.
+        backend: the backend of that model, likewise.
+        retry_after_seconds: how long to wait before another attempt can succeed; None if waiting does not help, or not known.
+    """
+
+    model: str | None = None
+    backend: str | None = None
+    retry_after_seconds: float | None = None
+
+    def __init__(
+        self,
+        *args: object,
+        model: str | None = None,
+        backend: str | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(*args)
+        self.model = model
+        self.backend = backend
+        self.retry_after_seconds = retry_after_seconds
+
+    def locate(self, model: str, backend: str) -> None:
+        """Set ``model`` and ``backend`` where they are not known yet."""
+        self.model = self.model or model
+        self.backend = self.backend or backend
 
 
 class ConfigurationError(TurnoutError):
@@ -54,7 +81,7 @@ class Problem:
 
 
 class SettingsError(ConfigurationError):
-    """turnout.yaml does not say what it should; ``problems`` holds everything that was found."""
+    """turnout.yaml is wrong; ``problems`` holds everything that was found."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
@@ -65,6 +92,10 @@ class PipelineError(ConfigurationError):
     """The steps of a pipeline cannot work together in this order."""
 
 
+class UnknownNameError(ConfigurationError):
+    """Nothing has this name; the message lists the known names."""
+
+
 class PluginError(TurnoutError):
     """A plugin is broken, missing or in conflict."""
 
@@ -73,16 +104,12 @@ class PluginConflictError(PluginError):
     """Two plugins claim one name; the message names both owners."""
 
 
-class UnknownNameError(PluginError):
-    """Nothing has this name; the message lists what has."""
-
-
 class MissingDependencyError(PluginError):
     """A plugin needs a package that is not installed; the message says which command installs it."""
 
 
 class InvalidRequestError(TurnoutError):
-    """The request cannot be answered as it stands; asking again changes nothing."""
+    """The request is wrong; sending it again changes nothing."""
 
 
 class InvalidTensorError(InvalidRequestError):
@@ -90,31 +117,31 @@ class InvalidTensorError(InvalidRequestError):
 
 
 class InvalidInputError(InvalidRequestError):
-    """A picture, a region or another input of a step cannot be used."""
+    """A picture, a region or another input of a step is unusable."""
 
 
 class BackendUnavailableError(TurnoutError):
-    """The backend cannot be reached now; another one, or a later call, may answer."""
+    """The backend is unavailable now; another one, or a later call, may answer."""
 
 
 class NotReachedError(BackendUnavailableError):
-    """No connection could be made, so the server never took the request and it may be sent again anywhere."""
+    """No connection was made: the server never received the request, so it may be sent again anywhere."""
 
 
 class CircuitOpenError(BackendUnavailableError):
-    """The backend failed too often and is left alone for now; it was not asked."""
+    """The backend failed too often and its circuit is open; the request was not sent."""
 
 
 class OverloadedError(BackendUnavailableError):
-    """The queue is full; nothing was started, so the request may go elsewhere."""
+    """The queue is full; nothing was started, so another backend may answer."""
 
 
 class ForkedAfterLoadError(BackendUnavailableError):
-    """The model was loaded before this process was forked and would hang here."""
+    """The model was loaded before this process was forked, and would hang here."""
 
 
 class DeadlineExceededError(TurnoutError):
-    """The answer did not come before the request's deadline."""
+    """The response did not arrive before the request's deadline."""
 
 
 class ClosedError(TurnoutError):
@@ -139,14 +166,14 @@ class ExportError(TurnoutError):
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the known name nearest to ``name``, or an empty string."""
-    import difflib  # a hundredth of what every command takes to start, for a message that most never print
+    import difflib  # 1 % of the start-up time of a command, for a message that is rarely needed
 
     near = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") -> UnknownNameError:
-    """Return the error for a name that nobody has, with the names that exist and the nearest one."""
+    """Return the error for an unknown name, with the known names and the nearest of them."""
     names = sorted(known)
     place = f" {where}" if where else ""
     return UnknownNameError(f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}.{suggestion(name, names)}{place}")

@@ -1,4 +1,4 @@
-"""The one contract: a named request goes in, a named response comes out."""
+"""The contract of a model: a named request in, a named response out."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class InferenceRequest:
     """Named input arrays for one call of a model.
 
     Attributes:
-        inputs: arrays by input name; nobody writes to them. BYTES tensors are arrays of dtype object.
-        deadline: the moment on ``time.monotonic()``'s clock after which nobody waits for the answer; None is never.
-        id: the caller's name for this request, handed back in the response.
-        parameters: KServe request parameters, for backends that know some.
+        inputs: arrays by input name, read-only by convention. BYTES tensors are arrays of dtype object.
+        deadline: the time on ``time.monotonic()``'s clock after which the response is useless; None means no deadline.
+        id: the caller's name for this request, returned in the response.
+        parameters: KServe v2 request parameters, for backends that support some.
     """
 
     inputs: Mapping[str, NDArray[Any]]
@@ -58,11 +58,7 @@ class InferenceRequest:
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
     def check_deadline(self) -> None:
-        """Return if there is time left.
-
-        Raises:
-            DeadlineExceededError: the deadline has passed.
-        """
+        """Raise DeadlineExceededError if the deadline has passed."""
         if self.deadline is not None and time.monotonic() >= self.deadline:
             late = time.monotonic() - self.deadline
             name = f"request {self.id!r}" if self.id else "the request"
@@ -71,7 +67,7 @@ class InferenceRequest:
             )
 
 
-# A frozen dataclass's own __init__ takes twice as long as these, which every call pays.
+# A frozen dataclass's own __init__ calls object.__setattr__ for each field and takes twice as long, on every call.
 _set_inputs, _set_deadline, _set_request_id, _set_parameters = _setters(InferenceRequest)
 
 
@@ -81,9 +77,7 @@ def request_of(
     id: str = "",
     parameters: Mapping[str, Parameter] = EMPTY,
 ) -> InferenceRequest:
-    """Return a request of ``inputs``, which may hold anything numpy makes an array of, and tensors on a GPU.
-
-    A request is returned itself.
+    """Return a request of ``inputs``: anything that numpy can convert, and tensors on a GPU. A request is returned unchanged.
 
     Raises:
         InvalidTensorError: an input cannot become an array.
@@ -105,23 +99,23 @@ def request_of(
 
 
 def _tensor(value: Any, name: str) -> NDArray[Any]:
-    # A tensor on a GPU only gets past TensorCheck to backends that say `device_tensors`; all others see arrays.
+    # TensorCheck copies it to the host unless every backend of the model declares `device_tensors`.
     on_device = None if isinstance(value, ndarray) else device_tensor_of(value, name)
     return as_tensor(value, name) if on_device is None else cast("NDArray[Any]", on_device)
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
 class InferenceResponse(Mapping[str, "NDArray[Any]"]):
-    """Named output arrays: a read mapping of output name to array.
+    """Named output arrays: a read-only mapping of output name to array.
 
-    Every array is writable and belongs to the caller. In a pipeline a request may have failed while its neighbours were
-    answered: then ``error`` says why, and reading an output raises it.
+    Every array is writable and belongs to the caller. In a pipeline a request may fail while others of its step succeed: then
+    ``error`` holds the reason, and reading an output raises it.
 
     Attributes:
         outputs: arrays by output name.
         id: the id of the request.
-        timings: seconds by part of the work, as far as the backend tells them.
-        error: why there are no outputs; None when there are.
+        timings: seconds by part of the work, where the backend reports them.
+        error: the reason why there are no outputs; None if there are.
     """
 
     outputs: Mapping[str, NDArray[Any]]
@@ -167,23 +161,23 @@ _set_outputs, _set_response_id, _set_timings, _set_error = _setters(InferenceRes
 
 @dataclass(frozen=True, slots=True)
 class ModelSignature:
-    """The inputs and outputs of a model, batch axis included; an empty tuple means that they are not known."""
+    """The inputs and outputs of a model, batch axis included; an empty tuple means unknown."""
 
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
 
 
 class ModelInference(ABC):
-    """Answers requests for one model. Every backend is one, and every behaviour around a backend is one too."""
+    """Answers the requests of one model. A backend is one, and so is every behavior around a backend."""
 
     @abstractmethod
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         """Answer ``request``; blocks. Called from many threads at once.
 
         Raises:
-            InvalidRequestError: the request cannot be answered as it stands.
-            BackendUnavailableError: the backend cannot be reached; another may answer.
-            DeadlineExceededError: the answer would come too late.
+            InvalidRequestError: the request is wrong.
+            BackendUnavailableError: the backend is unavailable; another may answer.
+            DeadlineExceededError: the response would arrive too late.
             InferenceError: the model failed.
         """
 
@@ -192,22 +186,22 @@ class ModelInference(ABC):
         return await asyncio.to_thread(self.infer, request)
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        """Yield every answer to ``request`` as it comes; by default the one of ``infer``. Blocks between them.
+        """Yield every response to ``request`` as it arrives; by default the one of ``infer``. Blocks between them.
 
-        Leaving the iterator early tells the backend to stop. Raises what ``infer`` raises, at the start or later.
+        Closing the iterator early cancels the request. Raises what ``infer`` raises, before the first response or later.
         """
         yield self.infer(request)
 
     def open(self, deadline: float | None = None) -> None:  # noqa: B027  # most models are open from the start
-        """Open now what is opened at the first use; blocks, not beyond ``deadline`` (as a request's). Raises as ``infer``."""
+        """Open now what the first use would open; blocks until ``deadline`` at most. Raises what ``infer`` raises."""
 
     def signature(self) -> ModelSignature:
-        """Return the inputs and outputs that this model knows of itself."""
+        """Return the inputs and outputs that the model itself declares."""
         return ModelSignature()
 
     def ready(self) -> bool:
-        """Tell whether a request sent now is likely to be answered; does not block for long."""
+        """Return whether a request sent now is likely to succeed; False after ``close``. Does not block for long."""
         return True
 
     def close(self) -> None:  # noqa: B027  # most models hold nothing
-        """Give back what this holds. Calling it twice is allowed; calling ``infer`` afterwards is not."""
+        """Release all resources. May be called twice; afterwards ``ready`` returns False and ``infer`` is not called."""

@@ -10,7 +10,7 @@ from turnout.metrics.histogram import BatchHistogram
 
 
 def _durations(registry: CollectorRegistry) -> Durations:
-    return Durations(BatchHistogram("h", "text", registry=registry), Counter("c", "text", registry=registry))
+    return Durations(BatchHistogram("h", "text", registry=registry), counter=Counter("c", "text", registry=registry))
 
 
 def test_calls_are_folded_when_enough_are_pending() -> None:

@@ -24,7 +24,6 @@ def _used() -> Metrics:
     meter = metrics.requests("m", "b")
     meter.answered.add(0.002)
     meter.failed["error"].add(0.003)
-    metrics.executions("m", "b").add(0.001)
     metrics.observe_load("m", "b", 1.5)
     metrics.pipeline("p", {"s": ("preprocess", "inference")}).observe_run(0.5, {"s": {"preprocess": 0.1, "inference": 0.3}})
     return metrics
@@ -36,7 +35,7 @@ def test_a_scrape_folds_what_is_pending() -> None:
     assert 'turnout_inference_requests_total{backend="b",model="m",outcome="ok"} 1.0' in text
     assert 'turnout_inference_requests_total{backend="b",model="m",outcome="error"} 1.0' in text
     assert 'turnout_inference_duration_seconds_count{backend="b",model="m"} 2.0' in text
-    assert 'turnout_execution_duration_seconds_count{backend="b",model="m"} 1.0' in text
+    assert 'turnout_execution_duration_seconds_count{backend="b",model="m"} 2.0' in text
     assert 'turnout_model_load_duration_seconds_sum{backend="b",model="m"} 1.5' in text
     assert 'turnout_pipeline_duration_seconds_sum{pipeline="p"} 0.5' in text
     assert 'turnout_step_duration_seconds_sum{part="inference",pipeline="p",step="s"} 0.3' in text
@@ -80,8 +79,6 @@ def test_one_arm_has_one_meter() -> None:
     metrics = Metrics()
 
     assert metrics.requests("m", "b") is metrics.requests("m", "b")
-    assert metrics.executions("m", "b") is metrics.executions("m", "b")
-    assert metrics.executions("m", "b") is not metrics.executions("m", "c")
 
 
 SHARED = """
@@ -118,11 +115,11 @@ WORKER = """
 import numpy as np
 from turnout import InferenceRequest
 from turnout.metrics import shared_metrics
-from turnout.middleware.meter import ExecutionMetering, RequestMetering
+from turnout.middleware.meter import Meter
 from turnout.testing import PlusOne
 
 metrics = shared_metrics()
-model = RequestMetering(ExecutionMetering(PlusOne(), metrics.executions("m", "b")), metrics.requests("m", "b"))
+model = Meter(PlusOne(), metrics.requests("m", "b"))
 for _ in range(500):
     model.infer(InferenceRequest({"x": np.ones(1, np.float32)}))
 print(model.inner.ready(), flush=True)

@@ -163,8 +163,8 @@ def test_the_first_use_is_logged_once(caplog: pytest.LogCaptureFixture, meters: 
 
     (logged,) = caplog.records
     assert logged.getMessage() == (
-        "model 'm': backend 'onnxruntime' answers for 'triton' from now on where that does not; metrics count it. "
-        "First: BackendUnavailableError: this backend is down; ask another one, or later"
+        "model 'm': fallback 'onnxruntime' answers while backend 'triton' is unavailable; see turnout_fallbacks_total. "
+        "First error: BackendUnavailableError: this backend is down; ask another one, or later"
     )
     assert counted(meters) == {"unavailable": 400}
 

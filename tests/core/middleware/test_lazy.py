@@ -76,7 +76,7 @@ def test_nobody_waits_for_another_s_opening_beyond_his_deadline() -> None:
     first.start()
     assert opens.asked.wait(LIMIT_SECONDS)
 
-    with pytest.raises(DeadlineExceededError, match="model 'm' was still being opened"):
+    with pytest.raises(DeadlineExceededError, match="model 'm' was still opening"):
         lazy.infer(_request(time.monotonic() + 0.01))
 
     opens.may.set()

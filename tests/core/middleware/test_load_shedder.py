@@ -46,7 +46,7 @@ def test_refuses_what_is_too_much_before_it_is_started() -> None:
         thread.start()
     together.wait()
 
-    with pytest.raises(OverloadedError, match="model 'm' on backend 'triton' has 4 requests under way, as many as max_in_fl"):
+    with pytest.raises(OverloadedError, match="model 'm' on backend 'triton' has 4 requests in flight, as many as max_in_fl"):
         shedder.infer(REQUEST)
 
     may_end.set()

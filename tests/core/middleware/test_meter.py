@@ -1,4 +1,4 @@
-"""Metering: outcomes, calls under way, exact counts."""
+"""Metering: outcomes, calls in flight, exact counts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from turnout.errors import (
     TurnoutError,
 )
 from turnout.metrics import OUTCOMES, Metrics
-from turnout.middleware.meter import ExecutionMetering, RequestMetering, outcome_of
+from turnout.metrics.labels import outcome_of
+from turnout.middleware.meter import Meter
 from turnout.testing import Answers, Fails, PlusOne, Streams
 
 REQUEST = InferenceRequest({"x": np.ones(1, np.float32)})
@@ -54,7 +55,7 @@ def _counts(metrics: Metrics) -> dict[str, float]:
 @pytest.mark.parametrize(("error", "outcome"), ERRORS, ids=str)
 def test_a_failed_request_is_counted_under_its_outcome_and_timed(error: TurnoutError, outcome: str) -> None:
     metrics = Metrics()
-    model = RequestMetering(Answers(error), metrics.requests("m", "b"))
+    model = Meter(Answers(error), metrics.requests("m", "b"))
 
     with pytest.raises(type(error)) as caught:
         model.infer(REQUEST)
@@ -79,15 +80,15 @@ def test_every_outcome_of_an_error_is_a_known_label() -> None:
 def test_an_answered_request_is_counted_as_ok() -> None:
     metrics = Metrics()
 
-    response = RequestMetering(PlusOne(), metrics.requests("m", "b")).infer(REQUEST)
+    response = Meter(PlusOne(), metrics.requests("m", "b")).infer(REQUEST)
 
     assert response["x"].tolist() == [2]
     assert _counts(metrics) == {"ok": 1}
 
 
-def test_requests_under_way_are_shown_and_leave_when_they_end(gate: Any, limit_seconds: int) -> None:
+def test_requests_in_flight_are_counted_until_they_end(gate: Any, limit_seconds: int) -> None:
     metrics = Metrics()
-    model = RequestMetering(gate, metrics.requests("m", "b"))
+    model = Meter(gate, metrics.requests("m", "b"))
 
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(model.infer, REQUEST)
@@ -99,18 +100,18 @@ def test_requests_under_way_are_shown_and_leave_when_they_end(gate: Any, limit_s
     assert (during, _value(metrics, "inference_in_flight")) == (1, 0)
 
 
-def test_a_failed_request_is_no_longer_under_way() -> None:
+def test_a_failed_request_is_not_in_flight() -> None:
     metrics = Metrics()
 
     with pytest.raises(ZeroDivisionError):
-        RequestMetering(Fails(ZeroDivisionError()), metrics.requests("m", "b")).infer(REQUEST)
+        Meter(Fails(ZeroDivisionError()), metrics.requests("m", "b")).infer(REQUEST)
 
     assert _value(metrics, "inference_in_flight") == 0
 
 
-def test_counts_are_exact_with_8_threads_of_2000_calls_while_somebody_scrapes() -> None:
+def test_counts_are_exact_with_8_threads_of_2000_calls_during_scrapes() -> None:
     metrics = Metrics()
-    model = RequestMetering(ExecutionMetering(PlusOne(), metrics.executions("m", "b")), metrics.requests("m", "b"))
+    model = Meter(PlusOne(), metrics.requests("m", "b"))
 
     def call_often(_: int) -> None:
         for _ in range(2000):
@@ -129,20 +130,28 @@ def test_counts_are_exact_with_8_threads_of_2000_calls_while_somebody_scrapes() 
     assert _value(metrics, "inference_duration_seconds_bucket", le="+Inf") == 16000
 
 
+def test_one_measurement_is_the_request_and_the_execution() -> None:
+    metrics = Metrics()
+
+    Meter(PlusOne(), metrics.requests("m", "b")).infer(REQUEST)
+
+    assert _value(metrics, "execution_duration_seconds_sum") == _value(metrics, "inference_duration_seconds_sum")
+
+
 def test_failed_executions_are_timed_too() -> None:
     metrics = Metrics()
 
     with pytest.raises(ZeroDivisionError):
-        ExecutionMetering(Fails(ZeroDivisionError()), metrics.executions("m", "b")).infer(REQUEST)
+        Meter(Fails(ZeroDivisionError()), metrics.requests("m", "b")).infer(REQUEST)
 
     assert _value(metrics, "execution_duration_seconds_count") == 1
 
 
-def test_a_forked_child_forgets_what_its_parent_had_not_folded_and_what_was_under_way(gate: Any, limit_seconds: int) -> None:
+def test_a_forked_child_forgets_what_its_parent_has_not_folded_and_what_was_in_flight(gate: Any, limit_seconds: int) -> None:
     metrics = Metrics()
     meter = metrics.requests("m", "b")
-    RequestMetering(PlusOne(), meter).infer(REQUEST)
-    waiting = RequestMetering(gate, meter)
+    Meter(PlusOne(), meter).infer(REQUEST)
+    waiting = Meter(gate, meter)
 
     with ThreadPoolExecutor(1) as threads:
         threads.submit(waiting.infer, REQUEST)
@@ -168,7 +177,7 @@ ENDINGS = {"answered": (), "overloaded": (OverloadedError("full"),)}
 def test_a_stream_is_one_request_under_its_outcome(outcome: str) -> None:
     metrics = Metrics()
     inner = Streams(InferenceResponse({}), InferenceResponse({}), *ENDINGS[outcome])
-    model = RequestMetering(ExecutionMetering(inner, metrics.executions("m", "b")), metrics.requests("m", "b"))
+    model = Meter(inner, metrics.requests("m", "b"))
 
     with contextlib.suppress(OverloadedError):
         list(model.infer_stream(REQUEST))
@@ -179,11 +188,9 @@ def test_a_stream_is_one_request_under_its_outcome(outcome: str) -> None:
     assert _value(metrics, "inference_in_flight") == 0
 
 
-def test_a_stream_that_its_caller_leaves_counts_as_answered() -> None:
+def test_a_stream_closed_by_its_caller_counts_as_ok() -> None:
     metrics = Metrics()
-    stream = RequestMetering(Streams(InferenceResponse({}), InferenceResponse({})), metrics.requests("m", "b")).infer_stream(
-        REQUEST
-    )
+    stream = Meter(Streams(InferenceResponse({}), InferenceResponse({})), metrics.requests("m", "b")).infer_stream(REQUEST)
 
     next(stream)
     stream.close()

@@ -170,16 +170,16 @@ OUTPUT = TensorSpec("logits", "FP32", (-1, 2))
         (
             {"logit": np.zeros((1, 2), np.float32)},
             (
-                "model 'm' answered without output 'logits', which turnout.yaml declares; it gave: logit. "
+                "model 'm' returned no output 'logits', which turnout.yaml declares; it returned: logit. "
                 "Correct 'outputs' of the model"
             ),
         ),
-        ({}, "it gave: nothing"),
+        ({}, "it returned: nothing"),
         (
             {"logits": np.zeros((1, 3), np.float32)},
-            "model 'm' answered 'logits' as FP32 [1, 3], turnout.yaml declares FP32 [-1, 2]; correct 'outputs' of the model",
+            "model 'm' returned 'logits' as FP32 [1, 3], turnout.yaml declares FP32 [-1, 2]; correct 'outputs' of the model",
         ),
-        ({"logits": np.zeros((1, 2), np.float64)}, "answered 'logits' as FP64 [1, 2]"),
+        ({"logits": np.zeros((1, 2), np.float64)}, "returned 'logits' as FP64 [1, 2]"),
     ],
 )
 def test_an_answer_that_breaks_what_is_declared_is_an_inference_error(outputs: dict[str, Any], said: str) -> None:
@@ -219,5 +219,5 @@ def test_a_streamed_request_is_checked_before_it_starts_and_every_answer_of_it()
     answers = check.infer_stream(_request(pixel_values=GOOD))
 
     assert next(answers) is good
-    with pytest.raises(InferenceError, match="answered 'y' as FP32"):
+    with pytest.raises(InferenceError, match="returned 'y' as FP32"):
         next(answers)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from turnout import InferenceRequest, InferenceResponse, ModelInference, PipelineContext, PipelineStep
 from turnout.errors import ClosedError, DeadlineExceededError, InferenceError, PipelineError, StepError
 from turnout.pipeline import Pipeline, plan_pipeline
+from turnout.serving.deployment import Deployment
 from turnout.serving.executor import InferenceExecutor
 from turnout.serving.model import Model
 from turnout.testing import Fails, PlusOne
@@ -176,7 +177,7 @@ def test_a_run_past_its_deadline_asks_no_model(make_pipeline: Make, asks: Any, g
 
 def test_the_deadline_withdraws_requests_that_no_thread_has_taken(asks: Any, gate: Any, observed: Any, run: Run) -> None:
     executor = InferenceExecutor(1)
-    model = Model("m", "test", lambda: gate, executor)
+    model = Model("m", "test", lambda: Deployment(gate), executor)
     plan = plan_pipeline("p", {"ask": asks("m", 5)})
     pipeline = Pipeline("p", plan, {"m": model}, submit=executor.submit, observer=observed)
 
@@ -226,7 +227,7 @@ def test_cancelling_arun_ends_it(make_pipeline: Make, asks: Any, gate: Any) -> N
 
 def test_closing_the_executor_ends_the_run_with_closed_error(run: Run, asks: Any, gate: Any, observed: Any) -> None:
     executor = InferenceExecutor(1)
-    model = Model("m", "test", lambda: gate, executor)
+    model = Model("m", "test", lambda: Deployment(gate), executor)
     plan = plan_pipeline("p", {"ask": asks("m", 3)})
     pipeline = Pipeline("p", plan, {"m": model}, submit=executor.submit, observer=observed)
 

@@ -259,7 +259,7 @@ def test_a_step_that_cannot_be_made_says_which(make_app: MakeApp) -> None:
     cause = OSError("no tokenizer")
     app = make_app(steps={"double": _raises(cause)})
 
-    with pytest.raises(StepError, match="step 'double' of pipeline 'all' cannot be made: OSError: no tokenizer") as caught:
+    with pytest.raises(StepError, match="step 'double' of pipeline 'all' cannot be created: OSError: no tokenizer") as caught:
         app.pipeline("all")
 
     assert caught.value.__cause__ is cause

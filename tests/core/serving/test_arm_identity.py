@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,24 +28,25 @@ def load(tmp_path: Path, plugins_with: Any) -> Callable[[str], LoadedSettings]:
 
 
 @pytest.mark.parametrize("more", ["preload: true", "fallback: b", "canary: {backend: b, weight: 0.1}", "max_in_flight: 3"])
-def test_what_stands_around_an_arm_leaves_it_the_same(load: Callable[[str], LoadedSettings], more: str) -> None:
+def test_roles_and_guards_do_not_change_an_arm(load: Callable[[str], LoadedSettings], more: str) -> None:
     plain, other = load(FILE), load(FILE.replace("backend: a,", f"backend: a, {more},"))
 
-    assert arm_identity(plain, "m", "a") == arm_identity(other, "m", "a")
+    assert arm_identity(plain.model("m"), "a") == arm_identity(other.model("m"), "a")
 
 
-def test_what_an_arm_is_opened_with_makes_another(load: Callable[[str], LoadedSettings]) -> None:
+def test_a_setting_of_the_model_makes_another_arm(load: Callable[[str], LoadedSettings]) -> None:
     plain, other = load(FILE), load(FILE.replace("backend: a,", "backend: a, max_batch_size: 8,"))
 
-    assert arm_identity(plain, "m", "a") != arm_identity(other, "m", "a")
+    assert arm_identity(plain.model("m"), "a") != arm_identity(other.model("m"), "a")
 
 
-def test_evidence_is_of_arms_options_tolerances_and_the_files_that_options_name(tmp_path: Path) -> None:
+def test_evidence_depends_on_options_tolerances_and_the_files_that_options_name(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_text("1")
 
     def identity(path: str = "model.onnx", rtol: float = 0.1, backends: tuple[str, str] = ("a", "b")) -> str:
-        loaded: Any = type("Loaded", (), {"folder": tmp_path, "written_options": {"m": {"a": {"path": path}, "b": {}}}})
-        return evidence_identity(loaded, "m", backends, Tolerances(Tolerance(rtol=rtol)))
+        settings = SimpleNamespace(backends={"a": {"path": path}, "b": {}})
+        model: Any = SimpleNamespace(settings=settings, declaration=SimpleNamespace(folder=tmp_path))
+        return evidence_identity(model, backends, Tolerances(Tolerance(rtol=rtol)))
 
     first = identity()
     assert identity() == first

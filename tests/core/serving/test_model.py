@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,12 +13,17 @@ import pytest
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.errors import ClosedError, InvalidTensorError, ModelLoadError
+from turnout.serving.deployment import Deployment
 from turnout.serving.executor import InferenceExecutor
 from turnout.serving.model import Model
 from turnout.tensors import TensorSpec
 from turnout.testing import PlusOne, Slow, Streams
 
 X = np.ones(2, np.float32)
+
+
+def deploy(open_model: Callable[[], ModelInference]) -> Callable[[], Deployment]:
+    return lambda: Deployment(open_model())
 
 
 class Known(PlusOne):
@@ -42,7 +48,7 @@ class Opens:
 
 def test_sixteen_threads_at_the_same_time_open_it_once(executor: InferenceExecutor, limit_seconds: int) -> None:
     opens, barrier = Opens(), threading.Barrier(16, timeout=limit_seconds)
-    model = Model("m", "b", opens, executor)
+    model = Model("m", "b", deploy(opens), executor)
 
     def call(_: int) -> list[float]:
         barrier.wait()
@@ -59,14 +65,14 @@ def test_sixteen_threads_at_the_same_time_open_it_once(executor: InferenceExecut
 def test_nothing_is_opened_before_the_first_use(executor: InferenceExecutor) -> None:
     opens = Opens()
 
-    model = Model("m", "b", opens, executor)
+    model = Model("m", "b", deploy(opens), executor)
 
     assert (opens.count, model.ready()) == (0, False)
 
 
 def test_open_opens_it_once_and_makes_it_ready(executor: InferenceExecutor) -> None:
     opens = Opens()
-    model = Model("m", "b", opens, executor)
+    model = Model("m", "b", deploy(opens), executor)
 
     model.open()
     model.open()
@@ -76,7 +82,7 @@ def test_open_opens_it_once_and_makes_it_ready(executor: InferenceExecutor) -> N
 
 def test_after_a_failure_to_open_the_next_caller_tries_again(executor: InferenceExecutor) -> None:
     opens = Opens(failures=1)
-    model = Model("m", "b", opens, executor)
+    model = Model("m", "b", deploy(opens), executor)
 
     with pytest.raises(ModelLoadError, match="attempt 1"):
         model.infer({"x": X})
@@ -86,18 +92,18 @@ def test_after_a_failure_to_open_the_next_caller_tries_again(executor: Inference
 
 
 def test_asking_for_the_signature_opens_it(executor: InferenceExecutor) -> None:
-    assert Model("m", "b", Opens(), executor).signature() == Known().signature()
+    assert Model("m", "b", deploy(Opens()), executor).signature() == Known().signature()
 
 
 def test_takes_a_request_or_a_mapping_with_keywords(executor: InferenceExecutor) -> None:
-    model = Model("m", "b", Opens(), executor)
+    model = Model("m", "b", deploy(Opens()), executor)
 
     assert model.infer(InferenceRequest({"x": X}, id="a")).id == "a"
     assert model.infer({"x": [1, 2]}, id="b", timeout_seconds=60, parameters={"p": 1}).id == "b"
 
 
 def test_what_is_no_mapping_is_refused(executor: InferenceExecutor) -> None:
-    model = Model("m", "b", Opens(), executor)
+    model = Model("m", "b", deploy(Opens()), executor)
 
     with pytest.raises(InvalidTensorError, match="inputs must map names to arrays, got ndarray"):
         model.infer(X)  # type: ignore[arg-type]
@@ -107,7 +113,7 @@ def test_what_is_no_mapping_is_refused(executor: InferenceExecutor) -> None:
 
 def test_after_close_every_call_says_so_and_the_inner_model_is_closed(executor: InferenceExecutor) -> None:
     opens = Opens()
-    model = Model("m", "b", opens, executor)
+    model = Model("m", "b", deploy(opens), executor)
     model.open()
 
     model.close()
@@ -122,19 +128,19 @@ def test_after_close_every_call_says_so_and_the_inner_model_is_closed(executor: 
 def test_closing_what_was_never_opened_opens_nothing(executor: InferenceExecutor) -> None:
     opens = Opens()
 
-    Model("m", "b", opens, executor).close()
+    Model("m", "b", deploy(opens), executor).close()
 
     assert opens.count == 0
 
 
 def test_ainfer_works_in_one_event_loop_after_another(executor: InferenceExecutor) -> None:
-    model = Model("m", "b", Opens(), executor)
+    model = Model("m", "b", deploy(Opens()), executor)
 
     assert [asyncio.run(model.ainfer({"x": X}, id=id)).id for id in ("a", "b")] == ["a", "b"]
 
 
 def test_ainfer_works_from_several_event_loops_at_once(executor: InferenceExecutor, meeting: Any, limit_seconds: int) -> None:
-    model = Model("m", "b", lambda: meeting(6), executor)
+    model = Model("m", "b", deploy(lambda: meeting(6)), executor)
 
     async def ask_twice() -> list[str]:
         responses = await asyncio.gather(*(model.ainfer({"x": X}, id=id) for id in ("a", "b")))
@@ -162,7 +168,7 @@ class Waits(PlusOne):
 
 def test_a_dict_changed_after_ainfer_began_is_not_seen(executor: InferenceExecutor, limit_seconds: int) -> None:
     waits = Waits(limit_seconds)
-    model = Model("m", "b", lambda: waits, executor)
+    model = Model("m", "b", deploy(lambda: waits), executor)
 
     async def change_meanwhile() -> list[float]:
         inputs: dict[str, Any] = {"x": X}
@@ -178,7 +184,7 @@ def test_a_dict_changed_after_ainfer_began_is_not_seen(executor: InferenceExecut
 
 def test_a_model_that_does_not_stream_yields_its_one_answer() -> None:
     opens = Opens()
-    model = Model("m", "plus_one", opens, InferenceExecutor(1))
+    model = Model("m", "plus_one", deploy(opens), InferenceExecutor(1))
 
     answers = list(model.infer_stream({"x": X}, id="seven"))
 
@@ -191,12 +197,12 @@ def test_another_takes_its_place_and_the_old_one_is_closed_when_its_last_call_ha
 ) -> None:
     closed, old, new = threading.Event(), gate, PlusOne()
     old.close = closed.set
-    model = Model("m", "old", lambda: old, executor)
+    model = Model("m", "old", deploy(lambda: old), executor)
     with ThreadPoolExecutor(1) as threads:
         under_way = threads.submit(model.infer, {"x": X})
         assert old.started.wait(limit_seconds)
 
-        model.replace("new", lambda: new, prepare=True)
+        model.replace("new", deploy(lambda: new), prepare=True)
 
         assert (model.backend, model.infer({"x": X})["x"].tolist()) == ("new", [2.0, 2.0])
         assert not closed.wait(0.05)
@@ -210,11 +216,11 @@ def test_another_takes_its_place_and_the_old_one_is_closed_when_its_last_call_ha
 def test_a_stream_under_way_ends_where_it_began(executor: InferenceExecutor, limit_seconds: int) -> None:
     closed, old = threading.Event(), Streams(InferenceResponse({"x": X}), InferenceResponse({"x": X}))
     old.close = closed.set  # type: ignore[method-assign]
-    model = Model("m", "old", lambda: old, executor)
+    model = Model("m", "old", deploy(lambda: old), executor)
     stream = model.infer_stream({"x": X})
     next(stream)
 
-    model.replace("new", PlusOne, prepare=True)
+    model.replace("new", deploy(PlusOne), prepare=True)
 
     assert not closed.wait(0.05)
     assert len(list(stream)) == 1
@@ -224,9 +230,9 @@ def test_a_stream_under_way_ends_where_it_began(executor: InferenceExecutor, lim
 
 def test_a_place_that_nobody_has_used_is_taken_without_opening(executor: InferenceExecutor) -> None:
     old, new = Opens(), Opens()
-    model = Model("m", "old", old, executor)
+    model = Model("m", "old", deploy(old), executor)
 
-    model.replace("new", new, prepare=True)
+    model.replace("new", deploy(new), prepare=True)
     before = old.count, new.count, model.backend
     model.open()
 
@@ -240,31 +246,31 @@ def test_one_that_cannot_be_opened_takes_no_place(executor: InferenceExecutor) -
             raise ModelLoadError("no file")
 
     bad = Bad()
-    model = Model("m", "old", PlusOne, executor)
+    model = Model("m", "old", deploy(PlusOne), executor)
     model.open()
 
     with pytest.raises(ModelLoadError):
-        model.replace("new", lambda: bad, prepare=True)
+        model.replace("new", deploy(lambda: bad), prepare=True)
 
     assert (model.backend, model.infer({"x": X})["x"].tolist(), bad.ready()) == ("old", [2.0, 2.0], False)
     model.close()
 
 
 def test_a_closed_model_takes_no_other(executor: InferenceExecutor) -> None:
-    model = Model("m", "old", PlusOne, executor)
+    model = Model("m", "old", deploy(PlusOne), executor)
     model.close()
 
     with pytest.raises(ClosedError):
-        model.replace("new", PlusOne, prepare=False)
+        model.replace("new", deploy(PlusOne), prepare=False)
 
 
 def test_closing_ends_what_was_replaced_and_hangs(executor: InferenceExecutor, limit_seconds: int) -> None:
     old = Slow(limit_seconds)
-    model = Model("m", "old", lambda: old, executor)
+    model = Model("m", "old", deploy(lambda: old), executor)
     with ThreadPoolExecutor(1) as threads:
         under_way = threads.submit(model.infer, {"x": X})
         assert old.started.wait(limit_seconds)
-        model.replace("new", PlusOne, prepare=True)
+        model.replace("new", deploy(PlusOne), prepare=True)
 
         model.close()
 

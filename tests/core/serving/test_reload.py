@@ -20,7 +20,7 @@ from turnout.metrics import Metrics
 from turnout.plugins.discovery import Plugins
 from turnout.rollout.shadow import read_shadow_evidence
 from turnout.serving.app import open as open_app
-from turnout.serving.generation import Generation
+from turnout.serving.deployment import Deployment
 from turnout.serving.reload import Reloader
 from turnout.settings import load_settings, switch_backend
 from turnout.settings.edit.weight import switch_weight
@@ -150,7 +150,7 @@ def test_200_reloads_during_20_000_requests_lose_nothing(make: Callable[..., App
 
 
 def test_a_lost_request_is_caught(make: Callable[..., App], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Generation, "look", lambda self: self.drained.set())  # the planted fault: waits for no call
+    monkeypatch.setattr(Deployment, "check_drained", lambda self: self.drained.set())  # the planted fault: waits for no call
     app = make(a=lambda: Counted([]), b=lambda: Counted([]))
 
     assert _ask_while_reloading(app, 1000, 20)["lost"] > 0
@@ -194,7 +194,7 @@ def test_what_the_file_says_of_a_model_serves_from_the_next_request_on(make: Cal
     assert (reloaded.changed, reloaded.restart, app.models["m"].backend) == (("m",), (), "b")
     assert len(made) == 1  # opened before it served
     assert app.ask() == [2, 2]
-    assert app.app._reloader.settings_of("m").settings.models["m"].backend == "b"
+    assert app.app._reloader.model("m").backend == "b"
 
 
 def test_a_file_that_says_the_same_changes_nothing(make: Callable[..., App], file: Path) -> None:
@@ -246,18 +246,20 @@ def test_a_backend_that_is_down_does_not_take_over_and_the_others_change(make: C
         app.reload()
 
     assert (app.ask(), app.models["m"].backend) == ([2, 2], "a")
-    assert app.app._reloader.settings_of("other").settings.models["other"].preload
-    assert app.app._reloader.settings_of("m").settings.models["m"].backend != "b"
+    assert app.app._reloader.model("other").settings.preload
+    assert app.app._reloader.model("m").backend != "b"
 
 
-def test_what_needs_a_new_start_is_told_once(make: Callable[..., App], file: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_changes_that_need_a_restart_are_logged_once(
+    make: Callable[..., App], file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     app = make()
     file.write_text(FILE.replace("  other:", "  new:") + "executor_threads: 7\n")
 
     reloaded = [app.reload() for _ in range(2)]
 
     assert [one.restart for one in reloaded] == [("executor_threads", "models.new", "models.other")] * 2
-    assert caplog.text.count("needs a new start: executor_threads, models.new, models.other") == 1
+    assert caplog.text.count("changes that need a restart: executor_threads, models.new, models.other") == 1
     assert app.ask("other") == [2, 2]
 
 
@@ -266,7 +268,7 @@ def test_the_app_of_a_dict_cannot_be_read_again(plugins_with: Any) -> None:
     reloader = Reloader(loaded, lambda: loaded, lambda *_: None)
 
     for call in (reloader.reload, reloader.watch):
-        with pytest.raises(ConfigurationError, match="open it over a file"):
+        with pytest.raises(ConfigurationError, match="open the app with a file"):
             call()
     reloader.close()
 

@@ -26,7 +26,7 @@ def multiprocess() -> bool:
 
 
 class Durations:
-    """Seconds of finished calls, on their way into one histogram cell and, if given, one counter.
+    """Seconds of finished calls, on their way into histogram cells and, if given, one counter.
 
     Thread-safe: ``add`` appends to a deque; folding holds ``_lock``. A forked child forgets what its parent had not folded.
 
@@ -35,8 +35,8 @@ class Durations:
         limit: how many may be pending.
     """
 
-    def __init__(self, histogram: BatchHistogram, counter: Counter | None = None) -> None:
-        self._histogram = histogram
+    def __init__(self, *histograms: BatchHistogram, counter: Counter | None = None) -> None:
+        self._histograms = histograms
         self._counter = counter
         self.pending: deque[float] = deque()
         self.limit = 1 if multiprocess() else PENDING_LIMIT
@@ -53,7 +53,8 @@ class Durations:
         """Move everything taken so far into the Prometheus cells."""
         with self._lock:
             values = [self.pending.popleft() for _ in range(len(self.pending))]
-            self._histogram.observe_many(values)
+            for histogram in self._histograms:
+                histogram.observe_many(values)
             if self._counter is not None and values:
                 self._counter.inc(len(values))
 

@@ -35,11 +35,19 @@ class FoldingRegistry(CollectorRegistry):
 
 @dataclass(frozen=True, slots=True)
 class RequestMeter:
-    """The bound cells of one arm's requests: calls under way, the answered, and the failed by outcome."""
+    """The bound cells of one arm's requests.
+
+    Attributes:
+        in_flight: the calls in flight.
+        answered: the seconds of calls that succeeded.
+        failed: the seconds of calls that failed, by outcome.
+        refused: counts a request that was refused before it reached the arm, by outcome; it has no duration.
+    """
 
     in_flight: InFlight
     answered: Durations
     failed: Mapping[str, Durations]
+    refused: Mapping[str, Callable[[], None]]
 
 
 class PipelineMeter:
@@ -78,7 +86,6 @@ class Metrics:
         self.shadows = ShadowMetrics(self.registry)
         self.recordings = RecordingFamilies(self.registry)
         self._meters: dict[tuple[str, str], RequestMeter] = {}
-        self._executions: dict[tuple[str, str], Durations] = {}
         self._lock = threading.Lock()
 
     def requests(self, model: str, backend: str) -> RequestMeter:
@@ -88,14 +95,6 @@ class Metrics:
             if key not in self._meters:
                 self._meters[key] = self._request_meter(model, backend)
             return self._meters[key]
-
-    def executions(self, model: str, backend: str) -> Durations:
-        """Return what takes the seconds of an arm's executions; the same one for the same arm."""
-        with self._lock:
-            key = (model, backend)
-            if key not in self._executions:
-                self._executions[key] = Durations(self._families.execution_seconds.labels(*key))
-            return self._executions[key]
 
     def observe_load(self, model: str, backend: str, seconds: float) -> None:
         """Take the seconds that opening a model took."""
@@ -108,14 +107,12 @@ class Metrics:
     def fold(self) -> None:
         """Bring every Prometheus cell up to date; a scrape of ``registry`` does so by itself."""
         with self._lock:
-            meters, executions = list(self._meters.values()), list(self._executions.values())
+            meters = list(self._meters.values())
         for meter in meters:
             meter.in_flight.fold()
             meter.answered.fold()
             for durations in meter.failed.values():
                 durations.fold()
-        for durations in executions:
-            durations.fold()
 
     def render(self) -> str:
         """Return everything in Prometheus' text format; in multi-process mode, that of all processes together."""
@@ -127,12 +124,14 @@ class Metrics:
 
     def _request_meter(self, model: str, backend: str) -> RequestMeter:
         families = self._families
-        seconds = families.request_seconds.labels(model, backend)
+        # One measurement for both histograms, until something waits between a request and its execution.
+        seconds = (families.request_seconds.labels(model, backend), families.execution_seconds.labels(model, backend))
         counters = {outcome: families.requests.labels(model, backend, outcome) for outcome in OUTCOMES}
         return RequestMeter(
             InFlight(families.in_flight.labels(model, backend)),
-            Durations(seconds, counters["ok"]),
-            {outcome: Durations(seconds, counter) for outcome, counter in counters.items() if outcome != "ok"},
+            Durations(*seconds, counter=counters["ok"]),
+            {outcome: Durations(*seconds, counter=counter) for outcome, counter in counters.items() if outcome != "ok"},
+            {outcome: counter.inc for outcome, counter in counters.items() if outcome != "ok"},
         )
 
 

@@ -1,15 +1,34 @@
-"""What every middleware is: a model around another."""
+"""The base of every middleware, and the two ways in which one behaves around a stream."""
 
 from __future__ import annotations
 
-from turnout.inference import ModelInference, ModelSignature
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
+
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
+
+ErrorT = TypeVar("ErrorT", bound=Exception)
 
 
 class Middleware(ModelInference):
-    """A model that answers by asking ``inner``, which it owns and closes."""
+    """A model that calls ``inner``, which it owns and closes.
+
+    A behavior that encloses a whole call overrides ``span``; one that may call another model overrides ``infer_stream`` with
+    ``switch_before_first``. ``infer`` is written out in each middleware: on that path a context manager costs more than the
+    behavior itself.
+    """
 
     def __init__(self, inner: ModelInference) -> None:
         self.inner = inner
+
+    def span(self, request: InferenceRequest) -> AbstractContextManager[object]:
+        """Return the context in which a stream of ``inner`` runs, from its start to its last response."""
+        return nullcontext()
+
+    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+        with self.span(request):
+            yield from self.inner.infer_stream(request)
 
     def open(self, deadline: float | None = None) -> None:
         self.inner.open(deadline)
@@ -22,3 +41,27 @@ class Middleware(ModelInference):
 
     def close(self) -> None:
         self.inner.close()
+
+
+def switch_before_first(
+    model: ModelInference,
+    request: InferenceRequest,
+    errors: tuple[type[ErrorT], ...],
+    recover: Callable[[ErrorT], Iterator[InferenceResponse]],
+) -> Iterator[InferenceResponse]:
+    """Yield the stream of ``model``; if one of ``errors`` precedes its first response, that of ``recover(error)`` instead.
+
+    After the first response it is too late: the caller would get some responses twice. ``recover`` may raise the error again.
+    """
+    started = False
+    try:
+        for response in model.infer_stream(request):
+            started = True
+            yield response
+    except errors as error:
+        if started:
+            raise
+        other = recover(error)
+    else:
+        return
+    yield from other

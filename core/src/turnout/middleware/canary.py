@@ -7,10 +7,10 @@ from random import Random
 
 from turnout.errors import BackendUnavailableError, ModelLoadError, TurnoutError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
-from turnout.middleware.base import Middleware
+from turnout.middleware.base import Middleware, switch_before_first
 from turnout.rollout.canary import CanaryPolicy, position_of
 
-_NOT_ANSWERED = (BackendUnavailableError, ModelLoadError)
+_UNAVAILABLE = (BackendUnavailableError, ModelLoadError)
 
 
 def _ignore(_: TurnoutError) -> None:
@@ -20,9 +20,9 @@ def _ignore(_: TurnoutError) -> None:
 class Canary(Middleware):
     """Sends a share of the requests to ``canary``, all others to ``inner``.
 
-    With a key, the requests of one value stay on one arm. A canary that cannot be reached or opened costs no request: ``inner``
-    answers, ``stepped_back`` hears of it, and the canary's own metrics have counted it. What the canary answers wrongly, too
-    late or with InferenceError is the caller's, since that is what a canary is to show. Thread-safe.
+    With a key, the requests of one value stay on one arm. An unavailable canary costs no request: ``inner`` answers,
+    ``on_unavailable`` is called, and the canary's own metrics have counted the failure. Wrong or late responses and
+    InferenceErrors of the canary reach the caller: a canary exists to show them. Thread-safe.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Canary(Middleware):
         inner: ModelInference,
         canary: ModelInference,
         policy: CanaryPolicy,
-        stepped_back: Callable[[TurnoutError], object] = _ignore,
+        on_unavailable: Callable[[TurnoutError], object] = _ignore,
         *,
         random: Callable[[], float] | None = None,
     ) -> None:
@@ -40,33 +40,27 @@ class Canary(Middleware):
         self._model = policy.model
         self._weight = policy.weight
         self._key = policy.key
-        self._stepped_back = stepped_back
+        self._on_unavailable = on_unavailable
         self._random = random or Random().random  # noqa: S311  # a share, not a secret
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        if not self._chosen(request):
+        if not self._chooses(request):
             return self._infer(request)
         try:
             return self._canary.infer(request)
-        except _NOT_ANSWERED as error:
-            self._stepped_back(error)
+        except _UNAVAILABLE as error:
+            self._on_unavailable(error)
         return self._infer(request)
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        if not self._chosen(request):
-            yield from self.inner.infer_stream(request)
-            return
-        begun = False
-        try:
-            for response in self._canary.infer_stream(request):
-                begun = True
-                yield response
-            return
-        except _NOT_ANSWERED as error:
-            if begun:
-                raise
-            self._stepped_back(error)
-        yield from self.inner.infer_stream(request)
+        if not self._chooses(request):
+            return self.inner.infer_stream(request)
+
+        def recover(error: TurnoutError) -> Iterator[InferenceResponse]:
+            self._on_unavailable(error)
+            return self.inner.infer_stream(request)
+
+        return switch_before_first(self._canary, request, _UNAVAILABLE, recover)
 
     def close(self) -> None:
         try:
@@ -74,6 +68,6 @@ class Canary(Middleware):
         finally:
             super().close()
 
-    def _chosen(self, request: InferenceRequest) -> bool:
+    def _chooses(self, request: InferenceRequest) -> bool:
         value = request.parameters.get(self._key) if self._key is not None else None
         return (self._random() if value is None else position_of(self._model, value)) < self._weight

@@ -1,10 +1,11 @@
-"""Leaving alone what fails."""
+"""Circuit breaking."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from turnout.errors import CircuitOpenError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
@@ -16,10 +17,10 @@ logger = logging.getLogger(__name__)
 
 
 class CircuitBreaker(Middleware):
-    """Stops asking a backend that fails, and lets one live request try it from time to time.
+    """Stops calling a backend that fails, and lets one live request probe it from time to time.
 
-    Thread-safe; no lock is held during a call. Readiness is not asked whether the backend is well: a server whose model has
-    died says that it is ready.
+    Thread-safe; no lock is held during a call. The health of the backend comes from its responses, not from its readiness: a
+    Triton server whose model process was killed reports ready (server issue 8604).
     """
 
     def __init__(
@@ -41,23 +42,24 @@ class CircuitBreaker(Middleware):
         try:
             response = self._infer(request)
         except BaseException as error:
-            self._failed(admission, error)
+            self._record_failure(admission, error)
             raise
         if closed := self._circuit.answered(admission):
-            self._tell_closed(closed)
+            self._log_close(closed)
         return response
 
-    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+    @contextmanager
+    def span(self, request: InferenceRequest) -> Iterator[None]:
         admission = self._admit()
         try:
-            yield from self.inner.infer_stream(request)
-        except GeneratorExit:
-            self._tell_closed(self._circuit.answered(admission))
+            yield
+        except GeneratorExit:  # the caller has read enough: the backend did not fail
+            self._log_close(self._circuit.answered(admission))
             raise
         except BaseException as error:
-            self._failed(admission, error)
+            self._record_failure(admission, error)
             raise
-        self._tell_closed(self._circuit.answered(admission))
+        self._log_close(self._circuit.answered(admission))
 
     def open(self, deadline: float | None = None) -> None:
         self._circuit.check()
@@ -81,12 +83,12 @@ class CircuitBreaker(Middleware):
             self._meter.refused()
             raise
 
-    def _tell_closed(self, closed: str) -> None:
+    def _log_close(self, closed: str) -> None:
         if closed:
             self._meter.closed()
             logger.warning("%s", closed)
 
-    def _failed(self, admission: Admission, error: BaseException) -> None:
+    def _record_failure(self, admission: Admission, error: BaseException) -> None:
         opened = self._circuit.failed(admission, error)
         if opened:
             self._meter.opened()

@@ -1,8 +1,11 @@
-"""Catching what a backend forgot to translate."""
+"""Translation of foreign exceptions, and of responses that are none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from numpy import ndarray
 
 from turnout.errors import InferenceError, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
@@ -10,7 +13,11 @@ from turnout.middleware.base import Middleware
 
 
 class ErrorBoundary(Middleware):
-    """Turns every foreign exception into InferenceError, which names model and backend."""
+    """Turns every foreign exception into InferenceError and names model and backend in every error.
+
+    A backend that returns something else than an InferenceResponse of arrays gets an InferenceError, too: its caller would fail
+    at a place that says nothing of the backend.
+    """
 
     def __init__(self, inner: ModelInference, model: str, backend: str) -> None:
         super().__init__(inner)
@@ -20,19 +27,56 @@ class ErrorBoundary(Middleware):
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         try:
-            return self._infer(request)
-        except TurnoutError:
+            response = self._infer(request)
+        except TurnoutError as error:
+            error.locate(self._model, self._backend)
             raise
         except Exception as error:
-            raise self._translated(error) from error
+            raise self._translate(error) from error
+        if not _is_response(response):
+            raise self._refuse(response)
+        return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+        with self.span(request):
+            for response in self.inner.infer_stream(request):
+                if not _is_response(response):
+                    raise self._refuse(response)
+                yield response
+
+    @contextmanager
+    def span(self, request: InferenceRequest) -> Iterator[None]:
         try:
-            yield from self.inner.infer_stream(request)
-        except TurnoutError:
+            yield
+        except TurnoutError as error:
+            error.locate(self._model, self._backend)
             raise
         except Exception as error:
-            raise self._translated(error) from error
+            raise self._translate(error) from error
 
-    def _translated(self, error: Exception) -> InferenceError:
-        return InferenceError(f"model {self._model!r} on backend {self._backend!r} failed: {one_line(error)}")
+    def _translate(self, error: Exception) -> InferenceError:
+        text = f"model {self._model!r} on backend {self._backend!r} failed: {one_line(error)}"
+        return InferenceError(text, model=self._model, backend=self._backend)
+
+    def _refuse(self, response: object) -> InferenceError:
+        text = f"model {self._model!r} on backend {self._backend!r} returned {_describe(response)}; fix infer of the backend"
+        return InferenceError(text, model=self._model, backend=self._backend)
+
+
+def _is_response(response: object) -> bool:
+    if not isinstance(response, InferenceResponse) or not isinstance(response.outputs, Mapping):
+        return False
+    for value in response.outputs.values():  # noqa: SIM110  # a generator costs more than the loop, for each response
+        if not isinstance(value, ndarray):
+            return False
+    return True
+
+
+def _describe(response: object) -> str:
+    wanted = "not an InferenceResponse of numpy arrays by output name"
+    if not isinstance(response, InferenceResponse):
+        return f"{type(response).__name__}, {wanted}"
+    if not isinstance(response.outputs, Mapping):
+        return f"outputs of {type(response.outputs).__name__}, {wanted}"
+    name, value = next(item for item in response.outputs.items() if not isinstance(item[1], ndarray))
+    return f"output {name!r} as {type(value).__name__}, {wanted}"

@@ -1,4 +1,4 @@
-"""Falling back."""
+"""Fallback to another backend."""
 
 from __future__ import annotations
 
@@ -6,54 +6,33 @@ import logging
 from collections.abc import Iterator
 from time import monotonic
 
-from turnout.errors import (
-    BackendUnavailableError,
-    CircuitOpenError,
-    DeadlineExceededError,
-    ModelLoadError,
-    NotReachedError,
-    OverloadedError,
-    TurnoutError,
-    one_line,
-)
+from turnout.errors import BackendUnavailableError, DeadlineExceededError, ModelLoadError, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
+from turnout.metrics.labels import fallback_reason_of
 from turnout.metrics.resilience import FallbackMeter
-from turnout.middleware.base import Middleware
+from turnout.middleware.base import Middleware, switch_before_first
 from turnout.resilience.usual_latency import UsualSeconds
 
 logger = logging.getLogger(__name__)
 
 _UNAVAILABLE = (BackendUnavailableError, DeadlineExceededError, ModelLoadError)
-_REASONS: tuple[tuple[type[TurnoutError], str], ...] = (
-    (CircuitOpenError, "circuit_open"),
-    (OverloadedError, "overloaded"),
-    (NotReachedError, "not_reached"),
-    (BackendUnavailableError, "unavailable"),
-    (DeadlineExceededError, "deadline_exceeded"),
-    (ModelLoadError, "not_loaded"),
-)
-# Half leaves as much for the other backend. An answer that usually takes longer than half is not cut off for that.
+# Half of the time leaves as much for the fallback. A backend whose usual latency is longer than half is not cut off for that.
 _FIRST_SHARE = 0.5
 _PATIENCE = 1.5
 
 
-def reason_of(error: TurnoutError) -> str:
-    """Return the value of the label ``reason`` for an error after which another backend is asked."""
-    return next(name for kind, name in _REASONS if isinstance(error, kind))
-
-
 class Fallback(Middleware):
-    """Asks ``other`` when ``inner`` is unavailable, late or cannot be opened; other errors pass through.
+    """Calls ``other`` when ``inner`` is unavailable, late or cannot be opened; other errors pass through.
 
-    Of a request's remaining time ``inner`` gets half, or one and a half times what its answers usually take where that is more,
-    so that ``other`` can still answer in time when ``inner`` hangs. Without a deadline ``inner`` has the time that it takes
-    itself. Of a stream ``inner`` gets all of it, and ``other`` is asked only before the first answer. Thread-safe.
+    Of a request's remaining time ``inner`` gets half, or one and a half times its usual latency where that is more, so that
+    ``other`` can still answer in time when ``inner`` hangs. Without a deadline ``inner`` has no limit of its own. In a stream
+    ``inner`` gets all the time, and ``other`` is called before the first response only. Thread-safe.
     """
 
     def __init__(
         self, inner: ModelInference, other: ModelInference, model: str, backends: tuple[str, str], meter: FallbackMeter
     ) -> None:
-        """Make one of two arms, which it owns; ``backends`` are their names, for the log."""
+        """Join two arms, which it owns; ``backends`` are their names, for the log."""
         super().__init__(inner)
         self._infer = inner.infer
         self._other = other
@@ -61,10 +40,11 @@ class Fallback(Middleware):
         self._backends = backends
         self._fell_back = meter.fell_back
         self._usual = UsualSeconds()
+        # next() of an iterator is atomic, so exactly one thread logs the first fallback, without a lock.
         self._first_use = iter([True])
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        first = request if request.deadline is None else self._hurried(request, request.deadline)
+        first = request if request.deadline is None else self._shorten(request, request.deadline)
         start = monotonic()
         try:
             response = self._infer(first)
@@ -77,18 +57,13 @@ class Fallback(Middleware):
         return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        answered = False
-        try:
-            for response in self.inner.infer_stream(request):
-                answered = True
-                yield response
-        except _UNAVAILABLE as error:
-            if answered or request.remaining_seconds() == 0:
-                raise
+        def recover(error: TurnoutError) -> Iterator[InferenceResponse]:
+            if request.remaining_seconds() == 0:
+                raise error
             self._count(error)
-        else:
-            return
-        yield from self._other.infer_stream(request)
+            return self._other.infer_stream(request)
+
+        return switch_before_first(self.inner, request, _UNAVAILABLE, recover)
 
     def open(self, deadline: float | None = None) -> None:
         first = None if deadline is None else monotonic() + _FIRST_SHARE * (deadline - monotonic())
@@ -112,7 +87,7 @@ class Fallback(Middleware):
         finally:
             self._other.close()
 
-    def _hurried(self, request: InferenceRequest, deadline: float) -> InferenceRequest:
+    def _shorten(self, request: InferenceRequest, deadline: float) -> InferenceRequest:
         now = monotonic()
         remaining = deadline - now
         seconds = max(_FIRST_SHARE * remaining, _PATIENCE * (self._usual.value or 0.0))
@@ -121,11 +96,11 @@ class Fallback(Middleware):
         return InferenceRequest(request.inputs, now + seconds, request.id, request.parameters)
 
     def _count(self, error: TurnoutError) -> None:
-        self._fell_back[reason_of(error)]()
+        self._fell_back[fallback_reason_of(error)]()
         if next(self._first_use, False):
             first, other = self._backends
             logger.warning(
-                "model %r: backend %r answers for %r from now on where that does not; metrics count it. First: %s",
+                "model %r: fallback %r answers while backend %r is unavailable; see turnout_fallbacks_total. First error: %s",
                 self._model,
                 other,
                 first,

@@ -1,4 +1,4 @@
-"""Opening at the first use."""
+"""Opening a model at its first use."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 
 _CLOSE_SECONDS = 10.0
-# A request first asks what the model takes, then asks the model: one attempt is for both.
-_ONE_ATTEMPT_SECONDS = 0.02
+# A request reads the signature first and calls the model second: a failed attempt counts for both.
+_ATTEMPT_SECONDS = 0.02
 
 
 class Lazy(ModelInference):
-    """Opens a model when somebody first asks; all who ask wait for that one attempt, none beyond its deadline.
+    """Opens a model at the first call; concurrent callers wait for the same attempt, each until its own deadline.
 
-    If opening fails, those get the error, and so does who asks within 20 ms; then the next one tries again. Opening has a
-    thread of its own, so that a server that hangs keeps nobody; ``close`` waits some seconds for it. Thread-safe: ``_inner``
-    is set once, ``_attempt`` while there is one or the last one failed, both under ``_lock``.
+    If opening fails, they all get the error, and so do callers of the next 20 ms; a later call tries again. An attempt runs in
+    its own thread, so that a hanging server blocks no caller beyond its deadline; ``close`` waits 10 s for it. Thread-safe:
+    ``_inner`` is set once, and ``_attempt`` from its start until it succeeds or another replaces it, both under ``_lock``.
     """
 
     def __init__(
@@ -38,24 +38,25 @@ class Lazy(ModelInference):
         Forks.renew(self)
 
     def renew(self) -> None:
-        """Take a new lock: what the parent was opening is opened here again."""
+        """Replace the lock and drop the parent's attempt, whose thread does not exist here."""
         self._lock = threading.Lock()
         self._attempt = None
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        return (self._inner or self._opened(request.deadline)).infer(request)
+        # Without the lock: _inner is assigned once, by one thread, and reading an attribute is atomic.
+        return (self._inner or self._wait_open(request.deadline)).infer(request)
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        return self._opened(request.deadline).infer_stream(request)
+        return self._wait_open(request.deadline).infer_stream(request)
 
     def open(self, deadline: float | None = None) -> None:
-        self._opened(deadline)
+        self._wait_open(deadline)
 
     def signature(self) -> ModelSignature:
         inner = self._inner
         if inner is None:
             raise BackendUnavailableError(
-                f"model {self._name!r} is not open, so it does not tell what it takes; call open first"
+                f"model {self._name!r} is not open, so its signature is unknown; call open first", model=self._name
             )
         return inner.signature()
 
@@ -72,28 +73,28 @@ class Lazy(ModelInference):
         if attempt is not None:
             self._wait(attempt, _CLOSE_SECONDS)
 
-    def _opened(self, deadline: float | None) -> ModelInference:
-        attempt = self._opening()
+    def _wait_open(self, deadline: float | None) -> ModelInference:
+        attempt = self._start_or_join()
         if isinstance(attempt, ModelInference):
             return attempt
         if not self._wait(attempt, None if deadline is None else max(0.0, deadline - time.monotonic())):
             raise DeadlineExceededError(
-                f"model {self._name!r} was still being opened at the deadline; give it a longer timeout"
+                f"model {self._name!r} was still opening at the deadline; allow a longer timeout", model=self._name
             )
         return attempt.result()
 
-    def _opening(self) -> ModelInference | Future[ModelInference]:
-        """Return the model if it is open, else the attempt to open it, which begins here if there is none."""
+    def _start_or_join(self) -> ModelInference | Future[ModelInference]:
+        """Return the model if it is open, else the current attempt to open it, which starts here if there is none."""
         with self._lock:
             if self._closed:
                 raise self._closed_error()
             if self._inner is not None:
                 return self._inner
-            if self._attempt is None or self._is_over(self._attempt):
-                self._attempt = self._begun()
+            if self._attempt is None or self._has_expired(self._attempt):
+                self._attempt = self._start()
             return self._attempt
 
-    def _begun(self) -> Future[ModelInference]:
+    def _start(self) -> Future[ModelInference]:
         attempt: Future[ModelInference] = Future()
         threading.Thread(target=self._try, args=(attempt,), name=f"turnout-open-{self._name}", daemon=True).start()
         return attempt
@@ -101,7 +102,7 @@ class Lazy(ModelInference):
     def _try(self, attempt: Future[ModelInference]) -> None:
         try:
             opened = self._open()
-        except BaseException as error:  # noqa: BLE001  # raised in the threads that wait
+        except BaseException as error:  # noqa: BLE001  # raised in the waiting threads
             self._failed_at = self._clock()
             attempt.set_exception(error)
             return
@@ -116,12 +117,12 @@ class Lazy(ModelInference):
         else:
             attempt.set_result(opened)
 
-    def _is_over(self, attempt: Future[ModelInference]) -> bool:
-        """Tell whether ``attempt`` failed too long ago to be an answer to who asks now."""
-        return attempt.done() and self._clock() - self._failed_at >= _ONE_ATTEMPT_SECONDS
+    def _has_expired(self, attempt: Future[ModelInference]) -> bool:
+        """Return whether ``attempt`` failed too long ago to count for a call of now."""
+        return attempt.done() and self._clock() - self._failed_at >= _ATTEMPT_SECONDS
 
     def _wait(self, attempt: Future[ModelInference], seconds: float | None) -> bool:
-        """Wait for the end of ``attempt``, good or bad, and tell whether it came."""
+        """Wait until ``attempt`` has succeeded or failed; return False if ``seconds`` were too few."""
         try:
             attempt.exception(seconds)
         except TimeoutError:
@@ -129,4 +130,4 @@ class Lazy(ModelInference):
         return True
 
     def _closed_error(self) -> ClosedError:
-        return ClosedError(f"model {self._name!r} is closed; open the app again with turnout.open")
+        return ClosedError(f"model {self._name!r} is closed; open the app again with turnout.open", model=self._name)

@@ -1,9 +1,10 @@
-"""Refusing what is too much."""
+"""Load shedding."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from turnout.errors import OverloadedError
 from turnout.forking import Forks
@@ -13,10 +14,9 @@ from turnout.middleware.base import Middleware
 
 
 class LoadShedder(Middleware):
-    """Lets ``max_in_flight`` requests through at once and refuses more at once, before anything is started.
+    """Allows ``max_in_flight`` requests at a time and refuses more at once, before anything is started.
 
-    Thread-safe: ``_in_flight`` changes under ``_lock``, which is not held during a call. A forked child has none of its
-    parent's requests.
+    Thread-safe: ``_in_flight`` changes under ``_lock``, which is not held during a call. A forked child starts at zero.
     """
 
     def __init__(self, inner: ModelInference, model: str, backend: str, max_in_flight: int, meter: SheddingMeter) -> None:
@@ -37,15 +37,16 @@ class LoadShedder(Middleware):
         finally:
             self._leave()
 
-    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+    @contextmanager
+    def span(self, request: InferenceRequest) -> Iterator[None]:
         self._enter()
         try:
-            yield from self.inner.infer_stream(request)
+            yield
         finally:
             self._leave()
 
     def renew(self) -> None:
-        """Forget the parent's requests."""
+        """Forget the requests of the parent process."""
         self._lock = threading.Lock()
         self._in_flight = 0
 
@@ -56,11 +57,13 @@ class LoadShedder(Middleware):
                 return
         self._refused()
         raise OverloadedError(
-            f"model {self._model!r} on backend {self._backend!r} has {self._max_in_flight} requests under way, as many as "
-            "max_in_flight allows; ask later, or raise it"
+            f"model {self._model!r} on backend {self._backend!r} has {self._max_in_flight} requests in flight, as many as "
+            "max_in_flight allows; retry later, or raise max_in_flight",
+            model=self._model,
+            backend=self._backend,
         )
 
     def _leave(self) -> None:
         with self._lock:
-            # A stream that was begun before a fork may end in the child, which has counted none.
+            # A stream that started before a fork may end in the child, whose count does not include it.
             self._in_flight = max(self._in_flight - 1, 0)

@@ -1,37 +1,22 @@
-"""Metering."""
+"""Counting and timing the requests of an arm."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 
-from turnout.errors import (
-    BackendUnavailableError,
-    ClosedError,
-    DeadlineExceededError,
-    InvalidRequestError,
-    OverloadedError,
-)
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
-from turnout.metrics import Durations, RequestMeter
+from turnout.metrics import RequestMeter
+from turnout.metrics.labels import outcome_of
 from turnout.middleware.base import Middleware
 
-_OUTCOMES: tuple[tuple[type[BaseException], str], ...] = (
-    (InvalidRequestError, "invalid_request"),
-    (OverloadedError, "overloaded"),
-    (BackendUnavailableError, "unavailable"),
-    (DeadlineExceededError, "deadline_exceeded"),
-    (ClosedError, "closed"),
-)
 
+class Meter(Middleware):
+    """Counts and times every request of an arm; a stream from its start to its last response.
 
-def outcome_of(error: BaseException) -> str:
-    """Return the value of the label ``outcome`` for a call that raised ``error``."""
-    return next((outcome for kind, outcome in _OUTCOMES if isinstance(error, kind)), "error")
-
-
-class RequestMetering(Middleware):
-    """Counts and times every request of an arm, as its users feel it; a stream from its start to its last answer."""
+    One measurement feeds the request and the execution histogram: nothing waits between an arm and its backend.
+    """
 
     def __init__(self, inner: ModelInference, meter: RequestMeter) -> None:
         super().__init__(inner)
@@ -53,49 +38,24 @@ class RequestMetering(Middleware):
             raise
         finally:
             self._leave()
+        # What meter.answered.add does, without a call: 0.2 us of a model of 50 us.
         self._pending.append(perf_counter() - start)
         if len(self._pending) >= self._limit:
             self._answered.fold()
         return response
 
-    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+    @contextmanager
+    def span(self, request: InferenceRequest) -> Iterator[None]:
         self._enter(None)
         start = perf_counter()
+        outcome = self._answered
         try:
-            yield from self.inner.infer_stream(request)
-        except GeneratorExit:
-            self._answered.add(perf_counter() - start)
+            yield
+        except GeneratorExit:  # the caller has read enough
             raise
         except BaseException as error:
-            self._failed[outcome_of(error)].add(perf_counter() - start)
+            outcome = self._failed[outcome_of(error)]
             raise
         finally:
             self._leave()
-        self._answered.add(perf_counter() - start)
-
-
-class ExecutionMetering(Middleware):
-    """Times every execution of a backend, failed ones and whole streams included."""
-
-    def __init__(self, inner: ModelInference, durations: Durations) -> None:
-        super().__init__(inner)
-        self._infer = inner.infer
-        self._durations = durations
-        self._pending = durations.pending
-        self._limit = durations.limit
-
-    def infer(self, request: InferenceRequest) -> InferenceResponse:
-        start = perf_counter()
-        try:
-            return self._infer(request)
-        finally:
-            self._pending.append(perf_counter() - start)
-            if len(self._pending) >= self._limit:
-                self._durations.fold()
-
-    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        start = perf_counter()
-        try:
-            yield from self.inner.infer_stream(request)
-        finally:
-            self._durations.add(perf_counter() - start)
+            outcome.add(perf_counter() - start)

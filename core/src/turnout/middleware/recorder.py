@@ -1,9 +1,9 @@
-"""Recording."""
+"""Recording of live requests."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from time import perf_counter
 
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
@@ -11,15 +11,15 @@ from turnout.middleware.base import Middleware
 from turnout.recording import BackgroundRecording, RecordingPolicy
 
 
-def _uncounted(outcome: str) -> None:
+def _ignore(outcome: str) -> None:
     """Count nothing."""
 
 
 class Recorder(Middleware):
-    """Records a share of the requests that ``inner`` answers, with the answers; failed requests and streams are not.
+    """Records a share of the requests that ``inner`` answers, with the responses; no failed requests and no streams.
 
-    It never fails a request. A chosen one waits for the copy of its tensors, which their owner may change a moment later;
-    writing is another thread's work.
+    It never fails a request. A recorded request waits for the copy of its tensors, because the caller may change them a moment
+    later; another thread writes the file.
     """
 
     def __init__(
@@ -28,27 +28,28 @@ class Recorder(Middleware):
         model: str,
         backend: str,
         policy: RecordingPolicy,
-        count: Callable[[str], None] = _uncounted,
+        count: Callable[[str], None] = _ignore,
     ) -> None:
         super().__init__(inner)
         self._infer = inner.infer
         self._fraction = policy.fraction
-        self._chance = random.Random().random  # noqa: S311  # a sample, no secret
+        self._random = random.Random().random  # noqa: S311  # a sample, not a secret
         self._recording = BackgroundRecording(model, backend, policy, count)
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        if self._chance() >= self._fraction:
+        if self._random() >= self._fraction:
             return self._infer(request)
         start = perf_counter()
         response = self._infer(request)
         self._recording.offer(request, response, perf_counter() - start)
         return response
 
-    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        return self.inner.infer_stream(request)
+    def stop(self) -> None:
+        """Write what is queued and end the recording; ``inner`` stays open. Blocks."""
+        self._recording.close()
 
     def close(self) -> None:
         try:
             self.inner.close()
         finally:
-            self._recording.close()
+            self.stop()

@@ -1,4 +1,4 @@
-"""Asking once more."""
+"""Retry within a budget."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from turnout.errors import NotReachedError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.metrics.resilience import RetryMeter
-from turnout.middleware.base import Middleware
+from turnout.middleware.base import Middleware, switch_before_first
 from turnout.resilience.retry_budget import TokenBudget
 
 
 class Retry(Middleware):
-    """Sends a request once more if it never reached the backend: nothing is done twice.
+    """Sends a request once more if it never reached the backend, so no work is done twice.
 
-    Retries are at most ``budget_ratio`` of the requests, so that a backend in trouble is not asked twice as often. Thread-safe.
+    At most ``budget_ratio`` of the requests are retried: an outage must not double the load. Thread-safe.
     """
 
     def __init__(self, inner: ModelInference, budget_ratio: float, meter: RetryMeter) -> None:
@@ -28,25 +28,21 @@ class Retry(Middleware):
         try:
             return self._infer(request)
         except NotReachedError:
-            if not self._may_retry(request):
+            if not self._spend(request):
                 raise
         return self._infer(request)
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        self._budget.earn()
-        answered = False
-        try:
-            for response in self.inner.infer_stream(request):
-                answered = True
-                yield response
-        except NotReachedError:
-            if answered or not self._may_retry(request):
-                raise
-        else:
-            return
-        yield from self.inner.infer_stream(request)
+        def recover(error: NotReachedError) -> Iterator[InferenceResponse]:
+            if not self._spend(request):
+                raise error
+            return self.inner.infer_stream(request)
 
-    def _may_retry(self, request: InferenceRequest) -> bool:
+        self._budget.earn()
+        return switch_before_first(self.inner, request, (NotReachedError,), recover)
+
+    def _spend(self, request: InferenceRequest) -> bool:
+        """Return whether a retry is allowed, and count it."""
         if request.remaining_seconds() == 0 or not self._budget.spend():
             return False
         self._retried()

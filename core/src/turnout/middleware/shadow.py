@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from random import Random
 from time import perf_counter
 
@@ -12,9 +12,9 @@ from turnout.rollout.shadow import Mirror, ShadowLedger, ShadowPolicy
 
 
 class Shadow(Middleware):
-    """Answers by ``inner`` alone, and has ``shadow`` asked the same, for a share of the requests, off the caller's path.
+    """Answers with ``inner`` alone, and mirrors a share of the requests to ``shadow``, off the caller's path.
 
-    What ``inner`` fails is not mirrored, as there is nothing to compare; nor are streams. Thread-safe.
+    Requests that ``inner`` fails are not mirrored, because there is nothing to compare; nor are streams. Thread-safe.
     """
 
     def __init__(
@@ -24,30 +24,34 @@ class Shadow(Middleware):
         policy: ShadowPolicy,
         ledger: ShadowLedger,
         *,
+        release: Callable[[], object] | None = None,
         random: Callable[[], float] | None = None,
     ) -> None:
+        """Mirror to ``shadow``, which is closed at the end, or released by ``release`` where it is shared."""
         super().__init__(inner)
         self._infer = inner.infer
         self._fraction = policy.fraction
         self._random = random or Random().random  # noqa: S311  # a sample, not a secret
-        self._mirror = Mirror(shadow, policy, ledger)
+        self._mirror = Mirror(shadow, policy, ledger, release or shadow.close)
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         if self._random() >= self._fraction:
             return self._infer(request)
-        begun = self._mirror.begin(request)
+        # The copy of the inputs starts first: the caller may change them as soon as it has its response.
+        copying = self._mirror.begin(request)
         start = perf_counter()
         try:
             response = self._infer(request)
         except BaseException:
-            self._mirror.cancel(begun)
+            self._mirror.cancel(copying)
             raise
-        self._mirror.offer(request, begun, response, perf_counter() - start)
+        self._mirror.offer(request, copying, response, perf_counter() - start)
         return response
 
-    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        return self.inner.infer_stream(request)
+    def stop(self) -> None:
+        """Stop mirroring and release the shadow; ``inner`` stays open. Blocks for the policy's ``closing_seconds`` at most."""
+        self._mirror.close()
 
     def close(self) -> None:
-        self._mirror.close()
+        self.stop()
         super().close()

@@ -1,8 +1,8 @@
-"""Checking requests against what a model takes, and answers against what turnout.yaml promises."""
+"""Validation of requests against a model's inputs, and of responses against the outputs that turnout.yaml declares."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from numpy import ndarray
@@ -16,8 +16,12 @@ from turnout.tensors import DeviceTensor, TensorSpec, describe
 _REMEMBERED_SHAPES = 256
 
 
+def _ignore(_: TurnoutError) -> None:
+    return None
+
+
 class _GoodShapes(dict[tuple[int, ...], bool]):
-    """Whether a shape is one of ``spec``'s; remembers the first few that were asked for, which makes a check a look-up."""
+    """Whether a shape fits ``spec``, by shape; the first 256 are remembered, so that a check is one look-up."""
 
     def __init__(self, spec: TensorSpec) -> None:
         super().__init__()
@@ -31,11 +35,12 @@ class _GoodShapes(dict[tuple[int, ...], bool]):
 
 
 class TensorCheck(Middleware):
-    """Refuses a request whose tensors the model does not take, before it can spoil a batch of strangers.
+    """Refuses a request whose tensors do not fit the model, before it can fail a batch of other callers' requests.
 
-    ``declared`` is what turnout.yaml says; where that is empty, the backend's own signature counts, which is asked for at the
-    first request. Answers are compared
-    with declared outputs only. Tensors on a GPU are copied to arrays, unless ``inner`` takes ``device_tensors``.
+    ``declared`` is the signature in turnout.yaml; where that is empty, the backend's own is used, from the first request on.
+    Responses are checked against declared outputs only. Tensors on a GPU are copied to arrays unless ``inner`` accepts
+    ``device_tensors``. ``on_refusal`` is called with each error before it is raised. Thread-safe: two threads may read the
+    signature at once, and both get the same.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class TensorCheck(Middleware):
         max_batch_size: int = 0,
         *,
         device_tensors: bool = False,
+        on_refusal: Callable[[TurnoutError], object] = _ignore,
     ) -> None:
         super().__init__(inner)
         self._infer = inner.infer
@@ -56,51 +62,59 @@ class TensorCheck(Middleware):
         self._promised = self._declared.outputs
         self._max_batch_size = max_batch_size
         self._device_tensors = device_tensors
+        self._on_refusal = on_refusal
 
     def signature(self) -> ModelSignature:
         self.inner.open()
-        return self._known()
+        return self._read_signature()
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        response = self._infer(self._checked(request))
+        response = self._infer(self._validate(request))
         if self._promised:
-            self._check_answer(response)
+            self._check_response(response)
         return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        for response in self.inner.infer_stream(self._checked(request)):
+        for response in self.inner.infer_stream(self._validate(request)):
             if self._promised:
-                self._check_answer(response)
+                self._check_response(response)
             yield response
 
-    def _checked(self, request: InferenceRequest) -> InferenceRequest:
+    def _validate(self, request: InferenceRequest) -> InferenceRequest:
+        """Return ``request`` with host arrays where ``inner`` needs them."""
         inputs = request.inputs
-        if self._signature is None and not self._is_known(request.deadline):
+        if self._signature is None and not self._has_signature(request.deadline):
             return request
-        if not self._fits(inputs):
-            self._check(inputs)
-            if not self._device_tensors:
-                request = _on_host(request)
-        if self._max_batch_size:
-            self._check_batch(inputs)
-        if request.deadline is not None:
-            request.check_deadline()
+        try:
+            if not self._fits(inputs):
+                self._check(inputs)
+                if not self._device_tensors:
+                    request = _on_host(request)
+            if self._max_batch_size:
+                self._check_batch(inputs)
+            if request.deadline is not None:
+                request.check_deadline()
+        except TurnoutError as error:
+            error.model = error.model or self._model
+            self._on_refusal(error)
+            raise
         return request
 
-    def _known(self) -> ModelSignature:
-        """Return what the open model takes and gives, with what turnout.yaml declares in its place."""
+    def _read_signature(self) -> ModelSignature:
+        """Return the signature of the open model, with declared inputs and outputs in place of its own."""
         if self._signature is None:
             known = self.inner.signature()
             signature = ModelSignature(self._declared.inputs or known.inputs, self._declared.outputs or known.outputs)
             self._quick = tuple((spec.name, spec.dtype, _GoodShapes(spec)) for spec in signature.inputs)
+            # Last: another thread that sees the signature uses _quick without a lock.
             self._signature = signature
         return self._signature
 
-    def _is_known(self, deadline: float | None) -> bool:
-        """Tell whether the model says what it takes; where it cannot be opened, its arm says so and counts that."""
+    def _has_signature(self, deadline: float | None) -> bool:
+        """Return whether the model could be opened; if not, the call itself raises the reason, and its arm counts it."""
         try:
             self.inner.open(deadline)
-            self._known()
+            self._read_signature()
         except TurnoutError:
             return False
         return True
@@ -116,7 +130,7 @@ class TensorCheck(Middleware):
 
     def _check(self, inputs: Mapping[str, NDArray[Any]]) -> None:
         self._check_arrays(inputs)
-        specs = {spec.name: spec for spec in self._known().inputs}
+        specs = {spec.name: spec for spec in self._read_signature().inputs}
         if not specs:
             return
         for name in inputs:
@@ -158,17 +172,19 @@ class TensorCheck(Middleware):
                 f"batch of {size} is over max_batch_size {self._max_batch_size} of model {self._model!r}; split the request"
             )
 
-    def _check_answer(self, response: InferenceResponse) -> None:
+    def _check_response(self, response: InferenceResponse) -> None:
         for spec in self._promised:
             if spec.name not in response:
                 raise InferenceError(
-                    f"model {self._model!r} answered without output {spec.name!r}, which turnout.yaml declares; "
-                    f"it gave: {', '.join(response) or 'nothing'}. Correct 'outputs' of the model"
+                    f"model {self._model!r} returned no output {spec.name!r}, which turnout.yaml declares; "
+                    f"it returned: {', '.join(response) or 'nothing'}. Correct 'outputs' of the model",
+                    model=self._model,
                 )
             if not spec.accepts(response.outputs[spec.name]):
                 raise InferenceError(
-                    f"model {self._model!r} answered {spec.name!r} as {describe(response.outputs[spec.name])}, "
-                    f"turnout.yaml declares {spec}; correct 'outputs' of the model"
+                    f"model {self._model!r} returned {spec.name!r} as {describe(response.outputs[spec.name])}, "
+                    f"turnout.yaml declares {spec}; correct 'outputs' of the model",
+                    model=self._model,
                 )
 
 

@@ -1,4 +1,4 @@
-"""What an arm is opened with: two arms of equal identity answer alike."""
+"""The identity of an arm: arms of equal identity give equal responses."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from pathlib import Path
 from stat import S_ISREG
 
 from turnout.parity import Tolerances
-from turnout.settings import LoadedSettings
+from turnout.settings.loaded import LoadedModel
 
-_OF_PLACES = frozenset({"backend", "backends", "canary", "fallback", "preload", "record", "shadow", "tolerance", "warmup"})
-_OF_GUARDS = frozenset({"circuit_breaker", "max_in_flight", "retry"})
-"""What settings say of the arms' places, and of what stands around an arm."""
-
-
-def arm_identity(loaded: LoadedSettings, model: str, backend: str) -> object:
-    """Return what ``model`` on ``backend`` is opened with, to be compared with ``==``."""
-    settings = tuple((name, value) for name, value in loaded.settings.models[model] if name not in _OF_PLACES | _OF_GUARDS)
-    return settings, loaded.backend_options.get((model, backend))
+_ROLES = frozenset({"backend", "backends", "canary", "fallback", "preload", "record", "shadow", "tolerance", "warmup"})
+_GUARDS = frozenset({"circuit_breaker", "max_in_flight", "retry"})
+"""Keys that say which role an arm has, and which middlewares enclose it; neither changes a response."""
 
 
-def evidence_identity(loaded: LoadedSettings, model: str, backends: tuple[str, str], tolerances: Tolerances) -> str:
-    """Return a text that changes with the options of either arm, a file that they name, or the tolerances.
+def arm_identity(model: LoadedModel, backend: str) -> object:
+    """Return the settings that ``model`` on ``backend`` is opened with, to be compared with ``==``."""
+    settings = tuple((name, value) for name, value in model.settings if name not in _ROLES | _GUARDS)
+    return settings, model.options.get(backend)
 
-    Evidence that was gathered under another identity is of another model.
+
+def evidence_identity(model: LoadedModel, backends: tuple[str, str], tolerances: Tolerances) -> str:
+    """Return a hash of the options of both arms, of the files that they name, and of the tolerances.
+
+    Evidence of another identity is about another model.
     """
-    options = {backend: dict(loaded.written_options[model].get(backend, {})) for backend in backends}
-    files = [file for backend in backends for file in _files(loaded.folder, options[backend].values())]
-    said = json.dumps([options, files, repr(tolerances)], sort_keys=True, default=str)
-    return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    options = {backend: dict(model.settings.backends.get(backend, {})) for backend in backends}
+    folder = model.declaration.folder
+    files = [file for backend in backends for file in _file_facts(folder, options[backend].values())]
+    text = json.dumps([options, files, repr(tolerances)], sort_keys=True, default=str)
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
-def _files(folder: Path, values: Iterable[object]) -> Iterator[tuple[str, int, int]]:
-    """Yield each option that names a file, with the file's size and time."""
+def _file_facts(folder: Path, values: Iterable[object]) -> Iterator[tuple[str, int, int]]:
+    """Yield each option that names a file, with the file's size and modification time."""
     for value in values:
         if not isinstance(value, str):
             continue

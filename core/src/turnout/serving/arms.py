@@ -1,104 +1,110 @@
-"""The arms of an app: one model on one backend each, with a queue, a circuit and metrics of its own."""
+"""Arms: one model on one backend each, with its own circuit, limits and metrics."""
 
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from functools import partial
 
 from turnout.errors import ModelLoadError, TurnoutError, one_line
-from turnout.inference import ModelInference, ModelSignature
+from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.middleware.circuit_breaker import CircuitBreaker
 from turnout.middleware.error_boundary import ErrorBoundary
 from turnout.middleware.lazy import Lazy
 from turnout.middleware.load_shedder import LoadShedder
-from turnout.middleware.meter import ExecutionMetering, RequestMetering
+from turnout.middleware.meter import Meter
 from turnout.middleware.retry import Retry
-from turnout.middleware.tensor_check import TensorCheck
-from turnout.plugins.declarations import ModelDeclaration
 from turnout.plugins.discovery import Plugins
-from turnout.recording import folder_of_model
 from turnout.resilience.circuit import CircuitPolicy
 from turnout.serving.arm_identity import arm_identity
 from turnout.serving.shared_arms import SharedArms
 from turnout.serving.warmup import warm_up
-from turnout.settings import LoadedSettings, ModelSettings
+from turnout.settings.loaded import LoadedModel
 
 
 class Arms:
-    """Makes arms by settings. Nothing is opened before an arm is first asked; whoever gets one closes it. Thread-safe."""
+    """Builds arms from settings. An arm opens its model at the first call. Thread-safe."""
 
     def __init__(self, plugins: Plugins, metrics: Metrics) -> None:
         self._plugins = plugins
         self._metrics = metrics
+        # Engines are shared on their own: a changed circuit_breaker or max_in_flight must not open the model again.
         self._engines = SharedArms()
-        self._guards = SharedArms()
+        self._guarded = SharedArms()
 
-    def plain(self, loaded: LoadedSettings, model: str, backend: str) -> ModelInference:
-        """Return ``model`` on ``backend``: opened at the first use, translated, metered."""
-        declaration = loaded.settings.models[model].declaration(model, loaded.folder)
-        lazy = Lazy(model, partial(self._open, loaded, declaration, backend))
-        execution = ExecutionMetering(ErrorBoundary(lazy, model, backend), self._metrics.executions(model, backend))
-        return RequestMetering(execution, self._metrics.requests(model, backend))
+    def engine(self, model: LoadedModel, backend: str) -> ModelInference:
+        """Return ``model`` on ``backend`` with metrics and translated errors only; the caller closes it."""
+        lazy = Lazy(model.name, partial(self._open, model, backend))
+        return Meter(ErrorBoundary(lazy, model.name, backend), self._metrics.requests(model.name, backend))
 
-    def guarded(self, loaded: LoadedSettings, model: str, backend: str) -> ModelInference:
-        """Return ``model`` on ``backend`` as live requests meet it; what asks for the same arm shares it."""
-        settings = loaded.settings.models[model]
-        guards = (settings.circuit_breaker, settings.retry, settings.max_in_flight, self._may_break(settings, backend))
-        identity = (arm_identity(loaded, model, backend), guards)
-        return self._guards.lease(model, backend, identity, lambda: self._guard(loaded, model, backend))
+    def lease(self, model: LoadedModel, backend: str, resources: ExitStack) -> ModelInference:
+        """Return ``model`` on ``backend`` as live requests reach it, shared by equal settings.
 
-    def takes_device_tensors(self, backend: str) -> bool:
-        """Tell whether the models of ``backend`` take inputs on a GPU."""
+        Closing ``resources`` releases it.
+        """
+        identity = (arm_identity(model, backend), _guards(model), self._needs_circuit(model, backend))
+        return self._guarded.lease(model.name, backend, identity, partial(self._guard, model, backend), resources)
+
+    def accepts_device_tensors(self, backend: str) -> bool:
+        """Return whether the models of ``backend`` accept inputs on a GPU."""
         return self._plugins.backend(backend).device_tensors
 
-    def _guard(self, loaded: LoadedSettings, model: str, backend: str) -> ModelInference:
-        settings, meters = loaded.settings.models[model], self._metrics.resilience
-        # Shared on its own: another guard around it does not open the model again.
-        identity = arm_identity(loaded, model, backend)
-        arm = self._engines.lease(model, backend, identity, lambda: self.plain(loaded, model, backend))
+    def _guard(self, model: LoadedModel, backend: str, resources: ExitStack) -> ModelInference:
+        settings, meters, name = model.settings, self._metrics.resilience, model.name
+        arm = self._engines.lease(
+            name, backend, arm_identity(model, backend), partial(self._build_engine, model, backend), resources
+        )
         if settings.max_in_flight is not None:
-            arm = LoadShedder(arm, model, backend, settings.max_in_flight, meters.shedding(model, backend))
-        if self._may_break(settings, backend):
+            arm = LoadShedder(arm, name, backend, settings.max_in_flight, meters.shedding(name, backend))
+        if self._needs_circuit(model, backend):
             policy = CircuitPolicy(**settings.circuit_breaker.model_dump()) if settings.circuit_breaker else CircuitPolicy()
-            arm = CircuitBreaker(arm, model, backend, policy, meters.circuit(model, backend))
+            arm = CircuitBreaker(arm, name, backend, policy, meters.circuit(name, backend))
         if settings.retry is not None:
-            arm = Retry(arm, settings.retry.budget_ratio, meters.retries(model, backend))
+            arm = Retry(arm, settings.retry.budget_ratio, meters.retries(name, backend))
         return arm
 
-    def _may_break(self, settings: ModelSettings, backend: str) -> bool:
-        """Tell whether an arm has a circuit: one in this process, with none to take its place, would only fail faster."""
+    def _build_engine(self, model: LoadedModel, backend: str, resources: ExitStack) -> ModelInference:
+        engine = self.engine(model, backend)
+        resources.callback(engine.close)
+        return engine
+
+    def _needs_circuit(self, model: LoadedModel, backend: str) -> bool:
+        # On a local engine without a replacement an open circuit would only fail requests that could succeed.
+        settings = model.settings
         replaceable = settings.fallback is not None or settings.canary is not None
         return replaceable or settings.circuit_breaker is not None or self._plugins.backend(backend).remote
 
-    def _open(self, loaded: LoadedSettings, declaration: ModelDeclaration, backend: str) -> ModelInference:
+    def _open(self, model: LoadedModel, backend: str) -> ModelInference:
         start = time.perf_counter()
+        opened = self._create(model, backend)
         try:
-            opened = self._plugins.backend(backend).create(declaration, loaded.backend_options[declaration.name, backend])
-        except TurnoutError:
-            raise
-        except Exception as error:
-            raise ModelLoadError(
-                f"model {declaration.name!r} cannot be opened on backend {backend!r}: {one_line(error)}. "
-                f"{loaded.where('models', declaration.name)}"
-            ) from error
-        self._warm_up(loaded, opened, declaration, backend)
-        self._metrics.observe_load(declaration.name, backend, time.perf_counter() - start)
-        return opened
-
-    def _warm_up(self, loaded: LoadedSettings, opened: ModelInference, declaration: ModelDeclaration, backend: str) -> None:
-        settings = loaded.settings.models[declaration.name].warmup
-        if settings is None:
-            return
-        folder = folder_of_model(loaded.folder / settings.recorded, declaration.name)
-        try:
-            warm_up(checked(opened, declaration), declaration.name, backend, folder, settings.requests)
+            if model.settings.warmup is not None:
+                warm_up(opened, model, backend, model.settings.warmup)
         except BaseException:
             opened.close()
             raise
+        self._metrics.observe_load(model.name, backend, time.perf_counter() - start)
+        return opened
+
+    def _create(self, model: LoadedModel, backend: str) -> ModelInference:
+        try:
+            created: object = self._plugins.backend(backend).create(model.declaration, model.options[backend])
+        except TurnoutError as error:
+            error.locate(model.name, backend)
+            raise
+        except Exception as error:
+            raise _load_error(model, backend, one_line(error)) from error
+        if not isinstance(created, ModelInference):
+            raise _load_error(model, backend, f"its plugin returned {type(created).__name__}, not a turnout.ModelInference")
+        return created
 
 
-def checked(inner: ModelInference, declaration: ModelDeclaration, *, device_tensors: bool = False) -> ModelInference:
-    """Return ``inner`` behind a check of its requests against what turnout.yaml declares, or what it says itself."""
-    declared = ModelSignature(declaration.inputs, declaration.outputs)
-    return TensorCheck(inner, declaration.name, declared, declaration.max_batch_size, device_tensors=device_tensors)
+def _guards(model: LoadedModel) -> object:
+    settings = model.settings
+    return settings.circuit_breaker, settings.retry, settings.max_in_flight
+
+
+def _load_error(model: LoadedModel, backend: str, reason: str) -> ModelLoadError:
+    text = f"model {model.name!r} cannot be opened on backend {backend!r}: {reason}. {model.where}".rstrip()
+    return ModelLoadError(text, model=model.name, backend=backend)

@@ -1,85 +1,123 @@
-"""A model as its requests meet it: its arms, and what chooses between them."""
+"""Composition of a model: its arms, and the middlewares that choose between them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
+
 from turnout.errors import TurnoutError
 from turnout.files.state_folder import STATE
-from turnout.inference import ModelInference
+from turnout.inference import ModelInference, ModelSignature
 from turnout.metrics import Metrics
+from turnout.metrics.labels import fallback_reason_of, outcome_of
 from turnout.middleware.canary import Canary
-from turnout.middleware.fallback import Fallback, reason_of
+from turnout.middleware.fallback import Fallback
 from turnout.middleware.recorder import Recorder
 from turnout.middleware.shadow import Shadow
+from turnout.middleware.tensor_check import TensorCheck
 from turnout.parity import Tolerances
 from turnout.rollout.shadow import ShadowLedger
 from turnout.serving.arm_identity import evidence_identity
-from turnout.serving.arms import Arms, checked
-from turnout.settings import LoadedSettings
+from turnout.serving.arms import Arms
+from turnout.serving.deployment import Deployment
+from turnout.settings.loaded import LoadedModel
 
 
 class Composer:
-    """Composes models by settings: ``TensorCheck(Recorder(Fallback(Canary(Shadow(arm)))))``, of these what a model names.
+    """Composes models from settings: ``TensorCheck(Recorder(Fallback(Canary(Shadow(arm)))))``, of these what a model names.
 
-    A backend that is named beside the one that serves, and is the same, is left out: so moving a model stays one line.
+    A fallback, canary or shadow on the serving backend itself is left out, so that moving a model remains a change of one line.
     """
 
     def __init__(self, arms: Arms, metrics: Metrics) -> None:
         self._arms = arms
         self._metrics = metrics
 
-    def model(self, name: str, loaded: LoadedSettings) -> ModelInference:
-        """Return the model ``name``; the caller closes it."""
-        settings, backend = loaded.settings.models[name], loaded.settings.backend_of(name)
-        composed = self._arms.guarded(loaded, name, backend)
-        composed = self._shadowed(composed, name, loaded)
-        composed = self._with_canary(composed, name, loaded)
-        composed = self._with_fallback(composed, name, loaded)
-        if settings.record is not None:
-            policy = settings.record.policy(loaded.folder, name)
-            composed = Recorder(composed, name, backend, policy, self._metrics.recordings.counter(name))
-        return self._checked(composed, name, loaded, *settings.asked_beside().values(), backend)
+    def deploy(self, model: LoadedModel) -> Deployment:
+        """Return ``model`` as it serves; the caller closes it."""
+        with ExitStack() as resources:
+            composed = self._arms.lease(model, model.backend, resources)
+            composed = self._with_shadow(composed, model, resources)
+            composed = self._with_canary(composed, model, resources)
+            composed = self._with_fallback(composed, model, resources)
+            composed = self._with_recorder(composed, model, resources)
+            on_refusal = self._refusal_counter(model)
+            backends = (model.backend, *model.settings.asked_beside().values())
+            return Deployment(self._check(composed, model, backends, on_refusal), resources.pop_all(), on_refusal)
 
-    def arm(self, name: str, backend: str, loaded: LoadedSettings) -> ModelInference:
-        """Return the model ``name`` on ``backend`` alone; the caller closes it."""
-        return self._checked(self._arms.plain(loaded, name, backend), name, loaded, backend)
+    def arm(self, model: LoadedModel, backend: str) -> ModelInference:
+        """Return ``model`` on ``backend`` alone, for a comparison; the caller closes it."""
+        return self._check(self._arms.engine(model, backend), model, (backend,), lambda _: None)
 
-    def _checked(self, inner: ModelInference, name: str, loaded: LoadedSettings, *backends: str) -> ModelInference:
-        declaration = loaded.settings.models[name].declaration(name, loaded.folder)
-        devices = all(self._arms.takes_device_tensors(backend) for backend in backends)
-        return checked(inner, declaration, device_tensors=devices)
+    def _check(
+        self,
+        inner: ModelInference,
+        model: LoadedModel,
+        backends: tuple[str, ...],
+        on_refusal: Callable[[TurnoutError], object],
+    ) -> ModelInference:
+        declaration = model.declaration
+        return TensorCheck(
+            inner,
+            model.name,
+            ModelSignature(declaration.inputs, declaration.outputs),
+            declaration.max_batch_size,
+            device_tensors=all(self._arms.accepts_device_tensors(backend) for backend in backends),
+            on_refusal=on_refusal,
+        )
 
-    def _shadowed(self, inner: ModelInference, name: str, loaded: LoadedSettings) -> ModelInference:
-        settings, backend = loaded.settings.models[name], loaded.settings.backend_of(name)
-        shadow = settings.shadow
-        if shadow is None or shadow.backend == backend:
+    def _refusal_counter(self, model: LoadedModel) -> Callable[[TurnoutError], None]:
+        """Return a function that counts a refused request as one of the serving backend."""
+        refused = self._metrics.requests(model.name, model.backend).refused
+
+        def count(error: TurnoutError) -> None:
+            refused[outcome_of(error)]()
+
+        return count
+
+    def _with_shadow(self, inner: ModelInference, model: LoadedModel, resources: ExitStack) -> ModelInference:
+        settings, shadow = model.settings, model.settings.shadow
+        if shadow is None or shadow.backend == model.backend:
             return inner
         default = settings.tolerance.tolerances() if settings.tolerance else Tolerances()
-        policy = shadow.policy(loaded.folder if loaded.source else None, name, default)
+        folder = model.declaration.folder if model.where else None
+        policy = shadow.policy(folder, model.name, default)
         ledger = ShadowLedger(
-            name,
-            backend,
+            model.name,
+            model.backend,
             shadow.backend,
-            meter=self._metrics.shadows.meter(name, backend, shadow.backend),
-            file=loaded.folder / STATE / f"{name}.shadow.json" if loaded.source else None,
-            identity=evidence_identity(loaded, name, (backend, shadow.backend), policy.tolerances),
+            meter=self._metrics.shadows.meter(model.name, model.backend, shadow.backend),
+            file=folder / STATE / f"{model.name}.shadow.json" if folder else None,
+            identity=evidence_identity(model, (model.backend, shadow.backend), policy.tolerances),
         )
-        other = self._arms.guarded(loaded, name, shadow.backend)
-        return Shadow(inner, other, policy, ledger)
+        lease = ExitStack()
+        mirror = Shadow(inner, self._arms.lease(model, shadow.backend, lease), policy, ledger, release=lease.close)
+        resources.callback(mirror.stop)
+        return mirror
 
-    def _with_canary(self, inner: ModelInference, name: str, loaded: LoadedSettings) -> ModelInference:
-        canary, backend = loaded.settings.models[name].canary, loaded.settings.backend_of(name)
-        if canary is None or canary.backend == backend:
+    def _with_canary(self, inner: ModelInference, model: LoadedModel, resources: ExitStack) -> ModelInference:
+        canary = model.settings.canary
+        if canary is None or canary.backend == model.backend:
             return inner
-        meter = self._metrics.resilience.fallbacks(name, canary.backend, backend)
+        meter = self._metrics.resilience.fallbacks(model.name, canary.backend, model.backend)
 
-        def stepped_back(error: TurnoutError) -> None:
-            meter.fell_back[reason_of(error)]()
+        def count(error: TurnoutError) -> None:
+            meter.fell_back[fallback_reason_of(error)]()
 
-        return Canary(inner, self._arms.guarded(loaded, name, canary.backend), canary.policy(name), stepped_back)
+        return Canary(inner, self._arms.lease(model, canary.backend, resources), canary.policy(model.name), count)
 
-    def _with_fallback(self, inner: ModelInference, name: str, loaded: LoadedSettings) -> ModelInference:
-        fallback, backend = loaded.settings.models[name].fallback, loaded.settings.backend_of(name)
-        if fallback is None or fallback == backend:
+    def _with_fallback(self, inner: ModelInference, model: LoadedModel, resources: ExitStack) -> ModelInference:
+        fallback = model.settings.fallback
+        if fallback is None or fallback == model.backend:
             return inner
-        meter = self._metrics.resilience.fallbacks(name, backend, fallback)
-        return Fallback(inner, self._arms.guarded(loaded, name, fallback), name, (backend, fallback), meter)
+        meter = self._metrics.resilience.fallbacks(model.name, model.backend, fallback)
+        other = self._arms.lease(model, fallback, resources)
+        return Fallback(inner, other, model.name, (model.backend, fallback), meter)
+
+    def _with_recorder(self, inner: ModelInference, model: LoadedModel, resources: ExitStack) -> ModelInference:
+        if model.settings.record is None:
+            return inner
+        policy = model.settings.record.policy(model.declaration.folder, model.name)
+        recorder = Recorder(inner, model.name, model.backend, policy, self._metrics.recordings.counter(model.name))
+        resources.callback(recorder.stop)
+        return recorder

@@ -12,9 +12,9 @@ from turnout.inference import InferenceRequest, InferenceResponse, ModelInferenc
 
 
 class InferenceExecutor:
-    """Runs ``infer`` only, so its threads never wait for each other. Thread-safe.
+    """Runs ``infer`` only, so that its threads never wait for each other. Thread-safe.
 
-    Threads start when they are needed. A forked child has none of its parent's and gets its own.
+    Threads start on demand. A forked child has none of its parent's threads and starts its own.
     """
 
     def __init__(self, threads: int) -> None:
@@ -31,37 +31,39 @@ class InferenceExecutor:
         self._pool = None
 
     def submit(self, model: ModelInference, request: InferenceRequest) -> Future[InferenceResponse]:
-        """Have ``model`` answer ``request`` in a thread.
+        """Start ``model.infer(request)`` in a thread and return its future.
 
         Raises:
             ClosedError: ``close`` was called.
         """
-        return self._current().submit(self._answer, model, request)
+        return self._current_pool().submit(self._infer, model, request)
 
     def close(self) -> None:
-        """Refuse new work and what is queued, with ClosedError; wait for what runs; end the threads."""
+        """Refuse new and queued work with ClosedError, wait for what runs, and end the threads."""
         with self._lock:
             self._closed = True
             pool, own = self._pool, self._pid == os.getpid()
             self._pool = None
+        # Joining the threads of another process would wait forever: they do not exist here.
         if pool is not None and own:
             pool.shutdown(wait=True)
 
-    def _answer(self, model: ModelInference, request: InferenceRequest) -> InferenceResponse:
-        # Cancelling what is queued instead would reach an event loop as the cancellation of the caller's own task.
+    def _infer(self, model: ModelInference, request: InferenceRequest) -> InferenceResponse:
+        # Cancelling the queued futures instead would reach an event loop as the cancellation of the caller's own task.
         if self._closed:
-            raise _closed()
+            raise _closed_error()
         return model.infer(request)
 
-    def _current(self) -> ThreadPoolExecutor:
+    def _current_pool(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._closed:
-                raise _closed()
+                raise _closed_error()
+            # A child of a C library's fork has not run ``renew``; its pid still differs.
             if self._pool is None or self._pid != os.getpid():
                 self._pid = os.getpid()
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="turnout-infer")
             return self._pool
 
 
-def _closed() -> ClosedError:
+def _closed_error() -> ClosedError:
     return ClosedError("the app is closed; open it again with turnout.open")

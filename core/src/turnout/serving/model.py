@@ -1,4 +1,4 @@
-"""A named model as an app hands it out."""
+"""A named model of an app."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
-from turnout.errors import ClosedError
+from turnout.errors import ClosedError, InvalidRequestError
 from turnout.forking import Forks
 from turnout.inference import (
     EMPTY,
@@ -19,32 +19,37 @@ from turnout.inference import (
     Parameter,
     request_of,
 )
+from turnout.serving.deployment import Deployment, Retirement
 from turnout.serving.executor import InferenceExecutor
-from turnout.serving.generation import Generation
-from turnout.serving.retirement import Retirement
+
+Deploy = Callable[[], Deployment]
 
 
 class Model(ModelInference):
-    """A model that opens itself at its first use, in whichever thread comes first; the others wait for it.
+    """A model of an app; it opens at its first use, and concurrent callers wait for that.
 
-    Thread-safe: ``_serving`` changes under ``_lock``; ``_replacing`` lets one ``replace`` at a time. If opening fails, that
-    caller gets the error and the next one tries again.
+    Thread-safe: ``_serving`` changes under ``_lock``; ``_replacing`` admits one ``replace`` at a time. If opening fails, its
+    callers get the error, and the next call tries again.
+
+    Attributes:
+        name: the name in turnout.yaml.
+        backend: the backend that serves it now.
     """
 
-    def __init__(self, name: str, backend: str, open_model: Callable[[], ModelInference], executor: InferenceExecutor) -> None:
+    def __init__(self, name: str, backend: str, deploy: Deploy, executor: InferenceExecutor) -> None:
         self.name = name
         self.backend = backend
-        self._open = open_model
+        self._deploy = deploy
         self._executor = executor
         self._lock = threading.Lock()
         self._replacing = threading.Lock()
         self._retirement = Retirement(name)
-        self._serving: Generation | None = None
+        self._serving: Deployment | None = None
         self._closed = False
         Forks.renew(self)
 
     def renew(self) -> None:
-        """Take new locks: who held the old ones is a thread of the parent's."""
+        """Replace the locks: a thread of the parent may have held the old ones."""
         self._lock = threading.Lock()
         self._replacing = threading.Lock()
 
@@ -56,15 +61,15 @@ class Model(ModelInference):
         id: str = "",
         parameters: Mapping[str, Parameter] = EMPTY,
     ) -> InferenceResponse:
-        """Answer a request, or a mapping of input name to array; the keywords go with a mapping. Blocks.
+        """Answer a request, or a mapping of input name to array; the keywords apply to a mapping. Blocks.
 
         Raises:
             TurnoutError: as ``ModelInference.infer``; ModelLoadError if the model cannot be opened.
         """
-        serving = self._serving or self._opened()
+        serving = self._serving or self._current()
         if type(request) is not InferenceRequest:
-            request = request_of(request, timeout_seconds, id, parameters)
-        # What _enter and leave do, without two calls more.
+            request = self._request_of(serving, request, timeout_seconds, id, parameters)
+        # _enter and leave, written out: two calls fewer on the path of every request.
         serving.calls.append(None)
         if serving is not self._serving:
             serving.leave()
@@ -74,7 +79,7 @@ class Model(ModelInference):
         finally:
             serving.calls.pop()
             if serving.retired:
-                serving.look()
+                serving.check_drained()
 
     async def ainfer(
         self,
@@ -84,10 +89,10 @@ class Model(ModelInference):
         id: str = "",
         parameters: Mapping[str, Parameter] = EMPTY,
     ) -> InferenceResponse:
-        """Do what ``infer`` does, in one of the app's threads."""
-        # The caller may change its mapping while this one is under way.
+        """Answer as ``infer``, in one of the app's threads."""
+        # A copy: the caller may change its mapping while the request is in flight.
         inputs = dict(request) if isinstance(request, dict) else request
-        made = request_of(inputs, timeout_seconds, id, parameters)
+        made = self._request_of(self._current(), inputs, timeout_seconds, id, parameters)
         return await asyncio.wrap_future(self._executor.submit(self, made))
 
     def infer_stream(
@@ -98,41 +103,38 @@ class Model(ModelInference):
         id: str = "",
         parameters: Mapping[str, Parameter] = EMPTY,
     ) -> Iterator[InferenceResponse]:
-        """Yield every answer to a request, as ``infer`` takes it: one, or any number of a decoupled model."""
-        made = request_of(request, timeout_seconds, id, parameters)
-        self._opened()
-        return self._stream(made)
+        """Yield every response to a request, given as for ``infer``: one, or any number from a decoupled model."""
+        return self._stream(self._request_of(self._current(), request, timeout_seconds, id, parameters))
 
     def open(self, deadline: float | None = None) -> None:
-        """Open the model now if it is not open; blocks, not beyond ``deadline``."""
-        with self._entered() as inner:
+        """Open the model now if it is not open; blocks until ``deadline`` at most."""
+        with self._call() as inner:
             inner.open(deadline)
 
-    def replace(self, backend: str, open_model: Callable[[], ModelInference], *, prepare: bool) -> None:
-        """Let what ``open_model`` returns serve from now on; calls that are under way end where they began.
+    def replace(self, backend: str, deploy: Deploy, *, prepare: bool) -> None:
+        """Serve with the deployment that ``deploy`` returns; calls in flight end on the present one, which is closed then.
 
-        What served before is closed when its last call has ended; nobody waits for that. With ``prepare`` the new one is opened
-        before it serves, so that no caller waits for it.
+        Does not wait for those calls. With ``prepare`` the new one is opened before it serves, so that no caller waits for it.
 
         Raises:
-            TurnoutError: the new one cannot be opened; everything is as it was.
+            TurnoutError: the new one cannot be opened; nothing has changed.
             ClosedError: ``close`` was called.
         """
         with self._replacing:
-            if self._unused(backend, open_model):
+            if self._configure_unopened(backend, deploy):
                 return
-            new = Generation(open_model())
+            new = deploy()
             try:
                 if prepare:
                     new.inner.signature()
-                old = self._swap(new, backend, open_model)
+                old = self._swap(new, backend, deploy)
             except BaseException:
-                new.inner.close()
+                new.close()
                 raise
-            self._retirement.take(old)
+            self._retirement.add(old)
 
     def signature(self) -> ModelSignature:
-        with self._entered() as inner:
+        with self._call() as inner:
             return inner.signature()
 
     def ready(self) -> bool:
@@ -144,52 +146,68 @@ class Model(ModelInference):
             self._closed = True
             serving, self._serving = self._serving, None
         if serving is not None:
-            serving.inner.close()
+            serving.close()
         self._retirement.close()
 
+    def _request_of(
+        self,
+        serving: Deployment,
+        inputs: InferenceRequest | Mapping[str, Any],
+        timeout_seconds: float | None,
+        id: str,
+        parameters: Mapping[str, Parameter],
+    ) -> InferenceRequest:
+        try:
+            return request_of(inputs, timeout_seconds, id, parameters)
+        except InvalidRequestError as error:
+            error.model = self.name
+            serving.on_refusal(error)
+            raise
+
     def _stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        with self._entered() as inner:
+        with self._call() as inner:
             yield from inner.infer_stream(request)
 
     @contextmanager
-    def _entered(self) -> Iterator[ModelInference]:
+    def _call(self) -> Iterator[ModelInference]:
         serving = self._enter()
         try:
             yield serving.inner
         finally:
             serving.leave()
 
-    def _enter(self) -> Generation:
-        """Return what serves, with this call counted, so that nobody closes it before the call leaves."""
+    def _enter(self) -> Deployment:
+        """Return the serving deployment with this call counted, so that it stays open until the call leaves."""
         while True:
-            serving = self._opened()
+            serving = self._current()
             serving.calls.append(None)
+            # Counted first, compared second: see Deployment.
             if serving is self._serving:
                 return serving
             serving.leave()
 
-    def _opened(self) -> Generation:
+    def _current(self) -> Deployment:
         with self._lock:
             self._check_open()
             if self._serving is None:
-                self._serving = Generation(self._open())
+                self._serving = self._deploy()
             return self._serving
 
-    def _unused(self, backend: str, open_model: Callable[[], ModelInference]) -> bool:
-        """Take the new settings if nothing serves yet, and tell whether that was so."""
+    def _configure_unopened(self, backend: str, deploy: Deploy) -> bool:
+        """Return whether no deployment serves yet, and if so keep the new settings for the first call."""
         with self._lock:
             self._check_open()
             if self._serving is None:
-                self.backend, self._open = backend, open_model
+                self.backend, self._deploy = backend, deploy
             return self._serving is None
 
-    def _swap(self, new: Generation, backend: str, open_model: Callable[[], ModelInference]) -> Generation:
+    def _swap(self, new: Deployment, backend: str, deploy: Deploy) -> Deployment:
         with self._lock:
             self._check_open()
             old, self._serving = self._serving, new
-            self.backend, self._open = backend, open_model
-        return cast("Generation", old)  # only close sets it back to None
+            self.backend, self._deploy = backend, deploy
+        return cast("Deployment", old)  # only close sets it back to None
 
     def _check_open(self) -> None:
         if self._closed:
-            raise ClosedError(f"model {self.name!r} is closed; open the app again with turnout.open")
+            raise ClosedError(f"model {self.name!r} is closed; open the app again with turnout.open", model=self.name)

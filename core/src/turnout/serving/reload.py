@@ -1,4 +1,4 @@
-"""Reading turnout.yaml again while the app runs."""
+"""Reloading turnout.yaml while the app runs."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from turnout.errors import ConfigurationError, TurnoutError
 from turnout.files.watch import INTERVAL_SECONDS, FileWatch
 from turnout.serving.arm_identity import arm_identity
 from turnout.settings import LoadedSettings
+from turnout.settings.loaded import LoadedModel
 
 logger = logging.getLogger(__name__)
 
-Adopt = Callable[[LoadedSettings, str, bool], None]
-"""Has one model served by the settings; True says that another arm serves it, which is to be opened first."""
+Adopt = Callable[[LoadedModel, bool], None]
+"""Serves one model by its new settings; True means that another arm will serve it, which must be opened first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What came of reading the file again.
+    """The result of a reload.
 
     Attributes:
-        changed: the models that are served by the new settings now.
-        restart: what else has changed in the file since the start, and needs a new start.
+        changed: the models that are served by new settings now.
+        restart: the keys that have changed since the start and need a restart.
     """
 
     changed: tuple[str, ...] = ()
@@ -33,10 +34,10 @@ class Reloaded:
 
 
 class Reloader:
-    """Brings what has changed in turnout.yaml into a running app, model by model. Thread-safe: one ``reload`` at a time.
+    """Applies the changes in turnout.yaml to a running app, model by model. Thread-safe: one ``reload`` at a time.
 
-    Everything that is said of a model may change: its backend, weight, shadow, fallback, options. A model that is new or gone,
-    pipelines, metrics and threads need a new start. A file that is wrong changes nothing.
+    Everything under a model may change: its backend, weight, shadow, fallback, options. Added and removed models, pipelines,
+    metrics and threads need a restart. A wrong file changes nothing.
     """
 
     def __init__(self, loaded: LoadedSettings, load: Callable[[], LoadedSettings], adopt: Adopt) -> None:
@@ -44,29 +45,31 @@ class Reloader:
         self._load = load
         self._adopt = adopt
         self._lock = threading.Lock()
-        self._in_force = dict.fromkeys(loaded.settings.models, loaded)
-        self._told: tuple[str, ...] = ()
+        self._in_force = dict(loaded.models)
+        self._logged_restart: tuple[str, ...] = ()
         self._watch: FileWatch | None = None
 
-    def settings_of(self, model: str) -> LoadedSettings:
-        """Return the settings by which ``model`` is served now."""
-        return self._in_force[model]
+    def model(self, name: str) -> LoadedModel:
+        """Return the settings by which the model ``name`` is served now."""
+        return self._in_force[name]
 
     def reload(self) -> Reloaded:
-        """Read the file again and have every model that changed served by it; blocks while new arms open.
+        """Read the file again and apply it to every model that has changed; blocks while new arms open.
 
         Raises:
-            SettingsError: everything that is wrong in the file; nothing was changed.
+            SettingsError: every problem of the file; nothing was changed.
             ConfigurationError: the file cannot be read, or the app has none.
-            TurnoutError: a model cannot be opened as the file asks; it is served as before, the others have changed.
+            TurnoutError: a model cannot be opened with its new settings; it is served as before, the others have changed.
         """
         if not self._first.source:
-            raise ConfigurationError("the settings of this app are a dict, which cannot be read again; open it over a file")
+            raise ConfigurationError(
+                "the settings of this app are a dict, which cannot be read again; open the app with a file"
+            )
         with self._lock:
             fresh = self._load()
-            changed, errors = self._bring(fresh)
-            restart = tuple(_needing_restart(self._first, fresh))
-            self._tell(restart)
+            changed, errors = self._apply(fresh)
+            restart = tuple(_restart_keys(self._first, fresh))
+            self._log_restart(restart)
         if errors:
             raise errors[0]
         return Reloaded(tuple(changed), restart)
@@ -74,7 +77,7 @@ class Reloader:
     def watch(self) -> None:
         """Reload whenever the file changes, until ``close``."""
         if not self._first.source:
-            raise ConfigurationError("the settings of this app are a dict, which cannot be watched; open it over a file")
+            raise ConfigurationError("the settings of this app are a dict, which cannot be watched; open the app with a file")
         if self._watch is None:
             self._watch = FileWatch(self._first.folder / Path(self._first.source).name, self.reload, INTERVAL_SECONDS)
 
@@ -83,45 +86,42 @@ class Reloader:
         if self._watch is not None:
             self._watch.close()
 
-    def _bring(self, fresh: LoadedSettings) -> tuple[list[str], list[TurnoutError]]:
+    def _apply(self, fresh: LoadedSettings) -> tuple[list[str], list[TurnoutError]]:
         changed, errors = [], []
-        for model, old in self._in_force.items():
-            if model not in fresh.settings.models or _same(old, fresh, model):
+        for name, old in self._in_force.items():
+            new = fresh.models.get(name)
+            if new is None or _is_same(old, new):
                 continue
             try:
-                self._adopt(fresh, model, not _same_arm(old, fresh, model))
+                self._adopt(new, not _has_same_arm(old, new))
             except TurnoutError as error:
+                # One model that cannot be opened must not keep the others on old settings.
                 errors.append(error)
                 continue
-            self._in_force[model] = fresh
-            changed.append(model)
-            logger.info("model %r is served by %s as it is now, by %r", model, fresh.source, fresh.settings.backend_of(model))
+            self._in_force[name] = new
+            changed.append(name)
+            logger.info("model %r: settings reloaded from %s; backend %r serves", name, fresh.source, new.backend)
         return changed, errors
 
-    def _tell(self, restart: tuple[str, ...]) -> None:
-        if restart and restart != self._told:
-            logger.warning("%s has changed in what needs a new start: %s", self._first.source, ", ".join(restart))
-        self._told = restart
+    def _log_restart(self, restart: tuple[str, ...]) -> None:
+        # Once for each set of keys: a watched file is read again and again until it has settled.
+        if restart and restart != self._logged_restart:
+            logger.warning("%s: changes that need a restart: %s", self._first.source, ", ".join(restart))
+        self._logged_restart = restart
 
 
-def _same(old: LoadedSettings, new: LoadedSettings, model: str) -> bool:
-    """Tell whether both say the same of ``model``; options are compared as the plugins read them."""
-    backends = old.settings.models[model].backends
-    return (
-        old.settings.models[model] == new.settings.models[model]
-        and old.settings.backend_of(model) == new.settings.backend_of(model)
-        and all(old.backend_options.get((model, name)) == new.backend_options.get((model, name)) for name in backends)
-    )
+def _is_same(old: LoadedModel, new: LoadedModel) -> bool:
+    """Return whether both say the same; options are compared as the plugins validated them."""
+    return old.settings == new.settings and old.backend == new.backend and old.options == new.options
 
 
-def _same_arm(old: LoadedSettings, new: LoadedSettings, model: str) -> bool:
-    backend = new.settings.backend_of(model)
-    return old.settings.backend_of(model) == backend and arm_identity(old, model, backend) == arm_identity(new, model, backend)
+def _has_same_arm(old: LoadedModel, new: LoadedModel) -> bool:
+    return old.backend == new.backend and arm_identity(old, old.backend) == arm_identity(new, new.backend)
 
 
-def _needing_restart(old: LoadedSettings, new: LoadedSettings) -> Iterator[str]:
+def _restart_keys(old: LoadedSettings, new: LoadedSettings) -> Iterator[str]:
     for key in type(old.settings).model_fields:
         if key not in ("backend", "models") and getattr(old.settings, key) != getattr(new.settings, key):
             yield key
-    for model in sorted(set(old.settings.models) ^ set(new.settings.models)):
+    for model in sorted(set(old.models) ^ set(new.models)):
         yield f"models.{model}"

@@ -1,66 +1,66 @@
-"""Arms that several compositions of a model use: the one that serves, the one that it replaces, its canary, its fallback."""
+"""Arms shared by several deployments of a model: the serving one, the one that it replaces, canary and fallback."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
-from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
-from turnout.middleware.base import Middleware
+from turnout.inference import ModelInference
 
 
 @dataclass(slots=True)
-class _Shared:
+class _SharedArm:
     identity: object
     arm: ModelInference
+    resources: ExitStack
     leases: int = 0
 
 
-class Lease(Middleware):
-    """An arm that others may use too; closing it gives the lease back, once."""
-
-    def __init__(self, arm: ModelInference, give_back: Callable[[], None]) -> None:
-        super().__init__(arm)
-        self._infer = arm.infer
-        self._give_back: Callable[[], None] | None = give_back
-
-    def infer(self, request: InferenceRequest) -> InferenceResponse:
-        return self._infer(request)
-
-    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        return self.inner.infer_stream(request)
-
-    def close(self) -> None:
-        give_back, self._give_back = self._give_back, None
-        if give_back is not None:
-            give_back()
-
-
 class SharedArms:
-    """Hands out leases of arms; an arm is closed with its last lease. Thread-safe: ``_arms`` is under ``_lock``."""
+    """Leases arms; an arm is closed when its last lease is released. Thread-safe: ``_arms`` is under ``_lock``.
+
+    A lease is an entry in the resources of its holder, not a wrapper around the arm: a request does not pass through it.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._arms: dict[tuple[str, str], _Shared] = {}
+        self._arms: dict[tuple[str, str], _SharedArm] = {}
 
-    def lease(self, model: str, backend: str, identity: object, make: Callable[[], ModelInference]) -> ModelInference:
-        """Return a lease of ``model`` on ``backend``: of the arm that is there if it was made of an equal ``identity``.
+    def lease(
+        self,
+        model: str,
+        backend: str,
+        identity: object,
+        build: Callable[[ExitStack], ModelInference],
+        resources: ExitStack,
+    ) -> ModelInference:
+        """Return ``model`` on ``backend``: the present arm if its identity is equal, else a new one. Does not block.
 
-        ``make`` must be quick: it makes an arm that opens itself at its first use.
+        ``build`` returns an arm that opens at its first use, and registers what the arm needs with the stack that it is given;
+        closing ``resources`` releases the lease.
         """
         with self._lock:
             shared = self._arms.get((model, backend))
             if shared is None or shared.identity != identity:
-                shared = self._arms[model, backend] = _Shared(identity, make())
+                shared = self._arms[model, backend] = _build(identity, build)
             shared.leases += 1
-        return Lease(shared.arm, lambda: self._give_back((model, backend), shared))
+        resources.callback(self._release, (model, backend), shared)
+        return shared.arm
 
-    def _give_back(self, name: tuple[str, str], shared: _Shared) -> None:
+    def _release(self, name: tuple[str, str], shared: _SharedArm) -> None:
         with self._lock:
             shared.leases -= 1
             last = not shared.leases
+            # A reload may have put an arm of another identity in its place.
             if last and self._arms.get(name) is shared:
                 del self._arms[name]
         if last:
-            shared.arm.close()
+            # Outside the lock: closing an arm may take seconds, and other arms must not wait for it.
+            shared.resources.close()
+
+
+def _build(identity: object, build: Callable[[ExitStack], ModelInference]) -> _SharedArm:
+    with ExitStack() as resources:
+        return _SharedArm(identity, build(resources), resources.pop_all())

@@ -1,4 +1,4 @@
-"""What a model is asked when it is opened, before anybody is served: the first call costs several times the later ones."""
+"""Warm-up: recorded requests that an opened model answers before it serves; a first call costs several times a later one."""
 
 from __future__ import annotations
 
@@ -6,40 +6,49 @@ import logging
 from pathlib import Path
 
 from turnout.errors import BackendUnavailableError, DeadlineExceededError, ModelLoadError, text_of
-from turnout.inference import ModelInference
-from turnout.recording import read_record
+from turnout.inference import ModelInference, ModelSignature
+from turnout.middleware.tensor_check import TensorCheck
+from turnout.recording import folder_of_model, read_record
+from turnout.settings.loaded import LoadedModel
+from turnout.settings.schema.warmup import WarmupSettings
 
 logger = logging.getLogger(__name__)
 
 
 def warmup_files(folder: Path, requests: int) -> list[Path]:
-    """Return the oldest ``requests`` records of ``folder``; none where there is none."""
+    """Return the oldest ``requests`` records of ``folder``; none if there is no such folder."""
     return sorted(folder.glob("*.npz"))[:requests]
 
 
-def warm_up(opened: ModelInference, model: str, backend: str, folder: Path, requests: int) -> None:
-    """Ask ``opened`` the oldest ``requests`` records of ``folder``, one after the other; nothing is counted. Blocks.
+def warm_up(opened: ModelInference, model: LoadedModel, backend: str, settings: WarmupSettings) -> None:
+    """Send ``opened`` the oldest records of the model, one after the other; metrics do not count them. Blocks.
 
-    A folder without records, as before the first was recorded, is told of and hinders nobody; a record that makes room for
-    others meanwhile is passed over.
+    A folder without records is logged and no error: it is empty until the first request is recorded. A record that was removed
+    meanwhile, to make room for newer ones, is skipped.
 
     Raises:
-        BackendUnavailableError: its server cannot be reached.
-        DeadlineExceededError: its server does not answer.
-        ModelLoadError: it cannot answer a record.
+        BackendUnavailableError: the server is unavailable.
+        DeadlineExceededError: the server does not respond.
+        ModelLoadError: the model fails on a record.
     """
-    files = warmup_files(folder, requests)
+    declaration = model.declaration
+    folder = folder_of_model(declaration.folder / settings.recorded, model.name)
+    files = warmup_files(folder, settings.requests)
     if not files:
-        logger.warning("model %r is not warmed up on backend %r: there is no record in %r", model, backend, str(folder))
+        logger.warning("model %r: no warm-up on backend %r, no records in %r", model.name, backend, str(folder))
+    signature = ModelSignature(declaration.inputs, declaration.outputs)
+    checked = TensorCheck(opened, model.name, signature, declaration.max_batch_size)
     for file in files:
         try:
-            opened.infer(read_record(file).request())
+            checked.infer(read_record(file).request())
         except (BackendUnavailableError, DeadlineExceededError):
             raise
         except Exception as error:
             if not file.exists():
                 continue
             raise ModelLoadError(
-                f"model {model!r} cannot be warmed up on backend {backend!r} with {str(file)!r}: {text_of(error)}; "
-                "remove that record, or correct 'warmup'"
+                f"model {model.name!r} cannot be warmed up on backend {backend!r} with {str(file)!r}: {text_of(error)}; "
+                "remove that record, or correct 'warmup'",
+                model=model.name,
+                backend=backend,
             ) from error

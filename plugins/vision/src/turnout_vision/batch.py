@@ -33,7 +33,7 @@ GIVE_UP_AFTER = 5
 class RunsPipelines(Protocol):
     """What is used of an open app."""
 
-    def run(self, pipeline: str, *, timeout_seconds: float | None = None, **inputs: Any) -> PipelineResult:
+    def run(self, pipeline: str, /, inputs: Mapping[str, Any], *, timeout_seconds: float | None = None) -> PipelineResult:
         """Run a pipeline."""
 
 
@@ -90,7 +90,7 @@ def run_batch(app: RunsPipelines, job: Job, pictures: Sequence[Path]) -> Iterato
 def _outcome(app: RunsPipelines, job: Job, picture: Path) -> Outcome:
     begun = job.begun(picture)
     try:
-        result = app.run(job.pipeline, timeout_seconds=job.timeout_seconds, image=str(picture), **job.inputs)
+        result = app.run(job.pipeline, {**job.inputs, "image": str(picture)}, timeout_seconds=job.timeout_seconds)
     except _FATAL:
         raise
     except TurnoutError as error:

@@ -23,7 +23,7 @@ RULE = "    shadow: {backend: server, promote_when: {comparisons: 3}}\n"
 def show(farm: Any, since: float | None = None, **verdicts: int) -> None:
     """Keep evidence of what turnout.yaml says now."""
     plugins = turnout.commands.status.command.find_plugins()
-    identity = evidence_identity(load_settings(farm.file, registry=plugins), "m", ("source", "server"), Tolerances())
+    identity = evidence_identity(load_settings(farm.file, registry=plugins).model("m"), ("source", "server"), Tolerances())
     evidence = ShadowEvidence("m", "source", "server", identity, Counter(verdicts))
     evidence.since = evidence.updated = time.time() if since is None else since
     for _ in range(verdicts.get("match", 0)):

@@ -42,7 +42,7 @@ def _state(loaded: LoadedSettings, model: str, version: Version | None, evidence
 
 def _current(loaded: LoadedSettings, model: str, version: Version | None, evidence: ShadowEvidence) -> bool:
     arms = (evidence.primary, evidence.shadow)
-    same = evidence.identity == evidence_identity(loaded, model, arms, _tolerances(loaded, model))
+    same = evidence.identity == evidence_identity(loaded.model(model), arms, _tolerances(loaded, model))
     return same and (version is None or evidence.since >= datetime.fromisoformat(version.written).timestamp())
 
 

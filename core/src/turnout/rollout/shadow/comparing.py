@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -30,8 +31,16 @@ class Asked:
 class Asking:
     """Asks one shadow, which it owns, and keeps the worst of its answers. Thread-safe as far as the shadow is."""
 
-    def __init__(self, shadow: ModelInference, policy: ShadowPolicy, model: str, backends: tuple[str, str]) -> None:
+    def __init__(
+        self,
+        shadow: ModelInference,
+        policy: ShadowPolicy,
+        model: str,
+        backends: tuple[str, str],
+        release: Callable[[], object],
+    ) -> None:
         self._shadow = shadow
+        self._release = release
         self._policy = policy
         self._model = model
         self._backend = backends[1]
@@ -66,6 +75,6 @@ class Asking:
 
     def _close(self) -> None:
         try:
-            self._shadow.close()
+            self._release()
         except Exception as error:  # noqa: BLE001  # nobody waits for it any more
             logger.warning("model %r: shadow %r cannot be closed: %s", self._model, self._backend, one_line(error))

@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from collections import deque
+from collections.abc import Callable
 
 from turnout.errors import one_line
 from turnout.forking import Forks
@@ -34,8 +35,11 @@ class Mirror:
     the process. A forked child starts its own.
     """
 
-    def __init__(self, shadow: ModelInference, policy: ShadowPolicy, ledger: ShadowLedger) -> None:
-        self._asking = Asking(shadow, policy, ledger.model, (ledger.primary, ledger.shadow))
+    def __init__(
+        self, shadow: ModelInference, policy: ShadowPolicy, ledger: ShadowLedger, release: Callable[[], object]
+    ) -> None:
+        """Mirror to ``shadow``, which ``close`` releases with ``release``."""
+        self._asking = Asking(shadow, policy, ledger.model, (ledger.primary, ledger.shadow), release)
         self._policy = policy
         self._ledger = ledger
         self._closed = False

@@ -1,0 +1,94 @@
+"""Pipelines built from settings: steps created by their plugins, in an order that was checked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from turnout.errors import StepError, TurnoutError, one_line, unknown_name
+from turnout.inference import ModelInference
+from turnout.metrics import Metrics
+from turnout.pipeline import Pipeline, PipelineStep, plan_pipeline
+from turnout.pipeline.runner import Submit
+from turnout.plugins.declarations import Step, StepDeclaration
+from turnout.plugins.discovery import Plugins
+from turnout.settings import LoadedSettings
+
+
+class Pipelines:
+    """The pipelines of an app, each built at its first use. Thread-safe: ``_built`` is under ``_lock``."""
+
+    def __init__(
+        self,
+        loaded: LoadedSettings,
+        plugins: Plugins,
+        models: Mapping[str, ModelInference],
+        metrics: Metrics,
+        submit: Submit,
+    ) -> None:
+        self._loaded = loaded
+        self._plugins = plugins
+        self._models = models
+        self._metrics = metrics
+        self._submit = submit
+        self._lock = threading.Lock()
+        self._built: dict[str, Pipeline] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the file's pipelines."""
+        return tuple(self._loaded.settings.pipelines)
+
+    def get(self, name: str) -> Pipeline:
+        """Return the pipeline called ``name``.
+
+        Raises:
+            UnknownNameError: the file has no such pipeline.
+            PipelineError: its steps cannot work in this order.
+            StepError: a step cannot be created.
+        """
+        if name not in self._loaded.settings.pipelines:
+            source = self._loaded.source
+            raise unknown_name("pipeline", name, self._loaded.settings.pipelines, f"In {source}." if source else "")
+        with self._lock:
+            if name not in self._built:
+                self._built[name] = self._build(name)
+            return self._built[name]
+
+    def _build(self, name: str) -> Pipeline:
+        steps = {}
+        for step_name, step in self._loaded.settings.steps_of(name).items():
+            kind = self._plugins.step(step.kind)
+            models = _select_options(self._loaded, kind.model_options)
+            steps[step_name] = self._create(StepDeclaration(step_name, name, self._loaded.folder, models), kind)
+        for step_name, created in steps.items():
+            if created.model is not None and created.model not in self._models:
+                raise unknown_name("model", created.model, self._models, f"In step {step_name!r} of pipeline {name!r}.")
+        plan = plan_pipeline(name, steps)
+        return Pipeline(name, plan, self._models, submit=self._submit, observer=self._metrics.pipeline(name, plan.parts))
+
+    def _create(self, declaration: StepDeclaration, kind: Step[Any]) -> PipelineStep:
+        options = self._loaded.step_options[declaration.pipeline, declaration.name]
+        try:
+            step: object = kind.create(declaration, options)
+        except TurnoutError:
+            raise
+        except Exception as error:
+            raise self._step_error(declaration, one_line(error)) from error
+        if not isinstance(step, PipelineStep):
+            raise self._step_error(declaration, f"its plugin returned {type(step).__name__}, not a turnout.PipelineStep")
+        return step
+
+    def _step_error(self, declaration: StepDeclaration, reason: str) -> StepError:
+        name, pipeline = declaration.name, declaration.pipeline
+        where = self._loaded.where("pipelines", pipeline)
+        return StepError(f"step {name!r} of pipeline {pipeline!r} cannot be created: {reason}. {where}".rstrip())
+
+
+def _select_options(loaded: LoadedSettings, names: Collection[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the options called ``names`` of each model and backend; the others may hold secrets of other plugins."""
+    return {
+        model: {backend: {name: options[name] for name in names if name in options} for backend, options in backends.items()}
+        for model, backends in loaded.written_options.items()
+    }
