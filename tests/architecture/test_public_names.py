@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -19,10 +22,12 @@ PUBLIC = [
     "Exporter",
     "InferenceRequest",
     "InferenceResponse",
+    "Model",
     "ModelDeclaration",
     "ModelInference",
     "ModelSignature",
     "Options",
+    "Parameter",
     "PipelineContext",
     "PipelineResult",
     "PipelineStep",
@@ -33,16 +38,23 @@ PUBLIC = [
     "Step",
     "StepDeclaration",
     "StepFailure",
+    "TensorSpec",
     "Turnout",
+    "__version__",
+    "errors",
     "hookimpl",
+    "metrics",
     "open",
+    "tensors",
+    "testing",
 ]
+ROOMS = ["errors", "metrics", "tensors", "testing"]
 
 
 def _names_for_type_checkers() -> dict[str, str]:
     tree = ast.parse(Path(turnout.__file__).read_text("utf-8"))
     [block] = [node for node in tree.body if isinstance(node, ast.If)]
-    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom) and node.module != "turnout"]
     return {alias.asname or alias.name: node.module or "" for node in imports for alias in node.names}
 
 
@@ -56,13 +68,26 @@ def test_these_and_no_others_are_public() -> None:
 def test_every_public_name_is_something_with_a_docstring(name: str) -> None:
     value = getattr(turnout, name)
 
-    assert value is getattr(turnout, name)
+    assert value == getattr(turnout, name)
     assert value.__doc__
 
 
 def test_type_checkers_see_what_python_sees() -> None:
     assert _names_for_type_checkers() == turnout._ROOMS
-    assert sorted(turnout._ROOMS) == turnout.__all__
+    assert sorted((*turnout._ROOMS, *turnout._PUBLIC_ROOMS, "__version__")) == turnout.__all__
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_public_room_resolves_without_anything_else_imported(room: str) -> None:
+    program = f"import turnout; print(turnout.{room}.__name__)"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+
+    assert done.stdout.strip() == f"turnout.{room}"
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert turnout.__version__ == version("turnout")
 
 
 def test_another_name_is_an_attribute_error() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 
 from turnout import errors
 from turnout.errors import Problem, SettingsError, TurnoutError, one_line, suggestion, text_of, unknown_name
@@ -65,3 +66,22 @@ def test_a_foreign_text_becomes_one_line_of_bounded_length() -> None:
     assert text_of(ValueError("a\n  b")) == "a b"
     assert text_of(ValueError()) == "ValueError"
     assert text_of(ValueError("x" * 601)) == "x" * 600 + "..."
+
+
+def test_an_error_carries_model_backend_and_the_wait_where_they_are_known() -> None:
+    error = errors.CircuitOpenError("open", model="m", retry_after_seconds=1.5)
+
+    error.locate("other", "triton")
+
+    assert (str(error), error.model, error.backend, error.retry_after_seconds) == ("open", "m", "triton", 1.5)
+    assert (TurnoutError("x").model, TurnoutError("x").backend, TurnoutError("x").retry_after_seconds) == (None, None, None)
+
+
+def test_an_error_keeps_its_attributes_in_another_process() -> None:
+    error = pickle.loads(pickle.dumps(errors.OverloadedError("full", model="m", backend="b", retry_after_seconds=2.0)))
+
+    assert (str(error), error.model, error.backend, error.retry_after_seconds) == ("full", "m", "b", 2.0)
+
+
+def test_an_unknown_name_is_an_error_of_the_configuration() -> None:
+    assert isinstance(unknown_name("model", "x", []), errors.ConfigurationError)

@@ -1,4 +1,4 @@
-"""Turnout: named models through one contract, run by whatever turnout.yaml names."""
+"""Turnout: named models through one contract, run by the backend that turnout.yaml names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
+    from turnout import errors, metrics, tensors, testing
+    from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature, Parameter
     from turnout.pipeline import PipelineContext, PipelineResult, PipelineStep, StepFailure
     from turnout.plugins.batching import DynamicBatching, QueuePolicy
     from turnout.plugins.declarations import Backend, Exporter, ExportRequest, ModelDeclaration, Step, StepDeclaration
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
         RepositoryModel,
     )
     from turnout.serving.app import Turnout, open
+    from turnout.serving.model import Model
+    from turnout.tensors import TensorSpec
+
+    __version__: str
 
 _ROOMS = {
     "Backend": "turnout.plugins.declarations",
@@ -32,10 +37,12 @@ _ROOMS = {
     "Exporter": "turnout.plugins.declarations",
     "InferenceRequest": "turnout.inference",
     "InferenceResponse": "turnout.inference",
+    "Model": "turnout.serving.model",
     "ModelDeclaration": "turnout.plugins.declarations",
     "ModelInference": "turnout.inference",
     "ModelSignature": "turnout.inference",
     "Options": "turnout.plugins.options",
+    "Parameter": "turnout.inference",
     "PipelineContext": "turnout.pipeline",
     "PipelineResult": "turnout.pipeline",
     "PipelineStep": "turnout.pipeline",
@@ -46,10 +53,12 @@ _ROOMS = {
     "Step": "turnout.plugins.declarations",
     "StepDeclaration": "turnout.plugins.declarations",
     "StepFailure": "turnout.pipeline",
+    "TensorSpec": "turnout.tensors",
     "Turnout": "turnout.serving.app",
     "hookimpl": "turnout.plugins.hookspecs",
     "open": "turnout.serving.app",
 }
+_PUBLIC_ROOMS = ("errors", "metrics", "tensors", "testing")
 
 __all__ = [
     "Backend",
@@ -61,10 +70,12 @@ __all__ = [
     "Exporter",
     "InferenceRequest",
     "InferenceResponse",
+    "Model",
     "ModelDeclaration",
     "ModelInference",
     "ModelSignature",
     "Options",
+    "Parameter",
     "PipelineContext",
     "PipelineResult",
     "PipelineStep",
@@ -75,16 +86,28 @@ __all__ = [
     "Step",
     "StepDeclaration",
     "StepFailure",
+    "TensorSpec",
     "Turnout",
+    "__version__",
+    "errors",
     "hookimpl",
+    "metrics",
     "open",
+    "tensors",
+    "testing",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
-        raise AttributeError(f"module 'turnout' has no attribute {name!r}")
-    return getattr(importlib.import_module(_ROOMS[name]), name)
+    if name in _ROOMS:
+        return getattr(importlib.import_module(_ROOMS[name]), name)
+    if name in _PUBLIC_ROOMS:
+        return importlib.import_module(f"turnout.{name}")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("turnout")
+    raise AttributeError(f"module 'turnout' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,11 +1,15 @@
-"""What a backend forgot to translate."""
+"""Foreign exceptions and foreign responses of a backend."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
 import pytest
 
 from turnout import InferenceRequest, InferenceResponse
-from turnout.errors import InferenceError, OverloadedError
+from turnout.errors import InferenceError, OverloadedError, TurnoutError
 from turnout.middleware.error_boundary import ErrorBoundary
 from turnout.testing import Answers, Fails, PlusOne, Streams
 
@@ -52,3 +56,45 @@ def test_translates_what_a_stream_raises_between_two_answers() -> None:
     assert next(answers).id == "first"
     with pytest.raises(InferenceError, match=r"model 'm' on backend 'b' failed: RuntimeError: half way"):
         next(answers)
+
+
+def test_every_error_names_its_model_and_backend() -> None:
+    for error in (OverloadedError("full"), RuntimeError("foreign")):
+        with pytest.raises(TurnoutError) as caught:
+            ErrorBoundary(Fails(error), "blip", "direct").infer(REQUEST)
+
+        assert (caught.value.model, caught.value.backend) == ("blip", "direct")
+
+
+FOREIGN: dict[str, tuple[Any, str]] = {
+    "dict": ({"y": np.ones(1)}, "returned dict, not an InferenceResponse"),
+    "nothing": (None, "returned NoneType, not an InferenceResponse"),
+    "list": (InferenceResponse({"y": [1.0]}), "returned output 'y' as list, not an InferenceResponse of numpy arrays"),  # type: ignore[dict-item]
+    "outputs": (InferenceResponse([np.ones(1)]), "returned outputs of list, not an InferenceResponse"),  # type: ignore[arg-type]
+}
+
+
+class Returns(PlusOne):
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self._value = value
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        return self._value  # type: ignore[no-any-return]
+
+    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+        yield self._value
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+@pytest.mark.parametrize("call", ["infer", "infer_stream"])
+def test_what_is_no_response_of_arrays_is_an_error_of_the_backend(kind: str, call: str) -> None:
+    value, said = FOREIGN[kind]
+    boundary = ErrorBoundary(Returns(value), "blip", "mine")
+
+    with pytest.raises(InferenceError) as caught:
+        list(getattr(boundary, call)(REQUEST))
+
+    assert str(caught.value).startswith(f"model 'blip' on backend 'mine' {said}")
+    assert str(caught.value).endswith("; fix infer of the backend")
+    assert caught.value.backend == "mine"

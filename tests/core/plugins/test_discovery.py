@@ -7,13 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, distribution
-from itertools import permutations
 from pathlib import Path
 
 import pytest
 
 from turnout.errors import PluginConflictError, UnknownNameError
-from turnout.plugins.discovery import PluginInfo, Plugins, find_plugins
+from turnout.plugins.discovery import Plugins, find_plugins
+from turnout.plugins.inventory import PluginInfo
 
 Load = Callable[..., Plugins]
 
@@ -47,6 +47,13 @@ def turnout_commands():
     yield click.Command("wave")
 """
 )
+
+BACKENDS = """
+@hookimpl
+def turnout_backends():
+    yield Backend("{}", None, Options)
+    yield Backend("{}", None, Options)
+"""
 
 BROKEN = {
     "import": ("import a_package_that_nobody_has\n", "ModuleNotFoundError: No module named 'a_package_that_nobody_has'"),
@@ -159,14 +166,78 @@ def test_two_plugins_with_one_backend_stop_with_both_owners_named(load_plugins: 
         plugins.backend("good")
 
     owners = ["'first' (no distribution)", "'second' (no distribution)"]
-    assert str(caught.value) in {
-        f"two plugins bring the backend 'good': {one} and {other}; uninstall one" for one, other in permutations(owners)
-    }
+    message = f"the backend 'good' is claimed by 2 declarations, of {owners[0]} and {owners[1]}; keep one"
+    assert str(caught.value) == message
+    assert plugins.backend_options("good") is None
+    assert plugins.why_missing("backend", "good") == message
 
 
-def test_two_entry_points_with_one_name_stop_with_both_distributions_named() -> None:
-    with pytest.raises(PluginConflictError, match="two plugins are called 'same': one of no distribution, one of"):
-        Plugins([EntryPoint("same", "turnout.errors", "turnout"), EntryPoint("same", "turnout.tensors", "turnout")])
+def test_a_conflict_leaves_the_other_declarations_usable_and_is_listed(load_plugins: Load) -> None:
+    plugins = load_plugins(first=GOOD, second=HEAD + BACKENDS.format("good", "better"))
+
+    assert plugins.known_backends() == ["better"]
+    assert plugins.step("look").name == "look"
+    assert ["the backend 'good' is claimed" in (info.error or "") for info in plugins.infos] == [True, True]
+    assert _info(plugins, "second").brings == (("backend", "better"),)
+
+
+def test_one_plugin_that_declares_a_name_twice_is_a_conflict_with_itself(load_plugins: Load) -> None:
+    plugins = load_plugins(twice=HEAD + BACKENDS.format("b", "b"))
+
+    with pytest.raises(
+        PluginConflictError, match=r"'b' is claimed by 2 declarations, of 'twice' \(no distribution\); keep one"
+    ):
+        plugins.backend("b")
+
+
+def test_two_entry_points_with_one_name_are_both_listed_and_neither_is_loaded(load_plugins: Load) -> None:
+    load_plugins(first=GOOD)
+    [module] = [entry for entry in sys.modules if entry.startswith("turnout_test_first_")][-1:]
+
+    plugins = Plugins([EntryPoint("same", module, "turnout"), EntryPoint("same", "turnout.tensors", "turnout")])
+
+    assert [(info.name, info.error) for info in plugins.infos] == [
+        ("same", "several plugins are called 'same': of no distribution and no distribution; uninstall all but one")
+    ] * 2
+    with pytest.raises(UnknownNameError, match=r"unknown backend 'good'; .*several plugins are called 'same'"):
+        plugins.backend("good")
+
+
+def test_a_broken_plugin_keeps_its_traceback(load_plugins: Load) -> None:
+    plugins = load_plugins(lost=BROKEN["import"][0], healthy=GOOD)
+
+    assert "import a_package_that_nobody_has" in _info(plugins, "lost").traceback
+    assert _info(plugins, "healthy").traceback == ""
+
+
+def test_a_command_of_turnout_itself_is_refused_to_a_plugin(load_plugins: Load) -> None:
+    load_plugins(first=GOOD)
+    [module] = [entry for entry in sys.modules if entry.startswith("turnout_test_first_")][-1:]
+
+    plugins = Plugins([EntryPoint("first", module, "turnout")], own_commands={"wave"})
+
+    assert plugins.commands() == {}
+    assert plugins.backend("good").name == "good"
+    assert _info(plugins, "first").error == "PluginError: its command 'wave' is one of Turnout's own; give it another name"
+
+
+OPTIONS = {
+    "class Loose(BaseModel):\n    pass\n": "the options of backend 'b', Loose, accept unknown keys; derive them from turnout",
+    "Loose = None\n": "the options of backend 'b' are None, not a class; derive one from turnout.Options",
+    "Loose = {}\n": "the options of backend 'b' are {}, not a class; derive one from turnout.Options",
+    "class Loose:\n    pass\n": "not a class; derive one from turnout.Options",
+    "Loose = turnout.Options()\n": "not a class; derive one from turnout.Options",
+}
+
+
+@pytest.mark.parametrize("source", OPTIONS)
+def test_options_that_are_not_strict_break_the_plugin_at_load(load_plugins: Load, source: str) -> None:
+    declares = "@hookimpl\ndef turnout_backends():\n    yield Backend('b', None, Loose)\n"
+
+    plugins = load_plugins(loose=f"{HEAD}from pydantic import BaseModel\n{source}{declares}", healthy=GOOD)
+
+    assert OPTIONS[source] in (_info(plugins, "loose").error or "")
+    assert plugins.known_backends() == ["good"]
 
 
 def test_one_module_under_two_names_breaks_the_second_only(load_plugins: Load) -> None:
@@ -231,16 +302,15 @@ def test_the_command_line_works_beside_broken_installed_plugins(tmp_path: Path) 
     assert "wave" in helped.stdout
 
 
-def test_the_command_line_names_both_owners_of_one_name(tmp_path: Path) -> None:
+def test_the_command_line_lists_both_owners_of_one_name(tmp_path: Path) -> None:
     _install(tmp_path, "one", GOOD)
     _install(tmp_path, "two", GOOD)
 
     done = _turnout(tmp_path, "plugins")
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "(turnout-one 1.5)" in done.stderr
-    assert "(turnout-two 1.5)" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("the backend 'good' is claimed by 2 declarations") == 2
+    assert "'one' (turnout-one 1.5) and 'two' (turnout-two 1.5); keep one" in done.stdout
 
 
 def test_turnout_itself_is_installed_with_a_version() -> None:

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 import turnout
-from turnout import ModelInference, PipelineContext, PipelineStep, Turnout
+from turnout import ModelInference, ModelSignature, PipelineContext, PipelineStep, TensorSpec, Turnout
 from turnout.errors import (
     ClosedError,
+    DeadlineExceededError,
     InferenceError,
     InvalidTensorError,
     MissingDependencyError,
@@ -24,9 +25,10 @@ from turnout.errors import (
     PipelineError,
     SettingsError,
     StepError,
+    TurnoutError,
     UnknownNameError,
 )
-from turnout.metrics import Metrics
+from turnout.metrics import OUTCOMES, Metrics
 from turnout.serving.app import assemble
 from turnout.testing import Fails, PlusOne
 
@@ -337,3 +339,84 @@ def test_a_model_that_cannot_be_opened_is_a_request_that_failed(make_app: MakeAp
 
     labels = {"model": "m", "backend": "m_backend", "outcome": "error"}
     assert app.metrics.registry.get_sample_value("turnout_inference_requests_total", labels) == 1
+
+
+def outcomes(app: Turnout, model: str = "m") -> dict[str, float]:
+    values = {
+        outcome: app.metrics.registry.get_sample_value(
+            "turnout_inference_requests_total", {"model": model, "backend": f"{model}_backend", "outcome": outcome}
+        )
+        for outcome in OUTCOMES
+    }
+    return {outcome: value for outcome, value in values.items() if value}
+
+
+class TakesFloats(PlusOne):
+    def signature(self) -> ModelSignature:
+        return ModelSignature((TensorSpec("x", "FP32", (-1,)),))
+
+
+REFUSED: dict[str, tuple[Any, dict[str, Any], type[TurnoutError], str]] = {
+    "datatype": ({"x": np.ones(1)}, {}, InvalidTensorError, "invalid_request"),
+    "name": ({"y": X}, {}, InvalidTensorError, "invalid_request"),
+    "no mapping": ([X], {}, InvalidTensorError, "invalid_request"),
+    "no array": ({"x": object()}, {}, InvalidTensorError, "invalid_request"),
+    "deadline": ({"x": X}, {"timeout_seconds": -1.0}, DeadlineExceededError, "deadline_exceeded"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize("door", ["infer", "ainfer", "infer_stream"])
+def test_a_request_that_a_check_refuses_is_counted_once_and_the_next_is_answered(
+    make_app: MakeApp, kind: str, door: str
+) -> None:
+    inputs, keywords, error, outcome = REFUSED[kind]
+    app = make_app({"m": TakesFloats})
+    model = app.model("m")
+    calls = {
+        "infer": lambda: model.infer(inputs, **keywords),
+        "ainfer": lambda: asyncio.run(model.ainfer(inputs, **keywords)),
+        "infer_stream": lambda: list(model.infer_stream(inputs, **keywords)),
+    }
+    model.open()
+
+    with pytest.raises(error) as caught:
+        calls[door]()
+
+    assert model.infer({"x": X})["x"].tolist() == [2]
+    assert outcomes(app) == {outcome: 1, "ok": 1}
+    assert caught.value.model == "m"
+
+
+@pytest.mark.parametrize("created", [None, {}, PlusOne], ids=["nothing", "a dict", "a class"])
+def test_a_backend_whose_create_returns_no_model_says_so(make_app: MakeApp, created: Any) -> None:
+    app = make_app({"m": lambda: created})
+
+    with pytest.raises(
+        ModelLoadError, match=r"model 'm' cannot be opened on backend 'm_backend': its plugin returned \w+, not a"
+    ):
+        app.model("m").infer({"x": X})
+
+
+def test_a_step_kind_whose_create_returns_no_step_says_so(make_app: MakeApp) -> None:
+    app = make_app(steps={"double": lambda: None}, pipelines={"all": ["double"]})
+
+    with pytest.raises(StepError, match="step 'double' of pipeline 'all' cannot be created: its plugin returned NoneType"):
+        app.run("all", x=1)
+
+
+def test_an_input_may_have_any_name(make_app: MakeApp) -> None:
+    class Echoes(PipelineStep):
+        inputs = ("pipeline", "inputs", "timeout_seconds", "self")
+        provides = ("seen",)
+
+        def process(self, context: PipelineContext) -> None:
+            context["seen"] = [context[name] for name in self.inputs]
+
+    app = make_app(steps={"echo": Echoes}, pipelines={"all": ["echo"]})
+    given = {"pipeline": 1, "inputs": 2, "timeout_seconds": 3}
+
+    assert app.run("all", given, self=4)["seen"] == [1, 2, 3, 4]
+    assert asyncio.run(app.arun("all", given, self=4))["seen"] == [1, 2, 3, 4]
+    with pytest.raises(PipelineError, match="pipeline 'all' got input 'self' twice, in the mapping and by keyword"):
+        app.run("all", {**given, "self": 4}, self=5)

@@ -57,8 +57,7 @@ class TurnoutGroup(click.Group):
         from turnout.plugins.discovery import find_plugins
 
         if not hasattr(self, "_plugin_commands"):
-            commands = find_plugins().commands()
-            self._plugin_commands = {name: command for name, command in commands.items() if name not in _COMMANDS}
+            self._plugin_commands = dict(find_plugins(own_commands=_COMMANDS).commands())
         return self._plugin_commands
 
 

@@ -1,0 +1,190 @@
+"""The inventory of plugins: entry points loaded, hooks called once, and the reason for everything that is unusable."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint
+from itertools import groupby
+from typing import Any
+
+import pluggy
+
+from turnout.errors import PluginError, one_line
+from turnout.plugins import hookspecs
+from turnout.plugins.declarations import Backend, Exporter, Step
+from turnout.plugins.hookspecs import PROJECT
+
+KINDS: Mapping[str, tuple[str, str]] = {
+    "turnout_backends": ("Backend", "backend"),
+    "turnout_steps": ("Step", "step"),
+    "turnout_exporters": ("Exporter", "export format"),
+    "turnout_repositories": ("Repository", "repository"),
+    "turnout_commands": ("Command", "command"),
+}
+"""Each hook with the class that it yields and the word for that class in messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginInfo:
+    """An installed plugin.
+
+    Attributes:
+        name: the name of its entry point.
+        distribution: the distribution that contains it, with its version.
+        error: why it, or one of its declarations, is unusable; None if everything works.
+        brings: kind and name of each of its usable declarations.
+        traceback: where ``error`` was raised; empty if it was not raised by the plugin's code.
+    """
+
+    name: str
+    distribution: str
+    error: str | None = None
+    brings: tuple[tuple[str, str], ...] = ()
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A declaration with the name of its plugin."""
+
+    declaration: Any
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookResult:
+    """The declarations of one hook by name, and a message for each name that several plugins claim."""
+
+    declared: Mapping[str, Declared]
+    conflicts: Mapping[str, str]
+
+
+class Inventory:
+    """Loads the plugins named by ``entries``; a broken one is recorded with its reason and affects no other.
+
+    Plugins are imported, and each hook is called, once, under ``_lock``; the results are read-only. Thread-safe.
+    ``own_commands`` are the names of Turnout's own commands, which no plugin may claim.
+    """
+
+    def __init__(self, entries: Iterable[EntryPoint], own_commands: Collection[str] = ()) -> None:
+        self._own_commands = frozenset(own_commands)
+        self._lock = threading.RLock()
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self._infos: dict[str, PluginInfo] = {}
+        self._namesakes: list[PluginInfo] = []
+        self._results: dict[str, HookResult] = {}
+        for name, group in groupby(sorted(entries, key=lambda entry: entry.name), lambda entry: entry.name):
+            self._load(name, list(group))
+
+    def result(self, hook: str) -> HookResult:
+        """Return what the plugins declare through ``hook``."""
+        with self._lock:
+            if hook not in self._results:
+                self._results[hook] = self._call(hook)
+            return self._results[hook]
+
+    def infos(self) -> tuple[PluginInfo, ...]:
+        """Return every plugin by name; calls every hook."""
+        results = {kind: self.result(hook) for hook, (_, kind) in KINDS.items()}
+        brought = [
+            (declared.plugin, (kind, name)) for kind, result in results.items() for name, declared in result.declared.items()
+        ]
+        found = [
+            replace(info, brings=tuple(declaration for plugin, declaration in brought if plugin == info.name))
+            for info in self._infos.values()
+        ]
+        return tuple(sorted((*found, *self._namesakes), key=lambda info: info.name))
+
+    def broken(self) -> list[PluginInfo]:
+        """Return the plugins with an error so far; calls no hook."""
+        return [info for info in (*self._infos.values(), *self._namesakes) if info.error]
+
+    def _load(self, name: str, entries: list[EntryPoint]) -> None:
+        if len(entries) > 1:
+            owners = " and ".join(_distribution_of(entry) for entry in entries)
+            error = f"several plugins are called {name!r}: of {owners}; uninstall all but one"
+            # None is loaded: choosing one would depend on the order of installation.
+            self._namesakes += [PluginInfo(name, _distribution_of(entry), error) for entry in entries]
+            return
+        self._infos[name] = PluginInfo(name, _distribution_of(entries[0]))
+        try:
+            module = entries[0].load()
+            self._manager.register(module, name)
+            self._check_hooks(module)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin's import may raise anything
+            if self._manager.has_plugin(name):
+                self._manager.unregister(name=name)
+            self._record(name, error)
+
+    def _check_hooks(self, module: object) -> None:
+        self._manager.check_pending()
+        if not self._manager.get_hookcallers(module):
+            raise PluginError("it implements no hook; mark its functions with turnout.hookimpl")
+
+    def _record(self, plugin: str, error: BaseException) -> None:
+        self._add_error(plugin, one_line(error), "".join(traceback.format_exception(error)))
+
+    def _add_error(self, plugin: str, message: str, trace: str = "") -> None:
+        info = self._infos[plugin]
+        text = f"{info.error}; {message}" if info.error else message
+        self._infos[plugin] = replace(info, error=text, traceback=f"{info.traceback}{trace}")
+
+    def _call(self, hook: str) -> HookResult:
+        found: dict[str, list[Declared]] = {}
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            plugin = implementation.plugin_name
+            for declaration in self._declarations(plugin, hook, implementation.function):
+                found.setdefault(_name_of(declaration), []).append(Declared(declaration, plugin))
+        conflicts = dict(self._conflicts(hook, found))
+        return HookResult({name: owners[0] for name, owners in found.items() if name not in conflicts}, conflicts)
+
+    def _declarations(self, plugin: str, hook: str, call: Any) -> list[Any]:
+        try:
+            declarations = list(call())
+            for declaration in declarations:
+                self._check(hook, declaration)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin's hook may raise anything
+            self._record(plugin, error)
+            return []
+        return declarations
+
+    def _check(self, hook: str, declaration: Any) -> None:
+        wanted, kind = KINDS[hook]
+        if wanted not in {base.__name__ for base in type(declaration).__mro__}:
+            raise PluginError(f"{hook} yields {type(declaration).__name__}, not {wanted}")
+        if isinstance(declaration, Backend | Step):
+            _check_options(f"{kind} {declaration.name!r}", declaration.options)
+        if hook == "turnout_commands" and declaration.name in self._own_commands:
+            raise PluginError(f"its command {declaration.name!r} is one of Turnout's own; give it another name")
+
+    def _conflicts(self, hook: str, found: Mapping[str, list[Declared]]) -> Iterator[tuple[str, str]]:
+        for name, claims in found.items():
+            if len(claims) == 1:
+                continue
+            owners = sorted({claim.plugin for claim in claims})
+            names = " and ".join(f"{owner!r} ({self._infos[owner].distribution})" for owner in owners)
+            message = f"the {KINDS[hook][1]} {name!r} is claimed by {len(claims)} declarations, of {names}; keep one"
+            for owner in owners:
+                self._add_error(owner, message)
+            yield name, message
+
+
+def _check_options(owner: str, options: object) -> None:
+    """Raise PluginError unless ``options`` is a pydantic model that refuses unknown keys: a misspelled key must not be lost."""
+    config = getattr(options, "model_config", None)
+    if not isinstance(options, type) or not isinstance(config, dict):
+        raise PluginError(f"the options of {owner} are {options!r}, not a class; derive one from turnout.Options")
+    if config.get("extra") != "forbid":
+        raise PluginError(f"the options of {owner}, {options.__name__}, accept unknown keys; derive them from turnout.Options")
+
+
+def _name_of(declaration: Any) -> str:
+    return str(declaration.format if isinstance(declaration, Exporter) else declaration.name)
+
+
+def _distribution_of(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "no distribution"
