@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout_vision.atomic import replacing
+from turnout.files.atomic import whole_file
 from turnout_vision.findings import Finding
 from turnout_vision.pixels import Colour
 from turnout_vision.regions import Region
@@ -49,7 +49,8 @@ def save_png(image: Image, file: Path) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    with replacing(file) as stream:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(file, mode=0o666) as stream:
         image.save(stream, "PNG")
 
 

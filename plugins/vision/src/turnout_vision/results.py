@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from turnout.errors import ConfigurationError
-from turnout_vision.atomic import replacing
+from turnout.files.atomic import whole_file
 from turnout_vision.records import Record
 
 Key = tuple[str, str, str]
@@ -51,7 +51,8 @@ class ResultsFile:
                 kept.append(line + b"\n")
         content = b"".join(kept)
         if not file.exists() or file.read_bytes() != content:
-            with replacing(file) as stream:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(file, mode=0o666) as stream:
                 stream.write(content)
         self._stream = os.open(file, os.O_WRONLY | os.O_APPEND)
 
