@@ -2,8 +2,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import types
+from importlib.metadata import EntryPoint
 
-from turnout_vision import plugin
+import pytest
+
+import turnout
+from turnout.plugins.discovery import Plugins
+from turnout.testing import PlusOne
+from turnout_vision import factories, plugin
 
 
 def loaded_after(code: str) -> set[str]:
@@ -44,3 +51,37 @@ def test_a_hook_that_is_asked_again_brings_the_same() -> None:
     first.create(None, LoadImageOptions())  # type: ignore[arg-type]  # it has no use for a declaration
 
     assert next(iter(plugin.turnout_steps())) == first
+
+
+class ServerOptions(turnout.Options):
+    token: str
+    checkpoint: str
+    revision: str | None = None
+
+
+def test_a_step_sees_the_checkpoint_of_a_model_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = turnout.Backend("server", lambda *_: PlusOne(), ServerOptions)
+    other = types.ModuleType("other_plugin")
+    other.turnout_backends = turnout.hookimpl(lambda: [backend], specname="turnout_backends")  # type: ignore[attr-defined]  # a module made here
+    monkeypatch.setitem(sys.modules, "other_plugin", other)
+    plugins = Plugins([EntryPoint(name, name, "turnout") for name in ("turnout_vision.plugin", "other_plugin")])
+    seen: list[turnout.StepDeclaration] = []
+
+    def create(declaration: turnout.StepDeclaration, options: object) -> turnout.PipelineStep:
+        seen.append(declaration)
+        return turnout.PipelineStep()
+
+    for step in ("load_image", "segment_regions", "caption", "answer"):
+        monkeypatch.setattr(factories, f"create_{step}", create)
+    settings = {
+        "models": {"m": {"backends": {"server": {"token": "s3cret", "checkpoint": "org/blip", "revision": "abc"}}}},
+        "backend": "server",
+        "pipelines": {"all": ["load_image", *({step: {"model": "m"}} for step in ("segment_regions", "caption", "answer"))]},
+    }
+
+    with turnout.open(settings, plugins=plugins) as app:
+        app.pipeline("all")
+
+    load_image, *with_model = [declaration.models["m"]["server"] for declaration in seen]
+    assert load_image == {}
+    assert with_model == [{"checkpoint": "org/blip", "revision": "abc"}] * 3

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from turnout.errors import InvalidInputError
-from turnout_vision.factories import make_load_image
+from turnout_vision.factories import create_load_image
 from turnout_vision.options import LoadImageOptions
 
 Make = Callable[[Path], Any]
@@ -130,7 +130,7 @@ def test_there_are_thirty_wrong_pictures() -> None:
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_picture_has_one_clear_error_and_a_good_one_works_afterwards(tmp_path: Path, run: Any, wrong: str) -> None:
     make, message = WRONG[wrong]
-    steps = {"load_image": make_load_image(None, LoadImageOptions())}  # type: ignore[arg-type]  # it has no use for a declaration
+    steps = {"load_image": create_load_image(None, LoadImageOptions())}  # type: ignore[arg-type]  # it has no use for a declaration
 
     with pytest.raises(InvalidInputError, match=message) as caught:
         run(steps, image=make(tmp_path))
@@ -147,4 +147,4 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, run: Any) -> Non
         pytest.skip("this user reads everything")
 
     with pytest.raises(InvalidInputError, match=r"secret\.png' may not be read by this user"):
-        run({"load_image": make_load_image(None, LoadImageOptions())}, image=file)  # type: ignore[arg-type]
+        run({"load_image": create_load_image(None, LoadImageOptions())}, image=file)  # type: ignore[arg-type]

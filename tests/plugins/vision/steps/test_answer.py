@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from turnout import PipelineStep, StepDeclaration
 from turnout.errors import InvalidInputError, PipelineError
-from turnout_vision.factories import make_answer, make_load_image
+from turnout_vision.factories import create_answer, create_load_image
 from turnout_vision.options import AnswerOptions, LoadImageOptions
 
 Boxes = dict[str, tuple[int, int, int, int]]
@@ -16,8 +16,8 @@ Boxes = dict[str, tuple[int, int, int, int]]
 
 def steps(declaration: StepDeclaration, **options: Any) -> dict[str, PipelineStep]:
     return {
-        "load_image": make_load_image(declaration, LoadImageOptions()),
-        "answer": make_answer(declaration, AnswerOptions(model="answerer", **options)),
+        "load_image": create_load_image(declaration, LoadImageOptions()),
+        "answer": create_answer(declaration, AnswerOptions(model="answerer", **options)),
     }
 
 
@@ -111,5 +111,5 @@ def test_a_failed_region_is_reported_and_the_others_are_answered(
 
 @pytest.mark.parametrize("template", ["", "{questions}", "{question} {question}"])
 def test_a_template_without_its_place_is_refused(template: str) -> None:
-    with pytest.raises(ValueError, match="template must hold"):
+    with pytest.raises(ValueError, match="template must contain"):
         AnswerOptions(model="answerer", template=template)

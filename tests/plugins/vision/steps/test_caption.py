@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, PipelineContext, PipelineStep, StepDeclaration
 from turnout.errors import ConfigurationError, InferenceError, InvalidInputError, InvalidTensorError
-from turnout_vision.factories import make_caption, make_load_image
+from turnout_vision.factories import create_caption, create_load_image
 from turnout_vision.options import CaptionOptions, LoadImageOptions
 from turnout_vision.steps.caption import Caption
 
@@ -18,8 +18,8 @@ Boxes = dict[str, tuple[int, int, int, int]]
 
 def steps(declaration: StepDeclaration, **options: Any) -> dict[str, PipelineStep]:
     return {
-        "load_image": make_load_image(declaration, LoadImageOptions()),
-        "caption": make_caption(declaration, CaptionOptions(model="captioner", **options)),
+        "load_image": create_load_image(declaration, LoadImageOptions()),
+        "caption": create_caption(declaration, CaptionOptions(model="captioner", **options)),
     }
 
 
@@ -139,7 +139,7 @@ def test_an_answer_that_is_none_is_reported(
 def test_two_captions_of_one_pipeline_are_kept_apart(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], boxes: Boxes, captioner: Any
 ) -> None:
-    second = make_caption(declaration, CaptionOptions(model="captioner", prompt="this is a", into="sentences"))
+    second = create_caption(declaration, CaptionOptions(model="captioner", prompt="this is a", into="sentences"))
 
     result = run({**steps(declaration), "again": second}, {"captioner": captioner()}, image=scene, regions=[boxes["red"]])
 
@@ -170,7 +170,7 @@ def test_a_model_without_a_checkpoint_is_refused_when_the_step_is_made(declarati
     bare = StepDeclaration("caption", "describe", declaration.folder, {"captioner": {"onnxruntime": {"path": "x"}}})
 
     with pytest.raises(ConfigurationError, match="write `processor:`"):
-        make_caption(bare, CaptionOptions(model="captioner"))
+        create_caption(bare, CaptionOptions(model="captioner"))
 
 
 @pytest.mark.parametrize("into", ["picture", "regions", "image", "question"])

@@ -12,7 +12,7 @@ from PIL import Image
 
 from turnout import PipelineStep
 from turnout.errors import InvalidInputError
-from turnout_vision.factories import make_load_image
+from turnout_vision.factories import create_load_image
 from turnout_vision.options import LoadImageOptions
 from turnout_vision.regions import Region
 
@@ -20,7 +20,7 @@ WHOLE = Region(0, 0, 120, 110)
 
 
 def steps(**options: Any) -> dict[str, PipelineStep]:
-    return {"load_image": make_load_image(None, LoadImageOptions(**options))}  # type: ignore[arg-type]  # it has no use for a declaration
+    return {"load_image": create_load_image(None, LoadImageOptions(**options))}  # type: ignore[arg-type]  # it has no use for a declaration
 
 
 @pytest.fixture

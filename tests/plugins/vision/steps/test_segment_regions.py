@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, PipelineContext, PipelineStep, StepDeclaration
 from turnout.errors import InferenceError, InvalidInputError
-from turnout_vision.factories import make_load_image, make_segment_regions
+from turnout_vision.factories import create_load_image, create_segment_regions
 from turnout_vision.options import LoadImageOptions, SegmentRegionsOptions
 from turnout_vision.regions import Region
 from turnout_vision.steps.segment_regions import SegmentRegions
@@ -20,8 +20,8 @@ Boxes = dict[str, tuple[int, int, int, int]]
 
 def steps(declaration: StepDeclaration, **options: Any) -> dict[str, PipelineStep]:
     return {
-        "load_image": make_load_image(declaration, LoadImageOptions()),
-        "segment_regions": make_segment_regions(declaration, SegmentRegionsOptions(model="segmenter", **options)),
+        "load_image": create_load_image(declaration, LoadImageOptions()),
+        "segment_regions": create_segment_regions(declaration, SegmentRegionsOptions(model="segmenter", **options)),
     }
 
 

@@ -9,7 +9,7 @@ from turnout_vision.steps.text_step import TextStep
 from turnout_vision.tokens import TextCodec
 
 
-class Answer(TextStep):
+class AnswerQuestion(TextStep):
     """Writes ``answers``, a list of text as long as ``regions``, or ``answer``, the text for the whole picture.
 
     The caller's ``question`` wins over the one of the options. Without the latter the pipeline needs the former, and says so
