@@ -213,7 +213,7 @@ def write() -> Callable[[Path, Any], None]:
 
 
 @pytest.fixture
-def image_settings_config() -> Callable[..., dict[str, Any]]:
+def preprocessor_config() -> Callable[..., dict[str, Any]]:
     """Return a function that makes the content of a preprocessor_config.json."""
     return image_config
 

@@ -7,7 +7,7 @@ import pytest
 
 from turnout import StepDeclaration
 from turnout.errors import ConfigurationError, UnknownNameError
-from turnout_vision.checkpoint import Checkpoint, find_checkpoint, needed
+from turnout_vision.checkpoint import Checkpoint, find_checkpoint, require_checkpoint
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -92,7 +92,7 @@ def test_a_step_that_needs_tokens_refuses_a_model_without_a_checkpoint(tmp_path:
     declaration = declared(tmp_path, onnxruntime={"path": "x"})
 
     with pytest.raises(ConfigurationError, match=r"needs the tokenizer of model 'blip'.*write `processor:`"):
-        needed(find_checkpoint(declaration, "blip", None), declaration, "blip")
+        require_checkpoint(find_checkpoint(declaration, "blip", None), declaration, "blip")
 
 
 def test_a_folder_gives_its_files(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_folder_gives_its_files(tmp_path: Path) -> None:
 def test_a_file_that_is_no_json_object_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
 
-    with pytest.raises(ConfigurationError, match=r"checkpoint 'x': .*a\.json' (is no JSON|holds no JSON object)"):
+    with pytest.raises(ConfigurationError, match=r"checkpoint 'x': .*a\.json' (is not valid JSON|is not a JSON object)"):
         Checkpoint("x", folder=tmp_path).json("a.json")
 
 
@@ -118,7 +118,7 @@ def test_the_hubs_cache_is_enough_when_offline(hub: Path) -> None:
 
 def test_offline_without_a_cache_the_error_says_what_to_do(hub: Path) -> None:
     with pytest.raises(
-        ConfigurationError, match=r"checkpoint 'org/blip' is no folder here, not in the hub's cache.*hf download org/blip"
+        ConfigurationError, match=r"checkpoint 'org/blip' is not a folder here and not in the hub's cache.*hf download org/blip"
     ):
         Checkpoint("org/blip").file("tokenizer.json")
 
@@ -130,5 +130,5 @@ def test_offline_a_cached_repository_may_lack_a_file(hub: Path) -> None:
 
 
 def test_a_name_that_the_hub_refuses_is_refused(hub: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"checkpoint 'a--b' is no folder here"):
+    with pytest.raises(ConfigurationError, match=r"checkpoint 'a--b' is not a folder here"):
         Checkpoint("a--b").file("config.json")

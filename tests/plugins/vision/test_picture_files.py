@@ -14,7 +14,7 @@ def made(folder: Path, *names: str) -> None:
 def test_a_folder_stands_for_the_pictures_in_and_below_it(tmp_path: Path) -> None:
     made(tmp_path, "b.JPG", "a.png", "notes.txt", "a.regions.json", "deep/c.webp", ".hidden.png", ".git/d.png", "out/e.png")
 
-    found = find_pictures([tmp_path], besides=tmp_path / "out")
+    found = find_pictures([tmp_path], exclude=tmp_path / "out")
 
     assert found == [tmp_path / name for name in ("a.png", "b.JPG", "deep/c.webp")]
 

@@ -51,17 +51,17 @@ def test_a_prompt_without_a_length_is_not_padded(codec: TextCodec) -> None:
 
 
 def test_a_prompt_that_is_too_long_is_refused(codec: TextCodec) -> None:
-    with pytest.raises(InvalidInputError, match="the prompt has 3 tokens, and prompt_length is 2"):
+    with pytest.raises(InvalidInputError, match="the prompt has 3 tokens, but prompt_length is 2"):
         codec.inputs([2, 7, 3], 2)
 
 
 def test_a_text_that_the_model_cannot_take_is_refused(codec: TextCodec) -> None:
-    with pytest.raises(InvalidInputError, match=r"has 22 tokens; the model takes 10: shorten it"):
-        replace(codec, most=10).ids("red " * 20)
+    with pytest.raises(InvalidInputError, match=r"has 22 tokens; the model accepts 10: shorten it"):
+        replace(codec, max_tokens=10).ids("red " * 20)
 
 
 def test_text_that_is_no_unicode_is_refused(codec: TextCodec) -> None:
-    with pytest.raises(InvalidInputError, match=r"text 'red \\ud800' is no valid Unicode"):
+    with pytest.raises(InvalidInputError, match=r"text 'red \\ud800' is not valid Unicode"):
         codec.ids("red \ud800")
 
 
@@ -110,8 +110,8 @@ def test_a_token_that_the_vocabulary_lacks_is_left_out(codec: TextCodec) -> None
         (np.zeros((2, 3), np.int64), r"must be INT64 \[1, length\], got INT64 \[2, 3\]"),
         (np.zeros(3, np.int64), r"got INT64 \[3\]"),
         (np.zeros((1, 3), np.float32), r"got FP32 \[1, 3\]"),
-        (np.array([[5, -1]]), "run from -1 to 5"),
-        (np.array([[1 << 40]]), "run from 1099511627776"),
+        (np.array([[5, -1]]), "got -1 to 5"),
+        (np.array([[1 << 40]]), "got 1099511627776"),
     ],
 )
 def test_what_is_no_row_of_tokens_is_refused(codec: TextCodec, output: Any, message: str) -> None:

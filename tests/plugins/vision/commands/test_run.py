@@ -151,7 +151,7 @@ def test_results_go_to_a_file_and_a_second_run_passes_over_them(turn: Turn, phot
 
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert (first.stdout, second.stdout) == ("", "")
-    assert "0 answered, 0 failed, 3 passed over" in second.stderr
+    assert "0 answered, 0 failed, 3 skipped" in second.stderr
     assert (folder / "out.jsonl").read_bytes() == before
     assert len(lines(before.decode())) == 3
 
@@ -165,7 +165,7 @@ def test_a_failed_picture_is_tried_again_and_has_one_line(turn: Turn, photos: Pa
     result = turn("describe", photos, "--out", "out.jsonl")
 
     assert result.exit_code == 0
-    assert "1 answered, 0 failed, 2 passed over" in result.stderr
+    assert "1 answered, 0 failed, 2 skipped" in result.stderr
     records = lines((folder / "out.jsonl").read_text())
     assert sorted(record["image"][-5:] for record in records) == ["a.png", "b.png", "c.png"]
     assert all(record["ok"] for record in records)
@@ -177,7 +177,7 @@ def test_goes_on_behind_a_half_written_line(turn: Turn, photos: Path, folder: Pa
 
     result = turn("describe", photos, "--out", "out.jsonl")
 
-    assert "1 answered, 0 failed, 2 passed over" in result.stderr
+    assert "1 answered, 0 failed, 2 skipped" in result.stderr
     assert [record["image"][-5:] for record in lines((folder / "out.jsonl").read_text())] == ["a.png", "b.png", "c.png"]
 
 
@@ -275,11 +275,20 @@ def test_wrong_usage_ends_with_2(turn: Turn, photos: Path, folder: Path, argumen
     assert turn(*arguments).exit_code == 2
 
 
+@pytest.mark.parametrize("timeout", ["nan", "inf", "0", "-1", "soon"])
+def test_a_timeout_that_is_not_a_time_is_refused(turn: Turn, photos: Path, timeout: str) -> None:
+    result = turn("describe", "photos", "--timeout", timeout)
+
+    assert result.exit_code == 2
+    assert "--timeout" in result.stderr
+    assert result.stdout == ""
+
+
 def test_results_that_cannot_be_written_end_with_2(turn: Turn, photos: Path) -> None:
     result = turn("describe", photos, "--out", "turnout.yaml/out.jsonl")
 
     assert result.exit_code == 2
-    assert "next: give another place to --out" in result.stderr
+    assert "next: give another file to --out" in result.stderr
 
 
 def test_an_unreachable_backend_ends_with_3_and_leaves_lines(turn: Turn, photos: Path, folder: Path) -> None:
@@ -292,17 +301,19 @@ def test_an_unreachable_backend_ends_with_3_and_leaves_lines(turn: Turn, photos:
 
 
 SLOW = """
-import os, signal, sys, types
-import turnout
-from turnout_vision import batch
+import os, signal, sys
+from turnout_vision import picture_run
 
-def run(job_app, job, pictures):
+# A process in the background of a shell script inherits an ignored SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def run(app, settings, pictures):
     for number, picture in enumerate(pictures):
         if number == 2:
             os.kill(os.getpid(), getattr(signal, sys.argv.pop()))
-        yield from real(job_app, job, [picture])
+        yield from real(app, settings, [picture])
 
-real, batch.run_batch = batch.run_batch, run
+real, picture_run.run_pictures = picture_run.run_pictures, run
 from turnout_vision.commands.run import run as command
 command()
 """
@@ -324,4 +335,4 @@ def test_a_batch_that_is_stopped_leaves_a_valid_file_and_goes_on_later(
     assert stopped.returncode == (130 if name == "SIGINT" else -signal.SIGKILL), stopped.stderr
     assert [record["image"] for record in kept] == ["photos/a.png", "photos/b.png"]
     assert later.exit_code == 0
-    assert "1 answered, 0 failed, 2 passed over" in later.stderr
+    assert "1 answered, 0 failed, 2 skipped" in later.stderr

@@ -86,7 +86,7 @@ def test_without_any_question_the_pipeline_says_so_before_anything_runs(
 def test_what_is_no_question_is_refused(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], colour_model: Any, question: Any
 ) -> None:
-    with pytest.raises(InvalidInputError, match=r"question is .*; ask something as text"):
+    with pytest.raises(InvalidInputError, match=r"question is .*; give a question as text"):
         run(steps(declaration), {"answerer": colour_model(echoes=False)}, image=scene, question=question)
 
 

@@ -162,7 +162,7 @@ def test_a_margin_shows_more_than_the_box(
 def test_a_prompt_of_the_settings_that_is_too_long_is_an_error(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], captioner: Any
 ) -> None:
-    with pytest.raises(InvalidInputError, match="the prompt has 6 tokens, and prompt_length is 3"):
+    with pytest.raises(InvalidInputError, match="the prompt has 6 tokens, but prompt_length is 3"):
         run(steps(declaration, prompt="a picture of a", prompt_length=3), {"captioner": captioner()}, image=scene)
 
 

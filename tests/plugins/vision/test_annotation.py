@@ -8,13 +8,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from turnout_vision.annotate import annotated, colour_of, save_png
-from turnout_vision.findings import Finding
+from turnout_vision.annotation import annotate, region_color, save_png
+from turnout_vision.region_results import RegionResult
 from turnout_vision.regions import Region
 
 
-def drawn(picture: NDArray[np.uint8], *findings: Finding, footer: tuple[str, ...] = ()) -> NDArray[np.uint8]:
-    return np.asarray(annotated(picture, findings, footer))
+def drawn(picture: NDArray[np.uint8], *findings: RegionResult, footer: tuple[str, ...] = ()) -> NDArray[np.uint8]:
+    return np.asarray(annotate(picture, findings, footer))
 
 
 @pytest.fixture
@@ -26,54 +26,54 @@ def test_a_mask_tints_its_pixels_and_no_others(grey: NDArray[np.uint8]) -> None:
     mask = np.zeros(grey.shape[:2], np.bool_)
     mask[100:200, 300:400] = True
 
-    picture = drawn(grey, Finding(None, mask=mask))
+    picture = drawn(grey, RegionResult(None, mask=mask))
 
     changed = (picture != grey).any(axis=2)
     np.testing.assert_array_equal(changed, mask)
     # Translucent: between what was there and the colour, which its edge has.
-    assert (np.abs(picture[150, 350].astype(int) - colour_of(0)) < np.abs(128 - np.array(colour_of(0)))).all()
-    assert tuple(picture[100, 350]) == tuple(picture[150, 399]) == colour_of(0) != tuple(picture[150, 350])
+    assert (np.abs(picture[150, 350].astype(int) - region_color(0)) < np.abs(128 - np.array(region_color(0)))).all()
+    assert tuple(picture[100, 350]) == tuple(picture[150, 399]) == region_color(0) != tuple(picture[150, 350])
 
 
 def test_a_box_is_drawn_on_its_edge(grey: NDArray[np.uint8]) -> None:
-    picture = drawn(grey, Finding(Region(300, 200, 500, 400)))
+    picture = drawn(grey, RegionResult(Region(300, 200, 500, 400)))
 
     for row, column in ((200, 400), (399, 400), (300, 300), (300, 499)):
-        assert tuple(picture[row, column]) == colour_of(0)
+        assert tuple(picture[row, column]) == region_color(0)
     assert tuple(picture[300, 400]) == (128, 128, 128)
 
 
 def test_text_stands_on_a_plate_above_its_box(grey: NDArray[np.uint8]) -> None:
-    picture = drawn(grey, Finding(Region(300, 200, 500, 400), {"caption": "a red circle", "answer": None}))
+    picture = drawn(grey, RegionResult(Region(300, 200, 500, 400), {"caption": "a red circle", "answer": None}))
 
     plate = picture[180:198, 305:380].reshape(-1, 3)
-    assert tuple(colour_of(0)) in {tuple(pixel) for pixel in plate}
+    assert tuple(region_color(0)) in {tuple(pixel) for pixel in plate}
     assert len({tuple(pixel) for pixel in plate}) > 2
     assert (picture[:150] == 128).all()
 
 
 def test_text_stands_below_a_box_that_has_no_room_above(grey: NDArray[np.uint8]) -> None:
-    picture = drawn(grey, Finding(Region(300, 0, 500, 400), {"caption": "a red circle", "answer": "a red circle"}))
+    picture = drawn(grey, RegionResult(Region(300, 0, 500, 400), {"caption": "a red circle", "answer": "a red circle"}))
 
-    assert tuple(picture[402, 302]) == colour_of(0)
+    assert tuple(picture[402, 302]) == region_color(0)
     assert tuple(picture[200, 400]) == (128, 128, 128)
     assert (picture[440:] == 128).all()
 
 
 def test_no_text_hides_another(grey: NDArray[np.uint8]) -> None:
-    crowd = [Finding(Region(300, 200, 500, 400), {"caption": "a red circle"}) for _ in range(6)]
+    crowd = [RegionResult(Region(300, 200, 500, 400), {"caption": "a red circle"}) for _ in range(6)]
 
     picture = drawn(grey, *crowd)
 
-    height = {index: (picture == colour_of(index)).all(axis=2).any(axis=1).sum() for index in range(6)}
+    height = {index: (picture == region_color(index)).all(axis=2).any(axis=1).sum() for index in range(6)}
     assert min(height[index] for index in range(6)) >= 15
 
 
 @pytest.mark.parametrize("box", [(0, 0, 900, 700), (850, 0, 900, 30), (0, 690, 40, 700)])
 def test_text_stays_inside_the_picture(grey: NDArray[np.uint8], box: tuple[int, int, int, int]) -> None:
-    bare = drawn(grey, Finding(Region(*box)))
+    bare = drawn(grey, RegionResult(Region(*box)))
 
-    picture = drawn(grey, Finding(Region(*box, "a label of some length that needs its room"), {"caption": "word " * 200}))
+    picture = drawn(grey, RegionResult(Region(*box, "a label of some length that needs its room"), {"caption": "word " * 200}))
 
     assert picture.shape == grey.shape
     assert (picture != bare).any(axis=2).sum() > 1000
@@ -88,7 +88,7 @@ def test_texts_for_the_whole_picture_stand_below_it(grey: NDArray[np.uint8]) -> 
 
 
 def test_a_small_picture_is_enlarged_so_that_its_text_can_be_read() -> None:
-    picture = drawn(np.full((60, 96, 3), 255, np.uint8), Finding(Region(10, 20, 50, 50), {"caption": "a red circle"}))
+    picture = drawn(np.full((60, 96, 3), 255, np.uint8), RegionResult(Region(10, 20, 50, 50), {"caption": "a red circle"}))
 
     assert picture.shape[1] >= 640
     assert picture.shape[1] % 96 == 0
@@ -97,20 +97,20 @@ def test_a_small_picture_is_enlarged_so_that_its_text_can_be_read() -> None:
 def test_the_picture_itself_is_not_written_to(grey: NDArray[np.uint8]) -> None:
     grey.flags.writeable = False
 
-    drawn(grey, Finding(Region(0, 0, 50, 50), {"caption": "x"}, np.ones(grey.shape[:2], np.bool_)))
+    drawn(grey, RegionResult(Region(0, 0, 50, 50), {"caption": "x"}, np.ones(grey.shape[:2], np.bool_)))
 
     assert (grey == 128).all()
 
 
 def test_neighbours_in_number_have_colours_far_apart() -> None:
-    colours = [np.array(colour_of(index), int) for index in range(24)]
+    colours = [np.array(region_color(index), int) for index in range(24)]
 
     assert min(np.abs(one - other).sum() for one, other in pairwise(colours)) > 150
     assert len({tuple(colour) for colour in colours}) == 24
 
 
 def test_a_picture_is_saved_whole(tmp_path: Path, grey: NDArray[np.uint8]) -> None:
-    save_png(annotated(grey, ()), tmp_path / "new" / "a.png")
+    save_png(annotate(grey, ()), tmp_path / "new" / "a.png")
 
     with Image.open(tmp_path / "new" / "a.png") as image:
         assert image.size == (900, 700)
