@@ -15,7 +15,7 @@ REGION = Region(2, 1, 6, 4)
 
 @pytest.mark.parametrize("shape", [(1, 1, 3, 4), (1, 3, 4)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.float64, ml_dtypes.bfloat16])
-def test_a_map_is_pasted_where_its_region_is(shape: tuple[int, ...], dtype: Any) -> None:
+def test_a_map_is_pasted_at_its_region(shape: tuple[int, ...], dtype: Any) -> None:
     logits = np.full((3, 4), -3, dtype)
     logits[0, 1] = logits[2, 3] = 3
 
@@ -26,7 +26,7 @@ def test_a_map_is_pasted_where_its_region_is(shape: tuple[int, ...], dtype: Any)
     assert np.argwhere(mask).tolist() == [[1, 3], [3, 5]]
 
 
-def test_a_map_of_another_size_is_stretched_over_its_region() -> None:
+def test_a_map_of_another_size_is_resized_to_its_region() -> None:
     logits = np.array([[[[-5.0, 5.0]]]], np.float32)
 
     mask = paste_mask(logits, Region(0, 0, 8, 6), 6, 8, threshold=0.5)
@@ -41,7 +41,7 @@ def test_the_threshold_is_a_probability(threshold: float, inside: int) -> None:
     assert paste_mask(logits, Region(0, 0, 3, 1), 1, 3, threshold=threshold).sum() == inside
 
 
-def test_infinite_logits_are_sure() -> None:
+def test_infinite_logits_are_certain() -> None:
     logits = np.array([[[np.inf, -np.inf]]], np.float32)
 
     assert paste_mask(logits, Region(0, 0, 4, 1), 1, 4, threshold=0.5).tolist() == [[True, True, False, False]]
@@ -58,6 +58,6 @@ def test_infinite_logits_are_sure() -> None:
         (np.full((1, 1, 3, 4), np.nan, np.float32), "contains NaN"),
     ],
 )
-def test_what_is_no_map_is_refused(logits: Any, message: str) -> None:
+def test_an_array_that_is_not_a_map_is_refused(logits: Any, message: str) -> None:
     with pytest.raises(InferenceError, match=message):
         paste_mask(logits, REGION, 5, 8, threshold=0.5)

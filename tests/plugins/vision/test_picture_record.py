@@ -23,7 +23,7 @@ def result(**more: object) -> PipelineResult:
     return PipelineResult({**entries, **more}, (StepFailure("caption", 1, InferenceError("no")),))
 
 
-def test_a_record_says_what_was_found() -> None:
+def test_a_record_has_the_results_of_each_region() -> None:
     record = picture_record(result(caption="a table"))
 
     assert record == {
@@ -54,7 +54,7 @@ def test_an_empty_mask_has_no_box() -> None:
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.1, 0.5, 1.0])
-def test_run_lengths_hold_the_whole_mask(chance: float) -> None:
+def test_run_lengths_describe_the_whole_mask(chance: float) -> None:
     mask = np.random.default_rng(3).random((7, 5)) < chance
 
     lengths = run_lengths(mask)

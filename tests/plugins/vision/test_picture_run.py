@@ -25,14 +25,14 @@ PICTURE = np.zeros((40, 50, 3), np.uint8)
 
 
 class App:
-    """Answers every picture with what ``answer`` makes of its name."""
+    """Returns ``answer(name)`` for each picture, and records its calls."""
 
     def __init__(self, answer: Callable[[str], PipelineResult]) -> None:
         self._answer = answer
-        self.asked: list[dict[str, Any]] = []
+        self.calls: list[dict[str, Any]] = []
 
     def run(self, pipeline: str, *, timeout_seconds: float | None = None, **inputs: Any) -> PipelineResult:
-        self.asked.append({"pipeline": pipeline, "timeout_seconds": timeout_seconds, **inputs})
+        self.calls.append({"pipeline": pipeline, "timeout_seconds": timeout_seconds, **inputs})
         return self._answer(inputs["image"])
 
 
@@ -64,21 +64,21 @@ def test_each_picture_has_a_record() -> None:
     assert outcomes[0].record["inputs"] == {"question": "why?"}
     assert outcomes[0].record["regions"] == [{"box": [0, 0, 9, 9], "caption": "a cup"}]
     assert outcomes[0].record["seconds"] >= 0
-    assert app.asked[0] == {"pipeline": "describe", "timeout_seconds": 3, "question": "why?", "image": "a"}
+    assert app.calls[0] == {"pipeline": "describe", "timeout_seconds": 3, "question": "why?", "image": "a"}
 
 
 @pytest.mark.parametrize(
     ("error", "text"),
     [(InvalidInputError("broken"), "broken"), (DeadlineExceededError("late"), "late"), (InferenceError("no"), "no")],
 )
-def test_a_bad_picture_does_not_stop_the_rest(error: TurnoutError, text: str) -> None:
+def test_a_bad_picture_does_not_stop_the_others(error: TurnoutError, text: str) -> None:
     outcomes = list(run_pictures(failing(error, "b"), PictureRun("describe"), pictures("a", "b", "c")))
 
     assert [outcome.record["ok"] for outcome in outcomes] == [True, False, True]
     assert outcomes[1].record["error"] == text
 
 
-def test_a_defect_does_not_stop_the_rest_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_does_not_stop_the_others_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         outcomes = list(run_pictures(failing(KeyError("oh"), "a"), PictureRun("describe"), pictures("a", "b")))
 
@@ -97,16 +97,16 @@ def test_a_part_that_failed_makes_the_record_not_ok() -> None:
 
 
 @pytest.mark.parametrize("error", [PipelineError("takes no 'question'"), ModelLoadError("no such file")])
-def test_what_fails_every_picture_ends_the_batch(error: TurnoutError) -> None:
+def test_an_error_of_every_picture_ends_the_run(error: TurnoutError) -> None:
     raised, reported = failing(error, "a"), App(lambda _: PipelineResult({}, (StepFailure("caption", 0, error),)))
 
     for app in (raised, reported):
         with pytest.raises(type(error), match=str(error)):
             list(run_pictures(app, PictureRun("describe"), pictures("a", "b")))
-        assert len(app.asked) == 1
+        assert len(app.calls) == 1
 
 
-def test_a_backend_that_stays_away_ends_the_batch() -> None:
+def test_a_backend_that_stays_unavailable_ends_the_run() -> None:
     names = [str(number) for number in range(20)]
     app = failing(BackendUnavailableError("no server at x"), *names[3:])
     outcomes = []
@@ -114,10 +114,10 @@ def test_a_backend_that_stays_away_ends_the_batch() -> None:
     with pytest.raises(BackendUnavailableError, match="backend unavailable for 5 pictures in a row: no server at x"):
         outcomes.extend(run_pictures(app, PictureRun("describe"), pictures(*names)))
 
-    assert len(app.asked) == 3 + MAX_UNAVAILABLE_IN_A_ROW
+    assert len(app.calls) == 3 + MAX_UNAVAILABLE_IN_A_ROW
 
 
-def test_a_backend_that_comes_back_does_not_end_the_batch() -> None:
+def test_a_backend_that_recovers_does_not_end_the_run() -> None:
     names = [str(number) for number in range(20)]
     app = failing(BackendUnavailableError("no server at x"), *[name for name in names if int(name) % 3])
 
@@ -127,9 +127,9 @@ def test_a_backend_that_comes_back_does_not_end_the_batch() -> None:
 
 
 def test_an_annotated_picture_is_saved(tmp_path: Path) -> None:
-    job = PictureRun("describe", saves={Path("a"): tmp_path / "a.png"})
+    run = PictureRun("describe", saves={Path("a"): tmp_path / "a.png"})
 
-    (outcome,) = run_pictures(App(good), job, pictures("a"))
+    (outcome,) = run_pictures(App(good), run, pictures("a"))
 
     assert outcome.record["saved"] == str(tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 100
@@ -137,9 +137,9 @@ def test_an_annotated_picture_is_saved(tmp_path: Path) -> None:
 
 def test_a_picture_that_cannot_be_saved_is_a_failure_of_that_picture(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    job = PictureRun("describe", saves={Path("a"): tmp_path / "file" / "a.png"})
+    run = PictureRun("describe", saves={Path("a"): tmp_path / "file" / "a.png"})
 
-    first, second = run_pictures(App(good), job, pictures("a", "b"))
+    first, second = run_pictures(App(good), run, pictures("a", "b"))
 
     assert (first.record["ok"], second.record["ok"]) == (False, True)
     assert "a.png' cannot be written: " in first.record["error"]

@@ -32,7 +32,7 @@ def test_agrees_with_transformers_blip_processor(preprocessor_config: Config, sh
     assert np.abs(ours - theirs).max() <= 1e-6
 
 
-def test_the_comparison_with_transformers_notices_another_filter(preprocessor_config: Config) -> None:
+def test_the_comparison_with_transformers_detects_another_filter(preprocessor_config: Config) -> None:
     pixels = noise(100, 90)
     bicubic = parse_preprocessor(preprocessor_config(resample=3), "here").pixel_values(pixels)
 
@@ -49,7 +49,7 @@ def test_a_part_of_a_picture_is_preprocessed_as_its_copy_is(preprocessor_config:
     np.testing.assert_array_equal(part, preprocessor.pixel_values(picture[10:50, 20:70].copy()))
 
 
-def test_what_is_switched_off_is_not_done(preprocessor_config: Config) -> None:
+def test_a_switch_that_is_off_is_respected(preprocessor_config: Config) -> None:
     config = preprocessor_config(do_resize=False, do_rescale=False, do_normalize=False)
     pixels = noise(7, 9)
 
@@ -65,7 +65,7 @@ def test_the_input_is_not_written_to(preprocessor_config: Config) -> None:
     parse_preprocessor(preprocessor_config(), "here").pixel_values(pixels)
 
 
-def test_birefnet_takes_imagenets_normalisation() -> None:
+def test_birefnet_uses_imagenets_normalization() -> None:
     values = BIREFNET.with_size((4, 6)).pixel_values(np.full((4, 6, 3), 255, np.uint8))
 
     assert values.shape == (1, 3, 4, 6)
@@ -92,10 +92,10 @@ def test_a_size_may_be_one_number(preprocessor_config: Config) -> None:
         ({"image_std": [1, 0, 1]}, r"image_std is \[1, 0, 1\]"),
     ],
 )
-def test_settings_that_are_not_done_here_are_refused(preprocessor_config: Config, change: dict[str, Any], message: str) -> None:
+def test_settings_that_are_not_supported_are_refused(preprocessor_config: Config, change: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         parse_preprocessor(preprocessor_config(**change), "here")
 
 
-def test_a_switch_that_is_off_may_be_any(preprocessor_config: Config) -> None:
+def test_an_unsupported_switch_that_is_off_is_accepted(preprocessor_config: Config) -> None:
     assert parse_preprocessor(preprocessor_config(do_center_crop=False), "here").size == (24, 24)

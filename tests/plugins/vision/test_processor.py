@@ -38,7 +38,7 @@ def test_reads_the_one_file_that_transformers_5_saves(folder: Path, write: Write
     assert read_image_preprocessor(at(folder)).size == (8, 9)
 
 
-def test_a_segmenter_without_settings_is_taken_for_a_birefnet(folder: Path) -> None:
+def test_a_segmenter_without_settings_gets_those_of_birefnet(folder: Path) -> None:
     (folder / "preprocessor_config.json").unlink()
 
     assert read_segmenter_preprocessor(at(folder)) == read_segmenter_preprocessor(None) == BIREFNET
@@ -66,7 +66,7 @@ def test_a_broken_tokenizer_is_refused(folder: Path, text: str) -> None:
         read_text_codec(at(folder))
 
 
-def test_the_tokenizers_own_padding_and_cutting_are_off(folder: Path) -> None:
+def test_the_tokenizers_own_padding_and_truncation_are_off(folder: Path) -> None:
     assert len(read_text_codec(at(folder)).ids("a red box a red box")) == 8
 
 
@@ -80,7 +80,7 @@ def test_special_tokens_come_from_the_files(folder: Path, words: list[str]) -> N
     assert codec.echoes
 
 
-def test_special_tokens_have_berts_names_where_no_file_says_more(folder: Path, words: list[str]) -> None:
+def test_special_tokens_have_berts_names_by_default(folder: Path, words: list[str]) -> None:
     for name in ("tokenizer_config.json", "config.json"):
         (folder / name).unlink()
 
@@ -105,7 +105,7 @@ def test_a_question_answering_blip_does_not_repeat_its_question(folder: Path, wr
 
 
 def test_blips_leftover_end_token_does_not_end_a_text(folder: Path, write: Write, words: list[str]) -> None:
-    # BLIP's config says eos_token_id 2, which is a word of its vocabulary; it really stops at sep_token_id.
+    # BLIP's config has eos_token_id 2, a word of its vocabulary; generation stops at sep_token_id.
     write(folder / "config.json", {"model_type": "blip", "text_config": {"eos_token_id": words.index("red")}})
 
     output = np.array([[words.index(word) for word in ("[DEC]", "a", "red", "box", "[SEP]")]])
@@ -114,7 +114,7 @@ def test_blips_leftover_end_token_does_not_end_a_text(folder: Path, write: Write
 
 
 def opt_folder(folder: Path, write: Write, image_config: Any, **changes: Any) -> Path:
-    """Make a checkpoint as BLIP-2 with OPT has one: byte pairs, the image token in front of the start token."""
+    """Write a checkpoint like that of BLIP-2 with OPT: byte pairs, the image token before the start token."""
     vocabulary = {
         token: id_ for id_, token in enumerate(["<s>", "<pad>", "</s>", "<unk>", *sorted(pre_tokenizers.ByteLevel.alphabet())])
     }
@@ -133,7 +133,7 @@ def opt_folder(folder: Path, write: Write, image_config: Any, **changes: Any) ->
     return folder
 
 
-def test_a_blip_2_prompt_begins_with_the_places_of_the_picture(tmp_path: Path, write: Write, preprocessor_config: Any) -> None:
+def test_a_blip_2_prompt_begins_with_its_placeholders(tmp_path: Path, write: Write, preprocessor_config: Any) -> None:
     codec = read_text_codec(at(opt_folder(tmp_path / "opt", write, preprocessor_config)))
 
     ids = codec.ids("hi")
@@ -144,7 +144,7 @@ def test_a_blip_2_prompt_begins_with_the_places_of_the_picture(tmp_path: Path, w
     assert codec.pad == 1
 
 
-def test_a_question_cannot_smuggle_in_another_picture(tmp_path: Path, write: Write, preprocessor_config: Any) -> None:
+def test_a_question_cannot_contain_the_token_of_the_picture(tmp_path: Path, write: Write, preprocessor_config: Any) -> None:
     codec = read_text_codec(at(opt_folder(tmp_path / "opt", write, preprocessor_config)))
 
     with pytest.raises(InvalidInputError, match="contains the token of the picture"):
@@ -152,7 +152,7 @@ def test_a_question_cannot_smuggle_in_another_picture(tmp_path: Path, write: Wri
 
 
 @pytest.mark.parametrize("echoes", [True, False])
-def test_reads_what_a_blip_2_generated(tmp_path: Path, write: Write, preprocessor_config: Any, echoes: bool) -> None:
+def test_decodes_the_ids_of_a_blip_2(tmp_path: Path, write: Write, preprocessor_config: Any, echoes: bool) -> None:
     codec = read_text_codec(at(opt_folder(tmp_path / "opt", write, preprocessor_config)))
     prompt = codec.ids("Question: what? Answer:")
     answer = codec.tokenizer.encode(" a cat\njunk", add_special_tokens=False).ids
@@ -171,7 +171,7 @@ def test_reads_what_a_blip_2_generated(tmp_path: Path, write: Write, preprocesso
         ({"model_type": "instructblip"}, "is an InstructBLIP, which is not supported"),
     ],
 )
-def test_a_blip_2_that_cannot_be_done_exactly_is_refused(
+def test_a_blip_2_that_cannot_be_reproduced_exactly_is_refused(
     tmp_path: Path, write: Write, preprocessor_config: Any, change: dict[str, Any], message: str
 ) -> None:
     folder = opt_folder(tmp_path / "opt", write, preprocessor_config, **change)

@@ -51,7 +51,7 @@ def test_regions_and_prompts_are_prepared_once_in_a_run_of_a_step(
     run: Any,
     declaration: StepDeclaration,
     scene: NDArray[np.uint8],
-    colour_model: Any,
+    color_model: Any,
     segmenter: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -62,7 +62,7 @@ def test_regions_and_prompts_are_prepared_once_in_a_run_of_a_step(
         "caption": create_caption(declaration, CaptionOptions(model="captioner", prompt="a picture of", margin=0.2)),
         "answer": create_answer(declaration, AnswerOptions(model="answerer", question="what?", margin=0.2)),
     }
-    models = {"segmenter": segmenter(), "captioner": colour_model(echoes=True), "answerer": colour_model(echoes=False)}
+    models = {"segmenter": segmenter(), "captioner": color_model(echoes=True), "answerer": color_model(echoes=False)}
     parses = count(monkeypatch, region_fan_out, "parse_regions")
     margins, prompts = count(monkeypatch, Region, "with_margin"), count(monkeypatch, TextCodec, "ids")
 

@@ -9,7 +9,7 @@ from turnout_vision import region_file
 from turnout_vision.region_file import read_region_file, region_file_path
 
 
-def test_the_file_stands_beside_the_picture() -> None:
+def test_the_region_file_is_in_the_folder_of_the_picture() -> None:
     assert region_file_path(Path("a/photo.large.jpg")) == Path("a/photo.large.regions.json")
 
 

@@ -8,7 +8,7 @@ from turnout_vision.regions import Region
 MASK = np.ones((4, 5), np.bool_)
 
 
-def test_each_region_gathers_what_every_step_says_of_it() -> None:
+def test_each_region_collects_the_results_of_every_step() -> None:
     result = {
         "image": "a.jpg",
         "picture": np.zeros((4, 5, 3), np.uint8),
@@ -29,12 +29,12 @@ def test_each_region_gathers_what_every_step_says_of_it() -> None:
 
 
 def test_lists_of_another_length_are_not_about_regions() -> None:
-    (finding,) = region_results({"regions": [Region(0, 0, 1, 1)], "colours": ["red", "blue"]})
+    (only,) = region_results({"regions": [Region(0, 0, 1, 1)], "colors": ["red", "blue"]})
 
-    assert finding.texts == {}
+    assert only.texts == {}
 
 
-def test_a_result_without_regions_has_no_findings() -> None:
+def test_a_result_without_regions_has_no_region_results() -> None:
     assert region_results({"caption": "a cat"}) == region_results({"regions": "photo.json"}) == []
 
 

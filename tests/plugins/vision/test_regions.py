@@ -12,7 +12,7 @@ from turnout_vision.regions import Region, parse_regions
 HEIGHT, WIDTH = 50, 100
 
 
-def parsed(value: Any, max_regions: int = 10) -> list[Region | InvalidInputError]:
+def parse(value: Any, max_regions: int = 10) -> list[Region | InvalidInputError]:
     return parse_regions(value, HEIGHT, WIDTH, max_regions=max_regions)
 
 
@@ -29,17 +29,17 @@ def parsed(value: Any, max_regions: int = 10) -> list[Region | InvalidInputError
         [Region(1, 2, 30, 40)],
     ],
 )
-def test_a_box_is_read_from_any_of_its_forms(value: Any) -> None:
-    assert parsed(value) == [Region(1, 2, 30, 40)]
+def test_a_box_is_parsed_from_any_of_its_forms(value: Any) -> None:
+    assert parse(value) == [Region(1, 2, 30, 40)]
 
 
 def test_a_label_is_kept() -> None:
-    assert parsed([{"box": [1, 2, 30, 40], "label": "cat"}]) == [Region(1, 2, 30, 40, "cat")]
+    assert parse([{"box": [1, 2, 30, 40], "label": "cat"}]) == [Region(1, 2, 30, 40, "cat")]
 
 
 @pytest.mark.parametrize("value", [[], (), {"regions": []}, np.zeros((0, 4))])
 def test_without_boxes_the_region_is_the_picture(value: Any) -> None:
-    assert parsed(value) == [Region(0, 0, WIDTH, HEIGHT)]
+    assert parse(value) == [Region(0, 0, WIDTH, HEIGHT)]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_without_boxes_the_region_is_the_picture(value: Any) -> None:
     ],
 )
 def test_a_box_is_clipped_to_whole_pixels_of_the_picture(box: list[float], clipped: tuple[int, ...]) -> None:
-    (region,) = parsed([box])
+    (region,) = parse([box])
 
     assert isinstance(region, Region)
     assert region.box == clipped
@@ -81,10 +81,10 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_box_has_its_error_and_its_neighbours_are_read(wrong: str) -> None:
+def test_a_wrong_box_has_its_error_and_the_others_are_parsed(wrong: str) -> None:
     box, message = WRONG[wrong]
 
-    before, error, after = parsed([[0, 0, 5, 5], box, [1, 1, 6, 6]])
+    before, error, after = parse([[0, 0, 5, 5], box, [1, 1, 6, 6]])
 
     assert (before, after) == (Region(0, 0, 5, 5), Region(1, 1, 6, 6))
     assert isinstance(error, InvalidInputError)
@@ -93,7 +93,7 @@ def test_a_wrong_box_has_its_error_and_its_neighbours_are_read(wrong: str) -> No
 
 
 def test_boxes_above_the_limit_are_errors() -> None:
-    regions = parsed([[0, 0, 5, 5]] * 4, max_regions=2)
+    regions = parse([[0, 0, 5, 5]] * 4, max_regions=2)
 
     assert [isinstance(region, Region) for region in regions] == [True, True, False, False]
     assert str(regions[2]) == "region 2: the limit is 2 regions of a picture; raise max_regions of load_image"
@@ -102,9 +102,9 @@ def test_boxes_above_the_limit_are_errors() -> None:
 @pytest.mark.parametrize(
     "value", [7, "0,0,5,5", {"boxes": []}, {"regions": "all"}, np.float32(3), np.array(3), None, [0, 0, 5, 5], np.arange(4)]
 )
-def test_what_is_no_list_of_boxes_is_refused(value: Any) -> None:
+def test_a_value_that_is_not_a_list_of_boxes_is_refused(value: Any) -> None:
     with pytest.raises(InvalidInputError, match="regions"):
-        parsed(value)
+        parse(value)
 
 
 def test_a_region_grows_by_its_larger_side_inside_the_picture() -> None:

@@ -56,7 +56,7 @@ def _read_orientation(image: Image) -> int:
 
 
 def _add_alpha(image: Image) -> Image:
-    # Pillow does not convert premultiplied grey to RGBA directly.
+    # Pillow does not convert premultiplied gray to RGBA directly.
     if image.mode == "La":
         image = image.convert("LA")
     return image.convert("RGBA")
@@ -78,16 +78,16 @@ def _convert(image: Image, name: str) -> Image:
 
 
 def _convert_wide(image: Image, *, name: str, background: Color) -> NDArray[np.uint8]:
-    """Return a grey image of more than 8 bits as RGB; Pillow's own conversion clips at 255."""
+    """Return a gray image of more than 8 bits as RGB; Pillow's own conversion clips at 255."""
     values = np.asarray(image)
     if image.mode == "F":
-        grey = fractions_to_bytes(values, name)
+        gray = fractions_to_bytes(values, name)
     # Older versions of Pillow open a 16-bit PNG as "I".
     elif image.mode == "I" and image.format != "PNG":
         raise InvalidInputError(f"picture {name} has 32-bit integers, whose white is unknown; save it with 8 or 16 bits")
     else:
-        grey = uint16_to_bytes(values)
-    pixels = np.repeat(grey[:, :, np.newaxis], 3, axis=2)
+        gray = uint16_to_bytes(values)
+    pixels = np.repeat(gray[:, :, np.newaxis], 3, axis=2)
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):
         pixels[values == transparent] = background

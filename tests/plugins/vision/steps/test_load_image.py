@@ -20,7 +20,7 @@ WHOLE = Region(0, 0, 120, 110)
 
 
 def steps(**options: Any) -> dict[str, PipelineStep]:
-    return {"load_image": create_load_image(None, LoadImageOptions(**options))}  # type: ignore[arg-type]  # it has no use for a declaration
+    return {"load_image": create_load_image(None, LoadImageOptions(**options))}  # type: ignore[arg-type]  # load_image ignores it
 
 
 @pytest.fixture
@@ -36,13 +36,13 @@ def test_a_picture_without_regions_is_one_region(run: Any, photo: Path, scene: N
     assert result["regions"] == [WHOLE]
 
 
-def test_regions_are_read_from_the_file_beside_the_picture(run: Any, photo: Path, write: Callable[[Path, Any], None]) -> None:
+def test_regions_are_read_from_the_file_next_to_the_picture(run: Any, photo: Path, write: Callable[[Path, Any], None]) -> None:
     write(photo.with_name("photo.regions.json"), {"regions": [{"box": [1, 2, 30, 40], "label": "cup"}]})
 
     assert run(steps(), image=str(photo))["regions"] == [Region(1, 2, 30, 40, "cup")]
 
 
-def test_regions_that_are_given_win_over_the_file(run: Any, photo: Path, write: Callable[[Path, Any], None]) -> None:
+def test_given_regions_override_the_file(run: Any, photo: Path, write: Callable[[Path, Any], None]) -> None:
     write(photo.with_name("photo.regions.json"), {"regions": [{"box": [1, 2, 30, 40]}]})
 
     assert run(steps(), image=photo, regions=[[5, 6, 7, 8]])["regions"] == [Region(5, 6, 7, 8)]
@@ -69,7 +69,7 @@ def test_a_wrong_box_is_reported_with_its_index_and_keeps_its_place(run: Any, sc
     assert isinstance(result.failures[0].error, InvalidInputError)
 
 
-def test_only_wrong_boxes_still_return(run: Any, scene: NDArray[np.uint8]) -> None:
+def test_a_run_with_only_wrong_boxes_still_returns(run: Any, scene: NDArray[np.uint8]) -> None:
     result = run(steps(), image=scene, regions=[["x"], None])
 
     assert result["regions"] == [None, None]
