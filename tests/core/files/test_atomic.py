@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.files.atomic import replace_file, write_whole
+from turnout.files.atomic import replace_file, whole_file, write_whole
 
 
 def test_permissions_stay(tmp_path: Path) -> None:
@@ -71,3 +71,44 @@ def test_a_new_file_is_written_whole_and_is_its_owner_s_alone(tmp_path: Path) ->
     assert (tmp_path / "new.json").read_bytes() == b"{}"
     assert stat.S_IMODE((tmp_path / "new.json").stat().st_mode) == 0o600
     assert [file.name for file in tmp_path.iterdir()] == ["new.json"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_a_new_file_has_its_mode_without_the_bits_of_the_umask(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        with whole_file(tmp_path / "new.png", mode=0o666) as stream:
+            stream.write(b"pixels")
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE((tmp_path / "new.png").stat().st_mode) == mode
+    assert [file.name for file in tmp_path.iterdir()] == ["new.png"]
+
+
+def test_a_stream_can_seek_and_replaces_the_file_only_at_the_end(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    file.write_bytes(b"old")
+
+    with whole_file(file) as stream:
+        stream.write(b"?ew")
+        stream.seek(0)
+        stream.write(b"n")
+        assert file.read_bytes() == b"old"
+
+    assert file.read_bytes() == b"new"
+
+
+def test_a_block_that_raises_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    file.write_bytes(b"old")
+
+    def write_half() -> None:
+        with whole_file(file) as stream:
+            stream.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert file.read_bytes() == b"old"
+    assert [each.name for each in tmp_path.iterdir()] == ["results.jsonl"]

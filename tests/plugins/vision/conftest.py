@@ -29,7 +29,7 @@ from turnout.pipeline import Pipeline, plan_pipeline
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 TEXT = "[DEC] a red green blue yellow white box picture of what colour is it this ? ##s"
 WORDS = [*SPECIAL, *TEXT.split(" ")]
-COLOURS = {
+COLORS = {
     "red": (220, 20, 30),
     "green": (10, 180, 40),
     "blue": (20, 40, 210),
@@ -55,7 +55,7 @@ def encoded() -> Callable[..., bytes]:
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with what stands beside BLIP's weights, for a vocabulary of some words."""
+    """Return a folder with the files next to BLIP's weights, for a vocabulary of a few words."""
     folder = tmp_path_factory.mktemp("checkpoint")
     bert_tokenizer().save(str(folder / "tokenizer.json"))
     write_json(folder / "tokenizer_config.json", {"pad_token": "[PAD]", "sep_token": "[SEP]", "model_max_length": 40})
@@ -73,7 +73,7 @@ def bert_tokenizer() -> Tokenizer:
     )
     tokenizer.decoder = decoders.WordPiece()
     tokenizer.add_special_tokens(SPECIAL)
-    # A checkpoint may have been saved with these on; a prompt must not be padded or cut by them.
+    # A checkpoint may have been saved with these on; they must not pad or truncate a prompt.
     tokenizer.enable_padding(length=32)
     tokenizer.enable_truncation(4)
     return tokenizer
@@ -100,51 +100,51 @@ def write_json(file: Path, value: Any) -> None:
 
 @pytest.fixture(scope="session")
 def declaration(checkpoint: Path) -> StepDeclaration:
-    """Return where a step stands in a file whose models name the checkpoint."""
+    """Return the declaration of a step whose models name the checkpoint."""
     backends = {"direct": {"checkpoint": checkpoint.name}, "onnxruntime": {"path": "model.onnx"}}
     named = dict.fromkeys(("captioner", "answerer", "segmenter"), backends)
     return StepDeclaration("step", "describe", checkpoint.parent, named)
 
 
-def colours_of(pixel_values: NDArray[np.float32]) -> str:
-    """Return the name of the colour in the middle of a normalised picture."""
+def colors_of(pixel_values: NDArray[np.float32]) -> str:
+    """Return the name of the color in the middle of a normalized picture."""
     config = image_config()
     assert pixel_values.dtype == np.float32
     assert pixel_values.shape == (1, 3, SIZE, SIZE)
     middle = pixel_values[0, :, SIZE // 2, SIZE // 2] * config["image_std"] + config["image_mean"]
-    return min(COLOURS, key=lambda name: float(np.abs(middle * 255 - COLOURS[name]).sum()))
+    return min(COLORS, key=lambda name: float(np.abs(middle * 255 - COLORS[name]).sum()))
 
 
-class ColourModel(ModelInference):
-    """Generates as BLIP does, from what it sees: it fails on the colours it is told to, and keeps what it was asked."""
+class ColorModel(ModelInference):
+    """Generates the color in the middle as BLIP would, fails on the color ``fails_on``, and records its requests."""
 
     def __init__(self, *, echoes: bool, fails_on: str = "") -> None:
         self._echoes = echoes
         self._fails_on = fails_on
-        self.asked: list[Mapping[str, NDArray[Any]]] = []
+        self.received: list[Mapping[str, NDArray[Any]]] = []
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        self.asked.append(request.inputs)
-        colour = colours_of(request.inputs["pixel_values"])
-        if colour == self._fails_on:
-            raise InferenceError(f"no {colour}, please")
+        self.received.append(request.inputs)
+        color = colors_of(request.inputs["pixel_values"])
+        if color == self._fails_on:
+            raise InferenceError(f"no {color} today")
         prompt = request.inputs["input_ids"][0][: int(request.inputs["attention_mask"].sum())]
-        begun = [WORDS.index("[DEC]"), *prompt[1:-1]] if self._echoes else [WORDS.index("[DEC]")]
-        words = [WORDS.index(word) for word in (colour, "box", "[SEP]", "[PAD]", "red", "[PAD]")]
-        return InferenceResponse({"generated_ids": np.array([[*begun, *words]], np.int64)})
+        start = [WORDS.index("[DEC]"), *prompt[1:-1]] if self._echoes else [WORDS.index("[DEC]")]
+        words = [WORDS.index(word) for word in (color, "box", "[SEP]", "[PAD]", "red", "[PAD]")]
+        return InferenceResponse({"generated_ids": np.array([[*start, *words]], np.int64)})
 
 
 class Segmenter(ModelInference):
-    """Finds what is not white."""
+    """Segments everything that is not white, and records its requests."""
 
     def __init__(self, fails_on: str = "") -> None:
         self._fails_on = fails_on
-        self.asked: list[Mapping[str, NDArray[Any]]] = []
+        self.received: list[Mapping[str, NDArray[Any]]] = []
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        self.asked.append(request.inputs)
+        self.received.append(request.inputs)
         values = request.inputs["pixel_values"]
-        if colours_of(values) == self._fails_on:
+        if colors_of(values) == self._fails_on:
             raise InferenceError("no mask, sorry")
         config = image_config()
         pixels = values[0] * np.reshape(config["image_std"], (3, 1, 1)) + np.reshape(config["image_mean"], (3, 1, 1))
@@ -159,7 +159,7 @@ class Quiet:
 
 @pytest.fixture
 def run() -> Iterator[Run]:
-    """Return a function that runs steps over models, as an app does."""
+    """Return a function that runs steps with models, as an app does."""
     with ThreadPoolExecutor(4) as executor:
 
         def run_steps(
@@ -179,8 +179,8 @@ def run() -> Iterator[Run]:
 
 
 @pytest.fixture
-def colour_model() -> type[ColourModel]:
-    return ColourModel
+def color_model() -> type[ColorModel]:
+    return ColorModel
 
 
 @pytest.fixture
@@ -196,13 +196,13 @@ def scene() -> NDArray[np.uint8]:
     """Return a white picture, 120 wide and 110 high, with a red, a green, a blue and a yellow box."""
     picture = np.full((110, 120, 3), 255, np.uint8)
     for name, (left, top, right, bottom) in BOXES.items():
-        picture[top:bottom, left:right] = COLOURS[name]
+        picture[top:bottom, left:right] = COLORS[name]
     return picture
 
 
 @pytest.fixture
 def boxes() -> dict[str, tuple[int, int, int, int]]:
-    """Return where the boxes of ``scene`` are."""
+    """Return the boxes of ``scene`` by color."""
     return dict(BOXES)
 
 
@@ -213,14 +213,14 @@ def write() -> Callable[[Path, Any], None]:
 
 
 @pytest.fixture
-def image_settings_config() -> Callable[..., dict[str, Any]]:
-    """Return a function that makes the content of a preprocessor_config.json."""
+def preprocessor_config() -> Callable[..., dict[str, Any]]:
+    """Return a function that builds the content of a preprocessor_config.json."""
     return image_config
 
 
 @pytest.fixture
 def tokenizer() -> Tokenizer:
-    """Return a BERT-like tokenizer of some words."""
+    """Return a BERT-like tokenizer of a few words."""
     return bert_tokenizer()
 
 

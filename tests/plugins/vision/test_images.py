@@ -21,7 +21,7 @@ LOSSLESS = {"PNG": {}, "BMP": {}, "TIFF": {}, "WEBP": {"lossless": True}}
 
 
 def corners() -> NDArray[np.uint8]:
-    """Return a picture, 48 wide and 32 high, whose corners are told apart."""
+    """Return a picture, 48 wide and 32 high, with four different corners."""
     picture = np.zeros((32, 48, 3), np.uint8)
     picture[:16, :16] = (255, 0, 0)
     picture[:16, 32:] = (0, 255, 0)
@@ -29,9 +29,9 @@ def corners() -> NDArray[np.uint8]:
     return picture
 
 
-def png(width: int, height: int, depth: int, colour: int, rows: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+def png(width: int, height: int, depth: int, color: int, rows: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
     """Return a PNG that Pillow cannot write."""
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     parts = ((b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
     body = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts)
     return b"\x89PNG\r\n\x1a\n" + b"".join(body)
@@ -98,7 +98,7 @@ def test_turns_a_picture_upright(encoded: Encoded, format: str, orientation: int
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 77])
-def test_leaves_a_picture_as_it_is_when_its_orientation_means_nothing(encoded: Encoded, orientation: int) -> None:
+def test_an_unknown_orientation_is_ignored(encoded: Encoded, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
 
@@ -117,7 +117,7 @@ def test_reads_a_picture_whose_exif_is_broken(encoded: Encoded, exif: bytes) -> 
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "RGBa", "La"])
-def test_transparent_pixels_show_white_or_the_colour_that_is_asked_for(mode: str) -> None:
+def test_transparent_pixels_become_white_or_the_given_color(mode: str) -> None:
     image = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
     image.putpixel((1, 0), (0, 0, 0, 255))
     image = image.convert("LA").convert(mode) if mode in ("LA", "La") else image.convert(mode)
@@ -135,7 +135,7 @@ def test_half_transparent_pixels_are_mixed(encoded: Encoded) -> None:
 
 
 @pytest.mark.parametrize("format", ["PNG", "GIF"])
-def test_a_palette_with_a_transparent_colour_shows_the_background(encoded: Encoded, format: str) -> None:
+def test_a_transparent_color_of_a_palette_becomes_the_background(encoded: Encoded, format: str) -> None:
     image = Image.new("P", (2, 1))
     image.putpalette([10, 20, 30, 200, 100, 50])
     image.putpixel((1, 0), 1)
@@ -145,7 +145,7 @@ def test_a_palette_with_a_transparent_colour_shows_the_background(encoded: Encod
     assert picture[0].tolist() == [[9, 8, 7], [200, 100, 50]]
 
 
-def test_a_palette_with_alpha_per_colour_is_mixed_with_the_background(encoded: Encoded) -> None:
+def test_a_palette_with_alpha_per_color_is_mixed_with_the_background(encoded: Encoded) -> None:
     image = Image.new("P", (2, 1))
     image.putpalette([0, 0, 0, 200, 100, 50])
     image.putpixel((1, 0), 1)
@@ -155,7 +155,7 @@ def test_a_palette_with_alpha_per_colour_is_mixed_with_the_background(encoded: E
     assert picture[0].tolist() == [[127, 127, 127], [200, 100, 50]]
 
 
-def test_an_rgb_file_with_a_transparent_colour_shows_the_background(encoded: Encoded) -> None:
+def test_an_rgb_file_with_a_transparent_color_shows_the_background(encoded: Encoded) -> None:
     data = encoded(Image.new("RGB", (1, 1), (1, 2, 3)), "PNG", transparency=(1, 2, 3))
 
     assert read_picture(data)[0, 0].tolist() == [255, 255, 255]
@@ -173,7 +173,7 @@ def test_a_transparent_value_of_sixteen_bit_grey_shows_the_background() -> None:
     assert read_picture(data, background=(7, 8, 9))[0].tolist() == [[7, 8, 9], [255, 255, 255]]
 
 
-def test_sixteen_bits_of_colour_are_scaled() -> None:
+def test_sixteen_bits_of_color_are_scaled() -> None:
     data = png(2, 1, 16, 2, b"\0" + struct.pack(">HHHHHH", 65535, 32896, 0, 257, 514, 771))
 
     assert read_picture(data)[0].tolist() == [[255, 128, 0], [1, 2, 3]]
@@ -193,14 +193,14 @@ def test_one_bit_is_black_and_white(encoded: Encoded) -> None:
 
 @pytest.mark.parametrize("format", ["JPEG", "TIFF"])
 def test_cmyk_becomes_rgb(encoded: Encoded, format: str) -> None:
-    # Pillow marks a CMYK JPEG as Adobe's, whose values are inverted; read wrongly, this comes out nearly black.
+    # Pillow writes a CMYK JPEG with Adobe's marker, whose values are inverted; read without it, this is nearly black.
     data = encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), format)
 
     assert np.abs(read_picture(data)[8, 8].astype(int) - (255, 0, 0)).max() <= 3
 
 
 @pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "TIFF"])
-def test_of_several_frames_the_first_counts(encoded: Encoded, format: str) -> None:
+def test_reads_the_first_of_several_frames(encoded: Encoded, format: str) -> None:
     first, second = Image.new("RGB", (8, 8), (255, 0, 0)), Image.new("RGB", (8, 8), (0, 0, 255))
 
     picture = read_picture(encoded(first, format, save_all=True, append_images=[second]))
@@ -215,14 +215,14 @@ def test_reads_the_first_picture_of_a_phones_jpeg_with_two(encoded: Encoded) -> 
 
 
 def test_the_size_is_checked_before_anything_is_decoded() -> None:
-    # Decoded, these 10 kB would be 300 MB.
+    # Decoded, this file would take 300 MB.
     bomb = png(10_000, 10_000, 8, 2, b"")
 
-    with pytest.raises(InvalidInputError, match=r"10000 x 10000, that is 100000000 pixels; at most 25000000 are decoded"):
+    with pytest.raises(InvalidInputError, match=r"10000 x 10000, 100000000 pixels; the limit is 25000000"):
         read_picture(bomb)
 
 
-def test_reads_in_many_threads_and_lets_no_filter_of_warnings_behind(encoded: Encoded) -> None:
+def test_reads_in_many_threads_and_leaves_no_filter_of_warnings(encoded: Encoded) -> None:
     data = encoded(Image.fromarray(corners()), "PNG")
     before, wrong = list(warnings.filters), []
 

@@ -1,4 +1,4 @@
-"""Whatever is done to a file, it is read or refused with one error, and nothing warns."""
+"""Mutated files: each is read, or refused with InvalidInputError, without a warning."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ KINDS = {
 }
 
 
-def mutated(data: bytes, chance: random.Random) -> bytes:
-    """Return ``data`` with some bytes changed, cut out, doubled or cut off, most of them near the start."""
+def mutate(data: bytes, chance: random.Random) -> bytes:
+    """Return ``data`` with some bytes changed, removed, repeated or truncated, mostly near the start."""
     changed = bytearray(data)
     for _ in range(chance.randint(0, 6)):
         place = min(int(chance.expovariate(4 / len(changed))), len(changed) - 1) if changed else 0
@@ -58,7 +58,7 @@ def test_a_mutated_file_is_read_or_refused(encoded: Callable[..., bytes], kind: 
         warnings.simplefilter("always")
         for _ in range(MUTATIONS):
             try:
-                picture = read_picture(mutated(data, chance))
+                picture = read_picture(mutate(data, chance))
                 assert picture.dtype == np.uint8
                 assert picture.ndim == 3
                 assert picture.shape[2] == 3
@@ -67,5 +67,5 @@ def test_a_mutated_file_is_read_or_refused(encoded: Callable[..., bytes], kind: 
                 outcomes.append("refused")
 
     assert not leaked
-    # A loop in which every file were refused, or none, would show nothing.
+    # A loop that refuses every file, or none, would prove nothing.
     assert {"read", "refused"} <= set(outcomes)

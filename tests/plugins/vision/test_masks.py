@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from turnout.errors import InferenceError
-from turnout_vision.masks import mask_of
+from turnout_vision.masks import paste_mask
 from turnout_vision.regions import Region
 
 REGION = Region(2, 1, 6, 4)
@@ -15,21 +15,21 @@ REGION = Region(2, 1, 6, 4)
 
 @pytest.mark.parametrize("shape", [(1, 1, 3, 4), (1, 3, 4)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.float64, ml_dtypes.bfloat16])
-def test_a_map_is_pasted_where_its_region_is(shape: tuple[int, ...], dtype: Any) -> None:
+def test_a_map_is_pasted_at_its_region(shape: tuple[int, ...], dtype: Any) -> None:
     logits = np.full((3, 4), -3, dtype)
     logits[0, 1] = logits[2, 3] = 3
 
-    mask = mask_of(logits.reshape(shape), REGION, 5, 8, threshold=0.5)
+    mask = paste_mask(logits.reshape(shape), REGION, 5, 8, threshold=0.5)
 
     assert mask.dtype == np.bool_
     assert mask.shape == (5, 8)
     assert np.argwhere(mask).tolist() == [[1, 3], [3, 5]]
 
 
-def test_a_map_of_another_size_is_stretched_over_its_region() -> None:
+def test_a_map_of_another_size_is_resized_to_its_region() -> None:
     logits = np.array([[[[-5.0, 5.0]]]], np.float32)
 
-    mask = mask_of(logits, Region(0, 0, 8, 6), 6, 8, threshold=0.5)
+    mask = paste_mask(logits, Region(0, 0, 8, 6), 6, 8, threshold=0.5)
 
     np.testing.assert_array_equal(mask, np.tile(np.arange(8) >= 4, (6, 1)))
 
@@ -38,13 +38,13 @@ def test_a_map_of_another_size_is_stretched_over_its_region() -> None:
 def test_the_threshold_is_a_probability(threshold: float, inside: int) -> None:
     logits = np.array([[[1.0, -1.0, -9.0]]], np.float32)
 
-    assert mask_of(logits, Region(0, 0, 3, 1), 1, 3, threshold=threshold).sum() == inside
+    assert paste_mask(logits, Region(0, 0, 3, 1), 1, 3, threshold=threshold).sum() == inside
 
 
-def test_infinite_logits_are_sure() -> None:
+def test_infinite_logits_are_certain() -> None:
     logits = np.array([[[np.inf, -np.inf]]], np.float32)
 
-    assert mask_of(logits, Region(0, 0, 4, 1), 1, 4, threshold=0.5).tolist() == [[True, True, False, False]]
+    assert paste_mask(logits, Region(0, 0, 4, 1), 1, 4, threshold=0.5).tolist() == [[True, True, False, False]]
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_infinite_logits_are_sure() -> None:
         (np.zeros((1, 1, 1, 3, 4), np.float32), "is it a segmenter"),
         (np.zeros((1, 1, 0, 4), np.float32), r"got FP32 \[1, 1, 0, 4\]"),
         (np.zeros((1, 1, 3, 4), np.int64), r"got INT64"),
-        (np.full((1, 1, 3, 4), np.nan, np.float32), "holds NaN"),
+        (np.full((1, 1, 3, 4), np.nan, np.float32), "contains NaN"),
     ],
 )
-def test_what_is_no_map_is_refused(logits: Any, message: str) -> None:
+def test_an_array_that_is_not_a_map_is_refused(logits: Any, message: str) -> None:
     with pytest.raises(InferenceError, match=message):
-        mask_of(logits, REGION, 5, 8, threshold=0.5)
+        paste_mask(logits, REGION, 5, 8, threshold=0.5)

@@ -6,11 +6,11 @@ import pytest
 
 from turnout.errors import InvalidInputError
 from turnout_vision import region_file
-from turnout_vision.region_file import read_region_file, region_file_of
+from turnout_vision.region_file import read_region_file, region_file_path
 
 
-def test_the_file_stands_beside_the_picture() -> None:
-    assert region_file_of(Path("a/photo.large.jpg")) == Path("a/photo.large.regions.json")
+def test_the_region_file_is_in_the_folder_of_the_picture() -> None:
+    assert region_file_path(Path("a/photo.large.jpg")) == Path("a/photo.large.regions.json")
 
 
 @pytest.mark.parametrize("text", ['{"regions": [{"box": [1, 2, 3, 4]}]}', "[[1, 2, 3, 4]]", '\ufeff{"regions": []}'])
@@ -27,13 +27,13 @@ def test_reads_regions(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is broken JSON"),
-        (b'{"regions": [', "is broken JSON"),
-        (b"\xff\xfe\x00", "is broken JSON"),
-        (b"[" * 100_000, "is broken JSON"),
-        (b"7", "must hold"),
-        (b'{"boxes": []}', "must hold"),
-        (b'{"regions": {"box": []}}', "must hold"),
+        (b"", "is not valid JSON"),
+        (b'{"regions": [', "is not valid JSON"),
+        (b"\xff\xfe\x00", "is not valid JSON"),
+        (b"[" * 100_000, "is not valid JSON"),
+        (b"7", "must be"),
+        (b'{"boxes": []}', "must be"),
+        (b'{"regions": {"box": []}}', "must be"),
     ],
 )
 def test_another_file_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

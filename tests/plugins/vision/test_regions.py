@@ -12,8 +12,8 @@ from turnout_vision.regions import Region, parse_regions
 HEIGHT, WIDTH = 50, 100
 
 
-def parsed(value: Any, most: int = 10) -> list[Region | InvalidInputError]:
-    return parse_regions(value, HEIGHT, WIDTH, most=most)
+def parse(value: Any, max_regions: int = 10) -> list[Region | InvalidInputError]:
+    return parse_regions(value, HEIGHT, WIDTH, max_regions=max_regions)
 
 
 @pytest.mark.parametrize(
@@ -29,17 +29,17 @@ def parsed(value: Any, most: int = 10) -> list[Region | InvalidInputError]:
         [Region(1, 2, 30, 40)],
     ],
 )
-def test_a_box_is_read_from_any_of_its_forms(value: Any) -> None:
-    assert parsed(value) == [Region(1, 2, 30, 40)]
+def test_a_box_is_parsed_from_any_of_its_forms(value: Any) -> None:
+    assert parse(value) == [Region(1, 2, 30, 40)]
 
 
 def test_a_label_is_kept() -> None:
-    assert parsed([{"box": [1, 2, 30, 40], "label": "cat"}]) == [Region(1, 2, 30, 40, "cat")]
+    assert parse([{"box": [1, 2, 30, 40], "label": "cat"}]) == [Region(1, 2, 30, 40, "cat")]
 
 
 @pytest.mark.parametrize("value", [[], (), {"regions": []}, np.zeros((0, 4))])
 def test_without_boxes_the_region_is_the_picture(value: Any) -> None:
-    assert parsed(value) == [Region(0, 0, WIDTH, HEIGHT)]
+    assert parse(value) == [Region(0, 0, WIDTH, HEIGHT)]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_without_boxes_the_region_is_the_picture(value: Any) -> None:
     ],
 )
 def test_a_box_is_clipped_to_whole_pixels_of_the_picture(box: list[float], clipped: tuple[int, ...]) -> None:
-    (region,) = parsed([box])
+    (region,) = parse([box])
 
     assert isinstance(region, Region)
     assert region.box == clipped
@@ -62,29 +62,29 @@ def test_a_box_is_clipped_to_whole_pixels_of_the_picture(box: list[float], clipp
 WRONG = {
     "empty": ([5, 5, 5, 9], r"region 1: box \[5.*\] is empty"),
     "no area": ([5, 5, 5, 5], "is empty"),
-    "inverted": ([9, 9, 5, 20], "is inverted: its right is left of its left"),
-    "NaN": ([0, 0, math.nan, 5], r"holds nan; write \[left, top, right, bottom\]"),
-    "infinite": ([0, 0, math.inf, 5], "holds inf"),
-    "text": (["0", 0, 5, 5], "holds '0', a str"),
-    "truth": ([True, 0, 5, 5], "holds True, a bool"),
-    "nothing": ([None, 0, 5, 5], "holds None, a NoneType"),
+    "inverted": ([9, 9, 5, 20], "is inverted: right is less than left"),
+    "NaN": ([0, 0, math.nan, 5], r"contains nan; write \[left, top, right, bottom\]"),
+    "infinite": ([0, 0, math.inf, 5], "contains inf"),
+    "text": (["0", 0, 5, 5], "contains '0', a str"),
+    "truth": ([True, 0, 5, 5], "contains True, a bool"),
+    "nothing": ([None, 0, 5, 5], "contains None, a NoneType"),
     "three numbers": ([0, 0, 5], r"box \[0, 0, 5\] does not have four numbers"),
     "a string": ("0 0 5 5", "does not have four numbers"),
     "a number": (5, "does not have four numbers"),
-    "left of the picture": ([-9, 0, -1, 5], r"is outside of the picture, which is 100 x 50 \(width x height\)"),
-    "right of the picture": ([100, 0, 120, 5], "is outside of the picture"),
-    "below the picture": ([0, 50, 5, 60], "is outside of the picture"),
-    "another key": ({"bbox": [0, 0, 5, 5]}, r"no 'box' among its keys bbox\. Did you mean 'bbox'"),
+    "left of the picture": ([-9, 0, -1, 5], r"is outside the picture, which is 100 x 50 \(width x height\)"),
+    "right of the picture": ([100, 0, 120, 5], "is outside the picture"),
+    "below the picture": ([0, 50, 5, 60], "is outside the picture"),
+    "another key": ({"bbox": [0, 0, 5, 5]}, r"it has the keys bbox, not 'box'; write .* picture\. Did you mean 'bbox'"),
     "a label that is no text": ({"box": [0, 0, 5, 5], "label": 3}, "label 3 is a int; write text"),
     "nested": ([[0, 0, 5, 5]], "does not have four numbers"),
 }
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_box_has_its_error_and_its_neighbours_are_read(wrong: str) -> None:
+def test_a_wrong_box_has_its_error_and_the_others_are_parsed(wrong: str) -> None:
     box, message = WRONG[wrong]
 
-    before, error, after = parsed([[0, 0, 5, 5], box, [1, 1, 6, 6]])
+    before, error, after = parse([[0, 0, 5, 5], box, [1, 1, 6, 6]])
 
     assert (before, after) == (Region(0, 0, 5, 5), Region(1, 1, 6, 6))
     assert isinstance(error, InvalidInputError)
@@ -93,21 +93,21 @@ def test_a_wrong_box_has_its_error_and_its_neighbours_are_read(wrong: str) -> No
 
 
 def test_boxes_above_the_limit_are_errors() -> None:
-    regions = parsed([[0, 0, 5, 5]] * 4, most=2)
+    regions = parse([[0, 0, 5, 5]] * 4, max_regions=2)
 
     assert [isinstance(region, Region) for region in regions] == [True, True, False, False]
-    assert str(regions[2]) == "region 2: at most 2 regions of a picture are answered; raise max_regions of load_image"
+    assert str(regions[2]) == "region 2: the limit is 2 regions of a picture; raise max_regions of load_image"
 
 
 @pytest.mark.parametrize(
     "value", [7, "0,0,5,5", {"boxes": []}, {"regions": "all"}, np.float32(3), np.array(3), None, [0, 0, 5, 5], np.arange(4)]
 )
-def test_what_is_no_list_of_boxes_is_refused(value: Any) -> None:
+def test_a_value_that_is_not_a_list_of_boxes_is_refused(value: Any) -> None:
     with pytest.raises(InvalidInputError, match="regions"):
-        parsed(value)
+        parse(value)
 
 
 def test_a_region_grows_by_its_larger_side_inside_the_picture() -> None:
-    assert Region(10, 20, 30, 30).grown(0.1, HEIGHT, WIDTH) == Region(8, 18, 32, 32)
-    assert Region(0, 20, 99, 50, "x").grown(0.5, HEIGHT, WIDTH) == Region(0, 0, 100, 50, "x")
-    assert Region(10, 20, 30, 30).grown(0, HEIGHT, WIDTH) == Region(10, 20, 30, 30)
+    assert Region(10, 20, 30, 30).with_margin(0.1, HEIGHT, WIDTH) == Region(8, 18, 32, 32)
+    assert Region(0, 20, 99, 50, "x").with_margin(0.5, HEIGHT, WIDTH) == Region(0, 0, 100, 50, "x")
+    assert Region(10, 20, 30, 30).with_margin(0, HEIGHT, WIDTH) == Region(10, 20, 30, 30)

@@ -51,17 +51,17 @@ def test_a_prompt_without_a_length_is_not_padded(codec: TextCodec) -> None:
 
 
 def test_a_prompt_that_is_too_long_is_refused(codec: TextCodec) -> None:
-    with pytest.raises(InvalidInputError, match="the prompt has 3 tokens, and prompt_length is 2"):
+    with pytest.raises(InvalidInputError, match="the prompt has 3 tokens, but prompt_length is 2"):
         codec.inputs([2, 7, 3], 2)
 
 
-def test_a_text_that_the_model_cannot_take_is_refused(codec: TextCodec) -> None:
-    with pytest.raises(InvalidInputError, match=r"has 22 tokens; the model takes 10: shorten it"):
-        replace(codec, most=10).ids("red " * 20)
+def test_a_text_with_too_many_tokens_is_refused(codec: TextCodec) -> None:
+    with pytest.raises(InvalidInputError, match=r"has 22 tokens; the model accepts 10: shorten it"):
+        replace(codec, max_tokens=10).ids("red " * 20)
 
 
-def test_text_that_is_no_unicode_is_refused(codec: TextCodec) -> None:
-    with pytest.raises(InvalidInputError, match=r"text 'red \\ud800' is no valid Unicode"):
+def test_text_that_is_not_unicode_is_refused(codec: TextCodec) -> None:
+    with pytest.raises(InvalidInputError, match=r"text 'red \\ud800' is not valid Unicode"):
         codec.ids("red \ud800")
 
 
@@ -79,7 +79,7 @@ def test_text_that_is_no_unicode_is_refused(codec: TextCodec) -> None:
         ("[DEC] red [UNK] box", "red box", "red box"),
     ],
 )
-def test_reads_what_was_generated(codec: TextCodec, generated: Any, output: str, whole: str, new: str) -> None:
+def test_decodes_generated_ids(codec: TextCodec, generated: Any, output: str, whole: str, new: str) -> None:
     prompt = codec.ids("a picture of")
 
     assert codec.whole_text(generated(output), prompt) == whole
@@ -96,8 +96,8 @@ def test_an_answer_that_repeats_the_question_is_kept_where_models_do_not_echo(co
     assert silent.new_text(generated("[DEC] red [SEP]"), codec.ids("red")) == "red"
 
 
-def test_a_token_that_the_vocabulary_lacks_is_left_out(codec: TextCodec) -> None:
-    # BLIP begins with 30522, one more than its tokenizer file has.
+def test_a_token_outside_the_vocabulary_is_skipped(codec: TextCodec) -> None:
+    # BLIP begins with 30522; the ids of its tokenizer file end at 30521.
     beyond = replace(codec, starts=codec.starts | {30522})
 
     assert beyond.whole_text(np.array([[30522, 7, 3]], np.int64), codec.ids("")) == "red"
@@ -110,11 +110,11 @@ def test_a_token_that_the_vocabulary_lacks_is_left_out(codec: TextCodec) -> None
         (np.zeros((2, 3), np.int64), r"must be INT64 \[1, length\], got INT64 \[2, 3\]"),
         (np.zeros(3, np.int64), r"got INT64 \[3\]"),
         (np.zeros((1, 3), np.float32), r"got FP32 \[1, 3\]"),
-        (np.array([[5, -1]]), "run from -1 to 5"),
-        (np.array([[1 << 40]]), "run from 1099511627776"),
+        (np.array([[5, -1]]), "got -1 to 5"),
+        (np.array([[1 << 40]]), "got 1099511627776"),
     ],
 )
-def test_what_is_no_row_of_tokens_is_refused(codec: TextCodec, output: Any, message: str) -> None:
+def test_an_output_that_is_not_a_row_of_ids_is_refused(codec: TextCodec, output: Any, message: str) -> None:
     with pytest.raises(InferenceError, match=message):
         codec.whole_text(output, ())
 

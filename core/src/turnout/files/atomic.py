@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 
 def replace_file(file: Path, content: bytes) -> None:
@@ -24,18 +26,34 @@ def write_whole(file: Path, content: bytes) -> None:
     Raises:
         OSError: the folder or the disk refuses; what was there stays.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    with whole_file(file) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def whole_file(file: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Open a stream whose content replaces ``file`` when the block ends; readers see the old content or the new.
+
+    Permissions stay; a new file has ``mode``, of which the process's umask removes bits. If the block raises, ``file`` is
+    unchanged.
+
+    Raises:
+        OSError: the folder or the disk refuses; ``file`` is unchanged.
+    """
+    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    # Not tempfile.mkstemp, which always creates 0600: to read the umask means to change it for every thread.
+    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
+        with os.fdopen(descriptor, "w+b") as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         with suppress(FileNotFoundError):
-            shutil.copymode(file, name)
-        Path(name).replace(file)
+            shutil.copymode(file, temporary)
+        temporary.replace(file)
     except BaseException:
         with suppress(OSError):
-            Path(name).unlink()
+            temporary.unlink()
         raise
     _sync_folder(file.parent)
 

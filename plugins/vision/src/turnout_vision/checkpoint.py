@@ -1,4 +1,4 @@
-"""Where the files beside a model's weights are: a folder, or a repository of the Hugging Face hub."""
+"""Checkpoints: the files next to a model's weights, in a folder or in a repository of the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?\Z")
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A folder, or the hub's repository ``name`` at ``revision``.
+    """A folder, or the repository ``name`` of the hub at ``revision``.
 
     Attributes:
-        name: as the user wrote it.
+        name: the name in turnout.yaml.
         folder: the folder; None for the hub.
         revision: branch, tag or commit on the hub; None is the default branch.
     """
@@ -30,27 +30,31 @@ class Checkpoint:
     revision: str | None = None
 
     def file(self, name: str) -> Path | None:
-        """Return the file ``name``, downloaded if need be (unless HF_HUB_OFFLINE is set); None if there is none. May block.
+        """Return the path of file ``name``, or None if the checkpoint has no such file.
+
+        A file of the hub is downloaded if it is not in the cache (unless HF_HUB_OFFLINE is set); this may block.
 
         Raises:
-            ConfigurationError: the hub cannot be asked, and its cache does not know.
+            ConfigurationError: the hub cannot be reached, and its cache does not have the repository.
         """
         if self.folder is None:
-            return _hub_file(self.name, name, self.revision)
+            return _find_on_hub(self.name, name, self.revision)
         file = self.folder / name
         return file if file.is_file() else None
 
     def json(self, name: str) -> Mapping[str, Any] | None:
-        """Return the object in the JSON file ``name``; None if there is no such file. Raises as ``file``."""
+        """Return the object in the JSON file ``name``, or None if there is no such file. Raises as ``file``."""
         file = self.file(name)
         if file is None:
             return None
         try:
             value = json.loads(file.read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise ConfigurationError(f"checkpoint {self.name!r}: {str(file)!r} is no JSON: {error}; save it again") from error
+            raise ConfigurationError(
+                f"checkpoint {self.name!r}: {str(file)!r} is not valid JSON: {error}; save it again"
+            ) from error
         if not isinstance(value, dict):
-            raise ConfigurationError(f"checkpoint {self.name!r}: {str(file)!r} holds no JSON object; save it again")
+            raise ConfigurationError(f"checkpoint {self.name!r}: {str(file)!r} is not a JSON object; save it again")
         return value
 
 
@@ -63,7 +67,7 @@ def find_checkpoint(declaration: StepDeclaration, model: str, processor: str | N
     """
     where = f"step {declaration.name!r} of pipeline {declaration.pipeline!r}"
     if processor is not None:
-        return _checkpoint(processor, None, declaration.folder, f"{where}: processor")
+        return _open_checkpoint(processor, None, declaration.folder, f"{where}: processor")
     if model not in declaration.models:
         raise unknown_name("model", model, declaration.models, f"In {where}.")
     named = {
@@ -77,24 +81,24 @@ def find_checkpoint(declaration: StepDeclaration, model: str, processor: str | N
     if not named:
         return None
     name, revision = named.pop()
-    return _checkpoint(name, revision, declaration.folder, f"{where}: checkpoint of model {model!r}")
+    return _open_checkpoint(name, revision, declaration.folder, f"{where}: checkpoint of model {model!r}")
 
 
-def needed(checkpoint: Checkpoint | None, declaration: StepDeclaration, model: str) -> Checkpoint:
+def require_checkpoint(checkpoint: Checkpoint | None, declaration: StepDeclaration, model: str) -> Checkpoint:
     """Return ``checkpoint``.
 
     Raises:
-        ConfigurationError: it is None.
+        ConfigurationError: ``checkpoint`` is None.
     """
     if checkpoint is None:
         raise ConfigurationError(
-            f"step {declaration.name!r} of pipeline {declaration.pipeline!r} needs the tokenizer of model {model!r}, and no "
-            "backend of it names a checkpoint; write `processor:` with a folder or a hub name"
+            f"step {declaration.name!r} of pipeline {declaration.pipeline!r} needs the tokenizer of model {model!r}, but no "
+            "backend of the model names a checkpoint; write `processor:` with a folder or a hub name"
         )
     return checkpoint
 
 
-def _checkpoint(name: str, revision: str | None, base: Path, where: str) -> Checkpoint:
+def _open_checkpoint(name: str, revision: str | None, base: Path, where: str) -> Checkpoint:
     folder = base / Path(name).expanduser()
     if folder.is_dir():
         return Checkpoint(name, folder=folder)
@@ -103,34 +107,36 @@ def _checkpoint(name: str, revision: str | None, base: Path, where: str) -> Chec
     raise ConfigurationError(f"{where} is {name!r}, and there is no folder {str(folder)!r}; check the path")
 
 
-def _hub_file(repository: str, name: str, revision: str | None) -> Path | None:
+def _find_on_hub(repository: str, name: str, revision: str | None) -> Path | None:
     try:
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
     except ImportError as error:
         raise MissingDependencyError(
-            f"checkpoint {repository!r} is on the hub; install huggingface-hub to reach it: pip install huggingface-hub"
+            f"checkpoint {repository!r} is on the hub, and huggingface-hub is not installed; "
+            "install it: pip install huggingface-hub"
         ) from error
     try:
         return Path(hf_hub_download(repository, name, revision=revision))
+    # Before EntryNotFoundError, its base class: offline, a file that is not in the cache may exist on the hub.
     except LocalEntryNotFoundError as error:
-        if _known_without(repository, revision):
+        if _is_cached(repository, revision):
             return None
         raise ConfigurationError(
-            f"checkpoint {repository!r} is no folder here, not in the hub's cache, and the hub cannot be asked; check the "
-            f"path, or go online (HF_HUB_OFFLINE unset) and run: hf download {repository}"
+            f"checkpoint {repository!r} is not a folder here and not in the hub's cache, and the hub cannot be reached; check "
+            f"the path, or go online (HF_HUB_OFFLINE unset) and run: hf download {repository}"
         ) from error
     except EntryNotFoundError:
         return None
     except (HfHubHTTPError, OSError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ConfigurationError(
-            f"checkpoint {repository!r} is no folder here and no repository of the hub: {reason}"
+            f"checkpoint {repository!r} is not a folder here and not a repository of the hub: {reason}; check the name"
         ) from error
 
 
-def _known_without(repository: str, revision: str | None) -> bool:
-    """Tell whether the cache holds this repository: a file that it lacks then was not there when the model was loaded."""
+def _is_cached(repository: str, revision: str | None) -> bool:
+    """Return whether the cache has this repository; a file missing from it did not exist when the model was loaded."""
     from huggingface_hub import try_to_load_from_cache
 
     return isinstance(try_to_load_from_cache(repository, "config.json", revision=revision), str)

@@ -1,4 +1,4 @@
-"""Making the steps, each by one function that imports what it needs."""
+"""Factories of the steps; each imports its step when it is called, so that loading the plugin imports no Pillow."""
 
 from __future__ import annotations
 
@@ -9,33 +9,34 @@ if TYPE_CHECKING:
     from turnout_vision.options import AnswerOptions, CaptionOptions, LoadImageOptions, SegmentRegionsOptions
 
 
-def make_load_image(declaration: StepDeclaration, options: LoadImageOptions) -> PipelineStep:
-    """Return the step that reads a picture with its regions."""
+def create_load_image(declaration: StepDeclaration, options: LoadImageOptions) -> PipelineStep:
+    """Return the step that reads a picture and its regions."""
     from turnout_vision.steps.load_image import LoadImage
 
     return LoadImage(options)
 
 
-def make_segment_regions(declaration: StepDeclaration, options: SegmentRegionsOptions) -> PipelineStep:
-    """Return the step that makes one mask per region.
+def create_segment_regions(declaration: StepDeclaration, options: SegmentRegionsOptions) -> PipelineStep:
+    """Return the step that computes one mask per region.
 
     Raises:
-        ConfigurationError: the named processor cannot be found.
+        ConfigurationError: the checkpoint or processor cannot be found.
+        UnknownNameError: there is no such model.
     """
     from turnout_vision.steps.segment_regions import SegmentRegions
 
     return SegmentRegions(declaration, options)
 
 
-def make_caption(declaration: StepDeclaration, options: CaptionOptions) -> PipelineStep:
-    """Return the step that captions regions or the picture. Raises as ``make_segment_regions``."""
+def create_caption(declaration: StepDeclaration, options: CaptionOptions) -> PipelineStep:
+    """Return the step that captions regions or the picture. Raises as ``create_segment_regions``."""
     from turnout_vision.steps.caption import Caption
 
     return Caption(declaration, options)
 
 
-def make_answer(declaration: StepDeclaration, options: AnswerOptions) -> PipelineStep:
-    """Return the step that answers a question on regions or on the picture. Raises as ``make_segment_regions``."""
-    from turnout_vision.steps.answer import Answer
+def create_answer(declaration: StepDeclaration, options: AnswerOptions) -> PipelineStep:
+    """Return the step that answers a question about regions or the picture. Raises as ``create_segment_regions``."""
+    from turnout_vision.steps.answer import AnswerQuestion
 
-    return Answer(declaration, options)
+    return AnswerQuestion(declaration, options)

@@ -1,4 +1,4 @@
-"""Reading a picture from whatever holds one."""
+"""Picture sources: a path, bytes, a file object, a Pillow image or an array, read as RGB pixels."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.errors import InvalidInputError
-from turnout_vision.arrays import rgb_of_array
-from turnout_vision.pixels import Colour, rgb_of_image
-from turnout_vision.quiet import quiet_pillow
-from turnout_vision.signatures import content_of
+from turnout_vision.array_pixels import array_to_rgb
+from turnout_vision.file_signatures import describe_content
+from turnout_vision.pillow_warnings import ignore_pillow_warnings
+from turnout_vision.pixels import Color, image_to_rgb
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 25_000_000
-WHITE: Colour = (255, 255, 255)
+WHITE: Color = (255, 255, 255)
 
 
-def read_picture(source: Any, *, max_pixels: int = MAX_PIXELS, background: Colour = WHITE) -> NDArray[np.uint8]:
-    """Return the picture in ``source`` as it is meant to be seen: UINT8 [height, width, 3], red green blue.
+def read_picture(source: Any, *, max_pixels: int = MAX_PIXELS, background: Color = WHITE) -> NDArray[np.uint8]:
+    """Return the picture in ``source`` as RGB pixels, UINT8 [height, width, 3], upright. Thread-safe.
 
     ``source`` is a path, bytes, a file object, a Pillow image, or an array [height, width] or [height, width, 1 to 4] of
-    bool, uint8, uint16 or floats in 0..1. A file is JPEG, PNG, WEBP, BMP, GIF or TIFF; of several frames the first one counts.
-    The header is checked before anything is decoded; EXIF orientation is applied; transparent pixels show ``background``.
-    An array that has this form already is returned itself. Thread-safe.
+    bool, uint8, uint16 or floats in 0..1. A file is JPEG, PNG, WEBP, BMP, GIF or TIFF; only its first frame is read. The
+    size in the header is checked before the file is decoded; EXIF orientation is applied; transparent pixels are blended
+    with ``background``. An array UINT8 [height, width, 3] is returned itself, not a copy.
 
     Raises:
         InvalidInputError: there is no such picture, it is too large, or it is broken.
     """
     if isinstance(source, np.ndarray):
-        return rgb_of_array(source, max_pixels=max_pixels, background=background)
-    name = name_of(source)
-    with quiet_pillow(), _translated(name), _opened(source, name) as image:
+        return array_to_rgb(source, max_pixels=max_pixels, background=background)
+    name = picture_name(source)
+    with ignore_pillow_warnings(), _translate_errors(name), _open_image(source, name) as image:
         check_pixels(name, image.height, image.width, max_pixels)
-        return rgb_of_image(image, name=name, background=background)
+        return image_to_rgb(image, name=name, background=background)
 
 
-def name_of(source: Any) -> str:
-    """Return what messages call ``source``: its path if it has one."""
+def picture_name(source: Any) -> str:
+    """Return the name of ``source`` in messages: its path if it has one."""
     if isinstance(source, str | os.PathLike):
         return repr(os.fspath(source))
     if isinstance(source, bytes | bytearray | memoryview):
@@ -56,63 +56,60 @@ def name_of(source: Any) -> str:
 
 
 def check_pixels(name: str, height: int, width: int, max_pixels: int) -> None:
-    """Return if a picture of this size may be decoded.
-
-    Raises:
-        InvalidInputError: it has no pixels, or more than ``max_pixels``.
-    """
+    """Raise InvalidInputError if a picture of this size has no pixels, or more than ``max_pixels``."""
     if height < 1 or width < 1:
-        raise InvalidInputError(f"picture {name} is {width} x {height}; it has no pixels")
+        raise InvalidInputError(f"picture {name} is {width} x {height} and has no pixels; save it again")
     if height * width > max_pixels:
         raise InvalidInputError(
-            f"picture {name} is {width} x {height}, that is {height * width} pixels; at most {max_pixels} are decoded: "
+            f"picture {name} is {width} x {height}, {height * width} pixels; the limit is {max_pixels}: "
             "make it smaller, or raise max_pixels of load_image"
         )
 
 
 @contextmanager
-def _opened(source: Any, name: str) -> Iterator[Image]:
+def _open_image(source: Any, name: str) -> Iterator[Image]:
     from PIL import Image
 
     if isinstance(source, Image.Image):
         yield source
         return
-    with _file(source, name) as file, _identified(file, name) as image:
+    with _open_file(source, name) as file, _identify(file, name) as image:
         yield image
 
 
 @contextmanager
-def _file(source: Any, name: str) -> Iterator[Any]:
+def _open_file(source: Any, name: str) -> Iterator[Any]:
     if isinstance(source, bytes | bytearray | memoryview):
         yield io.BytesIO(source)
     elif isinstance(source, str | os.PathLike):
-        with _path(source, name).open("rb") as file:
+        with _find_file(source, name).open("rb") as file:
             yield file
     elif callable(getattr(source, "read", None)):
-        yield source if _seekable(source) else io.BytesIO(source.read())
+        yield source if _is_seekable(source) else io.BytesIO(source.read())
     else:
         raise InvalidInputError(
             f"picture is {source!r:.80}, a {type(source).__name__}; give a path, bytes, a file, a Pillow image or a numpy array"
         )
 
 
-def _path(source: str | os.PathLike[Any], name: str) -> Path:
+def _find_file(source: str | os.PathLike[Any], name: str) -> Path:
     text = os.fsdecode(source)
     if text.startswith(("http:", "https:", "data:")):
-        raise InvalidInputError(f"picture {name[:80]} is an address, not a file; download it, then give its path")
+        raise InvalidInputError(f"picture {name[:80]} is a URL, not a file; download it, then give its path")
     path = Path(text)
     if not path.exists():
-        raise InvalidInputError(f"picture {name} does not exist; paths start at {str(Path.cwd())!r}")
+        raise InvalidInputError(f"picture {name} does not exist; a relative path starts at {str(Path.cwd())!r}")
+    # A pipe or a device could block forever.
     if not path.is_file():
         raise InvalidInputError(f"picture {name} is {'a folder' if path.is_dir() else 'not a regular file'}; give a file")
     return path
 
 
-def _seekable(file: Any) -> bool:
+def _is_seekable(file: Any) -> bool:
     return callable(getattr(file, "seekable", None)) and bool(file.seekable())
 
 
-def _identified(file: Any, name: str) -> Image:
+def _identify(file: Any, name: str) -> Image:
     from PIL import Image, UnidentifiedImageError
 
     start = file.tell()
@@ -121,12 +118,12 @@ def _identified(file: Any, name: str) -> Image:
     except UnidentifiedImageError as error:
         file.seek(start)
         raise InvalidInputError(
-            f"picture {name} is {content_of(file.read(64))}; save it as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+            f"picture {name} is {describe_content(file.read(64))}; save it as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
         ) from error
 
 
 @contextmanager
-def _translated(name: str) -> Iterator[None]:
+def _translate_errors(name: str) -> Iterator[None]:
     from PIL import Image
 
     try:
@@ -134,10 +131,10 @@ def _translated(name: str) -> Iterator[None]:
     except InvalidInputError:
         raise
     except Image.DecompressionBombError as error:
-        raise InvalidInputError(f"picture {name} is larger than Pillow opens: {error}; make it smaller") from error
+        raise InvalidInputError(f"picture {name} is larger than Pillow's own limit: {error}; make it smaller") from error
     except PermissionError as error:
-        raise InvalidInputError(f"picture {name} may not be read by this user; change its permissions") from error
+        raise InvalidInputError(f"picture {name} is not readable by this user; change its permissions") from error
     except MemoryError as error:
-        raise InvalidInputError(f"picture {name} needs more memory than there is, or is broken; save it again") from error
+        raise InvalidInputError(f"picture {name} is broken or needs more memory than is free; save it again") from error
     except Exception as error:  # Pillow raises a dozen unrelated classes on broken files
         raise InvalidInputError(f"picture {name} is broken: {type(error).__name__}: {error}; save it again") from error

@@ -1,4 +1,4 @@
-"""From a map of logits to a mask of the picture."""
+"""Masks of a picture, computed from a segmenter's logits."""
 
 from __future__ import annotations
 
@@ -13,31 +13,35 @@ from turnout.tensors import describe
 from turnout_vision.regions import Region
 
 
-def mask_of(logits: NDArray[Any], region: Region, height: int, width: int, *, threshold: float) -> NDArray[np.bool_]:
-    """Return the mask, BOOL [height, width] of the picture, that ``logits`` of ``region`` stand for.
+def paste_mask(logits: NDArray[Any], region: Region, height: int, width: int, *, threshold: float) -> NDArray[np.bool_]:
+    """Return the mask of the whole picture, BOOL [height, width], that is ``logits`` at ``region`` and False elsewhere.
 
-    ``logits`` are floats [1, 1, h, w] or [1, h, w] of any h and w; a pixel is in the mask from probability ``threshold`` on.
+    ``logits`` are floats [1, 1, h, w] or [1, h, w] of any h and w, resized to the region. A pixel with a probability of
+    ``threshold`` or more is in the mask.
 
     Raises:
-        InferenceError: ``logits`` are no such map.
+        InferenceError: ``logits`` have another shape or datatype, or contain NaN.
     """
-    fitted = _resized(_checked(logits), region.bottom - region.top, region.right - region.left)
+    plane = _resize(_read_plane(logits), region.bottom - region.top, region.right - region.left)
     mask = np.zeros((height, width), np.bool_)
-    mask[region.top : region.bottom, region.left : region.right] = fitted >= math.log(threshold / (1 - threshold))
+    # The logit of the threshold is compared, so that no sigmoid of the whole plane is computed.
+    mask[region.top : region.bottom, region.left : region.right] = plane >= math.log(threshold / (1 - threshold))
     return mask
 
 
-def _checked(logits: NDArray[Any]) -> NDArray[np.float32]:
+def _read_plane(logits: NDArray[Any]) -> NDArray[np.float32]:
     planes = logits.shape[:-2]
+    # bfloat16, a datatype of ml_dtypes, has the kind "V".
     if len(planes) not in (1, 2) or math.prod(planes) != 1 or logits.size == 0 or logits.dtype.kind not in "fV":
         raise InferenceError(f"the model's map must be FP32 [1, 1, height, width], got {describe(logits)}; is it a segmenter?")
     plane: NDArray[np.float32] = logits.reshape(logits.shape[-2:]).astype(np.float32)
     if np.isnan(plane).any():
-        raise InferenceError(f"the model's map {describe(logits)} holds NaN; check its precision and its input")
+        raise InferenceError(f"the model's map {describe(logits)} contains NaN; check the model's precision and its input")
+    # Between inf and -inf the resize would compute NaN.
     return np.clip(plane, -1e4, 1e4)
 
 
-def _resized(plane: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+def _resize(plane: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
     if plane.shape == (height, width):
         return plane
     from PIL import Image

@@ -1,43 +1,39 @@
-"""What turnout.yaml may say of the steps for pictures."""
+"""Options of the picture steps in turnout.yaml."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
-# Pillow itself refuses to open more than this, whatever we allow.
-MOST_PIXELS = 178_956_970
+from turnout import Options
+
+# Pillow raises DecompressionBombError above this size, whatever limit we set.
+PILLOW_MAX_PIXELS = 178_956_970
 
 Byte = Annotated[int, Field(ge=0, le=255)]
 Size = Annotated[int, Field(ge=1, le=16_384)]
 
 
-class StepOptions(BaseModel):
-    """What all these options have in common: nothing unknown, nothing changed later."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LoadImageOptions(StepOptions):
+class LoadImageOptions(Options):
     """Options of ``load_image``.
 
     Attributes:
         max_pixels: the largest picture, as width x height, that is decoded.
-        background: red, green and blue that show through transparent pixels.
-        max_regions: how many regions of one picture are answered.
+        background: red, green and blue of the color behind transparent pixels.
+        max_regions: the number of regions of one picture that are processed.
     """
 
-    max_pixels: int = Field(25_000_000, ge=1, le=MOST_PIXELS)
+    max_pixels: int = Field(25_000_000, ge=1, le=PILLOW_MAX_PIXELS)
     background: tuple[Byte, Byte, Byte] = (255, 255, 255)
     max_regions: int = Field(100, ge=1)
 
 
-class ModelStepOptions(StepOptions):
+class ModelStepOptions(Options):
     """Options of every step with a model.
 
     Attributes:
-        model: the model that answers, by its name under ``models:``.
+        model: the name of the model under ``models:``.
         processor: the folder or hub name with the preprocessor's settings and the tokenizer; by default the ``checkpoint``
             that a backend of the model names.
     """
@@ -50,14 +46,14 @@ class SegmentRegionsOptions(ModelStepOptions):
     """Options of ``segment_regions``.
 
     Attributes:
-        margin: how much more than its box a region shows the model, as a part of the box's larger side.
-        threshold: the probability from which on a pixel belongs to the object.
-        size: height and width of ``pixel_values``; by default what the checkpoint says.
-        input: the model's input.
-        output: the model's output; may be left out if there is one.
+        margin: added to each side of a box before it is cropped, as a fraction of the box's larger side.
+        threshold: the least probability of a pixel in the mask.
+        size: height and width of ``pixel_values``; by default those of the checkpoint.
+        input: the name of the model's input.
+        output: the name of the model's output; not needed if there is only one.
     """
 
-    margin: float = Field(0.1, ge=0, le=10, allow_inf_nan=False)
+    margin: float = Field(0.1, ge=0, le=10)
     threshold: float = Field(0.5, gt=0, lt=1)
     size: tuple[Size, Size] | None = None
     input: str = "pixel_values"
@@ -68,24 +64,24 @@ class TextStepOptions(ModelStepOptions):
     """Options of every step that writes text.
 
     Attributes:
-        on: ask once per region, or once for the whole picture.
-        margin: how much more than its box a region shows the model, as a part of the box's larger side.
-        prompt_length: pad the prompt to this many tokens, so that servers can batch requests of one shape.
-        into: the name to write to, when one pipeline has two such steps.
-        output: the model's output.
+        on: send one request per region, or one for the whole picture.
+        margin: added to each side of a box before it is cropped, as a fraction of the box's larger side.
+        prompt_length: pad the prompt to this many tokens, because servers batch only requests of one shape.
+        into: the name to write to, for a second step of this kind in one pipeline.
+        output: the name of the model's output.
     """
 
     on: Literal["regions", "picture"] = "regions"
-    margin: float = Field(0.0, ge=0, le=10, allow_inf_nan=False)
+    margin: float = Field(0.0, ge=0, le=10)
     prompt_length: int | None = Field(None, ge=1, le=8192)
     into: str | None = Field(None, min_length=1)
     output: str = "generated_ids"
 
     @field_validator("into")
     @classmethod
-    def _not_taken(cls, into: str | None) -> str | None:
+    def _check_into(cls, into: str | None) -> str | None:
         if into in ("image", "picture", "regions", "question"):
-            raise ValueError(f"{into!r} is the name of what this step reads; choose another")
+            raise ValueError(f"{into!r} is the name of an input of this step; choose another")
         return into
 
 
@@ -93,7 +89,7 @@ class CaptionOptions(TextStepOptions):
     """Options of ``caption``.
 
     Attributes:
-        prompt: how every caption begins.
+        prompt: the beginning of every caption.
     """
 
     prompt: str = ""
@@ -103,7 +99,7 @@ class AnswerOptions(TextStepOptions):
     """Options of ``answer``.
 
     Attributes:
-        question: what is asked when the caller asks nothing; without it the caller must.
+        question: the default question; without it the caller must give one.
         template: the text around the question, for models that were trained with one, such as
             ``"Question: {question} Answer:"``.
     """
@@ -113,7 +109,7 @@ class AnswerOptions(TextStepOptions):
 
     @field_validator("template")
     @classmethod
-    def _has_place(cls, template: str) -> str:
+    def _check_template(cls, template: str) -> str:
         if template.count("{question}") != 1:
-            raise ValueError("template must hold {question} once")
+            raise ValueError("template must contain {question} exactly once")
         return template

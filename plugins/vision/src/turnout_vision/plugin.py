@@ -1,4 +1,4 @@
-"""What turnout-vision brings: four kinds of steps with the command that runs them on picture files."""
+"""The hooks of turnout-vision: four picture steps, and the command that runs them on files."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 
     from turnout import Step
 
-
-CHECKPOINT = ("checkpoint", "revision")
-"""The options of a model's backends that say where its tokenizer and preprocessor are."""
+# A step sees no other option of a model's backends: they may be secrets.
+CHECKPOINT_OPTIONS = ("checkpoint", "revision")
 
 
 @hookimpl
@@ -23,10 +22,15 @@ def turnout_steps() -> Iterable[Step[Any]]:
     from turnout import Step
     from turnout_vision import factories, options
 
-    yield Step("load_image", factories.make_load_image, options.LoadImageOptions)
-    yield Step("segment_regions", factories.make_segment_regions, options.SegmentRegionsOptions, CHECKPOINT)
-    yield Step("caption", factories.make_caption, options.CaptionOptions, CHECKPOINT)
-    yield Step("answer", factories.make_answer, options.AnswerOptions, CHECKPOINT)
+    yield Step("load_image", factories.create_load_image, options.LoadImageOptions)
+    yield Step(
+        "segment_regions",
+        factories.create_segment_regions,
+        options.SegmentRegionsOptions,
+        model_options=CHECKPOINT_OPTIONS,
+    )
+    yield Step("caption", factories.create_caption, options.CaptionOptions, model_options=CHECKPOINT_OPTIONS)
+    yield Step("answer", factories.create_answer, options.AnswerOptions, model_options=CHECKPOINT_OPTIONS)
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""Regions that come in a JSON file."""
+"""Region files: the regions of one picture as JSON."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ from turnout.errors import InvalidInputError
 MAX_BYTES = 8_000_000
 
 
-def region_file_of(picture: Path) -> Path:
-    """Return where the regions of ``picture`` are looked for: ``photo.regions.json`` beside ``photo.jpg``."""
+def region_file_path(picture: Path) -> Path:
+    """Return the path of the region file of ``picture``: ``photo.regions.json`` for ``photo.jpg``, in the same folder."""
     return picture.with_suffix(".regions.json")
 
 
 def read_region_file(file: Path) -> Any:
-    """Return what ``file`` holds: ``{"regions": [{"box": [left, top, right, bottom], "label": "optional"}]}``.
+    """Return the content of ``file``: ``{"regions": [{"box": [left, top, right, bottom], "label": "optional"}]}`` or a list.
 
     Raises:
-        InvalidInputError: it cannot be read, is too large, or is no such JSON.
+        InvalidInputError: the file is not readable, too large, not valid JSON or of another form.
     """
     try:
         if file.stat().st_size > MAX_BYTES:
             raise InvalidInputError(f"region file {str(file)!r} has more than {MAX_BYTES} bytes; give fewer regions")
+        # utf-8-sig, because editors on Windows add a byte order mark.
         value = json.loads(file.read_text("utf-8-sig"))
     except OSError as error:
         raise InvalidInputError(f"region file {str(file)!r} cannot be read: {error.strerror}; check the path") from error
+    # Deep nesting raises RecursionError.
     except (ValueError, RecursionError) as error:
-        raise InvalidInputError(f"region file {str(file)!r} is broken JSON: {error}; mend or remove it") from error
+        raise InvalidInputError(f"region file {str(file)!r} is not valid JSON: {error}; fix or remove it") from error
     if isinstance(value, list) or (isinstance(value, dict) and isinstance(value.get("regions"), list)):
         return value
     raise InvalidInputError(
-        f'region file {str(file)!r} must hold {{"regions": [{{"box": [left, top, right, bottom]}}]}}, got {value!r:.60}'
+        f'region file {str(file)!r} must be {{"regions": [{{"box": [left, top, right, bottom]}}]}}, got {value!r:.60}'
     )

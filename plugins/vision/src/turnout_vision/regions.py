@@ -1,4 +1,4 @@
-"""Regions of a picture: boxes in pixels, checked one by one."""
+"""Regions of a picture: boxes in pixels, parsed one by one, and their crops."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from turnout.errors import InvalidInputError, suggestion
 
@@ -17,7 +18,7 @@ _FORM = "write [left, top, right, bottom] in pixels of the upright picture"
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A box in pixels of the upright picture; ``right`` and ``bottom`` are the first column and row outside of it."""
+    """A box in pixels of the upright picture; ``right`` and ``bottom`` are exclusive."""
 
     left: int
     top: int
@@ -30,8 +31,8 @@ class Region:
         """Left, top, right, bottom."""
         return self.left, self.top, self.right, self.bottom
 
-    def grown(self, margin: float, height: int, width: int) -> Region:
-        """Return this region with ``margin`` times its larger side added on each side, inside the picture."""
+    def with_margin(self, margin: float, height: int, width: int) -> Region:
+        """Return a copy with ``margin`` times its larger side added on each side, clipped to the picture."""
         extra = math.ceil(margin * max(self.right - self.left, self.bottom - self.top))
         return replace(
             self,
@@ -43,30 +44,36 @@ class Region:
 
 
 def whole_picture(height: int, width: int) -> Region:
-    """Return the region that is the picture itself."""
+    """Return the region of a whole picture."""
     return Region(0, 0, width, height)
 
 
-def parse_regions(value: Any, height: int, width: int, *, most: int) -> list[Region | InvalidInputError]:
-    """Return a region, or what is wrong with it, for each box in ``value``; without any, the whole picture.
+def crop(picture: NDArray[np.uint8], region: Region) -> NDArray[np.uint8]:
+    """Return the part of ``picture`` [height, width, 3] inside ``region``, a view without a copy."""
+    return picture[region.top : region.bottom, region.left : region.right]
 
-    ``value`` is a sequence, an array [n, 4], or ``{"regions": [...]}``; each of its items a box of four numbers, a mapping
-    with ``box`` and perhaps ``label``, or a Region. A box that is partly outside of the picture is clipped.
+
+def parse_regions(value: Any, height: int, width: int, *, max_regions: int) -> list[Region | InvalidInputError]:
+    """Return a region, or its error, for each box in ``value``; the whole picture if there are no boxes.
+
+    ``value`` is a sequence, an array [n, 4], or ``{"regions": [...]}``. Each item is a box of four numbers, a mapping with
+    ``box`` and optionally ``label``, or a Region. A box is clipped to the picture and rounded outwards to whole pixels.
 
     Raises:
-        InvalidInputError: ``value`` is none of these.
+        InvalidInputError: ``value`` has another form.
     """
-    items = _items(value)
+    items = _list_items(value)
     if not items:
         return [whole_picture(height, width)]
-    return [_parse(item, index, height, width, most) for index, item in enumerate(items)]
+    return [_parse(item, index, height, width, max_regions) for index, item in enumerate(items)]
 
 
-def _items(value: Any) -> Sequence[Any]:
+def _list_items(value: Any) -> Sequence[Any]:
     if isinstance(value, Mapping):
         if "regions" not in value:
             raise InvalidInputError(
-                f"regions have the keys {', '.join(map(repr, value)) or 'none'}; write {{'regions': [{{'box': [...]}}]}}"
+                f"regions have the keys {', '.join(map(repr, value)) or 'none'}, not 'regions'; "
+                "write {'regions': [{'box': [...]}]}"
             )
         value = value["regions"]
     if isinstance(value, np.ndarray) and value.ndim > 0:
@@ -75,58 +82,59 @@ def _items(value: Any) -> Sequence[Any]:
         raise InvalidInputError(f"regions are {value!r:.60}, a {type(value).__name__}; give a list of boxes: {_FORM}")
     if value and all(isinstance(item, Real) for item in value):
         raise InvalidInputError(
-            f"regions are {value!r:.60}, numbers; give a list of boxes, even for one: [[left, top, right, bottom]]"
+            f"regions are {value!r:.60}, numbers; give a list of boxes, even for one box: [[left, top, right, bottom]]"
         )
     return value
 
 
-def _parse(item: Any, index: int, height: int, width: int, most: int) -> Region | InvalidInputError:
+def _parse(item: Any, index: int, height: int, width: int, max_regions: int) -> Region | InvalidInputError:
     try:
-        if index >= most:
-            raise InvalidInputError(f"at most {most} regions of a picture are answered; raise max_regions of load_image")
+        if index >= max_regions:
+            raise InvalidInputError(f"the limit is {max_regions} regions of a picture; raise max_regions of load_image")
         if isinstance(item, Region):
-            return _clipped(list(item.box), item.label, height, width)
-        return _clipped(_numbers(_box(item)), _label(item), height, width)
+            return _clip(list(item.box), item.label, height, width)
+        return _clip(_read_numbers(_find_box(item)), _read_label(item), height, width)
     except InvalidInputError as error:
         return InvalidInputError(f"region {index}: {error}")
 
 
-def _box(item: Any) -> Any:
+def _find_box(item: Any) -> Any:
     if not isinstance(item, Mapping):
         return item
     if "box" not in item:
         keys = [str(key) for key in item]
-        raise InvalidInputError(f"no 'box' among its keys {', '.join(keys) or 'none'}.{suggestion('box', keys)}")
+        raise InvalidInputError(f"it has the keys {', '.join(keys) or 'none'}, not 'box'; {_FORM}.{suggestion('box', keys)}")
     return item["box"]
 
 
-def _label(item: Any) -> str | None:
+def _read_label(item: Any) -> str | None:
     label = item.get("label") if isinstance(item, Mapping) else None
     if label is None or isinstance(label, str):
         return label
     raise InvalidInputError(f"label {label!r:.60} is a {type(label).__name__}; write text")
 
 
-def _numbers(box: Any) -> list[float]:
+def _read_numbers(box: Any) -> list[float]:
     if isinstance(box, np.ndarray):
         box = box.tolist()
     if not isinstance(box, Sequence) or isinstance(box, str | bytes) or len(box) != 4:
         raise InvalidInputError(f"box {box!r:.60} does not have four numbers; {_FORM}")
     for number in box:
         if not isinstance(number, Real) or isinstance(number, bool | np.bool_):
-            raise InvalidInputError(f"box {box!r:.60} holds {number!r:.20}, a {type(number).__name__}; {_FORM}")
+            raise InvalidInputError(f"box {box!r:.60} contains {number!r:.20}, a {type(number).__name__}; {_FORM}")
         if not math.isfinite(number):
-            raise InvalidInputError(f"box {box!r:.60} holds {number!r}; {_FORM}")
+            raise InvalidInputError(f"box {box!r:.60} contains {number!r}; {_FORM}")
     return [float(number) for number in box]
 
 
-def _clipped(box: Sequence[float], label: str | None, height: int, width: int) -> Region:
+def _clip(box: Sequence[float], label: str | None, height: int, width: int) -> Region:
+    # Rounded outwards, so that a box of less than one pixel still has one.
     left, top, right, bottom = math.floor(box[0]), math.floor(box[1]), math.ceil(box[2]), math.ceil(box[3])
     shown = f"box {list(box)!r:.80}"
     if box[2] < box[0] or box[3] < box[1]:
-        raise InvalidInputError(f"{shown} is inverted: its right is left of its left, or its bottom above its top; {_FORM}")
+        raise InvalidInputError(f"{shown} is inverted: right is less than left, or bottom is less than top; {_FORM}")
     if right <= left or bottom <= top:
         raise InvalidInputError(f"{shown} is empty; {_FORM}")
     if right <= 0 or bottom <= 0 or left >= width or top >= height:
-        raise InvalidInputError(f"{shown} is outside of the picture, which is {width} x {height} (width x height); {_FORM}")
+        raise InvalidInputError(f"{shown} is outside the picture, which is {width} x {height} (width x height); {_FORM}")
     return Region(max(0, left), max(0, top), min(width, right), min(height, bottom), label)

@@ -39,15 +39,15 @@ class FakeOptions(turnout.Options):
 
 
 @pytest.fixture
-def models(colour_model: Any, segmenter: Any) -> Mapping[str, Callable[[], ModelInference]]:
-    """Return what makes the models of the backend ``fake``, by kind."""
+def models(color_model: Any, segmenter: Any) -> Mapping[str, Callable[[], ModelInference]]:
+    """Return the factories of the models of the backend ``fake``, by kind."""
 
     def unloadable() -> ModelInference:
         raise ModelLoadError("no weights here")
 
     return {
-        "captioner": lambda: colour_model(echoes=True, fails_on="yellow"),
-        "answerer": lambda: colour_model(echoes=False),
+        "captioner": lambda: color_model(echoes=True, fails_on="yellow"),
+        "answerer": lambda: color_model(echoes=False),
         "segmenter": segmenter,
         "away": Away,
         "unloadable": unloadable,
@@ -58,9 +58,9 @@ def models(colour_model: Any, segmenter: Any) -> Mapping[str, Callable[[], Model
 def folder(
     tmp_path: Path, checkpoint: Path, models: Mapping[str, Callable[[], ModelInference]], monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """Return a folder with a turnout.yaml; ``turnout.open`` there knows the backend ``fake`` besides this plugin."""
+    """Return a folder with a turnout.yaml; ``turnout.open`` there has this plugin and the backend ``fake``."""
     fake = types.ModuleType("vision_test_backend")
-    fake.turnout_backends = turnout.hookimpl(  # type: ignore[attr-defined]  # a module made here
+    fake.turnout_backends = turnout.hookimpl(  # type: ignore[attr-defined]  # a module of this test
         lambda: [Backend("fake", lambda _, options: models[options.kind](), FakeOptions)], specname="turnout_backends"
     )
     monkeypatch.setitem(sys.modules, "vision_test_backend", fake)
@@ -118,7 +118,7 @@ def test_prints_a_line_for_each_picture(turn: Turn, photos: Path) -> None:
     assert "3 answered, 0 failed in" in result.stderr
 
 
-def test_a_bad_picture_has_its_line_and_the_rest_is_answered(turn: Turn, photos: Path) -> None:
+def test_a_bad_picture_has_its_line_and_the_others_are_answered(turn: Turn, photos: Path) -> None:
     (photos / "b.png").write_bytes(b"not a picture")
 
     result = turn("describe", photos / "missing.jpg", photos)
@@ -143,7 +143,7 @@ def test_a_bad_box_makes_its_picture_fail_and_the_other_boxes_are_answered(turn:
     assert [(failure["step"], failure["region"]) for failure in record["failures"]] == [("load_image", 0), ("caption", 2)]
 
 
-def test_results_go_to_a_file_and_a_second_run_passes_over_them(turn: Turn, photos: Path, folder: Path) -> None:
+def test_results_go_to_a_file_and_a_second_run_skips_them(turn: Turn, photos: Path, folder: Path) -> None:
     first = turn("describe", photos, "--out", "out.jsonl")
     before = (folder / "out.jsonl").read_bytes()
 
@@ -151,12 +151,12 @@ def test_results_go_to_a_file_and_a_second_run_passes_over_them(turn: Turn, phot
 
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert (first.stdout, second.stdout) == ("", "")
-    assert "0 answered, 0 failed, 3 passed over" in second.stderr
+    assert "0 answered, 0 failed, 3 skipped" in second.stderr
     assert (folder / "out.jsonl").read_bytes() == before
     assert len(lines(before.decode())) == 3
 
 
-def test_a_failed_picture_is_tried_again_and_has_one_line(turn: Turn, photos: Path, folder: Path) -> None:
+def test_a_failed_picture_runs_again_and_has_one_line(turn: Turn, photos: Path, folder: Path) -> None:
     good = (photos / "b.png").read_bytes()
     (photos / "b.png").write_bytes(b"")
     turn("describe", photos, "--out", "out.jsonl")
@@ -165,19 +165,19 @@ def test_a_failed_picture_is_tried_again_and_has_one_line(turn: Turn, photos: Pa
     result = turn("describe", photos, "--out", "out.jsonl")
 
     assert result.exit_code == 0
-    assert "1 answered, 0 failed, 2 passed over" in result.stderr
+    assert "1 answered, 0 failed, 2 skipped" in result.stderr
     records = lines((folder / "out.jsonl").read_text())
     assert sorted(record["image"][-5:] for record in records) == ["a.png", "b.png", "c.png"]
     assert all(record["ok"] for record in records)
 
 
-def test_goes_on_behind_a_half_written_line(turn: Turn, photos: Path, folder: Path) -> None:
+def test_resumes_after_a_partial_line(turn: Turn, photos: Path, folder: Path) -> None:
     turn("describe", photos, "--out", "out.jsonl")
     (folder / "out.jsonl").write_bytes((folder / "out.jsonl").read_bytes()[:-50])
 
     result = turn("describe", photos, "--out", "out.jsonl")
 
-    assert "1 answered, 0 failed, 2 passed over" in result.stderr
+    assert "1 answered, 0 failed, 2 skipped" in result.stderr
     assert [record["image"][-5:] for record in lines((folder / "out.jsonl").read_text())] == ["a.png", "b.png", "c.png"]
 
 
@@ -201,7 +201,7 @@ def test_saves_annotated_pictures_and_does_not_read_them_later(turn: Turn, photo
 
 
 @pytest.mark.parametrize("given", ["photos", "photos/a.png"])
-def test_never_saves_over_the_pictures_themselves(turn: Turn, photos: Path, given: str) -> None:
+def test_never_overwrites_the_input_pictures(turn: Turn, photos: Path, given: str) -> None:
     before = (photos / "a.png").read_bytes()
 
     result = turn("describe", given, "--save", "photos")
@@ -211,7 +211,7 @@ def test_never_saves_over_the_pictures_themselves(turn: Turn, photos: Path, give
     assert (photos / "a.png").read_bytes() == before
 
 
-def test_a_caption_of_the_whole_picture_stands_at_the_top(turn: Turn, photos: Path) -> None:
+def test_a_caption_of_the_whole_picture_is_a_field_of_the_record(turn: Turn, photos: Path) -> None:
     (record,) = lines(turn("whole", photos / "a.png").stdout)
 
     assert record["caption"] == "a picture of white box"
@@ -224,7 +224,7 @@ def test_inputs_are_set_as_json_or_text(turn: Turn, photos: Path) -> None:
     assert [region["answer"] for region in record["regions"]] == ["green box"]
 
 
-def test_whole_masks_come_as_run_lengths(turn: Turn, photos: Path) -> None:
+def test_whole_masks_are_run_lengths(turn: Turn, photos: Path) -> None:
     (record,) = lines(turn("describe", photos / "a.png", "--rle").stdout)
 
     assert sum(record["regions"][0]["mask"]["rle"]["counts"]) == 110 * 120
@@ -248,7 +248,7 @@ def test_metrics_are_printed_to_stderr(turn: Turn, photos: Path) -> None:
         (("unloadable", "photos"), "no weights here"),
     ],
 )
-def test_what_fails_every_picture_ends_at_once(turn: Turn, photos: Path, arguments: tuple[str, ...], error: str) -> None:
+def test_an_error_of_every_picture_ends_the_run(turn: Turn, photos: Path, arguments: tuple[str, ...], error: str) -> None:
     result = turn(*arguments)
 
     assert isinstance(result.exception, TurnoutError)
@@ -256,7 +256,7 @@ def test_what_fails_every_picture_ends_at_once(turn: Turn, photos: Path, argumen
     assert result.stdout == ""
 
 
-def test_settings_are_not_harmed_by_being_taken_for_results(turn: Turn, photos: Path, folder: Path) -> None:
+def test_a_settings_file_given_to_out_is_unchanged(turn: Turn, photos: Path, folder: Path) -> None:
     before = (folder / "turnout.yaml").read_text()
 
     with pytest.raises(ConfigurationError):
@@ -269,20 +269,29 @@ def test_settings_are_not_harmed_by_being_taken_for_results(turn: Turn, photos: 
     "arguments",
     [("describe",), ("describe", "empty"), ("describe", "photos", "--set", "image=x"), ("describe", "photos", "--set", "x")],
 )
-def test_wrong_usage_ends_with_2(turn: Turn, photos: Path, folder: Path, arguments: tuple[str, ...]) -> None:
+def test_wrong_usage_exits_with_2(turn: Turn, photos: Path, folder: Path, arguments: tuple[str, ...]) -> None:
     (folder / "empty").mkdir()
 
     assert turn(*arguments).exit_code == 2
 
 
-def test_results_that_cannot_be_written_end_with_2(turn: Turn, photos: Path) -> None:
+@pytest.mark.parametrize("timeout", ["nan", "inf", "0", "-1", "soon"])
+def test_a_timeout_that_is_not_a_time_is_refused(turn: Turn, photos: Path, timeout: str) -> None:
+    result = turn("describe", "photos", "--timeout", timeout)
+
+    assert result.exit_code == 2
+    assert "--timeout" in result.stderr
+    assert result.stdout == ""
+
+
+def test_results_that_cannot_be_written_exit_with_2(turn: Turn, photos: Path) -> None:
     result = turn("describe", photos, "--out", "turnout.yaml/out.jsonl")
 
     assert result.exit_code == 2
-    assert "next: give another place to --out" in result.stderr
+    assert "next: give another file to --out" in result.stderr
 
 
-def test_an_unreachable_backend_ends_with_3_and_leaves_lines(turn: Turn, photos: Path, folder: Path) -> None:
+def test_an_unreachable_backend_exits_with_3_and_leaves_lines(turn: Turn, photos: Path, folder: Path) -> None:
     result = turn("away", photos, "--out", "out.jsonl")
 
     assert result.exit_code == 3
@@ -292,24 +301,26 @@ def test_an_unreachable_backend_ends_with_3_and_leaves_lines(turn: Turn, photos:
 
 
 SLOW = """
-import os, signal, sys, types
-import turnout
-from turnout_vision import batch
+import os, signal, sys
+from turnout_vision import picture_run
 
-def run(job_app, job, pictures):
+# A process in the background of a shell script inherits an ignored SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def run(app, settings, pictures):
     for number, picture in enumerate(pictures):
         if number == 2:
             os.kill(os.getpid(), getattr(signal, sys.argv.pop()))
-        yield from real(job_app, job, [picture])
+        yield from real(app, settings, [picture])
 
-real, batch.run_batch = batch.run_batch, run
+real, picture_run.run_pictures = picture_run.run_pictures, run
 from turnout_vision.commands.run import run as command
 command()
 """
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGKILL"])
-def test_a_batch_that_is_stopped_leaves_a_valid_file_and_goes_on_later(
+def test_a_run_that_is_stopped_leaves_a_valid_file_and_resumes_later(
     photos: Path, folder: Path, turn: Turn, name: str, write: Callable[[Path, Any], None]
 ) -> None:
     write(folder / "only.yaml", {"pipelines": {"look": ["load_image"]}})
@@ -324,4 +335,4 @@ def test_a_batch_that_is_stopped_leaves_a_valid_file_and_goes_on_later(
     assert stopped.returncode == (130 if name == "SIGINT" else -signal.SIGKILL), stopped.stderr
     assert [record["image"] for record in kept] == ["photos/a.png", "photos/b.png"]
     assert later.exit_code == 0
-    assert "1 answered, 0 failed, 2 passed over" in later.stderr
+    assert "1 answered, 0 failed, 2 skipped" in later.stderr

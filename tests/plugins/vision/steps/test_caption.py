@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, PipelineContext, PipelineStep, StepDeclaration
 from turnout.errors import ConfigurationError, InferenceError, InvalidInputError, InvalidTensorError
-from turnout_vision.factories import make_caption, make_load_image
+from turnout_vision.factories import create_caption, create_load_image
 from turnout_vision.options import CaptionOptions, LoadImageOptions
 from turnout_vision.steps.caption import Caption
 
@@ -18,14 +18,14 @@ Boxes = dict[str, tuple[int, int, int, int]]
 
 def steps(declaration: StepDeclaration, **options: Any) -> dict[str, PipelineStep]:
     return {
-        "load_image": make_load_image(declaration, LoadImageOptions()),
-        "caption": make_caption(declaration, CaptionOptions(model="captioner", **options)),
+        "load_image": create_load_image(declaration, LoadImageOptions()),
+        "caption": create_caption(declaration, CaptionOptions(model="captioner", **options)),
     }
 
 
 @pytest.fixture
-def captioner(colour_model: Any) -> Any:
-    return lambda fails_on="": colour_model(echoes=True, fails_on=fails_on)
+def captioner(color_model: Any) -> Any:
+    return lambda fails_on="": color_model(echoes=True, fails_on=fails_on)
 
 
 def test_each_region_has_its_own_caption(
@@ -33,11 +33,11 @@ def test_each_region_has_its_own_caption(
 ) -> None:
     result = run(steps(declaration), {"captioner": captioner()}, image=scene, regions=list(boxes.values()))
 
-    assert result["captions"] == [f"{colour} box" for colour in boxes]
+    assert result["captions"] == [f"{color} box" for color in boxes]
     assert not result.failures
 
 
-def test_mixed_up_responses_would_be_noticed(
+def test_responses_in_another_order_are_detected(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], boxes: Boxes, captioner: Any
 ) -> None:
     class MixedUp(Caption):
@@ -48,7 +48,7 @@ def test_mixed_up_responses_would_be_noticed(
 
     result = run(planted, {"captioner": captioner()}, image=scene, regions=list(boxes.values()))
 
-    assert result["captions"] != [f"{colour} box" for colour in boxes]
+    assert result["captions"] != [f"{color} box" for color in boxes]
 
 
 def test_a_failed_region_is_reported_and_the_others_have_captions(
@@ -65,7 +65,7 @@ def test_a_failed_region_is_reported_and_the_others_have_captions(
     }
 
 
-def test_only_failed_regions_still_return(
+def test_a_run_with_only_failed_regions_still_returns(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], captioner: Any
 ) -> None:
     result = run(steps(declaration), {"captioner": captioner()}, image=scene, regions=[[9, 9, 9, 9]])
@@ -74,29 +74,29 @@ def test_only_failed_regions_still_return(
     assert len(result.failures) == 1
 
 
-def test_a_request_without_a_prompt_is_what_blip_calls_unconditional(
+def test_a_request_without_a_prompt_is_unconditional(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], captioner: Any, words: list[str]
 ) -> None:
     model = captioner()
 
     run(steps(declaration), {"captioner": model}, image=scene)
 
-    assert set(model.asked[0]) == {"pixel_values", "input_ids", "attention_mask"}
-    assert model.asked[0]["input_ids"].tolist() == [[words.index("[CLS]"), words.index("[SEP]")]]
-    assert model.asked[0]["attention_mask"].tolist() == [[1, 1]]
+    assert set(model.received[0]) == {"pixel_values", "input_ids", "attention_mask"}
+    assert model.received[0]["input_ids"].tolist() == [[words.index("[CLS]"), words.index("[SEP]")]]
+    assert model.received[0]["attention_mask"].tolist() == [[1, 1]]
 
 
 def test_a_caption_begins_with_the_prompt_which_is_padded(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], boxes: Boxes, captioner: Any
 ) -> None:
     model = captioner()
-    made = steps(declaration, prompt="a picture of a", prompt_length=9)
+    created = steps(declaration, prompt="a picture of a", prompt_length=9)
 
-    result = run(made, {"captioner": model}, image=scene, regions=[boxes["blue"]])
+    result = run(created, {"captioner": model}, image=scene, regions=[boxes["blue"]])
 
     assert result["captions"] == ["a picture of a blue box"]
-    assert model.asked[0]["input_ids"].shape == model.asked[0]["attention_mask"].shape == (1, 9)
-    assert model.asked[0]["attention_mask"].sum() == 6
+    assert model.received[0]["input_ids"].shape == model.received[0]["attention_mask"].shape == (1, 9)
+    assert model.received[0]["attention_mask"].sum() == 6
 
 
 def test_the_whole_picture_has_one_caption(
@@ -123,7 +123,7 @@ def test_a_failed_caption_of_the_picture_is_none(
 
 @pytest.mark.parametrize("on", ["picture", "regions"])
 @pytest.mark.parametrize("outputs", [{"ids": np.zeros((1, 3), np.int64)}, {"generated_ids": np.zeros((1, 3), np.float32)}])
-def test_an_answer_that_is_none_is_reported(
+def test_a_response_without_token_ids_is_reported(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], on: str, outputs: dict[str, Any]
 ) -> None:
     class Other(ModelInference):
@@ -139,14 +139,14 @@ def test_an_answer_that_is_none_is_reported(
 def test_two_captions_of_one_pipeline_are_kept_apart(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], boxes: Boxes, captioner: Any
 ) -> None:
-    second = make_caption(declaration, CaptionOptions(model="captioner", prompt="this is a", into="sentences"))
+    second = create_caption(declaration, CaptionOptions(model="captioner", prompt="this is a", into="sentences"))
 
     result = run({**steps(declaration), "again": second}, {"captioner": captioner()}, image=scene, regions=[boxes["red"]])
 
     assert (result["captions"], result["sentences"]) == (["red box"], ["this is a red box"])
 
 
-def test_a_margin_shows_more_than_the_box(
+def test_a_margin_adds_the_surroundings_of_the_box(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], captioner: Any
 ) -> None:
     inside_red = [[10, 10, 14, 14]]
@@ -156,24 +156,24 @@ def test_a_margin_shows_more_than_the_box(
     run(steps(declaration, margin=3.0), {"captioner": model}, image=scene, regions=inside_red)
 
     assert near["captions"] == ["red box"]
-    assert np.ptp(model.asked[0]["pixel_values"]) > 1.5
+    assert np.ptp(model.received[0]["pixel_values"]) > 1.5
 
 
 def test_a_prompt_of_the_settings_that_is_too_long_is_an_error(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], captioner: Any
 ) -> None:
-    with pytest.raises(InvalidInputError, match="the prompt has 6 tokens, and prompt_length is 3"):
+    with pytest.raises(InvalidInputError, match="the prompt has 6 tokens, but prompt_length is 3"):
         run(steps(declaration, prompt="a picture of a", prompt_length=3), {"captioner": captioner()}, image=scene)
 
 
-def test_a_model_without_a_checkpoint_is_refused_when_the_step_is_made(declaration: StepDeclaration) -> None:
+def test_a_model_without_a_checkpoint_is_refused_when_the_step_is_created(declaration: StepDeclaration) -> None:
     bare = StepDeclaration("caption", "describe", declaration.folder, {"captioner": {"onnxruntime": {"path": "x"}}})
 
     with pytest.raises(ConfigurationError, match="write `processor:`"):
-        make_caption(bare, CaptionOptions(model="captioner"))
+        create_caption(bare, CaptionOptions(model="captioner"))
 
 
 @pytest.mark.parametrize("into", ["picture", "regions", "image", "question"])
-def test_a_step_cannot_write_over_what_it_reads(into: str) -> None:
+def test_a_step_cannot_overwrite_its_inputs(into: str) -> None:
     with pytest.raises(ValueError, match="choose another"):
         CaptionOptions(model="captioner", into=into)

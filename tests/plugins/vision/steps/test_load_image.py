@@ -12,7 +12,7 @@ from PIL import Image
 
 from turnout import PipelineStep
 from turnout.errors import InvalidInputError
-from turnout_vision.factories import make_load_image
+from turnout_vision.factories import create_load_image
 from turnout_vision.options import LoadImageOptions
 from turnout_vision.regions import Region
 
@@ -20,7 +20,7 @@ WHOLE = Region(0, 0, 120, 110)
 
 
 def steps(**options: Any) -> dict[str, PipelineStep]:
-    return {"load_image": make_load_image(None, LoadImageOptions(**options))}  # type: ignore[arg-type]  # it has no use for a declaration
+    return {"load_image": create_load_image(None, LoadImageOptions(**options))}  # type: ignore[arg-type]  # load_image ignores it
 
 
 @pytest.fixture
@@ -36,13 +36,13 @@ def test_a_picture_without_regions_is_one_region(run: Any, photo: Path, scene: N
     assert result["regions"] == [WHOLE]
 
 
-def test_regions_are_read_from_the_file_beside_the_picture(run: Any, photo: Path, write: Callable[[Path, Any], None]) -> None:
+def test_regions_are_read_from_the_file_next_to_the_picture(run: Any, photo: Path, write: Callable[[Path, Any], None]) -> None:
     write(photo.with_name("photo.regions.json"), {"regions": [{"box": [1, 2, 30, 40], "label": "cup"}]})
 
     assert run(steps(), image=str(photo))["regions"] == [Region(1, 2, 30, 40, "cup")]
 
 
-def test_regions_that_are_given_win_over_the_file(run: Any, photo: Path, write: Callable[[Path, Any], None]) -> None:
+def test_given_regions_override_the_file(run: Any, photo: Path, write: Callable[[Path, Any], None]) -> None:
     write(photo.with_name("photo.regions.json"), {"regions": [{"box": [1, 2, 30, 40]}]})
 
     assert run(steps(), image=photo, regions=[[5, 6, 7, 8]])["regions"] == [Region(5, 6, 7, 8)]
@@ -57,7 +57,7 @@ def test_regions_may_be_given_as_a_file(run: Any, photo: Path, write: Callable[[
 def test_a_broken_file_of_regions_fails_the_picture(run: Any, photo: Path) -> None:
     photo.with_name("photo.regions.json").write_text("{")
 
-    with pytest.raises(InvalidInputError, match=r"photo\.regions\.json' is broken JSON"):
+    with pytest.raises(InvalidInputError, match=r"photo\.regions\.json' is not valid JSON"):
         run(steps(), image=photo)
 
 
@@ -69,7 +69,7 @@ def test_a_wrong_box_is_reported_with_its_index_and_keeps_its_place(run: Any, sc
     assert isinstance(result.failures[0].error, InvalidInputError)
 
 
-def test_only_wrong_boxes_still_return(run: Any, scene: NDArray[np.uint8]) -> None:
+def test_a_run_with_only_wrong_boxes_still_returns(run: Any, scene: NDArray[np.uint8]) -> None:
     result = run(steps(), image=scene, regions=[["x"], None])
 
     assert result["regions"] == [None, None]
@@ -94,5 +94,5 @@ def test_the_options_reach_the_reader(run: Any) -> None:
     clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
 
     assert run(steps(background=(1, 2, 3)), image=clear)["picture"][0, 0].tolist() == [1, 2, 3]
-    with pytest.raises(InvalidInputError, match="at most 15 are decoded"):
+    with pytest.raises(InvalidInputError, match="the limit is 15"):
         run(steps(max_pixels=15), image=clear)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, PipelineContext, PipelineStep, StepDeclaration
 from turnout.errors import InferenceError, InvalidInputError
-from turnout_vision.factories import make_load_image, make_segment_regions
+from turnout_vision.factories import create_load_image, create_segment_regions
 from turnout_vision.options import LoadImageOptions, SegmentRegionsOptions
 from turnout_vision.regions import Region
 from turnout_vision.steps.segment_regions import SegmentRegions
@@ -20,13 +20,13 @@ Boxes = dict[str, tuple[int, int, int, int]]
 
 def steps(declaration: StepDeclaration, **options: Any) -> dict[str, PipelineStep]:
     return {
-        "load_image": make_load_image(declaration, LoadImageOptions()),
-        "segment_regions": make_segment_regions(declaration, SegmentRegionsOptions(model="segmenter", **options)),
+        "load_image": create_load_image(declaration, LoadImageOptions()),
+        "segment_regions": create_segment_regions(declaration, SegmentRegionsOptions(model="segmenter", **options)),
     }
 
 
 def overlap(mask: NDArray[np.bool_] | None, box: Sequence[int]) -> float:
-    """Return intersection over union of a mask and what is inside of ``box``."""
+    """Return the intersection over union of ``mask`` and ``box``."""
     assert mask is not None
     truth = np.zeros_like(mask)
     truth[box[1] : box[3], box[0] : box[2]] = True
@@ -44,7 +44,7 @@ def test_each_region_has_its_own_mask_in_the_picture(
     assert not result.failures
 
 
-def test_mixed_up_responses_would_be_noticed(
+def test_responses_in_another_order_are_detected(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], boxes: Boxes, segmenter: Any
 ) -> None:
     class MixedUp(SegmentRegions):
@@ -76,7 +76,7 @@ def test_a_failed_region_is_reported_and_the_others_have_masks(
     assert overlap(result["masks"][2], boxes["blue"]) > 0.85
 
 
-def test_only_failed_regions_still_return(
+def test_a_run_with_only_failed_regions_still_returns(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], segmenter: Any
 ) -> None:
     result = run(steps(declaration), {"segmenter": segmenter()}, image=scene, regions=[[7, 7, 7, 7]])
@@ -91,12 +91,12 @@ def test_the_model_sees_a_margin_around_the_box(
 
     run(steps(declaration, margin=0.5), {"segmenter": model}, image=scene, regions=[[60, 10, 90, 40]])
 
-    shown = model.asked[0]["pixel_values"][0]
-    assert shown.min() < shown[:, 0, 0].max()
-    assert (shown[:, 0, 0] > 1.5).all()
+    pixels = model.received[0]["pixel_values"][0]
+    assert pixels.min() < pixels[:, 0, 0].max()
+    assert (pixels[:, 0, 0] > 1.5).all()
 
 
-def test_without_settings_of_its_own_a_segmenter_is_shown_what_birefnet_wants(
+def test_without_settings_a_segmenter_gets_the_preprocessing_of_birefnet(
     run: Any, scene: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     class Size(ModelInference):
@@ -128,7 +128,7 @@ def test_the_size_may_be_chosen(run: Any, declaration: StepDeclaration, scene: N
         ({"a": np.zeros((1, 7), np.float32)}, r"must be FP32 \[1, 1, height, width\], got FP32 \[1, 7\]"),
     ],
 )
-def test_a_model_that_is_no_segmenter_is_reported(
+def test_a_model_that_is_not_a_segmenter_is_reported(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], outputs: dict[str, Any], message: str
 ) -> None:
     class Other(ModelInference):
@@ -142,7 +142,7 @@ def test_a_model_that_is_no_segmenter_is_reported(
         raise result.failures[0].error
 
 
-def test_boxes_of_a_detector_step_are_taken_in_any_form(
+def test_boxes_of_a_detector_step_are_accepted_in_any_form(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], boxes: Boxes, segmenter: Any
 ) -> None:
     class Detector(PipelineStep):
@@ -152,8 +152,8 @@ def test_boxes_of_a_detector_step_are_taken_in_any_form(
         def process(self, context: PipelineContext) -> None:
             context["regions"] = [{"box": np.array(boxes["blue"])}, [np.nan, 0, 1, 1], Region(0, 0, 5, 5), None]
 
-    made = steps(declaration)
-    ordered = {"load_image": made["load_image"], "detect": Detector(), "segment_regions": made["segment_regions"]}
+    created = steps(declaration)
+    ordered = {"load_image": created["load_image"], "detect": Detector(), "segment_regions": created["segment_regions"]}
 
     result = run(ordered, {"segmenter": segmenter()}, image=scene)
 

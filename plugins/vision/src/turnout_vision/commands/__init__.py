@@ -1,1 +1,1 @@
-"""The commands that this plugin adds to ``turnout``: each parses, calls one function, prints."""
+"""The commands that this plugin adds to ``turnout``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,24 +15,35 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from turnout_vision.batch import Job, Outcome
-    from turnout_vision.records import Record
+    from turnout_vision.picture_record import PictureRecord
+    from turnout_vision.picture_run import PictureOutcome, PictureRun
 
 OK, SOME_FAILED, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
 
 _FILE = click.Path(path_type=Path)
 
 
-@click.command("run", short_help="Run a pipeline on pictures: JSON lines, annotated pictures.")
+class _Seconds(click.FloatRange):
+    """A finite time above 0."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        # A NaN passes every range: each comparison with it is false.
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is not a finite number of seconds", param, ctx)
+        return seconds
+
+
+@click.command("run", short_help="Run a pipeline on pictures; print JSON lines, save annotated pictures.")
 @click.argument("pipeline")
 @click.argument("images", nargs=-1, required=True, type=_FILE, metavar="IMAGE...")
-@click.option("--regions", type=_FILE, help="JSON file with the boxes, instead of photo.regions.json beside photo.jpg.")
-@click.option("--question", help="What the pipeline's answer steps ask.")
+@click.option("--regions", type=_FILE, help="JSON file with the boxes. Default: photo.regions.json next to photo.jpg.")
+@click.option("--question", help="The question for the answer steps of the pipeline.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Another input of the pipeline: JSON, or text.")
-@click.option("--out", type=_FILE, help="Write JSON lines here; go on where an earlier run stopped. Default: stdout.")
-@click.option("--save", type=_FILE, metavar="DIR", help="Write pictures with masks, boxes and texts drawn on them here.")
-@click.option("--rle", is_flag=True, help="Put whole masks into the lines, as COCO run lengths.")
-@click.option("--timeout", "timeout_seconds", type=click.FloatRange(min=0, min_open=True), help="Seconds for one picture.")
+@click.option("--out", type=_FILE, help="Append JSON lines to this file; a later run resumes it. Default: stdout.")
+@click.option("--save", type=_FILE, metavar="DIR", help="Save pictures with masks, boxes and texts drawn on them here.")
+@click.option("--rle", is_flag=True, help="Include whole masks in the lines, as COCO run lengths.")
+@click.option("--timeout", "timeout_seconds", type=_Seconds(min=0, min_open=True), help="Seconds for one picture.")
 @click.option(
     "--config",
     "-c",
@@ -41,31 +53,31 @@ _FILE = click.Path(path_type=Path)
     type=_FILE,
     help="The settings file.",
 )
-@click.option("--metrics", is_flag=True, help="Print the metrics to stderr in the end, as Prometheus text.")
+@click.option("--metrics", is_flag=True, help="Print the metrics to stderr at the end, as Prometheus text.")
 @click.pass_context
 def run(
     context: click.Context, /, *, images: Sequence[Path], out: Path | None, config: Path, metrics: bool, **given: Any
 ) -> None:
     """Run PIPELINE on each IMAGE, which may be a folder.
 
-    One JSON line per picture goes to stdout or --out. A bad picture has a line with "ok": false and does not stop the others.
-    With --out, pictures that were answered before are passed over; failed ones are tried again.
+    One JSON line per picture goes to stdout or --out. A picture that fails has a line with "ok": false; the others still run.
+    With --out, pictures that an earlier run answered are skipped; failed ones run again.
 
-    Exit: 0 all answered, 1 some failed, 2 usage or settings, 3 backend unreachable.
+    Exit code: 0 all answered, 1 some failed, 2 usage or settings, 3 backend unreachable.
     """
     from turnout_vision.picture_files import find_pictures
 
     save: Path | None = given["save"]
     if save is not None and save.resolve() in {image.resolve() for image in images}:
-        raise click.UsageError(f"--save {str(save)!r} is a folder that pictures are read from; give another")
-    pictures = find_pictures(images, besides=save)
+        raise click.UsageError(f"--save {str(save)!r} is a folder of input pictures; give another folder")
+    pictures = find_pictures(images, exclude=save)
     if not pictures:
-        raise click.UsageError(f"no pictures in {', '.join(map(str, images))}; give files, or a folder that holds some")
-    with _told(context):
-        context.exit(_run(_job(pictures, **given), pictures, out=out, config=config, metrics=metrics))
+        raise click.UsageError(f"no pictures in {', '.join(map(str, images))}; give files, or a folder that contains pictures")
+    with _handle_errors(context):
+        context.exit(_run(_build_run(pictures, **given), pictures, out=out, config=config, metrics=metrics))
 
 
-def _job(
+def _build_run(
     pictures: Sequence[Path],
     *,
     pipeline: str,
@@ -75,22 +87,22 @@ def _job(
     save: Path | None,
     rle: bool,
     timeout_seconds: float | None,
-) -> Job:
-    from turnout_vision.batch import Job
+) -> PictureRun:
     from turnout_vision.picture_files import png_names
+    from turnout_vision.picture_run import PictureRun
 
-    inputs = _inputs(settings)
+    inputs = _parse_inputs(settings)
     if question is not None:
         inputs["question"] = question
     if regions is not None:
         inputs["regions"] = str(regions)
     saves = {picture: save / name for picture, name in png_names(pictures).items()} if save else {}
     if overwritten := {file.resolve() for file in saves.values()} & {picture.resolve() for picture in pictures}:
-        raise click.UsageError(f"--save would write over {str(min(overwritten))!r}; give another folder")
-    return Job(pipeline, inputs, timeout_seconds, saves, rle)
+        raise click.UsageError(f"--save would overwrite the picture {str(min(overwritten))!r}; give another folder")
+    return PictureRun(pipeline, inputs, timeout_seconds, saves, rle)
 
 
-def _inputs(settings: Sequence[str]) -> dict[str, Any]:
+def _parse_inputs(settings: Sequence[str]) -> dict[str, Any]:
     inputs: dict[str, Any] = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
@@ -105,52 +117,52 @@ def _inputs(settings: Sequence[str]) -> dict[str, Any]:
     return inputs
 
 
-def _run(job: Job, pictures: Sequence[Path], *, out: Path | None, config: Path, metrics: bool) -> int:
+def _run(run: PictureRun, pictures: Sequence[Path], *, out: Path | None, config: Path, metrics: bool) -> int:
     import turnout
-    from turnout_vision.batch import run_batch
+    from turnout_vision.picture_run import run_pictures
 
     tally = Tally()
     with ExitStack() as stack:
         app = stack.enter_context(turnout.open(config))
-        app.pipeline(job.pipeline)  # what is wrong with it is said before any file is written
+        app.pipeline(run.pipeline)  # raises before any file is written
         if metrics:
             stack.callback(lambda: click.echo(app.metrics_text(), err=True))
-        write, left = _sink(stack, job, pictures, out)
-        tally.passed_over = len(pictures) - len(left)
+        write, remaining = _open_output(stack, run, pictures, out)
+        tally.skipped = len(pictures) - len(remaining)
         stack.callback(lambda: click.echo(tally, err=True))
-        advance = stack.enter_context(_progress(len(left), visible=out is not None or not sys.stdout.isatty()))
-        for outcome in run_batch(app, job, left):
+        advance = stack.enter_context(_show_progress(len(remaining), visible=out is not None or not sys.stdout.isatty()))
+        for outcome in run_pictures(app, run, remaining):
             write(outcome.record)
             tally.add(outcome)
             advance()
     return tally.exit_code
 
 
-def _sink(
-    stack: ExitStack, job: Job, pictures: Sequence[Path], out: Path | None
-) -> tuple[Callable[[Record], None], Sequence[Path]]:
-    """Return what takes a record, and the pictures that are to be answered."""
-    from turnout_vision.results import ResultsFile, key_of, line_of
+def _open_output(
+    stack: ExitStack, run: PictureRun, pictures: Sequence[Path], out: Path | None
+) -> tuple[Callable[[PictureRecord], None], Sequence[Path]]:
+    """Return the function that writes a record, and the pictures without an answer in ``out``."""
+    from turnout_vision.results_file import ResultsFile, format_line, record_key
 
     if out is None:
-        return lambda record: click.echo(line_of(record)), pictures
-    keys = {picture: key_of(job.begun(picture)) for picture in pictures}
+        return lambda record: click.echo(format_line(record)), pictures
+    keys = {picture: record_key(run.new_record(picture)) for picture in pictures}
     file = stack.enter_context(ResultsFile(out, again=frozenset(keys.values())))
     return file.write, [picture for picture, key in keys.items() if key not in file.answered]
 
 
 @dataclass(slots=True)
 class Tally:
-    """How many pictures ended how."""
+    """The counts of answered, failed and skipped pictures."""
 
     answered: int = 0
     failed: int = 0
-    passed_over: int = 0
+    skipped: int = 0
     unreachable: bool = False
     start: float = field(default_factory=time.monotonic)
 
-    def add(self, outcome: Outcome) -> None:
-        """Count a picture; tell of a bad one."""
+    def add(self, outcome: PictureOutcome) -> None:
+        """Count a picture; print the errors of a failed one to stderr."""
         record = outcome.record
         self.unreachable |= outcome.unavailable is not None
         if record["ok"]:
@@ -164,19 +176,20 @@ class Tally:
 
     @property
     def exit_code(self) -> int:
-        """What the process ends with."""
+        """The exit code of the command."""
         if self.unreachable:
             return UNREACHABLE
         return SOME_FAILED if self.failed else OK
 
     def __str__(self) -> str:
-        passed_over = f", {self.passed_over} passed over" if self.passed_over else ""
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
         seconds = time.monotonic() - self.start
-        return f"{self.answered} answered, {self.failed} failed{passed_over} in {seconds:.1f} s"
+        return f"{self.answered} answered, {self.failed} failed{skipped} in {seconds:.1f} s"
 
 
 @contextmanager
-def _progress(total: int, *, visible: bool) -> Iterator[Callable[[], None]]:
+def _show_progress(total: int, *, visible: bool) -> Iterator[Callable[[], None]]:
+    """Show a progress bar on stderr; yield the function that advances it by one picture."""
     if not (visible and sys.stderr.isatty()):
         yield lambda: None
         return
@@ -184,20 +197,20 @@ def _progress(total: int, *, visible: bool) -> Iterator[Callable[[], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # Results go to the real stdout, whatever is drawn on stderr.
+    # redirect_stdout would send the results to stderr too.
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=False) as progress:
         task = progress.add_task("pictures", total=total)
         yield lambda: progress.advance(task)
 
 
 @contextmanager
-def _told(context: click.Context) -> Iterator[None]:
-    """Turn what else ends the whole batch into a message and an exit code; errors of Turnout's are told by ``turnout``."""
+def _handle_errors(context: click.Context) -> Iterator[None]:
+    """Exit with a message on OSError and KeyboardInterrupt; ``turnout`` itself handles a TurnoutError."""
     try:
         yield
     except OSError as error:
-        click.echo(f"error: {error}; results cannot be written there\nnext: give another place to --out", err=True)
+        click.echo(f"error: results cannot be written: {error}\nnext: give another file to --out", err=True)
         context.exit(USAGE)
     except KeyboardInterrupt:
-        click.echo("stopped; what was written is valid, and with --out the same command goes on from here", err=True)
+        click.echo("interrupted; the lines so far are valid, and with --out the same command resumes", err=True)
         context.exit(INTERRUPTED)

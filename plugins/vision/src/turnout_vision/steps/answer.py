@@ -1,19 +1,20 @@
-"""The step that answers a question on regions or on the picture."""
+"""The step ``answer``."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from turnout import InferenceResponse, PipelineContext, StepDeclaration
 from turnout.errors import InvalidInputError
 from turnout_vision.options import AnswerOptions
 from turnout_vision.steps.text_step import TextStep
-from turnout_vision.tokens import TextCodec
 
 
-class Answer(TextStep):
-    """Writes ``answers``, a list of text as long as ``regions``, or ``answer``, the text for the whole picture.
+class AnswerQuestion(TextStep):
+    """Writes ``answers``, a list of texts as long as ``regions``, or ``answer``, the text for the whole picture.
 
-    The caller's ``question`` wins over the one of the options. Without the latter the pipeline needs the former, and says so
-    before anything runs.
+    The caller's ``question`` overrides that of the options. If the options have none, the pipeline requires the caller's,
+    and a run without it fails before any step.
     """
 
     def __init__(self, declaration: StepDeclaration, options: AnswerOptions) -> None:
@@ -30,8 +31,9 @@ class Answer(TextStep):
         if question is None:
             question = self._question
         if not isinstance(question, str) or not question.strip():
-            raise InvalidInputError(f"question is {question!r:.60}, a {type(question).__name__}; ask something as text")
+            raise InvalidInputError(f"question is {question!r:.60}, a {type(question).__name__}; give a question as text")
+        # Not str.format: the question may contain braces.
         return self._template.replace("{question}", question)
 
-    def text(self, codec: TextCodec, response: InferenceResponse, prompt: str) -> str:
-        return codec.new_text(response[self._text_options.output], codec.ids(prompt))
+    def text(self, response: InferenceResponse, prompt: Sequence[int]) -> str:
+        return self.codec.new_text(response[self._text_options.output], prompt)

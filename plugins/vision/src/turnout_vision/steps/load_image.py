@@ -1,4 +1,4 @@
-"""The step that reads a picture with its regions."""
+"""The step ``load_image``."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from turnout import PipelineContext, PipelineStep
-from turnout.errors import InvalidInputError
 from turnout_vision.images import read_picture
 from turnout_vision.options import LoadImageOptions
-from turnout_vision.region_file import read_region_file, region_file_of
-from turnout_vision.regions import Region, parse_regions
+from turnout_vision.region_fan_out import report_errors
+from turnout_vision.region_file import read_region_file, region_file_path
+from turnout_vision.regions import parse_regions
 
 
 class LoadImage(PipelineStep):
     """Reads ``image`` into ``picture``, UINT8 [height, width, 3], and the boxes on it into ``regions``.
 
-    ``image`` is whatever ``read_picture`` takes. ``regions`` may be given: boxes, or the path of a JSON file; if it is not and
-    ``image`` is a path, ``photo.regions.json`` beside ``photo.jpg`` is read. Without any regions there is one: the picture.
-    Written ``regions`` are a list of Region in the given order, None where a box is wrong; those are reported by index.
+    ``image`` is any source that ``read_picture`` accepts. ``regions`` are boxes, or the path of a JSON file; if they are not
+    given and ``image`` is a path, ``photo.regions.json`` next to ``photo.jpg`` is read. Without any regions, the picture is
+    the only one. The step writes ``regions`` as a list of Region in the given order, with None for a wrong box, which is
+    reported by its index.
     """
 
     inputs = ("image",)
@@ -33,21 +34,18 @@ class LoadImage(PipelineStep):
         options, source = self._options, context["image"]
         picture = read_picture(source, max_pixels=options.max_pixels, background=options.background)
         height, width = picture.shape[:2]
-        given = _given_regions(context.get("regions"), source)
-        regions: list[Region | None] = []
-        for index, region in enumerate(parse_regions(given, height, width, most=options.max_regions)):
-            if isinstance(region, InvalidInputError):
-                context.report(region, index)
-            regions.append(region if isinstance(region, Region) else None)
-        context["picture"], context["regions"] = picture, regions
+        given = _find_regions(context.get("regions"), source)
+        regions = parse_regions(given, height, width, max_regions=options.max_regions)
+        context["picture"], context["regions"] = picture, report_errors(context, regions)
 
 
-def _given_regions(regions: Any, image: Any) -> Any:
+def _find_regions(regions: Any, image: Any) -> Any:
+    """Return the regions as given or read from their file, not parsed yet."""
     if isinstance(regions, str | os.PathLike):
         return read_region_file(Path(os.fsdecode(regions)))
     if regions is not None:
         return regions
     if not isinstance(image, str | os.PathLike):
         return ()
-    file = region_file_of(Path(os.fsdecode(image)))
+    file = region_file_path(Path(os.fsdecode(image)))
     return read_region_file(file) if file.exists() else ()

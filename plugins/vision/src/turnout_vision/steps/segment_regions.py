@@ -1,4 +1,4 @@
-"""The step that makes one mask per region."""
+"""The step ``segment_regions``."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from functools import cached_property
 from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
 from turnout.errors import InferenceError
 from turnout_vision.checkpoint import find_checkpoint
-from turnout_vision.crops import crop, read_responses, regions_of, report_bad_regions
-from turnout_vision.masks import mask_of
+from turnout_vision.masks import paste_mask
 from turnout_vision.options import SegmentRegionsOptions
 from turnout_vision.preprocess import ImagePreprocessor
-from turnout_vision.processor import image_settings
-from turnout_vision.regions import Region
+from turnout_vision.processor import read_segmenter_preprocessor
+from turnout_vision.region_fan_out import read_regions, read_responses
+from turnout_vision.regions import Region, crop
 
 
 class SegmentRegions(PipelineStep):
-    """Asks a segmenter about each region, with a margin around it, and pastes the answer into the picture.
+    """Sends a segmenter each region with a margin around it, and pastes the response into the picture.
 
     A request is ``pixel_values`` FP32 [1, 3, height, width]; a response has one map of logits, FP32 [1, 1, h, w].
-    Written ``masks`` are a list as long as ``regions``: BOOL [height, width] of the whole picture, or None where a region
-    failed, which is reported. What a region's margin shows is part of its mask.
+    The step writes ``masks``, a list as long as ``regions``: BOOL [height, width] of the whole picture, or None where a
+    region failed, which is reported. A mask may extend into the margin.
     """
 
     needs = ("picture", "regions")
@@ -32,34 +32,34 @@ class SegmentRegions(PipelineStep):
         self._options = options
         self._checkpoint = find_checkpoint(declaration, options.model, options.processor)
 
+    # At first use, because a checkpoint on the hub may have to be downloaded.
     @cached_property
     def _preprocessor(self) -> ImagePreprocessor:
-        settings = image_settings(self._checkpoint)
-        return settings if self._options.size is None else settings.resized_to(self._options.size)
+        preprocessor = read_segmenter_preprocessor(self._checkpoint)
+        return preprocessor if self._options.size is None else preprocessor.with_size(self._options.size)
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
-        report_bad_regions(context)
-        picture, name = context["picture"], self._options.input
-        shown = [self._shown(context, region) for region in regions_of(context) if region is not None]
-        return [InferenceRequest({name: self._preprocessor.pixel_values(crop(picture, region))}) for region in shown]
+        picture, margin = context["picture"], self._options.margin
+        height, width = picture.shape[:2]
+        regions = [region and region.with_margin(margin, height, width) for region in read_regions(context)]
+        context.state = regions
+        return [
+            InferenceRequest({self._options.input: self._preprocessor.pixel_values(crop(picture, region))})
+            for region in regions
+            if region
+        ]
 
     def postprocess(self, context: PipelineContext, responses: Sequence[InferenceResponse]) -> None:
         height, width = context["picture"].shape[:2]
-        threshold = self._options.threshold
-        context["masks"] = read_responses(
-            context,
-            regions_of(context),
-            responses,
-            lambda region, response: mask_of(
-                response[self._output(response)], self._shown(context, region), height, width, threshold=threshold
-            ),
-        )
 
-    def _shown(self, context: PipelineContext, region: Region) -> Region:
-        height, width = context["picture"].shape[:2]
-        return region.grown(self._options.margin, height, width)
+        def read(region: Region, response: InferenceResponse) -> object:
+            logits = response[self._choose_output(response)]
+            return paste_mask(logits, region, height, width, threshold=self._options.threshold)
 
-    def _output(self, response: InferenceResponse) -> str:
+        context["masks"] = read_responses(context, context.state, responses, read)
+
+    def _choose_output(self, response: InferenceResponse) -> str:
+        # A failed response has no outputs; its own error says more than their absence.
         if response.error is not None:
             raise response.error
         if self._options.output is not None:

@@ -1,26 +1,35 @@
-"""What steps that write text have in common."""
+"""The base of the steps that write text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
 from turnout.errors import TurnoutError
-from turnout_vision.checkpoint import find_checkpoint, needed
-from turnout_vision.crops import crop, read_responses, regions_of, report_bad_regions
+from turnout_vision.checkpoint import find_checkpoint, require_checkpoint
 from turnout_vision.options import TextStepOptions
 from turnout_vision.preprocess import ImagePreprocessor
-from turnout_vision.processor import required_image_settings, text_codec
-from turnout_vision.regions import Region, whole_picture
+from turnout_vision.processor import read_image_preprocessor, read_text_codec
+from turnout_vision.region_fan_out import read_regions, read_responses
+from turnout_vision.regions import Region, crop, whole_picture
 from turnout_vision.tokens import TextCodec
 
 
+@dataclass(frozen=True, slots=True)
+class _Preparation:
+    """The state of one run between ``preprocess`` and ``postprocess``: the regions and the ids of the prompt."""
+
+    regions: Sequence[Region | None]
+    prompt: Sequence[int]
+
+
 class TextStep(PipelineStep):
-    """Asks a model that generates text, once per region or once for the picture.
+    """Sends requests to a model that generates text: one per region, or one for the picture.
 
     A request is ``pixel_values`` FP32 [1, 3, height, width], ``input_ids`` INT64 [1, length] and ``attention_mask`` INT64
-    [1, length]; a response has ``generated_ids`` INT64 [1, max_length]. A failed region is reported and None.
+    [1, length]; a response has ``generated_ids`` INT64 [1, max_length]. A region that failed is reported, its text is None.
     """
 
     def __init__(self, declaration: StepDeclaration, options: TextStepOptions, *, one: str, many: str) -> None:
@@ -29,43 +38,44 @@ class TextStep(PipelineStep):
         self._into = options.into or (many if options.on == "regions" else one)
         self.provides = (self._into,)
         self._text_options = options
-        self._checkpoint = needed(find_checkpoint(declaration, options.model, options.processor), declaration, options.model)
+        checkpoint = find_checkpoint(declaration, options.model, options.processor)
+        self._checkpoint = require_checkpoint(checkpoint, declaration, options.model)
 
     def prompt(self, context: PipelineContext) -> str:
-        """Return the text that goes with the picture."""
+        """Return the text of the request."""
         raise NotImplementedError
 
-    def text(self, codec: TextCodec, response: InferenceResponse, prompt: str) -> str:
-        """Return the text that ``response`` holds."""
+    def text(self, response: InferenceResponse, prompt: Sequence[int]) -> str:
+        """Return the text of ``response``; ``prompt`` are the ids that were sent, without padding."""
         raise NotImplementedError
 
+    # At first use, because a checkpoint on the hub may have to be downloaded.
     @cached_property
     def codec(self) -> TextCodec:
-        """The model's vocabulary, read at first use."""
-        return text_codec(self._checkpoint)
+        """The text codec of the model's checkpoint."""
+        return read_text_codec(self._checkpoint)
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
-        codec, picture = self.codec, context["picture"]
-        if self._per_region:
-            report_bad_regions(context)
-        prompt = codec.inputs(codec.ids(self.prompt(context)), self._text_options.prompt_length)
+        options, picture = self._text_options, context["picture"]
         height, width = picture.shape[:2]
-        shown = [region.grown(self._text_options.margin, height, width) for region in self._regions(context) if region]
-        return [
-            InferenceRequest({"pixel_values": self._preprocessor.pixel_values(crop(picture, region)), **prompt})
-            for region in shown
-        ]
+        regions = read_regions(context) if self._per_region else [whole_picture(height, width)]
+        prompt = self.codec.ids(self.prompt(context))
+        context.state = _Preparation(regions, prompt)
+        tokens = self.codec.inputs(prompt, options.prompt_length)
+        crops = [crop(picture, region.with_margin(options.margin, height, width)) for region in regions if region]
+        return [InferenceRequest({"pixel_values": self._preprocessor.pixel_values(pixels), **tokens}) for pixels in crops]
 
     def postprocess(self, context: PipelineContext, responses: Sequence[InferenceResponse]) -> None:
-        prompt = self.prompt(context) if responses else ""
+        state: _Preparation = context.state
         if self._per_region:
             context[self._into] = read_responses(
-                context, self._regions(context), responses, lambda _, response: self.text(self.codec, response, prompt)
+                context, state.regions, responses, lambda _, response: self.text(response, state.prompt)
             )
             return
         try:
-            context[self._into] = self.text(self.codec, responses[0], prompt)
+            context[self._into] = self.text(responses[0], state.prompt)
         except TurnoutError as error:
+            # Without an index: the whole step failed, not a region.
             context.report(error)
             context[self._into] = None
 
@@ -75,7 +85,4 @@ class TextStep(PipelineStep):
 
     @cached_property
     def _preprocessor(self) -> ImagePreprocessor:
-        return required_image_settings(self._checkpoint)
-
-    def _regions(self, context: PipelineContext) -> list[Region | None]:
-        return regions_of(context) if self._per_region else [whole_picture(*context["picture"].shape[:2])]
+        return read_image_preprocessor(self._checkpoint)

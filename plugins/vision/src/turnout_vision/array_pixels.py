@@ -1,4 +1,4 @@
-"""Pixels of a numpy array as they are meant to be seen."""
+"""RGB pixels of a numpy array."""
 
 from __future__ import annotations
 
@@ -9,37 +9,38 @@ from numpy.typing import NDArray
 
 from turnout.errors import InvalidInputError
 
-_MADE_FROM = "give bool, uint8, uint16, or floats in 0..1"
+_ACCEPTED = "give bool, uint8, uint16, or floats in 0..1"
 
 
-def rgb_of_array(array: NDArray[Any], *, max_pixels: int, background: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Return ``array`` as UINT8 [height, width, 3]; one that is this already is returned itself.
+def array_to_rgb(array: NDArray[Any], *, max_pixels: int, background: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Return ``array`` as UINT8 [height, width, 3]; an array of this form is returned itself, not a copy.
 
     Raises:
-        InvalidInputError: it is no picture, or has more than ``max_pixels``.
+        InvalidInputError: ``array`` is not a picture, or has more than ``max_pixels``.
     """
     _check_shape(array, max_pixels)
     channels = array[:, :, np.newaxis] if array.ndim == 2 else array
-    values = _bytes_of(channels)
+    values = _to_bytes(channels)
     if values.shape[2] in (2, 4):
-        values = _composited(values, background)
+        values = _blend(values, background)
     return values if values.shape[2] == 3 else np.repeat(values, 3, axis=2)
 
 
-def bytes_of_uint16(values: NDArray[Any]) -> NDArray[np.uint8]:
+def uint16_to_bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Return 16-bit ``values`` scaled to 8 bits: 65535 becomes 255."""
     wide = np.clip(values, 0, 65_535).astype(np.uint32)
     narrow: NDArray[np.uint8] = ((wide + 128) // 257).astype(np.uint8)
     return narrow
 
 
-def bytes_of_fractions(values: NDArray[Any], name: str) -> NDArray[np.uint8]:
+def fractions_to_bytes(values: NDArray[Any], name: str) -> NDArray[np.uint8]:
     """Return floats in 0..1 scaled to 8 bits.
 
     Raises:
-        InvalidInputError: a value is not finite or outside of 0..1.
+        InvalidInputError: a value is not finite or not in 0..1.
     """
     least, most = float(values.min()), float(values.max())
+    # Written so that NaN, for which every comparison is false, is refused too.
     if not (least >= 0 and most <= 1):
         advice = "divide by 255" if 0 <= least <= most <= 255 else "scale its values"
         raise InvalidInputError(f"picture {name} has floats from {least:g} to {most:g}; they must be in 0..1: {advice}")
@@ -54,31 +55,32 @@ def _check_shape(array: NDArray[Any], max_pixels: int) -> None:
             advice = "; its channels come first, write picture.transpose(1, 2, 0)"
         elif array.ndim == 4:
             advice = "; it has a batch axis, give one picture at a time"
-        raise InvalidInputError(f"a picture array is [height, width] or [height, width, 1 to 4], got {shape}{advice}")
+        raise InvalidInputError(f"a picture array must be [height, width] or [height, width, 1 to 4], got {shape}{advice}")
     if array.size == 0:
-        raise InvalidInputError(f"a picture array of {shape} has no pixels")
+        raise InvalidInputError(f"a picture array of {shape} has no pixels; check how it was made")
     if array.shape[0] * array.shape[1] > max_pixels:
         raise InvalidInputError(
-            f"a picture array of {shape} has {array.shape[0] * array.shape[1]} pixels; at most {max_pixels} are taken: "
+            f"a picture array of {shape} has {array.shape[0] * array.shape[1]} pixels; the limit is {max_pixels}: "
             "make it smaller, or raise max_pixels of load_image"
         )
 
 
-def _bytes_of(values: NDArray[Any]) -> NDArray[np.uint8]:
+def _to_bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
     if values.dtype == np.uint8:
         return values
     if values.dtype == np.bool_:
         return values.astype(np.uint8) * np.uint8(255)
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
-        return bytes_of_uint16(values)
+        return uint16_to_bytes(values)
     if values.dtype.kind == "f":
-        return bytes_of_fractions(values, f"array of {values.dtype}")
+        return fractions_to_bytes(values, f"array of {values.dtype}")
     advice = "; write picture.astype(numpy.uint8) if its values are 0..255" if values.dtype.kind in "iu" else ""
-    raise InvalidInputError(f"a picture array of {values.dtype} has no known white; {_MADE_FROM}{advice}")
+    raise InvalidInputError(f"a picture array of {values.dtype} has no known white; {_ACCEPTED}{advice}")
 
 
-def _composited(values: NDArray[np.uint8], background: tuple[int, int, int]) -> NDArray[np.uint8]:
-    colour = values[:, :, :-1].astype(np.float32)
+def _blend(values: NDArray[np.uint8], background: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Return ``values``, whose last channel is alpha, on ``background``."""
+    color = values[:, :, :-1].astype(np.float32)
     alpha = values[:, :, -1:].astype(np.float32) / 255
     opaque = np.asarray(background, np.float32)
-    return np.rint(opaque + alpha * (colour - opaque)).astype(np.uint8)
+    return np.rint(opaque + alpha * (color - opaque)).astype(np.uint8)

@@ -7,7 +7,7 @@ from turnout.errors import InvalidInputError
 from turnout_vision.images import read_picture
 
 
-def test_bytes_of_red_green_blue_are_taken_as_they_are() -> None:
+def test_bytes_of_red_green_blue_are_returned_without_a_copy() -> None:
     picture = np.zeros((3, 5, 3), np.uint8)
 
     assert read_picture(picture) is picture
@@ -32,18 +32,18 @@ def test_grey_becomes_three_channels(shape: tuple[int, ...]) -> None:
         (1.0, "float64", 255),
     ],
 )
-def test_values_are_scaled_by_what_their_dtype_means(value: float, dtype: str, byte: int) -> None:
+def test_values_are_scaled_by_the_range_of_their_dtype(value: float, dtype: str, byte: int) -> None:
     picture = read_picture(np.full((1, 1), value, dtype))
 
     assert picture[0, 0].tolist() == [byte] * 3
 
 
 @pytest.mark.parametrize("pixel", [[10, 10, 10, 0], [10, 0]])
-def test_transparent_pixels_show_the_background(pixel: list[int]) -> None:
+def test_transparent_pixels_become_the_background(pixel: list[int]) -> None:
     assert read_picture(np.array([[pixel]], np.uint8), background=(1, 2, 3))[0, 0].tolist() == [1, 2, 3]
 
 
-def test_opaque_pixels_keep_their_colour() -> None:
+def test_opaque_pixels_keep_their_color() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 4), dtype=np.uint8)
     pixels[:, :, 3] = 255
 

@@ -1,4 +1,4 @@
-"""Naming what a file holds that is no picture we read."""
+"""File signatures: the kind of a file that is not a readable picture, by its first bytes."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _SIGNATURES = (
 )
 
 
-def content_of(start: bytes) -> str:
-    """Return what a file that begins with ``start`` seems to be."""
+def describe_content(start: bytes) -> str:
+    """Return a description of a file that begins with ``start``, such as "a PDF"."""
     if not start:
         return "empty"
     for offset, signature, name in _SIGNATURES:

@@ -7,7 +7,7 @@ import pytest
 
 from turnout import PipelineResult, StepFailure
 from turnout.errors import InferenceError
-from turnout_vision.records import record_of, run_lengths
+from turnout_vision.picture_record import picture_record, run_lengths
 from turnout_vision.regions import Region
 
 
@@ -23,8 +23,8 @@ def result(**more: object) -> PipelineResult:
     return PipelineResult({**entries, **more}, (StepFailure("caption", 1, InferenceError("no")),))
 
 
-def test_a_record_says_what_was_found() -> None:
-    record = record_of(result(caption="a table"))
+def test_a_record_has_the_results_of_each_region() -> None:
+    record = picture_record(result(caption="a table"))
 
     assert record == {
         "ok": False,
@@ -38,23 +38,23 @@ def test_a_record_says_what_was_found() -> None:
 
 
 def test_a_record_is_json_with_masks_too() -> None:
-    record = json.loads(json.dumps(record_of(result(), rle=True)))
+    record = json.loads(json.dumps(picture_record(result(), rle=True)))
 
     assert record["regions"][0]["mask"]["rle"]["size"] == [6, 8]
 
 
 def test_a_result_without_failures_is_ok() -> None:
-    assert record_of(PipelineResult({"regions": []}))["ok"] is True
+    assert picture_record(PipelineResult({"regions": []}))["ok"] is True
 
 
 def test_an_empty_mask_has_no_box() -> None:
     empty = PipelineResult({"regions": [Region(0, 0, 2, 2)], "masks": [np.zeros((3, 3), np.bool_)]})
 
-    assert record_of(empty)["regions"][0]["mask"] == {"area": 0, "box": None}
+    assert picture_record(empty)["regions"][0]["mask"] == {"area": 0, "box": None}
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.1, 0.5, 1.0])
-def test_run_lengths_hold_the_whole_mask(chance: float) -> None:
+def test_run_lengths_describe_the_whole_mask(chance: float) -> None:
     mask = np.random.default_rng(3).random((7, 5)) < chance
 
     lengths = run_lengths(mask)

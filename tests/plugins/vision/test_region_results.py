@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from turnout_vision.findings import findings_of, texts_of
+from turnout_vision.region_results import picture_texts, region_results
 from turnout_vision.regions import Region
 
 MASK = np.ones((4, 5), np.bool_)
 
 
-def test_each_region_gathers_what_every_step_says_of_it() -> None:
+def test_each_region_collects_the_results_of_every_step() -> None:
     result = {
         "image": "a.jpg",
         "picture": np.zeros((4, 5, 3), np.uint8),
@@ -19,7 +19,7 @@ def test_each_region_gathers_what_every_step_says_of_it() -> None:
         "moods": ["sleepy", None],
     }
 
-    first, second = findings_of(result)
+    first, second = region_results(result)
 
     assert first.region == Region(0, 0, 2, 2)
     assert first.texts == {"caption": "a cat", "answer": "black", "moods": "sleepy"}
@@ -29,16 +29,16 @@ def test_each_region_gathers_what_every_step_says_of_it() -> None:
 
 
 def test_lists_of_another_length_are_not_about_regions() -> None:
-    (finding,) = findings_of({"regions": [Region(0, 0, 1, 1)], "colours": ["red", "blue"]})
+    (only,) = region_results({"regions": [Region(0, 0, 1, 1)], "colors": ["red", "blue"]})
 
-    assert finding.texts == {}
+    assert only.texts == {}
 
 
-def test_a_result_without_regions_has_no_findings() -> None:
-    assert findings_of({"caption": "a cat"}) == findings_of({"regions": "photo.json"}) == []
+def test_a_result_without_regions_has_no_region_results() -> None:
+    assert region_results({"caption": "a cat"}) == region_results({"regions": "photo.json"}) == []
 
 
 def test_texts_are_about_the_whole_picture() -> None:
     result = {"image": "a.jpg", "caption": None, "question": "why?", "regions": [], "captions": ["x"]}
 
-    assert texts_of(result) == {"caption": None, "question": "why?"}
+    assert picture_texts(result) == {"caption": None, "question": "why?"}

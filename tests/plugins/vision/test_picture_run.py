@@ -18,21 +18,21 @@ from turnout.errors import (
     PipelineError,
     TurnoutError,
 )
-from turnout_vision.batch import GIVE_UP_AFTER, Job, run_batch
+from turnout_vision.picture_run import MAX_UNAVAILABLE_IN_A_ROW, PictureRun, run_pictures
 from turnout_vision.regions import Region
 
 PICTURE = np.zeros((40, 50, 3), np.uint8)
 
 
 class App:
-    """Answers every picture with what ``answer`` makes of its name."""
+    """Returns ``answer(name)`` for each picture, and records its calls."""
 
     def __init__(self, answer: Callable[[str], PipelineResult]) -> None:
         self._answer = answer
-        self.asked: list[dict[str, Any]] = []
+        self.calls: list[dict[str, Any]] = []
 
     def run(self, pipeline: str, *, timeout_seconds: float | None = None, **inputs: Any) -> PipelineResult:
-        self.asked.append({"pipeline": pipeline, "timeout_seconds": timeout_seconds, **inputs})
+        self.calls.append({"pipeline": pipeline, "timeout_seconds": timeout_seconds, **inputs})
         return self._answer(inputs["image"])
 
 
@@ -56,7 +56,7 @@ def pictures(*names: str) -> list[Path]:
 def test_each_picture_has_a_record() -> None:
     app = App(good)
 
-    outcomes = list(run_batch(app, Job("describe", {"question": "why?"}, timeout_seconds=3), pictures("a", "b")))
+    outcomes = list(run_pictures(app, PictureRun("describe", {"question": "why?"}, timeout_seconds=3), pictures("a", "b")))
 
     assert [outcome.record["image"] for outcome in outcomes] == ["a", "b"]
     assert all(outcome.record["ok"] for outcome in outcomes)
@@ -64,32 +64,32 @@ def test_each_picture_has_a_record() -> None:
     assert outcomes[0].record["inputs"] == {"question": "why?"}
     assert outcomes[0].record["regions"] == [{"box": [0, 0, 9, 9], "caption": "a cup"}]
     assert outcomes[0].record["seconds"] >= 0
-    assert app.asked[0] == {"pipeline": "describe", "timeout_seconds": 3, "question": "why?", "image": "a"}
+    assert app.calls[0] == {"pipeline": "describe", "timeout_seconds": 3, "question": "why?", "image": "a"}
 
 
 @pytest.mark.parametrize(
     ("error", "text"),
     [(InvalidInputError("broken"), "broken"), (DeadlineExceededError("late"), "late"), (InferenceError("no"), "no")],
 )
-def test_a_bad_picture_does_not_stop_the_rest(error: TurnoutError, text: str) -> None:
-    outcomes = list(run_batch(failing(error, "b"), Job("describe"), pictures("a", "b", "c")))
+def test_a_bad_picture_does_not_stop_the_others(error: TurnoutError, text: str) -> None:
+    outcomes = list(run_pictures(failing(error, "b"), PictureRun("describe"), pictures("a", "b", "c")))
 
     assert [outcome.record["ok"] for outcome in outcomes] == [True, False, True]
     assert outcomes[1].record["error"] == text
 
 
-def test_a_defect_does_not_stop_the_rest_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_does_not_stop_the_others_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
-        outcomes = list(run_batch(failing(KeyError("oh"), "a"), Job("describe"), pictures("a", "b")))
+        outcomes = list(run_pictures(failing(KeyError("oh"), "a"), PictureRun("describe"), pictures("a", "b")))
 
     assert [outcome.record.get("error") for outcome in outcomes] == ["KeyError: 'oh'", None]
-    assert "a defect" in caplog.text
+    assert "unexpected error" in caplog.text
 
 
 def test_a_part_that_failed_makes_the_record_not_ok() -> None:
     partly = PipelineResult(good().entries, (StepFailure("caption", 0, InferenceError("no")),))
 
-    (outcome,) = run_batch(App(lambda _: partly), Job("describe"), pictures("a"))
+    (outcome,) = run_pictures(App(lambda _: partly), PictureRun("describe"), pictures("a"))
 
     assert outcome.record["ok"] is False
     assert "error" not in outcome.record
@@ -97,39 +97,39 @@ def test_a_part_that_failed_makes_the_record_not_ok() -> None:
 
 
 @pytest.mark.parametrize("error", [PipelineError("takes no 'question'"), ModelLoadError("no such file")])
-def test_what_fails_every_picture_ends_the_batch(error: TurnoutError) -> None:
+def test_an_error_of_every_picture_ends_the_run(error: TurnoutError) -> None:
     raised, reported = failing(error, "a"), App(lambda _: PipelineResult({}, (StepFailure("caption", 0, error),)))
 
     for app in (raised, reported):
         with pytest.raises(type(error), match=str(error)):
-            list(run_batch(app, Job("describe"), pictures("a", "b")))
-        assert len(app.asked) == 1
+            list(run_pictures(app, PictureRun("describe"), pictures("a", "b")))
+        assert len(app.calls) == 1
 
 
-def test_a_backend_that_stays_away_ends_the_batch() -> None:
+def test_a_backend_that_stays_unavailable_ends_the_run() -> None:
     names = [str(number) for number in range(20)]
     app = failing(BackendUnavailableError("no server at x"), *names[3:])
     outcomes = []
 
-    with pytest.raises(BackendUnavailableError, match="given up after 5 pictures: no server at x"):
-        outcomes.extend(run_batch(app, Job("describe"), pictures(*names)))
+    with pytest.raises(BackendUnavailableError, match="backend unavailable for 5 pictures in a row: no server at x"):
+        outcomes.extend(run_pictures(app, PictureRun("describe"), pictures(*names)))
 
-    assert len(app.asked) == 3 + GIVE_UP_AFTER
+    assert len(app.calls) == 3 + MAX_UNAVAILABLE_IN_A_ROW
 
 
-def test_a_backend_that_comes_back_does_not_end_the_batch() -> None:
+def test_a_backend_that_recovers_does_not_end_the_run() -> None:
     names = [str(number) for number in range(20)]
     app = failing(BackendUnavailableError("no server at x"), *[name for name in names if int(name) % 3])
 
-    outcomes = list(run_batch(app, Job("describe"), pictures(*names)))
+    outcomes = list(run_pictures(app, PictureRun("describe"), pictures(*names)))
 
     assert sum(outcome.unavailable is not None for outcome in outcomes) == sum(1 for name in names if int(name) % 3)
 
 
 def test_an_annotated_picture_is_saved(tmp_path: Path) -> None:
-    job = Job("describe", saves={Path("a"): tmp_path / "a.png"})
+    run = PictureRun("describe", saves={Path("a"): tmp_path / "a.png"})
 
-    (outcome,) = run_batch(App(good), job, pictures("a"))
+    (outcome,) = run_pictures(App(good), run, pictures("a"))
 
     assert outcome.record["saved"] == str(tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 100
@@ -137,9 +137,9 @@ def test_an_annotated_picture_is_saved(tmp_path: Path) -> None:
 
 def test_a_picture_that_cannot_be_saved_is_a_failure_of_that_picture(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    job = Job("describe", saves={Path("a"): tmp_path / "file" / "a.png"})
+    run = PictureRun("describe", saves={Path("a"): tmp_path / "file" / "a.png"})
 
-    first, second = run_batch(App(good), job, pictures("a", "b"))
+    first, second = run_pictures(App(good), run, pictures("a", "b"))
 
     assert (first.record["ok"], second.record["ok"]) == (False, True)
     assert "a.png' cannot be written: " in first.record["error"]

@@ -1,0 +1,128 @@
+"""A run of a pipeline over picture files, one after the other."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from turnout import PipelineResult
+from turnout.errors import (
+    BackendUnavailableError,
+    ClosedError,
+    ConfigurationError,
+    ModelLoadError,
+    PluginError,
+    TurnoutError,
+)
+from turnout_vision.annotation import annotate, save_png
+from turnout_vision.picture_record import PictureRecord, picture_record
+from turnout_vision.region_results import picture_texts, region_results
+
+logger = logging.getLogger(__name__)
+
+# Every picture would fail with these.
+_FATAL = (ConfigurationError, PluginError, ModelLoadError, ClosedError)
+
+MAX_UNAVAILABLE_IN_A_ROW = 5
+
+
+class RunsPipelines(Protocol):
+    """The part of an open app that a run uses."""
+
+    def run(self, pipeline: str, /, inputs: Mapping[str, Any], *, timeout_seconds: float | None = None) -> PipelineResult:
+        """Run a pipeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRun:
+    """The settings of a run over pictures.
+
+    Attributes:
+        pipeline: the pipeline's name.
+        inputs: the pipeline's inputs other than ``image``.
+        timeout_seconds: the time limit of one picture; None is no limit.
+        saves: for each picture, the file of its annotated copy; a picture without an entry is not drawn.
+        rle: include whole masks in the records.
+    """
+
+    pipeline: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    timeout_seconds: float | None = None
+    saves: Mapping[Path, Path] = field(default_factory=dict)
+    rle: bool = False
+
+    def new_record(self, picture: Path) -> PictureRecord:
+        """Return a record of ``picture`` without results."""
+        inputs = {"inputs": dict(self.inputs)} if self.inputs else {}
+        return {"image": str(picture), "pipeline": self.pipeline, **inputs}
+
+
+@dataclass(frozen=True, slots=True)
+class PictureOutcome:
+    """The record of one picture, and the error if a backend was unavailable for the picture or a part of it."""
+
+    record: PictureRecord
+    unavailable: BackendUnavailableError | None = None
+
+
+def run_pictures(app: RunsPipelines, run: PictureRun, pictures: Sequence[Path]) -> Iterator[PictureOutcome]:
+    """Yield the outcome of each picture.
+
+    The record of a picture that failed has ``ok`` false, and ``error`` if it has no results at all.
+
+    Raises:
+        BackendUnavailableError: the backend was unavailable for several pictures in a row.
+        TurnoutError: the settings, a plugin or a model make every picture fail.
+    """
+    in_a_row = 0
+    for picture in pictures:
+        start = time.perf_counter()
+        outcome = _run_picture(app, run, picture)
+        outcome.record["seconds"] = round(time.perf_counter() - start, 4)
+        yield outcome
+        in_a_row = in_a_row + 1 if outcome.unavailable else 0
+        if in_a_row == MAX_UNAVAILABLE_IN_A_ROW:
+            raise BackendUnavailableError(
+                f"backend unavailable for {in_a_row} pictures in a row: {outcome.unavailable}"
+            ) from outcome.unavailable
+
+
+def _run_picture(app: RunsPipelines, run: PictureRun, picture: Path) -> PictureOutcome:
+    new = run.new_record(picture)
+    try:
+        result = app.run(run.pipeline, {**run.inputs, "image": str(picture)}, timeout_seconds=run.timeout_seconds)
+    except _FATAL:
+        raise
+    except TurnoutError as error:
+        return PictureOutcome(_fail(new, str(error)), error if isinstance(error, BackendUnavailableError) else None)
+    # A defect of a step or a backend: a run over thousands of pictures goes on, and the log has the traceback.
+    except Exception as error:
+        logger.exception("unexpected error; continuing with the next picture")
+        return PictureOutcome(_fail(new, f"{type(error).__name__}: {error}"))
+    errors = [failure.error for failure in result.failures]
+    if fatal := next((error for error in errors if isinstance(error, _FATAL)), None):
+        raise fatal
+    record = {**new, **picture_record(result, rle=run.rle)}
+    _save(record, run.saves.get(picture), result)
+    return PictureOutcome(record, next((error for error in errors if isinstance(error, BackendUnavailableError)), None))
+
+
+def _fail(new: PictureRecord, error: str) -> PictureRecord:
+    return {**new, "ok": False, "error": error, "regions": [], "failures": []}
+
+
+def _save(record: PictureRecord, file: Path | None, result: PipelineResult) -> None:
+    """Write the annotated picture to ``file``; an error makes the record fail."""
+    if file is None or "picture" not in result:
+        return
+    footer = [f"{name}: {text}" for name, text in picture_texts(result).items() if text]
+    try:
+        save_png(annotate(result["picture"], region_results(result), footer), file)
+        record["saved"] = str(file)
+    except OSError as error:
+        record["ok"] = False
+        record["error"] = f"{str(file)!r} cannot be written: {error.strerror or error}"

@@ -1,0 +1,96 @@
+"""The results file of ``turnout run``: JSON lines that a later run resumes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Container, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from turnout.errors import ConfigurationError
+from turnout.files.atomic import whole_file
+from turnout_vision.picture_record import PictureRecord
+
+Key = tuple[str, str, str]
+
+_FIRST = b'{"image"'
+
+
+def record_key(record: PictureRecord) -> Key:
+    """Return the identity of a record: picture, pipeline, other inputs. A later run skips a picture with an equal key."""
+    return str(record["image"]), str(record.get("pipeline")), json.dumps(record.get("inputs") or {}, sort_keys=True)
+
+
+def format_line(record: PictureRecord) -> str:
+    """Return ``record`` as one line without a newline. Its first key must be ``image``, which identifies a partial line."""
+    return json.dumps(record)
+
+
+class ResultsFile:
+    """Appends lines, each in one write, so that the file is valid whenever the process stops.
+
+    Opening it removes a last line that is incomplete, and the lines of ``again`` that failed, because these pictures run
+    again. Used by one thread.
+
+    Attributes:
+        answered: keys of the lines with ``ok`` true.
+
+    Raises:
+        ConfigurationError: the file is not a results file.
+        OSError: the file cannot be read or written.
+    """
+
+    def __init__(self, file: Path, again: Container[Key]) -> None:
+        kept, self.answered, lines = [], set(), list(_read_lines(file))
+        for line, record in lines:
+            if record["ok"]:
+                self.answered.add(record_key(record))
+            if record["ok"] or record_key(record) not in again:
+                kept.append(line + b"\n")
+        content = b"".join(kept)
+        if not file.exists() or file.read_bytes() != content:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(file, mode=0o666) as stream:
+                stream.write(content)
+        self._stream = os.open(file, os.O_WRONLY | os.O_APPEND)
+
+    def write(self, record: PictureRecord) -> None:
+        """Append a line."""
+        os.write(self._stream, format_line(record).encode() + b"\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        os.close(self._stream)
+
+
+def _read_lines(file: Path) -> Iterator[tuple[bytes, PictureRecord]]:
+    """Yield the complete lines with their records, the last one also if only its newline is missing."""
+    if not file.exists():
+        return
+    *complete, rest = file.read_bytes().split(b"\n")
+    for number, line in enumerate(complete, start=1):
+        record = _parse_record(line)
+        if record is None:
+            raise ConfigurationError(
+                f"{str(file)!r}, line {number} was not written by 'turnout run'; give another file to --out"
+            )
+        yield line, record
+    record = _parse_record(rest)
+    if record is not None:
+        yield rest, record
+    # Removed only if it is the beginning of one of our lines, so that no other file is damaged.
+    elif rest[: len(_FIRST)] != _FIRST[: len(rest)]:
+        raise ConfigurationError(f"{str(file)!r} was not written by 'turnout run'; give another file to --out")
+
+
+def _parse_record(line: bytes) -> PictureRecord | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    is_record = isinstance(record, dict) and isinstance(record.get("image"), str) and isinstance(record.get("ok"), bool)
+    return record if is_record else None
