@@ -12,15 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from turnout.recording import Record, RecordingPolicy, RecordingSet, RecordingWriter
+from turnout.recording import RecordedRequest, RecordingPolicy, RecordingSet, RecordingWriter
 from turnout.recording.manifest import read_lines
 
 
-def record(number: int, size: int = 4) -> Record:
-    return Record({"x": np.full((1, size), number, np.float32)}, {"y": np.full((1, size), number, np.float32)}, "m", "plus")
+def record(number: int, size: int = 4) -> RecordedRequest:
+    return RecordedRequest(
+        {"x": np.full((1, size), number, np.float32)}, {"y": np.full((1, size), number, np.float32)}, "m", "plus"
+    )
 
 
-def content(written: Record) -> bytes:
+def content(written: RecordedRequest) -> bytes:
     stream = io.BytesIO()
     written.write(stream)
     return stream.getvalue()

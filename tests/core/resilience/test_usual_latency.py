@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from turnout.resilience.usual_latency import UsualSeconds
+from turnout.resilience.usual_latency import UsualLatency
 
 
 def test_knows_nothing_at_first_then_follows_what_it_hears() -> None:
-    usual = UsualSeconds()
+    usual = UsualLatency()
     before = usual.value
     usual.add(2.0)
     at_first = usual.value

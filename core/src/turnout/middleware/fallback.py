@@ -19,7 +19,7 @@ from turnout.errors import (
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.metrics.resilience import FallbackMeter
 from turnout.middleware.base import Middleware
-from turnout.resilience.usual_latency import UsualSeconds
+from turnout.resilience.usual_latency import UsualLatency
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Fallback(Middleware):
         self._model = model
         self._backends = backends
         self._fell_back = meter.fell_back
-        self._usual = UsualSeconds()
+        self._usual = UsualLatency()
         self._first_use = iter([True])
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:

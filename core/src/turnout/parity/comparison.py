@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from turnout.errors import TurnoutError
 from turnout.inference import InferenceResponse
+from turnout.parity.element_errors import ElementErrors
+from turnout.parity.faults import judge, place_of
 from turnout.parity.figures import figures_of
-from turnout.parity.judgement import judge, place_of
-from turnout.parity.measures import Measures
 from turnout.parity.output import Fault, OutputParity, incomparable
 from turnout.parity.tolerance import Tolerance, Tolerances
 from turnout.parity.verdict import Verdict
@@ -114,7 +114,7 @@ def _measured(name: str, want: NDArray[Any], got: NDArray[Any], datatype: str, t
     )
 
 
-def _excess(measures: Measures, tolerance: Tolerance, fault: Fault | None) -> float:
+def _excess(measures: ElementErrors, tolerance: Tolerance, fault: Fault | None) -> float:
     if tolerance.by_element and not tolerance.mismatched:
         return measures.excess
     return 0.0 if fault is None else max(measures.excess, 1.0)

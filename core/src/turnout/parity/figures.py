@@ -7,10 +7,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from turnout.parity.agreement import argmax_agreement, least_iou
+from turnout.parity.element_errors import ElementErrors, measure_elements, measure_integers
 from turnout.parity.floats import measure_floats
-from turnout.parity.measures import Measures, measure_elements, measure_integers
 from turnout.parity.tolerance import DEFAULTS, Tolerance
-from turnout.parity.whole import argmax_agreement, least_iou
 from turnout.tensors import BYTES, as_bytes_elements
 
 Array = NDArray[Any]
@@ -20,7 +20,7 @@ Array = NDArray[Any]
 class Figures:
     """What was measured by element, and as a whole where that was asked for or says something."""
 
-    measures: Measures
+    measures: ElementErrors
     iou: float | None
     argmax: float | None
 
@@ -33,7 +33,7 @@ def figures_of(want: Array, got: Array, datatype: str, tolerance: Tolerance) -> 
     return Figures(measures, _iou(want, got, datatype, tolerance), _argmax(want, got, datatype, tolerance))
 
 
-def _measures(want: Array, got: Array, datatype: str, tolerance: Tolerance) -> Measures:
+def _measures(want: Array, got: Array, datatype: str, tolerance: Tolerance) -> ElementErrors:
     rtol, atol = tolerance.rtol or 0.0, tolerance.atol or 0.0
     if datatype in DEFAULTS:
         return measure_floats(want, got, rtol, atol)

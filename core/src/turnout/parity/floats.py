@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.parity.measures import Measures
+from turnout.parity.element_errors import ElementErrors
 
 Array = NDArray[Any]
 
@@ -36,11 +36,11 @@ class _Products:
         return min(1.0, max(-1.0, cosine)) if math.isfinite(cosine) else None
 
 
-def measure_floats(expected: Array, actual: Array, rtol: float, atol: float) -> Measures:
+def measure_floats(expected: Array, actual: Array, rtol: float, atol: float) -> ElementErrors:
     """Measure floating point numbers. Equal infinities, and NaN on both sides, do not differ."""
     work = np.dtype(np.float64 if expected.dtype == np.float64 else np.float32)
     flat_expected, flat_actual = expected.reshape(-1), actual.reshape(-1)
-    measures, products = Measures(), _Products()
+    measures, products = ElementErrors(), _Products()
     with np.errstate(all="ignore"):
         for start in range(0, flat_expected.size, CHUNK):
             piece = slice(start, start + CHUNK)
@@ -51,7 +51,7 @@ def measure_floats(expected: Array, actual: Array, rtol: float, atol: float) -> 
     return measures
 
 
-def _measure(measures: Measures, want: Array, got: Array, rtol: float, atol: float, start: int) -> None:
+def _measure(measures: ElementErrors, want: Array, got: Array, rtol: float, atol: float, start: int) -> None:
     difference = np.abs(np.subtract(got, want))
     total = float(difference.sum(dtype=np.float64))
     finite = math.isfinite(total)
@@ -73,7 +73,7 @@ def _measure(measures: Measures, want: Array, got: Array, rtol: float, atol: flo
     measures.excess = max(measures.excess, float(np.nanmax(ratios) if atol == 0.0 else ratios.max()))
 
 
-def _mend(measures: Measures, difference: Array, want: Array, got: Array) -> float:
+def _mend(measures: ElementErrors, difference: Array, want: Array, got: Array) -> float:
     """Set the difference of equal infinities and of two NaN to 0, and of one alone to infinity."""
     difference[(want == got) | (np.isnan(want) & np.isnan(got))] = 0.0
     alone = ~np.isfinite(difference) & ~(np.isfinite(want) & np.isfinite(got))

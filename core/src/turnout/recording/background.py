@@ -13,7 +13,7 @@ from turnout.errors import one_line
 from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse
 from turnout.recording.policy import RecordingPolicy
-from turnout.recording.record import Record
+from turnout.recording.recorded_request import RecordedRequest
 from turnout.recording.writer import RecordingWriter
 from turnout.tensors.copies import copied, size_of
 
@@ -64,7 +64,7 @@ class BackgroundRecording:
     def renew(self) -> None:
         """Begin without a thread, in a forked child too: the parent's thread, lock and records are not here."""
         self._changed = threading.Condition()
-        self._waiting: deque[tuple[Record, int]] = deque()
+        self._waiting: deque[tuple[RecordedRequest, int]] = deque()
         self._reserved = 0
         self._waiting_bytes = 0
         self._thread: threading.Thread | None = None
@@ -88,9 +88,9 @@ class BackgroundRecording:
             self._waiting.append((record, size))
             self._changed.notify_all()
 
-    def _record(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> Record:
+    def _record(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> RecordedRequest:
         # The caller may write to both as soon as it has its answer.
-        return Record(
+        return RecordedRequest(
             copied(request.inputs),
             copied(response.outputs),
             self._model,
@@ -141,7 +141,7 @@ class BackgroundRecording:
             with self._changed:
                 self._changed.wait_for(lambda: self._closing, worked_seconds * REST)
 
-    def _outcome(self, record: Record) -> str:
+    def _outcome(self, record: RecordedRequest) -> str:
         try:
             outcome = "recorded" if self._writer.add(record) else "full"
         except Exception as error:  # noqa: BLE001  # no request fails because of its recording

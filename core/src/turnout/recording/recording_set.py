@@ -7,7 +7,7 @@ from pathlib import Path
 
 from turnout.errors import InvalidInputError
 from turnout.recording.manifest import read_lines
-from turnout.recording.record import Record, read_record
+from turnout.recording.recorded_request import RecordedRequest, read_recorded_request
 
 
 def folder_of_model(folder: Path, model: str) -> Path:
@@ -45,10 +45,10 @@ class RecordingSet:
     def __len__(self) -> int:
         return len(self.files)
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[RecordedRequest]:
         """Yield every record.
 
         Raises:
             InvalidInputError: a record is torn.
         """
-        return map(read_record, self.files)
+        return map(read_recorded_request, self.files)

@@ -13,7 +13,7 @@ from pathlib import Path
 from turnout.files.lock import locked
 from turnout.recording.manifest import MANIFEST, append_line, keep_lines
 from turnout.recording.policy import RecordingPolicy
-from turnout.recording.record import Record
+from turnout.recording.recorded_request import RecordedRequest
 
 _PART = ".part"
 _FORGOTTEN_SECONDS = 3600
@@ -30,7 +30,7 @@ class RecordingWriter:
         self._sizes: dict[str, int] = {}
         self._seen: tuple[int, int] | None = None
 
-    def add(self, record: Record) -> bool:
+    def add(self, record: RecordedRequest) -> bool:
         """Write ``record``; return False if there is no room for it. Blocks.
 
         Raises:
@@ -107,7 +107,7 @@ class RecordingWriter:
                 self._sizes[entry.name] = entry.stat().st_size
 
 
-def _write(file: Path, record: Record) -> int:
+def _write(file: Path, record: RecordedRequest) -> int:
     """Write a new file to the disk itself, and return its size."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as stream:

@@ -21,7 +21,7 @@ from turnout.errors import (
 )
 from turnout.forking import Forks
 from turnout.resilience.rolling_window import RollingWindow
-from turnout.resilience.usual_latency import UsualSeconds
+from turnout.resilience.usual_latency import UsualLatency
 
 _FAULTS = (BackendUnavailableError, InferenceError, ModelLoadError)
 _PATIENCE = 1.5
@@ -87,7 +87,7 @@ class Circuit:
         self._name = name
         self._policy = policy
         self._clock = clock
-        self._usual = UsualSeconds()
+        self._usual = UsualLatency()
         self.renew()
         Forks.renew(self)
 

@@ -10,7 +10,7 @@ _MOST_TOKENS = 10.0
 _ALMOST = 1 - 1e-9  # ten tenths are less than one
 
 
-class TokenBudget:
+class RetryBudget:
     """Each request earns ``ratio`` of a token, up to ten tokens. Thread-safe: ``_tokens`` changes under ``_lock``.
 
     It starts empty: whatever happens, no more is spent than ``ratio`` of the requests.

@@ -5,7 +5,7 @@ from __future__ import annotations
 _WEIGHT = 0.125
 
 
-class UsualSeconds:
+class UsualLatency:
     """A moving mean of how long answers take. Threads may race: one of two times is lost then, which the mean forgives.
 
     Attributes:

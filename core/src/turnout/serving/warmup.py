@@ -7,7 +7,7 @@ from pathlib import Path
 
 from turnout.errors import BackendUnavailableError, DeadlineExceededError, ModelLoadError, text_of
 from turnout.inference import ModelInference
-from turnout.recording import read_record
+from turnout.recording import read_recorded_request
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def warm_up(opened: ModelInference, model: str, backend: str, folder: Path, requ
         logger.warning("model %r is not warmed up on backend %r: there is no record in %r", model, backend, str(folder))
     for file in files:
         try:
-            opened.infer(read_record(file).request())
+            opened.infer(read_recorded_request(file).request())
         except (BackendUnavailableError, DeadlineExceededError):
             raise
         except Exception as error:

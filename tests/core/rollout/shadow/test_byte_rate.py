@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from turnout.rollout.shadow.byte_rate import Allowance
+from turnout.rollout.shadow.byte_rate import ByteRate
 
 
 def test_what_is_owed_is_paid_back_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr("turnout.rollout.shadow.byte_rate.time", SimpleNamespace(monotonic=lambda: clock.now))
-    allowance = Allowance(100)
+    allowance = ByteRate(100)
     allowance.take(160)
 
     left = []

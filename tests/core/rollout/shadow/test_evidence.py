@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from turnout.rollout.shadow import ShadowEvidence
-from turnout.rollout.shadow.latency_counts import Latencies
+from turnout.rollout.shadow.latency_counts import LatencyCounts
 
 
 def _evidence(**verdicts: int) -> ShadowEvidence:
@@ -34,7 +34,17 @@ def test_the_ratio_of_percentiles_is_the_shadow_s_over_the_primary_s() -> None:
 @pytest.mark.parametrize("error", [0.25, math.inf])
 def test_what_is_written_as_json_is_read_back(error: float) -> None:
     evidence = ShadowEvidence(
-        "m", "a", "b", "v", Counter(match=3, mismatch=1), error, "bad", Latencies({-200: 3}), Latencies({-100: 3}), 5.0, 6.0
+        "m",
+        "a",
+        "b",
+        "v",
+        Counter(match=3, mismatch=1),
+        error,
+        "bad",
+        LatencyCounts({-200: 3}),
+        LatencyCounts({-100: 3}),
+        5.0,
+        6.0,
     )
 
     again = ShadowEvidence.of_json(json.loads(json.dumps(evidence.as_json(), allow_nan=False)))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tests.core.rollout.shadow.books import Books
+from tests.core.rollout.shadow.counting_meter import CountingMeter
 
 from turnout.errors import InferenceError
 from turnout.parity import Parity, compare, failed
@@ -20,27 +20,29 @@ ERROR = failed(InferenceError("no answer"))
 
 
 @pytest.fixture
-def books() -> Books:
-    return Books()
+def meter() -> CountingMeter:
+    return CountingMeter()
 
 
-def _ledger(books: Books, file: Path | None = None) -> ShadowLedger:
-    return ShadowLedger("m", "first", "second", meter=books, file=file)
+def _ledger(meter: CountingMeter, file: Path | None = None) -> ShadowLedger:
+    return ShadowLedger("m", "first", "second", meter=meter, file=file)
 
 
 @pytest.mark.parametrize(("parity", "error"), [(MATCH, 0.0), (MISMATCH, 1.0), (ERROR, None)])
-def test_each_verdict_is_metered_and_errors_of_answers_only(books: Books, parity: Parity, error: float | None) -> None:
-    _ledger(books).enter(parity, 0.1, 0.2)
+def test_each_verdict_is_metered_and_errors_of_answers_only(meter: CountingMeter, parity: Parity, error: float | None) -> None:
+    _ledger(meter).enter(parity, 0.1, 0.2)
 
-    assert books.verdicts == Counter({str(parity.verdict): 1})
-    assert books.errors == [error]
+    assert meter.verdicts == Counter({str(parity.verdict): 1})
+    assert meter.errors == [error]
 
 
-def test_the_file_is_written_once_a_second_at_most(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_written_once_a_second_at_most(
+    meter: CountingMeter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seconds = iter([100.0, 100.0, 100.5, 101.5, 101.5])
     monkeypatch.setattr("turnout.rollout.shadow.ledger.time", SimpleNamespace(monotonic=lambda: next(seconds), time=time.time))
     file = tmp_path / "e.json"
-    ledger = _ledger(books, file)
+    ledger = _ledger(meter, file)
 
     counts = []
     for _ in range(3):
@@ -53,11 +55,11 @@ def test_the_file_is_written_once_a_second_at_most(books: Books, tmp_path: Path,
 
 
 def test_what_cannot_be_written_is_kept_for_the_next_time(
-    books: Books, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    meter: CountingMeter, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / ".turnout"
     folder.write_text("a file where a folder should be")
-    ledger = _ledger(books, folder / "e.json")
+    ledger = _ledger(meter, folder / "e.json")
     ledger.enter(MATCH, 0.1, 0.2)
 
     ledger.write(now=True)
@@ -72,8 +74,8 @@ def test_what_cannot_be_written_is_kept_for_the_next_time(
     assert caplog.text.count("cannot write the evidence") == 1
 
 
-def test_the_first_mismatch_and_the_first_error_are_told(books: Books, caplog: pytest.LogCaptureFixture) -> None:
-    ledger = _ledger(books)
+def test_the_first_mismatch_and_the_first_error_are_told(meter: CountingMeter, caplog: pytest.LogCaptureFixture) -> None:
+    ledger = _ledger(meter)
 
     with caplog.at_level(logging.WARNING):
         for parity in (MATCH, MISMATCH, MISMATCH, ERROR, ERROR):

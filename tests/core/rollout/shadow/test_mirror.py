@@ -42,7 +42,7 @@ if sys.argv[3] == "close":
 
 @pytest.mark.parametrize("end", ["close", "forget"])
 @pytest.mark.parametrize("arm", ["hangs", "answers"])
-def test_the_process_ends_and_the_books_are_on_disk(tmp_path: Path, arm: str, end: str) -> None:
+def test_the_process_ends_and_the_evidence_is_on_disk(tmp_path: Path, arm: str, end: str) -> None:
     file = tmp_path / "e.json"
 
     done = subprocess.run(

@@ -8,8 +8,8 @@ import pytest
 
 from turnout import InferenceResponse
 from turnout.parity import compare
-from turnout.recording import read_record
-from turnout.rollout.shadow.mirrored_request import Job
+from turnout.recording import read_recorded_request
+from turnout.rollout.shadow.mirrored_request import MirroredRequest
 from turnout.rollout.shadow.worst_mismatches import WorstMismatches
 from turnout.tensors.archive import read_archive
 
@@ -17,7 +17,7 @@ X = np.zeros(3, np.float32)
 
 
 def _offer(worst: WorstMismatches, error: float, id: str = "") -> None:
-    job, answer = Job({"x": X}, {"y": X}, id, {}, 0.1, 0), InferenceResponse({"y": X + np.float32(error)})
+    job, answer = MirroredRequest({"x": X}, {"y": X}, id, {}, 0.1, 0), InferenceResponse({"y": X + np.float32(error)})
     worst.offer(job, answer, compare(job.outputs, answer))
 
 
@@ -31,7 +31,7 @@ def test_the_worst_stay_and_a_listing_shows_them_in_order(tmp_path: Path) -> Non
     for error in (0.1, 30.0, 2.0, np.inf, 0.3, 500.0):
         _offer(worst, error, str(error))
 
-    kept = [read_record(file).id for file in sorted(tmp_path.iterdir(), reverse=True)]
+    kept = [read_recorded_request(file).id for file in sorted(tmp_path.iterdir(), reverse=True)]
     assert kept == ["inf", "500.0", "30.0"]
 
 

@@ -11,7 +11,7 @@ BURST_SECONDS = 0.1
 """How long it saves up: a burst of copies is felt as much as a stream of them."""
 
 
-class Allowance:
+class ByteRate:
     """Grows by so many bytes a second, up to those of ``BURST_SECONDS``. Not thread-safe."""
 
     def __init__(self, bytes_per_second: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from turnout.parity import Verdict
-from turnout.rollout.shadow.latency_counts import Latencies
+from turnout.rollout.shadow.latency_counts import LatencyCounts
 
 
 @dataclass(slots=True)
@@ -37,8 +37,8 @@ class ShadowEvidence:
     verdicts: Counter[str] = field(default_factory=Counter)
     max_abs_error: float = 0.0
     worst: str = ""
-    primary_latencies: Latencies = field(default_factory=Latencies)
-    shadow_latencies: Latencies = field(default_factory=Latencies)
+    primary_latencies: LatencyCounts = field(default_factory=LatencyCounts)
+    shadow_latencies: LatencyCounts = field(default_factory=LatencyCounts)
     since: float = 0.0
     updated: float = 0.0
 
@@ -123,9 +123,9 @@ class ShadowEvidence:
         )
 
 
-def _counts(latencies: Latencies) -> dict[str, int]:
+def _counts(latencies: LatencyCounts) -> dict[str, int]:
     return {str(bucket): count for bucket, count in sorted(latencies.counts.items())}
 
 
-def _latencies(counts: Mapping[str, Any]) -> Latencies:
-    return Latencies({int(bucket): int(count) for bucket, count in counts.items()})
+def _latencies(counts: Mapping[str, Any]) -> LatencyCounts:
+    return LatencyCounts({int(bucket): int(count) for bucket, count in counts.items()})

@@ -1,4 +1,4 @@
-"""Latencies as counts in narrow buckets, which can be added up over processes and restarts."""
+"""LatencyCounts as counts in narrow buckets, which can be added up over processes and restarts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 _WIDTH = math.log(1.02)
 
 
-class Latencies:
+class LatencyCounts:
     """Counts of seconds; a percentile of them is right within 1 %. Not thread-safe."""
 
     def __init__(self, counts: Mapping[int, int] | None = None) -> None:
@@ -19,7 +19,7 @@ class Latencies:
         """Take one call."""
         self.counts[math.floor(math.log(max(seconds, 1e-9)) / _WIDTH)] += 1
 
-    def merge(self, other: Latencies) -> None:
+    def merge(self, other: LatencyCounts) -> None:
         """Take every call of ``other``."""
         self.counts.update(other.counts)
 

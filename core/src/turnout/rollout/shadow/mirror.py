@@ -1,4 +1,4 @@
-"""Asking a shadow what the primary was asked, in threads of its own."""
+"""ShadowComparer a shadow what the primary was asked, in threads of its own."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from turnout.errors import one_line
 from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.rollout.shadow.buffers import Buffers, NotPreparedError
-from turnout.rollout.shadow.byte_rate import Allowance
-from turnout.rollout.shadow.comparing import Asking
+from turnout.rollout.shadow.byte_rate import ByteRate
+from turnout.rollout.shadow.comparer import ShadowComparer
 from turnout.rollout.shadow.copier import Copier, Copying
 from turnout.rollout.shadow.ledger import WRITE_SECONDS, ShadowLedger
-from turnout.rollout.shadow.mirrored_request import Job
+from turnout.rollout.shadow.mirrored_request import MirroredRequest
 from turnout.rollout.shadow.policy import ShadowPolicy
 from turnout.tensors.copies import size_of
 
@@ -35,7 +35,7 @@ class Mirror:
     """
 
     def __init__(self, shadow: ModelInference, policy: ShadowPolicy, ledger: ShadowLedger) -> None:
-        self._asking = Asking(shadow, policy, ledger.model, (ledger.primary, ledger.shadow))
+        self._asking = ShadowComparer(shadow, policy, ledger.model, (ledger.primary, ledger.shadow))
         self._policy = policy
         self._ledger = ledger
         self._closed = False
@@ -102,9 +102,9 @@ class Mirror:
         self._changed = threading.Condition()
         self._buffers = Buffers(self._policy.max_bytes)
         self._copier = Copier(self._buffers, f"{self._name()}-copy")
-        self._allowance = Allowance(self._policy.max_bytes_per_second)
-        self._jobs: deque[Job] = deque()
-        self._under_way: set[Job] = set()
+        self._allowance = ByteRate(self._policy.max_bytes_per_second)
+        self._jobs: deque[MirroredRequest] = deque()
+        self._under_way: set[MirroredRequest] = set()
         self._threads: list[threading.Thread] = []
         self._idle = self._waiting = self._bytes = 0
 
@@ -129,7 +129,7 @@ class Mirror:
             if reserved:
                 outputs = self._buffers.copy(response.outputs)
                 copies += outputs.values()
-                taken = self._put(Job(inputs, outputs, request.id, request.parameters, seconds, size))
+                taken = self._put(MirroredRequest(inputs, outputs, request.id, request.parameters, seconds, size))
         finally:
             if not taken:
                 self._buffers.give_back(copies)
@@ -158,7 +158,7 @@ class Mirror:
             self._waiting -= waiting
             self._bytes -= size
 
-    def _put(self, job: Job) -> bool:
+    def _put(self, job: MirroredRequest) -> bool:
         with self._changed:
             if self._closed:
                 return False
@@ -183,7 +183,7 @@ class Mirror:
             self._buffers.prepare()
             self._ledger.write(now=waited)
 
-    def _next(self) -> Job | None:
+    def _next(self) -> MirroredRequest | None:
         """Return a job; None at the end, and when there was none for a while and the books are not written."""
         with self._changed:
             if not self._jobs and not self._closed and not self._buffers.wanted:
@@ -197,7 +197,7 @@ class Mirror:
             self._under_way.add(job)
             return job
 
-    def _do(self, job: Job) -> None:
+    def _do(self, job: MirroredRequest) -> None:
         asked = self._asking.ask(job)
         if self._settle(job):
             self._ledger.enter(asked.parity, job.seconds, asked.seconds)
@@ -205,7 +205,7 @@ class Mirror:
         self._buffers.give_back((*job.inputs.values(), *job.outputs.values()))
         self._release(job.size)
 
-    def _settle(self, job: Job) -> bool:
+    def _settle(self, job: MirroredRequest) -> bool:
         """Tell whether the caller is the one to enter ``job``."""
         with self._changed:
             first = not job.settled
@@ -213,7 +213,7 @@ class Mirror:
             self._under_way.discard(job)
             return first
 
-    def _drop(self, job: Job) -> None:
+    def _drop(self, job: MirroredRequest) -> None:
         if self._settle(job):
             self._ledger.drop()
 

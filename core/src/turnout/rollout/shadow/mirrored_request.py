@@ -12,7 +12,7 @@ from turnout.inference import Parameter
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class MirroredRequest:
     """A request that the primary has answered, in copies that belong to the shadow.
 
     Attributes:

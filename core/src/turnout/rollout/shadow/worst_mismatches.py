@@ -13,8 +13,8 @@ from pathlib import Path
 from turnout.errors import TurnoutError
 from turnout.inference import InferenceResponse
 from turnout.parity import Parity
-from turnout.recording import Record
-from turnout.rollout.shadow.mirrored_request import Job
+from turnout.recording import RecordedRequest
+from turnout.rollout.shadow.mirrored_request import MirroredRequest
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class WorstMismatches:
         self._primary, self._shadow = backends
         self._told = False
 
-    def offer(self, job: Job, answer: InferenceResponse, parity: Parity) -> None:
+    def offer(self, job: MirroredRequest, answer: InferenceResponse, parity: Parity) -> None:
         """Keep a mismatch if it is one of the worst. A disk that refuses is told once."""
         if not self._keep or self._directory is None:
             return
@@ -49,11 +49,13 @@ class WorstMismatches:
                 logger.warning("model %r: a mismatch cannot be kept in %r: %s", self._model, str(self._directory), error)
             self._told = True
 
-    def _record(self, job: Job) -> Record:
+    def _record(self, job: MirroredRequest) -> RecordedRequest:
         now = datetime.now(UTC).isoformat(timespec="microseconds")
-        return Record(job.inputs, job.outputs, self._model, self._primary, now, job.seconds, job.id, dict(job.parameters))
+        return RecordedRequest(
+            job.inputs, job.outputs, self._model, self._primary, now, job.seconds, job.id, dict(job.parameters)
+        )
 
-    def _write(self, directory: Path, record: Record, answer: InferenceResponse, excess: float) -> None:
+    def _write(self, directory: Path, record: RecordedRequest, answer: InferenceResponse, excess: float) -> None:
         # What people sent is nobody else's business: mkstemp's files are the owner's alone.
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, name = tempfile.mkstemp(prefix=".worst-", suffix=".part", dir=directory)

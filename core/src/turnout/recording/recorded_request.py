@@ -19,7 +19,7 @@ OUTPUTS = "outputs"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Record:
+class RecordedRequest:
     """A request that a model was sent, and what it answered.
 
     Attributes:
@@ -75,7 +75,7 @@ class Record:
         }
 
 
-def read_record(file: Path) -> Record:
+def read_recorded_request(file: Path) -> RecordedRequest:
     """Return the record in ``file``, or the inputs of an ordinary ``.npz`` file.
 
     Raises:
@@ -92,4 +92,4 @@ def read_record(file: Path) -> Record:
             f"{str(file)!r} is a record of format {notes['format']!r}, this Turnout reads {FORMAT}; upgrade turnout"
         )
     told = {name: notes[name] for name in ("model", "backend", "recorded_at", "seconds", "id", "parameters") if name in notes}
-    return Record(groups[""], groups.get(OUTPUTS, {}), name=file.stem, **told)
+    return RecordedRequest(groups[""], groups.get(OUTPUTS, {}), name=file.stem, **told)

@@ -9,7 +9,7 @@ LIMIT_SECONDS = 20
 """How long a test waits for what must happen at once."""
 
 
-class Books:
+class CountingMeter:
     """Counts verdicts as the meter of a shadow does; ``wait`` returns when so many are in."""
 
     def __init__(self) -> None:

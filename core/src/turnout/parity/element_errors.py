@@ -12,7 +12,7 @@ Array = NDArray[Any]
 
 
 @dataclass(slots=True)
-class Measures:
+class ElementErrors:
     """Figures that grow chunk by chunk; ``worst`` is a position in the flat tensor."""
 
     mismatched: int = 0
@@ -32,11 +32,11 @@ class Measures:
         return greatest
 
 
-def measure_elements(expected: Array, actual: Array) -> Measures:
+def measure_elements(expected: Array, actual: Array) -> ElementErrors:
     """Measure BYTES or BOOL: an element is equal or it is not."""
     different = np.asarray(expected.reshape(-1) != actual.reshape(-1), bool)
     count = int(np.count_nonzero(different))
-    measures = Measures(mismatched=count, sum_abs=float(count))
+    measures = ElementErrors(mismatched=count, sum_abs=float(count))
     if count:
         measures.max_abs = measures.max_rel = 1.0
         measures.excess = float("inf")
@@ -44,12 +44,12 @@ def measure_elements(expected: Array, actual: Array) -> Measures:
     return measures
 
 
-def measure_integers(expected: Array, actual: Array, rtol: float, atol: float) -> Measures:
+def measure_integers(expected: Array, actual: Array, rtol: float, atol: float) -> ElementErrors:
     """Measure integers, without overflow: the difference of two INT64 fits into UINT64."""
     unsigned = np.dtype(f"u{expected.dtype.itemsize}")
     high, low = np.maximum(expected, actual).reshape(-1), np.minimum(expected, actual).reshape(-1)
     difference = high.view(unsigned) - low.view(unsigned)
-    measures = Measures()
+    measures = ElementErrors()
     if not difference.size or not measures.see(difference, 0):
         return measures
     errors, sizes = difference.astype(np.float64), np.abs(expected.reshape(-1).astype(np.float64))

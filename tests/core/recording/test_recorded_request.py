@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from turnout.errors import InvalidInputError
-from turnout.recording import Record, RecordingPolicy, RecordingSet, RecordingWriter, read_record
+from turnout.recording import RecordedRequest, RecordingPolicy, RecordingSet, RecordingWriter, read_recorded_request
 from turnout.tensors.archive import write_archive
 from turnout.testing.samples import sample
 
 
-def record(number: int = 0) -> Record:
+def record(number: int = 0) -> RecordedRequest:
     inputs = {"x": np.full((1, 4), number, np.float32), "prompt": sample("BYTES"), "half": sample("BF16")}
-    return Record(inputs, {"ids": np.arange(5)}, "m", "plus", "2026-11-25T12:00:00+00:00", 0.25, "r1", {"user": "a"})
+    return RecordedRequest(inputs, {"ids": np.arange(5)}, "m", "plus", "2026-11-25T12:00:00+00:00", 0.25, "r1", {"user": "a"})
 
 
 def writer(folder: Path, **policy: object) -> RecordingWriter:
@@ -74,7 +74,7 @@ def test_a_torn_record_is_told_and_the_others_are_read(tmp_path: Path, length: i
 
     with pytest.raises(InvalidInputError, match=f"{torn.name}' is no record: no tensors can be read"):
         list(RecordingSet(tmp_path))
-    assert read_record(good).facts() == record(1).facts()
+    assert read_recorded_request(good).facts() == record(1).facts()
 
 
 def test_a_folder_without_records_is_told(tmp_path: Path) -> None:
@@ -87,13 +87,13 @@ def test_a_record_of_a_later_format_is_told(tmp_path: Path) -> None:
         write_archive(stream, {"": {}}, {"format": 2})
 
     with pytest.raises(InvalidInputError, match="is a record of format 2, this Turnout reads 1; upgrade turnout"):
-        read_record(tmp_path / "a.npz")
+        read_recorded_request(tmp_path / "a.npz")
 
 
 def test_further_answers_stand_beside_the_first(tmp_path: Path) -> None:
     with (tmp_path / "worst.npz").open("wb") as stream:
         record().write(stream, {"triton": {"ids": np.arange(5) + 1}})
 
-    assert read_record(tmp_path / "worst.npz").outputs["ids"].tolist() == [0, 1, 2, 3, 4]
+    assert read_recorded_request(tmp_path / "worst.npz").outputs["ids"].tolist() == [0, 1, 2, 3, 4]
     with np.load(tmp_path / "worst.npz") as content:
         assert content["triton//ids"].tolist() == [1, 2, 3, 4, 5]
