@@ -8,15 +8,13 @@ from time import monotonic
 
 from turnout.errors import (
     BackendUnavailableError,
-    CircuitOpenError,
     DeadlineExceededError,
     ModelLoadError,
-    NotReachedError,
-    OverloadedError,
     TurnoutError,
     one_line,
 )
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
+from turnout.metrics.labels import fallback_reason_of
 from turnout.metrics.resilience import FallbackMeter
 from turnout.middleware.base import Middleware
 from turnout.resilience.usual_latency import UsualLatency
@@ -24,22 +22,9 @@ from turnout.resilience.usual_latency import UsualLatency
 logger = logging.getLogger(__name__)
 
 _UNAVAILABLE = (BackendUnavailableError, DeadlineExceededError, ModelLoadError)
-_REASONS: tuple[tuple[type[TurnoutError], str], ...] = (
-    (CircuitOpenError, "circuit_open"),
-    (OverloadedError, "overloaded"),
-    (NotReachedError, "not_reached"),
-    (BackendUnavailableError, "unavailable"),
-    (DeadlineExceededError, "deadline_exceeded"),
-    (ModelLoadError, "not_loaded"),
-)
 # Half leaves as much for the other backend. An answer that usually takes longer than half is not cut off for that.
 _FIRST_SHARE = 0.5
 _PATIENCE = 1.5
-
-
-def reason_of(error: TurnoutError) -> str:
-    """Return the value of the label ``reason`` for an error after which another backend is asked."""
-    return next(name for kind, name in _REASONS if isinstance(error, kind))
 
 
 class Fallback(Middleware):
@@ -121,7 +106,7 @@ class Fallback(Middleware):
         return InferenceRequest(request.inputs, now + seconds, request.id, request.parameters)
 
     def _count(self, error: TurnoutError) -> None:
-        self._fell_back[reason_of(error)]()
+        self._fell_back[fallback_reason_of(error)]()
         if next(self._first_use, False):
             first, other = self._backends
             logger.warning(

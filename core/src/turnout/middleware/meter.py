@@ -5,29 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from time import perf_counter
 
-from turnout.errors import (
-    BackendUnavailableError,
-    ClosedError,
-    DeadlineExceededError,
-    InvalidRequestError,
-    OverloadedError,
-)
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.metrics import Durations, RequestMeter
+from turnout.metrics.labels import outcome_of
 from turnout.middleware.base import Middleware
-
-_OUTCOMES: tuple[tuple[type[BaseException], str], ...] = (
-    (InvalidRequestError, "invalid_request"),
-    (OverloadedError, "overloaded"),
-    (BackendUnavailableError, "unavailable"),
-    (DeadlineExceededError, "deadline_exceeded"),
-    (ClosedError, "closed"),
-)
-
-
-def outcome_of(error: BaseException) -> str:
-    """Return the value of the label ``outcome`` for a call that raised ``error``."""
-    return next((outcome for kind, outcome in _OUTCOMES if isinstance(error, kind)), "error")
 
 
 class RequestMetering(Middleware):

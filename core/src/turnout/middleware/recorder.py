@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
+from turnout.metrics.labels import RecordingOutcome
 from turnout.middleware.base import Middleware
 from turnout.recording import BackgroundRecording, RecordingPolicy
 
 
-def _uncounted(outcome: str) -> None:
+def _uncounted(outcome: RecordingOutcome) -> None:
     """Count nothing."""
 
 
@@ -28,7 +29,7 @@ class Recorder(Middleware):
         model: str,
         backend: str,
         policy: RecordingPolicy,
-        count: Callable[[str], None] = _uncounted,
+        count: Callable[[RecordingOutcome], None] = _uncounted,
     ) -> None:
         super().__init__(inner)
         self._infer = inner.infer

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from turnout.metrics.labels import Verdict
 from turnout.parity.comparison import Parity, compare, failed
 from turnout.parity.output import Fault, OutputParity
 from turnout.parity.summary import OutputSummary, ParitySummary
 from turnout.parity.tolerance import DEFAULTS, Tolerance, Tolerances
-from turnout.parity.verdict import Verdict
 
 __all__ = [
     "DEFAULTS",

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from turnout.errors import TurnoutError
 from turnout.inference import InferenceResponse
+from turnout.metrics.labels import Verdict
 from turnout.parity.element_errors import ElementErrors
 from turnout.parity.faults import judge, place_of
 from turnout.parity.figures import figures_of
 from turnout.parity.output import Fault, OutputParity, incomparable
 from turnout.parity.tolerance import Tolerance, Tolerances
-from turnout.parity.verdict import Verdict
 from turnout.tensors import datatype_of, describe
 
 

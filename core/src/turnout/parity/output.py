@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from turnout.parity.verdict import Verdict
+from turnout.metrics.labels import Verdict
 
 
 class Fault(StrEnum):

@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from turnout.metrics.labels import Verdict
 from turnout.parity.comparison import Parity
 from turnout.parity.output import OutputParity
-from turnout.parity.verdict import Verdict
 
 
 @dataclass(slots=True)

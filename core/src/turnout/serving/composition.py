@@ -6,8 +6,9 @@ from turnout.errors import TurnoutError
 from turnout.files.state_folder import STATE
 from turnout.inference import ModelInference
 from turnout.metrics import Metrics
+from turnout.metrics.labels import fallback_reason_of
 from turnout.middleware.canary import Canary
-from turnout.middleware.fallback import Fallback, reason_of
+from turnout.middleware.fallback import Fallback
 from turnout.middleware.recorder import Recorder
 from turnout.middleware.shadow import Shadow
 from turnout.parity import Tolerances
@@ -73,7 +74,7 @@ class Composer:
         meter = self._metrics.resilience.fallbacks(name, canary.backend, backend)
 
         def stepped_back(error: TurnoutError) -> None:
-            meter.fell_back[reason_of(error)]()
+            meter.fell_back[fallback_reason_of(error)]()
 
         return Canary(inner, self._arms.guarded(loaded, name, canary.backend), canary.policy(name), stepped_back)
 

@@ -119,7 +119,7 @@ def _warm(arm: ModelInference, records: Sequence[RecordedRequest], timeout_secon
         try:
             arm.infer(record.request(time.monotonic() + timeout_seconds))
         except InvalidRequestError as error:
-            raise record.misfit(error) from error
+            raise record.mismatch(error) from error
 
 
 def _measured(

@@ -90,7 +90,7 @@ def _compare_all(
         sent += 1
         expected = asks[reference](record)
         if isinstance(expected.error, InvalidRequestError):
-            raise record.misfit(expected.error)
+            raise record.mismatch(expected.error)
         for backend, comparison in comparisons.items():
             comparison.add(record, expected, asks[backend](record))
         if record.outputs:

@@ -21,7 +21,7 @@ WRITE_SECONDS = 1.0
 class Meter(Protocol):
     """What counts verdicts for Prometheus."""
 
-    def count(self, verdict: str, max_abs_error: float | None = None) -> None:
+    def count(self, verdict: Verdict, max_abs_error: float | None = None) -> None:
         """Take one mirrored request; of an answer that was compared, with its greatest error."""
 
 

@@ -1,0 +1,104 @@
+"""Closed sets of label values: how a request ended, why it fell back or was refused, what a comparison found.
+
+Each set is here once. Other modules import a member instead of writing its text again, so a typo is an error at import and
+not a new time series.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from turnout.errors import (
+    BackendUnavailableError,
+    CircuitOpenError,
+    ClosedError,
+    DeadlineExceededError,
+    InvalidRequestError,
+    ModelLoadError,
+    NotReachedError,
+    OverloadedError,
+    TurnoutError,
+)
+
+
+class Outcome(StrEnum):
+    """How a request to an arm ended: the label ``outcome`` of ``turnout_inference_requests_total``."""
+
+    OK = "ok"
+    INVALID_REQUEST = "invalid_request"
+    UNAVAILABLE = "unavailable"
+    OVERLOADED = "overloaded"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    CLOSED = "closed"
+    ERROR = "error"
+
+
+class FallbackReason(StrEnum):
+    """Why the fallback backend got a request: the label ``reason`` of ``turnout_fallbacks_total``."""
+
+    CIRCUIT_OPEN = "circuit_open"
+    OVERLOADED = "overloaded"
+    NOT_REACHED = "not_reached"
+    UNAVAILABLE = "unavailable"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    NOT_LOADED = "not_loaded"
+
+
+class RefusalReason(StrEnum):
+    """Why a request was refused before the backend got it: the label ``reason`` of ``turnout_refused_requests_total``."""
+
+    CIRCUIT_OPEN = "circuit_open"
+    MAX_IN_FLIGHT = "max_in_flight"
+
+
+class RecordingOutcome(StrEnum):
+    """How the recording of a request ended: the label ``outcome`` of ``turnout_recorded_requests_total``."""
+
+    RECORDED = "recorded"
+    DROPPED = "dropped"
+    """The recorder was busy."""
+    FULL = "full"
+    """The folder is full."""
+    FAILED = "failed"
+    """The disk refused the record, or the request has no record."""
+
+
+class Verdict(StrEnum):
+    """How a comparison ended: the label ``verdict`` of ``turnout_shadow_comparisons_total``."""
+
+    MATCH = "match"
+    """Every output is within its tolerance."""
+    MISMATCH = "mismatch"
+    """An output differs, is missing or is unexpected."""
+    ERROR = "error"
+    """There was no answer to compare."""
+    DROPPED = "dropped"
+    """Nothing was compared, for lack of time or room."""
+
+
+# The most specific class first: NotReachedError and CircuitOpenError are BackendUnavailableErrors.
+_OUTCOMES: tuple[tuple[type[BaseException], Outcome], ...] = (
+    (InvalidRequestError, Outcome.INVALID_REQUEST),
+    (OverloadedError, Outcome.OVERLOADED),
+    (BackendUnavailableError, Outcome.UNAVAILABLE),
+    (DeadlineExceededError, Outcome.DEADLINE_EXCEEDED),
+    (ClosedError, Outcome.CLOSED),
+)
+_FALLBACK_REASONS: tuple[tuple[type[TurnoutError], FallbackReason], ...] = (
+    (CircuitOpenError, FallbackReason.CIRCUIT_OPEN),
+    (OverloadedError, FallbackReason.OVERLOADED),
+    (NotReachedError, FallbackReason.NOT_REACHED),
+    (BackendUnavailableError, FallbackReason.UNAVAILABLE),
+    (DeadlineExceededError, FallbackReason.DEADLINE_EXCEEDED),
+    (ModelLoadError, FallbackReason.NOT_LOADED),
+)
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """Return the outcome of a request that raised ``error``."""
+    return next((outcome for kind, outcome in _OUTCOMES if isinstance(error, kind)), Outcome.ERROR)
+
+
+def fallback_reason_of(error: TurnoutError) -> FallbackReason:
+    """Return the reason of a fallback after ``error``, which is one of the errors that cause a fallback."""
+    return next(reason for kind, reason in _FALLBACK_REASONS if isinstance(error, kind))
