@@ -1,4 +1,4 @@
-"""No more tokens are spent than were earned."""
+"""Retries never exceed their share of the requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from turnout.resilience.retry_budget import RetryBudget
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.3, 1.0])
-def test_spends_the_ratio_of_what_came_whoever_comes(ratio: float) -> None:
+def test_retries_are_the_ratio_of_the_requests_of_all_threads(ratio: float) -> None:
     budget, spent = RetryBudget(ratio), itertools.count()
 
     def work() -> None:

@@ -43,7 +43,7 @@ class CircuitBreaker(Middleware):
         except BaseException as error:
             self._failed(admission, error)
             raise
-        if closed := self._circuit.answered(admission):
+        if closed := self._circuit.record_answer(admission):
             self._tell_closed(closed)
         return response
 
@@ -52,12 +52,12 @@ class CircuitBreaker(Middleware):
         try:
             yield from self.inner.infer_stream(request)
         except GeneratorExit:
-            self._tell_closed(self._circuit.answered(admission))
+            self._tell_closed(self._circuit.record_answer(admission))
             raise
         except BaseException as error:
             self._failed(admission, error)
             raise
-        self._tell_closed(self._circuit.answered(admission))
+        self._tell_closed(self._circuit.record_answer(admission))
 
     def open(self, deadline: float | None = None) -> None:
         self._circuit.check()
@@ -87,7 +87,7 @@ class CircuitBreaker(Middleware):
             logger.warning("%s", closed)
 
     def _failed(self, admission: Admission, error: BaseException) -> None:
-        opened = self._circuit.failed(admission, error)
+        opened = self._circuit.record_failure(admission, error)
         if opened:
             self._meter.opened()
             logger.warning("%s", opened)
