@@ -173,7 +173,7 @@ def test_a_shadow_that_hangs_is_left_behind_and_every_request_is_counted(
     assert time.monotonic() - start < LIMIT_SECONDS / 4
     assert meter.verdicts == {"dropped": 10}
     assert not primary.ready()
-    assert "shadow 'second' hangs; it is left behind" in caplog.text
+    assert "shadow 'second' hangs in close and is abandoned" in caplog.text
     hangs.ended.set()
     _no_threads()
     assert meter.verdicts == {"dropped": 10}
@@ -296,7 +296,7 @@ def test_a_request_that_cannot_be_copied_is_dropped(make: Make, meter: CountingM
 
     shadow = make(PlusOne())
     with monkeypatch.context() as patch:
-        patch.setattr("turnout.rollout.shadow.buffers.Buffers.copy", full)
+        patch.setattr("turnout.rollout.shadow.copier.Copier.copy", full)
         assert _ask(shadow) == (X + 1).tolist()
     _ask(shadow)
 

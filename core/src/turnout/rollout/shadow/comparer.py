@@ -1,4 +1,4 @@
-"""ShadowComparer the shadow what the primary has answered."""
+"""A shadow comparer: sends mirrored requests to the shadow and compares its answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What came of asking: the parity, how long the shadow took, and its answer if there was one."""
+    """One request to the shadow: the parity, the shadow's latency in seconds, and its answer if there was one."""
 
     parity: Parity
     seconds: float
@@ -28,7 +28,7 @@ class Comparison:
 
 
 class ShadowComparer:
-    """Asks one shadow, which it owns, and keeps the worst of its answers. Thread-safe as far as the shadow is."""
+    """Owns one shadow, and keeps the worst of its answers. As thread-safe as the shadow."""
 
     def __init__(self, shadow: ModelInference, policy: ShadowPolicy, model: str, backends: tuple[str, str]) -> None:
         self._shadow = shadow
@@ -37,35 +37,37 @@ class ShadowComparer:
         self._backend = backends[1]
         self._worst = WorstMismatches(policy.directory, policy.keep, model, backends)
 
-    def ask(self, job: MirroredRequest) -> Comparison:
-        """Ask, and compare with the primary's answer. Raises nothing."""
+    def compare(self, request: MirroredRequest) -> Comparison:
+        """Send ``request`` to the shadow, and compare with the primary's answer. Never raises."""
         start = perf_counter()
+        # The caller's deadline is over by now; the shadow has time of its own.
         deadline = time.monotonic() + self._policy.timeout_seconds
         try:
-            answer = self._shadow.infer(InferenceRequest(job.inputs, deadline, job.id, job.parameters))
+            answer = self._shadow.infer(InferenceRequest(request.inputs, deadline, request.id, request.parameters))
             seconds = perf_counter() - start
-            return Comparison(compare(job.outputs, answer, self._policy.tolerances), seconds, answer)
+            return Comparison(compare(request.outputs, answer, self._policy.tolerances), seconds, answer)
         except TurnoutError as error:
             return Comparison(failed(error), perf_counter() - start)
-        except Exception as error:  # no backend's, which have a boundary around them; it must not end the thread
+        except Exception as error:  # not a backend's error, which its boundary translates; it must not end the thread
             logger.exception("model %r: a mirrored request cannot be compared", self._model)
             return Comparison(failed(InferenceError(one_line(error))), perf_counter() - start)
 
-    def keep(self, job: MirroredRequest, asked: Comparison) -> None:
-        """Keep a mismatch if it is one of the worst."""
-        if asked.answer is not None and asked.parity.verdict is Verdict.MISMATCH:
-            self._worst.offer(job, asked.answer, asked.parity)
+    def keep(self, request: MirroredRequest, comparison: Comparison) -> None:
+        """Write a mismatch to disk if it is one of the worst."""
+        if comparison.answer is not None and comparison.parity.verdict is Verdict.MISMATCH:
+            self._worst.offer(request, comparison.answer, comparison.parity)
 
     def close(self) -> None:
-        """Close the shadow; one that hangs is left behind."""
+        """Close the shadow; after ``closing_seconds`` abandon one that hangs."""
+        # In a thread, because a client that hangs may hang in its close too.
         closer = threading.Thread(target=self._close, name=f"turnout-shadow-{self._model}-close", daemon=True)
         closer.start()
         closer.join(self._policy.closing_seconds)
         if closer.is_alive():
-            logger.warning("model %r: shadow %r hangs; it is left behind", self._model, self._backend)
+            logger.warning("model %r: shadow %r hangs in close and is abandoned", self._model, self._backend)
 
     def _close(self) -> None:
         try:
             self._shadow.close()
-        except Exception as error:  # noqa: BLE001  # nobody waits for it any more
+        except Exception as error:  # noqa: BLE001  # no caller waits for it
             logger.warning("model %r: shadow %r cannot be closed: %s", self._model, self._backend, one_line(error))

@@ -20,9 +20,9 @@ class MirroredRequest:
         outputs: a copy of the primary's answer.
         id: the request's id.
         parameters: the request's parameters.
-        seconds: how long the primary took.
+        seconds: the primary's latency.
         size: the bytes of both copies.
-        settled: whether its verdict is in the books; whoever sets it, under the mirror's lock, enters it there.
+        settled: whether its verdict is counted. The thread that sets it, under the mirror's lock, counts the verdict.
     """
 
     inputs: Mapping[str, NDArray[Any]]
