@@ -16,7 +16,7 @@ from turnout.metrics.labels import RecordingOutcome
 from turnout.recording.policy import RecordingPolicy
 from turnout.recording.recorded_request import RecordedRequest
 from turnout.recording.writer import RecordingWriter
-from turnout.tensors.copies import copied, size_of
+from turnout.tensors.copies import copy_tensors, size_of
 
 logger = logging.getLogger(__name__)
 
@@ -95,8 +95,8 @@ class BackgroundRecording:
     def _record(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> RecordedRequest:
         # A copy, because the caller may write to both arrays as soon as it has its answer.
         return RecordedRequest(
-            copied(request.inputs),
-            copied(response.outputs),
+            copy_tensors(request.inputs),
+            copy_tensors(response.outputs),
             self._model,
             self._backend,
             datetime.now(UTC).isoformat(timespec="microseconds"),

@@ -14,7 +14,7 @@ def _evidence(**verdicts: int) -> ShadowEvidence:
     return ShadowEvidence("m", "first", "second", "v1", Counter(verdicts))
 
 
-def test_ratios_are_of_what_the_shadow_was_asked() -> None:
+def test_ratios_ignore_dropped_requests() -> None:
     evidence = _evidence(match=6, mismatch=1, error=1, dropped=92)
 
     assert (evidence.mirrored, evidence.comparisons, evidence.mismatch_ratio) == (100, 8, 0.25)
@@ -32,7 +32,7 @@ def test_the_ratio_of_percentiles_is_the_shadow_s_over_the_primary_s() -> None:
 
 
 @pytest.mark.parametrize("error", [0.25, math.inf])
-def test_what_is_written_as_json_is_read_back(error: float) -> None:
+def test_json_is_read_back(error: float) -> None:
     evidence = ShadowEvidence(
         "m",
         "a",

@@ -9,7 +9,7 @@ from turnout.rollout.shadow.latency_counts import LatencyCounts
 
 
 @given(st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=200))
-def test_a_percentile_is_right_within_one_per_cent(seconds: list[float]) -> None:
+def test_a_percentile_is_exact_within_one_percent(seconds: list[float]) -> None:
     latencies = LatencyCounts()
     for one in seconds:
         latencies.add(one)
@@ -29,7 +29,7 @@ def test_merged_counts_are_those_of_all_calls() -> None:
     assert left.counts == both.counts
 
 
-def test_without_calls_there_is_no_percentile_and_nothing_takes_no_time() -> None:
+def test_without_calls_there_is_no_percentile_and_zero_seconds_count() -> None:
     latencies = LatencyCounts()
 
     assert latencies.percentile(0.95) is None

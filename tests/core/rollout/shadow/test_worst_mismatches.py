@@ -49,7 +49,7 @@ def test_a_record_holds_the_request_and_both_answers(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_a_second_process_s_mismatches_count_too(tmp_path: Path) -> None:
+def test_mismatches_of_other_processes_count_too(tmp_path: Path) -> None:
     _offer(_worst(tmp_path, 2), 5.0)
     _offer(_worst(tmp_path, 2), 4.0)
 
@@ -60,13 +60,13 @@ def test_a_second_process_s_mismatches_count_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("named", "keep"), [(False, 3), (True, 0)])
-def test_none_are_kept_without_a_place_or_a_number(tmp_path: Path, named: bool, keep: int) -> None:
+def test_none_are_kept_without_a_folder_or_a_number(tmp_path: Path, named: bool, keep: int) -> None:
     _offer(_worst(tmp_path if named else None, keep), 1.0)
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_refuses_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_write_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "file"
     file.write_text("x")
     worst = _worst(file / "folder")
