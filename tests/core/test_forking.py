@@ -1,4 +1,4 @@
-"""Forked children start anew."""
+"""Forked children reset their locks and state."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ class Holder:
 
 
 class Forgetful(Holder):
-    """The planted bug: it keeps the lock that a thread of the parent's holds."""
+    """The planted bug: it keeps a lock that a thread of the parent holds."""
 
     def renew(self) -> None:
         pass
 
 
-class Parts:
-    """Keeps how often it was told of a fork."""
+class Counter:
+    """Counts the calls around forks."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.told = 0
+        self.calls = 0
         self.error = error
         Forks.prepare(self)
 
     def around_fork(self) -> None:
-        self.told += 1
+        self.calls += 1
         if self.error is not None:
             raise self.error
 
@@ -51,7 +51,7 @@ def _forked(work: Callable[[], bool]) -> bool:
 
 
 def _child_gets(holder: Holder) -> bool:
-    """Tell whether a child forked while ``holder``'s lock is held can take it."""
+    """Return whether a child that is forked while ``holder``'s lock is held can acquire it."""
     with holder.lock:
         return _forked(lambda: holder.lock.acquire(timeout=0.2))
 
@@ -60,11 +60,11 @@ def test_a_child_has_locks_of_its_own() -> None:
     assert _child_gets(Holder())
 
 
-def test_a_lock_that_is_not_renewed_would_have_been_seen() -> None:
+def test_a_lock_that_is_not_renewed_is_detected() -> None:
     assert not _child_gets(Forgetful())
 
 
-def test_a_child_knows_that_it_is_one() -> None:
+def test_a_child_counts_its_fork() -> None:
     before = Forks.count
     child = os.fork()
     if not child:
@@ -74,15 +74,15 @@ def test_a_child_knows_that_it_is_one() -> None:
     assert Forks.count == before
 
 
-def test_who_is_prepared_hears_of_a_fork_before_and_in_the_parent_once_more() -> None:
-    parts = Parts()
+def test_around_fork_is_called_before_a_fork_and_again_in_the_parent() -> None:
+    counter = Counter()
 
-    assert _forked(lambda: parts.told == 1)
-    assert parts.told == 2
+    assert _forked(lambda: counter.calls == 1)
+    assert counter.calls == 2
 
 
-def test_threads_fork_at_the_same_time_and_nothing_is_held_afterwards() -> None:
-    parts = Parts()
+def test_threads_can_fork_at_the_same_time() -> None:
+    counter = Counter()
     good: list[bool] = []
     threads = [threading.Thread(target=lambda: good.extend(_forked(lambda: True) for _ in range(10))) for _ in range(4)]
 
@@ -92,29 +92,29 @@ def test_threads_fork_at_the_same_time_and_nothing_is_held_afterwards() -> None:
         thread.join(20)
 
     assert good == [True] * 40
-    assert parts.told == 80
+    assert counter.calls == 80
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_who_fails_hinders_neither_the_fork_nor_the_others() -> None:
-    parts = [Parts(error) for error in (None, ValueError("no"), None)]
+def test_an_error_stops_neither_the_fork_nor_the_others() -> None:
+    counters = [Counter(error) for error in (None, ValueError("no"), None)]
 
-    assert _forked(lambda: [one.told for one in parts] == [1, 1, 1])
-    assert [one.told for one in parts] == [2, 2, 2]
-    parts[1].error = None
+    assert _forked(lambda: [one.calls for one in counters] == [1, 1, 1])
+    assert [one.calls for one in counters] == [2, 2, 2]
+    counters[1].error = None
 
 
-def test_holders_may_come_while_somebody_forks() -> None:
-    """A set that grows in the midst of a loop over it raises."""
+def test_holders_may_register_during_a_fork() -> None:
+    """A set that grows during a loop over it raises."""
     end = threading.Event()
 
-    def come() -> None:
+    def register() -> None:
         while not end.is_set():
             for _ in range(50):
-                Parts()
+                Counter()
 
-    comer = threading.Thread(target=come)
-    comer.start()
+    thread = threading.Thread(target=register)
+    thread.start()
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -123,10 +123,10 @@ def test_holders_may_come_while_somebody_forks() -> None:
     finally:
         sys.setswitchinterval(interval)
         end.set()
-        comer.join(10)
+        thread.join(10)
 
 
-def test_who_is_gone_is_not_kept() -> None:
+def test_a_deleted_holder_is_not_kept() -> None:
     before = len(Forks._renewed)
 
     Holder()

@@ -1,4 +1,4 @@
-"""Forked children: knowing that this process is one, and starting anew there."""
+"""Forks: how many led to this process, and new locks and state in each child."""
 
 from __future__ import annotations
 
@@ -9,49 +9,50 @@ from typing import ClassVar, Protocol, TypeVar
 
 
 class Renewed(Protocol):
-    """What starts anew in a forked child."""
+    """An object that resets itself in a forked child."""
 
     def renew(self) -> None:
-        """Take new locks, since a thread of the parent may have held the old ones, and drop what is the parent's."""
+        """Create new locks, because a thread of the parent may have held the old ones, and drop the parent's state."""
 
 
 class Prepared(Protocol):
-    """What has something to do around a fork in the process that forks."""
+    """An object that acts before and after a fork, in the process that forks."""
 
     def around_fork(self) -> None:
-        """Part with whatever a child must not share: called before a fork and once more after it, in the parent.
+        """Release everything that a child must not share. Called before a fork, and in the parent again after it.
 
-        Once more, because other threads go on until the very fork; what they did meanwhile is in the child too, which parts
-        with it in ``Renewed.renew``. No lock may be held from the one call to the other: an exception between them, such as a
-        signal's, would leave it held.
+        Again, because other threads run until the fork itself. What they did in between is in the child too, which drops it in
+        ``Renewed.renew``. Do not hold a lock from one call to the other: an exception between them, such as one from a signal
+        handler, would leave it locked.
         """
 
 
 class Forks:
-    """Counts the forks between the first process and this one; ``os.getpid()`` on every call costs more."""
+    """Counts the forks between the first process and this one; cheaper than ``os.getpid()`` on every call."""
 
     count = 0
+    # Weak, so that a registration does not keep a closed model alive.
     _renewed: ClassVar[weakref.WeakSet[Renewed]] = weakref.WeakSet()
     _prepared: ClassVar[weakref.WeakSet[Prepared]] = weakref.WeakSet()
 
     @classmethod
     def renew(cls, holder: Renewed) -> None:
-        """Have ``holder`` start anew in every child that is forked while it lives."""
+        """Register ``holder``, whose ``renew`` is called in every forked child."""
         cls._renewed.add(holder)
 
     @classmethod
     def prepare(cls, holder: Prepared) -> None:
-        """Have ``holder`` part with what a child must not share at every fork while it lives."""
+        """Register ``holder``, whose ``around_fork`` is called before and after every fork."""
         cls._prepared.add(holder)
 
     @classmethod
     def around(cls) -> None:
-        """Have everybody part with what a child must not share."""
+        """Call ``around_fork`` of every registered holder."""
         _each(holder.around_fork for holder in _living(cls._prepared))
 
     @classmethod
     def forked(cls) -> None:
-        """Count one more, and have everybody start anew."""
+        """Count one more fork, and call ``renew`` of every registered holder."""
         cls.count += 1
         _each(holder.renew for holder in _living(cls._renewed))
 
@@ -60,18 +61,18 @@ Holder = TypeVar("Holder")
 
 
 def _living(holders: weakref.WeakSet[Holder]) -> list[Holder]:
-    """Return who is there, while other threads may add to the set: copying it is one step, looping over it is not."""
+    """Return the living holders. Copying the set is atomic; a loop over it fails if another thread adds to it."""
     found = (reference() for reference in list(holders.data))  # type: ignore[attr-defined]  # not in its stub
     return [holder for holder in found if holder is not None]
 
 
 def _each(calls: Iterable[Callable[[], None]]) -> None:
-    """Make all of ``calls``; one that fails is told by Python, and hinders no other."""
+    """Make all ``calls``, then raise the last error, which Python reports. One failure does not stop the others."""
     failed: Exception | None = None
     for call in calls:
         try:
             call()
-        except Exception as error:  # noqa: BLE001  # raised when all had their turn
+        except Exception as error:  # noqa: BLE001  # raised after all calls
             failed = error
     if failed is not None:
         raise failed

@@ -70,7 +70,7 @@ def test_requests_that_fail_end_with_1_and_are_told(bench: Any, monkeypatch: pyt
         (("--shape", "y=3"), 1, "model 'm' has no input 'y'; give --shape for one that it has: x"),
         (("--shape", "x=3", "--recording", "nowhere"), 2, "--shape gives sizes of requests that are made"),
         (("--generate", "1", "--inputs", "x"), 2, "give one of --recording, --inputs and --generate"),
-        (("--recording", "nowhere"), 1, "there is no record in 'nowhere'"),
+        (("--recording", "nowhere"), 1, "folder 'nowhere' has no records"),
     ],
 )
 def test_what_cannot_be_measured_says_why(bench: Any, arguments: tuple[str, ...], code: int, words: str) -> None:

@@ -86,7 +86,7 @@ def test_a_recording_that_is_not_there_ends_with_1(verify: Any) -> None:
     ended = verify("verify", "m", "--against", "kept", "--recording", "nowhere")
 
     assert ended.code == 1
-    assert "there is no record in 'nowhere'; record some: turnout record MODEL ..." in ended.err
+    assert "folder 'nowhere' has no records; record some: turnout record MODEL ..." in ended.err
 
 
 def test_recording_tells_where_and_what_to_do_next(verify: Any) -> None:
@@ -106,7 +106,7 @@ def test_a_file_that_is_no_npz_fails_the_recording(verify: Any) -> None:
     ended = verify("record", "m", "bad.npz")
 
     assert ended.code == 1
-    assert "failed: bad.npz: 'bad.npz' is no record" in ended.err
+    assert "failed: bad.npz: 'bad.npz' is not a record" in ended.err
 
 
 def test_the_next_command_sends_the_worst_request_again(verify: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ def test_folding_nothing_changes_nothing() -> None:
     assert (registry.get_sample_value("c_total"), registry.get_sample_value("h_count")) == (0, 0)
 
 
-def test_calls_under_way_are_set_when_somebody_looks() -> None:
+def test_the_gauge_of_calls_in_flight_is_set_by_folding() -> None:
     registry = CollectorRegistry()
     in_flight = InFlight(Gauge("g", "text", registry=registry))
 
@@ -47,7 +47,7 @@ def test_calls_under_way_are_set_when_somebody_looks() -> None:
     assert (before, registry.get_sample_value("g")) == (0, 1)
 
 
-def test_what_a_fork_left_behind_is_dropped() -> None:
+def test_a_forked_child_drops_the_calls_of_its_parent() -> None:
     registry = CollectorRegistry()
     durations, in_flight = _durations(registry), InFlight(Gauge("g", "text", registry=registry))
     durations.add(0.1)

@@ -1,4 +1,4 @@
-"""The metrics of a process: rendered, shared, of several processes together."""
+"""The metrics of a process: rendered, shared, and summed over several processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from turnout.metrics import Metrics, render, shared_metrics
 PROMTOOL = shutil.which("promtool")
 
 
-def _used() -> Metrics:
+def _metrics_with_calls() -> Metrics:
     metrics = Metrics()
     meter = metrics.requests("m", "b")
     meter.answered.add(0.002)
@@ -30,7 +30,7 @@ def _used() -> Metrics:
 
 
 def test_a_scrape_folds_what_is_pending() -> None:
-    text = _used().render()
+    text = _metrics_with_calls().render()
 
     assert 'turnout_inference_requests_total{backend="b",model="m",outcome="ok"} 1.0' in text
     assert 'turnout_inference_requests_total{backend="b",model="m",outcome="error"} 1.0' in text
@@ -42,16 +42,16 @@ def test_a_scrape_folds_what_is_pending() -> None:
 
 
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
-def test_promtool_has_nothing_to_say() -> None:
+def test_promtool_accepts_the_text() -> None:
     done = subprocess.run(
-        [str(PROMTOOL), "check", "metrics"], input=_used().render(), capture_output=True, text=True, check=False
+        [str(PROMTOOL), "check", "metrics"], input=_metrics_with_calls().render(), capture_output=True, text=True, check=False
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
-def test_promtool_would_say_something_of_a_bad_name() -> None:
+def test_promtool_rejects_a_bad_name() -> None:
     text = "# TYPE turnout_requests counter\nturnout_requests 1\n"
 
     assert _promtool(text).returncode != 0
@@ -61,8 +61,8 @@ def _promtool(text: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(PROMTOOL), "check", "metrics"], input=text, capture_output=True, text=True, check=False)
 
 
-def test_the_registry_is_what_prometheus_own_server_serves() -> None:
-    server, thread = start_http_server(0, addr="127.0.0.1", registry=_used().registry)
+def test_prometheus_own_server_can_serve_the_registry() -> None:
+    server, thread = start_http_server(0, addr="127.0.0.1", registry=_metrics_with_calls().registry)
 
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/metrics", timeout=20) as answer:
@@ -100,11 +100,13 @@ assert 'outcome="ok"} 1.0' in metrics.render()
 def test_a_process_shares_its_metrics_and_refuses_other_buckets() -> None:
     done = subprocess.run([sys.executable, "-c", SHARED], capture_output=True, text=True, check=True)
 
-    assert done.stdout.startswith("metrics.latency_buckets_seconds asks for [0.1, 1.0], but this process counts in [0.001,")
+    assert done.stdout.startswith(
+        "metrics.latency_buckets_seconds asks for [0.1, 1.0], but the metrics of this process have [0.001,"
+    )
     assert "open(..., metrics=turnout.metrics.Metrics(buckets))" in done.stdout
 
 
-def test_other_buckets_than_the_shared_ones_are_refused_here_too() -> None:
+def test_other_buckets_than_the_shared_ones_are_refused_in_this_process_too() -> None:
     render()
 
     with pytest.raises(ConfigurationError, match="open both apps with the same buckets"):

@@ -1,4 +1,4 @@
-"""The families: their names, buckets, kinds."""
+"""Metric families: names, buckets and kinds."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ def test_buckets_are_1_1_5_2_5_4_and_6_of_each_decade_from_1_ms_to_100_s() -> No
     assert all(lower < upper <= 1.7 * lower for lower, upper in pairwise(LATENCY_BUCKETS_SECONDS))
 
 
-def test_only_counters_histograms_and_gauges_which_the_multi_process_mode_can_carry() -> None:
+def test_only_counters_histograms_and_gauges_which_the_multi_process_mode_supports() -> None:
     assert {family.type for family in Metrics().registry.collect()} == {"counter", "histogram", "gauge"}
 
 
-def test_the_build_tells_the_version() -> None:
+def test_build_info_has_the_version() -> None:
     from importlib.metadata import version
 
     assert Metrics().registry.get_sample_value("turnout_build_info", {"version": version("turnout")}) == 1
 
 
-def test_buckets_may_be_others() -> None:
+def test_buckets_can_be_set() -> None:
     metrics = Metrics((0.1, 1.0))
     metrics.observe_load("m", "b", 0.5)
 

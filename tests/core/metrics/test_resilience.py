@@ -1,13 +1,14 @@
-"""What fallback, circuit breaker, retry and load shedding count."""
+"""Metrics of fallback, circuit breaker, retry and load shedding."""
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from turnout.metrics.resilience import FALLBACK_REASONS, ResilienceMeters
+from turnout.metrics.labels import FallbackReason
+from turnout.metrics.resilience import ResilienceMeters
 
 
-def test_every_cell_is_there_before_anything_happens() -> None:
+def test_every_series_exists_before_the_first_event() -> None:
     registry = CollectorRegistry()
     meters = ResilienceMeters(registry)
     meters.circuit("m", "triton")
@@ -21,11 +22,11 @@ def test_every_cell_is_there_before_anything_happens() -> None:
     assert 'turnout_refused_requests_total{backend="triton",model="m",reason="circuit_open"} 0.0' in text
     assert 'turnout_refused_requests_total{backend="triton",model="m",reason="max_in_flight"} 0.0' in text
     assert 'turnout_retries_total{backend="triton",model="m"} 0.0' in text
-    for reason in FALLBACK_REASONS:
+    for reason in FallbackReason:
         assert f'turnout_fallbacks_total{{from="triton",model="m",reason="{reason}",to="onnxruntime"}} 0.0' in text
 
 
-def test_meters_count_where_they_say() -> None:
+def test_each_meter_counts_in_its_own_series() -> None:
     registry = CollectorRegistry()
     meters = ResilienceMeters(registry)
     circuit = meters.circuit("m", "triton")
@@ -33,7 +34,7 @@ def test_meters_count_where_they_say() -> None:
     circuit.refused()
     meters.shedding("m", "triton").refused()
     meters.retries("m", "triton").retried()
-    meters.fallbacks("m", "triton", "direct").fell_back["unavailable"]()
+    meters.fallbacks("m", "triton", "direct").fell_back[FallbackReason.UNAVAILABLE]()
 
     arm = {"model": "m", "backend": "triton"}
     assert registry.get_sample_value("turnout_circuit_open", arm) == 1

@@ -105,9 +105,9 @@ def test_its_refusal_says_what_since_when_until_when_and_why(breaker: CircuitBre
         breaker.infer(REQUEST)
 
     said = str(caught.value)
-    assert said.startswith("model 'm' on backend 'triton' is left alone since ")
-    assert "0.5 s ago, after 5 failures in a row; it is tried again in 0." in said
-    assert said.endswith("Last error: BackendUnavailableError: the server is down. Ask another backend, or later")
+    assert said.startswith("model 'm' on backend 'triton': circuit open since ")
+    assert "0.5 s ago, after 5 failures in a row; the next trial is in 0." in said
+    assert said.endswith("last error: BackendUnavailableError: the server is down. Use another backend, or retry later")
 
 
 def test_one_answered_request_closes_it(breaker: CircuitBreaker, model: Told, clock: Clock) -> None:
@@ -291,10 +291,10 @@ def test_opening_and_closing_are_counted_and_logged_once_each(
     assert shown == 1
     assert meters.value("turnout_circuit_open", model="m", backend="triton") == 0
     assert meters.value("turnout_refused_requests_total", model="m", backend="triton", reason="circuit_open") == 11
-    left_alone, again = [record.getMessage() for record in caplog.records]
-    assert left_alone.startswith("model 'm' on backend 'triton' is left alone for 1 s after 5 failures in a row; ")
-    assert left_alone.endswith("last: BackendUnavailableError: the server is down")
-    assert again == "model 'm' on backend 'triton' answers again"
+    opening, closing = [record.getMessage() for record in caplog.records]
+    assert opening.startswith("model 'm' on backend 'triton': circuit open for 1 s after 5 failures in a row; ")
+    assert opening.endswith("last error: BackendUnavailableError: the server is down")
+    assert closing == "model 'm' on backend 'triton': circuit closed: the backend recovered"
 
 
 def test_while_open_it_is_not_ready_and_asks_nobody_for_a_signature(breaker: CircuitBreaker, model: Told, clock: Clock) -> None:

@@ -24,7 +24,7 @@ from turnout.errors import (
     TurnoutError,
 )
 from turnout.inference import ModelInference
-from turnout.metrics.resilience import FALLBACK_REASONS
+from turnout.metrics import FallbackReason
 from turnout.middleware.fallback import Fallback
 from turnout.tensors import TensorSpec
 from turnout.testing import PlusOne, Slow, Unavailable
@@ -45,7 +45,7 @@ def falling(first: ModelInference, other: ModelInference, meters: Meters | None 
 def counted(meters: Meters) -> dict[str, float]:
     """Return how many requests fell back for each reason that there was."""
     labels = {"model": "m", "from": "triton", "to": "onnxruntime"}
-    values = {reason: meters.value("turnout_fallbacks_total", reason=reason, **labels) for reason in FALLBACK_REASONS}
+    values = {reason: meters.value("turnout_fallbacks_total", reason=reason, **labels) for reason in FallbackReason}
     return {reason: value for reason, value in values.items() if value}
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.core.rollout.shadow.books import LIMIT_SECONDS, Books
+from tests.core.rollout.shadow.counting_meter import LIMIT_SECONDS, CountingMeter
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference
 from turnout.errors import BackendUnavailableError, InferenceError
 from turnout.middleware.shadow import Shadow
-from turnout.recording import read_record
+from turnout.recording import read_recorded_request
 from turnout.rollout.shadow import ShadowLedger, ShadowPolicy, read_shadow_evidence
 from turnout.testing import Fails, PlusOne, Slow, Streams, Unavailable
 
@@ -74,19 +74,19 @@ def replace_inputs(request: InferenceRequest) -> InferenceRequest:
 
 
 @pytest.fixture
-def books() -> Books:
-    return Books()
+def meter() -> CountingMeter:
+    return CountingMeter()
 
 
 @pytest.fixture
-def make(books: Books) -> Iterator[Make]:
+def make(meter: CountingMeter) -> Iterator[Make]:
     """Return a function that makes a shadow of two arms; the test's end closes it."""
     made: list[Shadow] = []
 
     def make_one(
         shadow: ModelInference, primary: ModelInference | None = None, policy: ShadowPolicy = ALWAYS, file: Path | None = None
     ) -> Shadow:
-        ledger = ShadowLedger("m", "first", "second", meter=books, file=file)
+        ledger = ShadowLedger("m", "first", "second", meter=meter, file=file)
         made.append(Shadow(primary or PlusOne(), shadow, policy, ledger))
         return made[-1]
 
@@ -107,13 +107,13 @@ def _ask(model: ModelInference, array: np.ndarray = X) -> list[object]:
     return answer
 
 
-def test_equal_arms_match(make: Make, books: Books) -> None:
+def test_equal_arms_match(make: Make, meter: CountingMeter) -> None:
     shadow = make(PlusOne())
 
     assert _ask(shadow) == (X + 1).tolist()
 
-    assert books.wait(1) == {"match": 1}
-    assert books.errors == [0.0]
+    assert meter.wait(1) == {"match": 1}
+    assert meter.errors == [0.0]
 
 
 @pytest.mark.parametrize(
@@ -126,26 +126,26 @@ def test_equal_arms_match(make: Make, books: Books) -> None:
     ],
 )
 def test_a_planted_fault_is_a_mismatch_and_the_caller_has_the_right_answer(
-    make: Make, books: Books, spoil: Callable[[np.ndarray], object]
+    make: Make, meter: CountingMeter, spoil: Callable[[np.ndarray], object]
 ) -> None:
     shadow = make(Off(spoil))
 
     answers = [_ask(shadow) for _ in range(10)]
 
     assert answers == [(X + 1).tolist()] * 10
-    assert books.wait(10) == {"mismatch": 10}
+    assert meter.wait(10) == {"mismatch": 10}
 
 
 @pytest.mark.parametrize("wrong", [Unavailable(), Fails(InferenceError("bad")), Fails(RuntimeError("foreign"))])
-def test_a_shadow_that_fails_costs_the_caller_nothing(make: Make, books: Books, wrong: ModelInference) -> None:
+def test_a_shadow_that_fails_costs_the_caller_nothing(make: Make, meter: CountingMeter, wrong: ModelInference) -> None:
     shadow = make(wrong)
 
     assert [_ask(shadow) for _ in range(10)] == [(X + 1).tolist()] * 10
-    assert books.wait(10) == {"error": 10}
+    assert meter.wait(10) == {"error": 10}
 
 
 def test_the_caller_does_not_wait_for_a_shadow_that_hangs_and_what_has_no_room_is_dropped(
-    make: Make, books: Books, hangs: Hangs
+    make: Make, meter: CountingMeter, hangs: Hangs
 ) -> None:
     shadow = make(hangs, policy=replace(ALWAYS, queue_size=3, closing_seconds=0.05))
     _ask(shadow)
@@ -154,12 +154,12 @@ def test_the_caller_does_not_wait_for_a_shadow_that_hangs_and_what_has_no_room_i
     answers = [_ask(shadow) for _ in range(10)]
 
     assert answers == [(X + 1).tolist()] * 10
-    assert books.verdicts == {"dropped": 7}
+    assert meter.verdicts == {"dropped": 7}
     assert not hangs.ended.is_set()
 
 
-def test_a_shadow_that_hangs_is_left_behind_and_every_request_is_in_the_books(
-    make: Make, books: Books, hangs: Hangs, caplog: pytest.LogCaptureFixture
+def test_a_shadow_that_hangs_is_left_behind_and_every_request_is_counted(
+    make: Make, meter: CountingMeter, hangs: Hangs, caplog: pytest.LogCaptureFixture
 ) -> None:
     primary = PlusOne()
     shadow = make(hangs, primary, replace(ALWAYS, queue_size=3, closing_seconds=0.05))
@@ -171,12 +171,12 @@ def test_a_shadow_that_hangs_is_left_behind_and_every_request_is_in_the_books(
     shadow.close()
 
     assert time.monotonic() - start < LIMIT_SECONDS / 4
-    assert books.verdicts == {"dropped": 10}
+    assert meter.verdicts == {"dropped": 10}
     assert not primary.ready()
-    assert "shadow 'second' hangs; it is left behind" in caplog.text
+    assert "shadow 'second' hangs in close and is abandoned" in caplog.text
     hangs.ended.set()
     _no_threads()
-    assert books.verdicts == {"dropped": 10}
+    assert meter.verdicts == {"dropped": 10}
 
 
 def _no_threads() -> None:
@@ -186,7 +186,7 @@ def _no_threads() -> None:
             assert not thread.is_alive()
 
 
-def test_closing_ends_a_wait_that_the_arm_s_closing_ends(make: Make, books: Books) -> None:
+def test_closing_ends_a_wait_that_the_arm_s_closing_ends(make: Make, meter: CountingMeter) -> None:
     slow = Slow(LIMIT_SECONDS)
     shadow = make(slow, policy=replace(ALWAYS, closing_seconds=0.2))
     _ask(shadow)
@@ -194,21 +194,21 @@ def test_closing_ends_a_wait_that_the_arm_s_closing_ends(make: Make, books: Book
 
     shadow.close()
 
-    assert books.wait(1) == {"error": 1}  # the model was closed beneath its request
+    assert meter.wait(1) == {"error": 1}  # the model was closed beneath its request
     _no_threads()
 
 
-def test_closing_lets_what_is_under_way_be_compared(make: Make, books: Books) -> None:
+def test_closing_lets_what_is_under_way_be_compared(make: Make, meter: CountingMeter) -> None:
     shadow = make(Slow(0.1))
     _ask(shadow)
 
     shadow.close()
 
-    assert books.verdicts.total() == 1
+    assert meter.verdicts.total() == 1
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_the_books_are_exact_through_sixteen_threads(make: Make, books: Books, threads: int) -> None:
+def test_counts_are_exact_through_sixteen_threads(make: Make, meter: CountingMeter, threads: int) -> None:
     bad = iter(range(10**9))
 
     def spoil(y: np.ndarray) -> None:
@@ -222,31 +222,31 @@ def test_the_books_are_exact_through_sixteen_threads(make: Make, books: Books, t
     shadow.close()
 
     assert answers == [(X + index + 1).tolist() for index in range(2000)]
-    assert books.verdicts.total() == 2000
-    asked = books.verdicts["match"] + books.verdicts["mismatch"]
-    assert asked + books.verdicts["dropped"] == 2000
-    assert books.verdicts["mismatch"] == -(-asked // 3)
+    assert meter.verdicts.total() == 2000
+    asked = meter.verdicts["match"] + meter.verdicts["mismatch"]
+    assert asked + meter.verdicts["dropped"] == 2000
+    assert meter.verdicts["mismatch"] == -(-asked // 3)
 
 
 @pytest.mark.parametrize("side", [10, 300])
-def test_the_caller_may_write_to_both_arrays_at_once(make: Make, books: Books, side: int) -> None:
+def test_the_caller_may_write_to_both_arrays_at_once(make: Make, meter: CountingMeter, side: int) -> None:
     shadow = make(Slow(0.02, PlusOne()), policy=replace(ALWAYS, queue_size=100))
     array = np.empty((side, side), np.float32)
 
     count, end = 0, time.monotonic() + LIMIT_SECONDS
-    while books.verdicts["match"] < 2 and time.monotonic() < end:  # the first large ones have no memory yet
+    while meter.verdicts["match"] < 2 and time.monotonic() < end:  # the first large ones have no memory yet
         count += 1
         array[:] = count
         answer = shadow.infer(InferenceRequest({"x": array}))
         array[:] = 7
         answer["x"][:] = 9
-        books.wait(count)
+        meter.wait(count)
 
-    assert set(books.verdicts) <= {"match", "dropped"}
-    assert books.verdicts["match"] >= 2
+    assert set(meter.verdicts) <= {"match", "dropped"}
+    assert meter.verdicts["match"] >= 2
 
 
-def test_memory_that_is_used_again_mixes_nothing_up(make: Make, books: Books) -> None:
+def test_memory_that_is_used_again_mixes_nothing_up(make: Make, meter: CountingMeter) -> None:
     shadow = make(PlusOne(), policy=replace(ALWAYS, queue_size=100, threads=2))
 
     with ThreadPoolExecutor(4) as pool:
@@ -254,12 +254,12 @@ def test_memory_that_is_used_again_mixes_nothing_up(make: Make, books: Books) ->
             inputs = {"x": np.full((300, 300), index, np.float32), "n": np.array([index])}
             pool.submit(shadow.infer, InferenceRequest(inputs))
 
-    verdicts = books.wait(300)
+    verdicts = meter.wait(300)
     assert set(verdicts) <= {"match", "dropped"}
     assert verdicts["match"] > 20
 
 
-def test_a_request_that_the_primary_fails_gives_its_memory_back(make: Make, books: Books) -> None:
+def test_a_request_that_the_primary_fails_gives_its_memory_back(make: Make, meter: CountingMeter) -> None:
     moods, big = itertools.cycle([True, False]), np.ones((300, 300), np.float32)
 
     class Moody(PlusOne):
@@ -270,67 +270,67 @@ def test_a_request_that_the_primary_fails_gives_its_memory_back(make: Make, book
 
     shadow = make(PlusOne(), Moody(), replace(ALWAYS, max_bytes=5 * big.nbytes))
     end, answered = time.monotonic() + LIMIT_SECONDS, 0
-    while books.verdicts["match"] < 10 and time.monotonic() < end:
+    while meter.verdicts["match"] < 10 and time.monotonic() < end:
         _ask(shadow, big)
         answered += 1
-        books.wait(answered)
+        meter.wait(answered)
         with pytest.raises(InferenceError):
             _ask(shadow, big)
 
-    assert books.verdicts["match"] >= 10
-    assert books.verdicts.total() == answered
+    assert meter.verdicts["match"] >= 10
+    assert meter.verdicts.total() == answered
 
 
-def test_what_would_take_too_much_memory_is_dropped(make: Make, books: Books) -> None:
+def test_what_would_take_too_much_memory_is_dropped(make: Make, meter: CountingMeter) -> None:
     shadow = make(PlusOne(), policy=replace(ALWAYS, max_bytes=2 * X.nbytes - 1))
 
     _ask(shadow)
     _ask(shadow, X[:1])
 
-    assert books.wait(2) == {"dropped": 1, "match": 1}
+    assert meter.wait(2) == {"dropped": 1, "match": 1}
 
 
-def test_a_request_that_cannot_be_copied_is_dropped(make: Make, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_cannot_be_copied_is_dropped(make: Make, meter: CountingMeter, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise MemoryError
 
     shadow = make(PlusOne())
     with monkeypatch.context() as patch:
-        patch.setattr("turnout.rollout.shadow.buffers.Buffers.copy", full)
+        patch.setattr("turnout.rollout.shadow.copier.Copier.copy", full)
         assert _ask(shadow) == (X + 1).tolist()
     _ask(shadow)
 
-    assert books.wait(2) == {"dropped": 1, "match": 1}
+    assert meter.wait(2) == {"dropped": 1, "match": 1}
 
 
-def test_only_a_share_is_mirrored(books: Books) -> None:
+def test_only_a_share_is_mirrored(meter: CountingMeter) -> None:
     numbers = iter([0.1, 0.2, 0.3, 0.19] * 25)
-    ledger = ShadowLedger("m", "first", "second", meter=books)
+    ledger = ShadowLedger("m", "first", "second", meter=meter)
     shadow = Shadow(PlusOne(), PlusOne(), replace(ALWAYS, fraction=0.2), ledger, random=lambda: next(numbers))
 
     for _ in range(100):
         _ask(shadow)
     shadow.close()
 
-    assert books.verdicts.total() == 50
+    assert meter.verdicts.total() == 50
 
 
-def test_what_the_primary_fails_is_not_mirrored(make: Make, books: Books) -> None:
+def test_what_the_primary_fails_is_not_mirrored(make: Make, meter: CountingMeter) -> None:
     shadow = make(PlusOne(), Unavailable())
 
     with pytest.raises(BackendUnavailableError):
         _ask(shadow)
 
-    assert books.verdicts.total() == 0
+    assert meter.verdicts.total() == 0
 
 
-def test_the_shadow_gets_the_request_with_time_of_its_own(make: Make, books: Books) -> None:
+def test_the_shadow_gets_the_request_with_time_of_its_own(make: Make, meter: CountingMeter) -> None:
     keeps = Keeps()
     shadow = make(keeps, policy=replace(ALWAYS, timeout_seconds=5.0))
 
     shadow.infer(InferenceRequest({"x": X}, time.monotonic() + 100, "me", {"user": "u"}))
 
-    books.wait(1)
+    meter.wait(1)
     (request,) = keeps.requests
     assert (request.id, request.parameters, request.inputs["x"].tolist()) == ("me", {"user": "u"}, X.tolist())
     assert request.remaining_seconds() == pytest.approx(5, abs=2)
@@ -344,12 +344,12 @@ def test_nothing_is_started_before_the_first_mirrored_request(make: Make) -> Non
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("turnout-shadow")]
 
 
-def test_streams_are_passed_on_and_not_mirrored(make: Make, books: Books) -> None:
+def test_streams_are_passed_on_and_not_mirrored(make: Make, meter: CountingMeter) -> None:
     answers = [InferenceResponse({"x": X}), InferenceResponse({"x": X + 1})]
     shadow = make(PlusOne(), Streams(*answers))
 
     assert list(shadow.infer_stream(InferenceRequest({"x": X}))) == answers
-    assert books.verdicts.total() == 0
+    assert meter.verdicts.total() == 0
 
 
 def test_the_primary_alone_says_whether_it_is_ready(make: Make) -> None:
@@ -357,12 +357,12 @@ def test_the_primary_alone_says_whether_it_is_ready(make: Make) -> None:
     assert not make(PlusOne(), Unavailable()).ready()
 
 
-def test_the_evidence_is_on_disk_at_the_end(make: Make, books: Books, tmp_path: Path) -> None:
+def test_the_evidence_is_on_disk_at_the_end(make: Make, meter: CountingMeter, tmp_path: Path) -> None:
     file = tmp_path / ".turnout" / "m.shadow.json"
     shadow = make(Off(lambda y: np.add(y, 1e-2, out=y)), file=file)
     for _ in range(5):
         _ask(shadow)
-    books.wait(5)
+    meter.wait(5)
 
     shadow.close()
 
@@ -373,16 +373,16 @@ def test_the_evidence_is_on_disk_at_the_end(make: Make, books: Books, tmp_path: 
     assert "output 'x' differs by more than rtol 0.001, atol 0.0001" in evidence.worst
 
 
-def test_the_worst_mismatches_are_kept_as_records(make: Make, books: Books, tmp_path: Path) -> None:
+def test_the_worst_mismatches_are_kept_as_records(make: Make, meter: CountingMeter, tmp_path: Path) -> None:
     errors = iter([0.1, 0.5, 0.2, 0.9, 0.3])
     shadow = make(Off(lambda y: np.add(y, next(errors), out=y)), policy=replace(ALWAYS, keep=2, directory=tmp_path / "kept"))
     for index in range(5):
         shadow.infer(InferenceRequest({"x": X * 0}, id=str(index)))
-    books.wait(5)
+    meter.wait(5)
 
     shadow.close()
 
-    records = [read_record(file) for file in sorted((tmp_path / "kept").iterdir(), reverse=True)]
+    records = [read_recorded_request(file) for file in sorted((tmp_path / "kept").iterdir(), reverse=True)]
     assert [record.id for record in records] == ["3", "1"]
     assert records[0].inputs["x"].tolist() == (X * 0).tolist()
     assert records[0].outputs["x"].tolist() == (X * 0 + 1).tolist()
@@ -390,16 +390,16 @@ def test_the_worst_mismatches_are_kept_as_records(make: Make, books: Books, tmp_
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_forked_child_starts_threads_of_its_own(make: Make, books: Books, tmp_path: Path) -> None:
+def test_a_forked_child_starts_threads_of_its_own(make: Make, meter: CountingMeter, tmp_path: Path) -> None:
     file = tmp_path / "m.shadow.json"
     shadow = make(PlusOne(), file=file)
     _ask(shadow)
-    books.wait(1)
+    meter.wait(1)
 
     child = os.fork()
     if not child:
         _ask(shadow)
-        books.wait(2)
+        meter.wait(2)
         shadow.close()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0

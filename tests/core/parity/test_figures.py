@@ -23,7 +23,7 @@ def test_a_mask_below_the_iou_is_a_mismatch() -> None:
     found = compare({"y": square(0, 10)}, {"y": square(0, 9)}, Tolerances(Tolerance(iou=0.9))).outputs["y"]
 
     assert found.fault is Fault.WHOLE
-    assert found.text == "output 'y' has a IoU of 0.81; the tolerance asks for 0.9 or more"
+    assert found.text == "output 'y' has an IoU of 0.81; the tolerance requires 0.9 or more"
 
 
 def test_one_bad_mask_is_not_hidden_by_seven_good_ones() -> None:
@@ -44,7 +44,7 @@ def test_the_threshold_of_probabilities_can_be_given() -> None:
     assert compare({"y": mask}, {"y": mask * 0.8}, Tolerances(Tolerance(iou=0.1, threshold=0.5))).outputs["y"].iou == 0.5
 
 
-def test_masks_of_bool_tell_their_iou_unasked() -> None:
+def test_bool_masks_have_an_iou_without_a_tolerance_for_it() -> None:
     assert compare({"y": square(0, 10) > 0}, {"y": square(0, 9) > 0}).outputs["y"].iou == pytest.approx(0.81)
 
 
@@ -58,7 +58,7 @@ def test_the_argmax_of_scores_is_compared() -> None:
     assert compare({"y": scores}, {"y": scores * 2}, Tolerances(Tolerance(argmax=1.0))).verdict is Verdict.MATCH
 
 
-def test_the_cosine_tells_a_turned_vector_from_a_longer_one() -> None:
+def test_the_cosine_ignores_length_and_sees_direction() -> None:
     vector = np.array([[3.0, 4.0, 0.0]], np.float32)
 
     longer = compare({"y": vector}, {"y": vector * 2}, Tolerances(Tolerance(cosine=0.999))).outputs["y"]

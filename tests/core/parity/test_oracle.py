@@ -27,7 +27,7 @@ def test_floats_match_where_numpy_says_so(pairs: list[tuple[float, float]], rtol
 
     with np.errstate(all="ignore"):
         close = np.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=True)
-        # numpy holds a finite number close to an expected infinity where rtol is above 0; nobody else would.
+        # numpy holds a finite number close to an expected infinity where rtol is above 0, which parity does not.
         close &= np.isfinite(actual) == np.isfinite(expected)
     assert (found.verdict is Verdict.MATCH) == bool(close.all())
     assert (found.excess <= 1) == bool(close.all())

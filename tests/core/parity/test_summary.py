@@ -30,7 +30,7 @@ def test_the_figures_are_the_greatest_and_the_mean_of_all() -> None:
     assert output.cosine == 0.0
 
 
-def test_the_worst_is_known_and_told() -> None:
+def test_the_worst_is_in_the_text() -> None:
     summary = ParitySummary()
 
     worst = [summary.add(compare({"y": ZEROS}, {"y": ZEROS + np.float32(offset)})) for offset in (0, 1, 3, 2)]
@@ -48,5 +48,5 @@ def test_a_failed_request_is_worse_than_any_difference() -> None:
     assert summary.as_json()["counts"] == {"match": 1, "error": 1}
 
 
-def test_nothing_compared_proves_nothing() -> None:
+def test_no_comparison_is_an_error() -> None:
     assert ParitySummary().verdict is Verdict.ERROR

@@ -1,4 +1,4 @@
-"""What a step may touch, and what the caller gets."""
+"""The view of a step, and the result of a run."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_values_are_never_deleted() -> None:
         del context["image"]
 
 
-def test_a_reported_failure_tells_step_item_and_reason() -> None:
+def test_a_reported_failure_has_step_item_and_reason() -> None:
     failures: list[StepFailure] = []
     context = PipelineContext({}, reads=Reads().reads, provides=Reads().provides, name="reads", failures=failures)
 
@@ -87,7 +87,7 @@ def test_a_reported_failure_tells_step_item_and_reason() -> None:
     assert [str(failure) for failure in failures] == ["reads [3]: no", "reads: never"]
 
 
-def test_a_context_of_its_own_takes_reports_too() -> None:
+def test_a_context_without_a_run_accepts_reports_too() -> None:
     PipelineContext({}, reads=Reads().reads, provides=Reads().provides).report(InferenceError("no"))
 
 

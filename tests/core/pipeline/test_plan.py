@@ -1,4 +1,4 @@
-"""Plans: what is proved before anything runs."""
+"""Plans: checks before the first run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CAPTION = Declares(needs=("image",), provides=("captions",))
 DRAW = Declares(needs=("masks", "captions"), provides=("drawing",))
 
 
-def test_tells_what_the_caller_gives_and_what_waits_for_what() -> None:
+def test_a_plan_has_the_inputs_and_the_order() -> None:
     plan = plan_pipeline("p", {"load": LOAD, "segment": SEGMENT, "caption": CAPTION, "draw": DRAW})
 
     assert plan.inputs == ("path",)
@@ -46,19 +46,19 @@ def test_a_step_in_the_wrong_order_names_the_provider_to_move() -> None:
     )
 
 
-def test_a_need_that_nobody_provides_says_what_there_is_and_suggests() -> None:
-    wants = Declares(needs=("imagee",))
+def test_a_need_without_a_provider_lists_the_names_and_suggests() -> None:
+    needy = Declares(needs=("imagee",))
 
     with pytest.raises(PipelineError) as caught:
-        plan_pipeline("p", {"load": LOAD, "wants": wants})
+        plan_pipeline("p", {"load": LOAD, "needy": needy})
 
     assert str(caught.value) == (
-        "pipeline 'p': step 'wants' needs 'imagee', but the steps before it provide image; "
-        "put a step that provides it before 'wants'. Did you mean 'image'?"
+        "pipeline 'p': step 'needy' needs 'imagee', but the steps before it provide image; "
+        "put a step that provides it before 'needy'. Did you mean 'image'?"
     )
 
 
-def test_every_missing_need_is_told_at_once() -> None:
+def test_every_missing_need_is_in_one_error() -> None:
     with pytest.raises(PipelineError) as caught:
         plan_pipeline("p", {"draw": DRAW, "segment": SEGMENT, "load": LOAD})
 
@@ -70,7 +70,7 @@ def test_a_step_that_needs_only_its_own_output_is_refused() -> None:
         plan_pipeline("p", {"own": Declares(needs=("x",), provides=("x",))})
 
 
-def test_an_input_that_an_earlier_step_writes_is_not_asked_of_the_caller() -> None:
+def test_an_input_that_an_earlier_step_writes_is_not_required_of_the_caller() -> None:
     plan = plan_pipeline("p", {"first": Declares(provides=("prompt",)), "second": Declares(inputs=("prompt",))})
 
     assert plan.inputs == ()
@@ -92,26 +92,26 @@ def test_a_writer_waits_for_earlier_readers_and_earlier_writers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({}, "pipeline 'p' needs 'path', got: nothing"),
         ({"limit": 1}, "pipeline 'p' needs 'path', got: limit"),
-        ({"pth": 1}, "pipeline 'p' takes no 'pth'; it takes: path, limit. Did you mean 'path'?"),
-        ({"path": 1, "image": 2}, "pipeline 'p' takes no 'image'; it takes: path, limit."),
+        ({"pth": 1}, "pipeline 'p' has no input 'pth'; it takes: path, limit. Did you mean 'path'?"),
+        ({"path": 1, "image": 2}, "pipeline 'p' has no input 'image'; it takes: path, limit."),
     ],
 )
 def test_inputs_that_are_missing_or_unknown_are_refused(
-    given: dict[str, object], said: str, text_of: Callable[[Callable[[], object]], str]
+    given: dict[str, object], message: str, text_of: Callable[[Callable[[], object]], str]
 ) -> None:
     plan = plan_pipeline("p", {"load": LOAD})
 
-    assert text_of(lambda: plan.check_inputs("p", given)) == said
+    assert text_of(lambda: plan.check_inputs("p", given)) == message
 
 
 def test_a_pipeline_that_takes_nothing_says_so(text_of: Callable[[Callable[[], object]], str]) -> None:
     plan = plan_pipeline("p", {"s": Declares()})
 
-    assert text_of(lambda: plan.check_inputs("p", {"x": 1})) == "pipeline 'p' takes no 'x'; it takes: nothing."
+    assert text_of(lambda: plan.check_inputs("p", {"x": 1})) == "pipeline 'p' has no input 'x'; it takes: nothing."
 
 
 def test_optional_inputs_may_be_left_out_or_given() -> None:

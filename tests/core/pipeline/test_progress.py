@@ -1,4 +1,4 @@
-"""One run's progress, without threads."""
+"""The progress of one run, without threads."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_foreign_exception_becomes_a_step_error_that_names_step_and_part(part:
     with pytest.raises(StepError) as caught:
         _run(Raises(part, cause))
 
-    assert str(caught.value) == f"step 's' failed in {part}: ValueError: seven is odd; mend the step"
+    assert str(caught.value) == f"step 's' failed in {part}: ValueError: seven is odd; fix the step"
     assert caught.value.__cause__ is cause
 
 

@@ -1,4 +1,4 @@
-"""Running pipelines: at the same time, in order, to the deadline, from any event loop."""
+"""Runs of pipelines: parallel, in order, until the deadline, from any event loop."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class LastFirst(ModelInference):
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 9])
-def test_a_step_may_ask_nothing_once_or_often(count: int, make_pipeline: Make, asks: Any, run: Run) -> None:
+def test_a_step_may_send_no_request_one_or_many(count: int, make_pipeline: Make, asks: Any, run: Run) -> None:
     pipeline = make_pipeline({"ask": asks("m", count)}, {"m": PlusOne()})
 
     assert run(pipeline, {})["answers"] == [index + 1.0 for index in range(count)]
@@ -131,7 +131,7 @@ def test_a_foreign_exception_in_a_step_ends_the_run_as_step_error(make_pipeline:
         def process(self, context: PipelineContext) -> None:
             raise KeyError("lost")
 
-    with pytest.raises(StepError, match="step 'broken' failed in process: KeyError: 'lost'; mend the step"):
+    with pytest.raises(StepError, match="step 'broken' failed in process: KeyError: 'lost'; fix the step"):
         run(make_pipeline({"broken": Broken()}), {})
 
 
@@ -168,14 +168,14 @@ def test_a_hanging_model_ends_the_run_at_its_deadline(make_pipeline: Make, asks:
     assert 0.1 <= time.monotonic() - start < 5
 
 
-def test_a_run_past_its_deadline_asks_no_model(make_pipeline: Make, asks: Any, gate: Any, run: Run) -> None:
+def test_a_run_past_its_deadline_calls_no_model(make_pipeline: Make, asks: Any, gate: Any, run: Run) -> None:
     with pytest.raises(DeadlineExceededError):
         run(make_pipeline({"ask": asks("m", 2)}, {"m": gate}), {}, timeout_seconds=0)
 
     assert gate.calls == 0
 
 
-def test_the_deadline_withdraws_requests_that_no_thread_has_taken(asks: Any, gate: Any, observed: Any, run: Run) -> None:
+def test_the_deadline_withdraws_requests_that_no_thread_has_started(asks: Any, gate: Any, observed: Any, run: Run) -> None:
     executor = InferenceExecutor(1)
     model = Model("m", "test", lambda: Deployment(gate), executor)
     plan = plan_pipeline("p", {"ask": asks("m", 5)})
@@ -201,7 +201,7 @@ def test_arun_leaves_no_task_behind_at_its_deadline(asks: Any, gate: Any, make_p
     assert asyncio.run(main()) == 1
 
 
-def test_arun_hands_every_failure_to_somebody(make_pipeline: Make, asks: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_arun_leaves_no_exception_unread(make_pipeline: Make, asks: Any, caplog: pytest.LogCaptureFixture) -> None:
     pipeline = make_pipeline({"ask": asks("m", 6)}, {"m": Fails(ZeroDivisionError())})
 
     with pytest.raises(ZeroDivisionError):
@@ -282,7 +282,7 @@ def test_many_threads_run_one_pipeline(make_pipeline: Make, asks: Any) -> None:
     assert results == [[1.0, 2.0, 3.0]] * 40
 
 
-def test_the_observer_hears_of_answered_runs_only(make_pipeline: Make, asks: Any, observed: Any, run: Run) -> None:
+def test_the_observer_gets_answered_runs_only(make_pipeline: Make, asks: Any, observed: Any, run: Run) -> None:
     pipeline = make_pipeline({"ask": asks("m", 1)}, {"m": PlusOne()})
 
     run(pipeline, {})

@@ -16,7 +16,7 @@ def test_reads_are_inputs_optional_inputs_and_needs() -> None:
     assert Declares().reads == {"a", "b", "c"}
 
 
-def test_a_step_that_overrides_nothing_asks_nothing_and_writes_nothing() -> None:
+def test_a_step_that_overrides_nothing_sends_and_writes_nothing() -> None:
     step, values = Declares(), {"a": 1}
     context = PipelineContext(values, reads=step.reads, provides=step.provides)
 

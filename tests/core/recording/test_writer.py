@@ -12,15 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from turnout.recording import Record, RecordingPolicy, RecordingSet, RecordingWriter
+from turnout.recording import RecordedRequest, RecordingPolicy, RecordingSet, RecordingWriter
 from turnout.recording.manifest import read_lines
 
 
-def record(number: int, size: int = 4) -> Record:
-    return Record({"x": np.full((1, size), number, np.float32)}, {"y": np.full((1, size), number, np.float32)}, "m", "plus")
+def record(number: int, size: int = 4) -> RecordedRequest:
+    return RecordedRequest(
+        {"x": np.full((1, size), number, np.float32)}, {"y": np.full((1, size), number, np.float32)}, "m", "plus"
+    )
 
 
-def content(written: Record) -> bytes:
+def content(written: RecordedRequest) -> bytes:
     stream = io.BytesIO()
     written.write(stream)
     return stream.getvalue()
@@ -58,7 +60,7 @@ def test_a_large_rotating_folder_gives_up_a_tenth_at_once(tmp_path: Path) -> Non
     assert numbers(tmp_path) == list(range(2, 21))
 
 
-def test_what_other_processes_wrote_or_removed_counts(tmp_path: Path) -> None:
+def test_records_that_other_processes_added_or_removed_count(tmp_path: Path) -> None:
     first, second = writer(tmp_path, max_requests=2), writer(tmp_path, max_requests=2)
     first.add(record(1))
     second.add(record(2))
@@ -96,7 +98,7 @@ def test_only_its_owner_may_read_a_record(tmp_path: Path) -> None:
     assert stat.S_IMODE(next((tmp_path / "m").glob("*.npz")).stat().st_mode) == 0o600
 
 
-def test_a_disk_that_refuses_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writes = writer(tmp_path)
     writes.add(record(1))
 
@@ -110,7 +112,7 @@ def test_a_disk_that_refuses_leaves_nothing_behind(tmp_path: Path, monkeypatch: 
     assert not list(tmp_path.glob(".*.part"))
 
 
-def test_what_a_killed_process_left_half_written_is_no_record_and_is_swept(tmp_path: Path) -> None:
+def test_a_partial_file_of_a_killed_process_is_deleted(tmp_path: Path) -> None:
     part = tmp_path / ".20260101.npz.part"
     part.write_bytes(content(record(9))[:100])
     os.utime(part, (time.time() - 7200, time.time() - 7200))
@@ -121,7 +123,7 @@ def test_what_a_killed_process_left_half_written_is_no_record_and_is_swept(tmp_p
     assert not part.exists()
 
 
-def test_a_line_torn_by_a_crash_costs_no_record(tmp_path: Path) -> None:
+def test_a_line_cut_short_by_a_crash_loses_no_record(tmp_path: Path) -> None:
     writes = writer(tmp_path)
     writes.add(record(1))
     manifest = tmp_path / "manifest.jsonl"
@@ -133,7 +135,7 @@ def test_a_line_torn_by_a_crash_costs_no_record(tmp_path: Path) -> None:
     assert len(read_lines(tmp_path)) == 1
 
 
-def _write_for_ever(folder: Path) -> None:
+def _write_endlessly(folder: Path) -> None:
     writes = writer(folder, max_requests=10**6, max_bytes=10**12)
     number = 0
     while True:
@@ -144,7 +146,7 @@ def _write_for_ever(folder: Path) -> None:
 def test_processes_killed_while_they_write_leave_only_whole_records(tmp_path: Path, limit_seconds: int) -> None:
     spawn = multiprocessing.get_context("fork")
     for kill in range(5):
-        processes = [spawn.Process(target=_write_for_ever, args=(tmp_path,)) for _ in range(2)]
+        processes = [spawn.Process(target=_write_endlessly, args=(tmp_path,)) for _ in range(2)]
         for process in processes:
             process.start()
         deadline = time.monotonic() + limit_seconds

@@ -1,4 +1,4 @@
-"""No more tokens are spent than were earned."""
+"""Retries never exceed their share of the requests."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import itertools
 import pytest
 from tests.core.middleware.resilience_kit import at_once
 
-from turnout.resilience.retry_budget import TokenBudget
+from turnout.resilience.retry_budget import RetryBudget
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.3, 1.0])
-def test_spends_the_ratio_of_what_came_whoever_comes(ratio: float) -> None:
-    budget, spent = TokenBudget(ratio), itertools.count()
+def test_retries_are_the_ratio_of_the_requests_of_all_threads(ratio: float) -> None:
+    budget, spent = RetryBudget(ratio), itertools.count()
 
     def work() -> None:
         for _ in range(1000):
@@ -26,7 +26,7 @@ def test_spends_the_ratio_of_what_came_whoever_comes(ratio: float) -> None:
 
 
 def test_starts_empty_and_a_forked_child_does_too() -> None:
-    budget = TokenBudget(1.0)
+    budget = RetryBudget(1.0)
     assert not budget.spend()
     budget.earn()
 

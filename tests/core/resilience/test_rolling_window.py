@@ -1,4 +1,4 @@
-"""What is counted over the last seconds, against a list of everything."""
+"""Counts over the last seconds, compared with a list of all calls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from turnout.resilience.rolling_window import RollingWindow
 
 
-def test_counts_answers_and_failures_and_forgets_them() -> None:
+def test_counts_answers_and_failures_and_drops_old_ones() -> None:
     window = RollingWindow(10)
     for second in range(5):
         window.add_answer(100 + second)

@@ -1,14 +1,14 @@
-"""How long answers take lately."""
+"""The usual latency follows the answers."""
 
 from __future__ import annotations
 
 import pytest
 
-from turnout.resilience.usual_latency import UsualSeconds
+from turnout.resilience.usual_latency import UsualLatency
 
 
-def test_knows_nothing_at_first_then_follows_what_it_hears() -> None:
-    usual = UsualSeconds()
+def test_has_no_value_at_first_then_follows_the_latencies() -> None:
+    usual = UsualLatency()
     before = usual.value
     usual.add(2.0)
     at_first = usual.value

@@ -1,4 +1,4 @@
-"""Where a value stands: the same for ever, even, and only ever moving towards the canary."""
+"""Positions of values: permanent, evenly spread, and stable while the weight grows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_share_of_values_is_the_weight() -> None:
     assert below == pytest.approx(2000, abs=170)  # 4 standard deviations
 
 
-def test_two_models_send_other_users_to_their_canaries() -> None:
+def test_the_canaries_of_two_models_get_different_users() -> None:
     both = sum(max(position_of("m", index), position_of("n", index)) < 0.1 for index in range(10_000))
 
     assert both == pytest.approx(100, abs=40)

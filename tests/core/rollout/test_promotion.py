@@ -1,4 +1,4 @@
-"""Ready, or every reason why not."""
+"""Promotions: ready, or every reason against it."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ def _evidence(seconds: float = 0.010, **verdicts: int) -> ShadowEvidence:
     return evidence
 
 
-def test_enough_right_and_quick_answers_are_ready() -> None:
+def test_enough_correct_and_fast_answers_are_ready() -> None:
     promotion = judge(_evidence(match=99, mismatch=1, dropped=500), RULE)
 
     assert (promotion.ready, str(promotion)) == (True, "ready")
 
 
-def test_every_reason_is_told() -> None:
+def test_every_reason_is_listed() -> None:
     promotion = judge(_evidence(0.020, match=40, mismatch=3, error=2), RULE)
 
     assert not promotion.ready
     assert promotion.reasons[:2] == (
         "45 of 100 comparisons are done",
-        "3 wrong answers and 2 errors in 45 comparisons are a share of 0.111, above 0.01",
+        "3 mismatches and 2 errors in 45 comparisons are a share of 0.111, above 0.01",
     )
     assert "2.00 x the 9." in promotion.reasons[2] or "2.00 x the 10" in promotion.reasons[2]
     assert promotion.reasons[2].endswith("of 'first', above 1.2 x")
 
 
-def test_errors_count_as_wrong_answers() -> None:
+def test_errors_count_as_mismatches() -> None:
     assert judge(_evidence(match=98, error=2), RULE).reasons == (
-        "0 wrong answers and 2 errors in 100 comparisons are a share of 0.02, above 0.01",
+        "0 mismatches and 2 errors in 100 comparisons are a share of 0.02, above 0.01",
     )
 
 
@@ -48,11 +48,11 @@ def test_no_evidence_is_not_ready() -> None:
 
 
 def test_a_shadow_that_never_answered_has_no_latency_to_judge() -> None:
-    assert judge(_evidence(error=100), RULE).reasons[-1] == "it has answered nothing, so its latency is not known"
+    assert judge(_evidence(error=100), RULE).reasons[-1] == "there is no answer yet, so the latency is unknown"
     assert len(judge(_evidence(error=100), PromotionRule(100, 0.01)).reasons) == 1
 
 
-def test_latency_counts_only_if_it_is_asked_for() -> None:
+def test_latency_counts_only_with_a_rule_for_it() -> None:
     slow = _evidence(1.0, match=100)
 
     assert not judge(slow, RULE).ready

@@ -28,7 +28,7 @@ from turnout.errors import (
     TurnoutError,
     UnknownNameError,
 )
-from turnout.metrics import OUTCOMES, Metrics
+from turnout.metrics import Metrics, Outcome
 from turnout.serving.app import assemble
 from turnout.testing import Fails, PlusOne
 
@@ -346,7 +346,7 @@ def outcomes(app: Turnout, model: str = "m") -> dict[str, float]:
         outcome: app.metrics.registry.get_sample_value(
             "turnout_inference_requests_total", {"model": model, "backend": f"{model}_backend", "outcome": outcome}
         )
-        for outcome in OUTCOMES
+        for outcome in Outcome
     }
     return {outcome: value for outcome, value in values.items() if value}
 

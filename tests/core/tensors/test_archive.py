@@ -111,7 +111,7 @@ class Explodes:
         ("x.npy", np.zeros(2, np.complex64)),
     ],
 )
-def test_entries_that_lie_are_refused(entry: tuple[str, Any]) -> None:
+def test_entries_with_a_wrong_header_are_refused(entry: tuple[str, Any]) -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive, archive.open(entry[0], "w") as opened:
         np.lib.format.write_array(opened, entry[1])
@@ -120,6 +120,6 @@ def test_entries_that_lie_are_refused(entry: tuple[str, Any]) -> None:
         read_archive(stream)
 
 
-def test_a_tensor_that_no_datatype_is_for_is_refused() -> None:
+def test_a_tensor_without_a_datatype_is_refused() -> None:
     with pytest.raises(InvalidTensorError, match="tensor 'x' cannot be sent"):
         written({"": {"x": np.zeros(1, np.complex64)}})

@@ -1,4 +1,4 @@
-"""Tensors on a GPU, seen through CUDA's array interface. There is no GPU here: memory of this process plays its part."""
+"""Tensors on a GPU, through CUDA's array interface over host memory: these tests need no GPU."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _check(*, device_tensors: bool) -> TensorCheck:
     return TensorCheck(PlusOne(), "m", signature, device_tensors=device_tensors)
 
 
-def test_is_described_like_the_array_that_it_is_a_copy_of() -> None:
+def test_has_the_attributes_of_its_array() -> None:
     tensor = device_tensor_of(OnDevice(X, index=1), "x")
 
     assert isinstance(tensor, DeviceTensor)
@@ -49,7 +49,7 @@ def test_is_described_like_the_array_that_it_is_a_copy_of() -> None:
     assert np.array_equal(tensor.on_host(), X)
 
 
-def test_what_lies_in_this_process_is_none() -> None:
+def test_an_array_in_host_memory_is_no_device_tensor() -> None:
     assert device_tensor_of(X, "x") is None
 
 
@@ -58,7 +58,7 @@ def test_one_that_cannot_be_read_is_refused_by_name() -> None:
         request_of({"x": Unreadable()})
 
 
-def test_a_backend_without_a_word_for_it_gets_an_array() -> None:
+def test_a_backend_without_device_tensors_gets_an_array() -> None:
     check = _check(device_tensors=False)
 
     answer = check.infer(request_of({"x": OnDevice(X)}))
@@ -66,7 +66,7 @@ def test_a_backend_without_a_word_for_it_gets_an_array() -> None:
     assert np.array_equal(answer["x"], X + 1)
 
 
-def test_a_backend_that_takes_it_gets_it_where_it_lies() -> None:
+def test_a_backend_with_device_tensors_gets_it_without_a_copy() -> None:
     seen = []
     check = _check(device_tensors=True)
     check._infer = seen.append

@@ -44,7 +44,7 @@ def test_text_becomes_bytes(array: Any, expected: object) -> None:
 
 @pytest.mark.parametrize("element", [None, 1, 1.5, float("nan"), [b"a"], b"a".hex])
 def test_refuses_everything_else(element: object) -> None:
-    message = rf"tensor 'x' is BYTES, but element 1 is {type(element).__name__}; give bytes or str in every place"
+    message = rf"tensor 'x' is BYTES, but element 1 is {type(element).__name__}; use bytes or str for every element"
 
     with pytest.raises(InvalidTensorError, match=message):
         as_bytes_elements(objects(b"a", element), "x")

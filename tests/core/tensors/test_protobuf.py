@@ -1,4 +1,4 @@
-"""Walking through protobuf messages, written here by hand."""
+"""Protobuf messages, written by hand and read without their classes."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def test_every_field_comes_back(fields) -> None:
     assert read == fields
 
 
-def test_fields_of_fixed_size_are_passed_over() -> None:
+def test_fields_of_fixed_size_are_skipped() -> None:
     message = memoryview(field(1, 1, bytes(8)) + field(2, 5, bytes(4)) + field(3, 2, b"kept"))
 
     assert [bytes(content) for content in protobuf_messages(message, 3)] == [b"kept"]
 
 
 @pytest.mark.parametrize("message", [field(1, 2, b"cut")[:-1], field(1, 1, bytes(7)), varint(1 << 3 | 3), b"\x80"], ids=repr)
-def test_a_message_that_is_cut_is_told(message) -> None:
+def test_a_message_that_is_cut_short_is_an_error(message) -> None:
     with pytest.raises((ValueError, IndexError)):
         list(protobuf_fields(memoryview(message)))

@@ -44,7 +44,7 @@ def test_bytes_may_come_in_any_form_of_text(array: Any) -> None:
     assert TensorSpec("x", "BYTES", (1,)).accepts(array)
 
 
-def test_specs_are_told_apart_by_what_they_say() -> None:
+def test_specs_are_equal_by_value() -> None:
     assert TensorSpec("x", "FP32", (1,)) == TensorSpec("x", "FP32", (1,))
     assert TensorSpec("x", "FP32", (1,)) != TensorSpec("x", "FP32", (1,), optional=True)
     assert str(TensorSpec("x", "FP32", (-1, 3))) == "FP32 [-1, 3]"

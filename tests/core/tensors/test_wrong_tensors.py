@@ -20,7 +20,7 @@ SIGNATURE = ModelSignature((TensorSpec("pixels", "FP32", (-1, 3, 4)), TensorSpec
 
 
 class Uncooperative:
-    """Something that wants to be an array and fails, as a tensor does that needs its gradient."""
+    """An object whose conversion to an array fails, as that of a torch tensor with a gradient."""
 
     def __array__(self, *args: object, **kwargs: object) -> Any:
         raise RuntimeError("cannot call numpy()\non this; use .detach()")
@@ -39,7 +39,7 @@ WRONG: list[tuple[str, Callable[[], object], str]] = [
     (
         "ragged",
         lambda: as_tensor([[1, 2], [3]], "x"),
-        "tensor 'x' cannot become an array: .*inhomogeneous.*; give a numpy array",
+        "tensor 'x' cannot become an array: .*inhomogeneous.*; use a numpy array",
     ),
     (
         "uncooperative",
@@ -51,7 +51,11 @@ WRONG: list[tuple[str, Callable[[], object], str]] = [
     ("record", lambda: as_tensor(np.zeros(1, [("a", "i4")]), "x"), "'x' cannot be sent: .* has no KServe v2 datatype"),
     ("seconds", lambda: as_tensor(np.timedelta64(1, "s"), "x"), r"'x' cannot be sent: numpy dtype 'timedelta64\[s\]' has no"),
     # as_tensor: BYTES that are none
-    ("None", lambda: as_tensor(None, "x"), "tensor 'x' is BYTES, but element 0 is NoneType; give bytes or str in every place"),
+    (
+        "None",
+        lambda: as_tensor(None, "x"),
+        "tensor 'x' is BYTES, but element 0 is NoneType; use bytes or str for every element",
+    ),
     ("None inside", lambda: as_tensor(["a", None], "x"), "tensor 'x' is BYTES, but element 1 is NoneType"),
     ("text with a number", lambda: as_tensor(np.array(["a", 1], dtype=object), "x"), "'x' is BYTES, but element 1 is int"),
     ("a number too big", lambda: as_tensor([2**70], "x"), "tensor 'x' is BYTES, but element 0 is int"),
@@ -105,12 +109,12 @@ WRONG: list[tuple[str, Callable[[], object], str]] = [
     (
         "a size of -2",
         lambda: parse_spec("x", "FP32[-2]"),
-        r"declared as 'FP32\[-2\]'; '-2' is no size: write 0, 1, 2, ... or -1",
+        r"declared as 'FP32\[-2\]'; '-2' is not a size: write 0, 1, 2, ... or -1",
     ),
-    ("a size left out", lambda: parse_spec("x", "FP32[1,,2]"), "'' is no size"),
-    ("a size in words", lambda: parse_spec("x", "FP32[batch,3]"), "'batch' is no size"),
-    ("a size of 1_0", lambda: parse_spec("x", "FP32[1_0]"), "'1_0' is no size"),
-    ("an endless size", lambda: parse_spec("x", f"FP32[{'9' * 5000}]"), "is no size"),
+    ("a size left out", lambda: parse_spec("x", "FP32[1,,2]"), "'' is not a size"),
+    ("a size in words", lambda: parse_spec("x", "FP32[batch,3]"), "'batch' is not a size"),
+    ("a size of 1_0", lambda: parse_spec("x", "FP32[1_0]"), "'1_0' is not a size"),
+    ("an endless size", lambda: parse_spec("x", f"FP32[{'9' * 5000}]"), "is not a size"),
     # through TensorCheck
     ("a missing input", lambda: ask(pixels=PIXELS), r"model 'm' needs input 'ids' \(INT64 \[-1, -1\]\); got: pixels"),
     ("nothing", ask, r"model 'm' needs input 'pixels' \(FP32 \[-1, 3, 4\]\); got: nothing"),

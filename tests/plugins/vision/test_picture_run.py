@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class App:
         self._answer = answer
         self.calls: list[dict[str, Any]] = []
 
-    def run(self, pipeline: str, *, timeout_seconds: float | None = None, **inputs: Any) -> PipelineResult:
+    def run(self, pipeline: str, /, inputs: Mapping[str, Any], *, timeout_seconds: float | None = None) -> PipelineResult:
         self.calls.append({"pipeline": pipeline, "timeout_seconds": timeout_seconds, **inputs})
         return self._answer(inputs["image"])
 

@@ -10,7 +10,7 @@ from typing import Any
 from turnout.errors import BackendUnavailableError, PipelineError, TurnoutError
 from turnout.metrics import Metrics
 from turnout.plugins.discovery import find_plugins
-from turnout.recording import RecordingPolicy, read_record
+from turnout.recording import RecordingPolicy, read_recorded_request
 from turnout.serving.app import Turnout
 from turnout.settings import LoadedSettings, load_settings
 from turnout.settings.schema.recording import RecordingSettings
@@ -142,7 +142,7 @@ def _asker(app: Turnout, model: str, job: RecordingJob) -> Callable[[Path], list
 
 
 def _ask_with_tensors(app: Turnout, model: str, file: Path) -> list[str]:
-    app.model(model).infer(read_record(file).request())
+    app.model(model).infer(read_recorded_request(file).request())
     return []
 
 

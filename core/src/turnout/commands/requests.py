@@ -9,7 +9,7 @@ from pathlib import Path
 
 from turnout.commands.synthetic_inputs import generate_inputs
 from turnout.inference import ModelInference
-from turnout.recording import Record, RecordingSet, folder_of_model, read_record
+from turnout.recording import RecordedRequest, RecordingSet, folder_of_model, read_recorded_request
 from turnout.settings import LoadedSettings
 from turnout.settings.schema.recording import RecordingSettings
 
@@ -43,7 +43,7 @@ def recording_folder(loaded: LoadedSettings, model: str) -> Path:
 
 def chosen_requests(
     arm: ModelInference, loaded: LoadedSettings, model: str, choice: RequestChoice
-) -> tuple[Iterable[Record], str]:
+) -> tuple[Iterable[RecordedRequest], str]:
     """Return the requests, and where they come from: what was chosen, else the model's recording, else made ones.
 
     ``arm`` is an open arm of the model, whose signature tells what to make.
@@ -52,7 +52,7 @@ def chosen_requests(
         InvalidInputError: a file is no record, the folder has none, or the signature does not say what to make.
     """
     if choice.inputs:
-        return [read_record(file) for file in choice.inputs], f"inputs of {', '.join(map(str, choice.inputs))}"
+        return [read_recorded_request(file) for file in choice.inputs], f"inputs of {', '.join(map(str, choice.inputs))}"
     own = recording_folder(loaded, model)
     recording = choice.recording
     if recording is None and choice.generate is None and not choice.shapes and any(own.glob("*.npz")):
@@ -63,4 +63,6 @@ def chosen_requests(
     count = choice.generate or GENERATED
     rows = 1 if loaded.settings.models[model].max_batch_size else 0
     inputs = generate_inputs(model, arm.signature(), count, rows, choice.shapes)
-    return (Record(arrays, name=f"generated-{index}") for index, arrays in enumerate(inputs)), "made from its signature"
+    return (
+        RecordedRequest(arrays, name=f"generated-{index}") for index, arrays in enumerate(inputs)
+    ), "made from its signature"

@@ -1,23 +1,28 @@
-"""The only room that speaks Prometheus.
+"""Prometheus metrics: the only package that imports prometheus_client.
 
-``turnout.metrics.render()`` is the text that a scrape gets; ``turnout.metrics.shared_metrics().registry`` is what
-``prometheus_client.start_http_server(port, registry=...)`` serves.
+``turnout.metrics.render()`` returns the text of a scrape. ``turnout.metrics.shared_metrics().registry`` is the registry for
+``prometheus_client.start_http_server(port, registry=...)``.
 """
 
 from __future__ import annotations
 
 from turnout.metrics.calls import Durations, InFlight
 from turnout.metrics.collection import Metrics, PipelineMeter, RequestMeter, render, shared_metrics
-from turnout.metrics.families import LATENCY_BUCKETS_SECONDS, OUTCOMES
+from turnout.metrics.families import LATENCY_BUCKETS_SECONDS
+from turnout.metrics.labels import FallbackReason, Outcome, RecordingOutcome, RefusalReason, Verdict
 
 __all__ = [
     "LATENCY_BUCKETS_SECONDS",
-    "OUTCOMES",
     "Durations",
+    "FallbackReason",
     "InFlight",
     "Metrics",
+    "Outcome",
     "PipelineMeter",
+    "RecordingOutcome",
+    "RefusalReason",
     "RequestMeter",
+    "Verdict",
     "render",
     "shared_metrics",
 ]

@@ -1,8 +1,7 @@
-"""Counting calls: exactly, and for a fraction of a microsecond each.
+"""Counters of calls: exact, for a fraction of a microsecond a call.
 
-``Histogram.observe`` and ``Counter.inc`` take a lock each and some 3 us together, too much beside a model of 50 us. So finished
+``Histogram.observe`` and ``Counter.inc`` take a lock each and about 3 us together, too much for a model of 50 us. So finished
 calls are appended to a deque, which is atomic, and folded into the Prometheus cells 1,024 at a time and at every scrape.
-In the multi-process mode another process may scrape, so there every call is folded at once.
 """
 
 from __future__ import annotations
@@ -20,38 +19,40 @@ from turnout.metrics.histogram import BatchHistogram
 PENDING_LIMIT = 1024
 
 
-def multiprocess() -> bool:
-    """Tell whether prometheus_client runs in its multi-process mode."""
+def is_multiprocess() -> bool:
+    """Return whether prometheus_client runs in its multi-process mode."""
     return "PROMETHEUS_MULTIPROC_DIR" in os.environ
 
 
 class Durations:
     """Seconds of finished calls, on their way into histogram cells and, if given, one counter.
 
-    Thread-safe: ``add`` appends to a deque; folding holds ``_lock``. A forked child forgets what its parent had not folded.
+    Thread-safe: ``add`` appends to a deque; folding holds ``_lock``. A forked child drops the pending calls of its parent.
 
     Attributes:
-        pending: seconds not folded yet. A hot path may append here itself if it calls ``fold`` at ``limit``.
-        limit: how many may be pending.
+        pending: seconds that are not folded yet. A hot path may append here itself if it calls ``fold`` at ``limit``.
+        limit: the number of pending calls at which they are folded.
     """
 
     def __init__(self, *histograms: BatchHistogram, counter: Counter | None = None) -> None:
         self._histograms = histograms
         self._counter = counter
         self.pending: deque[float] = deque()
-        self.limit = 1 if multiprocess() else PENDING_LIMIT
+        # In the multi-process mode another process may serve the scrape, and it cannot see this deque.
+        self.limit = 1 if is_multiprocess() else PENDING_LIMIT
         self._lock = threading.Lock()
         Forks.renew(self)
 
     def add(self, seconds: float) -> None:
-        """Take one finished call."""
+        """Record one finished call."""
         self.pending.append(seconds)
         if len(self.pending) >= self.limit:
             self.fold()
 
     def fold(self) -> None:
-        """Move everything taken so far into the Prometheus cells."""
+        """Move all pending calls into the Prometheus cells."""
         with self._lock:
+            # Callers may append meanwhile; they must not be able to keep this loop busy.
             values = [self.pending.popleft() for _ in range(len(self.pending))]
             for histogram in self._histograms:
                 histogram.observe_many(values)
@@ -59,40 +60,40 @@ class Durations:
                 self._counter.inc(len(values))
 
     def renew(self) -> None:
-        """Drop what is pending: it belongs to the process that was forked."""
+        """Drop the pending calls: they belong to the parent process, which counts them."""
         self._lock = threading.Lock()
         self.pending.clear()
 
 
 class InFlight:
-    """How many calls are under way: a deque's length, set into the gauge when somebody looks.
+    """The number of calls in flight: the length of a deque, written to the gauge at a scrape.
 
     Thread-safe. A forked child has none of its parent's calls.
 
     Attributes:
-        enter: takes a call that begins; called with None.
-        leave: takes the end of a call that began.
+        enter: records the start of a call; called with None.
+        leave: records the end of a call.
     """
 
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge
         self._calls: deque[None] = deque()
-        self._shown_at_once = multiprocess()
-        self.enter: Callable[[None], object] = self._show_enter if self._shown_at_once else self._calls.append
-        self.leave: Callable[[], object] = self._show_leave if self._shown_at_once else self._calls.pop
+        self._live = is_multiprocess()
+        self.enter: Callable[[None], object] = self._increment if self._live else self._calls.append
+        self.leave: Callable[[], object] = self._decrement if self._live else self._calls.pop
         Forks.renew(self)
 
     def fold(self) -> None:
         """Set the gauge."""
-        if not self._shown_at_once:
+        if not self._live:
             self._gauge.set(len(self._calls))
 
-    def _show_enter(self, _: None) -> None:
+    def _increment(self, _: None) -> None:
         self._gauge.inc()
 
-    def _show_leave(self) -> None:
+    def _decrement(self) -> None:
         self._gauge.dec()
 
     def renew(self) -> None:
-        """Drop the calls of the process that was forked; its threads do not exist here."""
+        """Drop the calls of the parent process; its threads do not exist here."""
         self._calls.clear()

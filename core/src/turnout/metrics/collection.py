@@ -1,4 +1,4 @@
-"""All the metrics of a process: hands out bound meters, folds them, renders them."""
+"""All metrics of a process: bound meters, one registry, one text."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from turnout.errors import ConfigurationError
-from turnout.metrics.calls import Durations, InFlight, multiprocess
-from turnout.metrics.families import LATENCY_BUCKETS_SECONDS, OUTCOMES, Families
+from turnout.metrics.calls import Durations, InFlight, is_multiprocess
+from turnout.metrics.families import LATENCY_BUCKETS_SECONDS, Families
+from turnout.metrics.labels import Outcome
 from turnout.metrics.recording import RecordingFamilies
 from turnout.metrics.resilience import ResilienceMeters
 from turnout.metrics.shadow import ShadowMetrics
 
 
 class FoldingRegistry(CollectorRegistry):
-    """A registry whose scrape first folds what is pending."""
+    """A registry that folds pending calls before each scrape."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,12 +47,12 @@ class RequestMeter:
 
     in_flight: InFlight
     answered: Durations
-    failed: Mapping[str, Durations]
-    refused: Mapping[str, Callable[[], None]]
+    failed: Mapping[Outcome, Durations]
+    refused: Mapping[Outcome, Callable[[], None]]
 
 
 class PipelineMeter:
-    """Takes the times of one pipeline's runs. Its cells are bound here, once for each step and part."""
+    """The bound cells of one pipeline's runs, one for each step and part."""
 
     def __init__(self, families: Families, pipeline: str, parts: Mapping[str, Sequence[str]]) -> None:
         self._run = families.pipeline_seconds.labels(pipeline)
@@ -60,7 +61,7 @@ class PipelineMeter:
         }
 
     def observe_run(self, seconds: float, timings: Mapping[str, Mapping[str, float]]) -> None:
-        """Take one run and the parts of its steps."""
+        """Record one run and the parts of its steps."""
         self._run.observe(seconds)
         for step, parts in timings.items():
             for part, part_seconds in parts.items():
@@ -68,12 +69,12 @@ class PipelineMeter:
 
 
 class Metrics:
-    """The metrics of one registry. Thread-safe; made once, before the models.
+    """The metrics of one registry. Thread-safe. Create it once, before the models.
 
     Attributes:
-        registry: hand it to ``prometheus_client.start_http_server`` or ``make_wsgi_app``.
+        registry: pass it to ``prometheus_client.start_http_server`` or ``make_wsgi_app``.
         resilience: meters of fallbacks, circuits, retries and refused requests.
-        shadows: meters of shadows' verdicts.
+        shadows: counters of shadows' verdicts.
         recordings: counters of recorded requests.
     """
 
@@ -89,7 +90,7 @@ class Metrics:
         self._lock = threading.Lock()
 
     def requests(self, model: str, backend: str) -> RequestMeter:
-        """Return the meter of an arm's requests; the same one for the same arm."""
+        """Return the meter of an arm's requests; the same object for the same arm."""
         with self._lock:
             key = (model, backend)
             if key not in self._meters:
@@ -97,15 +98,15 @@ class Metrics:
             return self._meters[key]
 
     def observe_load(self, model: str, backend: str, seconds: float) -> None:
-        """Take the seconds that opening a model took."""
+        """Record the seconds that it took to open a model."""
         self._families.load_seconds.labels(model, backend).observe(seconds)
 
     def pipeline(self, pipeline: str, parts: Mapping[str, Sequence[str]]) -> PipelineMeter:
-        """Return what takes the times of a pipeline's runs; ``parts`` are the parts of each of its steps."""
+        """Return the meter of a pipeline's runs; ``parts`` are the parts of each step."""
         return PipelineMeter(self._families, pipeline, parts)
 
     def fold(self) -> None:
-        """Bring every Prometheus cell up to date; a scrape of ``registry`` does so by itself."""
+        """Write pending calls to their Prometheus cells; a scrape of ``registry`` calls this itself."""
         with self._lock:
             meters = list(self._meters.values())
         for meter in meters:
@@ -115,23 +116,24 @@ class Metrics:
                 durations.fold()
 
     def render(self) -> str:
-        """Return everything in Prometheus' text format; in multi-process mode, that of all processes together."""
-        if not multiprocess():
+        """Return all metrics in Prometheus' text format; in the multi-process mode, the sum over all processes."""
+        if not is_multiprocess():
             return generate_latest(self.registry).decode()
-        everybody = CollectorRegistry()
-        MultiProcessCollector(everybody)  # type: ignore[no-untyped-call]  # prometheus_client has no types there
-        return generate_latest(everybody).decode()
+        everything = CollectorRegistry()
+        MultiProcessCollector(everything)  # type: ignore[no-untyped-call]  # prometheus_client has no types there
+        return generate_latest(everything).decode()
 
     def _request_meter(self, model: str, backend: str) -> RequestMeter:
         families = self._families
         # One measurement for both histograms, until something waits between a request and its execution.
         seconds = (families.request_seconds.labels(model, backend), families.execution_seconds.labels(model, backend))
-        counters = {outcome: families.requests.labels(model, backend, outcome) for outcome in OUTCOMES}
+        counters = {outcome: families.requests.labels(model, backend, outcome) for outcome in Outcome}
+        failures = [outcome for outcome in Outcome if outcome is not Outcome.OK]
         return RequestMeter(
             InFlight(families.in_flight.labels(model, backend)),
-            Durations(*seconds, counter=counters["ok"]),
-            {outcome: Durations(*seconds, counter=counter) for outcome, counter in counters.items() if outcome != "ok"},
-            {outcome: counter.inc for outcome, counter in counters.items() if outcome != "ok"},
+            Durations(*seconds, counter=counters[Outcome.OK]),
+            {outcome: Durations(*seconds, counter=counters[outcome]) for outcome in failures},
+            {outcome: counters[outcome].inc for outcome in failures},
         )
 
 
@@ -140,10 +142,10 @@ _shared_lock = threading.Lock()
 
 
 def shared_metrics(buckets: tuple[float, ...] = LATENCY_BUCKETS_SECONDS) -> Metrics:
-    """Return the metrics of this process, which all its apps share unless they are given their own.
+    """Return the metrics of this process. All its apps share them, unless an app is opened with its own.
 
     Raises:
-        ConfigurationError: another app of this process has asked for other buckets.
+        ConfigurationError: the metrics of this process were created with other buckets.
     """
     with _shared_lock:
         if not _shared:
@@ -151,12 +153,13 @@ def shared_metrics(buckets: tuple[float, ...] = LATENCY_BUCKETS_SECONDS) -> Metr
         metrics = _shared[0]
     if metrics.buckets != buckets:
         raise ConfigurationError(
-            f"metrics.latency_buckets_seconds asks for {list(buckets)}, but this process counts in {list(metrics.buckets)}; "
-            "open both apps with the same buckets, or give one its own: open(..., metrics=turnout.metrics.Metrics(buckets))"
+            f"metrics.latency_buckets_seconds asks for {list(buckets)}, but the metrics of this process have "
+            f"{list(metrics.buckets)}; open both apps with the same buckets, or "
+            "give one its own: open(..., metrics=turnout.metrics.Metrics(buckets))"
         )
     return metrics
 
 
 def render() -> str:
-    """Return the metrics that this process shares, in Prometheus' text format."""
+    """Return the shared metrics of this process in Prometheus' text format."""
     return shared_metrics(_shared[0].buckets if _shared else LATENCY_BUCKETS_SECONDS).render()

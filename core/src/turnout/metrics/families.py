@@ -1,6 +1,6 @@
-"""The metric families of Turnout, in a registry.
+"""The metric families of requests, models and pipelines.
 
-Only counters, histograms and gauges, so that the multi-process mode of prometheus_client (gunicorn) works with all of them.
+Only counters, histograms and gauges: the multi-process mode of prometheus_client (gunicorn) supports no other kind.
 """
 
 from __future__ import annotations
@@ -16,44 +16,39 @@ LATENCY_BUCKETS_SECONDS: tuple[float, ...] = (
     *(float(f"{edge}e{exponent}") for exponent in range(-3, 2) for edge in (1, 1.5, 2.5, 4, 6)),
     100.0,
 )
-"""1, 1.5, 2.5, 4 and 6 of each decade from 1 ms to 100 s: neighbours are at most a factor 1.7 apart."""
-
-OUTCOMES = ("ok", "invalid_request", "unavailable", "overloaded", "deadline_exceeded", "closed", "error")
-"""Every value of the label ``outcome``."""
+"""1, 1.5, 2.5, 4 and 6 of each decade from 1 ms to 100 s: two neighbors are a factor of 1.7 apart at most."""
 
 _ARM = ("model", "backend")
 
 
 class Families:
-    """One object of each family. ``registry`` holds them all; nothing else registers there."""
+    """One object for each family, all in ``registry``."""
 
     def __init__(self, registry: CollectorRegistry, buckets: tuple[float, ...]) -> None:
         self.buckets = (*buckets, INF) if buckets[-1] != INF else buckets
         self.requests = Counter(
             "turnout_inference_requests",
-            "Requests that a model's backend took, by outcome.",
+            "Requests to a model's backend, by outcome.",
             (*_ARM, "outcome"),
             registry=registry,
         )
         self.request_seconds = self._histogram(
             registry,
             "turnout_inference_duration_seconds",
-            "Seconds from a request's arrival to its answer, waiting included.",
+            "Seconds from the arrival of a request to its answer, waiting included.",
             _ARM,
         )
         self.in_flight = Gauge(
             "turnout_inference_in_flight",
-            "Requests that wait for an answer now.",
+            "Requests in flight.",
             _ARM,
             registry=registry,
             multiprocess_mode="livesum",
         )
         self.execution_seconds = self._histogram(
-            registry, "turnout_execution_duration_seconds", "Seconds that the backend itself took for one execution.", _ARM
+            registry, "turnout_execution_duration_seconds", "Seconds of one execution in the backend itself.", _ARM
         )
-        self.load_seconds = self._histogram(
-            registry, "turnout_model_load_duration_seconds", "Seconds that opening a model took.", _ARM
-        )
+        self.load_seconds = self._histogram(registry, "turnout_model_load_duration_seconds", "Seconds to open a model.", _ARM)
         self.pipeline_seconds = self._histogram(
             registry, "turnout_pipeline_duration_seconds", "Seconds of a whole run of a pipeline.", ("pipeline",)
         )
@@ -61,7 +56,7 @@ class Families:
             registry, "turnout_step_duration_seconds", "Seconds of one part of a step.", ("pipeline", "step", "part")
         )
         self.build = Gauge(
-            "turnout_build_info", "1, with the version as a label.", ("version",), registry=registry, multiprocess_mode="max"
+            "turnout_build_info", "Always 1; the version is a label.", ("version",), registry=registry, multiprocess_mode="max"
         )
         self.build.labels(version("turnout")).set(1)
 

@@ -1,4 +1,4 @@
-"""Counting recorded requests."""
+"""Metrics of recordings."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter
 
-RECORDING_OUTCOMES = ("recorded", "dropped", "full", "failed")
-"""Every value of the label ``outcome``."""
+from turnout.metrics.labels import RecordingOutcome
 
 
 class RecordingFamilies:
-    """What becomes of requests that a recorder has chosen."""
+    """The counter of requests that were chosen to be recorded."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
             "turnout_recorded_requests",
-            "Requests chosen to be recorded, by what became of them.",
+            "Requests chosen to be recorded, by outcome.",
             ("model", "outcome"),
             registry=registry,
         )
 
-    def counter(self, model: str) -> Callable[[str], None]:
+    def counter(self, model: str) -> Callable[[RecordingOutcome], None]:
         """Return a function that counts a request of ``model`` by its outcome."""
-        cells = {outcome: self._requests.labels(model, outcome) for outcome in RECORDING_OUTCOMES}
+        cells = {outcome: self._requests.labels(model, outcome) for outcome in RecordingOutcome}
 
-        def count(outcome: str) -> None:
+        def count(outcome: RecordingOutcome) -> None:
             cells[outcome].inc()
 
         return count

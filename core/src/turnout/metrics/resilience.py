@@ -1,4 +1,4 @@
-"""What fallback, circuit breaker, retry and load shedding count."""
+"""Metrics of fallback, circuit breaker, retry and load shedding."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-FALLBACK_REASONS = ("circuit_open", "overloaded", "not_reached", "unavailable", "deadline_exceeded", "not_loaded")
-"""Every value of the label ``reason`` of ``turnout_fallbacks_total``."""
+from turnout.metrics.labels import FallbackReason, RefusalReason
 
 Count = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
 class CircuitMeter:
-    """Takes what becomes of one arm's circuit, and the requests that it refuses."""
+    """Counters of one arm's circuit: its state, and the requests that it refused."""
 
     opened: Count
     closed: Count
@@ -24,63 +23,62 @@ class CircuitMeter:
 
 @dataclass(frozen=True, slots=True)
 class SheddingMeter:
-    """Takes the requests that were too many for one arm."""
+    """The counter of requests that exceeded one arm's ``max_in_flight``."""
 
     refused: Count
 
 
 @dataclass(frozen=True, slots=True)
 class RetryMeter:
-    """Takes the requests that were sent to one arm once more."""
+    """The counter of requests that were sent to one arm a second time."""
 
     retried: Count
 
 
 @dataclass(frozen=True, slots=True)
 class FallbackMeter:
-    """Takes the requests of one model that the other backend was asked for, by reason."""
+    """Counters of one model's requests that went to the other backend, by reason."""
 
-    fell_back: Mapping[str, Count]
+    fell_back: Mapping[FallbackReason, Count]
 
 
 class ResilienceMeters:
-    """The families, in ``registry``; hands out meters whose cells are bound. Requests that go well touch none of them."""
+    """The families, in ``registry``; returns meters with bound cells. A successful request touches none of them."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._fallbacks = Counter(
             "turnout_fallbacks",
-            "Requests that the other backend was asked for, by reason.",
+            "Requests that went to the other backend, by reason.",
             ("model", "from", "to", "reason"),
             registry=registry,
         )
         self._circuit_open = Gauge(
             "turnout_circuit_open",
-            "1 while a backend is left alone because it failed.",
+            "1 while the circuit of a backend is open.",
             ("model", "backend"),
             registry=registry,
             multiprocess_mode="livemax",
         )
         self._refused = Counter(
             "turnout_refused_requests",
-            "Requests that were refused before the backend was asked, by reason.",
+            "Requests that were refused before they reached the backend, by reason.",
             ("model", "backend", "reason"),
             registry=registry,
         )
         self._retries = Counter(
-            "turnout_retries", "Requests that were sent once more.", ("model", "backend"), registry=registry
+            "turnout_retries", "Requests that were sent a second time.", ("model", "backend"), registry=registry
         )
 
     def circuit(self, model: str, backend: str) -> CircuitMeter:
-        """Return the meter of one arm's circuit, which is closed."""
+        """Return the meter of one arm's circuit, which starts closed."""
         gauge = self._circuit_open.labels(model, backend)
         gauge.set(0)
-        return CircuitMeter(
-            lambda: gauge.set(1), lambda: gauge.set(0), self._refused.labels(model, backend, "circuit_open").inc
-        )
+        refused = self._refused.labels(model, backend, RefusalReason.CIRCUIT_OPEN)
+        return CircuitMeter(lambda: gauge.set(1), lambda: gauge.set(0), refused.inc)
 
     def shedding(self, model: str, backend: str) -> SheddingMeter:
         """Return the meter of one arm's load shedding."""
-        return SheddingMeter(self._refused.labels(model, backend, "max_in_flight").inc)
+        return SheddingMeter(self._refused.labels(model, backend, RefusalReason.MAX_IN_FLIGHT).inc)
 
     def retries(self, model: str, backend: str) -> RetryMeter:
         """Return the meter of one arm's retries."""
@@ -88,4 +86,4 @@ class ResilienceMeters:
 
     def fallbacks(self, model: str, first: str, other: str) -> FallbackMeter:
         """Return the meter of ``model``'s fallback from backend ``first`` to ``other``."""
-        return FallbackMeter({reason: self._fallbacks.labels(model, first, other, reason).inc for reason in FALLBACK_REASONS})
+        return FallbackMeter({reason: self._fallbacks.labels(model, first, other, reason).inc for reason in FallbackReason})

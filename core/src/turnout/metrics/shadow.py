@@ -1,4 +1,4 @@
-"""The metrics of shadows."""
+"""Metrics of shadows."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import threading
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-VERDICTS = ("match", "mismatch", "error", "dropped")
-"""Every value of the label ``verdict``."""
+from turnout.metrics.labels import Verdict
 
 ERROR_BUCKETS = tuple(float(f"1e{exponent}") for exponent in range(-8, 5))
-"""Powers of ten: what a tolerance is thought in."""
+"""Powers of ten, the scale in which people write tolerances."""
 
 _BEYOND = 2 * ERROR_BUCKETS[-1]
 
@@ -19,14 +18,14 @@ class ShadowMeter:
     """The bound cells of one shadow."""
 
     def __init__(self, comparisons: Counter, errors: Histogram, labels: tuple[str, str, str]) -> None:
-        self._verdicts = {verdict: comparisons.labels(*labels, verdict) for verdict in VERDICTS}
+        self._verdicts = {verdict: comparisons.labels(*labels, verdict) for verdict in Verdict}
         self._errors = errors.labels(*labels)
 
-    def count(self, verdict: str, max_abs_error: float | None = None) -> None:
-        """Take one mirrored request; of an answer that was compared, with its greatest error."""
+    def count(self, verdict: Verdict, max_abs_error: float | None = None) -> None:
+        """Count one mirrored request, and record its greatest error if two answers were compared."""
         self._verdicts[verdict].inc()
         if max_abs_error is not None:
-            # An infinite error would make the histogram's sum infinite for ever.
+            # An infinite error would make the sum of the histogram infinite permanently.
             self._errors.observe(min(max_abs_error, _BEYOND))
 
 
@@ -37,7 +36,7 @@ class ShadowMetrics:
         labels = ("model", "primary", "shadow")
         self._comparisons = Counter(
             "turnout_shadow_comparisons",
-            "Requests that were mirrored to a shadow, by what came of it.",
+            "Requests that were mirrored to a shadow, by verdict.",
             (*labels, "verdict"),
             registry=registry,
         )

@@ -44,7 +44,7 @@ class CircuitBreaker(Middleware):
         except BaseException as error:
             self._record_failure(admission, error)
             raise
-        if closed := self._circuit.answered(admission):
+        if closed := self._circuit.record_answer(admission):
             self._log_close(closed)
         return response
 
@@ -54,12 +54,12 @@ class CircuitBreaker(Middleware):
         try:
             yield
         except GeneratorExit:  # the caller has read enough: the backend did not fail
-            self._log_close(self._circuit.answered(admission))
+            self._log_close(self._circuit.record_answer(admission))
             raise
         except BaseException as error:
             self._record_failure(admission, error)
             raise
-        self._log_close(self._circuit.answered(admission))
+        self._log_close(self._circuit.record_answer(admission))
 
     def open(self, deadline: float | None = None) -> None:
         self._circuit.check()
@@ -89,7 +89,7 @@ class CircuitBreaker(Middleware):
             logger.warning("%s", closed)
 
     def _record_failure(self, admission: Admission, error: BaseException) -> None:
-        opened = self._circuit.failed(admission, error)
+        opened = self._circuit.record_failure(admission, error)
         if opened:
             self._meter.opened()
             logger.warning("%s", opened)

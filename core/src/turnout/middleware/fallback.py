@@ -11,7 +11,7 @@ from turnout.inference import InferenceRequest, InferenceResponse, ModelInferenc
 from turnout.metrics.labels import fallback_reason_of
 from turnout.metrics.resilience import FallbackMeter
 from turnout.middleware.base import Middleware, switch_before_first
-from turnout.resilience.usual_latency import UsualSeconds
+from turnout.resilience.usual_latency import UsualLatency
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Fallback(Middleware):
         self._model = model
         self._backends = backends
         self._fell_back = meter.fell_back
-        self._usual = UsualSeconds()
+        self._usual = UsualLatency()
         # next() of an iterator is atomic, so exactly one thread logs the first fallback, without a lock.
         self._first_use = iter([True])
 

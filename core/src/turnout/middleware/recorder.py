@@ -7,11 +7,12 @@ from collections.abc import Callable
 from time import perf_counter
 
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
+from turnout.metrics.labels import RecordingOutcome
 from turnout.middleware.base import Middleware
 from turnout.recording import BackgroundRecording, RecordingPolicy
 
 
-def _ignore(outcome: str) -> None:
+def _ignore(outcome: RecordingOutcome) -> None:
     """Count nothing."""
 
 
@@ -28,7 +29,7 @@ class Recorder(Middleware):
         model: str,
         backend: str,
         policy: RecordingPolicy,
-        count: Callable[[str], None] = _ignore,
+        count: Callable[[RecordingOutcome], None] = _ignore,
     ) -> None:
         super().__init__(inner)
         self._infer = inner.infer

@@ -8,7 +8,7 @@ from turnout.errors import NotReachedError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.metrics.resilience import RetryMeter
 from turnout.middleware.base import Middleware, switch_before_first
-from turnout.resilience.retry_budget import TokenBudget
+from turnout.resilience.retry_budget import RetryBudget
 
 
 class Retry(Middleware):
@@ -20,7 +20,7 @@ class Retry(Middleware):
     def __init__(self, inner: ModelInference, budget_ratio: float, meter: RetryMeter) -> None:
         super().__init__(inner)
         self._infer = inner.infer
-        self._budget = TokenBudget(budget_ratio)
+        self._budget = RetryBudget(budget_ratio)
         self._retried = meter.retried
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:

@@ -1,12 +1,13 @@
-"""Parity: whether two answers to one request are the same, and by how much they differ."""
+"""Parity: the comparison of two answers to one request."""
 
 from __future__ import annotations
 
+from turnout.metrics.labels import Verdict
 from turnout.parity.comparison import Parity, compare, failed
-from turnout.parity.output import Fault, OutputParity
+from turnout.parity.faults import Fault
+from turnout.parity.output import OutputParity
 from turnout.parity.summary import OutputSummary, ParitySummary
 from turnout.parity.tolerance import DEFAULTS, Tolerance, Tolerances
-from turnout.parity.verdict import Verdict
 
 __all__ = [
     "DEFAULTS",

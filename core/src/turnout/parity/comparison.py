@@ -1,4 +1,4 @@
-"""Comparing two answers."""
+"""The comparison of two answers."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from numpy.typing import NDArray
 
 from turnout.errors import TurnoutError
 from turnout.inference import InferenceResponse
-from turnout.parity.figures import figures_of
-from turnout.parity.judgement import judge, place_of
-from turnout.parity.measures import Measures
-from turnout.parity.output import Fault, OutputParity, incomparable
+from turnout.metrics.labels import Verdict
+from turnout.parity.element_errors import ElementErrors
+from turnout.parity.faults import Fault, find_fault, place_of
+from turnout.parity.figures import measure
+from turnout.parity.output import OutputParity, incomparable
 from turnout.parity.tolerance import Tolerance, Tolerances
-from turnout.parity.verdict import Verdict
 from turnout.tensors import datatype_of, describe
 
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How far two answers are apart.
+    """The differences between two answers.
 
     Attributes:
-        verdict: MATCH if every output matches, MISMATCH, or ERROR if there was no answer.
-        outputs: what was found of each output, by name.
-        error: why there was no answer; empty if there was one.
+        verdict: MATCH if every output matches, else MISMATCH; ERROR if there was no answer.
+        outputs: the comparison of each output, by name.
+        error: the reason for a missing answer; empty if there was one.
     """
 
     verdict: Verdict
@@ -35,27 +35,27 @@ class Parity:
 
     @property
     def max_abs_error(self) -> float:
-        """The greatest difference of any output; infinite where there is no number to give."""
+        """The greatest difference of all outputs; infinite if one has no number."""
         return max((output.max_abs_error for output in self.outputs.values()), default=0.0)
 
     @property
     def excess(self) -> float:
-        """The greatest difference over what is allowed, of any output: how bad a mismatch is among others."""
+        """The greatest ratio of difference to tolerance of all outputs; it ranks mismatches of any unit."""
         return max((output.excess for output in self.outputs.values()), default=0.0)
 
     @property
     def text(self) -> str:
-        """What is wrong, in one line; empty if nothing is."""
+        """The error or the mismatches, in one line; empty for a match."""
         return self.error or "; ".join(output.text for output in self.outputs.values() if output.text)
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything in types of JSON."""
+        """Return all fields in JSON types."""
         outputs = {name: output.as_json() for name, output in self.outputs.items()}
         return {"verdict": str(self.verdict), "error": self.error, "outputs": outputs}
 
 
 def failed(error: TurnoutError) -> Parity:
-    """Return the parity of an answer that never came."""
+    """Return the parity of a request that failed with ``error``."""
     return Parity(Verdict.ERROR, error=str(error))
 
 
@@ -64,14 +64,14 @@ def compare(
 ) -> Parity:
     """Compare two answers to one request; neither is changed. Thread-safe.
 
-    A response whose ``error`` is set, and arrays that are no tensors, give ERROR.
+    A response with ``error`` set, and an array without a KServe datatype, give ERROR.
     """
     for answer in (expected, actual):
         if isinstance(answer, InferenceResponse) and answer.error is not None:
             return failed(answer.error)
     tolerances = tolerances or Tolerances()
     try:
-        outputs = {name: _output(name, expected[name], actual, tolerances) for name in expected}
+        outputs = {name: _compare_output(name, expected[name], actual, tolerances) for name in expected}
     except TurnoutError as error:
         return failed(error)
     for name in actual:
@@ -81,7 +81,7 @@ def compare(
     return Parity(Verdict.MATCH if matches else Verdict.MISMATCH, outputs)
 
 
-def _output(name: str, want: NDArray[Any], actual: Mapping[str, NDArray[Any]], tolerances: Tolerances) -> OutputParity:
+def _compare_output(name: str, want: NDArray[Any], actual: Mapping[str, NDArray[Any]], tolerances: Tolerances) -> OutputParity:
     if name not in actual:
         return incomparable(name, Fault.MISSING, f"output {name!r} is missing; expected {describe(want)}")
     got = actual[name]
@@ -90,31 +90,32 @@ def _output(name: str, want: NDArray[Any], actual: Mapping[str, NDArray[Any]], t
         return incomparable(name, Fault.DATATYPE, f"output {name!r} is {describe(got)}, expected {describe(want)}")
     if got.shape != want.shape:
         return incomparable(name, Fault.SHAPE, f"output {name!r} is {describe(got)}, expected {describe(want)}")
-    return _measured(name, want, got, datatype, tolerances.of(name, datatype))
+    return _measure_output(name, want, got, datatype, tolerances.of(name, datatype))
 
 
-def _measured(name: str, want: NDArray[Any], got: NDArray[Any], datatype: str, tolerance: Tolerance) -> OutputParity:
-    figures = figures_of(want, got, datatype, tolerance)
-    measures = figures.measures
-    fault, text = judge(want, got, figures, tolerance)
+def _measure_output(name: str, want: NDArray[Any], got: NDArray[Any], datatype: str, tolerance: Tolerance) -> OutputParity:
+    figures = measure(want, got, datatype, tolerance)
+    errors = figures.errors
+    fault, text = find_fault(want, got, figures, tolerance)
     return OutputParity(
         name,
         fault,
         f"output {name!r} {text}" if text else "",
         want.size,
-        measures.mismatched,
-        measures.max_abs,
-        measures.max_rel,
-        measures.sum_abs / want.size if want.size else 0.0,
-        _excess(measures, tolerance, fault),
-        None if measures.worst is None else place_of(measures.worst, want),
-        measures.cosine,
+        errors.mismatched,
+        errors.max_abs,
+        errors.max_rel,
+        errors.sum_abs / want.size if want.size else 0.0,
+        _excess(errors, tolerance, fault),
+        None if errors.worst is None else place_of(errors.worst, want),
+        errors.cosine,
         figures.iou,
         figures.argmax,
     )
 
 
-def _excess(measures: Measures, tolerance: Tolerance, fault: Fault | None) -> float:
+def _excess(errors: ElementErrors, tolerance: Tolerance, fault: Fault | None) -> float:
     if tolerance.by_element and not tolerance.mismatched:
-        return measures.excess
-    return 0.0 if fault is None else max(measures.excess, 1.0)
+        return errors.excess
+    # Without a limit for each element a large difference may be allowed; a mismatch still ranks above every match.
+    return 0.0 if fault is None else max(errors.excess, 1.0)

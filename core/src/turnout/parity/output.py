@@ -1,47 +1,32 @@
-"""What was found of one output."""
+"""The comparison of one output."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Any
 
-from turnout.parity.verdict import Verdict
-
-
-class Fault(StrEnum):
-    """Why an output does not match."""
-
-    MISSING = "missing"
-    EXTRA = "extra"
-    DATATYPE = "datatype"
-    SHAPE = "shape"
-    NON_FINITE = "non_finite"
-    """NaN or infinity on one side only, or infinities of opposite signs."""
-    VALUES = "values"
-    """Elements are further apart than the tolerance allows."""
-    WHOLE = "whole"
-    """The cosine, the IoU or the argmax is below what the tolerance asks for."""
+from turnout.metrics.labels import Verdict
+from turnout.parity.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)
 class OutputParity:
-    """How far two tensors of one name are apart.
+    """The differences between two tensors of one name.
 
     Attributes:
         name: the output.
-        fault: why it does not match; None if it does.
-        text: what is wrong, in one line; empty if nothing is.
-        size: how many elements were compared.
-        mismatched: how many are further apart than the tolerance allows.
-        max_abs_error: the greatest difference; infinite where there is no number to give.
-        max_rel_error: the greatest difference over the expected value; one nearer to 0 than ``atol`` counts as ``atol``.
+        fault: the reason for a mismatch; None for a match.
+        text: the mismatch in one line; empty for a match.
+        size: the number of compared elements.
+        mismatched: the number of elements whose difference exceeds the tolerance.
+        max_abs_error: the greatest difference; infinite if it has no number.
+        max_rel_error: the greatest difference divided by the expected value, or by ``atol`` if that is larger.
         mean_abs_error: the mean difference.
-        excess: the greatest difference over what is allowed, above 1 for a mismatch: how bad it is, whatever the units.
-        worst_index: where the greatest difference is; None without a difference.
-        cosine: of the angle between both tensors, of floating point numbers.
-        iou: the least of all rows, of masks.
+        excess: the greatest ratio of difference to tolerance, above 1 for a mismatch.
+        worst_index: the index of the greatest difference; None without a difference.
+        cosine: the cosine of the angle between both tensors, of floating-point numbers.
+        iou: the least intersection over union of all rows, of masks.
         argmax_agreement: the share of equal positions of the largest value along the last axis.
     """
 
@@ -65,15 +50,15 @@ class OutputParity:
         return Verdict.MATCH if self.fault is None else Verdict.MISMATCH
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything in types of JSON; what is infinite or no number is null."""
-        values = {name: _finite(value) for name, value in asdict(self).items()}
+        """Return all fields in JSON types; infinity and NaN are null."""
+        values = {name: _null_non_finite(value) for name, value in asdict(self).items()}
         return {"verdict": str(self.verdict)} | values
 
 
 def incomparable(name: str, fault: Fault, text: str) -> OutputParity:
-    """Return what is found of an output with nothing to measure."""
+    """Return the comparison of an output that cannot be measured."""
     return OutputParity(name, fault, text, max_abs_error=math.inf, max_rel_error=math.inf, excess=math.inf)
 
 
-def _finite(value: Any) -> Any:
+def _null_non_finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value

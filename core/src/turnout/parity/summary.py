@@ -1,4 +1,4 @@
-"""What was found of many comparisons, together."""
+"""The summary of many comparisons."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from turnout.metrics.labels import Verdict
 from turnout.parity.comparison import Parity
 from turnout.parity.output import OutputParity
-from turnout.parity.verdict import Verdict
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class OutputSummary:
     argmax_agreement: float | None = None
 
     def add(self, output: OutputParity) -> None:
-        """Take one more comparison."""
+        """Add a comparison."""
         self.compared += 1
         self.mismatches += output.fault is not None
         self.mismatched += output.mismatched
@@ -43,7 +43,7 @@ class OutputSummary:
         self.size = size
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything in types of JSON; what is infinite is null."""
+        """Return all fields in JSON types; infinity is null."""
         values = {name: getattr(self, name) for name in self.__slots__}
         verdict = Verdict.MISMATCH if self.mismatches else Verdict.MATCH
         return {"verdict": str(verdict)} | {
@@ -53,13 +53,13 @@ class OutputSummary:
 
 @dataclass(slots=True)
 class ParitySummary:
-    """Many comparisons of the same two sides.
+    """Many comparisons of the same two arms.
 
     Attributes:
-        counts: how many ended with each verdict.
-        outputs: what was found of each output.
-        text: what is wrong with the worst; empty if nothing is.
-        excess: how bad that is.
+        counts: the number of comparisons by verdict.
+        outputs: the summary of each output.
+        text: the worst mismatch or error in one line; empty without one.
+        excess: the excess of the worst; -1 before the first comparison.
     """
 
     counts: Counter[Verdict] = field(default_factory=Counter)
@@ -68,7 +68,7 @@ class ParitySummary:
     excess: float = -1.0
 
     def add(self, parity: Parity) -> bool:
-        """Take one more comparison; return whether it is the worst so far, the first being worse than none."""
+        """Add a comparison; return whether it is the worst so far. The first one always is."""
         self.counts[parity.verdict] += 1
         for name, output in parity.outputs.items():
             self.outputs.setdefault(name, OutputSummary()).add(output)
@@ -80,13 +80,13 @@ class ParitySummary:
 
     @property
     def verdict(self) -> Verdict:
-        """MATCH if every comparison did, else ERROR if every other failed, else MISMATCH. Nothing compared is an ERROR."""
+        """MATCH if all match, MISMATCH if any differs, else ERROR; also ERROR without a comparison."""
         if self.counts[Verdict.MISMATCH]:
             return Verdict.MISMATCH
         return Verdict.MATCH if set(self.counts) == {Verdict.MATCH} else Verdict.ERROR
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything in types of JSON."""
+        """Return all fields in JSON types."""
         return {
             "verdict": str(self.verdict),
             "counts": {str(verdict): count for verdict, count in self.counts.items()},

@@ -1,4 +1,4 @@
-"""Pipelines: steps that prepare requests and read responses, run in a proved order with fan-out."""
+"""Pipelines: steps that prepare requests and read responses, in an order that is checked before the first run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the steps of one run share, what one step may touch of it, and what the caller gets in the end."""
+"""The values of one run: a step's view of them, and the result for the caller."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from turnout.errors import PipelineError, TurnoutError, suggestion
 
 @dataclass(frozen=True, slots=True)
 class StepFailure:
-    """A part of a run that failed while the rest was answered.
+    """A part of a run that failed; the rest of the run was answered.
 
     Attributes:
         step: the step's name.
-        index: which of the step's items it was (a region, for the vision steps); None if it was the whole step.
-        error: why.
+        index: the index of the failed item (a region, for the vision steps); None for the whole step.
+        error: the reason.
     """
 
     step: str
@@ -30,11 +30,11 @@ class StepFailure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PipelineResult(Mapping[str, Any]):
-    """A read mapping of everything the steps wrote.
+    """A read-only mapping of all values of a run.
 
     Attributes:
-        entries: values by name, the caller's inputs included.
-        failures: what could not be answered, in no particular order.
+        entries: values by name, with the caller's inputs.
+        failures: the parts that failed, in no particular order.
         timings: seconds by step and part (``preprocess``, ``inference``, ``postprocess``, ``process``).
     """
 
@@ -53,14 +53,14 @@ class PipelineResult(Mapping[str, Any]):
 
 
 class PipelineContext(MutableMapping[str, Any]):
-    """The values of one run, as one step sees them: it reads and writes only the names that it declares.
+    """One step's view of a run: the step reads and writes only the names that it declares.
 
     Used by one thread at a time.
 
     Attributes:
-        deadline: the run's, on ``time.monotonic()``'s clock, or None.
-        state: a value that the step's ``preprocess`` keeps for its ``postprocess`` in the same run, such as its crops; other
-            steps do not see it.
+        deadline: the run's deadline on the clock of ``time.monotonic()``, or None.
+        state: a value that ``preprocess`` keeps for ``postprocess`` of the same step and run, such as crops; no other step sees
+            it.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class PipelineContext(MutableMapping[str, Any]):
         self.state: Any = None
 
     def report(self, error: TurnoutError, index: int | None = None) -> None:
-        """Note that item ``index`` of this step failed; the run goes on."""
+        """Record that item ``index`` of this step failed; the run continues."""
         self._failures.append(StepFailure(self._name, index, error))
 
     def __getitem__(self, name: str) -> Any:

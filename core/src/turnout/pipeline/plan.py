@@ -1,4 +1,4 @@
-"""The order of a pipeline's steps: proved before anything runs."""
+"""Plans: the order of a pipeline's steps, checked before the first run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from turnout.pipeline.step import PipelineStep
 
 @dataclass(frozen=True, slots=True)
 class PipelinePlan:
-    """A pipeline that can work.
+    """Steps in an order in which each has what it needs.
 
     Attributes:
         steps: the steps by name, in the order of the file.
-        inputs: names that the caller must give.
-        optional_inputs: names that the caller may give.
-        after: for each step, the steps that must end before it starts; steps that do not depend on each other overlap.
+        inputs: the required names of the caller.
+        optional_inputs: the optional names of the caller.
+        after: for each step, the steps that end before it starts; independent steps overlap.
     """
 
     steps: Mapping[str, PipelineStep]
@@ -27,21 +27,17 @@ class PipelinePlan:
 
     @property
     def parts(self) -> dict[str, tuple[str, ...]]:
-        """The parts of each step that are timed."""
+        """The timed parts of each step."""
         with_model = ("preprocess", "inference", "postprocess")
         return {name: ("process",) if step.model is None else with_model for name, step in self.steps.items()}
 
     def check_inputs(self, pipeline: str, given: Mapping[str, object]) -> None:
-        """Return if ``given`` has every input and nothing unknown.
-
-        Raises:
-            PipelineError: an input is missing or unknown.
-        """
+        """Raise PipelineError if an input is missing or unknown."""
         known = (*self.inputs, *self.optional_inputs)
         for name in given:
             if name not in known:
                 raise PipelineError(
-                    f"pipeline {pipeline!r} takes no {name!r}; it takes: {', '.join(known) or 'nothing'}."
+                    f"pipeline {pipeline!r} has no input {name!r}; it takes: {', '.join(known) or 'nothing'}."
                     f"{suggestion(name, known)}"
                 )
         missing = [name for name in self.inputs if name not in given]
@@ -55,10 +51,11 @@ def plan_pipeline(pipeline: str, steps: Mapping[str, PipelineStep]) -> PipelineP
     """Return the plan of ``steps``.
 
     Raises:
-        PipelineError: a step needs what no earlier step writes; the message names every such step.
+        PipelineError: a step needs a name that no earlier step writes; the message lists every such step.
     """
     problems: list[str] = []
     written: set[str] = set()
+    # Dicts as ordered sets: messages and help list the inputs in the order of the file.
     required: dict[str, None] = {}
     optional: dict[str, None] = {}
     names = list(steps)
@@ -89,6 +86,7 @@ def _missing(name: str, need: str, written: set[str], later: Sequence[tuple[str,
 
 
 def _predecessors(name: str, earlier: Sequence[str], steps: Mapping[str, PipelineStep]) -> frozenset[str]:
+    # A later writer also waits for earlier readers, so that each step reads the value of its place in the file.
     step = steps[name]
     touched = step.reads | frozenset(step.provides)
     return frozenset(

@@ -1,4 +1,4 @@
-"""How far one run of a pipeline has come."""
+"""The progress of one run of a pipeline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Progress:
-    """One run: which steps may start, what they asked, what came back. Used by one thread at a time, waits for nothing."""
+    """The state of one run: steps to start, requests, responses. Used by one thread at a time; never blocks."""
 
     def __init__(self, plan: PipelinePlan, inputs: Mapping[str, Any], deadline: float | None) -> None:
         self._plan = plan
@@ -25,42 +25,42 @@ class Progress:
         self._waiting = dict(plan.after)
         self._finished: set[str] = set()
         self._responses: dict[str, list[InferenceResponse | None]] = {}
-        self._asked: dict[str, float] = {}
+        self._sent: dict[str, float] = {}
         self._contexts: dict[str, PipelineContext] = {}
         self._failures: list[StepFailure] = []
         self._timings: dict[str, dict[str, float]] = {name: {} for name in plan.steps}
 
     @property
     def finished(self) -> bool:
-        """Every step has ended."""
+        """True if every step has ended."""
         return len(self._finished) == len(self._plan.steps)
 
     def startable(self) -> list[str]:
-        """Return the steps that nothing holds back, each once in a run."""
+        """Return the steps that can start now; each step is returned once in a run."""
         names = [name for name, after in self._waiting.items() if after <= self._finished]
         for name in names:
             del self._waiting[name]
         return names
 
     def begin(self, name: str) -> list[InferenceRequest]:
-        """Start a step; return the requests that its model must answer. Without any the step has ended."""
+        """Start a step; return the requests for its model. Without requests the step has ended."""
         step = self._plan.steps[name]
         context = self._context(name)
         if step.model is None:
-            self._timed(name, "process", lambda: step.process(context))
+            self._time(name, "process", lambda: step.process(context))
             self._finished.add(name)
             return []
-        prepared = self._timed(name, "preprocess", lambda: step.preprocess(context))
+        prepared = self._time(name, "preprocess", lambda: step.preprocess(context))
         requests = [self._with_deadline(request) for request in prepared]
         self._contexts[name] = context
         self._responses[name] = [None] * len(requests)
-        self._asked[name] = time.perf_counter()
+        self._sent[name] = time.perf_counter()
         if not requests:
             self._end(name)
         return requests
 
     def receive(self, name: str, index: int, outcome: InferenceResponse | TurnoutError) -> None:
-        """Take the answer, or the failure, of request ``index``; the last one ends the step."""
+        """Record the answer or the error of request ``index``; the last one ends the step."""
         response = outcome if isinstance(outcome, InferenceResponse) else InferenceResponse({}, error=outcome)
         responses = self._responses[name]
         responses[index] = response
@@ -68,14 +68,14 @@ class Progress:
             self._end(name)
 
     def result(self) -> PipelineResult:
-        """Return what the finished run leaves."""
+        """Return the result of the finished run."""
         return PipelineResult(self._values, tuple(self._failures), self._timings)
 
     def _end(self, name: str) -> None:
-        self._timings[name]["inference"] = time.perf_counter() - self._asked[name]
+        self._timings[name]["inference"] = time.perf_counter() - self._sent[name]
         step, context = self._plan.steps[name], self._contexts.pop(name)
         responses = [response for response in self._responses.pop(name) if response is not None]
-        self._timed(name, "postprocess", lambda: step.postprocess(context, responses))
+        self._time(name, "postprocess", lambda: step.postprocess(context, responses))
         self._finished.add(name)
 
     def _context(self, name: str) -> PipelineContext:
@@ -94,13 +94,13 @@ class Progress:
             return request
         return replace(request, deadline=self._deadline)
 
-    def _timed(self, name: str, part: str, work: Callable[[], T]) -> T:
+    def _time(self, name: str, part: str, work: Callable[[], T]) -> T:
         start = time.perf_counter()
         try:
             return work()
         except TurnoutError:
             raise
         except Exception as error:
-            raise StepError(f"step {name!r} failed in {part}: {one_line(error)}; mend the step") from error
+            raise StepError(f"step {name!r} failed in {part}: {one_line(error)}; fix the step") from error
         finally:
             self._timings[name][part] = time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""Running a pipeline: the same progress, driven by a thread or by an event loop."""
+"""A pipeline that runs: one progress, driven by a thread or by an event loop."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ Ticket = tuple[str, int]
 
 
 class PipelineObserver(Protocol):
-    """Hears how long each answered run took."""
+    """Receives the durations of answered runs."""
 
     def observe_run(self, seconds: float, timings: Mapping[str, Mapping[str, float]]) -> None:
-        """Take the seconds of a run that was answered, and of its steps by part."""
+        """Record the seconds of an answered run, and of each part of its steps."""
 
 
 class Pipeline:
-    """Steps in an order that was proved, with the models that answer them. Many runs may be under way at once.
+    """A plan with the models of its steps. Thread-safe: many runs may be in progress at once.
 
-    Steps run in the caller's thread, one at a time; requests run in the app's threads, all at once. So steps that do not
-    depend on each other have their models working at the same time, and no step needs a lock.
+    Steps run in the caller's thread, one at a time; requests run in the app's threads, in parallel. So models of independent
+    steps work at the same time, and no step needs a lock.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class Pipeline:
         self._observer = observer
 
     def run(self, inputs: Mapping[str, Any], *, timeout_seconds: float | None = None) -> PipelineResult:
-        """Run every step and return what they wrote; blocks.
+        """Run every step and return all values. Blocks.
 
         Raises:
             PipelineError: an input is missing or unknown.
-            DeadlineExceededError: ``timeout_seconds`` went by.
-            ClosedError: the app was closed meanwhile.
+            DeadlineExceededError: the run took longer than ``timeout_seconds``.
+            ClosedError: the app was closed during the run.
             TurnoutError: a step failed as a whole.
         """
         start = time.perf_counter()
@@ -61,38 +61,40 @@ class Pipeline:
         pending: dict[Future[InferenceResponse], Ticket] = {}
         try:
             while not progress.finished:
-                self._check(deadline)
+                self._check_deadline(deadline)
                 if names := progress.startable():
                     for name in names:
                         for index, request in enumerate(progress.begin(name)):
                             pending[self._submit(self._model(name), request)] = (name, index)
                     continue
-                for future in wait(pending, _left(deadline), FIRST_COMPLETED).done:
+                for future in wait(pending, _remaining(deadline), FIRST_COMPLETED).done:
                     progress.receive(*pending.pop(future), _outcome(future))
         finally:
+            # A request that no thread has started yet costs nothing more; the others end unread.
             for future in pending:
                 future.cancel()
         return self._end(progress, start)
 
     async def arun(self, inputs: Mapping[str, Any], *, timeout_seconds: float | None = None) -> PipelineResult:
-        """Do what ``run`` does without blocking the event loop; works in any loop. Raises what ``run`` raises."""
+        """Run every step without blocking the event loop; works in any loop. Raises what ``run`` raises."""
         start = time.perf_counter()
         progress, deadline = self._begin(inputs, timeout_seconds)
         pending: dict[asyncio.Task[InferenceResponse], Ticket] = {}
         try:
             while not progress.finished:
-                self._check(deadline)
+                self._check_deadline(deadline)
                 if names := progress.startable():
                     for name in names:
                         for index, request in enumerate(await asyncio.to_thread(progress.begin, name)):
                             pending[asyncio.create_task(_answer(self._model(name), request))] = (name, index)
                     continue
-                done, _ = await asyncio.wait(pending, timeout=_left(deadline), return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(pending, timeout=_remaining(deadline), return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     await asyncio.to_thread(progress.receive, *pending.pop(task), _outcome(task))
         finally:
             for task in pending:
                 task.cancel()
+            # asyncio logs the exception of a task that is never awaited.
             await asyncio.gather(*pending, return_exceptions=True)
         return self._end(progress, start)
 
@@ -109,7 +111,7 @@ class Pipeline:
     def _model(self, step: str) -> ModelInference:
         return self._models[self.plan.steps[step].model or ""]
 
-    def _check(self, deadline: float | None) -> None:
+    def _check_deadline(self, deadline: float | None) -> None:
         if deadline is not None and time.monotonic() >= deadline:
             raise DeadlineExceededError(f"pipeline {self.name!r} did not end before its deadline; give it a longer timeout")
 
@@ -118,7 +120,7 @@ async def _answer(model: ModelInference, request: InferenceRequest) -> Inference
     return await model.ainfer(request)
 
 
-def _left(deadline: float | None) -> float | None:
+def _remaining(deadline: float | None) -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
@@ -126,6 +128,7 @@ def _outcome(future: Future[InferenceResponse] | asyncio.Task[InferenceResponse]
     error = future.exception()
     if error is None:
         return future.result()
+    # One failed request is the step's to handle; a closed app ends the run.
     if isinstance(error, TurnoutError) and not isinstance(error, ClosedError):
         return error
     raise error

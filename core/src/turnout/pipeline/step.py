@@ -1,4 +1,4 @@
-"""What a step of a pipeline is: it prepares requests and reads responses, and never calls a model."""
+"""The base class of a pipeline's steps, which prepare requests and read responses, and never call a model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from turnout.pipeline.context import PipelineContext
 class PipelineStep:
     """One step. A step with a ``model`` overrides ``preprocess`` and ``postprocess``, a plain one overrides ``process``.
 
-    One step object serves every run of its pipeline, from many threads at once: it keeps nothing between calls.
+    One object serves all runs of its pipeline, from many threads at once, so it keeps no state between calls.
 
     Attributes:
         model: the name of the model that answers this step's requests; None for a plain step.
-        inputs: names that the caller, or an earlier step, must give.
-        optional_inputs: names that the caller, or an earlier step, may give.
-        needs: names that an earlier step must write.
-        provides: names that this step writes, in every run.
+        inputs: required names, from the caller or an earlier step.
+        optional_inputs: optional names, from the caller or an earlier step.
+        needs: required names from an earlier step.
+        provides: the names that this step writes, in every run.
     """
 
     model: str | None = None
@@ -28,18 +28,18 @@ class PipelineStep:
     provides: tuple[str, ...] = ()
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
-        """Return the requests for the model: none, one or many. They run at the same time.
+        """Return the requests for the model: none, one or many. They run in parallel.
 
         Raises:
-            InvalidInputError: what the step reads cannot be used; the run ends with this error.
+            InvalidInputError: a value cannot be used; the run ends with this error.
         """
         return ()
 
     def postprocess(self, context: PipelineContext, responses: Sequence[InferenceResponse]) -> None:
-        """Write what ``responses``, in the order of the requests, say.
+        """Write values from ``responses``, which are in the order of the requests.
 
-        A failed request has a response whose ``error`` is set and raised when an output is read: a step that wants to answer
-        the others looks at ``error`` first and calls ``context.report``.
+        The response of a failed request has ``error`` set, and raises it when an output is read. To answer the other requests,
+        check ``error`` first and call ``context.report``.
         """
 
     def process(self, context: PipelineContext) -> None:
@@ -47,5 +47,5 @@ class PipelineStep:
 
     @property
     def reads(self) -> frozenset[str]:
-        """Every name that this step may read."""
+        """All names that this step may read."""
         return frozenset((*self.inputs, *self.optional_inputs, *self.needs))

@@ -1,4 +1,4 @@
-"""Recording off the caller's path."""
+"""A background thread that writes recorded requests."""
 
 from __future__ import annotations
 
@@ -12,48 +12,52 @@ from datetime import UTC, datetime
 from turnout.errors import one_line
 from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse
+from turnout.metrics.labels import RecordingOutcome
 from turnout.recording.policy import RecordingPolicy
-from turnout.recording.record import Record
+from turnout.recording.recorded_request import RecordedRequest
 from turnout.recording.writer import RecordingWriter
-from turnout.tensors.copies import copied, size_of
+from turnout.tensors.copies import copy_tensors, size_of
 
 logger = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 10.0
-"""After the folder was full or refused a record, nothing is copied for so long; then it is tried again."""
+"""The pause after a full folder or a failed write. No request is copied during a pause."""
 CLOSE_SECONDS = 10.0
 REST = 9
-"""The thread may take a tenth of a processor; what comes faster is dropped."""
+"""Seconds of rest for each second of work: the thread uses a tenth of a CPU; faster traffic is dropped."""
 
 
 class BackgroundRecording:
-    """Takes requests with their answers and writes them in a thread of its own, which starts with the first.
+    """Writes requests and their answers in a thread of its own, which starts with the first request.
 
-    Thread-safe: ``_waiting``, ``_waiting_bytes``, ``_thread`` and ``_closing`` change under ``_changed``. In a forked child the
-    thread is started anew; what waited belongs to the parent.
+    Thread-safe: ``_waiting``, ``_reserved``, ``_waiting_bytes``, ``_thread`` and ``_closing`` are under ``_changed``. A forked
+    child starts a thread of its own; waiting requests stay with the parent.
     """
 
-    def __init__(self, model: str, backend: str, policy: RecordingPolicy, count: Callable[[str], None]) -> None:
+    def __init__(self, model: str, backend: str, policy: RecordingPolicy, count: Callable[[RecordingOutcome], None]) -> None:
         self._model = model
         self._backend = backend
         self._policy = policy
         self._count = count
         self._writer = RecordingWriter(model, policy)
-        self._told = False
+        self._full_logged = False
         self._closing = False
         self.renew()
         Forks.renew(self)
 
     def offer(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> None:
-        """Take a copy, unless there is no room for it. Never raises, never waits for the disk."""
+        """Copy a request and its answer for the thread, or count it as dropped if there is no room.
+
+        Never raises, never waits for the disk.
+        """
         try:
-            self._count_unless_taken(request, response, seconds)
+            self._enqueue_or_count(request, response, seconds)
         except Exception:
-            logger.exception("a request of model %r cannot be recorded", self._model)
-            self._count("failed")
+            logger.exception("model %r: a request cannot be recorded", self._model)
+            self._count(RecordingOutcome.FAILED)
 
     def close(self) -> None:
-        """Write what waits, for ten seconds at most, and end the thread."""
+        """Write the waiting requests, for ten seconds at most, and stop the thread."""
         with self._changed:
             self._closing = True
             thread = self._thread
@@ -62,22 +66,22 @@ class BackgroundRecording:
             thread.join(CLOSE_SECONDS)
 
     def renew(self) -> None:
-        """Begin without a thread, in a forked child too: the parent's thread, lock and records are not here."""
+        """Reset all state. A forked child calls this: the thread, the lock and the waiting records belong to its parent."""
         self._changed = threading.Condition()
-        self._waiting: deque[tuple[Record, int]] = deque()
+        self._waiting: deque[tuple[RecordedRequest, int]] = deque()
         self._reserved = 0
         self._waiting_bytes = 0
         self._thread: threading.Thread | None = None
         self._paused_until = 0.0
-        self._paused_by = "full"
+        self._paused_by = RecordingOutcome.FULL
 
-    def _count_unless_taken(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> None:
+    def _enqueue_or_count(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> None:
         if time.monotonic() < self._paused_until:
             self._count(self._paused_by)
             return
         size = size_of(request.inputs) + size_of(response.outputs)
         if not self._reserve(size):
-            self._count("dropped")
+            self._count(RecordingOutcome.DROPPED)
             return
         try:
             record = self._record(request, response, seconds)
@@ -88,11 +92,11 @@ class BackgroundRecording:
             self._waiting.append((record, size))
             self._changed.notify_all()
 
-    def _record(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> Record:
-        # The caller may write to both as soon as it has its answer.
-        return Record(
-            copied(request.inputs),
-            copied(response.outputs),
+    def _record(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> RecordedRequest:
+        # A copy, because the caller may write to both arrays as soon as it has its answer.
+        return RecordedRequest(
+            copy_tensors(request.inputs),
+            copy_tensors(response.outputs),
             self._model,
             self._backend,
             datetime.now(UTC).isoformat(timespec="microseconds"),
@@ -131,26 +135,26 @@ class BackgroundRecording:
                     return
                 record, size = self._waiting.popleft()
             start = time.thread_time()
-            self._count(self._outcome(record))
+            self._count(self._write(record))
             self._release(size)
             self._rest(time.thread_time() - start)
 
     def _rest(self, worked_seconds: float) -> None:
-        """Leave the interpreter to the callers: a thread that computes all the time delays every one of them by 5 ms."""
+        """Wait, so that callers get the interpreter: a thread that computes all the time delays each of them by 5 ms."""
         if not self._policy.wait_seconds:
             with self._changed:
                 self._changed.wait_for(lambda: self._closing, worked_seconds * REST)
 
-    def _outcome(self, record: Record) -> str:
+    def _write(self, record: RecordedRequest) -> RecordingOutcome:
         try:
-            outcome = "recorded" if self._writer.add(record) else "full"
+            outcome = RecordingOutcome.RECORDED if self._writer.add(record) else RecordingOutcome.FULL
         except Exception as error:  # noqa: BLE001  # no request fails because of its recording
             folder = str(self._policy.folder)
-            logger.warning("a request of model %r cannot be recorded in %r: %s", self._model, folder, one_line(error))
-            outcome = "failed"
-        if outcome == "full" and not self._told:
-            self._told = True
-            logger.warning("the recording of model %r is full: %r", self._model, str(self._policy.folder))
-        if outcome != "recorded":
+            logger.warning("model %r: a request cannot be recorded in %r: %s", self._model, folder, one_line(error))
+            outcome = RecordingOutcome.FAILED
+        if outcome is RecordingOutcome.FULL and not self._full_logged:
+            self._full_logged = True
+            logger.warning("model %r: the recording in %r is full", self._model, str(self._policy.folder))
+        if outcome is not RecordingOutcome.RECORDED:
             self._paused_by, self._paused_until = outcome, time.monotonic() + PAUSE_SECONDS
         return outcome

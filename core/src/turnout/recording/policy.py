@@ -1,4 +1,4 @@
-"""How much is recorded, and where."""
+"""The bounds of a recording, and its folder."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-OUTCOMES = ("recorded", "dropped", "full", "failed")
-"""What becomes of a request that was chosen: written; left out because the recorder was busy, because the folder is full, or
-because the disk refused."""
-
 
 @dataclass(frozen=True, slots=True)
 class RecordingPolicy:
-    """How much of a model's traffic is recorded.
+    """The part of a model's traffic that is recorded.
 
     Attributes:
-        folder: where the records of this model go; several processes may share it.
-        fraction: the share of requests that are chosen, by chance.
-        max_bytes: how large the folder may become.
-        max_requests: how many records it may hold.
+        folder: the folder of this model's records; several processes may share it.
+        fraction: the share of requests that are recorded, chosen at random.
+        max_bytes: the largest size of the folder.
+        max_requests: the largest number of records in the folder.
         when_full: ``stop`` keeps the first records, ``rotate`` the last.
-        queue_size: how many requests may wait to be written; more are dropped.
-        max_waiting_bytes: how much memory those may take; a larger request is dropped.
-        wait_seconds: how long a request waits for room before it is dropped; 0 for traffic that must not.
+        queue_size: the number of requests that may wait to be written; more are dropped.
+        max_waiting_bytes: the memory that those may use; a larger request is dropped.
+        wait_seconds: how long a request waits for room before it is dropped; 0 for live traffic, which must not wait.
     """
 
     folder: Path

@@ -1,4 +1,4 @@
-"""A folder of records, for replaying."""
+"""Recording sets: folders of records to replay."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 from turnout.errors import InvalidInputError
 from turnout.recording.manifest import read_lines
-from turnout.recording.record import Record, read_record
+from turnout.recording.recorded_request import RecordedRequest, read_recorded_request
 
 
 def folder_of_model(folder: Path, model: str) -> Path:
-    """Return where the records of ``model`` are: in its folder in ``folder``, or in ``folder`` itself."""
+    """Return the folder of ``model``'s records: its folder in ``folder``, or ``folder`` itself."""
     inner = folder / model
     return inner if inner.is_dir() else folder
 
 
 class RecordingSet:
-    """The records of a folder, oldest first, each read when its turn comes.
+    """The records of a folder, oldest first. Iteration reads one file at a time.
 
     Attributes:
         folder: the folder.
@@ -25,30 +25,31 @@ class RecordingSet:
     """
 
     def __init__(self, folder: Path) -> None:
-        """See what is there.
+        """List the records.
 
         Raises:
-            InvalidInputError: there is no record, or one that was written is gone.
+            InvalidInputError: there is no record, or a record of the manifest is missing.
         """
         self.folder = folder
         listed = [line["file"] for line in read_lines(folder)]
         self.files = tuple(sorted(folder.glob("*.npz")))
+        # Only the manifest shows that a record was deleted; a listing of the folder cannot.
         lost = sorted(set(listed) - {file.name for file in self.files})
         if lost:
             raise InvalidInputError(
-                f"{len(lost)} of {len(listed)} records of {str(folder)!r} are lost, the first of them {lost[0]!r}; "
-                "bring them back, or record again into another folder"
+                f"{len(lost)} of {len(listed)} records of {str(folder)!r} are missing, the first is {lost[0]!r}; "
+                "restore them, or record again into another folder"
             )
         if not self.files:
-            raise InvalidInputError(f"there is no record in {str(folder)!r}; record some: turnout record MODEL ...")
+            raise InvalidInputError(f"folder {str(folder)!r} has no records; record some: turnout record MODEL ...")
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[RecordedRequest]:
         """Yield every record.
 
         Raises:
-            InvalidInputError: a record is torn.
+            InvalidInputError: a record is damaged.
         """
-        return map(read_record, self.files)
+        return map(read_recorded_request, self.files)

@@ -1,4 +1,4 @@
-"""Adds records to a folder that several processes may share: whole or not at all, and never more than its bounds."""
+"""A writer of records: several processes may share its folder, which never exceeds its bounds."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pathlib import Path
 from turnout.files.lock import locked
 from turnout.recording.manifest import MANIFEST, append_line, keep_lines
 from turnout.recording.policy import RecordingPolicy
-from turnout.recording.record import Record
+from turnout.recording.recorded_request import RecordedRequest
 
 _PART = ".part"
-_FORGOTTEN_SECONDS = 3600
+_ABANDONED_SECONDS = 3600
 _numbers = itertools.count(1)
 
 
 class RecordingWriter:
-    """Writes the records of one model. Thread-safe and safe beside other processes: a lock file in the folder."""
+    """Writes the records of one model. Safe with other threads and processes: a lock file in the folder."""
 
     def __init__(self, model: str, policy: RecordingPolicy) -> None:
         self._model = model
@@ -30,26 +30,27 @@ class RecordingWriter:
         self._sizes: dict[str, int] = {}
         self._seen: tuple[int, int] | None = None
 
-    def add(self, record: Record) -> bool:
-        """Write ``record``; return False if there is no room for it. Blocks.
+    def add(self, record: RecordedRequest) -> bool:
+        """Write ``record`` to disk; return whether there was room for it. Blocks.
 
         Raises:
-            OSError: the folder or the disk refuses; no record is there.
+            OSError: the write failed; the folder has no part of the record.
             InvalidTensorError: an array has no KServe datatype.
         """
-        # What people sent is nobody else's business.
+        # Users' data: no other user of the machine may read it.
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{os.getpid()}-{next(_numbers):06d}.npz"
         part = self._folder / f".{name}{_PART}"
+        # The slow part, with its fsync, happens outside of the lock; inside are a rename and a line.
         try:
             size = _write(part, record)
-            with self._alone():
+            with self._locked():
                 if not self._make_room(size):
                     return False
                 part.rename(self._folder / name)
                 append_line(self._folder, self._model, {"file": name, "bytes": size, **record.facts()})
                 self._sizes[name] = size
-                self._seen = self._state()
+                self._seen = self._manifest_version()
                 return True
         finally:
             with suppress(OSError):
@@ -70,7 +71,7 @@ class RecordingWriter:
             return True
         if policy.when_full == "stop":
             return False
-        # A tenth at once: each time the whole manifest is written anew.
+        # A tenth at once, because each removal rewrites the whole manifest.
         self._remove(list(self._sizes)[: max(leaving, len(self._sizes) // 10)])
         return True
 
@@ -83,32 +84,32 @@ class RecordingWriter:
             (self._folder / name).unlink(missing_ok=True)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         with locked(self._folder / ".lock"):
-            if self._seen is None or self._seen != self._state():
-                self._look()
+            if self._seen is None or self._seen != self._manifest_version():
+                self._scan()
             yield
 
-    def _state(self) -> tuple[int, int] | None:
-        """Return what changes with every record of any process: which file the manifest is, and its length."""
+    def _manifest_version(self) -> tuple[int, int] | None:
+        """Return the inode and size of the manifest: every record of any process changes one of them."""
         try:
             found = (self._folder / MANIFEST).stat()
         except FileNotFoundError:
             return None
         return found.st_ino, found.st_size
 
-    def _look(self) -> None:
-        """See which records there are, and remove what a killed process has left half written."""
+    def _scan(self) -> None:
+        """List the records, and delete partial files of killed processes."""
         self._sizes = {}
         for entry in sorted(os.scandir(self._folder), key=lambda entry: entry.name):
-            if entry.name.endswith(_PART) and time.time() - entry.stat().st_mtime > _FORGOTTEN_SECONDS:
+            if entry.name.endswith(_PART) and time.time() - entry.stat().st_mtime > _ABANDONED_SECONDS:
                 Path(entry.path).unlink(missing_ok=True)
             elif entry.name.endswith(".npz"):
                 self._sizes[entry.name] = entry.stat().st_size
 
 
-def _write(file: Path, record: Record) -> int:
-    """Write a new file to the disk itself, and return its size."""
+def _write(file: Path, record: RecordedRequest) -> int:
+    """Write a new file, fsync it, and return its size."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         record.write(stream)

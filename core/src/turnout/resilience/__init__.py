@@ -1,1 +1,1 @@
-"""The arithmetic behind circuit breaking and retrying; the behaviors themselves are middleware."""
+"""State machines and counters for circuit breaking and retries; ``middleware`` applies them to calls."""

@@ -1,4 +1,4 @@
-"""A circuit: whether a backend is asked or left alone."""
+"""A circuit: closed while a backend works, open while it fails."""
 
 from __future__ import annotations
 
@@ -21,26 +21,28 @@ from turnout.errors import (
 )
 from turnout.forking import Forks
 from turnout.resilience.rolling_window import RollingWindow
-from turnout.resilience.usual_latency import UsualSeconds
+from turnout.resilience.usual_latency import UsualLatency
 
 _FAULTS = (BackendUnavailableError, InferenceError, ModelLoadError)
+# A timeout counts as the backend's fault after this many times its usual latency, and after 10 ms at least. A caller with a
+# deadline of 2 ms for a model of 50 ms must not open the circuit for all others.
 _PATIENCE = 1.5
-_LEAST_PATIENCE_SECONDS = 0.01
-_PATIENCE_BEFORE_ANY_ANSWER_SECONDS = 0.1
+_MIN_PATIENCE_SECONDS = 0.01
+_PATIENCE_BEFORE_FIRST_ANSWER_SECONDS = 0.1
 _JITTER = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class CircuitPolicy:
-    """When a circuit opens, and for how long.
+    """The conditions that open a circuit, and the time that it stays open.
 
     Attributes:
-        window_seconds: how far back failures count.
-        minimum_calls: of fewer calls in the window no ratio is taken.
-        failure_ratio: the part of the window's calls that fail.
-        consecutive_failures: so many failures in a row are enough, however few calls there were.
-        open_seconds: how long the backend is left alone at first.
-        longest_open_seconds: where the doubling ends.
+        window_seconds: the length of the window in which failures count.
+        minimum_calls: the number of calls in the window below which the ratio is ignored.
+        failure_ratio: the share of failed calls in the window that opens the circuit.
+        consecutive_failures: the number of failures in a row that opens the circuit, after any number of calls.
+        open_seconds: the first pause; each failed trial doubles it.
+        longest_open_seconds: the longest pause.
     """
 
     window_seconds: float = 10.0
@@ -59,7 +61,7 @@ class _Closed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Open:
-    """Nobody is let through before ``until``, then one request is, which replaces this by another."""
+    """Refuses all requests before ``until``; then one trial request passes and replaces this state."""
 
     until: float
     pause_seconds: float
@@ -68,40 +70,41 @@ class _Open:
     last_error: str
     opened_at: datetime = field(default_factory=lambda: datetime.now().astimezone())
 
-    def again(self, until: float, pause_seconds: float, last_error: str) -> _Open:
-        """Return what this becomes when it is tried."""
+    def extend(self, until: float, pause_seconds: float, last_error: str) -> _Open:
+        """Return a new state of the same outage, open until ``until``."""
         return _Open(until, pause_seconds, self.since, self.reason, last_error, self.opened_at)
 
 
 Admission = tuple[_Closed | _Open, float]
-"""The state that let a call through, and when: what was asked before a change says nothing about the time after it."""
+"""The state that admitted a call, and the time. A call that ends in another state says nothing about that state."""
 
 
 class Circuit:
-    """Takes what becomes of every call of one arm, called ``name`` in messages, and says whether it may be asked.
+    """Records every call of one arm, called ``name`` in messages, and refuses calls while the arm fails.
 
-    Thread-safe: ``_state`` is replaced, and a closed one counted in, under ``_lock``. A forked child starts closed.
+    Thread-safe: ``_state`` is replaced, and a closed state is changed, under ``_lock``. A forked child starts closed.
     """
 
     def __init__(self, name: str, policy: CircuitPolicy, clock: Callable[[], float] = time.monotonic) -> None:
         self._name = name
         self._policy = policy
         self._clock = clock
-        self._usual = UsualSeconds()
+        self._usual = UsualLatency()
         self.renew()
         Forks.renew(self)
 
     def renew(self) -> None:
         """Start closed."""
         self._lock = threading.Lock()
-        self._state: _Closed | _Open = self._fresh()
+        self._state: _Closed | _Open = self._new_closed()
 
     def admit(self) -> Admission:
-        """Let a call through, whose end ``answered`` or ``failed`` must be told of.
+        """Admit a call. Pass the result to ``record_answer`` or ``record_failure`` when the call ends.
 
         Raises:
-            CircuitOpenError: the backend is left alone now.
+            CircuitOpenError: the circuit is open.
         """
+        # No lock while the circuit is closed: one attribute is read, and a stale state is caught when the call ends.
         state, now = self._state, self._clock()
         if type(state) is _Closed:
             return state, now
@@ -110,24 +113,20 @@ class Circuit:
             if type(state) is _Open:
                 if now < state.until:
                     raise self._refusal(state, now)
-                # If this one hangs, another may try after the longest pause.
-                state = self._state = state.again(
+                # This call is the trial. If it hangs, the next trial starts after the longest pause.
+                state = self._state = state.extend(
                     now + self._policy.longest_open_seconds, state.pause_seconds, state.last_error
                 )
         return state, now
 
     def check(self) -> None:
-        """Return unless the backend is left alone now; lets nothing through.
-
-        Raises:
-            CircuitOpenError: it is.
-        """
+        """Raise CircuitOpenError while the circuit is open; admit no call."""
         state, now = self._state, self._clock()
         if isinstance(state, _Open) and now < state.until:
             raise self._refusal(state, now)
 
-    def answered(self, admission: Admission) -> str:
-        """Take an answer. Return what is to be told of a circuit that closes with it, else nothing."""
+    def record_answer(self, admission: Admission) -> str:
+        """Record an answer. Return a log message if it closed the circuit, else an empty text."""
         state, start = admission
         now = self._clock()
         self._usual.add(now - start)
@@ -138,11 +137,11 @@ class Circuit:
                 state.failures_in_a_row = 0
                 state.window.add_answer(now)
                 return ""
-            self._state = self._fresh()
-        return f"{self._name} answers again"
+            self._state = self._new_closed()
+        return f"{self._name}: circuit closed: the backend recovered"
 
-    def failed(self, admission: Admission, error: BaseException) -> str:
-        """Take a failure. Return what is to be told of a circuit that opens with it, else nothing."""
+    def record_failure(self, admission: Admission, error: BaseException) -> str:
+        """Record a failure. Return a log message if it opened the circuit, else an empty text."""
         state, start = admission
         now = self._clock()
         is_fault = self._is_fault(error, now - start)
@@ -150,34 +149,33 @@ class Circuit:
             if state is not self._state:
                 return ""
             if isinstance(state, _Open):
+                # A trial that proves nothing, such as a bad request, gives its turn to the next request.
                 self._state = (
-                    self._after_trial(state, now, error)
-                    if is_fault
-                    else state.again(now, state.pause_seconds, state.last_error)
+                    self._reopen(state, now, error) if is_fault else state.extend(now, state.pause_seconds, state.last_error)
                 )
                 return ""
-            reason = self._reason(state, now) if is_fault else ""
+            reason = self._count_fault(state, now) if is_fault else ""
             if not reason:
                 return ""
             pause = self._policy.open_seconds
-            self._state = _Open(now + _shaken(pause), pause, now, reason, one_line(error))
-        return f"{self._name} is left alone for {pause:g} s after {reason}; last: {one_line(error)}"
+            self._state = _Open(now + _with_jitter(pause), pause, now, reason, one_line(error))
+        return f"{self._name}: circuit open for {pause:g} s after {reason}; last error: {one_line(error)}"
 
     def _is_fault(self, error: BaseException, seconds: float) -> bool:
-        """Tell whether ``error`` is the backend's, not the caller's.
+        """Return whether ``error`` is the backend's fault, not the caller's.
 
-        A full queue is none: that backend does what it can. A deadline is the caller's unless the backend had one and a half
-        times as long as its answers usually take.
+        A full queue is no fault: an open circuit would turn a slow second into an outage. A timeout is a fault if the backend
+        had one and a half times its usual latency.
         """
         if isinstance(error, DeadlineExceededError):
             usual = self._usual.value
             if usual is None:
-                return seconds >= _PATIENCE_BEFORE_ANY_ANSWER_SECONDS
-            return seconds >= max(_PATIENCE * usual, _LEAST_PATIENCE_SECONDS)
+                return seconds >= _PATIENCE_BEFORE_FIRST_ANSWER_SECONDS
+            return seconds >= max(_PATIENCE * usual, _MIN_PATIENCE_SECONDS)
         return isinstance(error, _FAULTS) and not isinstance(error, OverloadedError)
 
-    def _reason(self, state: _Closed, now: float) -> str:
-        """Count a fault; return why that is one too many, else nothing."""
+    def _count_fault(self, state: _Closed, now: float) -> str:
+        """Count a fault; return the reason to open the circuit, or an empty text."""
         policy, window = self._policy, state.window
         state.failures_in_a_row += 1
         window.add_failure(now)
@@ -187,24 +185,25 @@ class Circuit:
             return f"{window.failures} failures of {window.calls} calls in {policy.window_seconds:g} s"
         return ""
 
-    def _after_trial(self, state: _Open, now: float, error: BaseException) -> _Open:
-        """Return a longer pause. A server that nobody reached was not burdened: it is tried again as soon as before."""
+    def _reopen(self, state: _Open, now: float, error: BaseException) -> _Open:
         policy = self._policy
+        # A refused connection costs the server nothing, so the pause does not grow: a server that restarts after a long
+        # outage gets its next request within a second or two.
         longer = policy.open_seconds if isinstance(error, NotReachedError) else 2 * state.pause_seconds
         pause = min(longer, policy.longest_open_seconds)
-        return state.again(now + _shaken(pause), pause, one_line(error))
+        return state.extend(now + _with_jitter(pause), pause, one_line(error))
 
     def _refusal(self, state: _Open, now: float) -> CircuitOpenError:
         return CircuitOpenError(
-            f"{self._name} is left alone since {state.opened_at:%H:%M:%S}, {now - state.since:.1f} s ago, after "
-            f"{state.reason}; it is tried again in {state.until - now:.1f} s. Last error: {state.last_error}. "
-            "Ask another backend, or later"
+            f"{self._name}: circuit open since {state.opened_at:%H:%M:%S}, {now - state.since:.1f} s ago, after "
+            f"{state.reason}; the next trial is in {state.until - now:.1f} s; last error: {state.last_error}. "
+            "Use another backend, or retry later"
         )
 
-    def _fresh(self) -> _Closed:
+    def _new_closed(self) -> _Closed:
         return _Closed(RollingWindow(self._policy.window_seconds))
 
 
-def _shaken(seconds: float) -> float:
-    """Return up to a fifth less, so that many processes do not try at the same moment."""
-    return seconds * (1 - _JITTER * random.random())  # noqa: S311  # no secret
+def _with_jitter(seconds: float) -> float:
+    """Return up to a fifth less, so that the trials of many processes do not arrive together."""
+    return seconds * (1 - _JITTER * random.random())  # noqa: S311  # not a secret

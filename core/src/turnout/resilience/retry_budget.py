@@ -1,4 +1,4 @@
-"""Tokens that requests earn."""
+"""A retry budget: tokens that requests earn and retries spend."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import threading
 
 from turnout.forking import Forks
 
-_MOST_TOKENS = 10.0
-_ALMOST = 1 - 1e-9  # ten tenths are less than one
+# Without a limit, a quiet night would earn a burst of retries for the next outage.
+_MAX_TOKENS = 10.0
+# Ten times 0.1 is less than 1 in floating point.
+_ONE_TOKEN = 1 - 1e-9
 
 
-class TokenBudget:
+class RetryBudget:
     """Each request earns ``ratio`` of a token, up to ten tokens. Thread-safe: ``_tokens`` changes under ``_lock``.
 
-    It starts empty: whatever happens, no more is spent than ``ratio`` of the requests.
+    It starts empty, so retries never exceed ``ratio`` of the requests.
     """
 
     def __init__(self, ratio: float) -> None:
@@ -23,19 +25,19 @@ class TokenBudget:
         Forks.renew(self)
 
     def earn(self) -> None:
-        """Take what one request brings."""
+        """Add the share of one request."""
         with self._lock:
-            self._tokens = min(self._tokens + self._ratio, _MOST_TOKENS)
+            self._tokens = min(self._tokens + self._ratio, _MAX_TOKENS)
 
     def spend(self) -> bool:
-        """Take one token out; tell whether there was one."""
+        """Remove one token; return whether there was one."""
         with self._lock:
-            if self._tokens < _ALMOST:
+            if self._tokens < _ONE_TOKEN:
                 return False
             self._tokens -= 1
             return True
 
     def renew(self) -> None:
-        """Leave the tokens to the parent."""
+        """Start empty in a forked child: the tokens belong to the parent."""
         self._lock = threading.Lock()
         self._tokens = 0.0

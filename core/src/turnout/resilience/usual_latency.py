@@ -1,12 +1,12 @@
-"""How long answers take lately."""
+"""The usual latency of an arm."""
 
 from __future__ import annotations
 
 _WEIGHT = 0.125
 
 
-class UsualSeconds:
-    """A moving mean of how long answers take. Threads may race: one of two times is lost then, which the mean forgives.
+class UsualLatency:
+    """A moving mean of latencies, in seconds. Safe without a lock: a race loses one of two values, and the mean stays good.
 
     Attributes:
         value: the mean; None before the first answer.
@@ -18,6 +18,7 @@ class UsualSeconds:
         self.value: float | None = None
 
     def add(self, seconds: float) -> None:
-        """Take the time of one answer."""
+        """Record the latency of one answer."""
+        # One read: another thread may write between two.
         value = self.value
         self.value = seconds if value is None else value + _WEIGHT * (seconds - value)

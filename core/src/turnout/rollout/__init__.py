@@ -1,1 +1,1 @@
-"""Moving traffic from one backend to another: canary share, shadow and promotion."""
+"""Moves of traffic from one backend to another: canary share, shadow and promotion."""

@@ -1,4 +1,4 @@
-"""Whether a shadow has shown enough to be promoted."""
+"""The promotion of a shadow: the rule, and the reasons against it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from turnout.rollout.shadow import ShadowEvidence
 
 @dataclass(frozen=True, slots=True)
 class PromotionRule:
-    """What a shadow has to show.
+    """The evidence that a promotion needs.
 
     Attributes:
-        comparisons: how many requests it was asked at least.
-        mismatch_ratio: the largest share of them that was answered wrongly or not at all.
-        p95_ratio: how large its 95th percentile may be, in those of the primary; None asks for nothing.
+        comparisons: the least number of comparisons.
+        mismatch_ratio: the largest share of comparisons that ended in a mismatch or an error.
+        p95_ratio: the largest 95th percentile, as a multiple of the primary's; None ignores latency.
     """
 
     comparisons: int = 1000
@@ -26,13 +26,13 @@ class PromotionRule:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """Whether a shadow may be promoted, and every reason why not."""
+    """Every reason against a promotion."""
 
     reasons: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
-        """Whether nothing speaks against it."""
+        """True without a reason against it."""
         return not self.reasons
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class Promotion:
 
 
 def judge(evidence: ShadowEvidence | None, rule: PromotionRule) -> Promotion:
-    """Return whether ``evidence`` is what ``rule`` asks for; without any, it is not."""
+    """Return the reasons why ``evidence`` does not satisfy ``rule``. Missing evidence never does."""
     if evidence is None or not evidence.comparisons:
         dropped = f"; {evidence.mirrored} were dropped" if evidence and evidence.mirrored else ""
         return Promotion((f"0 of {rule.comparisons} comparisons are done{dropped}",))
@@ -54,22 +54,23 @@ def _reasons(evidence: ShadowEvidence, rule: PromotionRule) -> Iterator[str]:
     if ratio > rule.mismatch_ratio:
         wrong, missing = evidence.verdicts[Verdict.MISMATCH], evidence.verdicts[Verdict.ERROR]
         yield (
-            f"{wrong} wrong answers and {missing} errors in {evidence.comparisons} comparisons are a share of {ratio:.3g}, "
+            f"{wrong} mismatches and {missing} errors in {evidence.comparisons} comparisons are a share of {ratio:.3g}, "
             f"above {rule.mismatch_ratio:g}"
         )
-    yield from _slow(evidence, rule)
+    yield from _latency_reasons(evidence, rule)
 
 
-def _slow(evidence: ShadowEvidence, rule: PromotionRule) -> Iterator[str]:
+def _latency_reasons(evidence: ShadowEvidence, rule: PromotionRule) -> Iterator[str]:
     ratio = evidence.p95_ratio
     if rule.p95_ratio is None or (ratio is not None and ratio <= rule.p95_ratio):
         return
+    # A shadow that fails every request has no latency; that must not pass as a fast one.
     if ratio is None:
-        yield "it has answered nothing, so its latency is not known"
+        yield "there is no answer yet, so the latency is unknown"
         return
     shadow, primary = evidence.shadow_latencies.percentile(0.95), evidence.primary_latencies.percentile(0.95)
     yield (
-        f"its 95th percentile is {_milliseconds(shadow)}, {ratio:.2f} x the {_milliseconds(primary)} of {evidence.primary!r}, "
+        f"the 95th percentile is {_milliseconds(shadow)}, {ratio:.2f} x the {_milliseconds(primary)} of {evidence.primary!r}, "
         f"above {rule.p95_ratio:g} x"
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from turnout.errors import BackendUnavailableError, DeadlineExceededError, ModelLoadError, text_of
 from turnout.inference import ModelInference, ModelSignature
 from turnout.middleware.tensor_check import TensorCheck
-from turnout.recording import folder_of_model, read_record
+from turnout.recording import folder_of_model, read_recorded_request
 from turnout.settings.loaded import LoadedModel
 from turnout.settings.schema.warmup import WarmupSettings
 
@@ -40,7 +40,7 @@ def warm_up(opened: ModelInference, model: LoadedModel, backend: str, settings: 
     checked = TensorCheck(opened, model.name, signature, declaration.max_batch_size)
     for file in files:
         try:
-            checked.infer(read_record(file).request())
+            checked.infer(read_recorded_request(file).request())
         except (BackendUnavailableError, DeadlineExceededError):
             raise
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Tensors: KServe v2 datatypes to and from numpy, what a tensor must be, and its raw binary form."""
+"""Tensors: KServe v2 datatypes to and from numpy, tensor specs, and the raw binary form."""
 
 from __future__ import annotations
 

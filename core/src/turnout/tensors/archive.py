@@ -1,8 +1,8 @@
 """Named tensors in an ``.npz`` file, without pickle.
 
-Numbers are arrays as ``numpy.save`` writes them, so that numpy alone reads them. What numpy cannot write without pickle, BYTES
-and BF16, is the raw binary form as UINT8, with datatype and shape in the array's name: ``prompt:BYTES[4,1]``. Tensors may stand
-in groups, ``outputs//logits``; an ordinary ``.npz`` file is an archive whose tensors stand in the group ``""``.
+Numbers are arrays as ``numpy.save`` writes them, so that numpy alone reads them. BYTES and BF16, which numpy cannot write
+without pickle, are in the raw binary form as UINT8, with datatype and shape in the array's name: ``prompt:BYTES[4,1]``. Tensors
+may be in groups, ``outputs//logits``; an ordinary ``.npz`` file is an archive with one group, ``""``.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _PICKLED = frozenset({BYTES, "BF16"})
 _NOTES = "notes.json"
 _SEPARATOR = "//"
 _PIECE = 1 << 20
-# A fixed date makes equal tensors equal files; zip knows none before 1980.
+# With a fixed date, equal tensors are equal files; zip has no date before 1980.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def write_archive(stream: IO[bytes], groups: Mapping[str, Tensors], notes: Mapping[str, Any] | None = None) -> None:
-    """Write tensors by group and name, and ``notes`` of JSON's types, without compression.
+    """Write tensors by group and name, and ``notes`` in JSON types, without compression.
 
     Raises:
         InvalidTensorError: an array has no KServe datatype.
@@ -49,10 +49,10 @@ def write_archive(stream: IO[bytes], groups: Mapping[str, Tensors], notes: Mappi
 
 
 def read_archive(file: Path | IO[bytes]) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
-    """Return tensors by group and name, and the notes; the group ``""`` is there even if it is empty.
+    """Return tensors by group and name, and the notes. The group ``""`` exists even if it is empty.
 
     Raises:
-        InvalidTensorError: the file is torn, has other bytes than were written, or is no archive.
+        InvalidTensorError: the file is damaged or not an archive.
         OSError: the file cannot be read.
     """
     groups: dict[str, dict[str, NDArray[Any]]] = {"": {}}
@@ -60,7 +60,7 @@ def read_archive(file: Path | IO[bytes]) -> tuple[dict[str, dict[str, NDArray[An
     try:
         with zipfile.ZipFile(file) as archive:
             for entry in archive.infolist():
-                # Reading the whole of an entry compares its checksum.
+                # zipfile compares the checksum at the end of an entry, so each is read whole.
                 content = archive.read(entry)
                 if entry.filename == _NOTES:
                     notes = dict(json.loads(content))
@@ -86,7 +86,7 @@ def _write(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
 
 
 def _write_array(entry: IO[bytes], array: NDArray[Any]) -> None:
-    """Do what ``numpy.lib.format.write_array`` does, in pieces: that copies, and keeps every other thread waiting meanwhile."""
+    """Write an array as ``numpy.lib.format.write_array`` does, in pieces: numpy copies it and blocks all other threads."""
     np.lib.format.write_array_header_1_0(entry, np.lib.format.header_data_from_array_1_0(array))
     data = array.reshape(-1).view(np.uint8).data if array.size else memoryview(b"")
     for start in range(0, len(data), _PIECE):

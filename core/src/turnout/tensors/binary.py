@@ -37,12 +37,12 @@ def from_binary(data: bytes | memoryview, datatype: str, shape: Sequence[int], n
     """Return a new, writable array of ``shape`` read from its raw bytes.
 
     Raises:
-        InvalidTensorError: ``data`` is longer or shorter than ``shape`` and ``datatype`` ask for, or ``shape`` is none.
+        InvalidTensorError: the length of ``data`` does not fit ``shape`` and ``datatype``, or a size is negative.
     """
     dtype = dtype_of(datatype)
     if any(size < 0 for size in shape):
         raise InvalidTensorError(f"tensor {name!r} {datatype} has shape {list(shape)}; the sizes of data are 0, 1, 2, ...")
-    # math.prod, because numpy's product of sizes from outside wraps around.
+    # math.prod, because numpy's product overflows on sizes that a client made up.
     count = math.prod(shape)
     if datatype == BYTES:
         return _read_elements(bytes(data), count, name).reshape(tuple(shape))

@@ -1,4 +1,4 @@
-"""Copies of tensors that their owner may change."""
+"""Copies of tensors whose owner may change them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from turnout.tensors import DeviceTensor
 
 
 def size_of(tensors: Mapping[str, Any]) -> int:
-    """Return how many bytes the arrays take; of BYTES, their places only."""
+    """Return the bytes of all arrays; BYTES elements count as pointers."""
     return sum(tensor.nbytes for tensor in tensors.values())
 
 
-def copied(tensors: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Return copies in this process's memory, of tensors on a GPU too."""
+def copy_tensors(tensors: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return copies in host memory, of tensors on a GPU too."""
     return {
         name: tensor.on_host() if isinstance(tensor, DeviceTensor) else np.array(tensor) for name, tensor in tensors.items()
     }

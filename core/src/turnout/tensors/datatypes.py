@@ -1,7 +1,7 @@
 """The datatypes of the KServe v2 protocol and their numpy dtypes.
 
-Source of the names: the Open Inference Protocol v2, "Tensor Data Types". BF16 is not in its table; Triton added it, and it is
-carried as ``ml_dtypes.bfloat16``.
+The names are from the Open Inference Protocol v2, "Tensor Data Types". BF16 is not in its table; Triton added it, and numpy
+has it as ``ml_dtypes.bfloat16``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def datatype_of(dtype: np.dtype[Any]) -> str:
     """Return the KServe datatype of a numpy dtype in any byte order; object, ``S`` and ``U`` dtypes are BYTES.
 
     Raises:
-        InvalidTensorError: the protocol has no such datatype (complex numbers, dates, records).
+        InvalidTensorError: the protocol has no datatype for it (complex numbers, dates, records).
     """
     if dtype.kind in "OSU":
         return BYTES
@@ -57,7 +57,7 @@ def dtype_of(datatype: str) -> np.dtype[Any]:
     """Return the numpy dtype (native byte order) of a KServe datatype; BYTES is ``object``.
 
     Raises:
-        InvalidTensorError: there is no such datatype.
+        InvalidTensorError: the protocol has no such datatype.
     """
     if datatype not in DTYPES:
         raise InvalidTensorError(

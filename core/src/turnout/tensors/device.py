@@ -1,4 +1,4 @@
-"""Tensors that lie on a GPU."""
+"""Tensors on a GPU."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from turnout.tensors.datatypes import datatype_of
 
 
 class DeviceTensor:
-    """A tensor on a GPU, described as an array is; its data stay there until ``on_host`` copies them.
+    """A tensor on a GPU with the attributes of an array; its data stay there until ``on_host`` copies them.
 
-    Untested on a GPU: there was none where it was written.
+    Tested with CUDA's array interface over host memory only, not on a GPU.
 
     Attributes:
-        source: what it was made of: a torch tensor on ``cuda``, a CuPy array, anything with CUDA's array interface.
-        dtype: its numpy dtype.
-        shape: its shape.
+        source: a torch tensor on ``cuda``, a CuPy array, or another object with CUDA's array interface.
+        dtype: the numpy dtype.
+        shape: the shape.
     """
 
     __slots__ = ("dtype", "shape", "source")
@@ -32,12 +32,12 @@ class DeviceTensor:
 
     @property
     def ndim(self) -> int:
-        """How many axes it has."""
+        """The number of axes."""
         return len(self.shape)
 
     @property
     def nbytes(self) -> int:
-        """The size of its data in bytes."""
+        """The size of the data in bytes."""
         size = self.dtype.itemsize
         for length in self.shape:
             size *= length
@@ -45,21 +45,21 @@ class DeviceTensor:
 
     @property
     def device(self) -> int:
-        """The number of its GPU."""
+        """The number of the GPU."""
         place = self.source.device
         return int(getattr(place, "index", None) or getattr(place, "id", None) or 0)
 
     def on_host(self) -> NDArray[Any]:
-        """Return a copy in this process's memory; blocks until the GPU has it."""
+        """Return a copy in host memory; blocks until the GPU has computed it."""
         copied = self.source.cpu().numpy() if hasattr(self.source, "cpu") else self.source.get()
         return np.ascontiguousarray(copied)
 
 
 def device_tensor_of(value: object, name: str) -> DeviceTensor | None:
-    """Return ``value`` if it lies on a GPU, else None.
+    """Return ``value`` as a DeviceTensor if it is on a GPU, else None.
 
     Raises:
-        InvalidTensorError: it does, but has a datatype that CUDA's array interface does not carry, as torch's bfloat16.
+        InvalidTensorError: it is on a GPU, with a datatype that CUDA's array interface does not support, such as bfloat16.
     """
     try:
         found = getattr(value, "__cuda_array_interface__", None)

@@ -1,8 +1,8 @@
-"""BYTES elements: what may stand in a BYTES tensor, and its one form inside Turnout.
+"""BYTES elements: the types that a BYTES tensor accepts, and its one form inside Turnout.
 
 A BYTES tensor is a numpy array of dtype object whose elements are ``bytes``. Text is encoded as UTF-8. ``None`` and
-numbers are refused, because clients turn them into ``b"None"`` and ``b"1"`` without a word; fixed-width ``S`` arrays lose
-trailing NULs in numpy itself, before Turnout sees them.
+numbers are refused, because clients silently turn them into ``b"None"`` and ``b"1"``. Fixed-width ``S`` arrays lose trailing
+NULs in numpy itself, before Turnout gets them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _encode(element: object, name: str, index: int) -> bytes:
     if isinstance(element, str):
         return _encode_text(element, name, index)
     raise InvalidTensorError(
-        f"tensor {name!r} is BYTES, but element {index} is {type(element).__name__}; give bytes or str in every place"
+        f"tensor {name!r} is BYTES, but element {index} is {type(element).__name__}; use bytes or str for every element"
     )
 
 
@@ -46,5 +46,5 @@ def _encode_text(text: str, name: str, index: int) -> bytes:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InvalidTensorError(
-            f"tensor {name!r} is BYTES, but element {index} cannot be encoded: {error.reason} at {error.start}; give bytes"
+            f"tensor {name!r} is BYTES, but element {index} cannot be encoded: {error.reason} at {error.start}; use bytes"
         ) from error

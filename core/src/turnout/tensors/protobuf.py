@@ -1,4 +1,4 @@
-"""Walking through protobuf messages without their classes, where those would copy the data of tensors or drag in a runtime.
+"""A reader of protobuf messages without their classes, which would copy the tensors' data or import a runtime.
 
 The wire format: a key is ``field number << 3 | wire type``; 0 is a varint, 1 eight bytes, 2 a length with so many bytes, 5 four
 bytes (protobuf's documentation, "Encoding").
@@ -13,10 +13,10 @@ FIXED_BYTES = {EIGHT_BYTES: 8, FOUR_BYTES: 4}
 
 
 def read_varint(message: memoryview, offset: int) -> tuple[int, int]:
-    """Return the number that begins at ``offset``, and where it ends.
+    """Return the number that starts at ``offset``, and the offset after it.
 
     Raises:
-        IndexError: the message ends before it.
+        IndexError: the message ends inside of the number.
     """
     value = shift = 0
     while True:
@@ -32,8 +32,8 @@ def protobuf_fields(message: memoryview) -> Iterator[tuple[int, int | memoryview
     """Yield number and content of each field: an int, or a view of its bytes.
 
     Raises:
-        ValueError: the message is cut, or none.
-        IndexError: likewise.
+        ValueError: the message is cut short, or not a protobuf message.
+        IndexError: the message ends inside of a number.
     """
     offset = 0
     while offset < len(message):
@@ -48,11 +48,11 @@ def protobuf_fields(message: memoryview) -> Iterator[tuple[int, int | memoryview
         else:
             size = FIXED_BYTES.get(kind, len(message))
         if offset + size > len(message):
-            raise ValueError("the message is cut")
+            raise ValueError("the message is cut short")
         yield number, message[offset : offset + size]
         offset += size
 
 
 def protobuf_messages(message: memoryview, number: int) -> list[memoryview]:
-    """Return the contents of every field ``number`` that is a message, a text or bytes. Raises as ``protobuf_fields``."""
+    """Return the contents of every field ``number`` that is a message, a text or bytes. Raises as ``protobuf_fields`` does."""
     return [field for found, field in protobuf_fields(message) if found == number and isinstance(field, memoryview)]

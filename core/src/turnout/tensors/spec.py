@@ -1,4 +1,4 @@
-"""What a tensor must be: its name, datatype and shape."""
+"""Tensor specs: name, datatype and shape."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _SIZE = re.compile(r"-1|[0-9]{1,18}")
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """A tensor's name, KServe datatype and full shape, batch axis included; -1 stands for any size.
+    """A tensor's name, KServe datatype and full shape, batch axis included; -1 is any size.
 
-    ``shape`` None means that not even the rank is known. Two named sizes of one model are not related to each other.
+    With ``shape`` None even the rank is unknown. Sizes of -1 in two tensors of one model need not be equal.
     """
 
     name: str
@@ -38,25 +38,21 @@ class TensorSpec:
         return f"{self.datatype} {'[...]' if self.shape is None else list(self.shape)}"
 
     def check(self, array: NDArray[Any]) -> None:
-        """Return if ``array`` is such a tensor.
-
-        Raises:
-            InvalidTensorError: datatype, rank or a size differs; the message has both, in KServe's words.
-        """
+        """Raise InvalidTensorError if the datatype, the rank or a size of ``array`` differs."""
         if not self.accepts(array):
             raise InvalidTensorError(f"tensor {self.name!r} must be {self}, got {describe(array)}")
 
     def accepts(self, array: NDArray[Any]) -> bool:
-        """Tell whether ``array`` has this datatype and shape."""
+        """Return whether ``array`` has this datatype and shape."""
         same = array.dtype is self.dtype or _datatype_or_none(array.dtype) == self.datatype
         return same and self.accepts_shape(array.shape)
 
     def accepts_shape(self, shape: Sequence[int]) -> bool:
-        """Tell whether an array of this full shape fits."""
-        wanted = self.shape
-        if wanted is None:
+        """Return whether an array may have this full shape."""
+        expected = self.shape
+        if expected is None:
             return True
-        return len(wanted) == len(shape) and all(want in (-1, size) for want, size in zip(wanted, shape, strict=True))
+        return len(expected) == len(shape) and all(own in (-1, size) for own, size in zip(expected, shape, strict=True))
 
 
 def describe(array: NDArray[Any]) -> str:
@@ -72,9 +68,9 @@ def _datatype_or_none(dtype: np.dtype[Any]) -> str | None:
 
 
 def parse_spec(name: str, declaration: str, *, batched: bool = False) -> TensorSpec:
-    """Return the spec that a declaration such as ``FP32[3,384,384]`` stands for.
+    """Parse a declaration such as ``FP32[3,384,384]``.
 
-    With ``batched`` a batch axis of any size is put in front, as Triton does for a model with ``max_batch_size`` above 0.
+    With ``batched`` a batch axis of any size comes first, as in Triton for a model with ``max_batch_size`` above 0.
 
     Raises:
         InvalidTensorError: the text is not ``DATATYPE[size,size,...]`` with sizes >= 0 or -1.
@@ -93,22 +89,21 @@ def parse_spec(name: str, declaration: str, *, batched: bool = False) -> TensorS
 def _parse_size(name: str, declaration: str, text: str) -> int:
     if not _SIZE.fullmatch(text.strip()):
         raise InvalidTensorError(
-            f"tensor {name!r} is declared as {declaration!r}; {text.strip()!r} is no size: write 0, 1, 2, ... or -1 for any"
+            f"tensor {name!r} is declared as {declaration!r}; {text.strip()!r} is not a size: write 0, 1, 2, ... or -1 for any"
         )
     return int(text)
 
 
 def as_tensor(value: Any, name: str = "") -> NDArray[Any]:
-    """Return ``value`` as an array in native byte order, BYTES as ``bytes`` elements; such an array is returned itself.
+    """Return ``value`` as an array in native byte order with ``bytes`` for BYTES; such an array is returned itself, not a copy.
 
     Raises:
-        InvalidTensorError: ``value`` is ragged, of a type that the protocol has no datatype for, or BYTES with elements that
-            are neither bytes nor text.
+        InvalidTensorError: ``value`` is ragged, has no KServe datatype, or has BYTES elements that are neither bytes nor text.
     """
     try:
         array = np.asarray(value)
     except Exception as error:
-        raise InvalidTensorError(f"tensor {name!r} cannot become an array: {text_of(error)}; give a numpy array") from error
+        raise InvalidTensorError(f"tensor {name!r} cannot become an array: {text_of(error)}; use a numpy array") from error
     try:
         datatype = datatype_of(array.dtype)
     except InvalidTensorError as error:

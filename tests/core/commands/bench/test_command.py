@@ -147,7 +147,7 @@ def test_what_fails_is_told_and_the_rest_is_measured(bench: Run) -> None:
 def test_a_request_of_another_model_is_refused_by_its_name(bench: Run, tmp_path: Path) -> None:
     np.savez(tmp_path / "odd.npz", y=np.zeros((1, 4), np.float32))
 
-    with pytest.raises(InvalidInputError, match=r"'odd' is no request of this model: .*'y'"):
+    with pytest.raises(InvalidInputError, match=r"'odd' is not a request for this model: .*'y'"):
         bench(inputs=[tmp_path / "odd.npz"])
     assert bench().results[0].requests
 

@@ -14,11 +14,11 @@ import pytest
 from turnout.commands.bench.load import Answered, ClosedLoop
 from turnout.errors import OverloadedError
 from turnout.inference import InferenceRequest, InferenceResponse
-from turnout.recording import Record
+from turnout.recording import RecordedRequest
 from turnout.testing import PlusOne, Unavailable
 
 RECORDS = [
-    Record({"x": np.full((1,), number, np.float32)}, id=str(number), parameters={"n": number}, name=name)
+    RecordedRequest({"x": np.full((1,), number, np.float32)}, id=str(number), parameters={"n": number}, name=name)
     for number, name in enumerate(("first", "second", "third"))
 ]
 

@@ -84,5 +84,5 @@ def _loaded(load_plugins: Callable[..., Plugins], *declared: list[Any]) -> Plugi
         "@hookimpl\ndef turnout_repositories():\n    return DECLARED[2]\n"
     )
     plugins = load_plugins(farm=source)
-    plugins._manager.get_plugin("farm").DECLARED += declared
+    plugins._inventory._manager.get_plugin("farm").DECLARED += declared
     return plugins

@@ -23,7 +23,7 @@ from turnout.errors import (
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.parity import Verdict
 from turnout.plugins.discovery import Plugins
-from turnout.recording import Record, RecordingPolicy, RecordingWriter, read_record
+from turnout.recording import RecordedRequest, RecordingPolicy, RecordingWriter, read_recorded_request
 from turnout.repository.evidence import read_evidence
 from turnout.tensors import TensorSpec
 from turnout.testing import Slow, Unavailable
@@ -83,7 +83,7 @@ def record(folder: Path, count: int = 3, model: str = "m", off_by: float = 0.0) 
     for number in range(count):
         x = np.full((1, 4), number / 4, np.float32)
         outputs = {"y": x * 2 + np.float32(off_by), "ids": np.arange(4).reshape(1, 4)}
-        writer.add(Record({"x": x}, outputs, model, "good", id=f"r{number}"))
+        writer.add(RecordedRequest({"x": x}, outputs, model, "good", id=f"r{number}"))
 
 
 def test_equal_arms_match_on_made_requests(verify: Callable[..., Verified]) -> None:
@@ -158,7 +158,7 @@ def test_a_lost_or_torn_record_is_no_proof(verify: Callable[..., Verified], tmp_
     record(tmp_path / "recordings" / "m", 3)
     spoil(sorted((tmp_path / "recordings" / "m").glob("*.npz"))[1])
 
-    with pytest.raises(InvalidInputError, match=r"are lost|is no record"):
+    with pytest.raises(InvalidInputError, match=r"are missing|is not a record"):
         verify(Doubles)
 
 
@@ -173,7 +173,7 @@ def test_the_worst_request_is_kept_with_both_answers_and_can_be_sent_again(
     verified = verify(lambda: Doubles(spoil), save=tmp_path / "worst")
 
     assert verified.saved == (tmp_path / "worst" / "m.worst-other.npz",)
-    kept = read_record(verified.saved[0])
+    kept = read_recorded_request(verified.saved[0])
     assert (kept.id, kept.inputs["x"][0, 0], kept.outputs["y"][0, 0]) == ("r2", 0.5, 1.0)
     with np.load(verified.saved[0]) as content:
         assert content["other//y"][0, 0] == 1.5
@@ -320,6 +320,6 @@ def test_records_of_another_model_say_nothing_of_the_backends(verify: Callable[.
 
     np.savez(tmp_path / "odd.npz", z=np.zeros((1, 4), np.float32))
 
-    with pytest.raises(InvalidInputError, match=r"'odd' is no request of this model: .*'z'"):
+    with pytest.raises(InvalidInputError, match=r"'odd' is not a request for this model: .*'z'"):
         verify(Doubles, Checks, inputs=[tmp_path / "odd.npz"])
     assert verify(Doubles, Checks, generate=1).result.verdict is Verdict.MATCH

@@ -7,14 +7,14 @@ from collections import Counter
 import pytest
 
 from turnout.rollout.shadow import ShadowEvidence
-from turnout.rollout.shadow.latency_counts import Latencies
+from turnout.rollout.shadow.latency_counts import LatencyCounts
 
 
 def _evidence(**verdicts: int) -> ShadowEvidence:
     return ShadowEvidence("m", "first", "second", "v1", Counter(verdicts))
 
 
-def test_ratios_are_of_what_the_shadow_was_asked() -> None:
+def test_ratios_ignore_dropped_requests() -> None:
     evidence = _evidence(match=6, mismatch=1, error=1, dropped=92)
 
     assert (evidence.mirrored, evidence.comparisons, evidence.mismatch_ratio) == (100, 8, 0.25)
@@ -32,9 +32,19 @@ def test_the_ratio_of_percentiles_is_the_shadow_s_over_the_primary_s() -> None:
 
 
 @pytest.mark.parametrize("error", [0.25, math.inf])
-def test_what_is_written_as_json_is_read_back(error: float) -> None:
+def test_json_is_read_back(error: float) -> None:
     evidence = ShadowEvidence(
-        "m", "a", "b", "v", Counter(match=3, mismatch=1), error, "bad", Latencies({-200: 3}), Latencies({-100: 3}), 5.0, 6.0
+        "m",
+        "a",
+        "b",
+        "v",
+        Counter(match=3, mismatch=1),
+        error,
+        "bad",
+        LatencyCounts({-200: 3}),
+        LatencyCounts({-100: 3}),
+        5.0,
+        6.0,
     )
 
     again = ShadowEvidence.of_json(json.loads(json.dumps(evidence.as_json(), allow_nan=False)))

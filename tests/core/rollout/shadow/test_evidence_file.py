@@ -32,7 +32,7 @@ def test_evidence_of_the_same_arms_adds_up(tmp_path: Path) -> None:
     assert _read(file).verdicts == Counter(match=4, mismatch=0, error=2, dropped=0)
 
 
-def test_evidence_of_other_arms_starts_anew(tmp_path: Path) -> None:
+def test_evidence_of_other_arms_replaces_the_file(tmp_path: Path) -> None:
     file = tmp_path / "m.shadow.json"
     add_shadow_evidence(file, _evidence(match=900))
 
@@ -42,7 +42,7 @@ def test_evidence_of_other_arms_starts_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null", '{"model": 1}', "[" * 100_000, '{"verdicts": {"maybe": 1}}'])
-def test_a_file_that_cannot_be_read_is_none_and_is_replaced(tmp_path: Path, content: str) -> None:
+def test_an_unreadable_file_is_no_evidence_and_is_replaced(tmp_path: Path, content: str) -> None:
     file = tmp_path / "m.shadow.json"
     file.write_text(content)
 
@@ -56,7 +56,7 @@ def test_no_file_is_no_evidence(tmp_path: Path) -> None:
     assert read_shadow_evidence(tmp_path / "none.json") is None
 
 
-def test_nobody_else_can_read_it_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_it_and_no_temporary_file_remains(tmp_path: Path) -> None:
     file = tmp_path / "m.shadow.json"
 
     add_shadow_evidence(file, _evidence(match=1))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tests.core.rollout.shadow.books import Books
+from tests.core.rollout.shadow.counting_meter import CountingMeter
 
 from turnout.errors import InferenceError
 from turnout.parity import Parity, compare, failed
@@ -20,31 +20,33 @@ ERROR = failed(InferenceError("no answer"))
 
 
 @pytest.fixture
-def books() -> Books:
-    return Books()
+def meter() -> CountingMeter:
+    return CountingMeter()
 
 
-def _ledger(books: Books, file: Path | None = None) -> ShadowLedger:
-    return ShadowLedger("m", "first", "second", meter=books, file=file)
+def _ledger(meter: CountingMeter, file: Path | None = None) -> ShadowLedger:
+    return ShadowLedger("m", "first", "second", meter=meter, file=file)
 
 
 @pytest.mark.parametrize(("parity", "error"), [(MATCH, 0.0), (MISMATCH, 1.0), (ERROR, None)])
-def test_each_verdict_is_metered_and_errors_of_answers_only(books: Books, parity: Parity, error: float | None) -> None:
-    _ledger(books).enter(parity, 0.1, 0.2)
+def test_each_verdict_is_metered_and_errors_of_answers_only(meter: CountingMeter, parity: Parity, error: float | None) -> None:
+    _ledger(meter).record(parity, 0.1, 0.2)
 
-    assert books.verdicts == Counter({str(parity.verdict): 1})
-    assert books.errors == [error]
+    assert meter.verdicts == Counter({str(parity.verdict): 1})
+    assert meter.errors == [error]
 
 
-def test_the_file_is_written_once_a_second_at_most(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_written_once_a_second_at_most(
+    meter: CountingMeter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seconds = iter([100.0, 100.0, 100.5, 101.5, 101.5])
     monkeypatch.setattr("turnout.rollout.shadow.ledger.time", SimpleNamespace(monotonic=lambda: next(seconds), time=time.time))
     file = tmp_path / "e.json"
-    ledger = _ledger(books, file)
+    ledger = _ledger(meter, file)
 
     counts = []
     for _ in range(3):
-        ledger.enter(MATCH, 0.1, 0.2)
+        ledger.record(MATCH, 0.1, 0.2)
         ledger.write()
         evidence = read_shadow_evidence(file)
         counts.append(evidence.mirrored if evidence else None)
@@ -52,13 +54,11 @@ def test_the_file_is_written_once_a_second_at_most(books: Books, tmp_path: Path,
     assert counts == [1, 1, 3]
 
 
-def test_what_cannot_be_written_is_kept_for_the_next_time(
-    books: Books, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_counts_stay_new_when_a_write_fails(meter: CountingMeter, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / ".turnout"
     folder.write_text("a file where a folder should be")
-    ledger = _ledger(books, folder / "e.json")
-    ledger.enter(MATCH, 0.1, 0.2)
+    ledger = _ledger(meter, folder / "e.json")
+    ledger.record(MATCH, 0.1, 0.2)
 
     ledger.write(now=True)
     ledger.write(now=True)
@@ -68,17 +68,17 @@ def test_what_cannot_be_written_is_kept_for_the_next_time(
 
     evidence = read_shadow_evidence(folder / "e.json")
     assert evidence is not None
-    assert (evidence.verdicts["match"], evidence.verdicts["dropped"], ledger.unwritten) == (1, 1, False)
-    assert caplog.text.count("cannot write the evidence") == 1
+    assert (evidence.verdicts["match"], evidence.verdicts["dropped"], ledger.has_unwritten) == (1, 1, False)
+    assert caplog.text.count("the evidence of shadow 'second' cannot be written") == 1
 
 
-def test_the_first_mismatch_and_the_first_error_are_told(books: Books, caplog: pytest.LogCaptureFixture) -> None:
-    ledger = _ledger(books)
+def test_the_first_mismatch_and_the_first_error_are_logged(meter: CountingMeter, caplog: pytest.LogCaptureFixture) -> None:
+    ledger = _ledger(meter)
 
     with caplog.at_level(logging.WARNING):
         for parity in (MATCH, MISMATCH, MISMATCH, ERROR, ERROR):
-            ledger.enter(parity, 0.1, 0.2)
+            ledger.record(parity, 0.1, 0.2)
 
     first, second = caplog.messages
     assert first.startswith("model 'm': shadow 'second' differs from 'first': output 'x'")
-    assert second.startswith("model 'm': shadow 'second' cannot answer what is answered by 'first': no answer")
+    assert second.startswith("model 'm': shadow 'second' failed on a request that was answered by 'first': no answer")

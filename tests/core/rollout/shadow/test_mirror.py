@@ -1,4 +1,4 @@
-"""What only the end of a process shows; see ``middleware/test_shadow.py`` for the rest."""
+"""The end of a process with a shadow; ``middleware/test_shadow.py`` has the rest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from turnout.middleware.shadow import Shadow
 from turnout.rollout.shadow import ShadowLedger, ShadowPolicy
 from turnout.testing import PlusOne
 
-class Nobody:
+class NoMeter:
     def count(self, verdict, error=None): pass
 
 started = threading.Event()
@@ -29,7 +29,7 @@ class Hangs(ModelInference):
         threading.Event().wait()
 
 arm = {"hangs": Hangs, "answers": PlusOne}[sys.argv[1]]()
-ledger = ShadowLedger("m", "first", "second", meter=Nobody(), file=pathlib.Path(sys.argv[2]))
+ledger = ShadowLedger("m", "first", "second", meter=NoMeter(), file=pathlib.Path(sys.argv[2]))
 shadow = Shadow(PlusOne(), arm, ShadowPolicy(fraction=1.0, closing_seconds=0.2), ledger)
 for _ in range(3):
     print(shadow.infer(InferenceRequest({"x": np.ones(1)}))["x"])
@@ -40,9 +40,9 @@ if sys.argv[3] == "close":
 """
 
 
-@pytest.mark.parametrize("end", ["close", "forget"])
+@pytest.mark.parametrize("end", ["close", "exit"])
 @pytest.mark.parametrize("arm", ["hangs", "answers"])
-def test_the_process_ends_and_the_books_are_on_disk(tmp_path: Path, arm: str, end: str) -> None:
+def test_the_process_ends_and_the_evidence_is_on_disk(tmp_path: Path, arm: str, end: str) -> None:
     file = tmp_path / "e.json"
 
     done = subprocess.run(

@@ -8,8 +8,8 @@ import pytest
 
 from turnout import InferenceResponse
 from turnout.parity import compare
-from turnout.recording import read_record
-from turnout.rollout.shadow.mirrored_request import Job
+from turnout.recording import read_recorded_request
+from turnout.rollout.shadow.mirrored_request import MirroredRequest
 from turnout.rollout.shadow.worst_mismatches import WorstMismatches
 from turnout.tensors.archive import read_archive
 
@@ -17,7 +17,7 @@ X = np.zeros(3, np.float32)
 
 
 def _offer(worst: WorstMismatches, error: float, id: str = "") -> None:
-    job, answer = Job({"x": X}, {"y": X}, id, {}, 0.1, 0), InferenceResponse({"y": X + np.float32(error)})
+    job, answer = MirroredRequest({"x": X}, {"y": X}, id, {}, 0.1, 0), InferenceResponse({"y": X + np.float32(error)})
     worst.offer(job, answer, compare(job.outputs, answer))
 
 
@@ -31,7 +31,7 @@ def test_the_worst_stay_and_a_listing_shows_them_in_order(tmp_path: Path) -> Non
     for error in (0.1, 30.0, 2.0, np.inf, 0.3, 500.0):
         _offer(worst, error, str(error))
 
-    kept = [read_record(file).id for file in sorted(tmp_path.iterdir(), reverse=True)]
+    kept = [read_recorded_request(file).id for file in sorted(tmp_path.iterdir(), reverse=True)]
     assert kept == ["inf", "500.0", "30.0"]
 
 
@@ -49,7 +49,7 @@ def test_a_record_holds_the_request_and_both_answers(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_a_second_process_s_mismatches_count_too(tmp_path: Path) -> None:
+def test_mismatches_of_other_processes_count_too(tmp_path: Path) -> None:
     _offer(_worst(tmp_path, 2), 5.0)
     _offer(_worst(tmp_path, 2), 4.0)
 
@@ -60,13 +60,13 @@ def test_a_second_process_s_mismatches_count_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("named", "keep"), [(False, 3), (True, 0)])
-def test_none_are_kept_without_a_place_or_a_number(tmp_path: Path, named: bool, keep: int) -> None:
+def test_none_are_kept_without_a_folder_or_a_number(tmp_path: Path, named: bool, keep: int) -> None:
     _offer(_worst(tmp_path if named else None, keep), 1.0)
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_refuses_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_write_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "file"
     file.write_text("x")
     worst = _worst(file / "folder")

@@ -7,8 +7,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
-from turnout.metrics import OUTCOMES, Metrics
-from turnout.metrics.resilience import FALLBACK_REASONS
+from turnout.metrics import FallbackReason, Metrics, Outcome, Verdict
 from turnout.plugins.discovery import Plugins
 from turnout.serving.app import open as open_app
 
@@ -45,7 +44,7 @@ class Stack:
 
     def attempts(self, backend: str) -> int:
         """Return how many requests the arm of ``backend`` was asked."""
-        return sum(self._requests(backend, outcome) for outcome in OUTCOMES)
+        return sum(self._requests(backend, outcome) for outcome in Outcome)
 
     def refused(self, backend: str) -> int:
         """Return how many requests the open circuit of ``backend`` has refused."""
@@ -54,13 +53,12 @@ class Stack:
     def fell_back(self) -> int:
         """Return how many requests ``local`` was asked instead of the server."""
         labels = {"from": "triton", "to": "local"}
-        return sum(self._value("turnout_fallbacks_total", reason=reason, **labels) for reason in FALLBACK_REASONS)
+        return sum(self._value("turnout_fallbacks_total", reason=reason, **labels) for reason in FallbackReason)
 
     def verdicts(self) -> dict[str, int]:
         """Return how many requests a shadow of the server's got which verdict."""
         labels = {"primary": "local", "shadow": "triton"}
-        verdicts = ("match", "mismatch", "error", "dropped")
-        return {verdict: self._value("turnout_shadow_comparisons_total", verdict=verdict, **labels) for verdict in verdicts}
+        return {verdict: self._value("turnout_shadow_comparisons_total", verdict=verdict, **labels) for verdict in Verdict}
 
     def check_counters(self, sent: int) -> None:
         """Fail unless every one of ``sent`` requests is counted, once, where it went."""

@@ -10,7 +10,7 @@ import pytest
 
 from turnout import ModelDeclaration, ModelSignature
 from turnout.errors import ExportError
-from turnout.recording import Record, RecordingPolicy, RecordingWriter
+from turnout.recording import RecordedRequest, RecordingPolicy, RecordingWriter
 from turnout.tensors import TensorSpec
 from turnout_triton.model_config_options import Warmup
 from turnout_triton.repository.warmup import warmup_words
@@ -55,7 +55,9 @@ def test_the_first_row_of_a_recording_is_written_and_taken_as_often_as_there_are
 
 def test_a_record_warms_up_with_what_was_asked(model: ModelDeclaration, tmp_path: Path) -> None:
     inputs = {"x": np.arange(3, dtype=np.float32).reshape(1, 3), "t": np.array([b"trailing NUL\0"], object)}
-    RecordingWriter("m", RecordingPolicy(tmp_path / "recordings" / "m")).add(Record(inputs, {"y": np.ones(1, np.float32)}))
+    RecordingWriter("m", RecordingPolicy(tmp_path / "recordings" / "m")).add(
+        RecordedRequest(inputs, {"y": np.ones(1, np.float32)})
+    )
 
     samples, files = warmup_words(model, SIGNATURE, [Warmup(recorded=Path("recordings/m"))])
 
@@ -64,7 +66,7 @@ def test_a_record_warms_up_with_what_was_asked(model: ModelDeclaration, tmp_path
 
 
 def test_a_torn_record_is_refused(model: ModelDeclaration, tmp_path: Path) -> None:
-    RecordingWriter("m", RecordingPolicy(tmp_path / "m")).add(Record({"x": np.ones((1, 3), np.float32)}))
+    RecordingWriter("m", RecordingPolicy(tmp_path / "m")).add(RecordedRequest({"x": np.ones((1, 3), np.float32)}))
     (file,) = (tmp_path / "m").glob("*.npz")
     file.write_bytes(file.read_bytes()[:-10])
 

@@ -241,7 +241,7 @@ def test_metrics_are_printed_to_stderr(turn: Turn, photos: Path) -> None:
     ("arguments", "error"),
     [
         (("ask", "photos"), "pipeline 'ask' needs 'question'"),
-        (("describe", "photos", "--question", "why?"), "pipeline 'describe' takes no 'question'"),
+        (("describe", "photos", "--question", "why?"), "pipeline 'describe' has no input 'question'"),
         (("descrybe", "photos"), "Did you mean 'describe'?"),
         (("describe", "photos", "--config", "other.yaml"), "other.yaml"),
         (("describe", "photos", "--out", "turnout.yaml"), "not written by 'turnout run'"),

@@ -16,7 +16,7 @@ from turnout.errors import InvalidRequestError
 from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.plugins.discovery import find_plugins
-from turnout.recording import Record
+from turnout.recording import RecordedRequest
 from turnout.serving.app import Turnout
 from turnout.settings import load_settings
 
@@ -101,9 +101,9 @@ def bench_file(file: Path, model: str, choice: BenchChoice, *, progress: Callabl
     return Bench(model, next(iter(arms)), source, len(records), tuple(results))
 
 
-def _held(requests: Iterable[Record]) -> list[Record]:
+def _held(requests: Iterable[RecordedRequest]) -> list[RecordedRequest]:
     """Return the first requests, as many as are held in memory while they are sent."""
-    records: list[Record] = []
+    records: list[RecordedRequest] = []
     size = 0
     for record in requests:
         size += sum(array.nbytes for array in record.inputs.values())
@@ -113,18 +113,18 @@ def _held(requests: Iterable[Record]) -> list[Record]:
     return records
 
 
-def _warm(arm: ModelInference, records: Sequence[Record], timeout_seconds: float) -> None:
+def _warm(arm: ModelInference, records: Sequence[RecordedRequest], timeout_seconds: float) -> None:
     for number in range(_WARM):
         record = records[number % len(records)]
         try:
             arm.infer(record.request(time.monotonic() + timeout_seconds))
         except InvalidRequestError as error:
-            raise record.misfit(error) from error
+            raise record.mismatch(error) from error
 
 
 def _measured(
     arms: Mapping[str, ModelInference],
-    records: Sequence[Record],
+    records: Sequence[RecordedRequest],
     callers: int,
     choice: BenchChoice,
     progress: Callable[[str], None],

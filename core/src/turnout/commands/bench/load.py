@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 
 from turnout.errors import TurnoutError
 from turnout.inference import ModelInference
-from turnout.recording import Record
+from turnout.recording import RecordedRequest
 
 _PAUSE_SECONDS = 0.01
 _LEAVE_SECONDS = 5.0
@@ -47,7 +47,7 @@ class ClosedLoop:
     failed waits 10 ms. For one thread; ``run`` starts the callers' and waits for them.
     """
 
-    def __init__(self, model: ModelInference, records: Sequence[Record], callers: int, timeout_seconds: float) -> None:
+    def __init__(self, model: ModelInference, records: Sequence[RecordedRequest], callers: int, timeout_seconds: float) -> None:
         self._model = model
         self._records = records
         self._callers = callers
@@ -91,7 +91,7 @@ class ClosedLoop:
         finally:
             answers.put(answered)
 
-    def _ask_once(self, record: Record, answered: Answered, stop: threading.Event) -> None:
+    def _ask_once(self, record: RecordedRequest, answered: Answered, stop: threading.Event) -> None:
         request = record.request(time.monotonic() + self._timeout_seconds)
         start = time.perf_counter()
         try:

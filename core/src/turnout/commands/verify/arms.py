@@ -21,7 +21,7 @@ from turnout.errors import (
 )
 from turnout.inference import InferenceResponse, ModelInference
 from turnout.parity import ParitySummary, Tolerances, Verdict, compare
-from turnout.recording import Record
+from turnout.recording import RecordedRequest
 
 _NO_ANSWER_TO_COMPARE = (BackendUnavailableError, ModelLoadError, PluginError, ClosedError)
 
@@ -33,10 +33,10 @@ class _Comparison:
         self.backend = backend
         self._tolerances = tolerances
         self._summary = ParitySummary()
-        self._worst: Record | None = None
+        self._worst: RecordedRequest | None = None
         self._answer: Mapping[str, Any] = {}
 
-    def add(self, record: Record, expected: InferenceResponse, actual: InferenceResponse) -> None:
+    def add(self, record: RecordedRequest, expected: InferenceResponse, actual: InferenceResponse) -> None:
         parity = compare(expected, actual, self._tolerances)
         if self._summary.add(parity) and parity.verdict is not Verdict.MATCH:
             self._worst, self._answer = replace(record, outputs=dict(expected.outputs)), dict(actual.outputs)
@@ -48,7 +48,7 @@ class _Comparison:
 def compare_arms(
     model: str,
     arms: Mapping[str, ModelInference],
-    records: Iterable[Record],
+    records: Iterable[RecordedRequest],
     *,
     tolerances: Tolerances,
     batch: int = 0,
@@ -74,23 +74,23 @@ def compare_arms(
     return Verification(model, next(iter(arms)), sent, tuple(one.result() for one in comparisons), tuple(batching))
 
 
-_Ask = Callable[[Record], InferenceResponse]
+_Ask = Callable[[RecordedRequest], InferenceResponse]
 
 
 def _compare_all(
-    asks: Mapping[str, _Ask], records: Iterable[Record], tolerances: Tolerances, batch: int
-) -> tuple[list[_Comparison], list[Record], int]:
+    asks: Mapping[str, _Ask], records: Iterable[RecordedRequest], tolerances: Tolerances, batch: int
+) -> tuple[list[_Comparison], list[RecordedRequest], int]:
     """Return the comparisons, as many requests as batching needs rows, and how many requests there were."""
     reference, *others = asks
     comparisons = {backend: _Comparison(backend, tolerances) for backend in others}
     recorded = _Comparison(RECORDED, tolerances)
-    first: list[Record] = []
+    first: list[RecordedRequest] = []
     sent = has_recorded = 0
     for record in records:
         sent += 1
         expected = asks[reference](record)
         if isinstance(expected.error, InvalidRequestError):
-            raise record.misfit(expected.error)
+            raise record.mismatch(expected.error)
         for backend, comparison in comparisons.items():
             comparison.add(record, expected, asks[backend](record))
         if record.outputs:
@@ -101,7 +101,7 @@ def _compare_all(
     return list(chain(comparisons.values(), [recorded] * has_recorded)), first, sent
 
 
-def _ask(arm: ModelInference, timeout_seconds: float, record: Record) -> InferenceResponse:
+def _ask(arm: ModelInference, timeout_seconds: float, record: RecordedRequest) -> InferenceResponse:
     """Return the answer, or why there is none; what concerns the whole arm is raised."""
     deadline = time.monotonic() + timeout_seconds
     try:
@@ -113,4 +113,4 @@ def _ask(arm: ModelInference, timeout_seconds: float, record: Record) -> Inferen
 
 
 def _of_rows(ask: _Ask) -> Callable[[Mapping[str, Any]], InferenceResponse]:
-    return lambda inputs: ask(Record(inputs))
+    return lambda inputs: ask(RecordedRequest(inputs))

@@ -8,7 +8,7 @@ from typing import Any
 
 from turnout.commands.verify.batching import BatchParity
 from turnout.parity import ParitySummary, Verdict
-from turnout.recording import Record
+from turnout.recording import RecordedRequest
 
 RECORDED = "recorded"
 """What stands in the place of a backend for the answers that were recorded."""
@@ -27,7 +27,7 @@ class ArmParity:
 
     backend: str
     summary: ParitySummary
-    worst: Record | None
+    worst: RecordedRequest | None
     answer: Mapping[str, Any]
 
 

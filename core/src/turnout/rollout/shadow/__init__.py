@@ -1,4 +1,4 @@
-"""Shadowing: asking another arm what the serving one was asked, off the caller's path, and keeping books of it."""
+"""Shadows: requests that another backend gets too, off the caller's path, and the evidence that its answers give."""
 
 from __future__ import annotations
 

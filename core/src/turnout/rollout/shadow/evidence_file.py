@@ -1,4 +1,4 @@
-"""Evidence on disk, where other processes read it and add theirs."""
+"""Shadow evidence on disk, which several processes read and extend."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from turnout.files.lock import locked
 from turnout.files.state_folder import make_state_folder
 from turnout.rollout.shadow.evidence import ShadowEvidence
 
+# A damaged or foreign file must not fill the memory of a command that shows the state.
 MAX_BYTES = 1 << 20
 
 
 def read_shadow_evidence(file: Path) -> ShadowEvidence | None:
-    """Return what ``file`` holds; None if there is none, or none that can be read."""
+    """Return the evidence in ``file``; None if the file is missing or unreadable."""
     try:
         with file.open("rb") as stream:
             return ShadowEvidence.of_json(json.loads(stream.read(MAX_BYTES)))
@@ -23,17 +24,18 @@ def read_shadow_evidence(file: Path) -> ShadowEvidence | None:
 
 
 def add_shadow_evidence(file: Path, more: ShadowEvidence) -> None:
-    """Add ``more`` to what ``file`` of a state folder holds of the same arms; what it holds of other arms is replaced.
+    """Add ``more`` to the evidence in ``file`` of a state folder; evidence of other arms is replaced.
 
-    Several processes may add at once, and readers see one whole state: a lock on a file beside it, then a rename.
+    Safe with other processes: a lock on a second file, then a rename, so readers always see one whole state. The evidence file
+    cannot be its own lock, because the rename replaces it.
 
     Raises:
-        OSError: the folder or the disk refuses; the file is as it was.
+        OSError: the write failed; the file is unchanged.
     """
     make_state_folder(file.parent.parent)
     with locked(file.with_suffix(".lock")):
         known = read_shadow_evidence(file)
-        if known is not None and known.same_arms(more):
+        if known is not None and known.has_same_arms(more):
             known.merge(more)
             more = known
         write_whole(file, json.dumps(more.as_json(), indent=1).encode())

@@ -1,4 +1,4 @@
-"""The books of a shadow: every mirrored request is entered once."""
+"""The ledger of a shadow: counts every mirrored request once, and writes the evidence."""
 
 from __future__ import annotations
 
@@ -15,107 +15,109 @@ from turnout.rollout.shadow.evidence_file import add_shadow_evidence
 logger = logging.getLogger(__name__)
 
 WRITE_SECONDS = 1.0
-"""How often the evidence is written at most."""
+"""The shortest time between two writes of the evidence."""
 
 
-class Meter(Protocol):
-    """What counts verdicts for Prometheus."""
+class VerdictMeter(Protocol):
+    """A Prometheus counter of verdicts."""
 
-    def count(self, verdict: str, max_abs_error: float | None = None) -> None:
-        """Take one mirrored request; of an answer that was compared, with its greatest error."""
+    def count(self, verdict: Verdict, max_abs_error: float | None = None) -> None:
+        """Count one mirrored request, and record its greatest error if two answers were compared."""
 
 
 class ShadowLedger:
-    """Takes what becomes of each mirrored request. Thread-safe: ``_news`` is under ``_lock``, the file under ``_file_lock``.
+    """Counts mirrored requests. Thread-safe: ``_pending`` is under ``_lock``, the file under ``_file_lock``.
 
-    ``file`` gets what is new once a second at most, in the shadow's thread, and at the end; None keeps nothing.
+    A thread of the shadow writes new counts to ``file``, at most once a second, and at the end; None writes nothing.
     """
 
     def __init__(
-        self, model: str, primary: str, shadow: str, *, meter: Meter, file: Path | None = None, identity: str = ""
+        self, model: str, primary: str, shadow: str, *, meter: VerdictMeter, file: Path | None = None, identity: str = ""
     ) -> None:
         self.model, self.primary, self.shadow = model, primary, shadow
         self._identity = identity
         self._meter = meter
         self._file = file
         self._written = 0.0
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self.forget()
 
     @property
-    def unwritten(self) -> bool:
-        """Whether something is new since the file was written."""
-        return self._file is not None and self._news.mirrored > 0
+    def has_unwritten(self) -> bool:
+        """True if there are new counts since the last write."""
+        return self._file is not None and self._pending.mirrored > 0
 
     def drop(self) -> None:
-        """Enter a request that the shadow was not asked, or has not answered in time to be compared."""
+        """Count a request that the shadow did not get, or did not answer before it was closed."""
         with self._lock:
-            self._enter(Verdict.DROPPED)
+            self._add(Verdict.DROPPED)
         self._meter.count(Verdict.DROPPED)
 
-    def enter(self, parity: Parity, primary_seconds: float, shadow_seconds: float) -> None:
-        """Enter a request that the shadow was asked."""
+    def record(self, parity: Parity, primary_seconds: float, shadow_seconds: float) -> None:
+        """Record the comparison of one request."""
         answered = parity.verdict in (Verdict.MATCH, Verdict.MISMATCH)
         with self._lock:
-            self._enter(parity.verdict)
+            self._add(parity.verdict)
             if answered:
-                self._news.primary_latencies.add(primary_seconds)
-                self._news.shadow_latencies.add(shadow_seconds)
-                self._enter_error(parity)
+                self._pending.primary_latencies.add(primary_seconds)
+                self._pending.shadow_latencies.add(shadow_seconds)
+                self._add_error(parity)
         self._meter.count(parity.verdict, parity.max_abs_error if answered else None)
         if parity.verdict is not Verdict.MATCH:
-            self._tell(parity)
+            self._log(parity)
 
     def write(self, *, now: bool = False) -> None:
-        """Add what is new to the file, if the last time was long enough ago or ``now``. What cannot be written stays new."""
+        """Add new counts to the file if the last write is a second ago, or ``now``. Counts stay new if the write fails."""
         if self._file is None or (not now and time.monotonic() - self._written < WRITE_SECONDS):
             return
         with self._file_lock:
+            # Before the write: a disk that refuses is tried once a second too.
             self._written = time.monotonic()
-            news = self._take_news()
+            pending = self._take_pending()
             try:
-                if news.mirrored:
-                    add_shadow_evidence(self._file, news)
+                if pending.mirrored:
+                    add_shadow_evidence(self._file, pending)
             except OSError as error:
                 with self._lock:
-                    self._news.merge(news)
-                self._tell_once(
-                    "file", "cannot write the evidence of shadow %r of model %r: %s", self.shadow, self.model, error
+                    self._pending.merge(pending)
+                self._log_once(
+                    "file", "model %r: the evidence of shadow %r cannot be written: %s", self.model, self.shadow, error
                 )
 
     def forget(self) -> None:
-        """Drop what is not written yet: in a forked child it belongs to the parent, which writes it."""
+        """Drop counts that are not written yet. In a forked child they belong to the parent, which writes them."""
         self._lock = threading.Lock()
         self._file_lock = threading.Lock()
-        self._news = self._nothing()
+        self._pending = self._empty()
 
-    def _nothing(self) -> ShadowEvidence:
+    def _empty(self) -> ShadowEvidence:
         return ShadowEvidence(self.model, self.primary, self.shadow, self._identity)
 
-    def _take_news(self) -> ShadowEvidence:
+    def _take_pending(self) -> ShadowEvidence:
         with self._lock:
-            news, self._news = self._news, self._nothing()
-        return news
+            pending, self._pending = self._pending, self._empty()
+        return pending
 
-    def _enter(self, verdict: Verdict) -> None:
-        news = self._news
-        news.verdicts[str(verdict)] += 1
-        news.updated = time.time()
-        news.since = news.since or news.updated
+    def _add(self, verdict: Verdict) -> None:
+        pending = self._pending
+        pending.verdicts[str(verdict)] += 1
+        pending.updated = time.time()
+        pending.since = pending.since or pending.updated
 
-    def _enter_error(self, parity: Parity) -> None:
-        news = self._news
-        if parity.verdict is Verdict.MISMATCH and (not news.worst or parity.max_abs_error > news.max_abs_error):
-            news.worst = parity.text
-        news.max_abs_error = max(news.max_abs_error, parity.max_abs_error)
+    def _add_error(self, parity: Parity) -> None:
+        pending = self._pending
+        if parity.verdict is Verdict.MISMATCH and (not pending.worst or parity.max_abs_error > pending.max_abs_error):
+            pending.worst = parity.text
+        pending.max_abs_error = max(pending.max_abs_error, parity.max_abs_error)
 
-    def _tell(self, parity: Parity) -> None:
-        words = "differs from" if parity.verdict is Verdict.MISMATCH else "cannot answer what is answered by"
-        self._tell_once(
+    def _log(self, parity: Parity) -> None:
+        words = "differs from" if parity.verdict is Verdict.MISMATCH else "failed on a request that was answered by"
+        self._log_once(
             str(parity.verdict), "model %r: shadow %r %s %r: %s", self.model, self.shadow, words, self.primary, parity.text
         )
 
-    def _tell_once(self, topic: str, message: str, *values: object) -> None:
-        if topic not in self._told:
-            self._told.add(topic)
-            logger.warning(message + "; told once", *values)
+    def _log_once(self, topic: str, message: str, *values: object) -> None:
+        # One line a topic: the rest is in the metrics, and a shadow may fail thousands of times a minute.
+        if topic not in self._logged:
+            self._logged.add(topic)
+            logger.warning(message + "; logged once", *values)

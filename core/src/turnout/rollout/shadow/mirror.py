@@ -1,4 +1,4 @@
-"""Asking a shadow what the primary was asked, in threads of its own."""
+"""A mirror: sends a copy of the primary's requests to a shadow, in threads of its own."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from collections.abc import Callable
 from turnout.errors import one_line
 from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
-from turnout.rollout.shadow.buffers import Buffers, NotPreparedError
-from turnout.rollout.shadow.byte_rate import Allowance
-from turnout.rollout.shadow.comparing import Asking
+from turnout.rollout.shadow.comparer import ShadowComparer
 from turnout.rollout.shadow.copier import Copier, Copying
 from turnout.rollout.shadow.ledger import WRITE_SECONDS, ShadowLedger
-from turnout.rollout.shadow.mirrored_request import Job
+from turnout.rollout.shadow.mirrored_request import MirroredRequest
 from turnout.rollout.shadow.policy import ShadowPolicy
 from turnout.tensors.copies import size_of
 
@@ -28,131 +26,128 @@ _all: weakref.WeakSet[Mirror] = weakref.WeakSet()
 
 
 class Mirror:
-    """Takes requests with the primary's answers, asks the shadow, compares, and enters what came of it. Owns the shadow.
+    """Queues copies of answered requests, sends them to the shadow, compares and counts. Owns the shadow.
 
-    Thread-safe: everything that changes is under ``_changed``. Threads start with the first request. They are daemons, because
-    one whose shadow hangs could not be joined and would keep the process; ``close`` joins all others, and so does the end of
-    the process. A forked child starts its own.
+    Thread-safe: all that changes is under ``_changed``. Threads start with the first request. They are daemons, because a
+    thread whose shadow hangs cannot be joined and would keep the process alive; ``close`` and the end of the process join all
+    others. A forked child starts its own.
     """
 
     def __init__(
         self, shadow: ModelInference, policy: ShadowPolicy, ledger: ShadowLedger, release: Callable[[], object]
     ) -> None:
         """Mirror to ``shadow``, which ``close`` releases with ``release``."""
-        self._asking = Asking(shadow, policy, ledger.model, (ledger.primary, ledger.shadow), release)
+        self._comparer = ShadowComparer(shadow, policy, ledger.model, (ledger.primary, ledger.shadow), release)
         self._policy = policy
         self._ledger = ledger
         self._closed = False
-        self._begin()
+        self._reset()
         _all.add(self)
         Forks.renew(self)
 
     def begin(self, request: InferenceRequest) -> Copying | None:
-        """Take the inputs of a request that the primary is about to be asked. Neither waits nor raises."""
+        """Start a copy of the inputs of a request that goes to the primary now. Never waits, never raises."""
         try:
-            return self._copier.begin(request.inputs) if self._has_room() else None
+            return self._copier.start(request.inputs) if self._admit() else None
         except Exception as error:  # noqa: BLE001  # out of memory or of threads
-            self._tell_lost(error)
+            self._log_error(error)
             return None
 
-    def cancel(self, begun: Copying | None) -> None:
-        """Forget a request that the primary has not answered."""
-        if begun is not None:
-            self._copier.cancel(begun)
+    def cancel(self, copying: Copying | None) -> None:
+        """Release the copy of a request that the primary failed."""
+        if copying is not None:
+            self._copier.cancel(copying)
 
-    def offer(self, request: InferenceRequest, begun: Copying | None, response: InferenceResponse, seconds: float) -> None:
-        """Take a request and the primary's answer, or drop it where there is no room. Neither waits nor raises."""
+    def offer(self, request: InferenceRequest, copying: Copying | None, response: InferenceResponse, seconds: float) -> None:
+        """Queue a request with the primary's answer, or drop it without room. Never waits for the shadow, never raises."""
         try:
-            taken = begun is not None and self._copy_and_put(request, begun, response, seconds)
-        except NotPreparedError:
-            self._wake()
-            taken = False
+            queued = copying is not None and self._copy_and_queue(request, copying, response, seconds)
         except Exception as error:  # noqa: BLE001  # the primary's caller has an answer already
-            self._tell_lost(error)
-            taken = False
-        if not taken:
+            self._log_error(error)
+            queued = False
+        if not queued:
             self._ledger.drop()
+            self._wake_worker()
 
     def close(self) -> None:
-        """Drop what waits, let what is under way end, close the shadow; a shadow that hangs is left behind."""
+        """Drop waiting requests, wait for those in flight, close the shadow; abandon a shadow that hangs."""
         self._stop()
-        self._asking.close()
+        self._comparer.close()
+        # Once more: closing the shadow may have ended a request that hung.
         self._join()
         self._abandon()
 
     def leave(self) -> None:
-        """Do what ``close`` does at the end of a process, but leave the shadow open."""
+        """Stop at the end of a process, and leave the shadow open."""
         self._stop()
         self._abandon()
 
     def renew(self) -> None:
-        """Drop the requests and threads of the process that was forked."""
+        """Start empty in a forked child: requests and threads belong to the parent."""
         self._ledger.forget()
-        self._begin()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._changed = threading.Condition()
+        self._copier = Copier(self._policy.max_bytes, self._policy.max_bytes_per_second, f"{self._name()}-copy")
+        self._queue: deque[MirroredRequest] = deque()
+        self._in_flight: set[MirroredRequest] = set()
+        self._threads: list[threading.Thread] = []
+        self._idle = self._waiting = self._bytes = 0
 
     def _stop(self) -> None:
         with self._changed:
             self._closed = True
-            waiting = list(self._jobs)
-            self._jobs.clear()
+            waiting = list(self._queue)
+            self._queue.clear()
             self._changed.notify_all()
-        for job in waiting:
-            self._drop(job)
-            self._release(job.size, waiting=1)
+        for request in waiting:
+            self._drop(request)
+            self._release(request.size, waiting=1)
         self._copier.close(self._policy.closing_seconds)
         self._join()
-
-    def _begin(self) -> None:
-        self._changed = threading.Condition()
-        self._buffers = Buffers(self._policy.max_bytes)
-        self._copier = Copier(self._buffers, f"{self._name()}-copy")
-        self._allowance = Allowance(self._policy.max_bytes_per_second)
-        self._jobs: deque[Job] = deque()
-        self._under_way: set[Job] = set()
-        self._threads: list[threading.Thread] = []
-        self._idle = self._waiting = self._bytes = 0
 
     def _name(self) -> str:
         return f"turnout-shadow-{self._ledger.model}"
 
-    def _tell_lost(self, error: Exception) -> None:
+    def _log_error(self, error: Exception) -> None:
         logger.warning("model %r: a request cannot be mirrored: %s", self._ledger.model, one_line(error))
 
-    def _has_room(self) -> bool:
+    def _admit(self) -> bool:
+        """Start the first worker, and return whether there is room for a request."""
         with self._changed:
-            return not self._closed and self._waiting < self._policy.queue_size and self._allowance.any_left()
+            if not self._threads:
+                self._start_worker()
+            return not self._closed and self._waiting < self._policy.queue_size and self._copier.has_room()
 
-    def _copy_and_put(self, request: InferenceRequest, begun: Copying, response: InferenceResponse, seconds: float) -> bool:
-        # The caller may write to both as soon as it has its answer.
-        inputs = self._copier.finish(begun)
+    def _copy_and_queue(self, request: InferenceRequest, copying: Copying, response: InferenceResponse, seconds: float) -> bool:
+        # Here and not in a worker: the caller may write to both arrays as soon as it has its answer.
+        inputs = self._copier.finish(copying)
+        if inputs is None:
+            return False
         copies = list(inputs.values())
         size = size_of(inputs) + size_of(response.outputs)
-        reserved = taken = False
+        reserved = queued = False
         try:
+            # Before the outputs are copied, so that a full queue costs the caller no copy.
             reserved = self._reserve(size)
-            if reserved:
-                outputs = self._buffers.copy(response.outputs)
+            outputs = self._copier.copy(response.outputs) if reserved else None
+            if outputs is not None:
                 copies += outputs.values()
-                taken = self._put(Job(inputs, outputs, request.id, request.parameters, seconds, size))
+                queued = self._put(MirroredRequest(inputs, outputs, request.id, request.parameters, seconds, size))
         finally:
-            if not taken:
-                self._buffers.give_back(copies)
-            if reserved and not taken:
+            if not queued:
+                self._copier.release(copies)
+            if reserved and not queued:
                 self._release(size, waiting=1)
-        return taken
-
-    def _wake(self) -> None:
-        """Have a thread prepare the memory that a copy has lacked."""
-        with self._changed:
-            self._begin_thread()
-            self._changed.notify()
+        return queued
 
     def _reserve(self, size: int) -> bool:
         with self._changed:
-            room = self._waiting < self._policy.queue_size and self._bytes + size <= self._policy.max_bytes
-            if self._closed or not room or not self._allowance.any_left():
+            has_room = self._waiting < self._policy.queue_size and self._bytes + size <= self._policy.max_bytes
+            if self._closed or not has_room or not self._copier.has_room():
                 return False
-            self._allowance.take(size)
+            self._copier.charge(size)
             self._waiting += 1
             self._bytes += size
             return True
@@ -162,16 +157,21 @@ class Mirror:
             self._waiting -= waiting
             self._bytes -= size
 
-    def _put(self, job: Job) -> bool:
+    def _put(self, request: MirroredRequest) -> bool:
         with self._changed:
             if self._closed:
                 return False
-            self._begin_thread()
-            self._jobs.append(job)
+            self._start_worker()
+            self._queue.append(request)
             self._changed.notify()
             return True
 
-    def _begin_thread(self) -> None:
+    def _wake_worker(self) -> None:
+        """Wake a worker, which writes the count of dropped requests."""
+        with self._changed:
+            self._changed.notify()
+
+    def _start_worker(self) -> None:
         if self._closed or self._idle or len(self._threads) >= self._policy.threads:
             return
         thread = threading.Thread(target=self._work, name=f"{self._name()}-{len(self._threads)}", daemon=True)
@@ -180,52 +180,50 @@ class Mirror:
 
     def _work(self) -> None:
         while not self._closed:
-            job = self._next()
-            if job is not None:
-                self._do(job)
-            waited = job is None and not self._buffers.wanted
-            self._buffers.prepare()
-            self._ledger.write(now=waited)
+            request = self._next()
+            if request is not None:
+                self._process(request)
+            self._ledger.write()
 
-    def _next(self) -> Job | None:
-        """Return a job; None at the end, and when there was none for a while and the books are not written."""
+    def _next(self) -> MirroredRequest | None:
+        """Return a request; None after a wake-up without one, which is the time to write the evidence."""
         with self._changed:
-            if not self._jobs and not self._closed and not self._buffers.wanted:
+            if not self._queue and not self._closed:
                 self._idle += 1
-                self._changed.wait(WRITE_SECONDS if self._ledger.unwritten else None)
+                self._changed.wait(WRITE_SECONDS if self._ledger.has_unwritten else None)
                 self._idle -= 1
-            if not self._jobs:
+            if not self._queue:
                 return None
             self._waiting -= 1
-            job = self._jobs.popleft()
-            self._under_way.add(job)
-            return job
+            request = self._queue.popleft()
+            self._in_flight.add(request)
+            return request
 
-    def _do(self, job: Job) -> None:
-        asked = self._asking.ask(job)
-        if self._settle(job):
-            self._ledger.enter(asked.parity, job.seconds, asked.seconds)
-            self._asking.keep(job, asked)
-        self._buffers.give_back((*job.inputs.values(), *job.outputs.values()))
-        self._release(job.size)
+    def _process(self, request: MirroredRequest) -> None:
+        comparison = self._comparer.compare(request)
+        if self._settle(request):
+            self._ledger.record(comparison.parity, request.seconds, comparison.seconds)
+            self._comparer.keep(request, comparison)
+        self._copier.release((*request.inputs.values(), *request.outputs.values()))
+        self._release(request.size)
 
-    def _settle(self, job: Job) -> bool:
-        """Tell whether the caller is the one to enter ``job``."""
+    def _settle(self, request: MirroredRequest) -> bool:
+        """Return whether the calling thread is the one that counts ``request``: ``close`` and a worker may race for it."""
         with self._changed:
-            first = not job.settled
-            job.settled = True
-            self._under_way.discard(job)
+            first = not request.settled
+            request.settled = True
+            self._in_flight.discard(request)
             return first
 
-    def _drop(self, job: Job) -> None:
-        if self._settle(job):
+    def _drop(self, request: MirroredRequest) -> None:
+        if self._settle(request):
             self._ledger.drop()
 
     def _abandon(self) -> None:
         with self._changed:
-            left = list(self._under_way)
-        for job in left:
-            self._drop(job)
+            hanging = list(self._in_flight)
+        for request in hanging:
+            self._drop(request)
         self._ledger.write(now=True)
 
     def _join(self) -> None:
@@ -239,4 +237,5 @@ def _leave_all() -> None:
         mirror.leave()
 
 
+# Daemon threads are killed in the middle of their work at the end of a process; this runs before that.
 atexit.register(_leave_all)

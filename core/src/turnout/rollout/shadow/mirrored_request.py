@@ -12,7 +12,7 @@ from turnout.inference import Parameter
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class MirroredRequest:
     """A request that the primary has answered, in copies that belong to the shadow.
 
     Attributes:
@@ -20,9 +20,9 @@ class Job:
         outputs: a copy of the primary's answer.
         id: the request's id.
         parameters: the request's parameters.
-        seconds: how long the primary took.
+        seconds: the primary's latency.
         size: the bytes of both copies.
-        settled: whether its verdict is in the books; whoever sets it, under the mirror's lock, enters it there.
+        settled: whether its verdict is counted. The thread that sets it, under the mirror's lock, counts the verdict.
     """
 
     inputs: Mapping[str, NDArray[Any]]

@@ -1,4 +1,4 @@
-"""How a shadow mirrors."""
+"""The policy of a shadow: the share of the traffic that it gets, and its bounds."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from turnout.parity import Tolerances
 
 @dataclass(frozen=True, slots=True)
 class ShadowPolicy:
-    """How a shadow mirrors.
+    """The share of the traffic that a shadow gets, and the bounds on its cost.
 
     Attributes:
         fraction: the share of answered requests that are mirrored, 0 to 1.
-        tolerances: how far the shadow's answers may be from the primary's.
-        queue_size: how many mirrored requests may wait for the shadow; more are dropped.
-        max_bytes: how many bytes of tensors they may hold, with those under way; more are dropped.
-        max_bytes_per_second: how many bytes of tensors are mirrored in a second; more are dropped.
-        timeout_seconds: how long the shadow may take for one request.
-        threads: how many requests the shadow is asked at once.
-        keep: how many of the worst mismatches are kept on disk.
+        tolerances: the allowed differences between the shadow's answers and the primary's.
+        queue_size: the number of mirrored requests that may wait for the shadow; more are dropped.
+        max_bytes: the bytes of tensors in mirrored requests, waiting and in flight; more are dropped.
+        max_bytes_per_second: the bytes of tensors that are mirrored in a second; more are dropped.
+        timeout_seconds: the shadow's deadline for one request.
+        threads: the number of requests that the shadow gets at once.
+        keep: the number of worst mismatches on disk.
         directory: the folder of the worst mismatches; None keeps none.
-        closing_seconds: how long closing waits for what is under way, and then for the shadow to close.
+        closing_seconds: the wait for requests in flight when the shadow is closed, and then for its ``close``.
     """
 
     fraction: float = 0.05

@@ -1,4 +1,4 @@
-"""The worst mismatches of a shadow, kept on disk as records that can be replayed."""
+"""The worst mismatches of a shadow: records on disk that can be replayed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from turnout.errors import TurnoutError
 from turnout.inference import InferenceResponse
 from turnout.parity import Parity
-from turnout.recording import Record
-from turnout.rollout.shadow.mirrored_request import Job
+from turnout.recording import RecordedRequest
+from turnout.rollout.shadow.mirrored_request import MirroredRequest
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ _numbers = itertools.count(1)
 class WorstMismatches:
     """Keeps the ``keep`` answers that exceed their tolerance the most, each with its request and the primary's answer.
 
-    Used by the threads of one shadow; several processes may share ``directory``, in which the worst of all of them stay. A file
-    appears whole or not at all. Its name begins with the excess, so that a listing in reverse shows the worst first.
+    Used by the threads of one shadow. Several processes may share ``directory``, which has the worst of all of them. The name
+    of a file begins with the excess, so that a listing in reverse order shows the worst first.
     """
 
     def __init__(self, directory: Path | None, keep: int, model: str, backends: tuple[str, str]) -> None:
@@ -33,28 +33,37 @@ class WorstMismatches:
         self._keep = keep if directory else 0
         self._model = model
         self._primary, self._shadow = backends
-        self._told = False
+        self._failure_logged = False
 
-    def offer(self, job: Job, answer: InferenceResponse, parity: Parity) -> None:
-        """Keep a mismatch if it is one of the worst. A disk that refuses is told once."""
+    def offer(self, request: MirroredRequest, answer: InferenceResponse, parity: Parity) -> None:
+        """Write a mismatch to disk if it is one of the worst. A failed write is logged once."""
         if not self._keep or self._directory is None:
             return
         try:
             known = _files(self._directory)
             if len(known) < self._keep or parity.excess > _excess(known[-1]):
-                self._write(self._directory, self._record(job), answer, parity.excess)
+                self._write(self._directory, self._record(request), answer, parity.excess)
                 _remove(_files(self._directory)[self._keep :])
         except (OSError, TurnoutError) as error:
-            if not self._told:
+            if not self._failure_logged:
                 logger.warning("model %r: a mismatch cannot be kept in %r: %s", self._model, str(self._directory), error)
-            self._told = True
+            self._failure_logged = True
 
-    def _record(self, job: Job) -> Record:
+    def _record(self, request: MirroredRequest) -> RecordedRequest:
         now = datetime.now(UTC).isoformat(timespec="microseconds")
-        return Record(job.inputs, job.outputs, self._model, self._primary, now, job.seconds, job.id, dict(job.parameters))
+        return RecordedRequest(
+            request.inputs,
+            request.outputs,
+            self._model,
+            self._primary,
+            now,
+            request.seconds,
+            request.id,
+            dict(request.parameters),
+        )
 
-    def _write(self, directory: Path, record: Record, answer: InferenceResponse, excess: float) -> None:
-        # What people sent is nobody else's business: mkstemp's files are the owner's alone.
+    def _write(self, directory: Path, record: RecordedRequest, answer: InferenceResponse, excess: float) -> None:
+        # Users' data: a file of mkstemp is readable by its owner only. The rename makes it appear whole.
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, name = tempfile.mkstemp(prefix=".worst-", suffix=".part", dir=directory)
         try:
@@ -68,7 +77,7 @@ class WorstMismatches:
 
 
 def _rank(excess: float) -> str:
-    """Return the excess in a form that sorts as text: its exponent, then its digits; infinity is the last."""
+    """Return the excess in a form that sorts as text: exponent, then digits. Infinity sorts last."""
     digits, exponent = f"{min(excess, 9.999e98):.3e}".split("e")
     return f"worst-{max(int(exponent), 0):02d}-{digits}"
 
@@ -79,7 +88,7 @@ def _excess(file: Path) -> float:
 
 
 def _files(directory: Path) -> list[Path]:
-    """Return what is kept, the worst first."""
+    """Return the files in ``directory``, the worst first."""
     return sorted(directory.glob("worst-*.npz"), reverse=True)
 
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from turnout.errors import InvalidInputError
-from turnout.recording import Record, RecordingPolicy, RecordingSet, RecordingWriter, read_record
+from turnout.recording import RecordedRequest, RecordingPolicy, RecordingSet, RecordingWriter, read_recorded_request
 from turnout.tensors.archive import write_archive
 from turnout.testing.samples import sample
 
 
-def record(number: int = 0) -> Record:
+def record(number: int = 0) -> RecordedRequest:
     inputs = {"x": np.full((1, 4), number, np.float32), "prompt": sample("BYTES"), "half": sample("BF16")}
-    return Record(inputs, {"ids": np.arange(5)}, "m", "plus", "2026-11-25T12:00:00+00:00", 0.25, "r1", {"user": "a"})
+    return RecordedRequest(inputs, {"ids": np.arange(5)}, "m", "plus", "2026-11-25T12:00:00+00:00", 0.25, "r1", {"user": "a"})
 
 
 def writer(folder: Path, **policy: object) -> RecordingWriter:
@@ -31,7 +31,7 @@ def test_a_record_comes_back_whole(tmp_path: Path) -> None:
     assert read.outputs["ids"].tolist() == [0, 1, 2, 3, 4]
 
 
-def test_the_manifest_tells_what_the_records_hold(tmp_path: Path) -> None:
+def test_the_manifest_describes_each_record(tmp_path: Path) -> None:
     writer(tmp_path).add(record())
 
     head, line = map(json.loads, (tmp_path / "manifest.jsonl").read_text().splitlines())
@@ -55,45 +55,47 @@ def test_an_ordinary_npz_is_a_record_of_inputs(tmp_path: Path) -> None:
     assert (read.name, list(read.inputs), dict(read.outputs)) == ("one", ["x"], {})
 
 
-def test_a_lost_record_is_told(tmp_path: Path) -> None:
+def test_a_missing_record_is_an_error(tmp_path: Path) -> None:
     for number in range(3):
         writer(tmp_path).add(record(number))
     lost = sorted(tmp_path.glob("*.npz"))[1]
     lost.unlink()
 
-    with pytest.raises(InvalidInputError, match=f"1 of 3 records of .* are lost, the first of them '{lost.name}'"):
+    with pytest.raises(InvalidInputError, match=f"1 of 3 records of .* are missing, the first is '{lost.name}'"):
         RecordingSet(tmp_path)
 
 
 @pytest.mark.parametrize("length", [0, 10, -1])
-def test_a_torn_record_is_told_and_the_others_are_read(tmp_path: Path, length: int) -> None:
+def test_a_damaged_record_is_an_error_and_the_others_are_readable(tmp_path: Path, length: int) -> None:
     for number in range(2):
         writer(tmp_path).add(record(number))
     torn, good = sorted(tmp_path.glob("*.npz"))
     torn.write_bytes(torn.read_bytes()[:length])
 
-    with pytest.raises(InvalidInputError, match=f"{torn.name}' is no record: no tensors can be read"):
+    with pytest.raises(InvalidInputError, match=f"{torn.name}' is not a record: no tensors can be read"):
         list(RecordingSet(tmp_path))
-    assert read_record(good).facts() == record(1).facts()
+    assert read_recorded_request(good).facts() == record(1).facts()
 
 
-def test_a_folder_without_records_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match="there is no record in"):
+def test_a_folder_without_records_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="has no records"):
         RecordingSet(tmp_path / "nothing")
 
 
-def test_a_record_of_a_later_format_is_told(tmp_path: Path) -> None:
+def test_a_record_of_a_later_format_is_an_error(tmp_path: Path) -> None:
     with (tmp_path / "a.npz").open("wb") as stream:
         write_archive(stream, {"": {}}, {"format": 2})
 
-    with pytest.raises(InvalidInputError, match="is a record of format 2, this Turnout reads 1; upgrade turnout"):
-        read_record(tmp_path / "a.npz")
+    with pytest.raises(
+        InvalidInputError, match="is a record of format 2, this version of Turnout reads format 1; upgrade turnout"
+    ):
+        read_recorded_request(tmp_path / "a.npz")
 
 
-def test_further_answers_stand_beside_the_first(tmp_path: Path) -> None:
+def test_answers_of_other_backends_are_in_their_own_groups(tmp_path: Path) -> None:
     with (tmp_path / "worst.npz").open("wb") as stream:
         record().write(stream, {"triton": {"ids": np.arange(5) + 1}})
 
-    assert read_record(tmp_path / "worst.npz").outputs["ids"].tolist() == [0, 1, 2, 3, 4]
+    assert read_recorded_request(tmp_path / "worst.npz").outputs["ids"].tolist() == [0, 1, 2, 3, 4]
     with np.load(tmp_path / "worst.npz") as content:
         assert content["triton//ids"].tolist() == [1, 2, 3, 4, 5]

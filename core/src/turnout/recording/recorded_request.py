@@ -1,4 +1,4 @@
-"""One request and its answer, as one file."""
+"""A recorded request: one request and its answer, in one file."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ OUTPUTS = "outputs"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Record:
-    """A request that a model was sent, and what it answered.
+class RecordedRequest:
+    """A request to a model, and the answer.
 
     Attributes:
         inputs: arrays by input name.
-        outputs: arrays by output name; empty if no answer is known.
-        model: the model's name; empty in files that somebody made by hand.
-        backend: the backend that served the model then.
-        recorded_at: when it was answered, in UTC, as ISO 8601 writes it.
-        seconds: how long that took.
+        outputs: arrays by output name; empty without a known answer.
+        model: the model's name; empty in a file that was written by hand.
+        backend: the backend that answered.
+        recorded_at: the time of the answer, in UTC, in ISO 8601.
+        seconds: the latency.
         id: the request's id.
         parameters: the request's parameters.
-        name: what to call it; of a file, its name.
+        name: a name for messages; of a file, its name without the suffix.
     """
 
     inputs: Mapping[str, NDArray[Any]]
@@ -45,15 +45,15 @@ class Record:
     name: str = ""
 
     def request(self, deadline: float | None = None) -> InferenceRequest:
-        """Return the request, to be sent again until ``deadline``."""
+        """Return the request, to send it again until ``deadline``."""
         return InferenceRequest(self.inputs, deadline, self.id, self.parameters)
 
-    def misfit(self, error: InvalidRequestError) -> InvalidInputError:
-        """Return the error for a model of which this is no request, as ``error`` says: it tells nothing of the model."""
-        return InvalidInputError(f"{self.name!r} is no request of this model: {error}; send others")
+    def mismatch(self, error: InvalidRequestError) -> InvalidInputError:
+        """Return the error for a model that refused this request with ``error``: the recording is wrong, not the model."""
+        return InvalidInputError(f"{self.name!r} is not a request for this model: {error}; use other requests")
 
     def write(self, stream: IO[bytes], others: Mapping[str, Mapping[str, NDArray[Any]]] | None = None) -> None:
-        """Write this record, and ``others``, further answers by who gave them.
+        """Write this record, and ``others``, the answers of other backends by name.
 
         Raises:
             InvalidTensorError: an array has no KServe datatype.
@@ -62,7 +62,7 @@ class Record:
         write_archive(stream, groups, {"format": FORMAT, **self.facts()})
 
     def facts(self) -> dict[str, Any]:
-        """Return everything but the data, in types of JSON."""
+        """Return everything except the tensors' data, in JSON types."""
         return {
             "model": self.model,
             "backend": self.backend,
@@ -75,21 +75,22 @@ class Record:
         }
 
 
-def read_record(file: Path) -> Record:
-    """Return the record in ``file``, or the inputs of an ordinary ``.npz`` file.
+def read_recorded_request(file: Path) -> RecordedRequest:
+    """Read a record, or the inputs of an ordinary ``.npz`` file.
 
     Raises:
-        InvalidInputError: the file is torn or no record.
+        InvalidInputError: the file is damaged or not a record.
     """
     try:
         groups, notes = read_archive(file)
     except FileNotFoundError as error:
-        raise InvalidInputError(f"there is no file {str(file)!r}; give a record, or an .npz file of arrays") from error
+        raise InvalidInputError(f"file {str(file)!r} does not exist; pass a record, or an .npz file of arrays") from error
     except (InvalidTensorError, OSError) as error:
-        raise InvalidInputError(f"{str(file)!r} is no record: {error}; give another, or record again") from error
+        raise InvalidInputError(f"{str(file)!r} is not a record: {error}; pass another file, or record again") from error
     if notes.get("format", FORMAT) != FORMAT:
         raise InvalidInputError(
-            f"{str(file)!r} is a record of format {notes['format']!r}, this Turnout reads {FORMAT}; upgrade turnout"
+            f"{str(file)!r} is a record of format {notes['format']!r}, this version of Turnout reads format {FORMAT}; "
+            "upgrade turnout"
         )
-    told = {name: notes[name] for name in ("model", "backend", "recorded_at", "seconds", "id", "parameters") if name in notes}
-    return Record(groups[""], groups.get(OUTPUTS, {}), name=file.stem, **told)
+    facts = {name: notes[name] for name in ("model", "backend", "recorded_at", "seconds", "id", "parameters") if name in notes}
+    return RecordedRequest(groups[""], groups.get(OUTPUTS, {}), name=file.stem, **facts)

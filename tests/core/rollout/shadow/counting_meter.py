@@ -1,4 +1,4 @@
-"""What shadows tell, kept so that a test can wait for it."""
+"""A meter of verdicts that a test can wait for."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import threading
 from collections import Counter
 
 LIMIT_SECONDS = 20
-"""How long a test waits for what must happen at once."""
+"""The longest wait of a test for an event that happens at once."""
 
 
-class Books:
-    """Counts verdicts as the meter of a shadow does; ``wait`` returns when so many are in."""
+class CountingMeter:
+    """Counts verdicts as the meter of a shadow does; ``wait`` returns at a given total."""
 
     def __init__(self) -> None:
         self.verdicts: Counter[str] = Counter()

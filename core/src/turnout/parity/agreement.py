@@ -1,4 +1,4 @@
-"""Figures of tensors as a whole: masks and the positions of largest values."""
+"""Agreement of two tensors as a whole: the IoU of masks, and equal positions of the largest value."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Array = NDArray[Any]
 
 
 def least_iou(expected: Array, actual: Array, threshold: float) -> float:
-    """Return the least intersection over union of any row: of the first axis if there are three or more, else of all.
+    """Return the least intersection over union of all rows; with fewer than three axes, the whole tensor is one row.
 
-    The mask is where a value is above ``threshold``; two empty masks are equal.
+    The mask is true where a value is above ``threshold``; two empty masks are equal.
     """
     want, got = _mask(expected, threshold), _mask(actual, threshold)
     rows = (want.shape[0], -1) if want.ndim >= 3 and want.size else (1, -1)
@@ -23,7 +23,7 @@ def least_iou(expected: Array, actual: Array, threshold: float) -> float:
 
 
 def argmax_agreement(expected: Array, actual: Array) -> float:
-    """Return the share of equal positions of the largest value along the last axis; 1 if there are none."""
+    """Return the share of equal positions of the largest value along the last axis; 1 without positions."""
     if expected.ndim == 0 or expected.size == 0:
         return 1.0
     return float(np.mean(expected.argmax(axis=-1) == actual.argmax(axis=-1)))
