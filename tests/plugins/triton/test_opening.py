@@ -7,7 +7,7 @@ from tests.plugins.triton.client.asking import url_of
 
 from turnout import ModelDeclaration
 from turnout.errors import BackendUnavailableError, ConfigurationError, NotReachedError
-from turnout_triton.client.grpc.shared_line import _Shared
+from turnout_triton.client.grpc.shared_channel import _ProcessChannels
 from turnout_triton.client.http.transport import HttpTransport
 from turnout_triton.client.replicas import Replicas
 from turnout_triton.client.shared_memory.transport import SharedMemoryTransport
@@ -24,7 +24,7 @@ MODEL = ModelDeclaration("identity")
         ({"url": ("a:1", "http://b:1")}, "2 addresses with the schemes grpc, http"),
         ({"url": ()}, "0 addresses with the schemes none"),
         ({"url": "a:1", "tls": TlsOptions()}, "'tls' of backend 'triton' needs a 'grpcs://' or 'https://' URL"),
-        ({"url": "a:1", "headers": {"a b": "c"}}, "'a b' of backend 'triton' is no header's name"),
+        ({"url": "a:1", "headers": {"a b": "c"}}, "'a b' of backend 'triton' is not a valid header name"),
     ],
     ids=["no port", "two schemes", "no url", "tls", "header"],
 )
@@ -35,16 +35,16 @@ def test_what_cannot_work_is_the_files_fault(options, text) -> None:
 
 def test_a_model_that_cannot_be_opened_leaves_no_channel(server) -> None:
     for model, kind in ((ModelDeclaration("nobody"), BackendUnavailableError), (MODEL, None)):
-        before = dict(_Shared.lines)
+        before = dict(_ProcessChannels.channels)
         if kind is None:
             open_model(model, TritonOptions(url=server.grpc_url)).close()
         else:
             with pytest.raises(kind):
                 open_model(model, TritonOptions(url=server.grpc_url))
-        assert _Shared.lines == before
+        assert _ProcessChannels.channels == before
     with pytest.raises(NotReachedError):
         open_model(MODEL, TritonOptions(url="127.0.0.1:1"))
-    assert _Shared.lines == before
+    assert _ProcessChannels.channels == before
 
 
 @pytest.mark.parametrize(

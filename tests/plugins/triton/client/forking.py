@@ -15,7 +15,7 @@ import numpy as np
 
 import turnout
 from turnout.errors import ForkedAfterLoadError
-from turnout_triton.client.credentials import Connection
+from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import parse_endpoint
 from turnout_triton.client.grpc.transport import GrpcTransport
 from turnout_triton.client.http.transport import HttpTransport
@@ -133,7 +133,7 @@ def goes_on(callers: Callers) -> bool:
 def unknown_regions() -> set[str]:
     """Return the parent's regions that the server has been told to forget."""
     endpoint = parse_endpoint(URL, "identity")
-    transport = (GrpcTransport if endpoint.speaks_grpc else HttpTransport)(endpoint, Connection())
+    transport = (GrpcTransport if endpoint.speaks_grpc else HttpTransport)(endpoint, ConnectionSettings())
     with contextlib.closing(transport):
         return regions(PARENT) - set(transport.registered_regions(5))
 

@@ -89,7 +89,7 @@ def test_a_region_whose_request_was_late_is_never_used_again(odd_server, opened)
 
 @pytest.mark.parametrize("protocol", ["http"], indirect=True)
 def test_using_it_again_would_have_been_seen(odd_server, opened, monkeypatch) -> None:
-    monkeypatch.setattr(RegionPool, "lose", RegionPool.give_back)
+    monkeypatch.setattr(RegionPool, "retire", RegionPool.release)
     model = opened(odd_server, "waits", shared_memory_threshold_bytes=1000)
 
     assert reuse(model).tolist() != [2] * 1000

@@ -15,10 +15,10 @@ from tritonclient.grpc import InferenceServerClient
 
 from turnout import InferenceRequest
 from turnout.errors import BackendUnavailableError, ConfigurationError, InferenceError, NotReachedError, OverloadedError
-from turnout_triton.client.messages import Answer, Ask
+from turnout_triton.client.messages import KServeRequest, KServeResponse
 from turnout_triton.client.replicas import Replicas
 
-ASK = Ask("m", "", "", {}, (), ())
+ASK = KServeRequest("m", "", "", {}, (), ())
 
 
 class Scripted:
@@ -29,11 +29,11 @@ class Scripted:
         self.script = list(script) or [None]
         self.asked: list[str] = []
 
-    def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
+    def infer(self, ask: KServeRequest, timeout_seconds: float) -> KServeResponse:
         self.asked.append("infer")
         return self._answer()
 
-    def stream(self, ask: Ask, timeout_seconds: float) -> Any:
+    def stream(self, ask: KServeRequest, timeout_seconds: float) -> Any:
         self.asked.append("stream")
         yield self._answer()
         yield self._answer()
@@ -44,11 +44,11 @@ class Scripted:
     def close(self) -> None:
         self.asked.append("close")
 
-    def _answer(self) -> Answer:
+    def _answer(self) -> KServeResponse:
         result = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if result is not None:
             raise result
-        return Answer(self.name, (), {})
+        return KServeResponse(self.name, (), {})
 
 
 def ask_often(replicas: Replicas, times: int) -> Counter[str]:

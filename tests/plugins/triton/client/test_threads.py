@@ -52,7 +52,7 @@ def test_32_threads_share_a_handle_and_each_gets_its_own_answers(app) -> None:
 
 
 async def ask_many(app: Turnout, base: int) -> bool:
-    """Ask 20 at once, and tell whether each answer is the right one."""
+    """KServeRequest 20 at once, and tell whether each answer is the right one."""
     model = app.model("identity")
     answers = await asyncio.gather(*(model.ainfer({"x": array(base + number)}) for number in range(20)))
     return all(np.array_equal(answer["y"], array(base + number)) for number, answer in enumerate(answers))

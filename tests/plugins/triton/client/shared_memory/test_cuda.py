@@ -11,14 +11,14 @@ import pytest
 from turnout import InferenceRequest, ModelDeclaration
 from turnout.inference import request_of
 from turnout.tensors import DeviceTensor
-from turnout_triton.client.credentials import Connection
+from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import parse_endpoint
-from turnout_triton.client.servers import open_server
+from turnout_triton.client.server_transport import open_server_transport
 from turnout_triton.client.shared_memory.cuda import CudaSharedMemoryTransport
 from turnout_triton.inference import TritonInference
 from turnout_triton.opening import open_model
 from turnout_triton.options import TritonOptions
-from turnout_triton.signature import read_served_model
+from turnout_triton.served_model import read_served_model
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 MODEL = ModelDeclaration("identity")
@@ -59,7 +59,7 @@ def test_an_input_on_a_gpu_is_copied_where_there_is_no_cuda(url, memory) -> None
 
 
 def test_where_cuda_fails_the_log_says_so_once_and_requests_are_answered(url, caplog) -> None:
-    transport = CudaSharedMemoryTransport(open_server(parse_endpoint(url, "identity"), Connection()), url)
+    transport = CudaSharedMemoryTransport(open_server_transport(parse_endpoint(url, "identity"), ConnectionSettings()), url)
     model = TritonInference(transport, read_served_model(transport, "identity", "", 5.0, MODEL), "identity", 5.0)
 
     with caplog.at_level(logging.WARNING):
@@ -69,4 +69,6 @@ def test_where_cuda_fails_the_log_says_so_once_and_requests_are_answered(url, ca
     assert all(np.array_equal(answer, X) for answer in answers)
     told = [record.message for record in caplog.records if "no CUDA shared memory" in record.message]
     assert len(told) == 1
-    assert f"with triton at {url!r}, tensors are copied: CUDA shared memory utilities require Python package" in told[0]
+    assert told[0].startswith(
+        f"triton at {url!r}: no CUDA shared memory, tensors are copied: CUDA shared memory utilities require Python package"
+    )

@@ -13,28 +13,28 @@ import pytest
 from tests.plugins.triton.client.children import in_child
 
 from turnout_triton.client.shared_memory import leases as room
-from turnout_triton.client.shared_memory.leases import Budget, Leases
-from turnout_triton.client.shared_memory.region import Region
+from turnout_triton.client.shared_memory.leases import ArrayLeases, LeaseBudget
+from turnout_triton.client.shared_memory.region import SharedMemoryRegion
 
 SIZE = 1 << 16
 
 
 @pytest.fixture(autouse=True)
-def budget(monkeypatch) -> Budget:
+def budget(monkeypatch) -> LeaseBudget:
     """A budget of the test's own."""
-    own = Budget()
-    monkeypatch.setattr(Leases, "budget", own)
+    own = LeaseBudget()
+    monkeypatch.setattr(ArrayLeases, "budget", own)
     return own
 
 
 @pytest.fixture
-def leases() -> Leases:
-    return Leases()
+def leases() -> ArrayLeases:
+    return ArrayLeases()
 
 
 @pytest.fixture
-def region() -> Iterator[Region]:
-    made = Region(SIZE)
+def region() -> Iterator[SharedMemoryRegion]:
+    made = SharedMemoryRegion(SIZE)
     made.write(b"\7" * SIZE)
     yield made
     made.destroy()
@@ -58,10 +58,10 @@ def test_a_region_comes_back_once_when_its_last_view_is_gone(leases, region, vie
     del memory
     gc.collect()
 
-    assert leases.ended() == []
+    assert leases.take_returned() == []
     del held
-    assert leases.ended() == [region]
-    assert leases.ended() == []
+    assert leases.take_returned() == [region]
+    assert leases.take_returned() == []
 
 
 def test_a_region_that_came_back_too_early_would_have_been_seen(leases, region, monkeypatch) -> None:
@@ -71,7 +71,7 @@ def test_a_region_that_came_back_too_early_would_have_been_seen(leases, region, 
     held = np.asarray(memory)
     del memory
 
-    assert leases.ended() == [region]
+    assert leases.take_returned() == [region]
     assert held[0] == 7
 
 
@@ -87,14 +87,14 @@ def test_memory_is_lent_without_a_copy_and_can_be_written_to(leases, region) -> 
 @pytest.mark.parametrize(("limit", "most"), [("_MOST_BYTES", 2 * SIZE), ("_MOST_REGIONS", 2)])
 def test_no_more_is_lent_than_the_process_may_hold_whoever_lends(monkeypatch, leases, limit, most) -> None:
     monkeypatch.setattr(room, limit, most)
-    others, regions = Leases(), [Region(SIZE) for _ in range(3)]
+    others, regions = ArrayLeases(), [SharedMemoryRegion(SIZE) for _ in range(3)]
     try:
         memories = [leases.lend(regions[0], SIZE), others.lend(regions[1], SIZE)]
 
         assert all(memory is not None for memory in memories)
         assert leases.lend(regions[2], SIZE) is None
         del memories[0]
-        assert [one.name for one in leases.ended()] == [regions[0].name]
+        assert [one.name for one in leases.take_returned()] == [regions[0].name]
         assert leases.lend(regions[2], SIZE) is not None
     finally:
         for region in regions:
@@ -105,11 +105,11 @@ def test_an_array_that_ends_after_the_close_is_given_back_to_the_budget(monkeypa
     monkeypatch.setattr(room, "_MOST_REGIONS", 1)
     memory = leases.lend(region, SIZE)
     leases.close()
-    other = Region(SIZE)
+    other = SharedMemoryRegion(SIZE)
     try:
-        assert Leases().lend(other, SIZE) is None
+        assert ArrayLeases().lend(other, SIZE) is None
         del memory
-        assert Leases().lend(other, SIZE) is not None
+        assert ArrayLeases().lend(other, SIZE) is not None
     finally:
         other.destroy()
 
@@ -117,12 +117,12 @@ def test_an_array_that_ends_after_the_close_is_given_back_to_the_budget(monkeypa
 def test_what_a_fork_took_counts_until_its_array_is_gone(monkeypatch, leases, region) -> None:
     monkeypatch.setattr(room, "_MOST_REGIONS", 1)
     memory = leases.lend(region, SIZE)
-    other = Region(SIZE)
+    other = SharedMemoryRegion(SIZE)
     try:
         assert in_child(lambda: leases.lend(other, SIZE) is not None)  # which has a budget of its own
         assert leases.lend(other, SIZE) is None
         del memory
-        leases.ended()
+        leases.take_returned()
         assert leases.lend(other, SIZE) is not None
     finally:
         other.destroy()
@@ -150,10 +150,10 @@ def test_what_is_held_at_close_keeps_its_memory_and_nothing_is_lent_after(leases
 
     assert leases.lend(region, SIZE) is None
     del memory
-    assert leases.ended() == []
+    assert leases.take_returned() == []
 
 
-def child_and_parent_agree(leases: Leases, region: Region) -> bool:
+def child_and_parent_agree(leases: ArrayLeases, region: SharedMemoryRegion) -> bool:
     """Tell whether an array held at a fork is each process's own afterwards."""
     memory = leases.lend(region, SIZE)
     asked, written = os.pipe(), os.pipe()
@@ -183,13 +183,13 @@ def child_and_parent_agree(leases: Leases, region: Region) -> bool:
 
 def test_an_array_is_each_processs_own_after_a_fork(leases, region) -> None:
     assert child_and_parent_agree(leases, region)
-    assert leases.parted() == [region]
-    assert leases.parted() == []
-    assert leases.ended() == []
+    assert leases.take_detached() == [region]
+    assert leases.take_detached() == []
+    assert leases.take_returned() == []
 
 
 def test_an_array_that_a_child_shares_would_have_been_seen(leases, region, monkeypatch) -> None:
-    monkeypatch.setattr(Region, "make_private", lambda self: None)
+    monkeypatch.setattr(SharedMemoryRegion, "make_private", lambda self: None)
 
     assert not child_and_parent_agree(leases, region)
 
@@ -200,7 +200,7 @@ def test_a_childs_copy_gives_nothing_back(leases, region) -> None:
     def work() -> bool:
         memory.clear()
         own = leases.lend(region, SIZE)
-        return leases.ended() == [] and own is not None
+        return leases.take_returned() == [] and own is not None
 
     assert in_child(work)
     assert memory[0][0] == 7
@@ -208,7 +208,7 @@ def test_a_childs_copy_gives_nothing_back(leases, region) -> None:
 
 def test_what_is_lent_in_the_moment_of_a_fork_is_each_processs_own_too(leases, region, monkeypatch) -> None:
     """As by a thread that goes on while this one is on its way into the fork."""
-    monkeypatch.setattr(Leases, "around_fork", lambda self: None)
+    monkeypatch.setattr(ArrayLeases, "around_fork", lambda self: None)
     memory = leases.lend(region, SIZE)
 
     def work() -> bool:
@@ -233,21 +233,21 @@ def test_a_fork_in_a_signal_handler_does_not_wait_for_its_own_thread(leases, reg
 
 
 def test_memory_that_cannot_be_made_private_is_told_and_hinders_no_fork(leases, region, monkeypatch, caplog) -> None:
-    def refused(_: Region) -> None:
+    def refused(_: SharedMemoryRegion) -> None:
         raise OSError(12, "Cannot allocate memory")
 
     memories = [leases.lend(region, SIZE)]
-    monkeypatch.setattr(Region, "make_private", refused)
+    monkeypatch.setattr(SharedMemoryRegion, "make_private", refused)
 
     assert in_child(lambda: True)
     assert in_child(lambda: True)
     assert ["shared with a forked child" in record.getMessage() for record in caplog.records] == [True]
-    assert [one.name for one in leases.parted()] == [region.name]
+    assert [one.name for one in leases.take_detached()] == [region.name]
     del memories
 
 
 def test_threads_that_lend_and_forks_get_on(leases) -> None:
-    regions = [Region(SIZE) for _ in range(4)]
+    regions = [SharedMemoryRegion(SIZE) for _ in range(4)]
     end = threading.Event()
     wrong: list[int] = []
 
@@ -259,7 +259,7 @@ def test_threads_that_lend_and_forks_get_on(leases) -> None:
             if memory is not None and memory[number] != number:
                 wrong.append(number)
             del memory
-            leases.ended()
+            leases.take_returned()
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:

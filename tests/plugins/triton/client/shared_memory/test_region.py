@@ -10,12 +10,12 @@ import threading
 import pytest
 from tests.plugins.triton.client.asking import until
 
-from turnout_triton.client.shared_memory.region import FOLDER, Region, dead_regions, remove_region
+from turnout_triton.client.shared_memory.region import FOLDER, SharedMemoryRegion, dead_regions, remove_region
 
 LEAVES = """
 import os
-from turnout_triton.client.shared_memory.region import Region
-print(Region(4096).name, flush=True)
+from turnout_triton.client.shared_memory.region import SharedMemoryRegion
+print(SharedMemoryRegion(4096).name, flush=True)
 os._exit(0)
 """
 
@@ -42,7 +42,7 @@ def file():
 
 
 def test_a_region_holds_what_was_written() -> None:
-    region = Region(4096)
+    region = SharedMemoryRegion(4096)
     try:
         region.write(b"abc")
 
@@ -56,7 +56,7 @@ def test_a_region_holds_what_was_written() -> None:
 
 
 def test_what_is_made_private_stays_as_it_was_and_is_seen_by_nobody_else() -> None:
-    region = Region(8192)
+    region = SharedMemoryRegion(8192)
     view = region.read(8192)
     region.write(b"before")
     try:
@@ -71,7 +71,7 @@ def test_what_is_made_private_stays_as_it_was_and_is_seen_by_nobody_else() -> No
 
 
 def test_the_dead_are_found_and_the_living_are_not() -> None:
-    mine, dead = Region(4096), leave_one()
+    mine, dead = SharedMemoryRegion(4096), leave_one()
     try:
         assert dead in dead_regions()
         assert mine.name not in dead_regions()
@@ -100,7 +100,7 @@ def test_a_child_that_lives_on_keeps_its_parents_regions_alive_until_it_leaves()
     reader, writer = os.pipe()
     parent = os.fork()
     if parent == 0:
-        region = Region(4096)
+        region = SharedMemoryRegion(4096)
         if os.fork() == 0:
             os.write(writer, region.name.encode())
             threading.Event().wait(0.5)

@@ -18,17 +18,17 @@ from tests.plugins.triton.client.asking import url_of
 
 from turnout import InferenceRequest, ModelDeclaration
 from turnout.errors import InvalidRequestError, OverloadedError
-from turnout_triton.client.credentials import Connection
+from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import parse_endpoint
-from turnout_triton.client.failures import Caller, failure
+from turnout_triton.client.failures import Callee, failure
 from turnout_triton.client.grpc.transport import GrpcTransport
 from turnout_triton.client.http.transport import HttpTransport
-from turnout_triton.client.messages import Answer, Ask
+from turnout_triton.client.messages import KServeRequest, KServeResponse
 from turnout_triton.client.shared_memory import pool as pools
-from turnout_triton.client.shared_memory.region import Region
+from turnout_triton.client.shared_memory.region import SharedMemoryRegion
 from turnout_triton.client.shared_memory.transport import SharedMemoryTransport
 from turnout_triton.inference import TritonInference
-from turnout_triton.signature import read_served_model
+from turnout_triton.served_model import read_served_model
 
 MEMORY = Path("/dev/shm")
 
@@ -38,10 +38,10 @@ class Watched:
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
-        self.asks: list[Ask] = []
-        self.answers: list[Answer] = []
+        self.asks: list[KServeRequest] = []
+        self.answers: list[KServeResponse] = []
 
-    def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
+    def infer(self, ask: KServeRequest, timeout_seconds: float) -> KServeResponse:
         self.asks.append(ask)
         answer = self.inner.infer(ask, timeout_seconds)
         self.answers.append(answer)
@@ -57,7 +57,7 @@ class Sharing:
     def __init__(self, url: str, name: str, threshold_bytes: int) -> None:
         endpoint = parse_endpoint(url, name)
         kind = GrpcTransport if endpoint.speaks_grpc else HttpTransport
-        self.wire = Watched(kind(endpoint, Connection()))
+        self.wire = Watched(kind(endpoint, ConnectionSettings()))
         self.transport = SharedMemoryTransport(self.wire, threshold_bytes, url)
         served = read_served_model(self.transport, name, "", 20, ModelDeclaration(name))
         self.model = TritonInference(self.transport, served, name, 20)
@@ -67,7 +67,7 @@ class Sharing:
 
     def in_places(self) -> list[bool]:
         """Tell of each input of the last message whether it had a place in shared memory."""
-        return [head.place is not None for head in self.wire.asks[-1].heads]
+        return [head.shared is not None for head in self.wire.asks[-1].heads]
 
     def out_sizes(self) -> list[int]:
         """Return the sizes of the data in the last answer's message."""
@@ -196,12 +196,12 @@ def test_tensors_without_elements_and_bytes_are_carried(odd_server, server, shar
 def test_a_server_that_refuses_regions_is_asked_over_the_wire_and_the_log_says_so_once(
     odd_server, share, monkeypatch, caplog
 ) -> None:
-    class Unlinked(Region):
+    class Unlinked(SharedMemoryRegion):
         def __init__(self, size_bytes: int) -> None:
             super().__init__(size_bytes)
             (MEMORY / self.name).unlink()
 
-    monkeypatch.setattr(pools, "Region", Unlinked)
+    monkeypatch.setattr(pools, "SharedMemoryRegion", Unlinked)
     sharing = share(odd_server, "grows")
 
     with caplog.at_level(logging.WARNING):
@@ -235,9 +235,9 @@ def test_over_the_limit_the_wire_carries_and_lost_regions_are_reclaimed(odd_serv
     sharing.ask(x=ramp(500), length=length(500))
     pool = sharing.transport._pool
     for _ in range(2):
-        region = pool.take(2000, "m", float("inf"))
+        region = pool.acquire(2000, "m", float("inf"))
         assert region is not None
-        pool.lose(region)
+        pool.retire(region)
 
     for start in range(3):
         assert np.array_equal(sharing.ask(x=ramp(500, start), length=length(500)), ramp(500, start))
@@ -269,10 +269,10 @@ def test_a_server_without_memory_gets_what_is_only_kept_here(odd_server, share, 
         sharing.ask(x=ramp(500, start), length=length(500))
     answer = sharing.wire.inner.infer
 
-    def infer(ask: Ask, timeout_seconds: float) -> Answer:
+    def infer(ask: KServeRequest, timeout_seconds: float) -> KServeResponse:
         if set(own_regions()) - before:
             said = "Failed to increase the shared memory pool size; use '--shm-size' to control the shared memory region size"
-            raise failure("internal", said, Caller("grows", "triton"))
+            raise failure("internal", said, Callee("grows", "triton"))
         return answer(ask, timeout_seconds)
 
     monkeypatch.setattr(sharing.wire.inner, "infer", infer)
@@ -284,8 +284,8 @@ def test_a_server_without_memory_gets_what_is_only_kept_here(odd_server, share, 
 def test_a_server_without_memory_that_we_have_none_of_is_overloaded(odd_server, share, monkeypatch) -> None:
     sharing = share(odd_server, "grows")
 
-    def infer(ask: Ask, timeout_seconds: float) -> Answer:
-        raise failure("invalid", "Failed to increase the shared memory pool", Caller("grows", "triton"))
+    def infer(ask: KServeRequest, timeout_seconds: float) -> KServeResponse:
+        raise failure("invalid", "Failed to increase the shared memory pool", Callee("grows", "triton"))
 
     with monkeypatch.context() as patched:
         patched.setattr(sharing.wire.inner, "infer", infer)
@@ -308,8 +308,8 @@ def test_a_refused_request_gives_its_regions_back(odd_server, share) -> None:
 
 DIES = """
 import time
-from turnout_triton.client.shared_memory.region import Region
-region = Region(1 << 20)
+from turnout_triton.client.shared_memory.region import SharedMemoryRegion
+region = SharedMemoryRegion(1 << 20)
 print(region.name, flush=True)
 time.sleep(60)
 """
@@ -343,11 +343,11 @@ def test_regions_of_the_killed_are_swept_and_those_of_the_living_stay(odd_server
 
 def test_a_region_in_use_at_close_is_removed_when_it_comes_back(odd_server, share) -> None:
     sharing = share(odd_server, "grows")
-    region = sharing.transport._pool.take(2000, "m", float("inf"))
+    region = sharing.transport._pool.acquire(2000, "m", float("inf"))
     assert region is not None
 
     sharing.transport._pool.close()
-    sharing.transport._pool.give_back(region)
+    sharing.transport._pool.release(region)
 
     assert not (MEMORY / region.name).exists()
     assert region.name not in sharing.wire.registered_regions(5)

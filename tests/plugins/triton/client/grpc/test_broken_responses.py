@@ -20,13 +20,13 @@ from tritonclient.grpc import service_pb2
 from turnout import InferenceRequest, ModelDeclaration, ModelSignature
 from turnout.errors import BackendUnavailableError, DeadlineExceededError, InferenceError, InvalidRequestError, TurnoutError
 from turnout.tensors import TensorSpec
-from turnout_triton.client.credentials import Connection
+from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import parse_endpoint
 from turnout_triton.client.grpc.transport import GrpcTransport
 from turnout_triton.inference import TritonInference
 from turnout_triton.opening import open_model
 from turnout_triton.options import TritonOptions
-from turnout_triton.signature import ServedModel
+from turnout_triton.served_model import ServedModel
 
 SETTINGS_FRAME = b"\0\0\0\4\0\0\0\0\0"
 OUTPUT = service_pb2.ModelInferResponse.InferOutputTensor(name="y", datatype="FP32", shape=[2])
@@ -82,7 +82,7 @@ def ask(serving) -> Iterator[Callable[..., Any]]:
 
 
 def model_at(url: str) -> TritonInference:
-    transport = GrpcTransport(parse_endpoint(url, "m"), Connection())
+    transport = GrpcTransport(parse_endpoint(url, "m"), ConnectionSettings())
     return TritonInference(
         transport,
         ServedModel("m", "", ModelSignature((), (TensorSpec("y", "FP32", (-1,)),)), frozenset(), decoupled=False),

@@ -13,8 +13,8 @@ from turnout.errors import ModelLoadError
 from turnout.tensors import TensorSpec
 from turnout_triton.opening import open_model
 from turnout_triton.options import TritonOptions
+from turnout_triton.served_model import read_served_model
 from turnout_triton.server import LocalServer
-from turnout_triton.signature import read_served_model
 
 RANK_0 = (TensorSpec("x", "FP32", ()),), (TensorSpec("y", "FP32", ()),)
 

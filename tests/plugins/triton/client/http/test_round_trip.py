@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from tests.plugins.triton.client.liars import answers, liar
 
-from turnout_triton.client.credentials import Connection
+from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import parse_endpoint
 from turnout_triton.client.http.connections import HttpConnections
-from turnout_triton.client.http.exchange import HttpRequest
+from turnout_triton.client.http.round_trip import HttpRequest
 
 HEADER = "inference-header-content-length"
 DATA = bytes(range(256)) * 400
@@ -21,7 +21,7 @@ def body_of(offset: str) -> memoryview:
     """Return the body of an answer that says that its data begin at ``offset``."""
     head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(DATA)}\r\n{HEADER}: {offset}\r\n\r\n"
     with liar(answers(head.encode() + DATA)) as address:
-        connections = HttpConnections(parse_endpoint(f"http://{address}", "m"), Connection())
+        connections = HttpConnections(parse_endpoint(f"http://{address}", "m"), ConnectionSettings())
         with contextlib.closing(connections):
             return connections.call(HttpRequest("GET", "/", {}, data_offset_header=HEADER), "m", 5).body
 

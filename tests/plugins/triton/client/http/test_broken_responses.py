@@ -16,13 +16,13 @@ from tests.plugins.triton.client.liars import Behaviour, answers, half_closes, l
 
 from turnout import InferenceRequest, ModelDeclaration, ModelSignature
 from turnout.errors import BackendUnavailableError, DeadlineExceededError, InferenceError, InvalidRequestError, TurnoutError
-from turnout_triton.client.credentials import Connection
+from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import parse_endpoint
 from turnout_triton.client.http.transport import HttpTransport
 from turnout_triton.inference import TritonInference
 from turnout_triton.opening import open_model
 from turnout_triton.options import TritonOptions
-from turnout_triton.signature import ServedModel
+from turnout_triton.served_model import ServedModel
 
 OUTPUT = {"name": "y", "datatype": "FP32", "shape": [2], "parameters": {"binary_data_size": 8}}
 
@@ -41,7 +41,7 @@ GOOD = outputs(OUTPUT)
 
 
 def model_at(address: str) -> TritonInference:
-    transport = HttpTransport(parse_endpoint(f"http://{address}", "m"), Connection())
+    transport = HttpTransport(parse_endpoint(f"http://{address}", "m"), ConnectionSettings())
     return TritonInference(transport, ServedModel("m", "", ModelSignature(), frozenset(), decoupled=False), "m", 20)
 
 
@@ -149,7 +149,7 @@ def test_an_answer_that_is_none_is_an_inference_error(bytes_sent) -> None:
         ("503 Oh", b'{"error":7}', BackendUnavailableError, "7"),
         ("403 Oh", b'{"error":"go away"}', BackendUnavailableError, "refuses this client: go away"),
         ("302 Moved", b"", InvalidRequestError, "HTTP 302"),
-        ("200 OK", b"", InferenceError, "none of the KServe v2 protocol"),
+        ("200 OK", b"", InferenceError, "not a KServe v2 response"),
     ],
     ids=lambda value: repr(value)[:30],
 )

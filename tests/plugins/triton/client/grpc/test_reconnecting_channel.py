@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from turnout_triton.client.grpc.line import Line
+from turnout_triton.client.grpc.reconnecting_channel import ReconnectingChannel
 
 URL = "grpc://127.0.0.1:1"
 
@@ -39,17 +39,17 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def line(opened, clock) -> Line:
+def line(opened, clock) -> ReconnectingChannel:
     def open_channel() -> Any:
         opened.append(grpc.insecure_channel("127.0.0.1:1"))
         return opened[-1]
 
-    return Line(open_channel, URL, clock)
+    return ReconnectingChannel(open_channel, URL, clock)
 
 
-def unheard(line: Line, times: int) -> None:
+def unheard(line: ReconnectingChannel, times: int) -> None:
     for _ in range(times):
-        line.unheard()
+        line.record_timeout()
 
 
 def test_three_calls_without_a_word_open_another_connection(line, opened, caplog) -> None:
@@ -58,18 +58,18 @@ def test_three_calls_without_a_word_open_another_connection(line, opened, caplog
     unheard(line, 2)
     assert opened == [line.channel]
     with caplog.at_level(logging.WARNING):
-        line.unheard()
+        line.record_timeout()
 
     assert (len(opened), line.channel, line.infer is before) == (2, opened[1], False)
     assert [record.message for record in caplog.records] == [
-        f"nothing is heard from triton at {URL!r} any more; it is asked over a new connection"
+        f"triton at {URL!r}: no response to 3 calls in a row, opened a new connection"
     ]
 
 
 def test_a_word_in_between_keeps_the_connection(line, opened) -> None:
     for _ in range(5):
         unheard(line, 2)
-        line.heard()
+        line.record_response()
 
     assert len(opened) == 1
 
