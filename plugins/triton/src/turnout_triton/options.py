@@ -77,5 +77,5 @@ class TritonOptions(Options):
     @field_validator("version", mode="before")
     @classmethod
     def _accept_number(cls, version: object) -> object:
-        # In YAML a version is a number. True is one for Python too, and stays what it is: refused as no text.
+        # In YAML a version is a number. bool is an int in Python, but True is not a version.
         return str(version) if isinstance(version, int) and not isinstance(version, bool) else version

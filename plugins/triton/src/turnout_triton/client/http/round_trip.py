@@ -117,7 +117,7 @@ class _TimedSocket:
 
 
 def _timed_response(deadline: float) -> Callable[..., http.client.HTTPResponse]:
-    # http.client has no deadline, but lets the class of its response be replaced, and that asks for a file of the socket.
+    # http.client has no deadline, but its response class can be replaced, and of the socket that only calls makefile().
     def response(sock: socket.socket, *, method: str) -> http.client.HTTPResponse:
         return http.client.HTTPResponse(_TimedSocket(sock, deadline), method=method)  # type: ignore[arg-type]
 

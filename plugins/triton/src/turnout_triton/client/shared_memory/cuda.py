@@ -28,7 +28,7 @@ _CONTROL_SECONDS = 5.0
 
 def check_cuda_installed() -> None:
     """Raise MissingDependencyError unless cuda-python is installed."""
-    # The user asked for it, so a missing package is an error at opening; a CUDA that fails later is a warning.
+    # The user enabled it by name, so a missing package is an error at opening; a CUDA that fails later is a warning.
     if importlib.util.find_spec("cuda") is None:
         raise MissingDependencyError(
             "the option 'cuda_shared_memory' of backend 'triton' needs the package 'cuda-python', which is not installed; "

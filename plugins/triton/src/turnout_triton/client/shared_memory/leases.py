@@ -1,7 +1,7 @@
 """Leases of shared memory: a response's arrays are views of the region that the server wrote, not copies.
 
 Guarantee: an array belongs to its caller alone. The caller may keep it, write to it and make views of it. Its region gets no
-other data before the last view is gone, and the array stays valid after the app was closed.
+other data before the last view is freed, and the array stays valid after the app was closed.
 
 Price: a region is in use as long as its array. A process lends at most 32 regions and 256 MiB, or an eighth of ``/dev/shm`` if
 that is less; beyond that a response is copied. A caller who keeps many responses so never takes the memory that the next
@@ -70,7 +70,7 @@ class LeaseBudget:
 
 
 class ArrayLeases:
-    """Lends the regions of one pool to arrays, and returns each once when its last array is gone.
+    """Lends the regions of one pool to arrays, and returns each once when its last array is freed.
 
     Thread-safe: ``_lent``, ``_detached`` and ``_closed`` change under ``_lock``, reentrant because a signal handler may fork
     while its own thread holds it. ``_returned`` is a deque for the reason in ``LeaseBudget``.
@@ -100,7 +100,7 @@ class ArrayLeases:
         return memory
 
     def take_returned(self) -> list[SharedMemoryRegion]:
-        """Return the regions whose last array is gone, each once; they may be reused."""
+        """Return the regions whose last array is freed, each once; they may be reused."""
         if not self._returned:  # no lock on the way of most requests
             return []
         with self._lock:
@@ -147,7 +147,7 @@ class ArrayLeases:
         self._returned: deque[str] = deque()
 
     def _record_end(self, *returns: tuple[Any, deque[Any]]) -> None:
-        """Record that the last array of a region is gone."""
+        """Record that the last array of a region is freed."""
         # A method, not a function: the finalizer keeps these leases, and their fork handlers, alive as long as the array.
         for value, returned in returns:
             returned.append(value)

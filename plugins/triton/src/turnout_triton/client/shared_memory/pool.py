@@ -153,7 +153,7 @@ class RegionPool:
         return region
 
     def _collect(self, deadline: float) -> None:
-        """Release the regions whose arrays are gone, and remove the detached ones."""
+        """Release the regions whose arrays are freed, and remove the detached ones."""
         for region in self._leases.take_returned():
             self.release(region)
         for region in self._leases.take_detached():
