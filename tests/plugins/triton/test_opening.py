@@ -7,7 +7,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 import pytest
-from tests.plugins.triton.client.asking import url_of
+from tests.plugins.triton.client.urls import url_of
 
 from turnout import ModelDeclaration
 from turnout.errors import BackendUnavailableError, ConfigurationError, MissingDependencyError, NotReachedError

@@ -14,8 +14,8 @@ from turnout_triton.client.messages import KServeRequest, RegionSlice, Requested
 
 SIZES = st.integers(0, 2**62)
 NAMES = st.text(max_size=20)
-PLACES = st.none() | st.builds(RegionSlice, NAMES, SIZES, SIZES)
-HEADS = st.builds(TensorHead, NAMES, NAMES, st.lists(SIZES, max_size=5).map(tuple), PLACES)
+SLICES = st.none() | st.builds(RegionSlice, NAMES, SIZES, SIZES)
+HEADS = st.builds(TensorHead, NAMES, NAMES, st.lists(SIZES, max_size=5).map(tuple), SLICES)
 VALUES = st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | NAMES
 PARAMETERS = st.dictionaries(NAMES.filter(lambda name: name != "priority"), VALUES, max_size=4)
 DATA = st.lists(st.binary(max_size=300) | st.integers(120, 140).map(bytes) | st.just(bytes(20_000)), max_size=4)
@@ -25,7 +25,7 @@ def value_of(parameter: service_pb2.InferParameter) -> object:
     return getattr(parameter, parameter.WhichOneof("parameter_choice"))
 
 
-def placed(parameters) -> RegionSlice | None:
+def slice_in(parameters) -> RegionSlice | None:
     values = {name: value_of(parameter) for name, parameter in parameters.items()}
     if not values:
         return None
@@ -38,10 +38,10 @@ def placed(parameters) -> RegionSlice | None:
     PARAMETERS,
     st.lists(HEADS, max_size=4),
     DATA,
-    st.lists(st.tuples(NAMES, PLACES), max_size=3),
+    st.lists(st.tuples(NAMES, SLICES), max_size=3),
 )
-def test_protobuf_reads_what_we_write(texts, parameters, heads, data, wanted) -> None:
-    outputs = tuple(RequestedOutput(*output) for output in wanted)
+def test_protobuf_reads_what_we_write(texts, parameters, heads, data, requested) -> None:
+    outputs = tuple(RequestedOutput(*output) for output in requested)
 
     message = service_pb2.ModelInferRequest.FromString(
         encode_request(KServeRequest(*texts, parameters, tuple(heads), tuple(data), outputs))
@@ -50,9 +50,9 @@ def test_protobuf_reads_what_we_write(texts, parameters, heads, data, wanted) ->
     assert (message.model_name, message.model_version, message.id) == texts
     assert {name: value_of(parameter) for name, parameter in message.parameters.items()} == parameters
     assert [
-        TensorHead(tensor.name, tensor.datatype, tuple(tensor.shape), placed(tensor.parameters)) for tensor in message.inputs
+        TensorHead(tensor.name, tensor.datatype, tuple(tensor.shape), slice_in(tensor.parameters)) for tensor in message.inputs
     ] == heads
-    assert [(output.name, placed(output.parameters)) for output in message.outputs] == wanted
+    assert [(output.name, slice_in(output.parameters)) for output in message.outputs] == requested
     assert list(message.raw_input_contents) == data
 
 
@@ -89,7 +89,7 @@ def test_more_than_grpc_carries_is_refused(monkeypatch) -> None:
     assert encode_request(KServeRequest("m", "", "", {}, (head,), (bytes(900),)))
 
 
-def _answer(name: str, data: bytes, id: str = "", version: str = "1") -> service_pb2.ModelInferResponse:
+def _message(name: str, data: bytes, id: str = "", version: str = "1") -> service_pb2.ModelInferResponse:
     message = service_pb2.ModelInferResponse(model_name="m", model_version=version, id=id)
     message.outputs.add(name=name, datatype="UINT8", shape=[len(data)])
     message.raw_output_contents.append(data)
@@ -97,18 +97,18 @@ def _answer(name: str, data: bytes, id: str = "", version: str = "1") -> service
 
 
 @given(st.lists(st.tuples(st.sampled_from(["y", "z", "yy"]), st.binary(max_size=4), st.sampled_from(["", "a"])), min_size=2))
-def test_answers_of_one_length_are_told_apart(answers) -> None:
-    for name, data, id in answers * 2:
-        read = decode_response(_answer(name, data, id).SerializeToString(), "m")
+def test_responses_of_one_length_are_not_confused(responses) -> None:
+    for name, data, id in responses * 2:
+        read = decode_response(_message(name, data, id).SerializeToString(), "m")
 
         assert (read.id, read.heads[0].name, bytes(read.data[name])) == (id, name, data)
 
 
 @given(st.binary(min_size=1, max_size=40), st.binary(min_size=1, max_size=40))
-def test_a_head_behind_the_data_is_read_as_such_again_and_again(first, second) -> None:
+def test_a_head_behind_the_data_is_decoded_each_time(first, second) -> None:
     for data in (first, second, first):
-        message = _answer("y", data)
+        message = _message("y", data)
         raw = service_pb2.ModelInferResponse(raw_output_contents=message.raw_output_contents)
         message.ClearField("raw_output_contents")
-        for written in (raw.SerializeToString() + message.SerializeToString(), _answer("y", data).SerializeToString()):
+        for written in (raw.SerializeToString() + message.SerializeToString(), _message("y", data).SerializeToString()):
             assert bytes(decode_response(written, "m").data["y"]) == data

@@ -1,4 +1,4 @@
-"""A connection on which nothing is heard any more is replaced."""
+"""A connection without responses is replaced."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def opened() -> Iterator[list[Any]]:
 
 
 class Clock:
-    """Tells the time that a test sets."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -39,7 +39,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def line(opened, clock) -> ReconnectingChannel:
+def channel(opened, clock) -> ReconnectingChannel:
     def open_channel() -> Any:
         opened.append(grpc.insecure_channel("127.0.0.1:1"))
         return opened[-1]
@@ -47,45 +47,45 @@ def line(opened, clock) -> ReconnectingChannel:
     return ReconnectingChannel(open_channel, URL, clock)
 
 
-def unheard(line: ReconnectingChannel, times: int) -> None:
+def time_out(channel: ReconnectingChannel, times: int) -> None:
     for _ in range(times):
-        line.record_timeout()
+        channel.record_timeout()
 
 
-def test_three_calls_without_a_word_open_another_connection(line, opened, caplog) -> None:
-    before = line.infer
+def test_three_calls_without_a_response_open_a_new_connection(channel, opened, caplog) -> None:
+    before = channel.infer
 
-    unheard(line, 2)
-    assert opened == [line.channel]
+    time_out(channel, 2)
+    assert opened == [channel.channel]
     with caplog.at_level(logging.WARNING):
-        line.record_timeout()
+        channel.record_timeout()
 
-    assert (len(opened), line.channel, line.infer is before) == (2, opened[1], False)
+    assert (len(opened), channel.channel, channel.infer is before) == (2, opened[1], False)
     assert [record.message for record in caplog.records] == [
         f"triton at {URL!r}: no response to 3 calls in a row, opened a new connection"
     ]
 
 
-def test_a_word_in_between_keeps_the_connection(line, opened) -> None:
+def test_a_response_in_between_keeps_the_connection(channel, opened) -> None:
     for _ in range(5):
-        unheard(line, 2)
-        line.record_response()
+        time_out(channel, 2)
+        channel.record_response()
 
     assert len(opened) == 1
 
 
-def test_a_server_that_stays_silent_gets_a_connection_every_two_seconds_at_most(line, opened, clock) -> None:
-    unheard(line, 30)
+def test_a_silent_server_gets_a_new_connection_at_most_every_two_seconds(channel, opened, clock) -> None:
+    time_out(channel, 30)
     assert len(opened) == 2
 
     clock.now += 2.1
-    unheard(line, 30)
+    time_out(channel, 30)
 
     assert len(opened) == 3
 
 
-def test_calls_under_way_stay_on_the_old_connection(line, opened) -> None:
-    unheard(line, 3)
+def test_calls_in_flight_stay_on_the_old_connection(channel, opened) -> None:
+    time_out(channel, 3)
 
     with pytest.raises(grpc.RpcError):  # refused by the port, not by a closed channel
         opened[0].unary_unary("/x")(b"", timeout=5)

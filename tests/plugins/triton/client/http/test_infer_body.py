@@ -14,18 +14,18 @@ from turnout_triton.client.messages import KServeRequest, RegionSlice, Requested
 
 NAMES = st.text(min_size=1, max_size=20)
 SIZES = st.integers(0, 2**62)
-PLACES = st.none() | st.builds(RegionSlice, NAMES, SIZES, SIZES)
-HEADS = st.builds(TensorHead, NAMES, NAMES, st.lists(SIZES, max_size=5).map(tuple), PLACES)
+SLICES = st.none() | st.builds(RegionSlice, NAMES, SIZES, SIZES)
+HEADS = st.builds(TensorHead, NAMES, NAMES, st.lists(SIZES, max_size=5).map(tuple), SLICES)
 ANSWERED = st.tuples(NAMES, st.lists(st.integers(0, 9), max_size=3), st.binary(max_size=50))
 RESERVED = {"sequence_id", "sequence_start", "sequence_end", "priority", "binary_data_output"}
 VALUES = st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | NAMES
 PARAMETERS = st.dictionaries(NAMES.filter(lambda name: name not in RESERVED), VALUES, max_size=4)
 
 
-def tritonclients(ask: KServeRequest) -> tuple[dict, bytes]:
+def tritonclients(request: KServeRequest) -> tuple[dict, bytes]:
     """Return head and data as tritonclient writes them."""
-    inputs, outputs, buffers = [], [], iter(ask.buffers)
-    for head in ask.heads:
+    inputs, outputs, buffers = [], [], iter(request.buffers)
+    for head in request.heads:
         tensor = InferInput(head.name, list(head.shape), head.datatype)
         if head.shared is None:
             tensor._raw_data = next(buffers)
@@ -33,21 +33,21 @@ def tritonclients(ask: KServeRequest) -> tuple[dict, bytes]:
         else:
             tensor.set_shared_memory(head.shared.region, head.shared.size_bytes, head.shared.offset)
         inputs.append(tensor)
-    for wanted in ask.outputs:
-        output = InferRequestedOutput(wanted.name, binary_data=True)
-        if wanted.shared is not None:
-            output.set_shared_memory(wanted.shared.region, wanted.shared.size_bytes, wanted.shared.offset)
+    for requested in request.outputs:
+        output = InferRequestedOutput(requested.name, binary_data=True)
+        if requested.shared is not None:
+            output.set_shared_memory(requested.shared.region, requested.shared.size_bytes, requested.shared.offset)
         outputs.append(output)
     body, length = _get_inference_request(
         inputs=inputs,
-        request_id=ask.id,
+        request_id=request.id,
         outputs=outputs,
         sequence_id=0,
         sequence_start=False,
         sequence_end=False,
         priority=0,
         timeout=None,
-        custom_parameters=dict(ask.parameters),
+        custom_parameters=dict(request.parameters),
     )
     length = len(body) if length is None else length
     head = json.loads(body[:length])
@@ -61,12 +61,12 @@ def tritonclients(ask: KServeRequest) -> tuple[dict, bytes]:
 def test_a_request_is_what_tritonclient_writes(id, parameters, tensors, data) -> None:
     heads = tuple(head for head, _ in tensors)
     buffers = tuple(buffer for head, buffer in tensors if head.shared is None)
-    wanted = tuple(data.draw(st.lists(st.builds(RequestedOutput, NAMES, PLACES), max_size=3)))
-    ask = KServeRequest("m", "", id, parameters, heads, buffers, wanted)
+    requested = tuple(data.draw(st.lists(st.builds(RequestedOutput, NAMES, SLICES), max_size=3)))
+    request = KServeRequest("m", "", id, parameters, heads, buffers, requested)
 
-    head, rest = encode_request(ask)
+    head, rest = encode_request(request)
 
-    expected, expected_rest = tritonclients(ask)
+    expected, expected_rest = tritonclients(request)
     ours = json.loads(head)
     assert ours["parameters"].pop("binary_data_output") is True
     expected.get("parameters", {}).pop("binary_data_output", None)
@@ -76,7 +76,7 @@ def test_a_request_is_what_tritonclient_writes(id, parameters, tensors, data) ->
 
 
 @given(st.text(max_size=20), st.lists(ANSWERED, max_size=4, unique_by=lambda output: output[0]))
-def test_an_answer_is_what_tritonclient_reads(id, outputs) -> None:
+def test_a_response_is_what_tritonclient_reads(id, outputs) -> None:
     described = [
         {"name": name, "datatype": "UINT8", "shape": shape, "parameters": {"binary_data_size": len(data)}}
         for name, shape, data in outputs

@@ -1,4 +1,4 @@
-"""What is lent belongs to its holder alone, until nobody holds it."""
+"""A lent array belongs to its holder alone, until the last view is freed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def views() -> list[Callable[[np.ndarray], object]]:
 
 
 @pytest.mark.parametrize("view", views())
-def test_a_region_comes_back_once_when_its_last_view_is_gone(leases, region, view) -> None:
+def test_a_region_is_returned_once_when_its_last_view_is_freed(leases, region, view) -> None:
     memory = leases.lend(region, SIZE)
     held = view(memory)
     del memory
@@ -64,8 +64,8 @@ def test_a_region_comes_back_once_when_its_last_view_is_gone(leases, region, vie
     assert leases.take_returned() == []
 
 
-def test_a_region_that_came_back_too_early_would_have_been_seen(leases, region, monkeypatch) -> None:
-    """The planted bug: the lease hangs on a view that ends while others live."""
+def test_a_region_that_is_returned_too_early_would_be_noticed(leases, region, monkeypatch) -> None:
+    """The planted bug: the lease ends with a view while others live."""
     monkeypatch.setattr(room.np, "frombuffer", lambda data, dtype: memoryview(bytearray(data)))
     memory = leases.lend(region, SIZE)
     held = np.asarray(memory)
@@ -85,7 +85,7 @@ def test_memory_is_lent_without_a_copy_and_can_be_written_to(leases, region) -> 
 
 
 @pytest.mark.parametrize(("limit", "most"), [("_MOST_BYTES", 2 * SIZE), ("_MOST_REGIONS", 2)])
-def test_no_more_is_lent_than_the_process_may_hold_whoever_lends(monkeypatch, leases, limit, most) -> None:
+def test_the_limit_on_lent_regions_is_one_for_all_leases_of_a_process(monkeypatch, leases, limit, most) -> None:
     monkeypatch.setattr(room, limit, most)
     others, regions = ArrayLeases(), [SharedMemoryRegion(SIZE) for _ in range(3)]
     try:
@@ -101,7 +101,7 @@ def test_no_more_is_lent_than_the_process_may_hold_whoever_lends(monkeypatch, le
             region.destroy()
 
 
-def test_an_array_that_ends_after_the_close_is_given_back_to_the_budget(monkeypatch, leases, region) -> None:
+def test_an_array_that_is_freed_after_close_is_returned_to_the_budget(monkeypatch, leases, region) -> None:
     monkeypatch.setattr(room, "_MOST_REGIONS", 1)
     memory = leases.lend(region, SIZE)
     leases.close()
@@ -114,7 +114,7 @@ def test_an_array_that_ends_after_the_close_is_given_back_to_the_budget(monkeypa
         other.destroy()
 
 
-def test_what_a_fork_took_counts_until_its_array_is_gone(monkeypatch, leases, region) -> None:
+def test_a_detached_region_counts_until_its_array_is_freed(monkeypatch, leases, region) -> None:
     monkeypatch.setattr(room, "_MOST_REGIONS", 1)
     memory = leases.lend(region, SIZE)
     other = SharedMemoryRegion(SIZE)
@@ -129,7 +129,7 @@ def test_what_a_fork_took_counts_until_its_array_is_gone(monkeypatch, leases, re
 
 
 @pytest.mark.parametrize("system", [lambda _: os.statvfs("/"), None], ids=["small", "none"])
-def test_where_the_system_has_little_shared_memory_or_none_nothing_is_lent(monkeypatch, leases, region, system) -> None:
+def test_nothing_is_lent_where_the_system_has_little_shared_memory_or_none(monkeypatch, leases, region, system) -> None:
     monkeypatch.setattr(room, "FOLDER", room.FOLDER / "nowhere")
     assert room.memory_bytes() == 0
     monkeypatch.setattr(room, "memory_bytes", lambda: 8 * SIZE - 1 if system else 0)
@@ -142,7 +142,7 @@ def test_a_mostly_empty_region_is_not_lent(leases, region) -> None:
     assert leases.lend(region, SIZE // 2) is not None
 
 
-def test_what_is_held_at_close_keeps_its_memory_and_nothing_is_lent_after(leases, region) -> None:
+def test_an_array_that_is_held_at_close_stays_valid_and_nothing_is_lent_after(leases, region) -> None:
     memory = leases.lend(region, SIZE)
 
     assert leases.close() == [region]
@@ -154,29 +154,29 @@ def test_what_is_held_at_close_keeps_its_memory_and_nothing_is_lent_after(leases
 
 
 def child_and_parent_agree(leases: ArrayLeases, region: SharedMemoryRegion) -> bool:
-    """Tell whether an array held at a fork is each process's own afterwards."""
+    """Return whether an array held at a fork is each process's own afterwards."""
     memory = leases.lend(region, SIZE)
-    asked, written = os.pipe(), os.pipe()
+    go_on, written = os.pipe(), os.pipe()
 
     def work() -> bool:
         mine = int(memory[0]) == 7
         memory[0] = 8
         os.write(written[1], b"x")
-        os.read(asked[0], 1)  # meanwhile the parent writes
+        os.read(go_on[0], 1)  # meanwhile the parent writes
         return mine and int(memory[0]) == 8 and int(memory[1]) == 7
 
     def parent() -> None:
         os.read(written[0], 1)
         seen.append(int(memory[0]))
         memory[1] = 9
-        os.write(asked[1], b"x")
+        os.write(go_on[1], b"x")
 
     seen: list[int] = []
     writer = threading.Thread(target=parent)
     writer.start()
     held = in_child(work)
     writer.join(10)
-    for end in (*asked, *written):
+    for end in (*go_on, *written):
         os.close(end)
     return held and seen == [7] and memory[:3].tolist() == [7, 9, 7]
 
@@ -188,13 +188,13 @@ def test_an_array_is_each_processs_own_after_a_fork(leases, region) -> None:
     assert leases.take_returned() == []
 
 
-def test_an_array_that_a_child_shares_would_have_been_seen(leases, region, monkeypatch) -> None:
+def test_an_array_that_a_child_shares_would_be_noticed(leases, region, monkeypatch) -> None:
     monkeypatch.setattr(SharedMemoryRegion, "make_private", lambda self: None)
 
     assert not child_and_parent_agree(leases, region)
 
 
-def test_a_childs_copy_gives_nothing_back(leases, region) -> None:
+def test_a_childs_copy_returns_nothing(leases, region) -> None:
     memory = [leases.lend(region, SIZE)]
 
     def work() -> bool:
@@ -206,8 +206,8 @@ def test_a_childs_copy_gives_nothing_back(leases, region) -> None:
     assert memory[0][0] == 7
 
 
-def test_what_is_lent_in_the_moment_of_a_fork_is_each_processs_own_too(leases, region, monkeypatch) -> None:
-    """As by a thread that goes on while this one is on its way into the fork."""
+def test_an_array_that_is_lent_during_a_fork_is_each_processs_own_too(leases, region, monkeypatch) -> None:
+    """As by a thread that runs on while another one forks."""
     monkeypatch.setattr(ArrayLeases, "around_fork", lambda self: None)
     memory = leases.lend(region, SIZE)
 
@@ -232,7 +232,7 @@ def test_a_fork_in_a_signal_handler_does_not_wait_for_its_own_thread(leases, reg
     assert held == [True]
 
 
-def test_memory_that_cannot_be_made_private_is_told_and_hinders_no_fork(leases, region, monkeypatch, caplog) -> None:
+def test_memory_that_cannot_be_made_private_is_logged_and_the_fork_succeeds(leases, region, monkeypatch, caplog) -> None:
     def refused(_: SharedMemoryRegion) -> None:
         raise OSError(12, "Cannot allocate memory")
 
@@ -246,7 +246,7 @@ def test_memory_that_cannot_be_made_private_is_told_and_hinders_no_fork(leases, 
     del memories
 
 
-def test_threads_that_lend_and_forks_get_on(leases) -> None:
+def test_threads_may_lend_while_the_process_forks(leases) -> None:
     regions = [SharedMemoryRegion(SIZE) for _ in range(4)]
     end = threading.Event()
     wrong: list[int] = []

@@ -1,4 +1,4 @@
-"""The regions of one process: handed out, taken back, left to the parent in a child."""
+"""The regions of one process: acquired, released, and kept by the parent after a fork."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ NEVER = float("inf")
 
 
 class Server:
-    """Knows regions; refuses with ``error``."""
+    """Registers regions; refuses with ``error``."""
 
     def __init__(self) -> None:
-        self.known: list[str] = []
+        self.registered: list[str] = []
         self.error: Exception | None = None
 
     def register_region(self, name: str, size_bytes: int, model: str, timeout_seconds: float) -> None:
         if self.error is not None:
             raise self.error
-        self.known.append(name)
+        self.registered.append(name)
 
     def unregister_region(self, name: str, timeout_seconds: float) -> None:
         if self.error is not None:
             raise self.error
-        self.known.remove(name)
+        self.registered.remove(name)
 
     def registered_regions(self, timeout_seconds: float) -> list[str]:
-        return list(self.known)
+        return list(self.registered)
 
 
 @pytest.fixture
@@ -59,18 +59,18 @@ def mine() -> set[str]:
     return {file.name for file in FOLDER.glob(f"turnout-{os.getpid()}-*")}
 
 
-def test_a_region_that_came_back_is_handed_out_again(pool, server) -> None:
+def test_a_released_region_is_reused(pool, server) -> None:
     first = pool.acquire(5000, "m", NEVER)
     second = pool.acquire(5000, "m", NEVER)
     pool.release(first)
 
     assert pool.acquire(1 << 20, "m", NEVER) is first
     assert pool.acquire((1 << 20) + 1, "m", NEVER).size_bytes == 1 << 21
-    assert first.name in server.known
+    assert first.name in server.registered
     assert second is not first
 
 
-def test_a_lost_region_is_not(pool) -> None:
+def test_a_retired_region_is_not_reused(pool) -> None:
     lost = pool.acquire(5000, "m", NEVER)
     pool.retire(lost)
 
@@ -78,7 +78,7 @@ def test_a_lost_region_is_not(pool) -> None:
 
 
 @pytest.mark.parametrize("error", [InvalidRequestError("no"), DeadlineExceededError("late")], ids=["refused", "late"])
-def test_a_region_that_cannot_be_registered_leaves_nothing(pool, server, error) -> None:
+def test_a_region_that_cannot_be_registered_is_removed(pool, server, error) -> None:
     before = mine()
     server.error = error
 
@@ -90,19 +90,19 @@ def test_a_region_that_cannot_be_registered_leaves_nothing(pool, server, error) 
     assert pool.acquire(5000, "m", NEVER) is not None
 
 
-def test_closing_removes_all_even_when_the_server_is_gone(server) -> None:
+def test_close_removes_all_regions_even_without_a_server(server) -> None:
     before = mine()
     pool = RegionPool(server)
     pool.release(pool.acquire(5000, "m", NEVER))
     pool.retire(pool.acquire(5000, "m", NEVER))
-    server.error = DeadlineExceededError("gone")
+    server.error = DeadlineExceededError("down")
 
     pool.close()
 
     assert mine() == before
 
 
-def test_a_child_has_its_own_and_leaves_the_parents(pool, server) -> None:
+def test_a_child_has_its_own_regions_and_keeps_the_parents(pool, server) -> None:
     region = pool.acquire(5000, "m", NEVER)
     pool.release(region)
 
@@ -111,7 +111,7 @@ def test_a_child_has_its_own_and_leaves_the_parents(pool, server) -> None:
         right = own.name != region.name and own.name.startswith(f"turnout-{os.getpid()}-")
         pool.release(own)
         pool.close()
-        return right and server.known == [region.name] and not mine()
+        return right and server.registered == [region.name] and not mine()
 
     assert in_child(work)
     assert (FOLDER / region.name).exists()
@@ -148,7 +148,7 @@ def test_a_child_without_new_locks_would_hang(pool, monkeypatch) -> None:
         assert not in_child(lambda: pool.acquire(5000, "m", NEVER) is not None)
 
 
-def test_what_a_fork_left_of_answers_is_ended_by_the_next_request(pool, server) -> None:
+def test_detached_regions_are_removed_by_the_next_request(pool, server) -> None:
     region = pool.acquire(1 << 20, "m", NEVER)
     memory = pool.lend(region, 1 << 20)
     files = len(list(Path("/proc/self/fd").iterdir()))
@@ -159,7 +159,7 @@ def test_what_a_fork_left_of_answers_is_ended_by_the_next_request(pool, server) 
         memory = pool.lend(held, 1 << 20)
 
     assert memory is not None
-    assert len(server.known) <= 2
+    assert len(server.registered) <= 2
     assert len(list(Path("/proc/self/fd").iterdir())) <= files + 2
 
 
@@ -172,9 +172,9 @@ def test_free_regions_of_other_sizes_make_room(pool, server, monkeypatch) -> Non
     large = pool.acquire(4 << 20, "m", NEVER)
 
     assert large is not None
-    assert server.known == [large.name]
+    assert server.registered == [large.name]
     assert pool.acquire(1 << 20, "m", NEVER) is None
     assert pool.make_room(NEVER) is False
     pool.release(large)
     assert pool.make_room(NEVER) is True
-    assert server.known == []
+    assert server.registered == []
