@@ -19,7 +19,7 @@ AT_ONCE = ServerOptions(grace_seconds=0)
 
 CONFIG_TYPES = {name: "TYPE_STRING" if name == "BYTES" else f"TYPE_{name}" for name in ONNX_TYPES}
 
-# Waits as long as x says, and hands x back: what a busy accelerator looks like from outside.
+# Waits for the given seconds, and returns them: a busy accelerator, seen from outside.
 SLOW = """
 import time
 import triton_python_backend_utils as utils
@@ -30,7 +30,7 @@ class TritonPythonModel:
         time.sleep(max(float(seconds.max()) for seconds in given))
         return [utils.InferenceResponse([utils.Tensor("seconds_slept", seconds)]) for seconds in given]
 """
-# Answers count times, with 0, 1, 2 and so on.
+# Sends count responses, with 0, 1, 2 and so on.
 COUNTS = """
 import numpy as np
 import triton_python_backend_utils as utils
@@ -167,7 +167,7 @@ def served_repository(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(served_repository) -> Iterator[LocalServer]:
-    """A real server of ``served_repository`` for all tests of a worker; whoever kills or pauses it starts one of his own."""
+    """A real server of ``served_repository`` for all tests of a worker; a test that kills or pauses one uses ``own_server``."""
     with LocalServer(served_repository, AT_ONCE) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""The contract, checked by turnout.testing against a real server: over gRPC, over HTTP, with and without shared memory."""
+"""The conformance suite of turnout.testing against a real server: gRPC, HTTP, with and without shared memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import helper
-from tests.plugins.triton.client.asking import SHARED, WIRE, url_of
+from tests.plugins.triton.client.urls import SHARED, WIRE, url_of
 from tests.plugins.triton.conftest import AT_ONCE, config_tensors, save_onnx, write_python
 
 from turnout import InferenceRequest, ModelDeclaration, ModelInference
@@ -29,7 +29,7 @@ class TritonPythonModel:
 
 
 def write_echo(repository: Path, name: str, datatype: str, dims: list[int]) -> None:
-    """Triton's own python backend where it can, which is everywhere but BF16."""
+    """Write an echo model for Triton's python backend, or for BF16, which that does not have, an ONNX model."""
     tensors = {"x": (datatype, dims)}, {"y": (datatype, dims)}
     config = config_tensors("input", tensors[0]) + config_tensors("output", tensors[1])
     if datatype != "BF16":

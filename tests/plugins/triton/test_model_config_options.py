@@ -1,4 +1,4 @@
-"""Triton's own words in turnout.yaml, with the place of what is wrong."""
+"""Triton's own settings in turnout.yaml, and the place of a mistake."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def load(folder: Path, words: str) -> TritonOptions:
         ("{parameters: {a: [1]}}", "parameters.a: must be text"),
     ],
 )
-def test_a_wrong_word_is_told_with_line_and_reason(tmp_path: Path, words: str, said: str) -> None:
+def test_a_wrong_key_or_value_is_reported_with_line_and_reason(tmp_path: Path, words: str, said: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load(tmp_path, words)
 

@@ -1,4 +1,4 @@
-"""What turnout.yaml may say under triton."""
+"""Options of backend triton in turnout.yaml."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ def test_a_url_is_enough() -> None:
 
     assert (options.url, options.model, options.version, options.timeout_seconds) == ("localhost:8001", None, "", 120)
     assert (options.compression, options.shared_memory, options.shared_memory_threshold_bytes) == ("none", "auto", 256 * 1024)
+    assert options.cuda_shared_memory is False
 
 
-def test_everything_can_be_said() -> None:
+def test_every_option_can_be_set() -> None:
     tls = {"ca": "ca.pem", "certificate": "c.pem", "key": "k.pem", "server_name": "triton"}
-    options = opened(url=["grpcs://a:1", "grpcs://b:1"], version=3, headers={"A": "b"}, tls=tls, compression="gzip")
+    said = {"version": 3, "headers": {"A": "b"}, "tls": tls, "compression": "gzip", "cuda_shared_memory": True}
+    options = opened(url=["grpcs://a:1", "grpcs://b:1"], **said)
 
     assert options.url == ("grpcs://a:1", "grpcs://b:1")
     assert options.version == "3"
     assert options.headers["A"].get_secret_value() == "b"
     assert options.tls.server_name == "triton"
+    assert options.cuda_shared_memory is True
 
 
 @pytest.mark.parametrize(
@@ -39,15 +42,19 @@ def test_everything_can_be_said() -> None:
         ({"version": 0}, "version"),
         ({"timeout_seconds": 0}, "timeout_seconds"),
         ({"timeout_seconds": float("inf")}, "timeout_seconds"),
+        ({"timeout_seconds": True}, "timeout_seconds"),
+        ({"version": True}, "version"),
         ({"compression": "brotli"}, "compression"),
         ({"shared_memory": "on"}, "shared_memory"),
         ({"shared_memory_threshold_bytes": -1}, "shared_memory_threshold_bytes"),
+        ({"shared_memory_threshold_bytes": True}, "shared_memory_threshold_bytes"),
+        ({"cuda_shared_memory": "auto"}, "cuda_shared_memory"),
         ({"tls": {"certificate": "c.pem"}}, "mutual TLS needs both 'certificate' and 'key'"),
         ({"urls": []}, "Did you mean 'url'"),
     ],
     ids=str,
 )
-def test_what_cannot_be_is_refused_where_it_stands(options, text) -> None:
+def test_a_wrong_option_is_refused_with_its_path(options, text) -> None:
     with pytest.raises(SettingsError, match=r"models\.m\.backends\.triton") as caught:
         opened(**options)
 

@@ -1,4 +1,4 @@
-"""The hooks of turnout-triton: light to load."""
+"""The hooks of turnout-triton, which load no runtime."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_loading_imports_no_grpc_and_no_tritonclient(module) -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_watch_would_see_an_import() -> None:
+def test_an_import_would_be_noticed() -> None:
     program = "import tritonclient.grpc\n" + WATCH.format(module="turnout_triton.plugin")
 
     assert "tritonclient" in subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout

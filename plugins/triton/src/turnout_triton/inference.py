@@ -1,4 +1,4 @@
-"""A model that a Triton server runs."""
+"""A model that a Triton server runs, as a ModelInference."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from numpy.typing import NDArray
 from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.errors import ClosedError, InferenceError, InvalidTensorError, TurnoutError, text_of
 from turnout.tensors import BYTES, DTYPES, DeviceTensor, datatype_of, from_binary, to_binary
-from turnout_triton.client.device import DeviceBuffer
-from turnout_triton.client.messages import Answer, Ask, Buffer, TensorHead, Transport
+from turnout_triton.client.device_buffer import DeviceBuffer
+from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, TensorHead
 from turnout_triton.client.parameters import check_parameters
-from turnout_triton.signature import ServedModel
+from turnout_triton.client.transport import Transport
+from turnout_triton.served_model import ServedModel
 
 _READY_SECONDS = 2.0
 _TENSORS = (np.ndarray, DeviceTensor)
 # Below this a copy costs less than the three views that avoid it.
 _COPIED_BYTES = 16_384
-# What is the same in memory and on the wire, whatever its bits.
+# The datatypes whose memory is their wire form. Not BOOL: a byte other than 0 and 1 is not a valid numpy bool.
 _PLAIN = {name: dtype for name, dtype in DTYPES.items() if name not in (BYTES, "BOOL") and sys.byteorder == "little"}
 
 
 class TritonInference(ModelInference):
-    """Asks one model of a server. Thread-safe, as its transport is; an answer's arrays are their holder's alone, to write to.
+    """Runs one model of a server. Thread-safe, as its transport is; a response's arrays belong to the caller, who may write.
 
     A request without a deadline gets ``timeout_seconds``.
     """
@@ -38,21 +39,22 @@ class TritonInference(ModelInference):
         self._served = served
         self._model = model
         self._timeout_seconds = timeout_seconds
-        self._promised = frozenset(spec.name for spec in served.signature.outputs)
+        self._output_names = frozenset(spec.name for spec in served.signature.outputs)
         self._closed = False
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        ask, timeout_seconds = self._prepared(request)
-        response = self._response(self._transport.infer(ask, timeout_seconds), request.id)
-        if not self._promised <= response.outputs.keys():
-            raise self._incomplete(response)
+        message, timeout_seconds = self._encode(request)
+        response = self._decode(self._transport.infer(message, timeout_seconds), request.id)
+        if not self._output_names <= response.outputs.keys():
+            raise self._missing_output_error(response)
         return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        ask, timeout_seconds = self._prepared(request)
-        with contextlib.closing(self._transport.stream(ask, timeout_seconds)) as answers:
-            for answer in answers:
-                yield self._response(answer, request.id)
+        message, timeout_seconds = self._encode(request)
+        # Closed with this generator: a caller that leaves early cancels the request on the server.
+        with contextlib.closing(self._transport.stream(message, timeout_seconds)) as responses:
+            for response in responses:
+                yield self._decode(response, request.id)  # a response of a stream may lack outputs
 
     def signature(self) -> ModelSignature:
         return self._served.signature
@@ -67,7 +69,8 @@ class TritonInference(ModelInference):
             self._closed = True
             self._transport.close()
 
-    def _prepared(self, request: InferenceRequest) -> tuple[Ask, float]:
+    def _encode(self, request: InferenceRequest) -> tuple[KServeRequest, float]:
+        """Return the message for ``request``, and the seconds until its deadline."""
         if self._closed:
             raise ClosedError(f"model {self._model!r} is closed; open the app again with turnout.open")
         if request.parameters:
@@ -79,7 +82,7 @@ class TritonInference(ModelInference):
         inputs, served = request.inputs, self._served
         heads = tuple([self._head(name, inputs[name]) for name in inputs])
         buffers = tuple([_buffer(inputs[name], name) for name in inputs])
-        return Ask(served.name, served.version, request.id, request.parameters, heads, buffers), timeout_seconds
+        return KServeRequest(served.name, served.version, request.id, request.parameters, heads, buffers), timeout_seconds
 
     def _head(self, name: str, array: NDArray[Any] | DeviceTensor) -> TensorHead:
         if not isinstance(array, _TENSORS):
@@ -90,26 +93,26 @@ class TritonInference(ModelInference):
         shape = (*array.shape, 1) if name in self._served.widened else array.shape
         return TensorHead(name, datatype_of(array.dtype), shape)
 
-    def _response(self, answer: Answer, id: str) -> InferenceResponse:
-        return InferenceResponse({head.name: self._array(head, answer.data) for head in answer.heads}, id)
-
-    def _incomplete(self, response: InferenceResponse) -> InferenceError:
-        missing = ", ".join(repr(name) for name in sorted(self._promised.difference(response)))
-        return InferenceError(
-            f"model {self._model!r}: the server's answer lacks output {missing}; it has: {', '.join(response) or 'none'}; "
-            "look into its log"
-        )
+    def _decode(self, response: KServeResponse, id: str) -> InferenceResponse:
+        return InferenceResponse({head.name: self._array(head, response.data) for head in response.heads}, id)
 
     def _array(self, head: TensorHead, data: Mapping[str, Buffer]) -> NDArray[Any]:
         try:
-            array = _owned(data[head.name], head)
+            array = _to_array(data[head.name], head)
         except (LookupError, ValueError, ArithmeticError, InvalidTensorError) as error:
-            raise _broken(self._model, head, error) from error
+            raise _broken_output_error(self._model, head, error) from error
         return array.reshape(array.shape[:-1]) if head.name in self._served.widened and head.shape[-1:] == (1,) else array
+
+    def _missing_output_error(self, response: InferenceResponse) -> InferenceError:
+        missing = ", ".join(repr(name) for name in sorted(self._output_names.difference(response)))
+        return InferenceError(
+            f"model {self._model!r}: the server's response lacks output {missing}; it has: {', '.join(response) or 'none'}; "
+            "see the server's log"
+        )
 
 
 def _buffer(array: NDArray[Any] | DeviceTensor, name: str) -> Buffer:
-    """Return the data of ``array`` in KServe's form; large ones without a copy where they lie in memory like that."""
+    """Return the data of ``array`` in KServe's binary form; a large contiguous array is not copied."""
     if isinstance(array, DeviceTensor):
         return DeviceBuffer(array)
     if datatype_of(array.dtype) == BYTES or not array.dtype.isnative:
@@ -119,11 +122,11 @@ def _buffer(array: NDArray[Any] | DeviceTensor, name: str) -> Buffer:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
-def _owned(data: Buffer, head: TensorHead) -> NDArray[Any]:
-    """Return an array of ``data``: of its very memory where that is nobody else's, of a copy where it is read-only.
+def _to_array(data: Buffer, head: TensorHead) -> NDArray[Any]:
+    """Return an array of ``data``: a view where the memory is writable and aligned, else a copy.
 
     Raises:
-        InvalidTensorError: it is longer or shorter than the head says.
+        InvalidTensorError: the data are longer or shorter than datatype and shape.
     """
     dtype = _PLAIN.get(head.datatype)
     if dtype is None or not len(data):
@@ -131,14 +134,15 @@ def _owned(data: Buffer, head: TensorHead) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.frombuffer(data, dtype).reshape(head.shape)
     except ValueError:
-        return from_binary(data, head.datatype, head.shape, head.name)  # which says what is wrong
-    if array.shape != head.shape:  # a size of -1 is none
+        return from_binary(data, head.datatype, head.shape, head.name)  # raises with the reason
+    if array.shape != head.shape:  # reshape() infers a size of -1, which no response may have
         return from_binary(data, head.datatype, head.shape, head.name)
+    # gRPC's messages are read-only bytes; HTTP's bodies and shared memory are writable and belong to this response.
     flags = array.flags
     return array if flags.writeable and flags.aligned else array.copy()
 
 
-def _broken(model: str, head: TensorHead, error: Exception) -> TurnoutError:
+def _broken_output_error(model: str, head: TensorHead, error: Exception) -> TurnoutError:
     return InferenceError(
-        f"model {model!r}: the server's answer for output {head.name!r} is broken: {text_of(error)}; look into its log"
+        f"model {model!r}: output {head.name!r} of the server's response is broken: {text_of(error)}; see the server's log"
     )

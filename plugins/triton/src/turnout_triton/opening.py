@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from turnout import ModelDeclaration, ModelInference
 from turnout.errors import ConfigurationError
-from turnout_triton.client.credentials import Connection, connection_of
+from turnout_triton.client.connection_settings import ConnectionSettings, connection_settings
 from turnout_triton.client.endpoints import Endpoint, parse_endpoint
-from turnout_triton.client.messages import Transport
 from turnout_triton.client.replicas import Replicas
-from turnout_triton.client.servers import open_server
-from turnout_triton.client.shared_memory.cuda import CudaSharedMemoryTransport, cuda_is_installed
+from turnout_triton.client.server_transport import open_server_transport
+from turnout_triton.client.shared_memory.cuda import CudaSharedMemoryTransport, check_cuda_installed
 from turnout_triton.client.shared_memory.transport import SharedMemoryTransport
+from turnout_triton.client.transport import Transport
 from turnout_triton.inference import TritonInference
 from turnout_triton.options import TritonOptions
-from turnout_triton.signature import ServedModel, read_served_model
+from turnout_triton.served_model import read_served_model
 
-# A server that is there tells of a model in milliseconds; one that hangs keeps whoever asks first.
+# A server sends a model's metadata within milliseconds; one that hangs would block the first request.
 _OPEN_SECONDS = 5.0
 
 
@@ -25,14 +25,12 @@ def open_model(model: ModelDeclaration, options: TritonOptions) -> ModelInferenc
     Raises:
         ConfigurationError: a URL or a file of 'tls' cannot be used.
         BackendUnavailableError: no server can be reached, or it has not loaded the model.
-        MissingDependencyError: tritonclient's gRPC part is not installed.
+        MissingDependencyError: tritonclient's gRPC part, or cuda-python for 'cuda_shared_memory', is not installed.
     """
     transport = open_transport(model, options)
     name = options.model or model.name
     try:
-        served: ServedModel = read_served_model(
-            transport, name, options.version, min(options.timeout_seconds, _OPEN_SECONDS), model
-        )
+        served = read_served_model(transport, name, options.version, min(options.timeout_seconds, _OPEN_SECONDS), model)
     except BaseException:
         transport.close()
         raise
@@ -40,25 +38,32 @@ def open_model(model: ModelDeclaration, options: TritonOptions) -> ModelInferenc
 
 
 def open_transport(model: ModelDeclaration, options: TritonOptions) -> Transport:
-    """Return the way to the server of ``options``, or to all of them. Raises as ``open_model``, but nothing is asked yet."""
+    """Return the transport to the server of ``options``, or to all of them; sends nothing yet. Raises as ``open_model``."""
     urls = (options.url,) if isinstance(options.url, str) else options.url
     endpoints = [parse_endpoint(url, model.name) for url in urls]
     _check_schemes(endpoints, model.name, options)
-    connection = connection_of(options, model.folder)
-    transports = [_to_one(endpoint, connection, options) for endpoint in endpoints]
+    if options.cuda_shared_memory:
+        check_cuda_installed()
+    connection = connection_settings(options, model.folder)
+    transports = [_open_endpoint(endpoint, connection, options) for endpoint in endpoints]
     return transports[0] if len(transports) == 1 else Replicas(transports)
 
 
-def _to_one(endpoint: Endpoint, connection: Connection, options: TritonOptions) -> Transport:
-    server = open_server(endpoint, connection)
-    if options.shared_memory == "off" or not endpoint.on_this_host():
-        return server
-    if cuda_is_installed():
-        server = CudaSharedMemoryTransport(server, str(endpoint))
-    return SharedMemoryTransport(server, options.shared_memory_threshold_bytes, str(endpoint))
+def _open_endpoint(endpoint: Endpoint, connection: ConnectionSettings, options: TritonOptions) -> Transport:
+    transport = open_server_transport(endpoint, connection)
+    is_shared = options.shared_memory != "off"
+    # Resolving the host may block, so only where the answer matters.
+    if not (is_shared or options.cuda_shared_memory) or not endpoint.on_this_host():
+        return transport
+    if options.cuda_shared_memory:
+        transport = CudaSharedMemoryTransport(transport, str(endpoint))
+    if is_shared:
+        transport = SharedMemoryTransport(transport, options.shared_memory_threshold_bytes, str(endpoint))
+    return transport
 
 
 def _check_schemes(endpoints: list[Endpoint], model: str, options: TritonOptions) -> None:
+    """Raise ConfigurationError unless all URLs have one scheme, and one that 'tls' fits."""
     schemes = sorted({endpoint.scheme for endpoint in endpoints})
     if len(schemes) != 1:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""What turnout.yaml may say under ``triton``."""
+"""Options of backend ``triton`` in turnout.yaml."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from turnout import Options
 from turnout_triton.model_config_options import ModelConfigOptions
 
 
-class TlsOptions(BaseModel):
-    """How a connection is encrypted; an empty mapping trusts the system's authorities.
+class TlsOptions(Options):
+    """TLS of a connection; an empty mapping trusts the system's authorities.
 
     Attributes:
         ca: PEM file of the authorities to trust instead of the system's; relative to the folder of turnout.yaml.
         certificate: PEM file of this client's own certificate chain, for mutual TLS.
         key: PEM file of its private key.
-        server_name: the name that the server's certificate is for, where it is not the URL's host.
+        server_name: the name in the server's certificate, where it is not the URL's host.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     ca: Path | None = None
     certificate: Path | None = None
@@ -29,34 +28,37 @@ class TlsOptions(BaseModel):
     server_name: str | None = None
 
     @model_validator(mode="after")
-    def _certificate_and_key(self) -> TlsOptions:
+    def _check_certificate_and_key(self) -> TlsOptions:
         if (self.certificate is None) != (self.key is None):
             raise ValueError("mutual TLS needs both 'certificate' and 'key'")
         return self
 
 
-class TritonOptions(BaseModel):
-    """A model on a Triton server and how to reach it.
+class TritonOptions(Options):
+    """A model on a Triton server and the connection to it.
 
     Attributes:
         url: ``host:port``, or several for replicas of one server; with ``grpc://`` (the default), ``grpcs://``, ``http://`` or
             ``https://`` in front. All of one scheme.
         model: the model's name on the server; this model's own by default.
-        version: the model version to ask; the server's choice by default.
+        version: the model version; the server's choice by default.
         timeout_seconds: the deadline of a request that has none of its own.
         headers: headers of every call, such as ``authorization: Bearer ${TOKEN}``; never shown.
-        tls: how a ``grpcs`` or ``https`` connection is encrypted.
-        compression: how request bodies are compressed, and what the server is asked to compress with.
+        tls: the TLS of a ``grpcs`` or ``https`` connection.
+        compression: the compression of request bodies, which the server is offered for its responses too.
         shared_memory: ``auto`` sends large tensors to a server on this host through system shared memory.
-        shared_memory_threshold_bytes: the size of a tensor from which that pays: 0.7 of the wire's time at 256 KiB, more above
-            (``benchmarks/triton_client.py --threshold``).
+        shared_memory_threshold_bytes: the size of a tensor from which that pays: a call takes 0.7 of the wire's time at
+            256 KiB, and less above (``benchmarks/triton_client.py --threshold``).
+        cuda_shared_memory: experimental: sends inputs in GPU memory to a server on this host through CUDA shared memory,
+            instead of copying them to the host; needs the extra ``cuda``.
         repository: the model repository that ``turnout export`` writes into and ``turnout check`` compares; relative to the
             folder of turnout.yaml.
-        configuration: ``model_config``: what config.pbtxt says beside what every backend knows.
+        configuration: ``model_config``: settings of config.pbtxt that only Triton has.
         ensemble: the models of the repository that this one chains inside the server, in order; it has no file of its own.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), populate_by_name=True)
+    # "model_" is pydantic's own prefix, and our field names are Triton's words.
+    model_config = ConfigDict(protected_namespaces=(), populate_by_name=True)
 
     url: str | tuple[str, ...]
     model: str | None = None
@@ -67,11 +69,13 @@ class TritonOptions(BaseModel):
     compression: Literal["none", "gzip", "deflate"] = "none"
     shared_memory: Literal["auto", "off"] = "auto"
     shared_memory_threshold_bytes: int = Field(256 * 1024, ge=0)
+    cuda_shared_memory: bool = Field(default=False, description="Experimental: no GPU has run it yet.")
     repository: Path = Path("model_repository")
     configuration: ModelConfigOptions = Field(ModelConfigOptions(), alias="model_config")
     ensemble: tuple[str, ...] = ()
 
     @field_validator("version", mode="before")
     @classmethod
-    def _number_or_text(cls, version: object) -> object:
+    def _accept_number(cls, version: object) -> object:
+        # In YAML a version is a number. bool is an int in Python, but True is not a version.
         return str(version) if isinstance(version, int) and not isinstance(version, bool) else version

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def turnout_backends() -> Iterable[Backend[TritonOptions]]:
-    """Yield ``triton``."""
+    """Yield the backend ``triton``."""
     from turnout import Backend
     from turnout_triton.options import TritonOptions
 
@@ -25,7 +25,7 @@ def turnout_backends() -> Iterable[Backend[TritonOptions]]:
 
 @hookimpl
 def turnout_repositories() -> Iterable[Repository]:
-    """Yield ``triton``, with its config.pbtxt."""
+    """Yield the repository ``triton``, whose models have a config.pbtxt."""
     from turnout import Repository
     from turnout_triton.repository.check import check
     from turnout_triton.repository.configure import configure
@@ -37,7 +37,7 @@ def turnout_repositories() -> Iterable[Repository]:
 
 @hookimpl
 def turnout_exporters() -> Iterable[Exporter]:
-    """Yield ``generate``: a python model that hosts ``generate()`` of what cannot be exported."""
+    """Yield the exporter ``generate``: a python model that hosts ``generate()``, for models that cannot be exported."""
     from turnout import Exporter
     from turnout_triton.server.hosting import FILENAME, FORMAT, export_generate
 
@@ -46,7 +46,7 @@ def turnout_exporters() -> Iterable[Exporter]:
 
 @hookimpl
 def turnout_commands() -> Iterable[click.Command]:
-    """Yield ``turnout triton``."""
+    """Yield the command ``turnout triton``."""
     from turnout_triton.commands.group import triton
 
     yield triton

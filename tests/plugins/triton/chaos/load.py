@@ -1,4 +1,4 @@
-"""Callers that keep a model busy and keep what became of every request."""
+"""Callers that keep a model busy, and a record of every request."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from turnout.errors import TurnoutError
 logger = logging.getLogger(__name__)
 
 FULL = os.environ.get("TURNOUT_CHAOS") == "full"
-# Another test may have the processor meanwhile; the full run has the machine to itself.
+"""True for the documented sizes; the normal run has a tenth of them."""
+
+# Other tests may use the processor meanwhile; the full run has the machine to itself.
 SLACK = 1 if FULL else 5
-"""Whether the sizes are those that are promised; the normal run takes a tenth of them."""
 
 MARK = np.float32(12345.678)
 """The first number of every tensor, by which a proxy finds where the data begin."""
@@ -31,14 +32,14 @@ MARK = np.float32(12345.678)
 HUNG_SECONDS = 30.0
 
 
-def tell(*figures: object) -> None:
-    """Show figures to whoever runs a test with ``--log-cli-level=INFO``."""
+def log_run(*figures: object) -> None:
+    """Log figures, for a run with ``--log-cli-level=INFO``."""
     logger.info(" ".join(str(figure) for figure in figures))
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One request: when it began, how long it took, ``ok``, ``wrong`` or the error's kind, whether that is Turnout's."""
+class RequestRecord:
+    """One request: its start, its duration, and ``ok``, ``wrong`` or the error's class as its outcome."""
 
     start: float
     seconds: float
@@ -48,10 +49,10 @@ class Asked:
 
 @dataclass(slots=True)
 class Report:
-    """What became of the requests of a load."""
+    """The records of a load's requests."""
 
     sent: int
-    ended: list[Asked] = field(default_factory=list)
+    ended: list[RequestRecord] = field(default_factory=list)
     hung: int = 0
 
     @property
@@ -60,19 +61,19 @@ class Report:
 
     @property
     def outcomes(self) -> Counter[str]:
-        return Counter(asked.outcome for asked in self.ended)
+        return Counter(record.outcome for record in self.ended)
 
     @property
     def errors(self) -> list[BaseException]:
-        return [asked.error for asked in self.ended if asked.error is not None]
+        return [record.error for record in self.ended if record.error is not None]
 
     @property
     def foreign(self) -> list[BaseException]:
         return [error for error in self.errors if not isinstance(error, TurnoutError)]
 
     def percentile(self, percent: float) -> float:
-        """Return how long all but a few requests took, in seconds."""
-        times = sorted(asked.seconds for asked in self.ended)
+        """Return a percentile of the durations, in seconds."""
+        times = sorted(record.seconds for record in self.ended)
         return times[min(len(times) - 1, math.ceil(percent / 100 * len(times)) - 1)]
 
     def __str__(self) -> str:
@@ -80,19 +81,19 @@ class Report:
         return f"{self.sent} requests, {dict(self.outcomes)}, {times}"
 
     def check_answers(self) -> None:
-        """Fail unless every request ended, with its own answer or an error of Turnout's."""
+        """Fail unless every request ended, with its own output or an error of Turnout's."""
         assert (self.lost, self.hung) == (0, 0), f"{self.lost} requests lost, {self.hung} threads hung"
         assert self.outcomes["wrong"] == 0, f"{self.outcomes['wrong']} wrong answers"
         assert not self.foreign, f"foreign errors: {self.foreign[:3]!r}"
 
     def check_all_answered(self) -> None:
-        """Fail unless every request was answered."""
+        """Fail unless every request succeeded."""
         self.check_answers()
         assert self.outcomes == {"ok": self.sent}, f"errors: {self.outcomes}, such as {self.errors[:1]!r}"
 
 
 class Load:
-    """Threads that ask ``model`` at a steady pace; each request carries numbers of its own, and its answer is compared."""
+    """Threads that send requests to ``model`` at a steady pace; each has its own input, and its output is compared."""
 
     def __init__(
         self, model: ModelInference, threads: int = 8, pace_seconds: float = 0.02, timeout_seconds: float | None = 5.0
@@ -102,7 +103,7 @@ class Load:
         self._timeout_seconds = timeout_seconds
         self._stop = threading.Event()
         self._sent: deque[None] = deque()
-        self.ended: deque[Asked] = deque()
+        self.ended: deque[RequestRecord] = deque()
         self._threads = [threading.Thread(target=self._work, args=(number,), daemon=True) for number in range(threads)]
 
     @property
@@ -114,7 +115,7 @@ class Load:
             thread.start()
 
     def finish(self, hung_seconds: float = HUNG_SECONDS) -> Report:
-        """Let every caller end; those that have not within ``hung_seconds`` hang."""
+        """Stop every caller; one that has not ended within ``hung_seconds`` hangs."""
         self._stop.set()
         until = time.monotonic() + hung_seconds
         for thread in self._threads:
@@ -129,27 +130,27 @@ class Load:
                 return
             due = max(due + self._pace_seconds, time.monotonic() - self._pace_seconds)
             self._sent.append(None)
-            self.ended.append(self._asked(own_numbers(number, index)))
+            self.ended.append(self._send(unique_input(number, index)))
 
-    def _asked(self, x: np.ndarray) -> Asked:
+    def _send(self, x: np.ndarray) -> RequestRecord:
         start = time.monotonic()
         deadline = None if self._timeout_seconds is None else start + self._timeout_seconds
         error, outcome = None, "wrong"
         try:
             y = self._model.infer(InferenceRequest({"x": x}, deadline))["y"]
             outcome = "ok" if np.array_equal(x, y) else "wrong"
-        except Exception as caught:  # noqa: BLE001  # whatever comes is what the test is about
-            error, outcome = bare(caught), type(caught).__name__
-        return Asked(start, time.monotonic() - start, outcome, error)
+        except Exception as caught:  # noqa: BLE001  # any error is a result
+            error, outcome = without_frames(caught), type(caught).__name__
+        return RequestRecord(start, time.monotonic() - start, outcome, error)
 
 
-def bare(error: BaseException) -> BaseException:
+def without_frames(error: BaseException) -> BaseException:
     """Return ``error`` without its frames: 20,000 of them kept made each full garbage collection take half a second."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 
 
-def own_numbers(number: int, index: int) -> np.ndarray:
+def unique_input(number: int, index: int) -> np.ndarray:
     """Return a tensor that no other request has."""
     return np.array([[MARK, number, index % 1_000_000, index // 1_000_000]], np.float32)
 

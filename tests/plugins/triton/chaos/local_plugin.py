@@ -1,4 +1,4 @@
-"""A plugin whose one backend runs in this process: what falls back in the chaos tests."""
+"""A plugin whose one backend runs in this process: the fallback of the chaos tests."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ LOCAL_SECONDS = 0.005
 
 
 class Copies(ModelInference):
-    """Answers ``y``, a copy of ``x``: what ``identity`` does on the server."""
+    """Returns ``y``, a copy of ``x``, as ``identity`` on the server."""
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         return InferenceResponse({name.replace("x", "y"): np.array(x) for name, x in request.inputs.items()}, request.id)
 
 
-def takes_its_time() -> ModelInference:
+def slow_copies() -> ModelInference:
     return Slow(LOCAL_SECONDS, Copies())
 
 
 class Local:
-    """What the backend opens; a test may exchange it."""
+    """The model that the backend opens; a test may replace it."""
 
-    opens: Callable[[], ModelInference] = staticmethod(takes_its_time)
+    opens: Callable[[], ModelInference] = staticmethod(slow_copies)
 
 
 class NoOptions(turnout.Options):

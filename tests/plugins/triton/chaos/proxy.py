@@ -1,4 +1,4 @@
-"""A TCP proxy that spoils connections on purpose."""
+"""A TCP proxy that breaks connections on purpose."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def reset(connection: socket.socket) -> None:
 
 @dataclass(slots=True, eq=False)
 class Pair:
-    """A client's connection and its way to the server."""
+    """A client's connection and the matching one to the server."""
 
     client: socket.socket
     server: socket.socket
@@ -50,7 +50,7 @@ class Pair:
         raise EndedError
 
     def end(self) -> None:
-        """Close both sides; the thread that reads from one hears of it."""
+        """Close both sides, which ends the threads that read from them."""
         for side in (self.client, self.server):
             with contextlib.suppress(OSError):
                 side.shutdown(socket.SHUT_RDWR)
@@ -62,49 +62,49 @@ class Pair:
 
 
 Fault = Callable[[Pair, bytes, bool], bytes]
-"""Takes a piece of bytes and whether it is an answer's; returns what is passed on, or raises EndedError."""
+"""Called with a piece of bytes and whether it is a response's; returns the bytes to pass on, or raises EndedError."""
 
 
-def nothing(pair: Pair, piece: bytes, answer: bool) -> bytes:
-    """Pass everything on: the proxy itself spoils nothing."""
+def nothing(pair: Pair, piece: bytes, is_response: bool) -> bytes:
+    """Pass everything on unchanged."""
     return piece
 
 
-def delays(pair: Pair, piece: bytes, answer: bool) -> bytes:
-    """Hold every second answer back, some of them beyond the deadline."""
-    if answer and pair.random.random() < 0.5:
+def delays(pair: Pair, piece: bytes, is_response: bool) -> bytes:
+    """Delay every second response, some of them beyond the deadline."""
+    if is_response and pair.random.random() < 0.5:
         pair.pause(pair.random.choice((0.01, 0.05, 0.6)))
     return piece
 
 
-def resets_before(pair: Pair, piece: bytes, answer: bool) -> bytes:
+def resets_before(pair: Pair, piece: bytes, is_response: bool) -> bytes:
     """Reset in place of a request."""
-    if not answer and pair.random.random() < 0.3:
+    if not is_response and pair.random.random() < 0.3:
         pair.reset_both()
     return piece
 
 
-def resets_mid(pair: Pair, piece: bytes, answer: bool) -> bytes:
-    """Reset in the middle of an answer."""
-    if answer and pair.random.random() < 0.3:
+def resets_mid(pair: Pair, piece: bytes, is_response: bool) -> bytes:
+    """Reset in the middle of a response."""
+    if is_response and pair.random.random() < 0.3:
         with contextlib.suppress(OSError):
             pair.client.sendall(piece[: len(piece) // 2])
         pair.reset_both()
     return piece
 
 
-def resets_after(pair: Pair, piece: bytes, answer: bool) -> bytes:
-    """Reset after a whole answer."""
-    if answer and pair.random.random() < 0.3:
+def resets_after(pair: Pair, piece: bytes, is_response: bool) -> bytes:
+    """Reset after a whole response."""
+    if is_response and pair.random.random() < 0.3:
         with contextlib.suppress(OSError):
             pair.client.sendall(piece)
         pair.reset_both()
     return piece
 
 
-def truncates(pair: Pair, piece: bytes, answer: bool) -> bytes:
-    """Cut an answer short and end the connection in good order."""
-    if answer and pair.random.random() < 0.3:
+def truncates(pair: Pair, piece: bytes, is_response: bool) -> bytes:
+    """Cut a response short and close the connection in good order."""
+    if is_response and pair.random.random() < 0.3:
         with contextlib.suppress(OSError):
             pair.client.sendall(piece[: pair.random.randrange(len(piece))])
             pair.client.shutdown(socket.SHUT_WR)
@@ -112,21 +112,21 @@ def truncates(pair: Pair, piece: bytes, answer: bool) -> bytes:
     return piece
 
 
-def garbles(pair: Pair, piece: bytes, answer: bool) -> bytes:
-    """Overwrite some bytes of an answer in front of its tensor's data, of which no protocol has a checksum."""
-    if not answer or pair.random.random() >= 0.3:
+def garbles(pair: Pair, piece: bytes, is_response: bool) -> bytes:
+    """Overwrite some bytes of a response before its tensor's data, for which no protocol has a checksum."""
+    if not is_response or pair.random.random() >= 0.3:
         return piece
     end = piece.find(_MARK)
     end = len(piece) if end < 0 else end
-    spoilt = bytearray(piece)
+    garbled = bytearray(piece)
     for _ in range(min(end, 16)):
-        spoilt[pair.random.randrange(end)] = pair.random.randrange(256)
-    return bytes(spoilt)
+        garbled[pair.random.randrange(end)] = pair.random.randrange(256)
+    return bytes(garbled)
 
 
-def half_opens(pair: Pair, piece: bytes, answer: bool) -> bytes:
-    """From some answer on swallow everything while the connection stays open."""
-    if answer and pair.random.random() < 0.2:
+def half_opens(pair: Pair, piece: bytes, is_response: bool) -> bytes:
+    """Drop everything after some response while the connection stays open."""
+    if is_response and pair.random.random() < 0.2:
         while True:
             pair.pause(60)
     return piece
@@ -140,7 +140,7 @@ class Proxy:
 
     Attributes:
         address: its own ``host:port``.
-        spoils: pieces go through the fault while this is set.
+        is_breaking: pieces go through the fault while this is set.
     """
 
     def __init__(self, listener: socket.socket, behind: tuple[str, int], fault: Fault) -> None:
@@ -148,7 +148,7 @@ class Proxy:
         self._behind = behind
         self._fault = fault
         self.address = f"127.0.0.1:{listener.getsockname()[1]}"
-        self.spoils = threading.Event()
+        self.is_breaking = threading.Event()
         self._stop = threading.Event()
         self._numbers = count()
         self._pairs: list[Pair] = []
@@ -182,14 +182,14 @@ class Proxy:
         for side in (pair.client, pair.server):
             side.settimeout(None)
             side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for source, sink, answer in ((pair.client, pair.server, False), (pair.server, pair.client, True)):
-            self._threads.append(threading.Thread(target=self._pump, args=(pair, source, sink, answer), daemon=True))
+        for source, sink, is_response in ((pair.client, pair.server, False), (pair.server, pair.client, True)):
+            self._threads.append(threading.Thread(target=self._pump, args=(pair, source, sink, is_response), daemon=True))
             self._threads[-1].start()
 
-    def _pump(self, pair: Pair, source: socket.socket, sink: socket.socket, answer: bool) -> None:
+    def _pump(self, pair: Pair, source: socket.socket, sink: socket.socket, is_response: bool) -> None:
         try:
             while piece := source.recv(_PIECE):
-                sink.sendall(self._fault(pair, piece, answer) if self.spoils.is_set() else piece)
+                sink.sendall(self._fault(pair, piece, is_response) if self.is_breaking.is_set() else piece)
             sink.shutdown(socket.SHUT_WR)
         except (OSError, EndedError):
             pair.end()
@@ -197,7 +197,7 @@ class Proxy:
 
 @contextlib.contextmanager
 def proxy(host_and_port: str, fault: Fault) -> Iterator[Proxy]:
-    """Pass connections on to ``host_and_port``, through ``fault`` while that is wanted."""
+    """Pass connections on to ``host_and_port``, through ``fault`` while ``is_breaking`` is set."""
     host, port = host_and_port.rsplit(":", 1)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         running = Proxy(listener, (host, int(port)), fault)

@@ -1,4 +1,4 @@
-"""An app with one model on a real server, and what its metrics say."""
+"""An app with one model on a real server, and its metrics."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ class Stack:
         self.model = self.app.model(name)
 
     def answered(self, backend: str) -> int:
-        """Return how many requests the arm of ``backend`` has answered."""
+        """Return the number of requests that the arm of ``backend`` has answered."""
         return self._requests(backend, "ok")
 
     def attempts(self, backend: str) -> int:
-        """Return how many requests the arm of ``backend`` was asked."""
+        """Return the number of requests that were sent to the arm of ``backend``."""
         return sum(self._requests(backend, outcome) for outcome in Outcome)
 
     def refused(self, backend: str) -> int:
-        """Return how many requests the open circuit of ``backend`` has refused."""
+        """Return the number of requests that the open circuit of ``backend`` has refused."""
         return self._value("turnout_refused_requests_total", backend=backend, reason="circuit_open")
 
     def fell_back(self) -> int:
-        """Return how many requests ``local`` was asked instead of the server."""
+        """Return the number of requests that fell back to ``local``."""
         labels = {"from": "triton", "to": "local"}
         return sum(self._value("turnout_fallbacks_total", reason=reason, **labels) for reason in FallbackReason)
 
     def verdicts(self) -> dict[str, int]:
-        """Return how many requests a shadow of the server's got which verdict."""
+        """Return the number of comparisons with the server as a shadow, by verdict."""
         labels = {"primary": "local", "shadow": "triton"}
         return {verdict: self._value("turnout_shadow_comparisons_total", verdict=verdict, **labels) for verdict in Verdict}
 

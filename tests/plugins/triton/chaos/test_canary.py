@@ -1,11 +1,12 @@
-"""A real server that takes a share of a model's requests, with weights that change under load."""
+"""A real server as a canary, with weights that change under load."""
 
 from __future__ import annotations
 
 import pytest
-from tests.plugins.triton.chaos.load import FULL, Load, loaded, own_numbers, tell
+from tests.plugins.triton.chaos.load import FULL, Load, loaded, log_run, unique_input
 from tests.plugins.triton.chaos.stack import Stack
-from tests.plugins.triton.client.asking import until, url_of
+from tests.plugins.triton.client.urls import url_of
+from tests.plugins.triton.client.waiting import until
 
 from turnout import InferenceRequest
 from turnout.settings.edit.weight import switch_weight
@@ -29,12 +30,12 @@ def server(own_server):
 
 
 def check_counters(stack: Stack, sent: int) -> None:
-    """Fail unless every one of ``sent`` requests is counted where it went, and again where it stepped back."""
+    """Fail unless every one of ``sent`` requests is counted where it went, and again where it fell back."""
     tried = stack.attempts("triton") + stack.refused("triton")
     assert tried + stack.attempts("local") == sent + stack.fell_back()
 
 
-def test_a_server_that_dies_as_a_canary_loses_nothing_and_takes_its_share_again(server, protocol, stacked) -> None:
+def test_a_canary_that_is_killed_loses_no_request_and_gets_its_share_again(server, protocol, stacked) -> None:
     stack = stacked(url_of(server, protocol), HALF)
 
     with loaded(Load(stack.model, 8, 0.01)) as load:
@@ -46,7 +47,7 @@ def test_a_server_that_dies_as_a_canary_loses_nothing_and_takes_its_share_again(
         until(lambda: stack.answered("triton") > answered + 100, 20)
         report = load.finish()
 
-    tell(report, f"triton {stack.answered('triton')}, local {stack.answered('local')}, back {stack.fell_back()}")
+    log_run(report, f"triton {stack.answered('triton')}, local {stack.answered('local')}, back {stack.fell_back()}")
     report.check_all_answered()
     check_counters(stack, report.sent)
     assert stack.answered("triton") + stack.answered("local") == report.sent
@@ -59,7 +60,7 @@ def test_one_user_stays_on_one_backend(server, protocol, stacked) -> None:
     for user in range(40):
         before = stack.attempts("triton")
         for index in range(5):
-            stack.model.infer(InferenceRequest({"x": own_numbers(user, index)}, parameters={"user": f"user {user}"}))
+            stack.model.infer(InferenceRequest({"x": unique_input(user, index)}, parameters={"user": f"user {user}"}))
         on_triton.append(stack.attempts("triton") - before)
 
     assert set(on_triton) == {0, 5}
@@ -76,16 +77,16 @@ def test_the_weight_changes_under_load_and_nothing_is_lost(server, protocol, sta
         for number in range(RELOADS):
             switch_weight(file, "identity", "triton", number % 5 / 4)
             stack.app.reload()
-            begun = load.sent
-            until(lambda begun=begun: load.sent > begun + 5, 10)
+            sent = load.sent
+            until(lambda sent=sent: load.sent > sent + 5, 10)
         switch_weight(file, "identity", "triton", 1.0)
         stack.app.reload()
         report = load.finish()
     before = stack.answered("local")
     for index in range(20):
-        stack.model.infer(InferenceRequest({"x": own_numbers(1, index)}))
+        stack.model.infer(InferenceRequest({"x": unique_input(1, index)}))
 
-    tell(report, f"triton {stack.answered('triton')}, local {stack.answered('local')}")
+    log_run(report, f"triton {stack.answered('triton')}, local {stack.answered('local')}")
     report.check_all_answered()
     check_counters(stack, report.sent + 20)
     assert stack.answered("triton") > 20

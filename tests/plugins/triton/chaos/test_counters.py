@@ -1,4 +1,4 @@
-"""Counters equal requests exactly, whoever asks and however it ends."""
+"""Counters equal the number of requests exactly, from any caller and for any outcome."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.plugins.triton.chaos.load import FULL, Load, loaded, own_numbers
+from tests.plugins.triton.chaos.load import FULL, Load, loaded, unique_input
 from tests.plugins.triton.chaos.stack import FALLS_BACK, Stack
-from tests.plugins.triton.client.asking import until, url_of
+from tests.plugins.triton.client.urls import url_of
+from tests.plugins.triton.client.waiting import until
 
 from turnout import InferenceRequest
 from turnout.errors import TurnoutError
@@ -43,19 +44,19 @@ def test_through_threads_and_an_outage_with_fallback_and_retry(own_server, proto
 def test_through_cancelled_tasks(own_server, protocol, stacked) -> None:
     server = own_server()
     stack = stacked(url_of(server, protocol), FALLS_BACK)
-    begun = threading.Event()
+    started = threading.Event()
 
-    async def ask(index: int) -> str:
+    async def send(index: int) -> str:
         try:
-            await stack.model.ainfer(InferenceRequest({"x": own_numbers(1, index)}))
+            await stack.model.ainfer(InferenceRequest({"x": unique_input(1, index)}))
         except asyncio.CancelledError:
             return "cancelled"
         return "answered"
 
     async def run() -> Counter[str]:
-        tasks = [asyncio.create_task(ask(index)) for index in range(TASKS)]
+        tasks = [asyncio.create_task(send(index)) for index in range(TASKS)]
         await asyncio.sleep(0.05)
-        begun.set()
+        started.set()
         for task in tasks[::3]:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -66,7 +67,7 @@ def test_through_cancelled_tasks(own_server, protocol, stacked) -> None:
 
     assert outcomes["cancelled"] > 0
     assert outcomes["answered"] + outcomes["cancelled"] == TASKS
-    # A cancelled caller's request is either taken back before a thread has begun it, or done and counted.
+    # The request of a cancelled caller is either withdrawn before a thread has started it, or run and counted.
     attempts = stack.attempts("triton")
     assert outcomes["answered"] <= attempts <= TASKS
     stack.check_counters(attempts)
@@ -75,22 +76,22 @@ def test_through_cancelled_tasks(own_server, protocol, stacked) -> None:
 
 CHILDREN = """
 import json, os, sys, threading
-from tests.plugins.triton.chaos.load import own_numbers
+from tests.plugins.triton.chaos.load import unique_input
 from tests.plugins.triton.chaos.stack import FALLS_BACK, Stack
 from turnout import InferenceRequest
 
 url, children, requests = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 stack = Stack(url, FALLS_BACK)
 for index in range(requests):
-    stack.model.infer(InferenceRequest({"x": own_numbers(0, index)}))
+    stack.model.infer(InferenceRequest({"x": unique_input(0, index)}))
 before = [stack.attempts("triton"), stack.refused("triton"), stack.fell_back(), stack.attempts("local")]
 stop = threading.Event()
 
-def keep_asking():
+def keep_sending():
     while not stop.is_set():
-        stack.model.infer(InferenceRequest({"x": own_numbers(9, 9)}))
+        stack.model.infer(InferenceRequest({"x": unique_input(9, 9)}))
 
-busy = [threading.Thread(target=keep_asking) for _ in range(4)]
+busy = [threading.Thread(target=keep_sending) for _ in range(4)]
 for thread in busy:
     thread.start()
 
@@ -98,7 +99,7 @@ def child(number):
     counted = [stack.attempts("triton"), stack.refused("triton"), stack.fell_back(), stack.attempts("local")]
     right = 0
     for index in range(requests):
-        x = own_numbers(number, index)
+        x = unique_input(number, index)
         right += stack.model.infer(InferenceRequest({"x": x}))["y"].tolist() == x.tolist()
     after = [stack.attempts("triton"), stack.refused("triton"), stack.fell_back(), stack.attempts("local")]
     return [right, *(b - a for a, b in zip(counted, after))]
@@ -123,7 +124,7 @@ os._exit(0)
 
 
 def test_through_forks(server, protocol) -> None:
-    """Children of a busy parent count their own: on the server, or beside it where gRPC does not survive a fork."""
+    """Children of a busy parent count their own: on the server, or on the fallback where gRPC does not survive a fork."""
     command = [sys.executable, "-W", "ignore", "-c", CHILDREN, url_of(server, protocol), "4", "50"]
 
     done = subprocess.run(
@@ -131,15 +132,15 @@ def test_through_forks(server, protocol) -> None:
     )
 
     assert done.returncode == 0, done.stderr.decode()[-2000:]
-    told = json.loads(done.stdout)
-    assert told["before"] == [50, 0, 0, 0]
-    for right, attempts, refused, fell_back, local in told["children"]:
+    counts = json.loads(done.stdout)
+    assert counts["before"] == [50, 0, 0, 0]
+    for right, attempts, refused, fell_back, local in counts["children"]:
         assert right == 50
         assert attempts + refused == 50
         assert fell_back == local == (0 if protocol == "http" else 50)
 
 
-def test_retries_are_at_most_a_tenth_of_the_requests_where_nobody_listens(stacked) -> None:
+def test_retries_are_at_most_a_tenth_of_the_requests_while_no_server_listens(stacked) -> None:
     stack = stacked(
         "http://127.0.0.1:9",
         {"retry": {"budget_ratio": 0.1}, "circuit_breaker": {"consecutive_failures": 1_000_000, "minimum_calls": 1_000_000}},
@@ -148,7 +149,7 @@ def test_retries_are_at_most_a_tenth_of_the_requests_where_nobody_listens(stacke
     failed = 0
     for index in range(500):
         try:
-            stack.model.infer(InferenceRequest({"x": own_numbers(0, index)}))
+            stack.model.infer(InferenceRequest({"x": unique_input(0, index)}))
         except TurnoutError:
             failed += 1
 
@@ -156,10 +157,10 @@ def test_retries_are_at_most_a_tenth_of_the_requests_where_nobody_listens(stacke
     assert 500 < stack.attempts("triton") <= 1.1 * 500
 
 
-def test_a_stack_that_forgets_one_is_caught(server, stacked) -> None:
+def test_a_request_that_the_counters_miss_is_caught(server, stacked) -> None:
     stack: Stack = stacked(url_of(server, "http"))
     for index in range(10):
-        stack.model.infer(InferenceRequest({"x": own_numbers(0, index)}))
+        stack.model.infer(InferenceRequest({"x": unique_input(0, index)}))
 
     stack.check_counters(10)
     with pytest.raises(AssertionError):

@@ -1,4 +1,4 @@
-"""A model that has died while its server, and the model itself, say that they are ready."""
+"""A model whose process died while the server reports it as ready."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import time
 
 import numpy as np
 import pytest
-from tests.plugins.triton.chaos.load import Load, loaded, tell
+from tests.plugins.triton.chaos.load import Load, loaded, log_run
 from tests.plugins.triton.chaos.stack import FALLS_BACK
-from tests.plugins.triton.client.asking import until, url_of
 from tests.plugins.triton.client.test_reconnect import stub_of
+from tests.plugins.triton.client.urls import url_of
+from tests.plugins.triton.client.waiting import until
 from tests.plugins.triton.conftest import write_identity
 
 from turnout import InferenceRequest
@@ -47,7 +48,7 @@ def test_the_circuit_opens_after_five_failures_and_the_fallback_answers_all(alon
         report = load.finish()
 
     took = time.monotonic() - start
-    tell(protocol, report, f"{took:.1f} s, asked the server {stack.attempts('triton') - stack.answered('triton')} times")
+    log_run(protocol, report, f"{took:.1f} s, sent the server {stack.attempts('triton') - stack.answered('triton')} requests")
     report.check_all_answered()
     stack.check_counters(report.sent + 1)
     # Five of them open the circuit; then one request each second, two seconds and so on tries it.

@@ -1,10 +1,10 @@
-"""Callers whose deadlines nobody could keep: they spoil it for nobody else."""
+"""Deadlines that no server could keep: they do not affect other callers."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.plugins.triton.client.asking import url_of
+from tests.plugins.triton.client.urls import url_of
 
 from turnout.errors import DeadlineExceededError
 
@@ -12,7 +12,7 @@ USUAL_SECONDS = 0.05
 HASTY = 30
 
 
-def test_deadlines_shorter_than_answers_take_open_no_circuit(server, protocol, stacked) -> None:
+def test_deadlines_shorter_than_the_usual_latency_open_no_circuit(server, protocol, stacked) -> None:
     stack = stacked(url_of(server, protocol), name="slow")
     request = {"seconds": np.full((1, 1), USUAL_SECONDS, np.float32)}
     for _ in range(3):
@@ -36,7 +36,7 @@ def test_the_same_timeouts_of_a_server_that_is_usually_quick_open_it(server, pro
     for _ in range(8):
         try:
             stack.model.infer({"seconds": slow}, timeout_seconds=0.2)
-        except Exception as error:  # noqa: BLE001  # their kinds are what is looked at
+        except Exception as error:  # noqa: BLE001  # only the kinds are compared
             outcomes.append(type(error).__name__)
 
     assert outcomes == ["DeadlineExceededError"] * 5 + ["CircuitOpenError"] * 3

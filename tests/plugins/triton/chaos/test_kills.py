@@ -1,4 +1,4 @@
-"""A server that is killed and started again, over and over, under load."""
+"""A server that is killed and restarted, over and over, under load."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import time
 from dataclasses import dataclass, field
 
 import pytest
-from tests.plugins.triton.chaos.load import FULL, SLACK, Asked, Load, Report, loaded, tell
+from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, RequestRecord, loaded, log_run
 from tests.plugins.triton.chaos.local_plugin import LOCAL_SECONDS, Copies, Local
 from tests.plugins.triton.chaos.stack import FALLS_BACK, Stack
-from tests.plugins.triton.client.asking import until, url_of
+from tests.plugins.triton.client.urls import url_of
+from tests.plugins.triton.client.waiting import until
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference
 from turnout.errors import BackendUnavailableError
@@ -23,15 +24,15 @@ BACK_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Outages:
-    """When a server was dead, and how long after each return it was asked again."""
+    """The times of a server's deaths, and the seconds after each restart until it got requests again."""
 
     deaths: list[float] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
 
-    def seconds_after_death(self, asked: Asked) -> float:
-        """Return how long a failed request took, or went on after the server had died in the midst of it."""
-        died = [death for death in self.deaths if asked.start < death < asked.start + asked.seconds]
-        return asked.start + asked.seconds - max([asked.start, *died])
+    def seconds_after_death(self, record: RequestRecord) -> float:
+        """Return the seconds that a failed request took, from the server's death on if that came in between."""
+        died = [death for death in self.deaths if record.start < death < record.start + record.seconds]
+        return record.start + record.seconds - max([record.start, *died])
 
 
 def outages(server, stack: Stack, kills: int) -> Outages:
@@ -50,16 +51,18 @@ def outages(server, stack: Stack, kills: int) -> Outages:
 
 
 def through_kills(server, stack: Stack, kills: int, requests: int) -> tuple[Report, Outages]:
-    """Return what became of every request, and when the server was dead."""
+    """Return the records of all requests, and the outages."""
     with loaded(Load(stack.model)) as load:
         found = outages(server, stack, kills)
         until(lambda: load.sent >= requests, 600)
         report = load.finish()
-    tell(report, f"triton {stack.answered('triton')}, local {stack.answered('local')}, back within {max(found.waited):.2f} s")
+    log_run(
+        report, f"triton {stack.answered('triton')}, local {stack.answered('local')}, back within {max(found.waited):.2f} s"
+    )
     return report, found
 
 
-def test_with_a_fallback_nobody_notices(own_server, protocol, stacked) -> None:
+def test_with_a_fallback_every_request_is_answered(own_server, protocol, stacked) -> None:
     server = own_server()
     stack = stacked(url_of(server, protocol), FALLS_BACK)
 
@@ -80,18 +83,18 @@ def test_without_a_fallback_every_failure_is_unavailable_and_comes_at_once(own_s
     report, found = through_kills(server, stack, KILLS if FULL else 1, 0)
 
     report.check_answers()
-    failures = [asked for asked in report.ended if asked.error is not None]
+    failures = [record for record in report.ended if record.error is not None]
     assert failures
-    assert all(isinstance(asked.error, BackendUnavailableError) for asked in failures), report.outcomes
+    assert all(isinstance(record.error, BackendUnavailableError) for record in failures), report.outcomes
     slowest = max(failures, key=found.seconds_after_death)
-    tell(f"slowest failure: {found.seconds_after_death(slowest):.4f} s, {slowest}")
+    log_run(f"slowest failure: {found.seconds_after_death(slowest):.4f} s, {slowest}")
     assert found.seconds_after_death(slowest) <= 0.1 * SLACK
     stack.check_counters(report.sent)
     until(lambda: threading.active_count() <= before, 5)
 
 
 class SwallowsOne(ModelInference):
-    """Answers like ``Copies``, but the tenth caller never hears anything: a fallback with a bug."""
+    """Answers like ``Copies``, but never responds to the tenth caller: a fallback with a bug."""
 
     def __init__(self, end: threading.Event) -> None:
         self._calls = 0
@@ -105,7 +108,7 @@ class SwallowsOne(ModelInference):
 
 
 class MixesUp(ModelInference):
-    """Answers each request with the answer of the one before: another bug."""
+    """Returns the output of the request before: another bug."""
 
     def __init__(self) -> None:
         self._last: InferenceResponse | None = None
@@ -117,23 +120,23 @@ class MixesUp(ModelInference):
 
 
 @pytest.fixture
-def with_planted(stacked, monkeypatch):
-    """Returns what the harness says of a model that falls back to another, while the server is down."""
+def run_with_fallback(stacked, monkeypatch):
+    """Returns the records of a model that falls back to another, while the server is down."""
 
-    def ask(other: ModelInference, hung_seconds: float = 1.0) -> tuple[Report, Stack]:
+    def run(other: ModelInference, hung_seconds: float = 1.0) -> tuple[Report, Stack]:
         monkeypatch.setattr(Local, "opens", lambda: other)
         stack = stacked("http://127.0.0.1:9", FALLS_BACK)
         with loaded(Load(stack.model, pace_seconds=0.005)) as load:
             until(lambda: load.sent >= 100, 20)
             return load.finish(hung_seconds), stack
 
-    return ask
+    return run
 
 
-def test_a_lost_request_is_caught(with_planted) -> None:
+def test_a_lost_request_is_caught(run_with_fallback) -> None:
     end = threading.Event()
 
-    report, stack = with_planted(SwallowsOne(end))
+    report, stack = run_with_fallback(SwallowsOne(end))
 
     assert report.lost == 1
     with pytest.raises(AssertionError, match="1 requests lost, 1 threads hung"):
@@ -143,22 +146,22 @@ def test_a_lost_request_is_caught(with_planted) -> None:
     end.set()
 
 
-def test_an_answer_that_belongs_to_another_is_caught(with_planted) -> None:
-    report, _ = with_planted(MixesUp())
+def test_an_answer_that_belongs_to_another_is_caught(run_with_fallback) -> None:
+    report, _ = run_with_fallback(MixesUp())
 
     with pytest.raises(AssertionError, match="wrong answers"):
         report.check_all_answered()
 
 
-def test_a_request_that_is_not_counted_is_caught(with_planted) -> None:
-    report, stack = with_planted(Copies())
+def test_a_request_that_is_not_counted_is_caught(run_with_fallback) -> None:
+    report, stack = run_with_fallback(Copies())
 
     with pytest.raises(AssertionError):
         stack.check_counters(report.sent + 1)
 
 
-def test_the_same_harness_finds_nothing_wrong_with_a_good_one(with_planted) -> None:
-    report, stack = with_planted(Slow(0.001, Copies()))
+def test_the_same_harness_finds_nothing_wrong_with_a_good_one(run_with_fallback) -> None:
+    report, stack = run_with_fallback(Slow(0.001, Copies()))
 
     report.check_all_answered()
     stack.check_counters(report.sent)

@@ -1,14 +1,15 @@
-"""A server that is stopped where it is: connections stay open and nothing answers."""
+"""A server that is paused: connections stay open without responses."""
 
 from __future__ import annotations
 
 import threading
 
 import pytest
-from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, loaded, tell
+from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, loaded, log_run
 from tests.plugins.triton.chaos.local_plugin import Copies
 from tests.plugins.triton.chaos.stack import FALLS_BACK, Stack
-from tests.plugins.triton.client.asking import until, url_of
+from tests.plugins.triton.client.urls import url_of
+from tests.plugins.triton.client.waiting import until
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference
 from turnout.errors import BackendUnavailableError, DeadlineExceededError
@@ -19,7 +20,7 @@ LATE_SECONDS = 0.05
 
 
 def through_a_pause(server, stack: Stack) -> Report:
-    """Return what becomes of the requests of 16 threads while ``server`` stands still for a while, until it is asked again."""
+    """Return the records of 16 threads' requests while ``server`` is paused for a while, until it gets requests again."""
     threads = threading.active_count()
     with loaded(Load(stack.model, 16, 0.05, DEADLINE_SECONDS)) as load:
         until(lambda: stack.answered("triton") >= 50, 20)
@@ -30,12 +31,12 @@ def through_a_pause(server, stack: Stack) -> Report:
         back = until(lambda: stack.answered("triton") > answered + 20, 20)
         report = load.finish()
     until(lambda: threading.active_count() <= threads, 5)
-    tell(report, f"triton {stack.answered('triton')}, local {stack.answered('local')}, back after {back:.2f} s")
+    log_run(report, f"triton {stack.answered('triton')}, local {stack.answered('local')}, back after {back:.2f} s")
     return report
 
 
-def warmed(stack: Stack) -> Stack:
-    """Return ``stack`` after a first load, whose own threads, as gRPC's, are there from then on."""
+def warm_up(stack: Stack) -> Stack:
+    """Return ``stack`` after a first load, which starts the threads that stay, such as gRPC's."""
     with loaded(Load(stack.model, 16, 0.02, DEADLINE_SECONDS)) as load:
         until(lambda: load.sent >= 100, 20)
         load.finish().check_answers()
@@ -48,7 +49,7 @@ def server(own_server):
 
 
 def test_every_call_is_back_by_its_deadline(server, protocol, stacked) -> None:
-    stack = warmed(stacked(url_of(server, protocol)))
+    stack = warm_up(stacked(url_of(server, protocol)))
 
     report = through_a_pause(server, stack)
 
@@ -60,7 +61,7 @@ def test_every_call_is_back_by_its_deadline(server, protocol, stacked) -> None:
 
 
 def test_with_a_fallback_every_call_is_answered_within_its_deadline(server, protocol, stacked) -> None:
-    stack = warmed(stacked(url_of(server, protocol), FALLS_BACK))
+    stack = warm_up(stacked(url_of(server, protocol), FALLS_BACK))
 
     report = through_a_pause(server, stack)
 
@@ -76,7 +77,7 @@ class IgnoresDeadlines(ModelInference):
         return Copies().infer(request)
 
 
-def test_a_late_call_would_have_been_seen() -> None:
+def test_a_late_call_would_be_noticed() -> None:
     with loaded(Load(IgnoresDeadlines(), 1, 0.001, DEADLINE_SECONDS)) as load:
         until(lambda: bool(load.ended), 5)
         report = load.finish()

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, loaded, tell
+from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, loaded, log_run
 from tests.plugins.triton.chaos.proxy import FAULTS, Fault, Pair, nothing, proxy, resets_after
 from tests.plugins.triton.chaos.stack import FALLS_BACK
-from tests.plugins.triton.client.asking import until
+from tests.plugins.triton.client.waiting import until
 from tests.plugins.triton.conftest import AT_ONCE
 
 from turnout import ModelDeclaration, ModelInference
@@ -31,13 +31,13 @@ def own(small_repository) -> Iterator[LocalServer]:
 
 @pytest.fixture
 def server(own) -> LocalServer:
-    """A server of this module's own: core 2.51 now and then dies of a gRPC connection that ends in the midst of an answer."""
-    return revived(own)
+    """A server of this module's own: core 2.51 sometimes crashes when a gRPC connection ends in the middle of a response."""
+    return revive(own)
 
 
-def revived(server: LocalServer) -> LocalServer:
+def revive(server: LocalServer) -> LocalServer:
     if not server.running:
-        tell("the server died of it:", *server.log_tail[-3:])
+        log_run("the server crashed:", *server.log_tail[-3:])
         server.restart()
     return server
 
@@ -50,34 +50,34 @@ def behind(server, protocol: str) -> str:
     return server.grpc_url if protocol == "grpc" else server.http_url
 
 
-def asked(model: ModelInference, threads: int, timeout_seconds: float) -> Report:
-    """Return what becomes of requests to ``model``: a number of them, or as many as there is time for."""
+def run_load(model: ModelInference, threads: int, timeout_seconds: float) -> Report:
+    """Return the records of requests to ``model``: a number of them, or as many as there is time for."""
     end = time.monotonic() + LOAD_SECONDS
     with loaded(Load(model, threads, 0.005, timeout_seconds)) as load:
         until(lambda: load.sent >= REQUESTS or time.monotonic() > end, 2 * LOAD_SECONDS)
         return load.finish()
 
 
-def is_well(model: ModelInference) -> None:
-    """Wait until ``model`` answers rightly."""
+def wait_until_well(model: ModelInference) -> None:
+    """Wait until ``model`` returns right outputs."""
     with loaded(Load(model, 1, 0.01, DEADLINE_SECONDS)) as load:
-        until(lambda: any(asked.outcome == "ok" for asked in load.ended), 10)
+        until(lambda: any(record.outcome == "ok" for record in load.ended), 10)
         load.finish().check_answers()
 
 
 def through(server, protocol: str, fault: Fault) -> Report:
-    """Return what becomes of requests to ``server`` through a proxy with ``fault``; afterwards good ones are answered."""
+    """Return the records of requests to ``server`` through a proxy with ``fault``; afterwards requests succeed."""
     with proxy(behind(server, protocol), fault) as between:
         url = f"{protocol}://{between.address}"
         with contextlib.closing(opened(url)) as model:
-            between.spoils.set()
-            report = asked(model, 4, DEADLINE_SECONDS)
-            between.spoils.clear()
-            revived(server)
-            is_well(model)
+            between.is_breaking.set()
+            report = run_load(model, 4, DEADLINE_SECONDS)
+            between.is_breaking.clear()
+            revive(server)
+            wait_until_well(model)
         with contextlib.closing(opened(url)) as model:
-            is_well(model)
-    tell(protocol, fault.__name__, report)
+            wait_until_well(model)
+    log_run(protocol, fault.__name__, report)
     return report
 
 
@@ -87,51 +87,51 @@ def test_no_answer_is_wrong_and_every_request_ends_in_time(server, protocol, fau
 
     report.check_answers()
     assert report.outcomes["ok"] > 0
-    # A reset behind a whole answer may meet an idle connection, which spoils nothing.
-    assert report.errors or fault is resets_after, "the fault spoilt nothing"
+    # A reset behind a whole answer may meet an idle connection, which breaks nothing.
+    assert report.errors or fault is resets_after, "the fault broke nothing"
     assert report.percentile(100) <= DEADLINE_SECONDS + 0.1 * SLACK
 
 
-def test_the_proxy_itself_spoils_nothing(server, protocol) -> None:
+def test_the_proxy_itself_breaks_nothing(server, protocol) -> None:
     through(server, protocol, nothing).check_all_answered()
 
 
-def wrong_data(pair: Pair, piece: bytes, answer: bool) -> bytes:
-    """Exchange the data of every answer: what a client that mixes up two callers would hand out."""
+def wrong_data(pair: Pair, piece: bytes, is_response: bool) -> bytes:
+    """Exchange the data of every response, as a client that mixes up two callers would."""
     start = piece.find(np.float32(12345.678).tobytes())
-    if not answer or start < 0:
+    if not is_response or start < 0:
         return piece
     return piece[: start + 4] + np.full(3, 7, np.float32).tobytes() + piece[start + 16 :]
 
 
-def test_a_wrong_answer_would_have_been_seen(server, protocol) -> None:
+def test_a_wrong_answer_would_be_noticed(server, protocol) -> None:
     with proxy(behind(server, protocol), wrong_data) as between:
-        between.spoils.set()
+        between.is_breaking.set()
         with contextlib.closing(opened(f"{protocol}://{between.address}")) as model:
-            report = asked(model, 2, DEADLINE_SECONDS)
+            report = run_load(model, 2, DEADLINE_SECONDS)
 
     with pytest.raises(AssertionError, match="wrong answers"):
         report.check_answers()
 
 
-def any_fault(pair: Pair, piece: bytes, answer: bool) -> bytes:
-    """Spoil each connection in its own way."""
-    return FAULTS[pair.number % len(FAULTS)](pair, piece, answer)
+def any_fault(pair: Pair, piece: bytes, is_response: bool) -> bytes:
+    """Break each connection in its own way."""
+    return FAULTS[pair.number % len(FAULTS)](pair, piece, is_response)
 
 
 def test_with_a_fallback_no_broken_connection_is_noticed(server, protocol, stacked) -> None:
     with proxy(behind(server, protocol), any_fault) as between:
         url = f"{protocol}://{between.address}"
         stack = stacked(url, FALLS_BACK, triton={"shared_memory": "off", "timeout_seconds": 2})
-        is_well(stack.model)
+        wait_until_well(stack.model)
         before = stack.attempts("triton")
-        between.spoils.set()
-        report = asked(stack.model, 4, 1.0)
+        between.is_breaking.set()
+        report = run_load(stack.model, 4, 1.0)
         stack.app.close()
 
-    tell(protocol, report, f"triton {stack.answered('triton') - before}, local {stack.answered('local')}")
+    log_run(protocol, report, f"triton {stack.answered('triton') - before}, local {stack.answered('local')}")
     report.check_answers()
-    # What is no answer at all falls back; an answer that makes no sense is an error of the model's.
+    # A missing response falls back; a response that makes no sense is an error of the model.
     assert set(report.outcomes) <= {"ok", "InferenceError", "InvalidRequestError"}, report.outcomes
     assert report.outcomes["ok"] >= 0.9 * report.sent
     stack.check_counters(report.sent + before)

@@ -1,25 +1,26 @@
-"""A real server as the shadow of a model in this process: whatever becomes of it, callers see nothing."""
+"""A real server as the shadow of a model in this process: no failure of it reaches callers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
-from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, loaded, tell
+from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, loaded, log_run
 from tests.plugins.triton.chaos.local_plugin import LOCAL_SECONDS, Copies, Local
 from tests.plugins.triton.chaos.stack import Stack
-from tests.plugins.triton.client.asking import until, url_of
+from tests.plugins.triton.client.urls import url_of
+from tests.plugins.triton.client.waiting import until
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference
 from turnout.testing import Slow
 
 REQUESTS, BLOCKS = (4_000, 4) if FULL else (400, 2)
-PERCENT = 99 if FULL else 95  # four of 400 are late whenever another test has the processor
+PERCENT = 99 if FULL else 95  # four of 400 are late whenever another test uses the processor
 SHADOW = {"backend": "local", "shadow": {"backend": "triton", "fraction": 1.0, "timeout_seconds": 0.5}}
 
 
 class OffByAHundredth(ModelInference):
-    """Answers what the server answers, and 1e-2 more."""
+    """Returns the server's output plus 1e-2."""
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         answer = Copies().infer(request)
@@ -32,31 +33,31 @@ def server(own_server):
     return own_server()
 
 
-def asked(stack: Stack, requests: int) -> Report:
+def run_load(stack: Stack, requests: int) -> Report:
     with loaded(Load(stack.model, 4, 0.005)) as load:
         until(lambda: load.sent >= requests, 120)
         return load.finish()
 
 
 def side_by_side(stacked: Callable[..., Stack], url: str) -> tuple[Report, dict[str, int]]:
-    """Return what became of requests with a shadow, and its verdicts; fail where the shadow was felt.
+    """Return the records of requests with a shadow, and its verdicts; fail if the shadow slowed callers.
 
-    Blocks with and without it take turns, so that what else runs weighs on both.
+    Blocks with and without it take turns, so that other load affects both.
     """
     plain, shadowed = stacked(url, {"backend": "local"}), stacked(url, SHADOW)
     without, behind = Report(0), Report(0)
     for _ in range(BLOCKS):
         for stack, report in ((plain, without), (shadowed, behind)):
-            part = asked(stack, REQUESTS // BLOCKS)
+            part = run_load(stack, REQUESTS // BLOCKS)
             report.sent += part.sent
             report.ended += part.ended
     shadowed.app.close()
     verdicts = shadowed.verdicts()
-    tell("without", without, "with", behind, verdicts)
+    log_run("without", without, "with", behind, verdicts)
     behind.check_all_answered()
     assert sum(verdicts.values()) == behind.sent
-    felt = behind.percentile(PERCENT) - without.percentile(PERCENT)
-    assert felt <= max(0.1 * without.percentile(PERCENT), 0.001) * SLACK, f"the shadow was felt: {felt:.4f} s more"
+    added = behind.percentile(PERCENT) - without.percentile(PERCENT)
+    assert added <= max(0.1 * without.percentile(PERCENT), 0.001) * SLACK, f"the shadow slowed callers: {added:.4f} s more"
     return behind, verdicts
 
 
@@ -67,7 +68,7 @@ def test_a_healthy_server_matches_and_every_comparison_is_counted(server, protoc
     assert (verdicts["mismatch"], verdicts["error"]) == (0, 0)
 
 
-def test_a_server_that_is_dead_is_never_felt(server, protocol, stacked) -> None:
+def test_a_dead_shadow_does_not_slow_callers(server, protocol, stacked) -> None:
     server.kill()
 
     _, verdicts = side_by_side(stacked, url_of(server, protocol))
@@ -76,7 +77,7 @@ def test_a_server_that_is_dead_is_never_felt(server, protocol, stacked) -> None:
     assert (verdicts["match"], verdicts["mismatch"]) == (0, 0)
 
 
-def test_a_server_that_hangs_is_never_felt(server, protocol, stacked) -> None:
+def test_a_shadow_that_hangs_does_not_slow_callers(server, protocol, stacked) -> None:
     server.pause()
     try:
         _, verdicts = side_by_side(stacked, url_of(server, protocol))
@@ -92,7 +93,7 @@ def test_a_model_that_is_off_by_a_hundredth_never_matches(server, protocol, stac
     monkeypatch.setattr(Local, "opens", staticmethod(lambda: Slow(LOCAL_SECONDS, OffByAHundredth())))
     stack = stacked(url_of(server, protocol), SHADOW)
 
-    report = asked(stack, 100)
+    report = run_load(stack, 100)
     stack.app.close()
 
     verdicts = stack.verdicts()
@@ -102,7 +103,7 @@ def test_a_model_that_is_off_by_a_hundredth_never_matches(server, protocol, stac
 
 
 class Meddling(ModelInference):
-    """The planted bug: a shadow that is asked in the caller's way."""
+    """The planted bug: a shadow in the caller's own thread."""
 
     def __init__(self, inner: ModelInference) -> None:
         self._inner = inner
@@ -112,7 +113,7 @@ class Meddling(ModelInference):
         return self._inner.infer(request)
 
 
-def test_a_shadow_that_is_felt_would_have_been_seen(server, stacked) -> None:
+def test_a_shadow_that_slows_callers_would_be_noticed(server, stacked) -> None:
     made: list[Stack] = []
 
     def meddled(url: str, settings: dict[str, object]) -> Stack:
@@ -121,5 +122,5 @@ def test_a_shadow_that_is_felt_would_have_been_seen(server, stacked) -> None:
             made[-1].model = Meddling(made[-1].model)
         return made[-1]
 
-    with pytest.raises(AssertionError, match="the shadow was felt"):
+    with pytest.raises(AssertionError, match="the shadow slowed callers"):
         side_by_side(meddled, url_of(server, "http"))

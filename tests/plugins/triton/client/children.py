@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def in_child(work: Callable[[], bool]) -> bool:
-    """Tell whether ``work`` holds in a forked child, which has two seconds."""
+    """Return whether ``work`` holds in a forked child, which has two seconds."""
     child = os.fork()
     if child == 0:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)

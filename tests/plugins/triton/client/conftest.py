@@ -1,4 +1,4 @@
-"""A server of odd models, and models opened in every way."""
+"""A server of odd models, and models opened over every transport."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from tests.plugins.triton.client.asking import SHARED, WIRE, url_of
 from tests.plugins.triton.client.odd_models import write_odd_models
+from tests.plugins.triton.client.urls import SHARED, WIRE, url_of
 from tests.plugins.triton.conftest import AT_ONCE
 
 from turnout import ModelDeclaration

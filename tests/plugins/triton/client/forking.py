@@ -1,4 +1,4 @@
-"""Forks a process while four of its threads ask a server. Run by test_forks.py: URL, threshold (-1: wire), ending, forks."""
+"""Forks a process while four of its threads send requests. Run by test_forks.py: URL, threshold (-1: wire), ending, forks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 
 import turnout
 from turnout.errors import ForkedAfterLoadError
-from turnout_triton.client.credentials import Connection
+from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import parse_endpoint
 from turnout_triton.client.grpc.transport import GrpcTransport
 from turnout_triton.client.http.transport import HttpTransport
@@ -27,30 +27,30 @@ BACKENDS = {"triton": {"url": URL, **MEMORY}}
 PATIENCE_SECONDS = 10.0
 
 
-def ask(model: turnout.ModelInference, number: float) -> bool:
+def is_right(model: turnout.ModelInference, number: float) -> bool:
     x = np.full((2, 500), number, np.float32)
     return np.array_equal(model.infer({"x": x}, timeout_seconds=CHILD_SECONDS * 5)["y"], x)
 
 
 class Callers:
-    """Threads that ask all the time."""
+    """Threads that send requests all the time."""
 
     def __init__(self, model: turnout.ModelInference) -> None:
         self.model = model
         self.errors: list[BaseException] = []
-        self.asked = 0
+        self.sent = 0
         self.stop = threading.Event()
         self.threads = [threading.Thread(target=self._work, args=(1000 * number,)) for number in range(4)]
 
     def _work(self, number: int) -> None:
         while not self.stop.is_set():
             try:
-                if not ask(self.model, number):
-                    self.errors.append(ValueError(f"another's answer for {number}"))
-            except Exception as error:  # noqa: BLE001  # told at the end
+                if not is_right(self.model, number):
+                    self.errors.append(ValueError(f"the response to another request instead of {number}"))
+            except Exception as error:  # noqa: BLE001  # reported at the end
                 self.errors.append(error)
             number += 1
-            self.asked += 1
+            self.sent += 1
 
 
 def regions(pid: int) -> set[str]:
@@ -58,7 +58,7 @@ def regions(pid: int) -> set[str]:
 
 
 def child(app: turnout.Turnout, pipe: int) -> None:
-    """Use the parent's app, close it, and tell how it went."""
+    """Use the parent's app, close it, and report the outcome."""
     parents, start = regions(PARENT), time.monotonic()
     said = said_by(app)
     took = time.monotonic() - start
@@ -74,7 +74,7 @@ def child(app: turnout.Turnout, pipe: int) -> None:
 
 def said_by(app: turnout.Turnout) -> str:
     try:
-        return "right" if all(ask(app.model("identity"), -number) for number in range(3)) else "wrong"
+        return "right" if all(is_right(app.model("identity"), -number) for number in range(3)) else "wrong"
     except ForkedAfterLoadError as error:
         return "refused" if "after the fork" in str(error) and "\n" not in str(error) else f"unclear: {error}"
 
@@ -113,7 +113,7 @@ PROCESSES: list[multiprocessing.Process] = []
 
 
 def fork_once(app: turnout.Turnout) -> tuple[int | None, float, str]:
-    """Return the exit code of a child, the seconds until it was answered, and what it said."""
+    """Return the exit code of a child, the seconds that its requests took, and its outcome."""
     reader, writer = os.pipe()
     code = ended(forked(app, writer))
     os.close(writer)
@@ -124,16 +124,16 @@ def fork_once(app: turnout.Turnout) -> tuple[int | None, float, str]:
 
 
 def goes_on(callers: Callers) -> bool:
-    limit, goal = time.monotonic() + PATIENCE_SECONDS, callers.asked + 8
-    while callers.asked < goal and time.monotonic() < limit:
+    limit, goal = time.monotonic() + PATIENCE_SECONDS, callers.sent + 8
+    while callers.sent < goal and time.monotonic() < limit:
         time.sleep(0.001)
-    return callers.asked >= goal
+    return callers.sent >= goal
 
 
 def unknown_regions() -> set[str]:
-    """Return the parent's regions that the server has been told to forget."""
+    """Return the parent's regions that the server has unregistered."""
     endpoint = parse_endpoint(URL, "identity")
-    transport = (GrpcTransport if endpoint.speaks_grpc else HttpTransport)(endpoint, Connection())
+    transport = (GrpcTransport if endpoint.speaks_grpc else HttpTransport)(endpoint, ConnectionSettings())
     with contextlib.closing(transport):
         return regions(PARENT) - set(transport.registered_regions(5))
 
@@ -142,7 +142,7 @@ def main() -> int:
     expected = "right" if URL.startswith("http") else "refused"
     with turnout.open({"models": {"identity": {"backend": "triton", "backends": BACKENDS}}}) as app:
         callers = Callers(app.model("identity"))
-        assert ask(app.model("identity"), 1)
+        assert is_right(app.model("identity"), 1)
         for thread in callers.threads:
             thread.start()
         wrong: list[object] = []
@@ -156,10 +156,10 @@ def main() -> int:
         for thread in callers.threads:
             thread.join(PATIENCE_SECONDS)
         wrong += [*callers.errors, *(thread for thread in callers.threads if thread.is_alive()), *unknown_regions()]
-        if not ask(app.model("identity"), 2):
+        if not is_right(app.model("identity"), 2):
             wrong.append("the parent's last answer")
     wrong += regions(PARENT)
-    lines = [f"the parent asked {callers.asked} times", *map(repr, wrong), f"{FORKS} children, {len(wrong)} wrong", ""]
+    lines = [f"the parent sent {callers.sent} requests", *map(repr, wrong), f"{FORKS} children, {len(wrong)} wrong", ""]
     sys.stdout.write("\n".join(lines))
     return 1 if wrong else 0
 

@@ -1,4 +1,4 @@
-"""Python models that behave as real ones sometimes do: they grow, wait, fail, stream, have full queues."""
+"""Python models that behave as real ones sometimes do: outputs that grow, waits, failures, streams, full queues."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class TritonPythonModel:
         said = {"version": self.version, "id": request.request_id(), "parameters": json.loads(request.parameters())}
         return np.array([json.dumps(said).encode()], dtype=object)
 """
-# Takes as long as asked for, and says which request this is in the order of execution.
+# Takes the given seconds, and returns the number of the request in the order of execution.
 RANKS = """
 import time
 import numpy as np
@@ -88,7 +88,7 @@ class TritonPythonModel:
         self.executed += 1
         return utils.InferenceResponse([utils.Tensor("place", np.full(seconds.shape, self.executed, np.int32))])
 """
-# Answers count times, pausing before each; stops when nobody listens; fails after the last if told so.
+# Sends count responses, with a pause before each; stops when it is cancelled; fails after the last if fails is set.
 STREAMS = """
 import time
 import numpy as np

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that ends TLS where asked to, and keeps what clients send."""
+"""A TCP proxy on loopback that can terminate TLS, and records what clients send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plugin with one step: asks ``identity`` for each row of ``rows``, all at the same time."""
+"""A plugin with one step: sends each row of ``rows`` to ``identity``, all at the same time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from turnout import InferenceRequest, InferenceResponse, PipelineContext, Pipeli
 
 
 class NoOptions(turnout.Options):
-    """None."""
+    """No options."""
 
 
-class AskForEachRow(PipelineStep):
+class SendEachRow(PipelineStep):
     model = "identity"
     inputs = ("rows",)
     provides = ("echoes",)
@@ -26,4 +26,4 @@ class AskForEachRow(PipelineStep):
 
 @hookimpl
 def turnout_steps() -> Iterable[Step]:
-    yield Step("ask_for_each_row", lambda declaration, options: AskForEachRow(), NoOptions)
+    yield Step("send_each_row", lambda declaration, options: SendEachRow(), NoOptions)

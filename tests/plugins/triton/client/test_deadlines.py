@@ -1,4 +1,4 @@
-"""A request ends at its deadline, whatever the server does; gRPC tells the server too."""
+"""A request ends at its deadline, whatever the server does; over gRPC the server cancels it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from tests.plugins.triton.client.asking import in_time
+from tests.plugins.triton.client.waiting import in_time
 
 from turnout import InferenceRequest
 from turnout.errors import DeadlineExceededError
@@ -22,15 +22,15 @@ def request(seconds: float, x: np.ndarray | None = None, *, timeout: float | Non
     return InferenceRequest(inputs, None if timeout is None else time.monotonic() + timeout)
 
 
-def late(model, asked: InferenceRequest) -> float:
-    """Return how long the request takes to be given up."""
+def late(model, sent: InferenceRequest) -> float:
+    """Return the seconds until a request that exceeds its deadline ends."""
     start = time.monotonic()
     with pytest.raises(DeadlineExceededError, match=r"'(waits|identity)' on triton at .* did not answer in time"):
-        model.infer(asked)
+        model.infer(sent)
     return time.monotonic() - start
 
 
-def test_a_late_request_is_given_up_on_time(odd_server, opened, memory) -> None:
+def test_a_late_request_ends_at_its_deadline(odd_server, opened, memory) -> None:
     model = opened(odd_server, "waits", **memory)
 
     assert in_time(lambda: late(model, request(0.5, timeout=0.2)), 0.2 + LATE_SECONDS) >= 0.195
@@ -38,7 +38,7 @@ def test_a_late_request_is_given_up_on_time(odd_server, opened, memory) -> None:
     assert model.infer(request(0))["y"].tolist() == [0]
 
 
-def test_grpc_has_the_server_drop_a_late_request_and_http_has_no_word_for_it(odd_server, opened, protocol) -> None:
+def test_a_late_request_is_cancelled_on_the_server_over_grpc_only(odd_server, opened, protocol) -> None:
     model = opened(odd_server, "waits")
     before = model.infer(request(0))["cancelled"][0]
 
@@ -68,12 +68,12 @@ def test_a_request_without_a_deadline_gets_the_models(odd_server, opened) -> Non
 
 
 def reuse(model) -> np.ndarray:
-    """Return the answer to twos, asked while a late request of ones waits in the server's queue behind a long one.
+    """Return the output for twos, sent while a late request of ones waits in the server's queue behind a long one.
 
-    If the place of the late one's output became the place of the twos, the late answer would overwrite them.
+    If the region of the late output became the region of the twos, the late output would overwrite them.
     """
     ones, twos = np.ones(1000, np.float32), np.full(1000, 2, np.float32)
-    model.infer(request(0, ones))  # tells the size of the output
+    model.infer(request(0, ones))  # shows the size of the output
     with ThreadPoolExecutor(2) as pool:
         pool.submit(model.infer, request(0.5))
         threading.Event().wait(0.1)
@@ -81,21 +81,21 @@ def reuse(model) -> np.ndarray:
         return pool.submit(model.infer, request(0, twos)).result(5)["y"]
 
 
-def test_a_region_whose_request_was_late_is_never_used_again(odd_server, opened) -> None:
+def test_a_region_whose_request_was_late_is_never_reused(odd_server, opened) -> None:
     model = opened(odd_server, "waits", shared_memory_threshold_bytes=1000)
 
     assert reuse(model).tolist() == [2] * 1000
 
 
 @pytest.mark.parametrize("protocol", ["http"], indirect=True)
-def test_using_it_again_would_have_been_seen(odd_server, opened, monkeypatch) -> None:
-    monkeypatch.setattr(RegionPool, "lose", RegionPool.give_back)
+def test_a_reused_region_would_be_noticed(odd_server, opened, monkeypatch) -> None:
+    monkeypatch.setattr(RegionPool, "retire", RegionPool.release)
     model = opened(odd_server, "waits", shared_memory_threshold_bytes=1000)
 
     assert reuse(model).tolist() != [2] * 1000
 
 
-def test_a_paused_server_delays_nobody_beyond_the_deadline(own_server, opened) -> None:
+def test_a_paused_server_delays_no_request_beyond_its_deadline(own_server, opened) -> None:
     server = own_server()
     model = opened(server, "identity")
     server.pause()

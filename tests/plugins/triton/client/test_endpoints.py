@@ -42,7 +42,7 @@ def test_a_url_is_scheme_host_and_port(url, endpoint, text) -> None:
         "localhost:x",
     ],
 )
-def test_anything_else_says_how_to_write_it(url) -> None:
+def test_any_other_url_is_refused_with_the_right_form(url) -> None:
     if url.strip() == url:
         with pytest.raises(ConfigurationError, match=r"model 'm': 'url' of backend 'triton' is .*write 'host:port'"):
             parse_endpoint(url, "m")
@@ -54,5 +54,5 @@ def test_loopback_is_this_host(host) -> None:
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "no-such-host.invalid"])
-def test_others_are_not(host) -> None:
+def test_other_hosts_are_not_this_host(host) -> None:
     assert not Endpoint("grpc", host, 1).on_this_host()

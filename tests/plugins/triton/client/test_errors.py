@@ -1,4 +1,4 @@
-"""What a server refuses or fails is one line with model, URL and the server's text; a good request after it is answered."""
+"""Errors of a server are one line with model, URL and the server's text; the next good request succeeds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from tests.plugins.triton.client.asking import url_of
+from tests.plugins.triton.client.urls import url_of
 
 from turnout import InferenceRequest
 from turnout.errors import (
@@ -70,7 +70,7 @@ def test_a_missing_version_is_not_loaded(odd_server, opened) -> None:
         opened(odd_server, "says", version="7")
 
 
-def test_a_model_that_failed_to_load_says_why_to_look_into_the_log(own_server, small_repository, opened, tmp_path) -> None:
+def test_a_model_that_failed_to_load_is_not_loaded(own_server, small_repository, opened, tmp_path) -> None:
     repository = tmp_path / "repository"
     shutil.copytree(small_repository, repository)
     (repository / "broken").mkdir()
@@ -96,7 +96,7 @@ def test_a_model_that_failed_to_load_says_why_to_look_into_the_log(own_server, s
     ],
     ids=["name", "none", "datatype", "rank", "complex", "list"],
 )
-def test_a_wrong_tensor_is_the_requests_fault(odd_server, opened, memory, inputs, kind, text) -> None:
+def test_a_wrong_tensor_is_an_invalid_request(odd_server, opened, memory, inputs, kind, text) -> None:
     model = opened(odd_server, "fails", **memory)
 
     refused(model, InferenceRequest(inputs), kind, text)
@@ -113,7 +113,7 @@ def test_a_batch_over_the_servers_limit_is_refused(server, opened) -> None:
     assert model.infer(InferenceRequest({"x": np.ones((8, 1), np.float32)}))["y"].shape == (8, 1)
 
 
-def test_a_full_queue_is_overload(odd_server, opened) -> None:
+def test_a_full_queue_is_an_overload(odd_server, opened) -> None:
     model = opened(odd_server, "full")
 
     with ThreadPoolExecutor(8) as pool:
@@ -135,7 +135,7 @@ def test_a_request_that_expires_in_the_queue_is_late(odd_server, opened) -> None
     assert model.infer(seconds(0))["place"].shape == (1, 1)
 
 
-def test_nobody_at_the_port_is_not_reached(opened, protocol) -> None:
+def test_a_closed_port_is_not_reached(opened, protocol) -> None:
     with pytest.raises(NotReachedError, match=r"model 'identity' on triton at '(grpc|http)://127.0.0.1:1' cannot be reached: "):
         opened(f"{protocol}://127.0.0.1:1", "identity")
 
@@ -145,7 +145,7 @@ def test_an_unknown_host_is_not_reached(opened, protocol) -> None:
         opened(f"{protocol}://no-such-host.invalid:8001", "identity", timeout_seconds=5)
 
 
-def test_the_other_protocols_port_is_said_to_be_wrong(odd_server, opened, protocol) -> None:
+def test_the_other_protocols_port_is_unavailable(odd_server, opened, protocol) -> None:
     ports = odd_server.ports
     wrong = ports.http if protocol == "grpc" else ports.grpc
     start = time.monotonic()
@@ -172,13 +172,13 @@ def test_a_closed_model_says_so(odd_server, opened, memory) -> None:
     assert other.infer(x(3))["y"].tolist() == [3]
 
 
-def test_a_call_under_way_at_close_ends(odd_server, opened) -> None:
+def test_a_call_in_flight_at_close_ends(odd_server, opened) -> None:
     model = opened(odd_server, "ranked")
     with ThreadPoolExecutor(1) as pool:
-        under_way = pool.submit(model.infer, seconds(0.3))
+        in_flight = pool.submit(model.infer, seconds(0.3))
         threading.Event().wait(0.1)
         model.close()
-        error = under_way.exception(timeout=5)
+        error = in_flight.exception(timeout=5)
 
     assert error is None or isinstance(error, ClosedError)
     assert opened(odd_server, "ranked").infer(seconds(0))["place"].shape == (1, 1)
@@ -189,7 +189,7 @@ def test_a_call_under_way_at_close_ends(odd_server, opened) -> None:
     [{"a": None}, {"a": 2**70}, {"a": float("nan")}, {"priority": "high"}, {"priority": -1}, {"a": [1]}, {"a": b"x"}, {7: 1}],
     ids=str,
 )
-def test_parameters_that_no_protocol_carries_are_the_requests_fault(odd_server, opened, parameters) -> None:
+def test_parameters_that_no_protocol_carries_are_an_invalid_request(odd_server, opened, parameters) -> None:
     model = opened(odd_server, "fails")
 
     with pytest.raises(InvalidRequestError, match="parameter"):
@@ -198,7 +198,7 @@ def test_parameters_that_no_protocol_carries_are_the_requests_fault(odd_server, 
     assert model.infer(x(3, 4))["y"].tolist() == [3, 4]
 
 
-def test_an_id_that_is_no_text_is_the_requests_fault(odd_server, opened, protocol) -> None:
+def test_an_id_that_is_not_a_text_is_an_invalid_request(odd_server, opened, protocol) -> None:
     model = opened(odd_server, "fails")
 
     if protocol == "grpc":

@@ -1,4 +1,4 @@
-"""Children forked while calls are in flight: right answers over HTTP, a clear error over gRPC; the parent loses nothing."""
+"""Children forked while calls are in flight: right outputs over HTTP, a clear error over gRPC; the parent loses nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.plugins.triton.client.asking import url_of
+from tests.plugins.triton.client.urls import url_of
 
 FORKS = int(os.environ.get("TRITON_TEST_FORKS", "8"))
 GRPCS_OWN = "skipping fork() handlers"  # a notice that gRPC prints in the parent

@@ -1,4 +1,4 @@
-"""Headers reach the server and nobody else: not errors, not logs, not reprs."""
+"""Headers reach the server only: not errors, not logs, not reprs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 
 import numpy as np
 import pytest
-from tests.plugins.triton.client.liars import answers, liar
+from tests.plugins.triton.client.broken_servers import answers, broken_server
 from tests.plugins.triton.client.proxies import proxy
 
 import turnout
@@ -53,7 +53,7 @@ def test_every_call_carries_the_headers(server, protocol, app_at) -> None:
 def test_a_secret_is_never_shown(protocol, app_at, caplog) -> None:
     refusal = b"HTTP/1.1 401 No\r\ncontent-length: 19\r\n\r\n" + b'{"error":"go away"}'
 
-    with caplog.at_level(logging.DEBUG), liar(answers(refusal)) as address, app_at(f"{protocol}://{address}") as app:
+    with caplog.at_level(logging.DEBUG), broken_server(answers(refusal)) as address, app_at(f"{protocol}://{address}") as app:
         with pytest.raises(TurnoutError) as caught:
             app.model("identity").infer({"x": X}, timeout_seconds=2)
         shown = [

@@ -1,4 +1,4 @@
-"""A server that was killed and started again is asked again within a second, in every way."""
+"""A server that was killed and restarted gets requests within a second, over every transport."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.plugins.triton.client.asking import SHARED, WIRE, url_of
+from tests.plugins.triton.client.urls import SHARED, WIRE, url_of
 
 from turnout import InferenceRequest, ModelInference
 from turnout.errors import BackendUnavailableError, NotReachedError, TurnoutError
@@ -23,7 +23,7 @@ SLOW = ServerOptions(models=("slow",), grace_seconds=0)
 
 
 @pytest.fixture
-def in_every_way(opened) -> Callable[[LocalServer, str], list[ModelInference]]:
+def every_transport(opened) -> Callable[[LocalServer, str], list[ModelInference]]:
     """Opens a model over gRPC and HTTP, with and without shared memory."""
 
     def open_all(server: LocalServer, name: str) -> list[ModelInference]:
@@ -37,13 +37,13 @@ def protocol() -> str:
     return "grpc"  # the tests open URLs
 
 
-def ask(model: ModelInference, x: np.ndarray = X) -> np.ndarray:
+def send(model: ModelInference, x: np.ndarray = X) -> np.ndarray:
     return model.infer(InferenceRequest({"x": x}, time.monotonic() + 5))["y"]
 
 
-def answers(model: ModelInference) -> bool:
+def is_answered(model: ModelInference) -> bool:
     try:
-        return np.array_equal(ask(model), X)
+        return np.array_equal(send(model), X)
     except TurnoutError:
         return False
 
@@ -57,15 +57,15 @@ def refusal(model: ModelInference, request: InferenceRequest) -> BaseException |
 
 
 def seconds_until_answer(model: ModelInference, since: float) -> float:
-    while not answers(model):
+    while not is_answered(model):
         assert time.monotonic() - since < 5
     return time.monotonic() - since
 
 
-def test_requests_are_answered_within_a_second_of_the_servers_return(own_server, in_every_way) -> None:
+def test_requests_are_answered_within_a_second_of_the_servers_return(own_server, every_transport) -> None:
     server = own_server()
-    models = in_every_way(server, "identity")
-    assert all(answers(model) for model in models * 3)
+    models = every_transport(server, "identity")
+    assert all(is_answered(model) for model in models * 3)
 
     server.kill()
     start = time.monotonic()
@@ -75,36 +75,36 @@ def test_requests_are_answered_within_a_second_of_the_servers_return(own_server,
     assert {type(refusal(model, InferenceRequest({"x": X}))) for model in models} == {NotReachedError}
     assert time.monotonic() - start < 1
     threading.Event().wait(1.5)  # an outage, in which back-offs grow
-    assert not any(answers(model) for model in models)
+    assert not any(is_answered(model) for model in models)
     server.restart()
 
     with ThreadPoolExecutor(4) as pool:
         back = time.monotonic()
         waited = list(pool.map(lambda model: seconds_until_answer(model, back), models))
     assert max(waited) < 1
-    assert all(np.array_equal(ask(model, 2 * X), 2 * X) and model.ready() for model in models * 3)
+    assert all(np.array_equal(send(model, 2 * X), 2 * X) and model.ready() for model in models * 3)
 
 
-def test_a_request_under_way_at_a_kill_ends_at_once_as_unavailable(own_server, served_repository, in_every_way) -> None:
+def test_a_request_in_flight_at_a_kill_is_unavailable_at_once(own_server, served_repository, every_transport) -> None:
     server = own_server(served_repository, SLOW)
-    models = in_every_way(server, "slow")
+    models = every_transport(server, "slow")
 
     with ThreadPoolExecutor(4) as pool:
         long = InferenceRequest({"seconds": np.full((1, 1), 20, np.float32)})
-        under_way = [pool.submit(refusal, model, long) for model in models]
+        in_flight = [pool.submit(refusal, model, long) for model in models]
         threading.Event().wait(0.3)
         server.kill()
-        errors = [future.result(2) for future in under_way]
+        errors = [future.result(2) for future in in_flight]
 
     assert {type(error) for error in errors} == {BackendUnavailableError}  # not NotReachedError: it may have been done
     assert all("'slow' on triton at " in str(error) for error in errors)
 
 
 def test_a_killed_stub_makes_calls_unavailable_though_the_server_says_ready(
-    own_server, served_repository, in_every_way
+    own_server, served_repository, every_transport
 ) -> None:
     server = own_server(served_repository, SLOW)
-    models = in_every_way(server, "slow")
+    models = every_transport(server, "slow")
     request = InferenceRequest({"seconds": np.zeros((1, 1), np.float32)})
     assert all(model.infer(request)["seconds_slept"].tolist() == [[0]] for model in models)
 

@@ -1,4 +1,4 @@
-"""Several servers take turns; those that are down are left out, and come back."""
+"""Replicas take turns; one that is down is skipped until it is back."""
 
 from __future__ import annotations
 
@@ -10,89 +10,89 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.plugins.triton.client.asking import url_of
+from tests.plugins.triton.client.urls import url_of
 from tritonclient.grpc import InferenceServerClient
 
 from turnout import InferenceRequest
 from turnout.errors import BackendUnavailableError, ConfigurationError, InferenceError, NotReachedError, OverloadedError
-from turnout_triton.client.messages import Answer, Ask
+from turnout_triton.client.messages import KServeRequest, KServeResponse
 from turnout_triton.client.replicas import Replicas
 
-ASK = Ask("m", "", "", {}, (), ())
+REQUEST = KServeRequest("m", "", "", {}, (), ())
 
 
 class Scripted:
-    """A server of which the next answers are known; the last one stays."""
+    """A server with a script of responses; the last one repeats."""
 
     def __init__(self, name: str, *script: Exception | None) -> None:
         self.name = name
         self.script = list(script) or [None]
-        self.asked: list[str] = []
+        self.calls: list[str] = []
 
-    def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
-        self.asked.append("infer")
-        return self._answer()
+    def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
+        self.calls.append("infer")
+        return self._respond()
 
-    def stream(self, ask: Ask, timeout_seconds: float) -> Any:
-        self.asked.append("stream")
-        yield self._answer()
-        yield self._answer()
+    def stream(self, request: KServeRequest, timeout_seconds: float) -> Any:
+        self.calls.append("stream")
+        yield self._respond()
+        yield self._respond()
 
     def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
         return self.script[0] is None
 
     def close(self) -> None:
-        self.asked.append("close")
+        self.calls.append("close")
 
-    def _answer(self) -> Answer:
+    def _respond(self) -> KServeResponse:
         result = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if result is not None:
             raise result
-        return Answer(self.name, (), {})
+        return KServeResponse(self.name, (), {})
 
 
-def ask_often(replicas: Replicas, times: int) -> Counter[str]:
-    return Counter(replicas.infer(ASK, 5).id for _ in range(times))
+def send_often(replicas: Replicas, times: int) -> Counter[str]:
+    return Counter(replicas.infer(REQUEST, 5).id for _ in range(times))
 
 
-def test_each_is_asked_in_turn() -> None:
-    assert ask_often(Replicas([Scripted("a"), Scripted("b"), Scripted("c")]), 9) == {"a": 3, "b": 3, "c": 3}
+def test_servers_take_turns() -> None:
+    assert send_often(Replicas([Scripted("a"), Scripted("b"), Scripted("c")]), 9) == {"a": 3, "b": 3, "c": 3}
 
 
-def test_one_that_is_not_reached_is_left_alone_for_a_while_and_asked_again() -> None:
+def test_a_server_that_is_not_reached_gets_requests_again_after_a_back_off() -> None:
     down = Scripted("a", NotReachedError("down"), None)
     replicas = Replicas([down, Scripted("b")])
 
-    assert ask_often(replicas, 10) == {"b": 10}
-    assert down.asked == ["infer"]
+    assert send_often(replicas, 10) == {"b": 10}
+    assert down.calls == ["infer"]
     threading.Event().wait(0.12)
-    assert ask_often(replicas, 10) == {"a": 5, "b": 5}
+    assert send_often(replicas, 10) == {"a": 5, "b": 5}
 
 
-def test_one_that_broke_off_is_not_repeated_elsewhere() -> None:
+def test_a_request_that_broke_off_is_not_repeated_elsewhere() -> None:
     broke, other = Scripted("a", BackendUnavailableError("reset"), None), Scripted("b")
     replicas = Replicas([broke, other])
 
     with pytest.raises(BackendUnavailableError, match="reset"):
-        replicas.infer(ASK, 5)
+        replicas.infer(REQUEST, 5)
 
-    assert other.asked == []
-    assert ask_often(replicas, 4) == {"b": 4}
+    assert other.calls == []
+    assert send_often(replicas, 4) == {"b": 4}
 
 
-def test_a_full_queue_sends_to_the_next_and_rests_nobody() -> None:
+def test_a_full_queue_sends_to_the_next_server_without_a_back_off() -> None:
     full = Scripted("a", OverloadedError("full"), None)
 
-    assert ask_often(Replicas([full, Scripted("b")]), 4) == {"b": 3, "a": 1}
+    assert send_often(Replicas([full, Scripted("b")]), 4) == {"b": 3, "a": 1}
 
 
-def test_an_error_of_the_model_is_no_reason_to_ask_another() -> None:
+def test_an_error_of_the_model_is_not_retried_on_another_server() -> None:
     other = Scripted("b")
 
     with pytest.raises(InferenceError):
-        Replicas([Scripted("a", InferenceError("bad")), other]).infer(ASK, 5)
+        Replicas([Scripted("a", InferenceError("bad")), other]).infer(REQUEST, 5)
 
-    assert other.asked == []
+    assert other.calls == []
 
 
 def test_when_all_are_down_all_are_tried() -> None:
@@ -101,28 +101,28 @@ def test_when_all_are_down_all_are_tried() -> None:
 
     for _ in range(3):
         with pytest.raises(NotReachedError):
-            replicas.infer(ASK, 5)
+            replicas.infer(REQUEST, 5)
 
-    assert [len(server.asked) for server in servers] == [3, 3, 3]
+    assert [len(server.calls) for server in servers] == [3, 3, 3]
     assert not replicas.ready("m", "", 1)
 
 
-def test_a_stream_goes_to_the_next_too_until_it_has_begun() -> None:
+def test_a_stream_goes_to_the_next_server_until_its_first_response() -> None:
     replicas = Replicas([Scripted("a", NotReachedError("down")), Scripted("b")])
-    assert [answer.id for answer in replicas.stream(ASK, 5)] == ["b", "b"]
+    assert [answer.id for answer in replicas.stream(REQUEST, 5)] == ["b", "b"]
 
-    breaks = Replicas([Scripted("a", None, NotReachedError("down")), Scripted("b")]).stream(ASK, 5)
+    breaks = Replicas([Scripted("a", None, NotReachedError("down")), Scripted("b")]).stream(REQUEST, 5)
     assert next(breaks).id == "a"
     with pytest.raises(NotReachedError):
         next(breaks)
 
 
-def test_all_are_closed() -> None:
+def test_close_closes_all_servers() -> None:
     servers = [Scripted("a"), Scripted("b")]
 
     Replicas(servers).close()
 
-    assert [server.asked for server in servers] == [["close"], ["close"]]
+    assert [server.calls for server in servers] == [["close"], ["close"]]
 
 
 def executed(server) -> int:
@@ -135,7 +135,7 @@ X = np.ones((1, 2), np.float32)
 
 
 def failures_while(model, act: Callable[[], object]) -> list[BaseException]:
-    """Return the errors of four callers who ask all the time while ``act`` runs."""
+    """Return the errors of four callers who send requests all the time while ``act`` runs."""
     stop, errors = threading.Event(), []
 
     def work() -> None:
@@ -169,7 +169,7 @@ def test_two_real_servers_share_the_work_and_one_may_die(own_server, server, ope
         threading.Event().wait(0.8)
 
     errors = failures_while(model, die)
-    # At most one request of each caller was under way there; those that never reached it were answered by the other.
+    # At most one request of each caller was in flight there; those that never reached it went to the other.
     assert len(errors) <= 4
     assert {type(error) for error in errors} <= {BackendUnavailableError}
     other.restart()

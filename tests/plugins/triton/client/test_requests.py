@@ -1,4 +1,4 @@
-"""What a request carries beside its tensors: id, parameters, priority, version, compression."""
+"""A request's id, parameters, priority, version and compression."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_parameters_reach_the_model(odd_server, opened, protocol) -> None:
 @pytest.mark.parametrize(
     ("version", "answered"), [("", "2"), ("1", "1"), (1, "1"), ("2", "2")], ids=["latest", "1", "int", "2"]
 )
-def test_the_version_is_the_one_asked(odd_server, opened, version, answered) -> None:
+def test_a_request_reaches_its_version(odd_server, opened, version, answered) -> None:
     assert said(opened(odd_server, "says", version=version))["version"] == answered
 
 

@@ -1,4 +1,4 @@
-"""Decoupled models answer any number of times, over gRPC."""
+"""Decoupled models send any number of responses, over gRPC."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import time
 
 import numpy as np
 import pytest
-from tests.plugins.triton.client.asking import settings, until, url_of
+from tests.plugins.triton.client.urls import settings, url_of
+from tests.plugins.triton.client.waiting import until
 
 import turnout
 from turnout import InferenceRequest
@@ -33,7 +34,7 @@ def numbers(answers) -> list[int]:
 
 @grpc_only
 @pytest.mark.parametrize("count", [0, 1, 500])
-def test_every_answer_comes_in_order(odd_server, opened, memory, count) -> None:
+def test_every_response_comes_in_order(odd_server, opened, memory, count) -> None:
     model = opened(odd_server, "streams", **memory)
 
     answers = list(model.infer_stream(request(count, id="seven")))
@@ -43,7 +44,7 @@ def test_every_answer_comes_in_order(odd_server, opened, memory, count) -> None:
 
 
 @grpc_only
-def test_answers_come_while_the_model_works(odd_server, opened) -> None:
+def test_responses_come_while_the_model_works(odd_server, opened) -> None:
     start = time.monotonic()
     times = [time.monotonic() - start for _ in opened(odd_server, "streams").infer_stream(request(3, pause=0.15))]
 
@@ -66,7 +67,7 @@ def test_leaving_early_stops_the_model(odd_server, opened) -> None:
 
 
 @grpc_only
-def test_an_error_on_the_way_comes_after_the_answers_before_it(odd_server, opened) -> None:
+def test_an_error_in_mid_stream_comes_after_the_responses_before_it(odd_server, opened) -> None:
     model = opened(odd_server, "streams")
     got = []
 
@@ -91,7 +92,7 @@ def test_a_stream_ends_at_its_deadline(odd_server, opened) -> None:
 
 
 @grpc_only
-def test_wrong_inputs_are_the_requests_fault(odd_server, opened) -> None:
+def test_wrong_inputs_are_an_invalid_request(odd_server, opened) -> None:
     model = opened(odd_server, "streams")
 
     with pytest.raises(InvalidRequestError, match="'streams' on triton"):
@@ -108,7 +109,7 @@ def test_infer_on_a_decoupled_model_says_what_to_call(odd_server, opened) -> Non
 
 
 @http_only
-def test_http_says_that_it_streams_nothing(odd_server, opened) -> None:
+def test_http_refuses_to_stream(odd_server, opened) -> None:
     with pytest.raises(InvalidRequestError, match=r"'streams' at 'http://.*give the gRPC port as 'url'"):
         next(opened(odd_server, "streams").infer_stream(request(1)))
 
@@ -133,7 +134,7 @@ def test_a_killed_server_ends_the_stream(own_server, odd_server, opened) -> None
         list(stream)
 
 
-def test_a_stream_is_counted_once_whatever_becomes_of_it(odd_server) -> None:
+def test_a_stream_is_counted_once_however_it_ends(odd_server) -> None:
     metrics = Metrics()
     with turnout.open(settings(url_of(odd_server, "grpc"), "streams"), metrics=metrics) as app:
         model = app.model("streams")

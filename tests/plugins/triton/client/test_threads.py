@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.plugins.triton.client import rows_step
-from tests.plugins.triton.client.asking import settings, url_of
+from tests.plugins.triton.client.urls import settings, url_of
 
 import turnout
 from turnout import Turnout
@@ -30,7 +30,7 @@ def app(server, protocol, memory):
 
 
 def array(number: int) -> np.ndarray:
-    """Return an array that no other call sends, of a size of its own."""
+    """Return an array that no other call sends, of its own size."""
     return np.full((1 + number % 8, 1 + number % 700), number, np.float32)
 
 
@@ -51,8 +51,8 @@ def test_32_threads_share_a_handle_and_each_gets_its_own_answers(app) -> None:
     assert wrong_answers(model, range(5)) == []
 
 
-async def ask_many(app: Turnout, base: int) -> bool:
-    """Ask 20 at once, and tell whether each answer is the right one."""
+async def send_many(app: Turnout, base: int) -> bool:
+    """Send 20 requests at once, and return whether each response is the right one."""
     model = app.model("identity")
     answers = await asyncio.gather(*(model.ainfer({"x": array(base + number)}) for number in range(20)))
     return all(np.array_equal(answer["y"], array(base + number)) for number, answer in enumerate(answers))
@@ -63,19 +63,19 @@ def run_loop(work: Callable[[], Any]) -> Pending[Any]:
 
 
 def test_three_event_loops_at_once_and_three_in_turn(app) -> None:
-    at_once = [run_loop(lambda base=base: ask_many(app, base)) for base in (0, 1000, 2000)]
+    at_once = [run_loop(lambda base=base: send_many(app, base)) for base in (0, 1000, 2000)]
     assert [loop.result(30, "an event loop") for loop in at_once] == [True] * 3
 
-    in_turn = [run_loop(lambda base=base: ask_many(app, base)).result(30, "asyncio.run") for base in (3000, 4000, 5000)]
+    in_turn = [run_loop(lambda base=base: send_many(app, base)).result(30, "asyncio.run") for base in (3000, 4000, 5000)]
     assert in_turn == [True] * 3
 
 
-def test_a_cancelled_task_leaves_the_others_alone(app) -> None:
+def test_a_cancelled_task_does_not_disturb_the_others(app) -> None:
     async def work() -> bool:
-        left = asyncio.create_task(app.model("identity").ainfer({"x": array(1)}))
+        cancelled = asyncio.create_task(app.model("identity").ainfer({"x": array(1)}))
         await asyncio.sleep(0)
-        left.cancel()
-        return await ask_many(app, 7)
+        cancelled.cancel()
+        return await send_many(app, 7)
 
     assert run_loop(work).result(30, "an event loop") is True
 
@@ -92,7 +92,7 @@ def run_pipeline(app: Turnout, base: int) -> Pending[bool]:
 def test_pipelines_run_in_three_event_loops_at_once_and_in_turn(server, protocol) -> None:
     step = EntryPoint("rows", rows_step.__name__, "turnout")
     plugins = Plugins([*entry_points(group="turnout"), step])
-    source = {**settings(url_of(server, protocol), "identity"), "pipelines": {"echo": ["ask_for_each_row"]}}
+    source = {**settings(url_of(server, protocol), "identity"), "pipelines": {"echo": ["send_each_row"]}}
 
     with turnout.open(source, plugins=plugins) as app:
         at_once = [run_pipeline(app, base) for base in (0, 1000, 2000)]

@@ -53,7 +53,7 @@ def mutual(request) -> bool:
 
 @pytest.fixture(scope="module")
 def urls(small_repository, files, mutual) -> Iterator[dict[str, str]]:
-    """A server that wants TLS, mutual or not, by protocol."""
+    """The URLs of a server that requires TLS, mutual or not, by protocol."""
     flags = {"use-ssl": 1, "server-cert": files.server_chain, "server-key": files.server_key, "root-cert": files.ca}
     arguments = [f"--grpc-{name}={value}" for name, value in ({"use-ssl-mutual": 1} | flags if mutual else flags).items()]
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -63,14 +63,14 @@ def urls(small_repository, files, mutual) -> Iterator[dict[str, str]]:
         files.authority.configure_trust(context)
     at_once = ServerOptions(grace_seconds=0, arguments=tuple(arguments))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(readiness, "_ask_models", lambda *_: None)  # it asks without TLS
+        patch.setattr(readiness, "_ask_models", lambda *_: None)  # it connects without TLS
         with LocalServer(small_repository, at_once) as server, proxy(server.http_url, context) as (address, _):
             yield {"http": f"https://{address}", "grpc": f"grpcs://{server.grpc_url}"}
 
 
 @pytest.fixture
-def ask(urls, protocol, mutual, files, opened) -> Callable[..., np.ndarray]:
-    """Asks the server, with right options but for ``words``."""
+def send(urls, protocol, mutual, files, opened) -> Callable[..., np.ndarray]:
+    """Sends a request with the right options, except for ``words``."""
 
     def one(x: np.ndarray = X, **words: object) -> np.ndarray:
         model = opened(urls[protocol], "identity", tls=files.options(mutual, **words), timeout_seconds=5)
@@ -79,45 +79,45 @@ def ask(urls, protocol, mutual, files, opened) -> Callable[..., np.ndarray]:
     return one
 
 
-def test_the_right_files_open_the_door(ask) -> None:
-    assert np.array_equal(ask(), X)
-    assert np.array_equal(ask(np.ones((1, 300_000), np.float32)), np.ones((1, 300_000), np.float32))
+def test_the_right_files_are_accepted(send) -> None:
+    assert np.array_equal(send(), X)
+    assert np.array_equal(send(np.ones((1, 300_000), np.float32)), np.ones((1, 300_000), np.float32))
 
 
-def refusal(ask: Callable[..., np.ndarray], **words: object) -> TurnoutError:
+def refusal(send: Callable[..., np.ndarray], **words: object) -> TurnoutError:
     with pytest.raises(BackendUnavailableError) as caught:
-        ask(**words)
+        send(**words)
     assert "\n" not in str(caught.value)
     assert "'identity' on triton at " in str(caught.value)
     return caught.value
 
 
-def test_an_authority_that_did_not_sign_is_not_trusted(ask, files) -> None:
-    assert "certificate" in str(refusal(ask, ca=files.other_ca)).lower()
-    assert np.array_equal(ask(), X)
+def test_an_authority_that_did_not_sign_is_not_trusted(send, files) -> None:
+    assert "certificate" in str(refusal(send, ca=files.other_ca)).lower()
+    assert np.array_equal(send(), X)
 
 
-def test_the_systems_authorities_did_not_sign_either(ask) -> None:
-    assert "certificate" in str(refusal(ask, ca=None)).lower()
+def test_the_systems_authorities_are_not_trusted_either(send) -> None:
+    assert "certificate" in str(refusal(send, ca=None)).lower()
 
 
 @pytest.mark.parametrize("name", ["other.example", None], ids=["other", "host"])
-def test_a_certificate_for_another_name_is_refused(ask, name) -> None:
-    text = str(refusal(ask, server_name=name)).lower()
+def test_a_certificate_for_another_name_is_refused(send, name) -> None:
+    text = str(refusal(send, server_name=name)).lower()
 
     assert "hostname" in text or "not valid for" in text or "peer name" in text or "ip address mismatch" in text
 
 
 @pytest.mark.parametrize("mutual", [True], indirect=True)
-def test_a_missing_client_certificate_is_refused(ask) -> None:
-    text = str(refusal(ask, certificate=None, key=None))
+def test_a_missing_client_certificate_is_refused(send) -> None:
+    text = str(refusal(send, certificate=None, key=None))
 
     assert "certificate" in text.lower() or "handshake" in text.lower() or "closed" in text.lower()
-    assert np.array_equal(ask(), X)
+    assert np.array_equal(send(), X)
 
 
 @pytest.mark.parametrize("mutual", [False], indirect=True)
-def test_plain_and_encrypted_do_not_meet(urls, protocol, opened, files) -> None:
+def test_a_plain_client_cannot_reach_an_encrypted_server(urls, protocol, opened, files) -> None:
     plain = urls[protocol].replace("grpcs://", "grpc://").replace("https://", "http://")
 
     with pytest.raises(BackendUnavailableError, match="'identity' on triton at "):
@@ -125,14 +125,14 @@ def test_plain_and_encrypted_do_not_meet(urls, protocol, opened, files) -> None:
 
 
 @pytest.mark.parametrize("mutual", [False], indirect=True)
-def test_files_that_cannot_be_used_are_named(ask, files, tmp_path) -> None:
+def test_files_that_cannot_be_used_are_named(send, files, tmp_path) -> None:
     garbage = tmp_path / "garbage.pem"
     garbage.write_text("no PEM")
 
     with pytest.raises(ConfigurationError, match=r"missing\.pem' under 'tls' of backend 'triton' cannot be read"):
-        ask(ca=tmp_path / "missing.pem")
+        send(ca=tmp_path / "missing.pem")
     with pytest.raises(ConfigurationError, match="under 'tls' of backend 'triton' cannot be used"):
-        ask(certificate=garbage, key=garbage)
+        send(certificate=garbage, key=garbage)
     with pytest.raises(ConfigurationError, match="under 'tls' of backend 'triton' cannot be used"):
-        ask(certificate=files.client_chain, key=files.server_key)
-    assert np.array_equal(ask(), X)
+        send(certificate=files.client_chain, key=files.server_key)
+    assert np.array_equal(send(), X)

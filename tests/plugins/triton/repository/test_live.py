@@ -176,6 +176,6 @@ def test_a_web_server_that_is_no_triton_is_told(ask_with: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         thread = threading.Thread(target=answer, name="web server")
         thread.start()
-        with pytest.raises(ModelLoadError, match="answers b'hello' to '/v2/models/scale', which is no JSON"):
+        with pytest.raises(ModelLoadError, match="responds b'hello' to '/v2/models/scale', which is not JSON"):
             ask_with(f"http://127.0.0.1:{other.getsockname()[1]}")
         thread.join(LIMIT_SECONDS)

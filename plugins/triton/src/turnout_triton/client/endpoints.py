@@ -1,4 +1,4 @@
-"""The address of a server."""
+"""Addresses of Triton servers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from turnout.errors import ConfigurationError
 
+# No path and no user: neither gRPC nor KServe's paths have a place for them.
 _URL = re.compile(r"(?:(?P<scheme>[a-z]+)://)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):(?P<port>[0-9]{1,5})/?\Z")
 _SCHEMES = ("grpc", "grpcs", "http", "https")
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a server listens, and what is spoken there: ``grpc``, ``grpcs``, ``http`` or ``https``."""
+    """Host and port of a server, and its protocol: ``grpc``, ``grpcs``, ``http`` or ``https``."""
 
     scheme: str
     host: str
@@ -25,33 +26,34 @@ class Endpoint:
 
     @property
     def target(self) -> str:
-        """``host:port``."""
+        """``host:port``, as gRPC names a server."""
         return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     @property
     def secure(self) -> bool:
-        """Tell whether the connection is encrypted."""
+        """True if the connection is encrypted."""
         return self.scheme in ("grpcs", "https")
 
     @property
     def speaks_grpc(self) -> bool:
-        """Tell whether gRPC is spoken."""
+        """True if the protocol is gRPC."""
         return self.scheme.startswith("grpc")
 
     def on_this_host(self) -> bool:
-        """Tell whether every address of ``host`` is one of this machine's; asks the resolver, which may block."""
+        """Return whether every address of ``host`` belongs to this machine; resolves the name, which may block."""
         try:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_DGRAM)
         except OSError:
             return False
+        # Every address: a connection may use any of them, and only a server on this host can open our regions.
         return bool(found) and all(_is_own(family, address[0]) for family, _, _, _, address in found)
 
 
 def parse_endpoint(url: str, model: str) -> Endpoint:
-    """Return the endpoint that ``url`` of ``model`` names; gRPC where it has no scheme.
+    """Return the endpoint that ``url`` of ``model`` names; without a scheme the protocol is gRPC.
 
     Raises:
-        ConfigurationError: it is not ``host:port`` with one of the schemes.
+        ConfigurationError: ``url`` is not ``host:port`` with one of the schemes.
     """
     match = _URL.match(url.strip())
     scheme = (match["scheme"] or "grpc") if match else ""
@@ -64,7 +66,8 @@ def parse_endpoint(url: str, model: str) -> Endpoint:
 
 
 def _is_own(family: int, address: str | int) -> bool:
-    """Tell whether a socket of this machine can have ``address``."""
+    """Return whether a socket of this machine can bind ``address``."""
+    # Binding needs no list of interfaces, and UDP leaves no socket in TIME_WAIT.
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.bind((address, 0))

@@ -1,4 +1,4 @@
-"""What the parameters of a request may be."""
+"""The parameters of a request that both protocols carry."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from turnout.errors import InvalidRequestError
 
 
 def check_parameters(parameters: Mapping[str, object], model: str) -> None:
-    """Return if both protocols carry ``parameters``.
+    """Raise InvalidRequestError unless both protocols carry ``parameters``.
 
-    Raises:
-        InvalidRequestError: one is no text, finite number, INT64 or boolean, or the priority is no whole number from 0 on.
+    A value is a text, a finite number, an INT64 or a boolean; ``priority`` is a whole number from 0 on.
     """
     for name, value in parameters.items():
         if not isinstance(name, str) or not (_is_priority(value) if name == "priority" else _is_value(value)):
@@ -23,12 +22,13 @@ def check_parameters(parameters: Mapping[str, object], model: str) -> None:
 
 
 def _is_priority(value: object) -> bool:
+    # Triton reads the priority as UINT64, every other whole number as INT64.
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**64
 
 
 def _is_value(value: object) -> bool:
     if isinstance(value, float):
-        return math.isfinite(value)
+        return math.isfinite(value)  # JSON has neither NaN nor infinity
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
     return isinstance(value, str)

@@ -16,10 +16,10 @@ from turnout.errors import (
     TurnoutError,
     text_of,
 )
-from turnout_triton.client.credentials import connection_of
+from turnout_triton.client.connection_settings import connection_settings
 from turnout_triton.client.endpoints import parse_endpoint
 from turnout_triton.client.failures import NotLoadedError
-from turnout_triton.client.servers import open_server
+from turnout_triton.client.server_transport import open_server_transport
 from turnout_triton.options import TritonOptions
 from turnout_triton.repository.config_file import new_config
 
@@ -66,7 +66,7 @@ def ask(url: str, model: str, options: TritonOptions, folder: Path) -> LiveModel
     """
     from google.protobuf.json_format import ParseDict
 
-    with closing(open_server(parse_endpoint(url, model), connection_of(options, folder))) as server:
+    with closing(open_server_transport(parse_endpoint(url, model), connection_settings(options, folder))) as server:
         try:
             metadata = server.metadata(model, "", TIMEOUT_SECONDS)
             config = server.config(model, "", TIMEOUT_SECONDS)

@@ -32,11 +32,11 @@ def threads_in_child(url: str, when: str, **environment: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_no_thread_of_grpc_runs_in_a_child_and_the_environment_is_as_before(server) -> None:
+def test_no_thread_of_grpc_runs_in_a_child_and_the_environment_is_unchanged(server) -> None:
     assert threads_in_child(server.grpc_url, "late") == ["1", "None"]
 
 
-def test_what_the_environment_says_stays(server) -> None:
+def test_a_variable_of_the_environment_is_kept(server) -> None:
     assert threads_in_child(server.grpc_url, "late", GRPC_ENABLE_FORK_SUPPORT="0") == ["1", "0"]
 
 

@@ -1,4 +1,4 @@
-"""What is lent belongs to its holder alone, until nobody holds it."""
+"""A lent array belongs to its holder alone, until the last view is freed."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ import pytest
 from tests.plugins.triton.client.children import in_child
 
 from turnout_triton.client.shared_memory import leases as room
-from turnout_triton.client.shared_memory.leases import Budget, Leases
-from turnout_triton.client.shared_memory.region import Region
+from turnout_triton.client.shared_memory.leases import ArrayLeases, LeaseBudget
+from turnout_triton.client.shared_memory.region import SharedMemoryRegion
 
 SIZE = 1 << 16
 
 
 @pytest.fixture(autouse=True)
-def budget(monkeypatch) -> Budget:
+def budget(monkeypatch) -> LeaseBudget:
     """A budget of the test's own."""
-    own = Budget()
-    monkeypatch.setattr(Leases, "budget", own)
+    own = LeaseBudget()
+    monkeypatch.setattr(ArrayLeases, "budget", own)
     return own
 
 
 @pytest.fixture
-def leases() -> Leases:
-    return Leases()
+def leases() -> ArrayLeases:
+    return ArrayLeases()
 
 
 @pytest.fixture
-def region() -> Iterator[Region]:
-    made = Region(SIZE)
+def region() -> Iterator[SharedMemoryRegion]:
+    made = SharedMemoryRegion(SIZE)
     made.write(b"\7" * SIZE)
     yield made
     made.destroy()
@@ -52,26 +52,26 @@ def views() -> list[Callable[[np.ndarray], object]]:
 
 
 @pytest.mark.parametrize("view", views())
-def test_a_region_comes_back_once_when_its_last_view_is_gone(leases, region, view) -> None:
+def test_a_region_is_returned_once_when_its_last_view_is_freed(leases, region, view) -> None:
     memory = leases.lend(region, SIZE)
     held = view(memory)
     del memory
     gc.collect()
 
-    assert leases.ended() == []
+    assert leases.take_returned() == []
     del held
-    assert leases.ended() == [region]
-    assert leases.ended() == []
+    assert leases.take_returned() == [region]
+    assert leases.take_returned() == []
 
 
-def test_a_region_that_came_back_too_early_would_have_been_seen(leases, region, monkeypatch) -> None:
-    """The planted bug: the lease hangs on a view that ends while others live."""
+def test_a_region_that_is_returned_too_early_would_be_noticed(leases, region, monkeypatch) -> None:
+    """The planted bug: the lease ends with a view while others live."""
     monkeypatch.setattr(room.np, "frombuffer", lambda data, dtype: memoryview(bytearray(data)))
     memory = leases.lend(region, SIZE)
     held = np.asarray(memory)
     del memory
 
-    assert leases.ended() == [region]
+    assert leases.take_returned() == [region]
     assert held[0] == 7
 
 
@@ -85,51 +85,51 @@ def test_memory_is_lent_without_a_copy_and_can_be_written_to(leases, region) -> 
 
 
 @pytest.mark.parametrize(("limit", "most"), [("_MOST_BYTES", 2 * SIZE), ("_MOST_REGIONS", 2)])
-def test_no_more_is_lent_than_the_process_may_hold_whoever_lends(monkeypatch, leases, limit, most) -> None:
+def test_the_limit_on_lent_regions_is_one_for_all_leases_of_a_process(monkeypatch, leases, limit, most) -> None:
     monkeypatch.setattr(room, limit, most)
-    others, regions = Leases(), [Region(SIZE) for _ in range(3)]
+    others, regions = ArrayLeases(), [SharedMemoryRegion(SIZE) for _ in range(3)]
     try:
         memories = [leases.lend(regions[0], SIZE), others.lend(regions[1], SIZE)]
 
         assert all(memory is not None for memory in memories)
         assert leases.lend(regions[2], SIZE) is None
         del memories[0]
-        assert [one.name for one in leases.ended()] == [regions[0].name]
+        assert [one.name for one in leases.take_returned()] == [regions[0].name]
         assert leases.lend(regions[2], SIZE) is not None
     finally:
         for region in regions:
             region.destroy()
 
 
-def test_an_array_that_ends_after_the_close_is_given_back_to_the_budget(monkeypatch, leases, region) -> None:
+def test_an_array_that_is_freed_after_close_is_returned_to_the_budget(monkeypatch, leases, region) -> None:
     monkeypatch.setattr(room, "_MOST_REGIONS", 1)
     memory = leases.lend(region, SIZE)
     leases.close()
-    other = Region(SIZE)
+    other = SharedMemoryRegion(SIZE)
     try:
-        assert Leases().lend(other, SIZE) is None
+        assert ArrayLeases().lend(other, SIZE) is None
         del memory
-        assert Leases().lend(other, SIZE) is not None
+        assert ArrayLeases().lend(other, SIZE) is not None
     finally:
         other.destroy()
 
 
-def test_what_a_fork_took_counts_until_its_array_is_gone(monkeypatch, leases, region) -> None:
+def test_a_detached_region_counts_until_its_array_is_freed(monkeypatch, leases, region) -> None:
     monkeypatch.setattr(room, "_MOST_REGIONS", 1)
     memory = leases.lend(region, SIZE)
-    other = Region(SIZE)
+    other = SharedMemoryRegion(SIZE)
     try:
         assert in_child(lambda: leases.lend(other, SIZE) is not None)  # which has a budget of its own
         assert leases.lend(other, SIZE) is None
         del memory
-        leases.ended()
+        leases.take_returned()
         assert leases.lend(other, SIZE) is not None
     finally:
         other.destroy()
 
 
 @pytest.mark.parametrize("system", [lambda _: os.statvfs("/"), None], ids=["small", "none"])
-def test_where_the_system_has_little_shared_memory_or_none_nothing_is_lent(monkeypatch, leases, region, system) -> None:
+def test_nothing_is_lent_where_the_system_has_little_shared_memory_or_none(monkeypatch, leases, region, system) -> None:
     monkeypatch.setattr(room, "FOLDER", room.FOLDER / "nowhere")
     assert room.memory_bytes() == 0
     monkeypatch.setattr(room, "memory_bytes", lambda: 8 * SIZE - 1 if system else 0)
@@ -142,7 +142,7 @@ def test_a_mostly_empty_region_is_not_lent(leases, region) -> None:
     assert leases.lend(region, SIZE // 2) is not None
 
 
-def test_what_is_held_at_close_keeps_its_memory_and_nothing_is_lent_after(leases, region) -> None:
+def test_an_array_that_is_held_at_close_stays_valid_and_nothing_is_lent_after(leases, region) -> None:
     memory = leases.lend(region, SIZE)
 
     assert leases.close() == [region]
@@ -150,65 +150,65 @@ def test_what_is_held_at_close_keeps_its_memory_and_nothing_is_lent_after(leases
 
     assert leases.lend(region, SIZE) is None
     del memory
-    assert leases.ended() == []
+    assert leases.take_returned() == []
 
 
-def child_and_parent_agree(leases: Leases, region: Region) -> bool:
-    """Tell whether an array held at a fork is each process's own afterwards."""
+def child_and_parent_agree(leases: ArrayLeases, region: SharedMemoryRegion) -> bool:
+    """Return whether an array held at a fork is each process's own afterwards."""
     memory = leases.lend(region, SIZE)
-    asked, written = os.pipe(), os.pipe()
+    go_on, written = os.pipe(), os.pipe()
 
     def work() -> bool:
         mine = int(memory[0]) == 7
         memory[0] = 8
         os.write(written[1], b"x")
-        os.read(asked[0], 1)  # meanwhile the parent writes
+        os.read(go_on[0], 1)  # meanwhile the parent writes
         return mine and int(memory[0]) == 8 and int(memory[1]) == 7
 
     def parent() -> None:
         os.read(written[0], 1)
         seen.append(int(memory[0]))
         memory[1] = 9
-        os.write(asked[1], b"x")
+        os.write(go_on[1], b"x")
 
     seen: list[int] = []
     writer = threading.Thread(target=parent)
     writer.start()
     held = in_child(work)
     writer.join(10)
-    for end in (*asked, *written):
+    for end in (*go_on, *written):
         os.close(end)
     return held and seen == [7] and memory[:3].tolist() == [7, 9, 7]
 
 
 def test_an_array_is_each_processs_own_after_a_fork(leases, region) -> None:
     assert child_and_parent_agree(leases, region)
-    assert leases.parted() == [region]
-    assert leases.parted() == []
-    assert leases.ended() == []
+    assert leases.take_detached() == [region]
+    assert leases.take_detached() == []
+    assert leases.take_returned() == []
 
 
-def test_an_array_that_a_child_shares_would_have_been_seen(leases, region, monkeypatch) -> None:
-    monkeypatch.setattr(Region, "make_private", lambda self: None)
+def test_an_array_that_a_child_shares_would_be_noticed(leases, region, monkeypatch) -> None:
+    monkeypatch.setattr(SharedMemoryRegion, "make_private", lambda self: None)
 
     assert not child_and_parent_agree(leases, region)
 
 
-def test_a_childs_copy_gives_nothing_back(leases, region) -> None:
+def test_a_childs_copy_returns_nothing(leases, region) -> None:
     memory = [leases.lend(region, SIZE)]
 
     def work() -> bool:
         memory.clear()
         own = leases.lend(region, SIZE)
-        return leases.ended() == [] and own is not None
+        return leases.take_returned() == [] and own is not None
 
     assert in_child(work)
     assert memory[0][0] == 7
 
 
-def test_what_is_lent_in_the_moment_of_a_fork_is_each_processs_own_too(leases, region, monkeypatch) -> None:
-    """As by a thread that goes on while this one is on its way into the fork."""
-    monkeypatch.setattr(Leases, "around_fork", lambda self: None)
+def test_an_array_that_is_lent_during_a_fork_is_each_processs_own_too(leases, region, monkeypatch) -> None:
+    """As by a thread that runs on while another one forks."""
+    monkeypatch.setattr(ArrayLeases, "around_fork", lambda self: None)
     memory = leases.lend(region, SIZE)
 
     def work() -> bool:
@@ -232,22 +232,22 @@ def test_a_fork_in_a_signal_handler_does_not_wait_for_its_own_thread(leases, reg
     assert held == [True]
 
 
-def test_memory_that_cannot_be_made_private_is_told_and_hinders_no_fork(leases, region, monkeypatch, caplog) -> None:
-    def refused(_: Region) -> None:
+def test_memory_that_cannot_be_made_private_is_logged_and_the_fork_succeeds(leases, region, monkeypatch, caplog) -> None:
+    def refused(_: SharedMemoryRegion) -> None:
         raise OSError(12, "Cannot allocate memory")
 
     memories = [leases.lend(region, SIZE)]
-    monkeypatch.setattr(Region, "make_private", refused)
+    monkeypatch.setattr(SharedMemoryRegion, "make_private", refused)
 
     assert in_child(lambda: True)
     assert in_child(lambda: True)
     assert ["shared with a forked child" in record.getMessage() for record in caplog.records] == [True]
-    assert [one.name for one in leases.parted()] == [region.name]
+    assert [one.name for one in leases.take_detached()] == [region.name]
     del memories
 
 
-def test_threads_that_lend_and_forks_get_on(leases) -> None:
-    regions = [Region(SIZE) for _ in range(4)]
+def test_threads_may_lend_while_the_process_forks(leases) -> None:
+    regions = [SharedMemoryRegion(SIZE) for _ in range(4)]
     end = threading.Event()
     wrong: list[int] = []
 
@@ -259,7 +259,7 @@ def test_threads_that_lend_and_forks_get_on(leases) -> None:
             if memory is not None and memory[number] != number:
                 wrong.append(number)
             del memory
-            leases.ended()
+            leases.take_returned()
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:

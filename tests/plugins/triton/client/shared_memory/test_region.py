@@ -1,4 +1,4 @@
-"""One region of this process, and telling the dead from the living."""
+"""One region of this process, and the regions of dead processes."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import sys
 import threading
 
 import pytest
-from tests.plugins.triton.client.asking import until
+from tests.plugins.triton.client.waiting import until
 
-from turnout_triton.client.shared_memory.region import FOLDER, Region, dead_regions, remove_region
+from turnout_triton.client.shared_memory.region import FOLDER, SharedMemoryRegion, dead_regions, remove_region
 
 LEAVES = """
 import os
-from turnout_triton.client.shared_memory.region import Region
-print(Region(4096).name, flush=True)
+from turnout_triton.client.shared_memory.region import SharedMemoryRegion
+print(SharedMemoryRegion(4096).name, flush=True)
 os._exit(0)
 """
 
 
 def leave_one() -> str:
-    """Return the name of a region whose process has ended without a word."""
+    """Return the name of a region whose process has ended without cleaning up."""
     return subprocess.run([sys.executable, "-c", LEAVES], capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -42,7 +42,7 @@ def file():
 
 
 def test_a_region_holds_what_was_written() -> None:
-    region = Region(4096)
+    region = SharedMemoryRegion(4096)
     try:
         region.write(b"abc")
 
@@ -55,8 +55,8 @@ def test_a_region_holds_what_was_written() -> None:
     assert not (FOLDER / region.name).exists()
 
 
-def test_what_is_made_private_stays_as_it_was_and_is_seen_by_nobody_else() -> None:
-    region = Region(8192)
+def test_a_private_region_keeps_its_contents_and_is_no_longer_shared() -> None:
+    region = SharedMemoryRegion(8192)
     view = region.read(8192)
     region.write(b"before")
     try:
@@ -70,8 +70,8 @@ def test_what_is_made_private_stays_as_it_was_and_is_seen_by_nobody_else() -> No
     assert bytes(view[:7]) == b"after!\0"
 
 
-def test_the_dead_are_found_and_the_living_are_not() -> None:
-    mine, dead = Region(4096), leave_one()
+def test_regions_of_dead_processes_are_found_and_those_of_living_ones_are_not() -> None:
+    mine, dead = SharedMemoryRegion(4096), leave_one()
     try:
         assert dead in dead_regions()
         assert mine.name not in dead_regions()
@@ -82,13 +82,13 @@ def test_the_dead_are_found_and_the_living_are_not() -> None:
 
 
 @pytest.mark.parametrize("name", ["turnout-triton-1-stub", "turnout-notes", "turnout-1-0123456789abc", "turnout-1-x"])
-def test_what_others_keep_there_is_nobodys_region(file, name) -> None:
+def test_files_of_other_programs_are_not_regions(file, name) -> None:
     file(name, 10)
 
     assert name not in dead_regions()
 
 
-def test_a_region_that_is_being_made_is_not_dead(file) -> None:
+def test_a_region_that_is_being_created_is_not_dead(file) -> None:
     name = file("turnout-1-0123456789ab", 0)
 
     assert name not in dead_regions()
@@ -96,11 +96,11 @@ def test_a_region_that_is_being_made_is_not_dead(file) -> None:
     assert name in dead_regions()
 
 
-def test_a_child_that_lives_on_keeps_its_parents_regions_alive_until_it_leaves() -> None:
+def test_a_child_that_outlives_its_parent_keeps_the_regions_alive_until_it_closes_them() -> None:
     reader, writer = os.pipe()
     parent = os.fork()
     if parent == 0:
-        region = Region(4096)
+        region = SharedMemoryRegion(4096)
         if os.fork() == 0:
             os.write(writer, region.name.encode())
             threading.Event().wait(0.5)

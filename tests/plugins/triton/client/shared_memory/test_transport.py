@@ -1,4 +1,4 @@
-"""Large tensors go through shared memory, in and out; where that is refused, over the wire."""
+"""Large tensors go through shared memory, in and out; where it is refused, over the wire."""
 
 from __future__ import annotations
 
@@ -14,64 +14,64 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.plugins.triton.client.asking import url_of
+from tests.plugins.triton.client.urls import url_of
 
 from turnout import InferenceRequest, ModelDeclaration
 from turnout.errors import InvalidRequestError, OverloadedError
-from turnout_triton.client.credentials import Connection
+from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import parse_endpoint
-from turnout_triton.client.failures import Caller, failure
+from turnout_triton.client.failures import Callee, failure
 from turnout_triton.client.grpc.transport import GrpcTransport
 from turnout_triton.client.http.transport import HttpTransport
-from turnout_triton.client.messages import Answer, Ask
+from turnout_triton.client.messages import KServeRequest, KServeResponse
 from turnout_triton.client.shared_memory import pool as pools
-from turnout_triton.client.shared_memory.region import Region
+from turnout_triton.client.shared_memory.region import SharedMemoryRegion
 from turnout_triton.client.shared_memory.transport import SharedMemoryTransport
 from turnout_triton.inference import TritonInference
-from turnout_triton.signature import read_served_model
+from turnout_triton.served_model import read_served_model
 
 MEMORY = Path("/dev/shm")
 
 
 class Watched:
-    """A real transport; keeps what was asked and answered."""
+    """A real transport; records requests and responses."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
-        self.asks: list[Ask] = []
-        self.answers: list[Answer] = []
+        self.requests: list[KServeRequest] = []
+        self.responses: list[KServeResponse] = []
 
-    def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
-        self.asks.append(ask)
-        answer = self.inner.infer(ask, timeout_seconds)
-        self.answers.append(answer)
-        return answer
+    def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
+        self.requests.append(request)
+        response = self.inner.infer(request, timeout_seconds)
+        self.responses.append(response)
+        return response
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
 
 class Sharing:
-    """A model asked through shared memory, with what goes over the wire."""
+    """A model called through shared memory, with what goes over the wire."""
 
     def __init__(self, url: str, name: str, threshold_bytes: int) -> None:
         endpoint = parse_endpoint(url, name)
         kind = GrpcTransport if endpoint.speaks_grpc else HttpTransport
-        self.wire = Watched(kind(endpoint, Connection()))
+        self.wire = Watched(kind(endpoint, ConnectionSettings()))
         self.transport = SharedMemoryTransport(self.wire, threshold_bytes, url)
         served = read_served_model(self.transport, name, "", 20, ModelDeclaration(name))
         self.model = TritonInference(self.transport, served, name, 20)
 
-    def ask(self, **inputs: np.ndarray) -> np.ndarray:
+    def infer(self, **inputs: np.ndarray) -> np.ndarray:
         return self.model.infer(InferenceRequest(inputs))["y"]
 
-    def in_places(self) -> list[bool]:
-        """Tell of each input of the last message whether it had a place in shared memory."""
-        return [head.place is not None for head in self.wire.asks[-1].heads]
+    def in_regions(self) -> list[bool]:
+        """Return of each input of the last message whether it was in shared memory."""
+        return [head.shared is not None for head in self.wire.requests[-1].heads]
 
     def out_sizes(self) -> list[int]:
-        """Return the sizes of the data in the last answer's message."""
-        return [len(data) for data in self.wire.answers[-1].data.values()]
+        """Return the sizes of the data in the last response's message."""
+        return [len(data) for data in self.wire.responses[-1].data.values()]
 
 
 @pytest.fixture
@@ -98,24 +98,24 @@ def length(count: int) -> np.ndarray:
     return np.array([count], np.int32)
 
 
-def test_large_tensors_take_the_memory_and_small_ones_the_wire(odd_server, share) -> None:
+def test_large_tensors_use_shared_memory_and_small_ones_the_wire(odd_server, share) -> None:
     sharing = share(odd_server, "grows")
 
     for start in range(3):
-        assert np.array_equal(sharing.ask(x=ramp(500, start), length=length(500)), ramp(500, start))
+        assert np.array_equal(sharing.infer(x=ramp(500, start), length=length(500)), ramp(500, start))
 
-    assert sharing.in_places() == [True, False]
+    assert sharing.in_regions() == [True, False]
     assert sum(sharing.out_sizes()) == 0
-    assert len(sharing.wire.asks) == 3
-    assert np.array_equal(sharing.ask(x=ramp(5), length=length(5)), ramp(5))
-    assert sharing.in_places() == [False, False]
+    assert len(sharing.wire.requests) == 3
+    assert np.array_equal(sharing.infer(x=ramp(5), length=length(5)), ramp(5))
+    assert sharing.in_regions() == [False, False]
 
 
-def test_regions_are_this_users_alone_carry_the_pid_and_are_used_again(odd_server, share) -> None:
+def test_regions_are_private_to_the_user_carry_the_pid_and_are_reused(odd_server, share) -> None:
     before = set(own_regions())
     sharing = share(odd_server, "grows")
     for start in range(5):
-        sharing.ask(x=ramp(500, start), length=length(500))
+        sharing.infer(x=ramp(500, start), length=length(500))
     made = set(own_regions()) - before
 
     assert len(made) == 2
@@ -128,23 +128,23 @@ def test_regions_are_this_users_alone_carry_the_pid_and_are_used_again(odd_serve
     assert not {file.name for file in made} & set(other.wire.registered_regions(5))
 
 
-def test_an_answer_is_the_callers_own(odd_server, share) -> None:
+def test_an_output_is_the_callers_own(odd_server, share) -> None:
     sharing = share(odd_server, "grows")
-    kept = [sharing.ask(x=ramp(500, start), length=length(500)) for start in range(4)]
+    kept = [sharing.infer(x=ramp(500, start), length=length(500)) for start in range(4)]
 
     kept[0][:] = -1
 
     assert [array[0] for array in kept] == [-1, 1, 2, 3]
 
 
-def test_a_large_answer_stays_the_callers_own_while_others_come_and_after_the_end(odd_server, share) -> None:
+def test_a_large_output_stays_the_callers_own_during_other_requests_and_after_close(odd_server, share) -> None:
     before = set(own_regions())
     sharing = share(odd_server, "grows")
     count = 300_000
-    kept = [sharing.ask(x=ramp(count, start), length=length(count)) for start in range(6)]
+    kept = [sharing.infer(x=ramp(count, start), length=length(count)) for start in range(6)]
     kept = [array[start:] for start, array in enumerate(kept)]
     for _ in range(20):
-        assert np.array_equal(sharing.ask(x=ramp(count, 50), length=length(count)), ramp(count, 50))
+        assert np.array_equal(sharing.infer(x=ramp(count, 50), length=length(count)), ramp(count, 50))
     kept[3][:] = -1
 
     sharing.model.close()
@@ -152,17 +152,17 @@ def test_a_large_answer_stays_the_callers_own_while_others_come_and_after_the_en
     assert [array[0] for array in kept] == [0, 2, 4, -1, 8, 10]
     assert set(own_regions()) == before
     again = share(odd_server, "grows")
-    assert np.array_equal(again.ask(x=ramp(count), length=length(count)), ramp(count))
+    assert np.array_equal(again.infer(x=ramp(count), length=length(count)), ramp(count))
 
 
-def test_large_answers_are_lent_and_their_regions_used_again(odd_server, share) -> None:
+def test_large_outputs_are_lent_and_their_regions_reused(odd_server, share) -> None:
     before = set(own_regions())
     sharing = share(odd_server, "grows")
     for start in range(6):
-        answer = sharing.ask(x=ramp(300_000, start), length=length(300_000))
+        answer = sharing.infer(x=ramp(300_000, start), length=length(300_000))
         assert answer[0] == start
         lent = len(sharing.transport._pool._leases._lent)
-        assert lent == (1 if start else 0)  # the first answer tells its size
+        assert lent == (1 if start else 0)  # the first response shows its size
         del answer
 
     assert len(set(own_regions()) - before) == 2
@@ -172,9 +172,9 @@ def test_outputs_that_grow_and_shrink_are_whole(odd_server, share) -> None:
     sharing = share(odd_server, "grows")
 
     for count in (500, 400, 600, 0, 300_000, 300_000, 200, 600_000, 500):
-        asks = len(sharing.wire.asks)
-        assert np.array_equal(sharing.ask(x=ramp(500), length=length(count)), np.resize(ramp(500), count))
-        assert len(sharing.wire.asks) - asks <= 2  # one more where the region was too small
+        before = len(sharing.wire.requests)
+        assert np.array_equal(sharing.infer(x=ramp(500), length=length(count)), np.resize(ramp(500), count))
+        assert len(sharing.wire.requests) - before <= 2  # one more where the region was too small
 
 
 def test_tensors_without_elements_and_bytes_are_carried(odd_server, server, share) -> None:
@@ -185,7 +185,7 @@ def test_tensors_without_elements_and_bytes_are_carried(odd_server, server, shar
     inputs["x_BYTES"] = texts
 
     for _ in range(2):
-        assert sharing.ask(x=ramp(0), length=length(0)).shape == (0,)
+        assert sharing.infer(x=ramp(0), length=length(0)).shape == (0,)
         for array in (inputs[name] for name in inputs if name != "x_BYTES"):
             array.fill(0)
         assert datatypes.model.infer(InferenceRequest(inputs))["y_BYTES"].tolist() == texts.tolist()
@@ -193,27 +193,25 @@ def test_tensors_without_elements_and_bytes_are_carried(odd_server, server, shar
         assert all(array.shape == (0, 3) for array in datatypes.model.infer(InferenceRequest(empty)).values())
 
 
-def test_a_server_that_refuses_regions_is_asked_over_the_wire_and_the_log_says_so_once(
-    odd_server, share, monkeypatch, caplog
-) -> None:
-    class Unlinked(Region):
+def test_a_server_that_refuses_regions_is_called_over_the_wire_with_one_warning(odd_server, share, monkeypatch, caplog) -> None:
+    class Unlinked(SharedMemoryRegion):
         def __init__(self, size_bytes: int) -> None:
             super().__init__(size_bytes)
             (MEMORY / self.name).unlink()
 
-    monkeypatch.setattr(pools, "Region", Unlinked)
+    monkeypatch.setattr(pools, "SharedMemoryRegion", Unlinked)
     sharing = share(odd_server, "grows")
 
     with caplog.at_level(logging.WARNING):
         for start in range(3):
-            assert np.array_equal(sharing.ask(x=ramp(500, start), length=length(500)), ramp(500, start))
+            assert np.array_equal(sharing.infer(x=ramp(500, start), length=length(500)), ramp(500, start))
 
     assert [record.getMessage().count("Unable to open shared memory region") for record in caplog.records] == [1]
-    assert sharing.in_places() == [False, False]
-    assert len(sharing.wire.asks) == 3
+    assert sharing.in_regions() == [False, False]
+    assert len(sharing.wire.requests) == 3
 
 
-def test_a_full_dev_shm_leaves_the_wire_and_is_tried_again(odd_server, share, monkeypatch, caplog) -> None:
+def test_a_full_dev_shm_means_the_wire_and_is_retried(odd_server, share, monkeypatch, caplog) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -221,95 +219,95 @@ def test_a_full_dev_shm_leaves_the_wire_and_is_tried_again(odd_server, share, mo
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
         patch.setattr(os, "posix_fallocate", full)
         for start in range(3):
-            assert np.array_equal(sharing.ask(x=ramp(500, start), length=length(500)), ramp(500, start))
+            assert np.array_equal(sharing.infer(x=ramp(500, start), length=length(500)), ramp(500, start))
 
-    assert sharing.in_places() == [False, False]
+    assert sharing.in_regions() == [False, False]
     assert ["No space left" in record.getMessage() for record in caplog.records] == [True]
-    sharing.ask(x=ramp(500), length=length(500))
-    assert sharing.in_places() == [True, False]
+    sharing.infer(x=ramp(500), length=length(500))
+    assert sharing.in_regions() == [True, False]
 
 
-def test_over_the_limit_the_wire_carries_and_lost_regions_are_reclaimed(odd_server, share, monkeypatch) -> None:
+def test_retired_regions_are_reclaimed_at_the_limit(odd_server, share, monkeypatch) -> None:
     monkeypatch.setattr(pools, "_MOST_BYTES", 2 << 20)
     sharing = share(odd_server, "grows")
-    sharing.ask(x=ramp(500), length=length(500))
+    sharing.infer(x=ramp(500), length=length(500))
     pool = sharing.transport._pool
     for _ in range(2):
-        region = pool.take(2000, "m", float("inf"))
+        region = pool.acquire(2000, "m", float("inf"))
         assert region is not None
-        pool.lose(region)
+        pool.retire(region)
 
     for start in range(3):
-        assert np.array_equal(sharing.ask(x=ramp(500, start), length=length(500)), ramp(500, start))
+        assert np.array_equal(sharing.infer(x=ramp(500, start), length=length(500)), ramp(500, start))
 
-    assert sharing.in_places() == [True, False]
+    assert sharing.in_regions() == [True, False]
 
 
-def test_regions_that_were_taken_away_here_and_there_are_replaced(odd_server, share) -> None:
-    """As by who cleans /dev/shm while the server is restarted."""
+def test_regions_that_were_removed_on_both_sides_are_replaced(odd_server, share) -> None:
+    """As when /dev/shm is cleaned while the server restarts."""
     before = set(own_regions())
     sharing = share(odd_server, "grows")
     for start in range(2):
-        sharing.ask(x=ramp(500, start), length=length(500))
+        sharing.infer(x=ramp(500, start), length=length(500))
     for file in set(own_regions()) - before:
         file.unlink()
         sharing.wire.unregister_region(file.name, 5)
 
     for start in range(4):
-        assert np.array_equal(sharing.ask(x=ramp(500, start), length=length(500)), ramp(500, start))
+        assert np.array_equal(sharing.infer(x=ramp(500, start), length=length(500)), ramp(500, start))
 
-    assert sharing.in_places() == [True, False]
+    assert sharing.in_regions() == [True, False]
 
 
-def test_a_server_without_memory_gets_what_is_only_kept_here(odd_server, share, monkeypatch) -> None:
-    """Its processes and our regions take from one /dev/shm, which is 64 MB in a container."""
+def test_a_server_without_memory_gets_the_memory_of_our_free_regions(odd_server, share, monkeypatch) -> None:
+    """Its processes and our regions take from one /dev/shm, which has 64 MB in a container."""
     before = set(own_regions())
     sharing = share(odd_server, "grows")
     for start in range(2):
-        sharing.ask(x=ramp(500, start), length=length(500))
-    answer = sharing.wire.inner.infer
+        sharing.infer(x=ramp(500, start), length=length(500))
+    infer_on_server = sharing.wire.inner.infer
 
-    def infer(ask: Ask, timeout_seconds: float) -> Answer:
+    def infer(request: KServeRequest, timeout_seconds: float) -> KServeResponse:
         if set(own_regions()) - before:
             said = "Failed to increase the shared memory pool size; use '--shm-size' to control the shared memory region size"
-            raise failure("internal", said, Caller("grows", "triton"))
-        return answer(ask, timeout_seconds)
+            raise failure("internal", said, Callee("grows", "triton"))
+        return infer_on_server(request, timeout_seconds)
 
     monkeypatch.setattr(sharing.wire.inner, "infer", infer)
 
-    assert np.array_equal(sharing.ask(x=ramp(500), length=length(500)), ramp(500))
+    assert np.array_equal(sharing.infer(x=ramp(500), length=length(500)), ramp(500))
     assert set(own_regions()) == before
 
 
-def test_a_server_without_memory_that_we_have_none_of_is_overloaded(odd_server, share, monkeypatch) -> None:
+def test_a_server_without_memory_is_overloaded_where_we_have_no_region_to_free(odd_server, share, monkeypatch) -> None:
     sharing = share(odd_server, "grows")
 
-    def infer(ask: Ask, timeout_seconds: float) -> Answer:
-        raise failure("invalid", "Failed to increase the shared memory pool", Caller("grows", "triton"))
+    def infer(request: KServeRequest, timeout_seconds: float) -> KServeResponse:
+        raise failure("invalid", "Failed to increase the shared memory pool", Callee("grows", "triton"))
 
     with monkeypatch.context() as patched:
         patched.setattr(sharing.wire.inner, "infer", infer)
         with pytest.raises(OverloadedError, match="has too little shared memory"):
-            sharing.ask(x=ramp(5), length=length(5))
-    assert np.array_equal(sharing.ask(x=ramp(5), length=length(5)), ramp(5))
+            sharing.infer(x=ramp(5), length=length(5))
+    assert np.array_equal(sharing.infer(x=ramp(5), length=length(5)), ramp(5))
 
 
-def test_a_refused_request_gives_its_regions_back(odd_server, share) -> None:
+def test_a_refused_request_releases_its_regions(odd_server, share) -> None:
     sharing = share(odd_server, "fails")
     before = set(own_regions())
 
     for _ in range(5):
         with pytest.raises(InvalidRequestError):
-            sharing.ask(z=ramp(500))
-        assert np.array_equal(sharing.ask(x=ramp(500, 5)), ramp(500, 5))
+            sharing.infer(z=ramp(500))
+        assert np.array_equal(sharing.infer(x=ramp(500, 5)), ramp(500, 5))
 
     assert len(set(own_regions()) - before) == 2
 
 
 DIES = """
 import time
-from turnout_triton.client.shared_memory.region import Region
-region = Region(1 << 20)
+from turnout_triton.client.shared_memory.region import SharedMemoryRegion
+region = SharedMemoryRegion(1 << 20)
 print(region.name, flush=True)
 time.sleep(60)
 """
@@ -320,7 +318,7 @@ def start_process() -> tuple[subprocess.Popen, str]:
     return process, process.stdout.readline().strip()
 
 
-def test_regions_of_the_killed_are_swept_and_those_of_the_living_stay(odd_server, share) -> None:
+def test_regions_of_killed_processes_are_swept_and_those_of_living_ones_stay(odd_server, share) -> None:
     dead, dead_region = start_process()
     living, living_region = start_process()
     with dead, living:
@@ -331,7 +329,7 @@ def test_regions_of_the_killed_are_swept_and_those_of_the_living_stay(odd_server
         dead.wait()
 
         sharing = share(odd_server, "grows")
-        sharing.ask(x=ramp(500), length=length(500))
+        sharing.infer(x=ramp(500), length=length(500))
 
         known = sharing.wire.registered_regions(5)
         assert (dead_region in known, living_region in known) == (False, True)
@@ -341,13 +339,13 @@ def test_regions_of_the_killed_are_swept_and_those_of_the_living_stay(odd_server
     (MEMORY / living_region).unlink()
 
 
-def test_a_region_in_use_at_close_is_removed_when_it_comes_back(odd_server, share) -> None:
+def test_a_region_in_use_at_close_is_removed_when_it_is_released(odd_server, share) -> None:
     sharing = share(odd_server, "grows")
-    region = sharing.transport._pool.take(2000, "m", float("inf"))
+    region = sharing.transport._pool.acquire(2000, "m", float("inf"))
     assert region is not None
 
     sharing.transport._pool.close()
-    sharing.transport._pool.give_back(region)
+    sharing.transport._pool.release(region)
 
     assert not (MEMORY / region.name).exists()
     assert region.name not in sharing.wire.registered_regions(5)

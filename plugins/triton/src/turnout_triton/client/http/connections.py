@@ -1,4 +1,4 @@
-"""Connections to one HTTP server, each used by one thread at a time."""
+"""A pool of connections to one HTTP server, each used by one thread at a time."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from collections import deque
 
 from turnout.errors import TurnoutError
 from turnout.forking import Forks
-from turnout_triton.client.credentials import Connection
+from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import Endpoint
-from turnout_triton.client.failures import Caller, failure
-from turnout_triton.client.http.exchange import HttpAnswer, HttpRequest, exchange, packed
+from turnout_triton.client.failures import Callee, failure
+from turnout_triton.client.http.round_trip import HttpRequest, HttpResponse, compress, round_trip
 
 _MOST_IDLE = 64
 _KINDS = {
@@ -33,12 +33,12 @@ _KINDS = {
 
 
 class HttpConnections:
-    """Sends requests over kept connections; opens one when none is idle. Thread-safe: a deque's ends are.
+    """Sends each request over an idle connection, or over a new one when there is none.
 
-    A forked child opens its own.
+    Thread-safe without a lock: a deque's append and pop are atomic. A forked child opens its own connections.
     """
 
-    def __init__(self, endpoint: Endpoint, connection: Connection) -> None:
+    def __init__(self, endpoint: Endpoint, connection: ConnectionSettings) -> None:
         self._endpoint = endpoint
         self._connection = connection
         self._context = connection.ssl_context() if endpoint.secure else None
@@ -47,105 +47,111 @@ class HttpConnections:
         Forks.renew(self)
 
     def renew(self) -> None:
-        """Leave the parent's connections to it, in a forked child."""
+        """Close the child's copies of the parent's connections, in a forked child."""
+        # close() without shutdown(): the parent's side of a socket stays open.
         self.close_idle()
 
-    def call(self, request: HttpRequest, model: str, timeout_seconds: float) -> HttpAnswer:
-        """Return the answer, if it is a good one, within ``timeout_seconds``.
+    def call(self, request: HttpRequest, model: str, timeout_seconds: float) -> HttpResponse:
+        """Send ``request`` and return its response, if the status is a success.
 
         Raises:
             TurnoutError: as ``failures.failure`` says.
         """
-        caller, deadline = Caller(model, str(self._endpoint)), time.monotonic() + timeout_seconds
+        callee, deadline = Callee(model, str(self._endpoint)), time.monotonic() + timeout_seconds
         if self._connection.compression != "none":
-            request = packed(request, self._connection.compression)
-        connection = self._kept() or self._open(caller, deadline)
+            request = compress(request, self._connection.compression)
+        connection = self._pop_idle() or self._open(callee, deadline)
         try:
-            answer = exchange(connection, request, deadline)
+            response = round_trip(connection, request, deadline)
         except BaseException as error:
+            # Closed, never reused: the rest of the response may still arrive, and would be read as the next one's.
             connection.close()
-            raise self._translated(error, caller) from error
-        if answer.kept:
-            self._keep(connection)
+            raise self._translate(error, callee) from error
+        if response.reusable:
+            self._push_idle(connection)
         else:
             connection.close()
-        if answer.status >= 300:
-            raise _refusal(answer, caller)
-        return answer
+        if response.status >= 300:
+            raise _refusal(response, callee)
+        return response
 
     def close(self) -> None:
-        """Close the idle connections now, and those in use when they come back."""
+        """Close the idle connections now, and those in use as soon as their requests end."""
         self._closed = True
         self.close_idle()
 
     def close_idle(self) -> None:
         """Close the idle connections."""
         while self._idle:
-            with contextlib.suppress(IndexError):
+            with contextlib.suppress(IndexError):  # another thread popped the last one
                 self._idle.pop().close()
 
-    def _keep(self, connection: http.client.HTTPConnection) -> None:
+    def _push_idle(self, connection: http.client.HTTPConnection) -> None:
         if len(self._idle) >= _MOST_IDLE:
             connection.close()
             return
         self._idle.append(connection)
-        if self._closed:  # meanwhile
+        # After the append: close() sets the flag before it empties the deque, so one of both closes this connection.
+        if self._closed:
             self.close_idle()
 
-    def _kept(self) -> http.client.HTTPConnection | None:
+    def _pop_idle(self) -> http.client.HTTPConnection | None:
+        # The most recently used first: the server has had the least time to drop it.
         while True:
             try:
                 connection = self._idle.pop()
             except IndexError:
                 return None
-            if not _dropped(connection):
+            if not _is_dropped(connection):
                 return connection
             connection.close()
 
-    def _open(self, caller: Caller, deadline: float) -> http.client.HTTPConnection:
+    def _open(self, callee: Callee, deadline: float) -> http.client.HTTPConnection:
         host, port = self._endpoint.host, self._endpoint.port
         try:
             opened = socket.create_connection((host, port), timeout=max(0.001, deadline - time.monotonic()))
+            # Else Nagle's algorithm holds the last segment of a body back until the server acknowledges the one before.
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._context is not None:
                 opened = self._context.wrap_socket(opened, server_hostname=self._connection.server_name or host)
         except ssl.SSLError as error:
-            raise failure("denied", str(error), caller) from error
+            raise failure("denied", str(error), callee) from error
         except TimeoutError as error:
-            raise failure("deadline", "no connection in time", caller) from error
+            raise failure("deadline", "no connection in time", callee) from error
         except OSError as error:
-            raise failure("not_reached", str(error), caller) from error
+            raise failure("not_reached", str(error), callee) from error
         connection = http.client.HTTPConnection(host, port)
-        connection.sock = opened
+        connection.sock = opened  # http.client itself would connect without the deadline
         return connection
 
-    def _translated(self, error: BaseException, caller: Caller) -> BaseException:
+    def _translate(self, error: BaseException, callee: Callee) -> BaseException:
         if isinstance(error, TimeoutError):
-            return failure("deadline", "no answer in time", caller)
+            return failure("deadline", "no response in time", callee)
+        # With TLS 1.3 the server refuses a missing client certificate after the handshake, on the first read.
         if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
-            return failure(
-                "denied", str(error), caller
-            )  # with TLS 1.3 a missing client certificate is told after the handshake
+            return failure("denied", str(error), callee)
         if isinstance(error, OSError | http.client.HTTPException | zlib.error):
             # That refusal is lost where the connection ends before it is read.
-            hint = " (it may ask for a client certificate)" if self._context is not None and isinstance(error, OSError) else ""
-            return failure("unavailable", f"{type(error).__name__}: {str(error)!r}{hint}", caller)
+            hint = " (it may require a client certificate)" if self._context is not None and isinstance(error, OSError) else ""
+            return failure("unavailable", f"{type(error).__name__}: {str(error)!r}{hint}", callee)
         return error
 
 
-def _dropped(connection: http.client.HTTPConnection) -> bool:
-    """Tell whether the server has closed an idle connection: then there is something to read, the end."""
+def _is_dropped(connection: http.client.HTTPConnection) -> bool:
+    """Return whether the server has closed an idle connection."""
     if connection.sock is None:
         return True
+    # An idle connection has nothing to read but its end. poll(), because select() fails on descriptors from 1024 on.
     poll = select.poll()
     poll.register(connection.sock, select.POLLIN)
     return bool(poll.poll(0))
 
 
-def _refusal(answer: HttpAnswer, caller: Caller) -> TurnoutError:
-    body = bytes(answer.body)
+def _refusal(response: HttpResponse, callee: Callee) -> TurnoutError:
+    body = bytes(response.body)
     try:
         said = str(json.loads(body)["error"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        said = f"HTTP {answer.status} {body[:200].decode('utf-8', 'replace')}"
-    return failure(_KINDS.get(answer.status, "invalid" if answer.status < 500 else "internal"), said, caller)
+        # A proxy in front of the server responds with HTML or nothing.
+        said = f"HTTP {response.status} {body[:200].decode('utf-8', 'replace')}"
+    return failure(_KINDS.get(response.status, "invalid" if response.status < 500 else "internal"), said, callee)

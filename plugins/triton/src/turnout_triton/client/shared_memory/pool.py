@@ -1,4 +1,4 @@
-"""The regions that one process shares with one server."""
+"""A pool of the regions that this process shares with one server."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections import defaultdict
 
 from turnout.errors import TurnoutError
 from turnout.forking import Forks
-from turnout_triton.client.messages import Buffer, RegionControl
-from turnout_triton.client.shared_memory.leases import Leases
-from turnout_triton.client.shared_memory.region import Region, dead_regions, remove_region
+from turnout_triton.client.messages import Buffer
+from turnout_triton.client.shared_memory.leases import ArrayLeases
+from turnout_triton.client.shared_memory.region import SharedMemoryRegion, dead_regions, remove_region
+from turnout_triton.client.transport import RegionControl
 
 _LEAST_BYTES = 1 << 20
 _MOST_BYTES = 1 << 30
@@ -19,167 +20,172 @@ _CONTROL_SECONDS = 5.0
 
 
 class RegionPool:
-    """Hands out registered regions and takes them back; sizes are powers of two, so that they fit again.
+    """Registered regions for requests, reused by size: a power of two, so that other requests can reuse them.
 
-    Thread-safe: ``_free``, ``_lost``, ``_taken_bytes`` and ``_closed`` change under ``_lock``. A forked child starts with an
-    empty pool; the regions stay the parent's. A region whose request broke off may still be read or written by the server: it
-    is never used again, and counts against the limit until the server lets go of it.
+    Thread-safe: ``_free``, ``_retired``, ``_reserved_bytes`` and ``_closed`` change under ``_lock``. A forked child starts with
+    an empty pool; the regions stay the parent's.
     """
 
     def __init__(self, control: RegionControl) -> None:
         self._control = control
         self._closed = False
-        self._leases = Leases()
-        self._start()
+        self._leases = ArrayLeases()
+        self._reset()
         Forks.renew(self)
 
     def renew(self) -> None:
-        """Start anew in a forked child; its copies of the regions end here without a word to the server."""
-        for region in (*self._lost, *(region for regions in self._free.values() for region in regions)):
-            region.leave()
-        self._start()
+        """Start with an empty pool in a forked child, and close its copies of the parent's regions."""
+        # The server still uses them for the parent, so nothing is unregistered.
+        for region in (*self._retired, *(region for regions in self._free.values() for region in regions)):
+            region.close()
+        self._reset()
 
     def sweep(self, deadline: float) -> None:
-        """Remove the regions of dead processes, here and from the server's memory, until ``deadline``. Best effort."""
+        """Remove the regions of dead processes, and unregister them, until ``deadline``. Best effort."""
         dead = dead_regions()
         try:
-            known = set(self._control.registered_regions(_seconds(deadline))) if dead else set()
+            registered = set(self._control.registered_regions(_timeout(deadline))) if dead else set()
         except TurnoutError:
             return
         for name in dead:
-            if name not in known or self._forgotten(name, deadline):
+            # The file stays where the server keeps its memory: the next sweep finds it by its name.
+            if name not in registered or self._unregister(name, deadline):
                 remove_region(name)
 
-    def take(self, size_bytes: int, model: str, deadline: float) -> Region | None:
-        """Return a region for ``model`` of at least ``size_bytes`` that the server knows; None where the limit is reached.
+    def acquire(self, size_bytes: int, model: str, deadline: float) -> SharedMemoryRegion | None:
+        """Return a registered region for ``model`` of at least ``size_bytes``; None where the limit is reached.
 
         Raises:
             TurnoutError: the server refuses it, or does not answer before ``deadline``.
             OSError: the system refuses it.
         """
         size = max(_LEAST_BYTES, 1 << (size_bytes - 1).bit_length())
-        self._tidy(deadline)
+        self._collect(deadline)
         with self._lock:
             if self._free[size]:
                 return self._free[size].pop()
-        if not self._counted(size):
+        if not self._reserve(size):
             self.make_room(deadline)
-            if not self._counted(size):
+            if not self._reserve(size):
                 return None
         try:
-            return self._made(size, model, deadline)
-        except OSError:  # perhaps for want of memory
+            return self._create(size, model, deadline)
+        except OSError:  # /dev/shm may be full of our own free regions
             self.make_room(deadline)
             raise
 
     def make_room(self, deadline: float) -> bool:
-        """Destroy what no request uses now, and tell whether that was anything."""
+        """Destroy all regions that no request uses, and return whether there were any."""
         with self._lock:
             free = [region for regions in self._free.values() for region in regions]
             self._free.clear()
-            lost = self._lost.copy()
-            self._lost.clear()
+            retired = self._retired.copy()
+            self._retired.clear()
         for region in free:
-            self._end(region, deadline)
-        # The server refuses to forget a region that is in use (2.51).
-        gone = [region for region in lost if self._forgotten(region.name, deadline)]
-        for region in gone:
-            self._destroyed(region)
+            self._remove(region, deadline)
+        # The server refuses to unregister a region that a request uses (2.51): then it is still in use, and stays.
+        unused = [region for region in retired if self._unregister(region.name, deadline)]
+        for region in unused:
+            self._destroy(region)
         with self._lock:
-            self._lost += [region for region in lost if region not in gone]
-        return bool(free or gone)
+            self._retired += [region for region in retired if region not in unused]
+        return bool(free or unused)
 
-    def give_back(self, region: Region) -> None:
-        """Take ``region`` back for the next request."""
+    def release(self, region: SharedMemoryRegion) -> None:
+        """Return ``region`` to the pool for the next request."""
         with self._lock:
             if not self._closed:
                 self._free[region.size_bytes].append(region)
                 return
-        self._end(region, time.monotonic() + _CONTROL_SECONDS)
+        self._remove(region, time.monotonic() + _CONTROL_SECONDS)  # outside of the lock: it calls the server
 
-    def lend(self, region: Region, size_bytes: int) -> Buffer | None:
-        """Return the beginning of ``region``, which comes back when nobody holds that any more; None: copy it."""
+    def lend(self, region: SharedMemoryRegion, size_bytes: int) -> Buffer | None:
+        """Return the beginning of ``region`` as an array, whose end releases it; None where the caller should copy."""
         return self._leases.lend(region, size_bytes)
 
-    def lose(self, region: Region) -> None:
-        """Keep ``region`` from being used again."""
+    def retire(self, region: SharedMemoryRegion) -> None:
+        """Keep ``region`` from being reused; it counts against the limit until the server unregisters it."""
+        # Its request broke off or was late: the server may still read it, or write a late output into it.
         with self._lock:
-            self._lost.append(region)
+            self._retired.append(region)
 
-    def register_again(self, region: Region, model: str, deadline: float) -> None:
-        """Make ``region`` known to a server that has forgotten it.
+    def register_again(self, region: SharedMemoryRegion, model: str, deadline: float) -> None:
+        """Register ``region`` with a server that was restarted.
 
         Raises:
             TurnoutError: the server refuses it.
         """
+        # Unregister first: a server that was not restarted refuses to register one name twice.
         with contextlib.suppress(TurnoutError):
-            self._control.unregister_region(region.name, _seconds(deadline))
-        self._control.register_region(region.name, region.size_bytes, model, _seconds(deadline))
+            self._control.unregister_region(region.name, _timeout(deadline))
+        self._control.register_region(region.name, region.size_bytes, model, _timeout(deadline))
 
     def close(self) -> None:
-        """Remove every region, here and from the server's memory, as far as it can be reached."""
+        """Unregister every region, as far as the server can be reached, and remove it."""
         lent = self._leases.close()
         with self._lock:
             self._closed = True
-            regions = [*lent, *self._lost, *(region for regions in self._free.values() for region in regions)]
+            regions = [*lent, *self._retired, *(region for regions in self._free.values() for region in regions)]
             self._free.clear()
-            self._lost.clear()
-        deadline = time.monotonic() + _CONTROL_SECONDS
+            self._retired.clear()
+        deadline = time.monotonic() + _CONTROL_SECONDS  # for all of them: a dead server delays close() once
         for region in regions:
-            self._end(region, deadline)
+            self._remove(region, deadline)
 
-    def _start(self) -> None:
+    def _reset(self) -> None:
+        # Reentrant: a signal handler may use a model while its own thread holds the lock.
         self._lock = threading.RLock()
-        self._free: dict[int, list[Region]] = defaultdict(list)
-        self._lost: list[Region] = []
-        self._taken_bytes = 0
+        self._free: dict[int, list[SharedMemoryRegion]] = defaultdict(list)
+        self._retired: list[SharedMemoryRegion] = []
+        self._reserved_bytes = 0
 
-    def _made(self, size: int, model: str, deadline: float) -> Region:
+    def _create(self, size: int, model: str, deadline: float) -> SharedMemoryRegion:
         region = None
         try:
-            region = Region(size)
-            self._control.register_region(region.name, size, model, _seconds(deadline))
+            region = SharedMemoryRegion(size)
+            self._control.register_region(region.name, size, model, _timeout(deadline))
         except BaseException:
             if region is not None:
                 region.destroy()
             with self._lock:
-                self._taken_bytes -= size
+                self._reserved_bytes -= size
             raise
         return region
 
-    def _tidy(self, deadline: float) -> None:
-        """Take back what answers no longer hold, and end what a fork left of them."""
-        for region in self._leases.ended():
-            self.give_back(region)
-        for region in self._leases.parted():
-            self._end(region, deadline)
+    def _collect(self, deadline: float) -> None:
+        """Release the regions whose arrays are freed, and remove the detached ones."""
+        for region in self._leases.take_returned():
+            self.release(region)
+        for region in self._leases.take_detached():
+            self._remove(region, deadline)
 
-    def _counted(self, size: int) -> bool:
-        """Count a region of ``size`` if the limit allows it."""
+    def _reserve(self, size: int) -> bool:
+        """Reserve a region of ``size``; return False if that exceeds the limit."""
         with self._lock:
-            fits = self._taken_bytes + size <= _MOST_BYTES
-            self._taken_bytes += size if fits else 0
+            fits = self._reserved_bytes + size <= _MOST_BYTES
+            self._reserved_bytes += size if fits else 0
             return fits
 
-    def _end(self, region: Region, deadline: float) -> None:
-        self._forgotten(region.name, deadline)
-        self._destroyed(region)
+    def _remove(self, region: SharedMemoryRegion, deadline: float) -> None:
+        self._unregister(region.name, deadline)
+        self._destroy(region)
 
-    def _destroyed(self, region: Region) -> None:
+    def _destroy(self, region: SharedMemoryRegion) -> None:
         region.destroy()
         with self._lock:
-            self._taken_bytes -= region.size_bytes
+            self._reserved_bytes -= region.size_bytes
 
-    def _forgotten(self, name: str, deadline: float) -> bool:
-        """Have the server forget a region, and tell whether it did."""
+    def _unregister(self, name: str, deadline: float) -> bool:
+        """Unregister a region, and return whether the server confirmed it."""
         if time.monotonic() >= deadline:
             return False
         try:
-            self._control.unregister_region(name, _seconds(deadline))
+            self._control.unregister_region(name, _timeout(deadline))
         except TurnoutError:
             return False
         return True
 
 
-def _seconds(deadline: float) -> float:
+def _timeout(deadline: float) -> float:
+    # At least 1 ms: gRPC takes 0 for a deadline that has passed, and a socket for non-blocking.
     return max(0.001, min(_CONTROL_SECONDS, deadline - time.monotonic()))

@@ -1,4 +1,4 @@
-"""One POSIX shared memory region of this process."""
+"""A POSIX shared memory region of this process, and those that dead processes left behind."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from turnout_triton.client.messages import Buffer
 
 FOLDER = Path("/dev/shm")  # noqa: S108  # where Linux keeps POSIX shared memory objects
 PREFIX = "turnout-"
-# Not those of our own servers, "turnout-triton-<pid>-...", which hold no lock.
+# Does not match the regions of our own servers, "turnout-triton-<pid>-...", which hold no lock.
 _NAME = re.compile(rf"{PREFIX}[0-9]+-[0-9a-f]{{12}}")
-_MAP_FIXED = 0x10  # of Linux; Python's mmap cannot map at an address
+_MAP_FIXED = 0x10  # Linux's value; Python's mmap cannot map at an address
 
 
-class Region:
-    """A region of ``size_bytes``, mode 0600, mapped here; its name is ``turnout-<pid>-<random>``.
+class SharedMemoryRegion:
+    """A region of ``size_bytes``, mode 0600, mapped into this process; its name is ``turnout-<pid>-<random>``.
 
-    A lock on its file tells the living from the dead: the kernel drops it with the process, whatever ends that. Python's own
-    ``multiprocessing.shared_memory`` is not used because its tracker (before 3.13) destroys what another process made.
+    Its file is locked as long as its process lives: the kernel drops the lock with the process, whatever ends it.
     """
 
+    # Not multiprocessing.shared_memory: before Python 3.13 its tracker destroys what another process made.
     def __init__(self, size_bytes: int) -> None:
         self.name = f"{PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
         self.size_bytes = size_bytes
@@ -33,7 +33,7 @@ class Region:
         self._descriptor = os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Takes the pages now: writing to a full /dev/shm later would be SIGBUS.
+            # Allocates the pages now, with an OSError: writing to a full /dev/shm later would be SIGBUS.
             os.posix_fallocate(self._descriptor, 0, size_bytes)
             self._map = mmap.mmap(self._descriptor, size_bytes)
         except BaseException:
@@ -50,31 +50,31 @@ class Region:
         return memoryview(self._map)[:size_bytes]
 
     def make_private(self) -> None:
-        """Make what is mapped here this process's own, as it is and where it is: what looks at it sees no difference.
-
-        From then on nobody else sees what is written there, and a forked child gets a copy.
+        """Replace the mapping by a private copy-on-write one: same address, same contents, no longer shared.
 
         Raises:
             OSError: the system refuses it.
         """
+        # One mmap over the old one is atomic: an array that reads meanwhile sees no gap.
         address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
         protection, flags = mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | _MAP_FIXED
-        if _mapped(address, self.size_bytes, protection, flags, self._descriptor, 0) != address:
+        if _mmap(address, self.size_bytes, protection, flags, self._descriptor, 0) != address:
             raise OSError(ctypes.get_errno(), f"shared memory region {self.name!r} cannot be made private")
 
     def destroy(self) -> None:
-        """Remove the region's name; the memory goes when the server has let go of it too."""
+        """Remove the region's name; the memory is freed when the server has unmapped it too."""
         self._file.unlink(missing_ok=True)
-        self.leave()
+        self.close()
 
-    def leave(self) -> None:
-        """Let go of the region, which is a forked parent's; while one process holds its lock it counts as living."""
+    def close(self) -> None:
+        """Close the file and keep the region: in a forked child, which holds the parent's lock until then."""
+        # The mapping is not closed: an array may still use it. It ends with the last object that holds it.
         os.close(self._descriptor)
 
 
-_mapped = ctypes.CDLL(None, use_errno=True).mmap
-_mapped.restype = ctypes.c_void_p
-_mapped.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
+_mmap = ctypes.CDLL(None, use_errno=True).mmap
+_mmap.restype = ctypes.c_void_p
+_mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
 
 
 def dead_regions() -> list[str]:
@@ -90,11 +90,11 @@ def remove_region(name: str) -> None:
 def _is_dead(file: Path) -> bool:
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
+    except OSError:  # removed meanwhile, or another user's
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.fstat(descriptor).st_size > 0  # else it is being made: the lock comes before the memory
+        return os.fstat(descriptor).st_size > 0  # an empty one is being created: its process locks it right after this
     except OSError:
         return False
     finally:

@@ -1,4 +1,4 @@
-"""A transport that sends large tensors through shared memory."""
+"""A transport that sends large tensors through system shared memory."""
 
 from __future__ import annotations
 
@@ -12,121 +12,127 @@ from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceede
 from turnout.forking import Forks
 from turnout.tensors import BYTES
 from turnout_triton.client.failures import RegionRefusedError, RegionTooSmallError, ServerMemoryError
-from turnout_triton.client.messages import Answer, Ask, Buffer, TensorHead
-from turnout_triton.client.servers import Server
-from turnout_triton.client.shared_memory.exchange import Exchange
+from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, TensorHead
 from turnout_triton.client.shared_memory.pool import RegionPool
-from turnout_triton.client.wrapper import ServerWrapper
+from turnout_triton.client.shared_memory.request_regions import RequestRegions
+from turnout_triton.client.transport import ServerTransport
+from turnout_triton.client.transport_wrapper import TransportWrapper
 
 logger = logging.getLogger(__name__)
 
-_REMEMBERED = 256
+_MOST_LEARNED = 256
 
 
-class SharedMemoryTransport(ServerWrapper):
+class SharedMemoryTransport(TransportWrapper):
     """Sends tensors from ``threshold_bytes`` on through regions shared with a server on this host; ``inner`` sends the rest.
 
-    An output goes through shared memory from the second request of its input shapes on: the first answer tells its size. When
-    the server refuses regions, everything goes over the wire from then on; the log says so once. A server that was restarted
-    has forgotten its regions: they are registered again.
+    An output goes through shared memory from the second request of its input shapes on: the first response shows its size.
+    When the server refuses regions, all tensors go over the wire from then on, and one warning is logged. A restarted server
+    has no registered regions; the next request registers its own again.
 
-    Thread-safe: ``_outputs`` grows, ``_said`` and ``_swept`` go one way, all under ``_lock``; the pool has its own.
+    Thread-safe: ``_outputs``, ``_is_logged`` and ``_is_swept`` change under ``_lock``; the pool has a lock of its own.
     """
 
-    def __init__(self, inner: Server, threshold_bytes: int, url: str) -> None:
+    def __init__(self, inner: ServerTransport, threshold_bytes: int, url: str) -> None:
         super().__init__(inner)
         self._pool = RegionPool(inner)
         self._threshold_bytes = threshold_bytes
         self._url = url
         self.renew()
         self._outputs: dict[tuple[Any, ...], tuple[TensorHead, ...]] = {}
-        self._refused = False
-        self._said = False
-        self._swept = False
+        # Each goes from False to True once, so that reading them needs no lock.
+        self._is_refused = False
+        self._is_logged = False
+        self._is_swept = False
         Forks.renew(self)
 
     def renew(self) -> None:
-        """Take a new lock, at the start and in a forked child."""
+        """Create the lock, in a forked child too."""
         self._lock = threading.Lock()
 
-    def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
+    def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
         deadline = time.monotonic() + timeout_seconds
         try:
-            return self._infer(ask, deadline)
+            return self._infer(request, deadline)
         except ServerMemoryError:
-            # Both take from one memory, and it is the server that cannot go on: what is only kept here may be what it lacks.
+            # The server's processes and our regions use one /dev/shm, 64 MB in a container: our free regions may be what the
+            # server lacks.
             if not self._pool.make_room(deadline):
                 raise
-        return self._inner.infer(ask, _left(deadline))
-
-    def _infer(self, ask: Ask, deadline: float) -> Answer:
-        key = (ask.model, ask.version, ask.heads)
-        outputs = self._outputs.get(key, ()) if self._outputs else ()
-        if self._refused or not (outputs or self._any_large(ask.buffers)):
-            return self._learned(key, self._inner.infer(ask, _left(deadline)))
-        with Exchange(self._pool, self._threshold_bytes, ask.model, deadline) as exchange:
-            placed = self._placed(exchange, ask, outputs, deadline)
-            answer = None if placed is None else self._asked(exchange, placed, deadline)
-        if answer is None:
-            self._outputs.pop(key, None)
-            answer = self._inner.infer(ask, _left(deadline))
-        return self._learned(key, answer)
+        return self._inner.infer(request, _left(deadline))
 
     def close(self) -> None:
-        self._pool.close()
+        self._pool.close()  # while the connections that unregister are open
         super().close()
 
-    def _placed(self, exchange: Exchange, ask: Ask, outputs: tuple[TensorHead, ...], deadline: float) -> Ask | None:
-        """Return ``ask`` with its large tensors in regions; None if there are none to be had."""
+    def _infer(self, request: KServeRequest, deadline: float) -> KServeResponse:
+        key = (request.model, request.version, request.heads)
+        outputs = self._outputs.get(key, ()) if self._outputs else ()
+        if self._is_refused or not (outputs or self._has_large(request.buffers)):
+            return self._learn_outputs(key, self._inner.infer(request, _left(deadline)))
+        with RequestRegions(self._pool, self._threshold_bytes, request.model, deadline) as regions:
+            placed = self._place(regions, request, outputs, deadline)
+            response = None if placed is None else self._infer_placed(regions, placed, deadline)
+        if response is None:
+            self._outputs.pop(key, None)
+            response = self._inner.infer(request, _left(deadline))
+        return self._learn_outputs(key, response)
+
+    def _place(
+        self, regions: RequestRegions, request: KServeRequest, outputs: tuple[TensorHead, ...], deadline: float
+    ) -> KServeRequest | None:
+        """Return ``request`` with its large tensors in regions; None if it cannot have regions."""
         self._sweep_once(deadline)
         try:
-            return exchange.placed(ask, outputs)
+            return regions.place(request, outputs)
         except (BackendUnavailableError, DeadlineExceededError, ClosedError):
-            raise
+            raise  # the wire would fail in the same way
         except TurnoutError as error:
-            self._refused = True
-            self._say(error)
-        except OSError as error:
-            self._say(error)
+            # Permanent: a server in another container, for example, cannot open the names of this one.
+            self._is_refused = True
+            self._log_once(error)
+        except OSError as error:  # a full /dev/shm may have room for the next request
+            self._log_once(error)
         return None
 
-    def _asked(self, exchange: Exchange, ask: Ask, deadline: float) -> Answer | None:
-        """Return the answer; None if it does not fit into the regions, as when an output has grown."""
+    def _infer_placed(self, regions: RequestRegions, request: KServeRequest, deadline: float) -> KServeResponse | None:
+        """Return the response; None if it does not fit into the regions, as when an output has grown."""
         try:
-            return exchange.received(self._inner.infer(ask, _left(deadline)))
+            return regions.read_outputs(self._inner.infer(request, _left(deadline)))
         except RegionTooSmallError:
             return None
         except RegionRefusedError:
-            pass
+            pass  # the server was restarted
         try:
-            exchange.register_again()
-            return exchange.received(self._inner.infer(ask, _left(deadline)))
+            regions.register_again()
+            return regions.read_outputs(self._inner.infer(request, _left(deadline)))
         except RegionRefusedError:
             return None
 
-    def _learned(self, key: tuple[Any, ...], answer: Answer) -> Answer:
-        if self._any_large(answer.data.values()) and key not in self._outputs and _have_known_sizes(answer.heads):
+    def _learn_outputs(self, key: tuple[Any, ...], response: KServeResponse) -> KServeResponse:
+        if self._has_large(response.data.values()) and key not in self._outputs and _have_known_sizes(response.heads):
             with self._lock:
-                if len(self._outputs) < _REMEMBERED:
-                    self._outputs[key] = answer.heads
-        return answer
+                if len(self._outputs) < _MOST_LEARNED:
+                    self._outputs[key] = response.heads
+        return response
 
-    def _any_large(self, buffers: Iterable[Buffer]) -> bool:
+    def _has_large(self, buffers: Iterable[Buffer]) -> bool:
         return any(len(buffer) >= self._threshold_bytes for buffer in buffers)
 
     def _sweep_once(self, deadline: float) -> None:
+        # At the first large tensor, not at opening: a model of small tensors never touches /dev/shm.
         with self._lock:
-            if self._swept:
+            if self._is_swept:
                 return
-            self._swept = True
+            self._is_swept = True
         self._pool.sweep(deadline)
 
-    def _say(self, error: Exception) -> None:
+    def _log_once(self, error: Exception) -> None:
         with self._lock:
-            if self._said:
+            if self._is_logged:
                 return
-            self._said = True
-        logger.warning("no shared memory with triton at %r, tensors go over the wire: %s", self._url, text_of(error))
+            self._is_logged = True
+        logger.warning("triton at %r: no shared memory, tensors go over the wire: %s", self._url, text_of(error))
 
 
 def _left(deadline: float) -> float:

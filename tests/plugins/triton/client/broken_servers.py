@@ -1,4 +1,4 @@
-"""Small TCP servers that answer what no server should."""
+"""Small TCP servers that break the protocol."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Behaviour = Callable[[socket.socket], None]
 
 
 @contextlib.contextmanager
-def liar(behave: Behaviour) -> Iterator[str]:
+def broken_server(behave: Behaviour) -> Iterator[str]:
     """Serve each connection on a free port of loopback with ``behave``; yield ``host:port``."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         stop = threading.Event()
@@ -40,7 +40,7 @@ def liar(behave: Behaviour) -> Iterator[str]:
 
 
 def answers(reply: bytes) -> Behaviour:
-    """Answer every request with ``reply``, then end the connection."""
+    """Respond to every request with ``reply``, then close the connection."""
 
     def behave(connection: socket.socket) -> None:
         read_request(connection)
@@ -90,14 +90,14 @@ def trickles(reply: bytes, pause_seconds: float = 0.02) -> Behaviour:
 
 
 def half_closes(connection: socket.socket) -> None:
-    """End its side at once, and read on."""
+    """Close its side at once, and read on."""
     connection.shutdown(socket.SHUT_WR)
     while connection.recv(65536):
         pass
 
 
 def silent(connection: socket.socket) -> None:
-    """Read and say nothing."""
+    """Read and never respond."""
     while connection.recv(65536):
         pass
 

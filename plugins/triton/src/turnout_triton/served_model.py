@@ -1,4 +1,4 @@
-"""What a server says of a model."""
+"""A model as its server describes it: name, version and signature."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 from turnout import ModelDeclaration, ModelSignature
 from turnout.errors import InvalidRequestError, InvalidTensorError, ModelLoadError, text_of
 from turnout.tensors import TensorSpec
-from turnout_triton.client.messages import Transport
+from turnout_triton.client.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model as its server knows it.
+    """A model as its server describes it.
 
     Attributes:
         name: its name there.
-        version: the version that is asked; empty is the server's choice.
+        version: the version that requests name; empty lets the server choose.
         signature: inputs and outputs, batch axis included, of rank 0 where the model's are.
-        widened: names of the tensors that have one axis of size 1 more there than ``signature`` says, because Triton refuses
+        widened: names of the tensors that have one axis of size 1 more there than in ``signature``, because Triton refuses
             tensors of rank 0.
-        decoupled: it may send any number of answers to a request.
+        decoupled: True if it may send any number of responses to a request.
     """
 
     name: str
@@ -35,18 +35,19 @@ class ServedModel:
 def read_served_model(
     transport: Transport, name: str, version: str, timeout_seconds: float, declared: ModelDeclaration
 ) -> ServedModel:
-    """Ask the server what it knows of the model ``name``.
+    """Return the server's description of the model ``name``; blocks.
 
     Raises:
-        ModelLoadError: it has a tensor of a datatype that KServe v2 does not know, or what it says cannot be read.
+        ModelLoadError: it has a tensor of a datatype that KServe v2 does not have, or the description cannot be read.
         TurnoutError: the server does not answer.
     """
     metadata = transport.metadata(name, version, timeout_seconds)
-    config = _config(transport, name, version, timeout_seconds)
+    config = _read_config(transport, name, version, timeout_seconds)
     try:
+        # KServe's metadata have neither of these, only Triton's configuration has.
         optional = {tensor["name"] for tensor in config.get("input", ()) if tensor.get("optional")}
-        widened = _scalars(config, declared)
         decoupled = bool(config.get("model_transaction_policy", {}).get("decoupled"))
+        widened = _find_scalars(config, declared)
         inputs = _specs(metadata.get("inputs", ()), optional, widened)
         outputs = _specs(metadata.get("outputs", ()), set(), widened)
     except (InvalidTensorError, AttributeError, KeyError, TypeError, ValueError) as error:
@@ -56,15 +57,15 @@ def read_served_model(
     return ServedModel(name, version, ModelSignature(inputs, outputs), widened, decoupled)
 
 
-def _config(transport: Transport, name: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
+def _read_config(transport: Transport, name: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
     try:
         return transport.config(name, version, timeout_seconds)
     except InvalidRequestError:  # a KServe v2 server that is not Triton
         return {}
 
 
-def _scalars(config: Mapping[str, Any], declared: ModelDeclaration) -> frozenset[str]:
-    """Return the tensors that the model itself has without the last axis of size 1.
+def _find_scalars(config: Mapping[str, Any], declared: ModelDeclaration) -> frozenset[str]:
+    """Return the names of the tensors that the model itself has without the last axis of size 1.
 
     They have an empty ``reshape`` in the configuration, or are declared with rank 0 in turnout.yaml.
     """
@@ -76,7 +77,7 @@ def _scalars(config: Mapping[str, Any], declared: ModelDeclaration) -> frozenset
 def _specs(tensors: Sequence[Mapping[str, Any]], optional: set[str], widened: frozenset[str]) -> tuple[TensorSpec, ...]:
     specs = []
     for tensor in tensors:
-        shape = tuple(int(size) for size in tensor.get("shape", ()))
+        shape = tuple(int(size) for size in tensor.get("shape", ()))  # gRPC's JSON form has INT64 as text
         narrowed = shape[:-1] if tensor["name"] in widened and shape[-1:] == (1,) else shape
         specs.append(TensorSpec(tensor["name"], tensor["datatype"], narrowed, tensor["name"] in optional))
     return tuple(specs)

@@ -1,4 +1,4 @@
-"""What a connection needs beside an address: certificates, headers, compression."""
+"""Settings of a connection next to its address: certificates, headers, compression."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _HEADER_VALUE = re.compile(r"[ -~]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """How to connect to any of a model's servers.
+class ConnectionSettings:
+    """Settings for the connections to all servers of a model. Hashable: connections with equal settings are shared.
 
     Attributes:
         headers: lower-case names and values of every call.
@@ -28,6 +28,7 @@ class Connection:
         server_name: the name in the server's certificate, where it is not the host.
     """
 
+    # Headers carry tokens: out of repr, and so out of logs and tracebacks.
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     compression: str = "none"
     ca: Path | None = None
@@ -61,25 +62,26 @@ class Connection:
         return context
 
 
-def connection_of(options: TritonOptions, folder: Path) -> Connection:
-    """Return how ``options`` says to connect; its relative paths start in ``folder``.
+def connection_settings(options: TritonOptions, folder: Path) -> ConnectionSettings:
+    """Return the settings that ``options`` describe; relative paths start in ``folder``.
 
     Raises:
         ConfigurationError: a header cannot be sent.
     """
     headers = tuple(_header(name.lower(), value.get_secret_value()) for name, value in options.headers.items())
     if options.tls is None:
-        return Connection(headers, options.compression)
+        return ConnectionSettings(headers, options.compression)
     tls = options.tls
     ca, certificate, key = (None if file is None else folder / file for file in (tls.ca, tls.certificate, tls.key))
-    return Connection(headers, options.compression, ca, certificate, key, tls.server_name)
+    return ConnectionSettings(headers, options.compression, ca, certificate, key, tls.server_name)
 
 
 def _header(name: str, value: str) -> tuple[str, str]:
-    """Return a header that both protocols carry: gRPC's rules, which are the narrower ones."""
+    """Return a header that both protocols carry."""
+    # gRPC's rules, which are narrower than HTTP's; a line break in a value would add a header of its own over HTTP.
     if not _HEADER_NAME.fullmatch(name):
         raise ConfigurationError(
-            f"the header {name!r} of backend 'triton' is no header's name; write letters, digits, '-', '_' and '.'"
+            f"the header {name!r} of backend 'triton' is not a valid header name; write letters, digits, '-', '_' and '.'"
         )
     if not _HEADER_VALUE.fullmatch(value):
         raise ConfigurationError(

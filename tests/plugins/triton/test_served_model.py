@@ -1,11 +1,11 @@
-"""What a server says of its models, rank 0 included."""
+"""Signatures of served models, rank 0 included."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.plugins.triton.client.asking import url_of
 from tests.plugins.triton.client.odd_models import write_scalars
+from tests.plugins.triton.client.urls import url_of
 from tests.plugins.triton.conftest import AT_ONCE
 
 from turnout import InferenceRequest, ModelDeclaration
@@ -13,14 +13,14 @@ from turnout.errors import ModelLoadError
 from turnout.tensors import TensorSpec
 from turnout_triton.opening import open_model
 from turnout_triton.options import TritonOptions
+from turnout_triton.served_model import read_served_model
 from turnout_triton.server import LocalServer
-from turnout_triton.signature import read_served_model
 
 RANK_0 = (TensorSpec("x", "FP32", ()),), (TensorSpec("y", "FP32", ()),)
 
 
-class Says:
-    """A transport to a server that says this of a model."""
+class Describes:
+    """A transport to a server with this description of a model."""
 
     def __init__(self, metadata: dict, config: dict) -> None:
         self._metadata, self._config = metadata, config
@@ -61,18 +61,18 @@ def test_a_scalar_that_is_declared_is_one_through_triton(server, protocol) -> No
     model.close()
 
 
-def test_a_scalar_that_nobody_declares_has_tritons_axis(server) -> None:
+def test_an_undeclared_scalar_has_tritons_axis(server) -> None:
     model = open_model(ModelDeclaration("rank0"), TritonOptions(url=server.grpc_url))
 
     assert model.infer(InferenceRequest({"x": np.array([1.5], np.float32)}))["y"].tolist() == [3.0]
     model.close()
 
 
-def test_optional_inputs_and_decoupled_models_are_told_by_the_configuration() -> None:
+def test_optional_inputs_and_decoupled_models_come_from_the_configuration() -> None:
     tensors = [{"name": name, "datatype": "FP32", "shape": ["-1", "3"]} for name in "ab"]
     config = {"input": [{"name": "b", "optional": True}], "model_transaction_policy": {"decoupled": True}}
 
-    served = read_served_model(Says({"inputs": tensors}, config), "m", "", 5, ModelDeclaration("m"))
+    served = read_served_model(Describes({"inputs": tensors}, config), "m", "", 5, ModelDeclaration("m"))
 
     assert [spec.optional for spec in served.signature.inputs] == [False, True]
     assert served.decoupled
@@ -90,6 +90,6 @@ def test_optional_inputs_and_decoupled_models_are_told_by_the_configuration() ->
     ],
     ids=str,
 )
-def test_what_cannot_be_read_is_a_model_that_cannot_be_used(metadata, config) -> None:
+def test_metadata_that_cannot_be_read_are_a_load_error(metadata, config) -> None:
     with pytest.raises(ModelLoadError, match="model 'm': the server's model 'm_there' cannot be used"):
-        read_served_model(Says(metadata, config), "m_there", "", 5, ModelDeclaration("m"))
+        read_served_model(Describes(metadata, config), "m_there", "", 5, ModelDeclaration("m"))

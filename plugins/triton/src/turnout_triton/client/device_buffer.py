@@ -1,4 +1,4 @@
-"""The data of tensors on a GPU."""
+"""Data of input tensors that are in GPU memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from turnout_triton.client.messages import Buffer
 
 
 class DeviceBuffer:
-    """The data of ``tensor``, which lies on a GPU; ``len`` is their size."""
+    """The data of ``tensor``, which is in GPU memory; ``len`` is their size in bytes."""
 
     __slots__ = ("tensor",)
 
@@ -21,8 +21,8 @@ class DeviceBuffer:
         return self.tensor.nbytes
 
 
-def on_host(buffer: Buffer) -> Buffer:
-    """Return ``buffer``, copied to this process's memory if it lies on a GPU."""
+def copy_to_host(buffer: Buffer) -> Buffer:
+    """Return ``buffer`` itself, or a copy in this process's memory if it is on a GPU."""
     if not isinstance(buffer, DeviceBuffer):
         return buffer
     copied: NDArray[np.uint8] = buffer.tensor.on_host().reshape(-1).view(np.uint8)

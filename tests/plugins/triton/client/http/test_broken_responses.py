@@ -1,4 +1,4 @@
-"""Whatever comes over HTTP, the caller gets one of Turnout's errors, and gets it in time."""
+"""Broken responses over HTTP end as Turnout's errors, in time."""
 
 from __future__ import annotations
 
@@ -11,18 +11,27 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.plugins.triton.client.asking import in_time
-from tests.plugins.triton.client.liars import Behaviour, answers, half_closes, liar, refuses_early, resets, silent, trickles
+from tests.plugins.triton.client.broken_servers import (
+    Behaviour,
+    answers,
+    broken_server,
+    half_closes,
+    refuses_early,
+    resets,
+    silent,
+    trickles,
+)
+from tests.plugins.triton.client.waiting import in_time
 
 from turnout import InferenceRequest, ModelDeclaration, ModelSignature
 from turnout.errors import BackendUnavailableError, DeadlineExceededError, InferenceError, InvalidRequestError, TurnoutError
-from turnout_triton.client.credentials import Connection
+from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import parse_endpoint
 from turnout_triton.client.http.transport import HttpTransport
 from turnout_triton.inference import TritonInference
 from turnout_triton.opening import open_model
 from turnout_triton.options import TritonOptions
-from turnout_triton.signature import ServedModel
+from turnout_triton.served_model import ServedModel
 
 OUTPUT = {"name": "y", "datatype": "FP32", "shape": [2], "parameters": {"binary_data_size": 8}}
 
@@ -41,29 +50,29 @@ GOOD = outputs(OUTPUT)
 
 
 def model_at(address: str) -> TritonInference:
-    transport = HttpTransport(parse_endpoint(f"http://{address}", "m"), Connection())
+    transport = HttpTransport(parse_endpoint(f"http://{address}", "m"), ConnectionSettings())
     return TritonInference(transport, ServedModel("m", "", ModelSignature(), frozenset(), decoupled=False), "m", 20)
 
 
 def outcome(behave: Behaviour, seconds: float = 5, x: np.ndarray | None = None) -> list[float] | TurnoutError:
-    """Return the answer, or the error, which must come in time and say what a line can say."""
-    with liar(behave) as address, contextlib.closing(model_at(address)) as model:
+    """Return the output, or the error, which must come in time and have one line."""
+    with broken_server(behave) as address, contextlib.closing(model_at(address)) as model:
         sent = np.ones(1, np.float32) if x is None else x
-        got = in_time(lambda: answer_or_error(model, sent, seconds), seconds + 0.05)
+        got = in_time(lambda: output_or_error(model, sent, seconds), seconds + 0.05)
     if isinstance(got, TurnoutError):
         assert "\n" not in str(got)
         assert "'m'" in str(got)
     return got
 
 
-def answer_or_error(model: TritonInference, x: np.ndarray, seconds: float) -> list[float] | TurnoutError:
+def output_or_error(model: TritonInference, x: np.ndarray, seconds: float) -> list[float] | TurnoutError:
     try:
         return model.infer(InferenceRequest({"x": x}, time.monotonic() + seconds))["y"].tolist()
     except TurnoutError as error:
         return error
 
 
-def test_the_liar_is_believed_when_it_is_right() -> None:
+def test_a_good_response_is_accepted() -> None:
     assert outcome(answers(GOOD)) == [1, 1]
 
 
@@ -89,7 +98,7 @@ def test_the_liar_is_believed_when_it_is_right() -> None:
     ],
     ids=lambda sent: repr(sent[:40]),
 )
-def test_a_broken_message_is_unavailability(bytes_sent) -> None:
+def test_a_broken_message_is_unavailable(bytes_sent) -> None:
     assert isinstance(outcome(answers(bytes_sent)), BackendUnavailableError)
 
 
@@ -135,7 +144,7 @@ def test_a_broken_message_is_unavailability(bytes_sent) -> None:
     ],
     ids=lambda sent: repr(sent[-60:]),
 )
-def test_an_answer_that_is_none_is_an_inference_error(bytes_sent) -> None:
+def test_a_response_that_cannot_be_read_is_an_inference_error(bytes_sent) -> None:
     assert isinstance(outcome(answers(bytes_sent)), InferenceError)
 
 
@@ -149,11 +158,11 @@ def test_an_answer_that_is_none_is_an_inference_error(bytes_sent) -> None:
         ("503 Oh", b'{"error":7}', BackendUnavailableError, "7"),
         ("403 Oh", b'{"error":"go away"}', BackendUnavailableError, "refuses this client: go away"),
         ("302 Moved", b"", InvalidRequestError, "HTTP 302"),
-        ("200 OK", b"", InferenceError, "none of the KServe v2 protocol"),
+        ("200 OK", b"", InferenceError, "not a KServe v2 response"),
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_a_refusal_says_what_the_server_said(status, body, kind, text) -> None:
+def test_a_refusal_has_the_servers_text(status, body, kind, text) -> None:
     error = outcome(answers(reply(body, status=status)))
 
     assert isinstance(error, kind)
@@ -176,7 +185,7 @@ def test_the_deadline_holds_however_slowly_bytes_come(behave) -> None:
     assert isinstance(outcome(behave, 0.3), DeadlineExceededError)
 
 
-def test_a_server_that_does_not_read_delays_nobody() -> None:
+def test_a_server_that_does_not_read_delays_no_request_beyond_its_deadline() -> None:
     def deaf(connection) -> None:
         time.sleep(1)
 
@@ -184,14 +193,14 @@ def test_a_server_that_does_not_read_delays_nobody() -> None:
 
 
 @pytest.mark.parametrize("behave", [half_closes, resets(), resets(GOOD[:50])], ids=["half", "reset", "late reset"])
-def test_a_connection_that_ends_is_unavailability(behave) -> None:
+def test_a_connection_that_ends_is_unavailable(behave) -> None:
     error = outcome(behave)
 
     assert isinstance(error, BackendUnavailableError)
     assert "start it with" in str(error)
 
 
-def test_a_body_that_is_refused_before_it_was_read_is_the_requests_fault() -> None:
+def test_a_body_that_is_refused_before_it_was_read_is_an_invalid_request() -> None:
     error = outcome(refuses_early, 5, np.ones(5_000_000, np.float32))
 
     assert isinstance(error, InvalidRequestError)
@@ -200,7 +209,7 @@ def test_a_body_that_is_refused_before_it_was_read_is_the_requests_fault() -> No
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
-def test_no_mutation_of_a_good_answer_raises_anything_foreign(data) -> None:
+def test_a_mutated_response_raises_turnout_errors_only(data) -> None:
     sent = bytearray(GOOD)
     for _ in range(data.draw(st.integers(1, 4))):
         position = data.draw(st.integers(0, len(sent) - 1))
@@ -215,12 +224,12 @@ def test_no_mutation_of_a_good_answer_raises_anything_foreign(data) -> None:
     [b"[]", b"null", b"7", b'{"inputs": 7}', b'{"inputs": [7]}', b'{"inputs": [{"name": "x"}]}', b"[" * 100_000, b"\xff", b""],
     ids=lambda body: repr(body[:30]),
 )
-def test_metadata_that_are_none_are_turnouts_error(body) -> None:
-    with liar(answers(reply(body))) as address, pytest.raises(TurnoutError):
-        open_and_ask(f"http://{address}")
+def test_metadata_that_cannot_be_read_are_a_turnout_error(body) -> None:
+    with broken_server(answers(reply(body))) as address, pytest.raises(TurnoutError):
+        open_and_infer(f"http://{address}")
 
 
-def open_and_ask(url: str) -> None:
+def open_and_infer(url: str) -> None:
     model = open_model(ModelDeclaration("m"), TritonOptions(url=url, timeout_seconds=3))
     with contextlib.closing(model):
         model.infer(InferenceRequest({"x": np.ones(1, np.float32)}))

@@ -1,60 +1,62 @@
-"""What every transport around another is."""
+"""The base of a transport that wraps another: every call passes through."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from turnout_triton.client.messages import Answer, Ask
-from turnout_triton.client.servers import Server
+from turnout_triton.client.messages import KServeRequest, KServeResponse
+from turnout_triton.client.transport import ServerTransport
 
 
-class ServerWrapper:
-    """A way to one server over ``inner``, which it owns and closes; a behaviour overrides what it changes."""
+class TransportWrapper:
+    """A transport around ``inner``, which it owns and closes; a subclass overrides what it changes."""
 
-    def __init__(self, inner: Server) -> None:
+    # Written out instead of __getattr__, so that mypy checks a wrapper against the protocol.
+    def __init__(self, inner: ServerTransport) -> None:
         self._inner = inner
 
-    def infer(self, ask: Ask, timeout_seconds: float) -> Answer:
-        """Ask and wait."""
-        return self._inner.infer(ask, timeout_seconds)
+    def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
+        """Send ``request`` and wait for its response."""
+        return self._inner.infer(request, timeout_seconds)
 
-    def stream(self, ask: Ask, timeout_seconds: float) -> Generator[Answer]:
-        """Yield each answer."""
-        return self._inner.stream(ask, timeout_seconds)
+    def stream(self, request: KServeRequest, timeout_seconds: float) -> Generator[KServeResponse]:
+        """Yield each response of a decoupled model."""
+        # Never through a region: every response of a stream would be written over the one before.
+        return self._inner.stream(request, timeout_seconds)
 
     def metadata(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        """Return what the server says of a model."""
+        """Return the metadata of a model."""
         return self._inner.metadata(model, version, timeout_seconds)
 
     def config(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        """Return a model's configuration."""
+        """Return the configuration of a model."""
         return self._inner.config(model, version, timeout_seconds)
 
     def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
-        """Tell whether the server says that it can answer."""
+        """Return whether the server reports a model as ready."""
         return self._inner.ready(model, version, timeout_seconds)
 
     def register_region(self, name: str, size_bytes: int, model: str, timeout_seconds: float) -> None:
-        """Have the server map a region."""
+        """Register a region."""
         self._inner.register_region(name, size_bytes, model, timeout_seconds)
 
     def unregister_region(self, name: str, timeout_seconds: float) -> None:
-        """Have the server forget a region."""
+        """Unregister a region."""
         self._inner.unregister_region(name, timeout_seconds)
 
     def register_cuda_region(self, name: str, raw_handle: bytes, device: int, size_bytes: int, timeout_seconds: float) -> None:
-        """Have the server open a region on a GPU."""
+        """Register a region on a GPU."""
         self._inner.register_cuda_region(name, raw_handle, device, size_bytes, timeout_seconds)
 
     def unregister_cuda_region(self, name: str, timeout_seconds: float) -> None:
-        """Have the server forget a region on a GPU."""
+        """Unregister a region on a GPU."""
         self._inner.unregister_cuda_region(name, timeout_seconds)
 
     def registered_regions(self, timeout_seconds: float) -> list[str]:
-        """Return the regions that the server knows."""
+        """Return the names of the registered regions."""
         return self._inner.registered_regions(timeout_seconds)
 
     def close(self) -> None:
-        """End the connections."""
+        """Close ``inner``."""
         self._inner.close()

@@ -1,4 +1,4 @@
-"""Whatever comes over gRPC, the caller gets one of Turnout's errors, and gets it in time."""
+"""Broken responses over gRPC end as Turnout's errors, in time."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.plugins.triton.client.asking import in_time
-from tests.plugins.triton.client.liars import answers, half_closes, liar, resets, silent, trickles
+from tests.plugins.triton.client.broken_servers import answers, broken_server, half_closes, resets, silent, trickles
+from tests.plugins.triton.client.waiting import in_time
 from tritonclient.grpc import service_pb2
 
 from turnout import InferenceRequest, ModelDeclaration, ModelSignature
 from turnout.errors import BackendUnavailableError, DeadlineExceededError, InferenceError, InvalidRequestError, TurnoutError
 from turnout.tensors import TensorSpec
-from turnout_triton.client.credentials import Connection
+from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import parse_endpoint
 from turnout_triton.client.grpc.transport import GrpcTransport
 from turnout_triton.inference import TritonInference
 from turnout_triton.opening import open_model
 from turnout_triton.options import TritonOptions
-from turnout_triton.signature import ServedModel
+from turnout_triton.served_model import ServedModel
 
 SETTINGS_FRAME = b"\0\0\0\4\0\0\0\0\0"
 OUTPUT = service_pb2.ModelInferResponse.InferOutputTensor(name="y", datatype="FP32", shape=[2])
@@ -42,7 +42,7 @@ class Answers(grpc.GenericRpcHandler):
 
     def service(self, call: Any) -> grpc.RpcMethodHandler:
         if call.method.endswith("ModelStreamInfer"):
-            return grpc.stream_stream_rpc_method_handler(lambda asks, context: iter([self._answer(None, context)]))
+            return grpc.stream_stream_rpc_method_handler(lambda requests, context: iter([self._answer(None, context)]))
         return grpc.unary_unary_rpc_method_handler(self._answer)
 
     def _answer(self, _: Any, context: grpc.ServicerContext) -> bytes:
@@ -64,14 +64,14 @@ def serving() -> Iterator[tuple[Answers, str]]:
 
 
 @pytest.fixture(scope="module")
-def ask(serving) -> Iterator[Callable[..., Any]]:
-    """Returns the answer to a request, or its error, which has one line and names the model."""
+def send(serving) -> Iterator[Callable[..., Any]]:
+    """Returns the outputs, or the error, which has one line and names the model."""
     handler, url = serving
 
     def one(reply: bytes | tuple[grpc.StatusCode, str], method: str = "infer") -> Any:
         handler.reply = reply
         request = InferenceRequest(REQUEST, time.monotonic() + 5)
-        got = answer_or_error(lambda: take(getattr(model, method)(request)))
+        got = outcome(lambda: values(getattr(model, method)(request)))
         if isinstance(got, TurnoutError):
             assert "\n" not in str(got)
             assert "'m'" in str(got)
@@ -82,7 +82,7 @@ def ask(serving) -> Iterator[Callable[..., Any]]:
 
 
 def model_at(url: str) -> TritonInference:
-    transport = GrpcTransport(parse_endpoint(url, "m"), Connection())
+    transport = GrpcTransport(parse_endpoint(url, "m"), ConnectionSettings())
     return TritonInference(
         transport,
         ServedModel("m", "", ModelSignature((), (TensorSpec("y", "FP32", (-1,)),)), frozenset(), decoupled=False),
@@ -91,20 +91,20 @@ def model_at(url: str) -> TritonInference:
     )
 
 
-def take(answer: Any) -> list[float]:
-    response = answer if hasattr(answer, "outputs") else next(iter(answer))
+def values(result: Any) -> list[float]:
+    response = result if hasattr(result, "outputs") else next(iter(result))
     return response["y"].tolist()
 
 
-def answer_or_error(work: Callable[[], Any]) -> Any:
+def outcome(work: Callable[[], Any]) -> Any:
     try:
         return work()
     except TurnoutError as error:
         return error
 
 
-def test_a_good_message_is_believed(ask) -> None:
-    assert ask(GOOD) == [1, 1]
+def test_a_good_message_is_accepted(send) -> None:
+    assert send(GOOD) == [1, 1]
 
 
 def with_output(**fields: Any) -> bytes:
@@ -138,18 +138,18 @@ def with_output(**fields: Any) -> bytes:
     ],
     ids=lambda message: repr(message[-30:]),
 )
-def test_an_answer_that_is_none_is_an_inference_error(ask, message) -> None:
-    assert isinstance(ask(message), InferenceError)
+def test_a_response_that_cannot_be_read_is_an_inference_error(send, message) -> None:
+    assert isinstance(send(message), InferenceError)
 
 
 @pytest.mark.parametrize("extra", [b"\x38\x05", b"\x39" + b"a" * 8, b"\x3d" + b"a" * 4, b"\x3a\x01a"], ids=repr)
-def test_fields_of_a_later_protocol_are_passed_over(ask, extra) -> None:
-    assert ask(extra + GOOD + extra) == [1, 1]
+def test_fields_of_a_later_protocol_are_skipped(send, extra) -> None:
+    assert send(extra + GOOD + extra) == [1, 1]
 
 
 @pytest.mark.parametrize("message", [b"\xff", b"\x0a\x05abc", b"\x12\x02\xff\xff"], ids=repr)
-def test_a_stream_of_garbage_is_an_inference_error(ask, message) -> None:
-    assert isinstance(ask(message, "infer_stream"), InferenceError)
+def test_a_stream_of_garbage_is_an_inference_error(send, message) -> None:
+    assert isinstance(send(message, "infer_stream"), InferenceError)
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,9 @@ def test_a_stream_of_garbage_is_an_inference_error(ask, message) -> None:
         ("DATA_LOSS", InferenceError),
     ],
 )
-def test_a_status_is_an_error_with_the_servers_text(ask, code, kind) -> None:
+def test_a_status_is_an_error_with_the_servers_text(send, code, kind) -> None:
     for method in ("infer", "infer_stream"):
-        error = ask((grpc.StatusCode[code], "the sky\nis falling"), method)
+        error = send((grpc.StatusCode[code], "the sky\nis falling"), method)
 
         assert isinstance(error, kind)
         assert "the sky is falling" in str(error)
@@ -179,17 +179,17 @@ def test_a_status_is_an_error_with_the_servers_text(ask, code, kind) -> None:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_no_mutation_of_a_good_answer_raises_anything_foreign(ask, data) -> None:
+def test_a_mutated_response_raises_turnout_errors_only(send, data) -> None:
     sent = bytearray(GOOD)
     for _ in range(data.draw(st.integers(1, 4))):
         position = data.draw(st.integers(0, len(sent)))
         sent[position : position + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
 
-    ask(bytes(sent))
+    send(bytes(sent))
 
 
 @pytest.mark.parametrize("message", [b"\xff", b"\x0a\x05abc"], ids=repr)
-def test_metadata_that_are_none_are_an_inference_error(serving, message) -> None:
+def test_metadata_that_cannot_be_read_are_an_inference_error(serving, message) -> None:
     handler, url = serving
     handler.reply = message
 
@@ -212,8 +212,8 @@ def test_metadata_that_are_none_are_an_inference_error(serving, message) -> None
     ],
     ids=["http", "zeros", "settings", "half", "reset", "late reset", "silent", "trickle", "pings"],
 )
-def test_what_speaks_no_grpc_is_unavailable_in_time(behave) -> None:
-    with liar(behave) as address, contextlib.closing(model_at(f"grpc://{address}")) as model:
-        error = in_time(lambda: answer_or_error(lambda: model.infer(InferenceRequest(REQUEST, time.monotonic() + 0.5))), 0.55)
+def test_a_server_without_grpc_is_unavailable_in_time(behave) -> None:
+    with broken_server(behave) as address, contextlib.closing(model_at(f"grpc://{address}")) as model:
+        error = in_time(lambda: outcome(lambda: model.infer(InferenceRequest(REQUEST, time.monotonic() + 0.5))), 0.55)
 
     assert isinstance(error, BackendUnavailableError | DeadlineExceededError)

@@ -1,21 +1,15 @@
-"""The way to one server."""
+"""Opening the transport to one server, by the scheme of its URL."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from turnout.errors import MissingDependencyError
-from turnout_triton.client.credentials import Connection
+from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import Endpoint
-from turnout_triton.client.messages import RegionControl, Transport
+from turnout_triton.client.transport import ServerTransport
 
 
-class Server(Transport, RegionControl, Protocol):
-    """A transport to a single server."""
-
-
-def open_server(endpoint: Endpoint, connection: Connection) -> Server:
-    """Return the way to the server at ``endpoint``; nothing is asked yet.
+def open_server_transport(endpoint: Endpoint, connection: ConnectionSettings) -> ServerTransport:
+    """Return the transport to ``endpoint``; sends nothing yet.
 
     Raises:
         ConfigurationError: a file of 'tls' cannot be used.
@@ -26,6 +20,7 @@ def open_server(endpoint: Endpoint, connection: Connection) -> Server:
 
         return HttpTransport(endpoint, connection)
     try:
+        # tritonclient takes 0.35 s to import, so only a gRPC model pays for it.
         from turnout_triton.client.grpc.transport import GrpcTransport
 
         return GrpcTransport(endpoint, connection)

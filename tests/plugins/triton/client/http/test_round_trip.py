@@ -1,4 +1,4 @@
-"""Bodies of answers in memory."""
+"""Bodies of responses in memory."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import contextlib
 
 import numpy as np
 import pytest
-from tests.plugins.triton.client.liars import answers, liar
+from tests.plugins.triton.client.broken_servers import answers, broken_server
 
-from turnout_triton.client.credentials import Connection
+from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import parse_endpoint
 from turnout_triton.client.http.connections import HttpConnections
-from turnout_triton.client.http.exchange import HttpRequest
+from turnout_triton.client.http.round_trip import HttpRequest
 
 HEADER = "inference-header-content-length"
 DATA = bytes(range(256)) * 400
 
 
 def body_of(offset: str) -> memoryview:
-    """Return the body of an answer that says that its data begin at ``offset``."""
+    """Return the body of a response whose header puts the data at ``offset``."""
     head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(DATA)}\r\n{HEADER}: {offset}\r\n\r\n"
-    with liar(answers(head.encode() + DATA)) as address:
-        connections = HttpConnections(parse_endpoint(f"http://{address}", "m"), Connection())
+    with broken_server(answers(head.encode() + DATA)) as address:
+        connections = HttpConnections(parse_endpoint(f"http://{address}", "m"), ConnectionSettings())
         with contextlib.closing(connections):
             return connections.call(HttpRequest("GET", "/", {}, data_offset_header=HEADER), "m", 5).body
 
@@ -35,5 +35,5 @@ def test_the_data_of_a_large_body_are_aligned_where_the_header_says_that_they_be
 
 
 @pytest.mark.parametrize("offset", ["", "-1", "x", "9" * 18, "9" * 60_000, "1e3"], ids=lambda text: text[:20])
-def test_a_header_that_says_nothing_of_use_changes_nothing(offset) -> None:
+def test_a_header_without_a_usable_offset_is_ignored(offset) -> None:
     assert bytes(body_of(offset)) == DATA

@@ -1,4 +1,4 @@
-"""One request and its answer over one HTTP connection, within a deadline."""
+"""One request and its response over one HTTP connection, within a deadline."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WINDOW_BITS = {"gzip": 31, "deflate": 15}
 class HttpRequest:
     """A request; ``parts`` are its body.
 
-    ``data_offset_header`` names the header of the answer that says where in its body data begin: they are aligned in memory.
+    ``data_offset_header`` names the response header with the offset of tensor data in its body: they are aligned in memory.
     """
 
     method: str
@@ -41,17 +41,17 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class HttpAnswer:
-    """An answer: its status, its headers by lower-case name, its body. ``kept``: the connection can be used again."""
+class HttpResponse:
+    """Status, headers by lower-case name, and body; ``reusable`` is True if the connection can carry another request."""
 
     status: int
     headers: Mapping[str, str]
     body: memoryview
-    kept: bool
+    reusable: bool
 
 
-def packed(request: HttpRequest, coding: str) -> HttpRequest:
-    """Return ``request`` with its body compressed by ``gzip`` or ``deflate``, which the answer's may be too."""
+def compress(request: HttpRequest, coding: str) -> HttpRequest:
+    """Return ``request`` with its body compressed by ``gzip`` or ``deflate``, which the response's body may be too."""
     headers = {**request.headers, "accept-encoding": coding}
     if not request.parts:
         return replace(request, headers=headers)
@@ -60,16 +60,16 @@ def packed(request: HttpRequest, coding: str) -> HttpRequest:
     return replace(request, headers={**headers, "content-encoding": coding}, parts=(body,))
 
 
-def exchange(connection: http.client.HTTPConnection, request: HttpRequest, deadline: float) -> HttpAnswer:
-    """Send ``request`` and return the answer, whatever its status.
+def round_trip(connection: http.client.HTTPConnection, request: HttpRequest, deadline: float) -> HttpResponse:
+    """Send ``request`` and return the response, whatever its status.
 
     Raises:
         TimeoutError: the deadline passed.
         OSError: the connection broke.
-        http.client.HTTPException: the answer is no HTTP, or was cut short.
-        zlib.error: the answer's compressed body is broken.
+        http.client.HTTPException: the response is not HTTP, or was cut short.
+        zlib.error: the response's compressed body is broken.
     """
-    sent = _sent(connection, request, deadline)
+    is_sent = _send(connection, request, deadline)
     connection.response_class = _timed_response(deadline)  # type: ignore[assignment]  # called, not subclassed
     response = connection.getresponse()
     headers = {name.lower(): value for name, value in response.getheaders()}
@@ -81,12 +81,13 @@ def exchange(connection: http.client.HTTPConnection, request: HttpRequest, deadl
     coding = headers.get("content-encoding", "")
     if coding in _WINDOW_BITS:
         body = memoryview(zlib.decompress(body, wbits=_WINDOW_BITS[coding]))
-    return HttpAnswer(response.status, headers, body, kept=sent and not response.will_close)
+    return HttpResponse(response.status, headers, body, reusable=is_sent and not response.will_close)
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads from a socket until a deadline, however slowly the bytes come: a timeout of the socket starts anew with each."""
+    """Reads from a socket until a deadline, however slowly the bytes come."""
 
+    # A socket's own timeout starts again with each byte: a server that trickles its response would never reach it.
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock = sock
         self._deadline = deadline
@@ -96,7 +97,7 @@ class _TimedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        _limit(self._sock, self._deadline)
+        _set_timeout(self._sock, self._deadline)
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -105,7 +106,7 @@ class _TimedReader(io.RawIOBase):
 
 
 class _TimedSocket:
-    """What ``http.client.HTTPResponse`` needs of a socket."""
+    """The part of a socket that ``http.client.HTTPResponse`` uses."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._reader = _TimedReader(sock, deadline)
@@ -116,41 +117,43 @@ class _TimedSocket:
 
 
 def _timed_response(deadline: float) -> Callable[..., http.client.HTTPResponse]:
+    # http.client has no deadline, but its response class can be replaced, and of the socket that only calls makefile().
     def response(sock: socket.socket, *, method: str) -> http.client.HTTPResponse:
         return http.client.HTTPResponse(_TimedSocket(sock, deadline), method=method)  # type: ignore[arg-type]
 
     return response
 
 
-def _sent(connection: http.client.HTTPConnection, request: HttpRequest, deadline: float) -> bool:
-    """Send ``request``; False if the server stopped listening, as one does that refuses a body before it has read it."""
+def _send(connection: http.client.HTTPConnection, request: HttpRequest, deadline: float) -> bool:
+    """Send ``request``; return False if the server stopped reading."""
     try:
-        _send(connection, request, deadline)
+        _send_all(connection, request, deadline)
     except (BrokenPipeError, ConnectionResetError):
+        # A server that refuses a body responds before it has read it; that response is still there to be read.
         return False
     return True
 
 
-def _send(connection: http.client.HTTPConnection, request: HttpRequest, deadline: float) -> None:
-    _limit(connection.sock, deadline)
+def _send_all(connection: http.client.HTTPConnection, request: HttpRequest, deadline: float) -> None:
+    _set_timeout(connection.sock, deadline)
     connection.putrequest(request.method, request.path, skip_accept_encoding=True)
     for name, value in request.headers.items():
         connection.putheader(name, value)
     size = request.size_bytes
     connection.putheader("content-length", str(size))
-    if size < _SMALL_BYTES:  # one send for all of its parts
+    if size < _SMALL_BYTES:  # one send for headers and body
         connection.endheaders(b"".join(request.parts))
         return
     connection.endheaders()
-    for part in request.parts:
-        _limit(connection.sock, deadline)
+    for part in request.parts:  # joining large tensors would copy them
+        _set_timeout(connection.sock, deadline)
         connection.send(memoryview(part))
 
 
 def _read(response: http.client.HTTPResponse, data_offset: str) -> memoryview:
-    if response.length is None:
+    if response.length is None:  # chunked, or until the connection's end
         return memoryview(response.read())
-    body = _room(response.length, int(data_offset) if re.fullmatch("[0-9]{1,18}", data_offset) else 0)
+    body = _allocate(response.length, int(data_offset) if re.fullmatch("[0-9]{1,18}", data_offset) else 0)
     filled = 0
     while filled < len(body):
         got = response.readinto(body[filled:])
@@ -161,19 +164,20 @@ def _read(response: http.client.HTTPResponse, data_offset: str) -> memoryview:
     return body
 
 
-def _room(size_bytes: int, data_offset: int) -> memoryview:
-    """Return memory for a body; what is at ``data_offset`` of a large one is aligned, else arrays of it would be copies."""
+def _allocate(size_bytes: int, data_offset: int) -> memoryview:
+    """Return memory for a body; in a large one the byte at ``data_offset`` is aligned."""
     try:
         if size_bytes < _SMALL_BYTES:
             return memoryview(bytearray(size_bytes))
-        memory = np.empty(size_bytes + _ALIGNMENT, np.uint8)
+        memory = np.empty(size_bytes + _ALIGNMENT, np.uint8)  # not zeroed, as a bytearray would be
     except (MemoryError, OverflowError, ValueError) as error:
         raise http.client.HTTPException(f"no memory for a body of {size_bytes} bytes") from error
+    # The JSON before the data has any length: unaligned, an array of the data would have to be copied.
     start = -(memory.__array_interface__["data"][0] + data_offset) % _ALIGNMENT
     return memory.data[start : start + size_bytes]
 
 
-def _limit(sock: socket.socket | None, deadline: float) -> None:
+def _set_timeout(sock: socket.socket | None, deadline: float) -> None:
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError

@@ -1,0 +1,91 @@
+"""Bodies of inference requests and responses in KServe v2's HTTP protocol with the binary tensor data extension.
+
+A body is a JSON object followed by the raw data of the tensors that have a ``binary_data_size``, in order; the header
+``Inference-Header-Content-Length`` is the length of the JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Mapping
+from typing import Any
+
+from turnout.errors import InferenceError, InvalidRequestError, text_of
+from turnout_triton.client.device_buffer import copy_to_host
+from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, RegionSlice, RequestedOutput, TensorHead
+
+HEADER_LENGTH = "inference-header-content-length"
+
+
+def encode_request(request: KServeRequest) -> tuple[bytes, list[Buffer]]:
+    """Return the JSON of the body and the data that follow it.
+
+    Raises:
+        InvalidRequestError: JSON cannot hold a parameter.
+    """
+    buffers = map(copy_to_host, request.buffers)
+    inputs, data = [], []
+    for head in request.heads:
+        described: dict[str, Any] = {"name": head.name, "datatype": head.datatype, "shape": head.shape}
+        if head.shared is None:
+            data.append(next(buffers))
+            described["parameters"] = {"binary_data_size": len(data[-1])}
+        else:
+            described["parameters"] = _describe_slice(head.shared)
+        inputs.append(described)
+    # Without binary_data_output Triton writes the outputs as JSON numbers.
+    message: dict[str, Any] = {"inputs": inputs, "parameters": {**request.parameters, "binary_data_output": True}}
+    if request.id:
+        message["id"] = request.id
+    if request.outputs:
+        message["outputs"] = [_describe_output(output) for output in request.outputs]
+    try:
+        return json.dumps(message, separators=(",", ":"), allow_nan=False).encode(), data
+    except (TypeError, ValueError) as error:
+        raise InvalidRequestError(
+            f"the request for model {request.model!r} cannot be written as JSON: {text_of(error)}; "
+            "correct its id and parameters"
+        ) from error
+
+
+def decode_response(body: memoryview, header_length: str, model: str) -> KServeResponse:
+    """Return the contents of ``body``; the data are views of it. ``header_length`` is the header's value, empty without one.
+
+    Raises:
+        InferenceError: the body is not an inference response.
+    """
+    try:
+        start = int(header_length) if header_length else len(body)
+        message = json.loads(bytes(body[:start]))
+        heads = tuple(_head(output) for output in message.get("outputs", ()))
+        data: dict[str, Buffer] = {}
+        offset = start
+        for output, head in zip(message.get("outputs", ()), heads, strict=True):
+            size = output.get("parameters", {}).get("binary_data_size")
+            if size is not None:  # else the output is in shared memory
+                data[head.name], offset = body[offset : offset + size], offset + size
+        return KServeResponse(message.get("id", ""), heads, data, message.get("parameters", {}))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InferenceError(
+            f"model {model!r}: the server's response is not a KServe v2 response with binary data: "
+            f"{bytes(body[:80])!r}; check that the URL is Triton's HTTP port"
+        ) from error
+
+
+def _describe_slice(shared: RegionSlice) -> Mapping[str, Any]:
+    described = {"shared_memory_region": shared.region, "shared_memory_byte_size": shared.size_bytes}
+    return described | ({"shared_memory_offset": shared.offset} if shared.offset else {})
+
+
+def _describe_output(output: RequestedOutput) -> Mapping[str, Any]:
+    parameters = {"binary_data": True} if output.shared is None else _describe_slice(output.shared)
+    return {"name": output.name, "parameters": parameters}
+
+
+def _head(output: Mapping[str, Any]) -> TensorHead:
+    name, datatype = output["name"], output["datatype"]
+    if not isinstance(name, str) or not isinstance(datatype, str):
+        raise TypeError("name and datatype of an output are texts")
+    # operator.index refuses the fractions and texts that int() would accept from a broken server.
+    return TensorHead(name, datatype, tuple(map(operator.index, output["shape"])))
