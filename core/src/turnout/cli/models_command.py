@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from turnout.cli.options import config_option, json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from turnout.settings import LoadedModel
 
 
 @click.command("models")
@@ -19,19 +22,7 @@ def command(config: Path, as_json: bool) -> None:  # noqa: FBT001  # click's fla
     from turnout.settings import load_settings
 
     loaded = load_settings(config, registry=find_plugins())
-    rows: list[dict[str, Any]] = []
-    for name, settings in loaded.settings.models.items():
-        declaration, backend = settings.declaration(name, loaded.folder), loaded.settings.backend_of(name)
-        rows.append(
-            {
-                "model": name,
-                "backend": backend,
-                "others": [other for other in settings.backends if other != backend],
-                "max_batch_size": settings.max_batch_size,
-                "inputs": {spec.name: str(spec) for spec in declaration.inputs},
-                "outputs": {spec.name: str(spec) for spec in declaration.outputs},
-            }
-        )
+    rows: list[dict[str, Any]] = [_row(model) for model in loaded.models.values()]
     if as_json:
         print_json(rows)
         return
@@ -39,3 +30,14 @@ def command(config: Path, as_json: bool) -> None:  # noqa: FBT001  # click's fla
         row["others"] = ", ".join(row["others"])
         row["inputs"] = ", ".join(f"{name} {spec}" for name, spec in row["inputs"].items())
     print_table(("model", "backend", "others", "inputs"), rows)
+
+
+def _row(model: LoadedModel) -> dict[str, Any]:
+    return {
+        "model": model.name,
+        "backend": model.backend,
+        "others": [other for other in model.settings.backends if other != model.backend],
+        "max_batch_size": model.settings.max_batch_size,
+        "inputs": {spec.name: str(spec) for spec in model.declaration.inputs},
+        "outputs": {spec.name: str(spec) for spec in model.declaration.outputs},
+    }

@@ -47,7 +47,7 @@ def _complete_models(context: click.Context, _: click.Parameter, incomplete: str
         loaded = load_settings(Path(context.params.get("config") or DEFAULT_CONFIG), registry=find_plugins())
     except TurnoutError:
         return []
-    return [CompletionItem(name) for name in loaded.settings.models if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in loaded.models if name.startswith(incomplete)]
 
 
 def complete_backends(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from turnout.settings.edit.backend import BackendSwitch, switch_backend
     from turnout.settings.editor_schema import json_schema
-    from turnout.settings.loader import LoadedSettings, load_settings
+    from turnout.settings.loaded import LoadedModel, LoadedSettings
+    from turnout.settings.loader import load_settings
     from turnout.settings.registry import Registry
     from turnout.settings.schema.file import MetricsSettings, ModelSettings, Settings, StepSettings
 
 _MODULES = {
     "BackendSwitch": "turnout.settings.edit.backend",
-    "LoadedSettings": "turnout.settings.loader",
+    "LoadedModel": "turnout.settings.loaded",
+    "LoadedSettings": "turnout.settings.loaded",
     "MetricsSettings": "turnout.settings.schema.file",
     "ModelSettings": "turnout.settings.schema.file",
     "Registry": "turnout.settings.registry",
@@ -27,6 +29,7 @@ _MODULES = {
 
 __all__ = [
     "BackendSwitch",
+    "LoadedModel",
     "LoadedSettings",
     "MetricsSettings",
     "ModelSettings",

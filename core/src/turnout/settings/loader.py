@@ -4,58 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
-from pydantic import BaseModel
-
-from turnout.errors import unknown_name
 from turnout.settings.document.document import Document
 from turnout.settings.document.source import document_of_file, document_of_mapping
 from turnout.settings.environment import substitute, warn_of_unknown
+from turnout.settings.loaded import LoadedSettings
 from turnout.settings.options_check import OptionsCheck
 from turnout.settings.problems.report import Report
 from turnout.settings.problems.validate import validated
 from turnout.settings.registry import Registry
 from turnout.settings.schema.file import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedSettings:
-    """Settings that can work, as far as can be told without opening a model. Its repr shows no value.
-
-    Attributes:
-        settings: what the file says.
-        folder: the folder of the file, absolute; the current one for a mapping. Relative paths in options start here.
-        source: the file as the user named it; empty for a mapping.
-        backend_options: the options of (model, backend), for each backend that a working plugin brings.
-        step_options: the options of (pipeline, unique step name).
-        written_options: for each model, the options of each of its backends as written, variables filled in.
-    """
-
-    settings: Settings = field(repr=False)
-    folder: Path
-    source: str
-    backend_options: Mapping[tuple[str, str], BaseModel] = field(repr=False)
-    step_options: Mapping[tuple[str, str], BaseModel] = field(repr=False)
-    written_options: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(repr=False)
-    _document: Document = field(repr=False)
-
-    def check_model(self, model: str) -> None:
-        """Return if the file has ``model``.
-
-        Raises:
-            UnknownNameError: it has not.
-        """
-        if model not in self.settings.models:
-            raise unknown_name("model", model, self.settings.models, f"In {self.source}." if self.source else "")
-
-    def where(self, *path: str | int) -> str:
-        """Return ``turnout.yaml:14`` for a path such as ``"models", "birefnet"``; empty if the settings are a mapping."""
-        mark = self._document.mark_of_key(path)
-        return f"{self.source}:{mark.line}" if mark.line else ""
 
 
 def load_settings(
