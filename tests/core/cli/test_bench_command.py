@@ -19,7 +19,7 @@ def test_a_table_has_a_line_for_each_backend_and_number_of_callers(bench: Any) -
 
     assert ended.code == 0
     title, columns, *rows = ended.out.splitlines()
-    assert title == "m on plus, 4 different requests: made from its signature"
+    assert title == "m on plus, 4 different requests: generated from its signature"
     assert columns.split()[:4] == ["backend", "callers", "requests", "failed"]
     assert [row.split()[:2] for row in rows] == [["plus", "1"], ["kept", "1"], ["plus", "2"], ["kept", "2"]]
     assert {row.split()[3] for row in rows} == {"0"}
@@ -67,7 +67,7 @@ def test_requests_that_fail_end_with_1_and_are_told(bench: Any, monkeypatch: pyt
         (("--callers", "0"), 2, "is not in the range"),
         (("--seconds", "nan"), 2, "nan is no finite number of seconds"),
         (("--timeout", "inf"), 2, "inf is no finite number of seconds"),
-        (("--shape", "y=3"), 1, "model 'm' has no input 'y'; give --shape for one that it has: x"),
+        (("--shape", "y=3"), 1, "model 'm' has no input 'y'; it has: x"),
         (("--shape", "x=3", "--recording", "nowhere"), 2, "--shape gives sizes of requests that are made"),
         (("--generate", "1", "--inputs", "x"), 2, "give one of --recording, --inputs and --generate"),
         (("--recording", "nowhere"), 1, "folder 'nowhere' has no records"),

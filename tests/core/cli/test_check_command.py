@@ -15,7 +15,7 @@ def test_a_file_that_works_is_ok(cli: Any, settings_file: Path) -> None:
 
     assert (ended.code, ended.err) == (0, "")
     assert "2 models, 1 pipelines" in ended.out
-    assert "takes image [regions]; steps look, tell" in ended.out
+    assert "inputs image [regions]; steps look, tell" in ended.out
 
 
 def test_deep_opens_every_model_and_tells_its_tensors(cli: Any, settings_file: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_warm_up_without_records_fails_before_anything_is_opened(cli: Any, set
     ended = cli("check")
 
     assert ended.code == 1
-    assert "/seen'; record some: turnout record m ..." in ended.out
+    assert "/seen' has no record; record some: turnout record m ..." in ended.out
     Path("seen").mkdir()
     np.savez("seen/1.npz", x=np.ones(1, np.float32))
     assert "1 requests of '" in cli("check").out

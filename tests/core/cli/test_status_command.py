@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 import turnout.commands.status
-from turnout.commands.status import ModelFacts, ModelStatus, NextStep, Proof, ServerState, ShadowState, Stage, Version
+from turnout.commands.status import (
+    MigrationStage,
+    ModelFacts,
+    ModelStatus,
+    NextStep,
+    ParityProof,
+    PublishedVersion,
+    ServerState,
+    ShadowState,
+)
 
 FACTS = ModelFacts(
     "m",
@@ -20,9 +29,9 @@ FACTS = ModelFacts(
     fallback="here",
     tuning=("dynamic_batching",),
     recorded=3,
-    version=Version(2, "repository/m/2/model.onnx", "2026-01-02T03:04:05+00:00", "0123456789abcdef" * 4),
-    export=Proof("match", "2026-01-02T03:04:06+00:00", True, (), "a answers as b"),
-    verify=Proof("match", "2026-01-02T03:05:06+00:00", True, ("here", "server"), "server against here, 3 requests"),
+    version=PublishedVersion(2, "repository/m/2/model.onnx", "2026-01-02T03:04:05+00:00", "0123456789abcdef" * 4),
+    export=ParityProof("match", "2026-01-02T03:04:06+00:00", True, (), "a answers as b"),
+    verify=ParityProof("match", "2026-01-02T03:05:06+00:00", True, ("here", "server"), "server against here, 3 requests"),
     shadow=ShadowState("here", "server", {"match": 5, "dropped": 0}, 1.5, "2026-01-02T03:06:00+00:00", True, True, "ready"),
     servers=(ServerState("server", False, False, "refused"),),
 )
@@ -33,7 +42,7 @@ def told(cli: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that runs the command over facts."""
 
     def run(facts: ModelFacts, *arguments: str) -> Any:
-        status = ModelStatus(facts, Stage.SERVED, NextStep("turnout triton serve", "it does not answer"))
+        status = ModelStatus(facts, MigrationStage.SERVED, NextStep("turnout triton serve", "it does not answer"))
         monkeypatch.setattr(turnout.commands.status, "status_of_file", lambda file, model: [status])
         return cli("status", *arguments)
 
@@ -60,7 +69,7 @@ def test_one_screen_has_the_stage_the_evidence_and_the_next_command(told: Any) -
 
 def test_proof_that_is_of_other_files_says_so(told: Any) -> None:
     stale = replace(FACTS.shadow, current=False) if FACTS.shadow else None
-    changed = replace(FACTS, verify=Proof("match", "2026-01-02T03:05", current=False), shadow=stale, export=None)
+    changed = replace(FACTS, verify=ParityProof("match", "2026-01-02T03:05", current=False), shadow=stale, export=None)
 
     out = told(changed).out
 

@@ -22,7 +22,7 @@ def test_equal_backends_end_with_0_and_a_table(verify: Any) -> None:
 
     assert ended.code == 0
     lines = ended.out.splitlines()
-    assert lines[0] == "m on plus, 4 requests: made from its signature"
+    assert lines[0] == "m on plus, 4 requests: generated from its signature"
     assert lines[1].split("  ")[0] == "backend"
     assert lines[2].split()[:6] == ["kept", "x", "4/4", "0", "0", "0"]
     assert lines[3:] == [

@@ -199,7 +199,7 @@ def test_what_is_declared_and_cannot_be_served_is_refused_before_the_exporter_wo
 
 
 def test_without_a_plugin_that_keeps_configurations_there_is_none_to_write(exported_with: Callable[..., Any]) -> None:
-    with pytest.raises(UnknownNameError, match="no plugin here keeps one; for Triton: pip install turnout-triton"):
+    with pytest.raises(UnknownNameError, match="no installed plugin writes one; install one: pip install turnout-triton"):
         exported_with(export_configuration, None, "plus")
 
 
@@ -231,4 +231,4 @@ def test_evidence_that_cannot_be_kept_costs_no_export(
     (tmp_path / ".turnout").write_text("a file where the folder should be")
 
     assert export(lambda request: _write(request.file)).file.is_file()
-    assert "cannot be kept" in caplog.text
+    assert "cannot be saved" in caplog.text

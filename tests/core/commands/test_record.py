@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import turnout.commands.record
-from turnout.commands.record import RecordingJob, RecordingResult, record_file
+from turnout.commands.record import RecordOptions, RecordResult, record_file
 from turnout.errors import BackendUnavailableError, PipelineError, UnknownNameError
 from turnout.inference import InferenceRequest, InferenceResponse
 from turnout.pipeline import PipelineContext, PipelineStep
@@ -49,14 +49,14 @@ class Measure(PipelineStep):
 @pytest.fixture
 def record(
     tmp_path: Path, plugins_with: Callable[..., Plugins], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., RecordingResult]:
+) -> Callable[..., RecordResult]:
     """Return a function that records the model ``m``, which adds one."""
     (tmp_path / "turnout.yaml").write_text(SETTINGS, "utf-8")
 
-    def run(*files: Path, model: Any = PlusOne, **choices: Any) -> RecordingResult:
+    def run(*files: Path, model: Any = PlusOne, **choices: Any) -> RecordResult:
         plugins = plugins_with({"plus": model}, {"measure": Measure})
         monkeypatch.setattr(turnout.commands.record, "find_plugins", lambda: plugins)
-        return record_file(tmp_path / "turnout.yaml", "m", RecordingJob(files, **choices), progress=lambda _: None)
+        return record_file(tmp_path / "turnout.yaml", "m", RecordOptions(files, **choices), progress=lambda _: None)
 
     return run
 
@@ -126,7 +126,7 @@ def test_an_unknown_model_is_told(record: Any, tmp_path: Path, photos: list[Path
     record(photos[0])
 
     with pytest.raises(UnknownNameError, match="unknown model 'mm'"):
-        record_file(tmp_path / "turnout.yaml", "mm", RecordingJob(photos), progress=lambda _: None)
+        record_file(tmp_path / "turnout.yaml", "mm", RecordOptions(photos), progress=lambda _: None)
 
 
 def test_it_must_be_clear_which_pipeline_runs(record: Any, tmp_path: Path, photos: list[Path]) -> None:
@@ -138,7 +138,7 @@ def test_it_must_be_clear_which_pipeline_runs(record: Any, tmp_path: Path, photo
 
 
 def test_it_must_be_clear_which_input_a_file_is(record: Any, photos: list[Path]) -> None:
-    with pytest.raises(PipelineError, match="which still takes none"):
+    with pytest.raises(PipelineError, match="missing: none"):
         record(photos[0], inputs={"image": "x"})
 
 

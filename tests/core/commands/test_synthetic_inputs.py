@@ -57,9 +57,9 @@ def test_a_model_without_a_batch_axis_gets_none() -> None:
 @pytest.mark.parametrize(
     ("spec", "shapes", "words"),
     [
-        (TensorSpec("x", "FP32", (-1, 3, -1)), {}, "leaves sizes free; give them: --shape x=SIZE"),
-        (TensorSpec("x", "FP32", None), {}, "leaves sizes free"),
-        (TensorSpec("x", "FP32", (-1, 3, -1)), {"x": (4, 4)}, r"must be FP32 \[-1, 3, -1\], and the sizes given are \[4, 4\]"),
+        (TensorSpec("x", "FP32", (-1, 3, -1)), {}, "has free sizes; set them: --shape x=SIZE"),
+        (TensorSpec("x", "FP32", None), {}, "has free sizes"),
+        (TensorSpec("x", "FP32", (-1, 3, -1)), {"x": (4, 4)}, r"must be FP32 \[-1, 3, -1\], got the sizes \[4, 4\]"),
     ],
 )
 def test_sizes_that_are_missing_or_wrong_are_told(spec: TensorSpec, shapes: dict[str, tuple[int, ...]], words: str) -> None:
@@ -79,5 +79,5 @@ def test_requests_are_made_when_their_turn_comes() -> None:
 
 
 def test_a_size_for_an_input_that_is_none_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match="model 'm' has no input 'z'; give --shape for one that it has: x"):
+    with pytest.raises(InvalidInputError, match="model 'm' has no input 'z'; it has: x"):
         generate_inputs("m", signature(TensorSpec("x", "FP32", (-1, 4))), 1, 1, {"z": (4,)})

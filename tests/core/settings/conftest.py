@@ -93,6 +93,9 @@ class KnownPlugins:
     def known_steps(self) -> list[str]:
         return sorted(self.steps)
 
+    def known_variables(self) -> list[str]:
+        return ["TURNOUT_TRITON_ENVIRONMENT"]
+
     def why_missing(self, kind: str, name: str) -> str:
         return str(unknown_name(kind, name, self.backends if kind == "backend" else self.steps))
 

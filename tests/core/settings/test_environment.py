@@ -63,6 +63,12 @@ def test_a_misspelt_variable_of_ours_is_warned_of_without_its_value(caplog: pyte
     assert caplog.messages == ["the environment variable TURNOUT_CONFG is read by nothing. Did you mean 'TURNOUT_CONFIG'?"]
 
 
+def test_variables_that_a_plugin_declares_are_not_warned_of(load: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+    load("{}", TURNOUT_TRITON_ENVIRONMENT="/opt/triton")
+
+    assert caplog.messages == []
+
+
 def test_variables_that_the_file_names_are_not_warned_of(load: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
     load("executor_threads: ${TURNOUT_THREADS:-3}\n", TURNOUT_THREADS="5", TURNOUT_THREAD="6")
 

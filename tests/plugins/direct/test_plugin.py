@@ -3,7 +3,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 
+from turnout.commands.init import starter_settings
+from turnout.plugins.discovery import find_plugins
+from turnout.settings import load_settings
 from turnout_direct import plugin
 from turnout_direct.options import DirectOptions
 
@@ -19,6 +23,15 @@ def test_turnout_backends_yields_direct() -> None:
     (backend,) = plugin.turnout_backends()
 
     assert (backend.name, backend.options, backend.batches) == ("direct", DirectOptions, False)
+
+
+def test_the_starter_is_a_turnout_yaml_that_loads(tmp_path: Path) -> None:
+    file = tmp_path / "turnout.yaml"
+    file.write_text(starter_settings(find_plugins(), [], tmp_path), "utf-8")
+
+    loaded = load_settings(file, registry=find_plugins(), environment={})
+
+    assert {name: model.backend for name, model in loaded.models.items()} == {"blip_caption": "direct", "birefnet": "direct"}
 
 
 def test_turnout_exporters_yields_onnx_and_torchscript() -> None:

@@ -11,7 +11,7 @@ from turnout.cli.options import SECONDS, complete_backends, config_option, json_
 from turnout.cli.request_options import check_one_source, request_options
 
 if TYPE_CHECKING:
-    from turnout.commands.bench import Bench, LoadFigures
+    from turnout.commands.bench import BenchResult, LoadFigures
 
 
 @click.command("bench")
@@ -42,10 +42,10 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
 
     The requests are those recorded, given, or made. Exit 1 if some failed, 3 if a backend cannot be reached.
     """
-    from turnout.commands.bench import BenchChoice, bench_file
+    from turnout.commands.bench import BenchOptions, bench_file
 
     check_one_source(choices)
-    measured = bench_file(config, model, BenchChoice(**choices), progress=lambda text: click.echo(text, err=True))
+    measured = bench_file(config, model, BenchOptions(**choices), progress=lambda text: click.echo(text, err=True))
     if as_json:
         print_json(measured.as_json())
     else:
@@ -64,7 +64,7 @@ _COLUMNS = (
 )
 
 
-def _print(measured: Bench) -> None:
+def _print(measured: BenchResult) -> None:
     click.echo(f"{measured.model} on {measured.reference}, {measured.requests} different requests: {measured.source}")
     print_table(_COLUMNS, [_row(one) for one in measured.results])
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("export")
 @model_argument
-@click.option("--format", "format_", default="onnx", show_default=True, help="onnx, torchscript, or what a plugin adds.")
+@click.option("--format", "format_", help="The export format; by default the one that a plugin prefers.")
 @click.option(
     "--repository",
     type=click.Path(path_type=Path, file_okay=False),
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def command(
     model: str,
     *,
-    format_: str,
+    format_: str | None,
     repository: Path | None,
     version: int | None,
     config_only: bool,
@@ -58,7 +58,7 @@ def _export(
     loaded: LoadedSettings,
     plugins: Plugins,
     model: str,
-    format_: str,
+    format_: str | None,
     repository: Path | None,
     version: int | None,
     *,

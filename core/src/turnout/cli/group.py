@@ -45,12 +45,12 @@ class TurnoutGroup(click.Group):
             formatter.write_dl(sorted(rows.items()))
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[:1] == ["run"] and self.get_command(ctx, "run") is None:
-            ctx.fail("'run' comes with the plugin turnout-vision; type: pip install turnout-vision")
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             from turnout.errors import suggestion
+            from turnout.plugins.known import install_hint
 
-            ctx.fail(f"No such command {args[0]!r}.{suggestion(args[0], self.list_commands(ctx))}")
+            hint = install_hint("command", args[0]) or suggestion(args[0], self.list_commands(ctx))
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
 
     def _added(self) -> dict[str, click.Command]:

@@ -41,9 +41,9 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
 
     Records hold what people sent: keep them as you keep that. Exit 1 if a file failed, 3 if the backend cannot be reached.
     """
-    from turnout.commands.record import RecordingJob, record_file
+    from turnout.commands.record import RecordOptions, record_file
 
-    result = record_file(config, model, RecordingJob(**choices), progress=lambda text: click.echo(text, err=True))
+    result = record_file(config, model, RecordOptions(**choices), progress=lambda text: click.echo(text, err=True))
     folder = os.path.relpath(result.folder)
     if as_json:
         told = {"model": model, "folder": folder, "recorded": result.recorded, "held": result.held}

@@ -42,7 +42,7 @@ _OPTIONS = (
 
 
 def request_options(command: Command) -> Command:
-    """Add the options to ``command``; their values are those of ``turnout.commands.requests.RequestChoice``."""
+    """Add the options to ``command``; their values are those of ``turnout.commands.requests.RequestOptions``."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

@@ -12,7 +12,7 @@ from turnout.cli.exits import UNREACHABLE
 from turnout.cli.options import config_option, json_option, optional_model_argument, print_json
 
 if TYPE_CHECKING:
-    from turnout.commands.status import ModelFacts, ModelStatus, Proof
+    from turnout.commands.status import ModelFacts, ModelStatus, ParityProof
 
 DIGITS = 12
 
@@ -34,7 +34,7 @@ def command(model: str | None, config: Path, as_json: bool) -> None:  # noqa: FB
         print_json([status.as_json() for status in found])
     else:
         click.echo("\n\n".join("\n".join(_lines(status)) for status in found))
-    if any(status.deserted for status in found):
+    if any(status.unavailable for status in found):
         raise SystemExit(UNREACHABLE)
 
 
@@ -49,7 +49,7 @@ def _lines(status: ModelStatus) -> Iterator[str]:
 
 def _serves(facts: ModelFacts) -> str:
     parts = [facts.backend]
-    parts += [f"fallback {facts.fallback}"] if facts.caught else []
+    parts += [f"fallback {facts.fallback}"] if facts.has_fallback else []
     parts += [f"canary {facts.canary} {facts.weight:g}"] if facts.canary else []
     parts += [f"shadow {facts.shadowed}"] if facts.shadowed else []
     return ", ".join([*parts, *(facts.tuning if facts.backend in facts.remote else ())])
@@ -67,7 +67,7 @@ def _verified(facts: ModelFacts) -> str:
     return _proof(facts.verify) or "never; turnout verify compares backends"
 
 
-def _proof(proof: Proof | None) -> str:
+def _proof(proof: ParityProof | None) -> str:
     if proof is None or proof.verdict == "dropped":
         return ""
     since = "" if proof.current else "; the files have changed since"

@@ -12,7 +12,7 @@ from turnout.cli.options import complete_backends, config_option, json_option, m
 from turnout.cli.request_options import check_one_source, request_options
 
 if TYPE_CHECKING:
-    from turnout.commands.verify.command import Verified
+    from turnout.commands.verify.command import VerifyReport
 
 
 @click.command("verify")
@@ -35,10 +35,10 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
 
     The requests are those recorded, given, or made. Exit 1 if answers differ, 3 if a backend cannot be reached.
     """
-    from turnout.commands.verify.command import Choices, verify_file
+    from turnout.commands.verify.command import VerifyOptions, verify_file
 
     check_one_source(choices)
-    verified = verify_file(config, model, Choices(**choices), warn=_warn)
+    verified = verify_file(config, model, VerifyOptions(**choices), warn=_warn)
     if as_json:
         print_json(verified.as_json())
     else:
@@ -48,7 +48,7 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
         raise SystemExit(1)
 
 
-def _next_command(verified: Verified) -> str:
+def _next_command(verified: VerifyReport) -> str:
     again = f"turnout verify {verified.result.model}"
     worst = next((arm.backend for arm in verified.result.arms if arm.worst and arm.backend != "recorded"), None)
     return (
@@ -62,7 +62,7 @@ def _warn(text: str) -> None:
     click.echo(f"warning: {text}", err=True)
 
 
-def _print(verified: Verified) -> None:
+def _print(verified: VerifyReport) -> None:
     result = verified.result
     click.echo(f"{result.model} on {result.reference}, {result.requests} requests: {verified.source}")
     rows = [

@@ -1,4 +1,4 @@
-"""Exporting a model: written by a plugin, published with its configuration as a new version in a model repository."""
+"""Export of a model: a plugin writes the file, and Turnout publishes it as a new version with its configuration."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from typing import Any
 from turnout.errors import ExportError, TurnoutError, UnknownNameError, one_line
 from turnout.inference import ModelSignature
 from turnout.parity import Verdict
-from turnout.plugins.declarations import Exporter, ExportRequest, ModelDeclaration
+from turnout.plugins.declarations import Exporter, ExportRequest
 from turnout.plugins.discovery import Plugins
+from turnout.plugins.known import install_commands
 from turnout.plugins.repositories import Configuration, ConfigurationRequest, Repository
 from turnout.repository.evidence import Evidence, fingerprint, write_evidence
 from turnout.repository.publishing import ExportedVersion, publish, publish_configuration, versions
-from turnout.settings import LoadedSettings
+from turnout.settings import LoadedModel, LoadedSettings
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_REPOSITORY = "model_repository"
+"""The folder next to turnout.yaml for a model that no repository plugin locates."""
 
 
 def export_model(
     loaded: LoadedSettings,
     plugins: Plugins,
     model: str,
-    format: str,
+    format: str | None = None,
     repository: Path | None = None,
     version: int | None = None,
     *,
@@ -33,90 +35,104 @@ def export_model(
 ) -> ExportedVersion:
     """Write ``model`` in ``format`` as a new version, with its configuration; blocks, for up to minutes.
 
-    By default it is the next version, in the repository that the settings name. ``overwrite`` also replaces a configuration
-    that somebody wrote by hand.
+    The defaults are the preferred format, the repository that the settings name, and the next version. ``overwrite`` also
+    replaces a configuration that a user wrote by hand.
 
     Raises:
         UnknownNameError: there is no such model or format, or the model has no options for the exporter's backend.
         ExportError: the model cannot be written, or cannot be served.
     """
-    declaration = _declaration(loaded, model)
-    exporter = plugins.exporter(format)
-    options = loaded.backend_options.get((model, exporter.backend))
+    view = loaded.model(model)
+    exporter = plugins.exporter(format or _default_format(plugins, view))
+    options = view.options.get(exporter.backend)
     if options is None:
         raise UnknownNameError(
-            f"exporting {model!r} as {format!r} needs models.{model}.backends.{exporter.backend}, which says where the model "
-            f"comes from; {loaded.where('models', model)} has: {', '.join(loaded.settings.models[model].backends)}"
+            f"exporting {model!r} as {exporter.format!r} needs models.{model}.backends.{exporter.backend}, which says where "
+            f"the model comes from; {view.where or 'the model'} has: {', '.join(view.settings.backends)}"
         )
     folder = model_folder(loaded, plugins, model, repository)
 
     def configure(number: int, signature: ModelSignature) -> Configuration:
         published = {"version": number, "file": exporter.filename, "signature": signature, "overwrite": overwrite}
-        return _configuration(loaded, plugins, declaration, folder, published)
+        return _configuration(plugins, view, folder, published)
 
-    declared = ModelSignature(declaration.inputs, declaration.outputs)
+    declared = ModelSignature(view.declaration.inputs, view.declaration.outputs)
     if declared.inputs and declared.outputs:
-        # What cannot be served is said before the minutes that an exporter may take.
+        # An exporter may take minutes: refuse what cannot be served before it starts.
         configure(version or max(versions(folder), default=0) + 1, declared)
     proved: dict[str, Any] = {}
     exported = publish(
         folder,
         exporter.filename,
-        lambda file: _write(exporter, ExportRequest(declaration, options, file, proved.update)),
+        lambda file: _run_exporter(exporter, ExportRequest(view.declaration, options, file, proved.update)),
         configure,
         version,
     )
-    _keep_evidence(loaded, exporter, declaration.name, exported, proved)
+    _save_evidence(loaded, exporter, model, exported, proved)
     return exported
 
 
 def export_configuration(
     loaded: LoadedSettings, plugins: Plugins, model: str, repository: Path | None = None, *, overwrite: bool = False
 ) -> tuple[Path, Configuration]:
-    """Write the configuration of ``model`` beside the versions that its folder has; return the folder and what was written.
+    """Write the configuration of ``model`` next to the versions in its folder; return the folder and the configuration.
 
     Raises:
-        UnknownNameError: there is no such model, or no plugin that keeps a configuration.
-        ExportError: the model cannot be served as it is.
+        UnknownNameError: there is no such model, or no plugin that writes configurations.
+        ExportError: the model cannot be served with these settings.
     """
-    declaration = _declaration(loaded, model)
+    view = loaded.model(model)
     if not plugins.repositories():
         raise UnknownNameError(
-            f"model {model!r} gets no configuration: no plugin here keeps one; for Triton: pip install turnout-triton"
+            f"model {model!r} gets no configuration: no installed plugin writes one; "
+            f"install one: {install_commands('repository')}"
         )
     folder = model_folder(loaded, plugins, model, repository)
 
     def configure() -> Configuration:
-        return _configuration(loaded, plugins, declaration, folder, {"overwrite": overwrite})
+        return _configuration(plugins, view, folder, {"overwrite": overwrite})
 
     return folder, publish_configuration(folder, configure)
 
 
+def export_formats(plugins: Plugins, model: LoadedModel) -> list[Exporter]:
+    """Return the exporters of the model's backends: the preferred first, then those of the serving backend, then by format."""
+    usable = [exporter for exporter in plugins.exporters() if exporter.backend in model.options]
+    return sorted(usable, key=lambda exporter: (not exporter.preferred, exporter.backend != model.backend, exporter.format))
+
+
 def model_folder(loaded: LoadedSettings, plugins: Plugins, model: str, repository: Path | None = None) -> Path:
-    """Return the folder of ``model`` in ``repository``, or where the options of a repository's backend locate it."""
-    declaration = _declaration(loaded, model)
+    """Return the folder of ``model`` in ``repository``; by default where the options of a repository's backend locate it."""
+    view = loaded.model(model)
     located = loaded.folder / DEFAULT_REPOSITORY / model
     for kind in plugins.repositories():
-        options = loaded.backend_options.get((model, kind.backend))
+        options = view.options.get(kind.backend)
         if options is not None:
-            located = kind.locate(declaration, options)
+            located = kind.locate(view.declaration, options)
     return repository / located.name if repository is not None else located
 
 
-def _declaration(loaded: LoadedSettings, model: str) -> ModelDeclaration:
-    loaded.check_model(model)
-    return loaded.settings.models[model].declaration(model, loaded.folder)
+def _default_format(plugins: Plugins, model: LoadedModel) -> str:
+    usable = export_formats(plugins, model)
+    if usable and (usable[0].preferred or len(usable) == 1):
+        return usable[0].format
+    if usable:
+        formats = ", ".join(exporter.format for exporter in usable)
+        raise UnknownNameError(f"model {model.name!r} can be exported in several formats; name one with --format: {formats}")
+    sources = ", ".join(sorted({exporter.backend for exporter in plugins.exporters()})) or "none"
+    raise UnknownNameError(
+        f"model {model.name!r} cannot be exported: it needs options of a backend with an exporter, here: {sources}; "
+        f"{model.where or 'the model'} has: {', '.join(model.settings.backends)}. "
+        f"More exporters: {install_commands('export format')}"
+    )
 
 
-def _configuration(
-    loaded: LoadedSettings, plugins: Plugins, declaration: ModelDeclaration, folder: Path, more: dict[str, Any]
-) -> Configuration:
-    """Return what all kinds of repositories want beside the versions of one model."""
-    parts = []
-    for kind in plugins.repositories():
-        options = loaded.backend_options.get((declaration.name, kind.backend))
-        request = ConfigurationRequest(declaration, options, folder, **more)
-        parts.append(_asked(kind, request))
+def _configuration(plugins: Plugins, model: LoadedModel, folder: Path, more: dict[str, Any]) -> Configuration:
+    """Return the configuration of one model, merged from all kinds of repositories."""
+    parts = [
+        _configure(kind, ConfigurationRequest(model.declaration, model.options.get(kind.backend), folder, **more))
+        for kind in plugins.repositories()
+    ]
     return Configuration(
         {name: content for part in parts for name, content in part.files.items()},
         frozenset(name for part in parts for name in part.obsolete),
@@ -124,19 +140,19 @@ def _configuration(
     )
 
 
-def _keep_evidence(
+def _save_evidence(
     loaded: LoadedSettings, exporter: Exporter, model: str, exported: ExportedVersion, proved: dict[str, Any]
 ) -> None:
-    """Keep what the exporter proved before the version was published, for ``turnout status``; what is published stays so."""
+    """Save what the exporter proved, for ``turnout status``; a failure to save does not undo the published version."""
     verdict = Verdict.MATCH if proved else Verdict.DROPPED
     facts = {"format": exporter.format, "version": exported.version, "sha256": fingerprint(exported.file.parent), **proved}
     try:
         write_evidence(loaded.folder, Evidence(model, "export", str(verdict), facts=facts))
     except OSError as error:
-        logger.warning("the evidence for version %d of model %r cannot be kept: %s", exported.version, model, error)
+        logger.warning("model %r version %d: the evidence of the export cannot be saved: %s", model, exported.version, error)
 
 
-def _asked(kind: Repository, request: ConfigurationRequest) -> Configuration:
+def _configure(kind: Repository, request: ConfigurationRequest) -> Configuration:
     try:
         return kind.configure(request)
     except (TurnoutError, OSError):
@@ -145,7 +161,7 @@ def _asked(kind: Repository, request: ConfigurationRequest) -> Configuration:
         raise ExportError(f"model {request.model.name!r} cannot be configured for {kind.name!r}: {one_line(error)}") from error
 
 
-def _write(exporter: Exporter, request: ExportRequest) -> ModelSignature:
+def _run_exporter(exporter: Exporter, request: ExportRequest) -> ModelSignature:
     try:
         return exporter.export(request)
     except (TurnoutError, OSError):

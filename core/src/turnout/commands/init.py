@@ -1,4 +1,4 @@
-"""The text of a first turnout.yaml."""
+"""A first turnout.yaml: of model files, of a model repository, or from the example of an installed backend."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from turnout.errors import UnknownNameError
+from turnout.errors import ConfigurationError, UnknownNameError
+from turnout.plugins.declarations import Backend
 from turnout.plugins.discovery import Plugins
+from turnout.plugins.known import install_commands
 from turnout.plugins.repositories import RepositoryModel
 from turnout.settings.document.scalars import resolve_plain
 
@@ -18,88 +21,91 @@ _HEAD = """\
 # yaml-language-server: $schema=turnout.schema.json    (turnout schema > turnout.schema.json)
 """
 
-_EXAMPLES = """\
-backend: ${INFERENCE_BACKEND:-direct}
 
-models:
-  blip_caption:
-    backends:
-      direct:
-        loader: transformers
-        class: BlipForConditionalGeneration
-        checkpoint: Salesforce/blip-image-captioning-base    # a name on the hub, or a folder
-        method: generate
-        generate: {max_new_tokens: 20}
-      onnxruntime: {path: model_repository/blip_caption}     # turnout export blip_caption --format onnx
+def starter_settings(plugins: Plugins, files: Sequence[Path], folder: Path) -> str:
+    """Return a turnout.yaml for ``folder``: a model for each file, or an example if there are no files.
 
-  birefnet:
-    backends:
-      direct:
-        loader: transformers
-        class: AutoModelForImageSegmentation
-        checkpoint: ZhengPeng7/BiRefNet
-        trust_remote_code: true    # runs the checkpoint's own Python: read it, then pin its commit
-        revision: "0000000000000000000000000000000000000000"
-        returns: {logits: -1}
-      onnxruntime: {path: model_repository/birefnet}
-
-pipelines:
-  describe:
-    - load_image
-    - segment_regions: {model: birefnet}
-    - caption: {model: blip_caption}
-"""
+    Raises:
+        UnknownNameError: no backend is installed.
+        ConfigurationError: no installed backend opens one of the files.
+    """
+    if not plugins.backends():
+        raise UnknownNameError(
+            f"a turnout.yaml needs a backend, and none is installed; install one: {install_commands('backend')}"
+        )
+    return _HEAD + (_file_models(plugins, files, folder) if files else _example(plugins))
 
 
-def starter_settings(onnx_files: Sequence[Path], folder: Path) -> str:
-    """Return a turnout.yaml for ``folder``: a model for each ONNX file, or BLIP and BiRefNet as examples."""
-    if not onnx_files:
-        return f"{_HEAD}{_EXAMPLES}"
-    models = [_model(name, file, folder) for name, file in _names(onnx_files).items()]
-    return f"{_HEAD}backend: onnxruntime\n\nmodels:\n{''.join(models)}"
+def _example(plugins: Plugins) -> str:
+    """Return the starter of the first backend that has one, else a model with an example for each backend."""
+    starters = [backend.starter for backend in plugins.backends() if backend.starter]
+    if starters:
+        return starters[0]
+    backends = sorted(plugins.backends(), key=lambda backend: backend.remote)
+    options = [f"      {backend.name}: {backend.example}" for backend in backends]
+    return "\n".join([f"backend: {backends[0].name}", "", "models:", "  my_model:", "    backends:", *options, ""])
 
 
-def _model(name: str, file: Path, folder: Path) -> str:
-    path = json.dumps(os.path.relpath(str(file), str(folder)))
-    return f"  {name}:\n    backends:\n      onnxruntime: {{path: {path}}}\n"
+def _file_models(plugins: Plugins, files: Sequence[Path], folder: Path) -> str:
+    backends = [_backend_for(plugins, file) for file in files]
+    lines = [f"backend: {backends[0].name}", "", "models:"]
+    for name, file, backend in zip(_unique_names(files), files, backends, strict=True):
+        lines.append(f"  {name}:")
+        if backend.name != backends[0].name:
+            lines.append(f"    backend: {backend.name}")
+        path = json.dumps(os.path.relpath(file, folder))
+        lines += ["    backends:", f"      {backend.name}: {{{backend.file_options[file.suffix.lower()]}: {path}}}"]
+    return "\n".join([*lines, ""])
 
 
-def _names(files: Sequence[Path]) -> dict[str, Path]:
-    names: dict[str, Path] = {}
+def _backend_for(plugins: Plugins, file: Path) -> Backend[Any]:
+    for backend in plugins.backends():
+        if file.suffix.lower() in backend.file_options:
+            return backend
+    suffixes = sorted({suffix for backend in plugins.backends() for suffix in backend.file_options})
+    raise ConfigurationError(
+        f"no installed backend opens {str(file)!r}; known suffixes: {', '.join(suffixes) or 'none'}. "
+        f"'turnout plugins' lists the backends; more: {install_commands('backend')}"
+    )
+
+
+def _unique_names(files: Sequence[Path]) -> list[str]:
+    names: list[str] = []
     for file in files:
         base = re.sub(r"[^A-Za-z0-9_.-]+", "_", file.stem).lstrip("_.-") or "model"
         name, number = base, 1
         while name in names:
             number += 1
             name = f"{base}_{number}"
-        names[name] = file
+        names.append(name)
     return names
 
 
 def repository_settings(plugins: Plugins, repository: Path, folder: Path) -> str:
-    """Return a turnout.yaml for ``folder`` that has the models of an existing model repository.
+    """Return a turnout.yaml for ``folder`` with the models of an existing model repository.
 
-    A model that cannot be taken over stands in it as a comment, with the reason.
+    A model that Turnout cannot serve becomes a comment with the reason.
 
     Raises:
-        UnknownNameError: no plugin here reads model repositories.
-        ConfigurationError: there is no repository, or it has no models.
+        UnknownNameError: no installed plugin reads model repositories.
+        ConfigurationError: the repository does not exist, or has no models.
     """
     kinds = plugins.repositories()
     if not kinds:
         raise UnknownNameError(
-            f"the models of {str(repository)!r} cannot be told: no plugin here reads model repositories; "
-            "for Triton's: pip install turnout-triton"
+            f"the models of {str(repository)!r} cannot be read: no installed plugin reads model repositories; "
+            f"install one: {install_commands('repository')}"
         )
-    models = [line for kind in kinds for model in kind.describe(repository, folder) for line in _described(model)]
+    models = [line for kind in kinds for model in kind.describe(repository, folder) for line in _model_lines(model)]
     return "\n".join([f"{_HEAD}backend: {kinds[0].backend}", "", "models:", *models, ""])
 
 
-def _described(model: RepositoryModel) -> Iterator[str]:
-    """Yield the lines of a model; YAML takes JSON for its values."""
+def _model_lines(model: RepositoryModel) -> Iterator[str]:
+    """Yield the lines of a model. Values are written as JSON, which is YAML too."""
     yield from (f"  # {model.name}: {remark}" for remark in model.remarks)
     if not model.settings:
         return
+    # YAML reads a plain 1 or null as another type than text: such a name needs quotes.
     yield f"  {model.name if resolve_plain(model.name) == model.name else json.dumps(model.name)}:"
     for key, value in model.settings.items():
         if key != "backends":

@@ -1,4 +1,4 @@
-"""What ``turnout record`` does: have a model asked, by a pipeline or with files of tensors, and record it."""
+"""Recording of a model's requests while a pipeline or files of tensors send them."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from turnout.commands.requests import recording_folder
 from turnout.errors import BackendUnavailableError, PipelineError, TurnoutError
 from turnout.metrics import Metrics
 from turnout.plugins.discovery import find_plugins
 from turnout.recording import RecordingPolicy, read_recorded_request
 from turnout.serving.app import Turnout
-from turnout.settings import LoadedSettings, load_settings
+from turnout.settings import LoadedModel, LoadedSettings, load_settings
 from turnout.settings.schema.recording import RecordingSettings
 
 MAX_BYTES = 1_000_000_000
-_PATIENCE_SECONDS = 60.0
+_DISK_WAIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingJob:
-    """What to record.
+class RecordOptions:
+    """Options of ``turnout record``.
 
     Attributes:
-        files: what the pipeline's one required input is given in turn; without a pipeline, .npz files of the model's inputs.
-        pipeline: the pipeline to run; None for the only one that the file has, unless ``files`` are .npz.
+        files: values for the one required input of the pipeline; without a pipeline, .npz files of the model's inputs.
+        pipeline: the pipeline to run; None for the only one of the file, unless ``files`` are .npz files.
         inputs: further inputs of the pipeline.
-        requests: how many records the folder may hold.
-        directory: the records go into the model's folder in this one; None for what turnout.yaml says.
+        requests: the number of records that the folder may hold.
+        directory: the parent of the model's folder of records; None for the one in turnout.yaml.
     """
 
     files: Sequence[Path]
@@ -39,14 +40,14 @@ class RecordingJob:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingResult:
-    """What became of it.
+class RecordResult:
+    """The result of ``turnout record``.
 
     Attributes:
-        folder: where the records are.
-        recorded: how many requests were recorded.
-        held: how many records the folder holds now.
-        failures: what went wrong with files, in sentences.
+        folder: the folder of the records.
+        recorded: the number of requests that were recorded.
+        held: the number of records that the folder holds now.
+        failures: the errors of files, one sentence each.
     """
 
     folder: Path
@@ -55,75 +56,75 @@ class RecordingResult:
     failures: tuple[str, ...]
 
 
-class _Patient(RecordingSettings):
-    """Records everything, and has requests wait for the disk instead of dropping them."""
+class _BlockingRecordingSettings(RecordingSettings):
+    """Settings of a recording that drops nothing: a request waits for the disk."""
 
     def policy(self, folder: Path, model: str) -> RecordingPolicy:
-        return replace(super().policy(folder, model), wait_seconds=_PATIENCE_SECONDS)
+        return replace(super().policy(folder, model), wait_seconds=_DISK_WAIT_SECONDS)
 
 
-def record_file(file: Path, model: str, job: RecordingJob, *, progress: Callable[[str], None]) -> RecordingResult:
-    """Have ``model`` of a turnout.yaml asked, and record it; blocks.
+def record_file(file: Path, model: str, options: RecordOptions, *, progress: Callable[[str], None]) -> RecordResult:
+    """Send requests to ``model`` of a turnout.yaml and record them; blocks.
 
-    A file that fails stops no other; ``progress`` hears of each. It ends when the folder holds as many as it may.
+    A file that fails does not stop the others; ``progress`` is called after each. Recording ends when the folder is full.
 
     Raises:
         SettingsError: turnout.yaml is wrong.
         UnknownNameError: there is no such model or pipeline.
-        PipelineError: it is not clear which pipeline to run, or which of its inputs a file is.
+        PipelineError: several pipelines, or several inputs of the pipeline, are possible.
         BackendUnavailableError: the model's backend cannot be reached.
     """
     plugins = find_plugins()
-    loaded = load_settings(file, registry=plugins)
-    loaded.check_model(model)
-    wanted = _settings(loaded, model, job)
-    folder = wanted.policy(loaded.folder, model).folder
-    before = _count(folder)
-    with Turnout(_with(loaded, model, wanted), plugins, Metrics()) as app:
-        failures = _ask_all(app, model, job, folder, progress)
-    failures += _unwritten(app.metrics, model)
-    held = _count(folder)
-    return RecordingResult(folder, held - before, held, tuple(failures))
+    loaded = _record_only(load_settings(file, registry=plugins), model, options)
+    folder = recording_folder(loaded, loaded.model(model))
+    before = _count_records(folder)
+    with Turnout(loaded, plugins, Metrics()) as app:
+        failures = _send_all(app, model, options, folder, progress)
+    failures += _write_failures(app.metrics, model)
+    held = _count_records(folder)
+    return RecordResult(folder, held - before, held, tuple(failures))
 
 
-def _settings(loaded: LoadedSettings, model: str, job: RecordingJob) -> RecordingSettings:
-    written = loaded.settings.models[model].record or RecordingSettings()
-    directory = Path.cwd() / job.directory if job.directory else written.directory
-    return _Patient(directory=directory, fraction=1.0, max_bytes=MAX_BYTES, max_requests=job.requests)
-
-
-def _with(loaded: LoadedSettings, model: str, record: RecordingSettings) -> LoadedSettings:
-    """Return settings that record this model and no other."""
-    models = {name: settings.model_copy(update={"record": None}) for name, settings in loaded.settings.models.items()}
-    models[model] = models[model].model_copy(update={"record": record})
+def _record_only(loaded: LoadedSettings, model: str, options: RecordOptions) -> LoadedSettings:
+    """Return the settings with a recording of ``model`` and of no other model."""
+    models = {name: one.settings.model_copy(update={"record": None}) for name, one in loaded.models.items()}
+    recording = _recording_settings(loaded.model(model), options)
+    models[model] = models[model].model_copy(update={"record": recording})
     return replace(loaded, settings=loaded.settings.model_copy(update={"models": models}))
 
 
-def _count(folder: Path) -> int:
+def _recording_settings(model: LoadedModel, options: RecordOptions) -> RecordingSettings:
+    settings = model.settings.record or RecordingSettings()
+    directory = Path.cwd() / options.directory if options.directory else settings.directory
+    return _BlockingRecordingSettings(directory=directory, fraction=1.0, max_bytes=MAX_BYTES, max_requests=options.requests)
+
+
+def _count_records(folder: Path) -> int:
     return len(list(folder.glob("*.npz")))
 
 
-def _unwritten(metrics: Metrics, model: str) -> list[str]:
-    counts = {outcome: _counted(metrics, model, outcome) for outcome in ("dropped", "failed")}
+def _write_failures(metrics: Metrics, model: str) -> list[str]:
+    """Return a sentence for each kind of request that was answered and not recorded, from the metrics of the app."""
+    counts = {outcome: _count_outcome(metrics, model, outcome) for outcome in ("dropped", "failed")}
     return [
         f"{count} requests were answered and could not be written ({outcome})" for outcome, count in counts.items() if count
     ]
 
 
-def _counted(metrics: Metrics, model: str, outcome: str) -> int:
+def _count_outcome(metrics: Metrics, model: str, outcome: str) -> int:
     labels = {"model": model, "outcome": outcome}
     return int(metrics.registry.get_sample_value("turnout_recorded_requests_total", labels) or 0)
 
 
-def _ask_all(app: Turnout, model: str, job: RecordingJob, folder: Path, progress: Callable[[str], None]) -> list[str]:
-    ask = _asker(app, model, job)
+def _send_all(app: Turnout, model: str, options: RecordOptions, folder: Path, progress: Callable[[str], None]) -> list[str]:
+    send = _sender(app, model, options)
     failures: list[str] = []
-    for file in job.files:
-        if _count(folder) >= job.requests:
-            progress(f"{str(folder)!r} holds {job.requests} records; nothing more is asked")
+    for file in options.files:
+        if _count_records(folder) >= options.requests:
+            progress(f"{str(folder)!r} holds {options.requests} records; no more requests are sent")
             break
         try:
-            failures += ask(file)
+            failures += send(file)
         except BackendUnavailableError:
             raise
         except TurnoutError as error:
@@ -132,21 +133,21 @@ def _ask_all(app: Turnout, model: str, job: RecordingJob, folder: Path, progress
     return failures
 
 
-def _asker(app: Turnout, model: str, job: RecordingJob) -> Callable[[Path], list[str]]:
-    """Return a function that asks the model with a file and returns what failed."""
-    if job.pipeline is None and job.files and all(file.suffix == ".npz" for file in job.files):
-        return lambda file: _ask_with_tensors(app, model, file)
-    pipeline = job.pipeline or _only_pipeline(app)
-    name = _file_input(app, pipeline, job)
-    return lambda file: _run(app, pipeline, {**job.inputs, name: file}, file)
+def _sender(app: Turnout, model: str, options: RecordOptions) -> Callable[[Path], list[str]]:
+    """Return a function that sends the requests of a file to the model and returns its failures."""
+    if options.pipeline is None and options.files and all(file.suffix == ".npz" for file in options.files):
+        return lambda file: _send_tensors(app, model, file)
+    pipeline = options.pipeline or _only_pipeline(app)
+    name = _file_input(app, pipeline, options)
+    return lambda file: _run_pipeline(app, pipeline, {**options.inputs, name: file}, file)
 
 
-def _ask_with_tensors(app: Turnout, model: str, file: Path) -> list[str]:
+def _send_tensors(app: Turnout, model: str, file: Path) -> list[str]:
     app.model(model).infer(read_recorded_request(file).request())
     return []
 
 
-def _run(app: Turnout, pipeline: str, inputs: Mapping[str, Any], file: Path) -> list[str]:
+def _run_pipeline(app: Turnout, pipeline: str, inputs: Mapping[str, Any], file: Path) -> list[str]:
     result = app.run(pipeline, **inputs)
     for failure in result.failures:
         if isinstance(failure.error, BackendUnavailableError):
@@ -158,17 +159,18 @@ def _only_pipeline(app: Turnout) -> str:
     if len(app.pipelines) != 1:
         names = ", ".join(app.pipelines) or "none"
         raise PipelineError(
-            f"files that are not .npz need a pipeline that makes tensors of them; this turnout.yaml has {names}: "
+            f"files that are not .npz need a pipeline that turns them into tensors; this turnout.yaml has {names}: "
             "name one with --pipeline"
         )
     return app.pipelines[0]
 
 
-def _file_input(app: Turnout, pipeline: str, job: RecordingJob) -> str:
-    left = [name for name in app.pipeline(pipeline).plan.inputs if name not in job.inputs]
-    if len(left) != 1:
+def _file_input(app: Turnout, pipeline: str, options: RecordOptions) -> str:
+    """Return the name of the pipeline's one required input that the options do not set."""
+    missing = [name for name in app.pipeline(pipeline).plan.inputs if name not in options.inputs]
+    if len(missing) != 1:
         raise PipelineError(
-            f"each file must be one input of pipeline {pipeline!r}, which still takes {', '.join(left) or 'none'}; "
-            "give the others with --set NAME=VALUE"
+            f"a file must be the only missing input of pipeline {pipeline!r}; missing: {', '.join(missing) or 'none'}; "
+            "set the others with --set NAME=VALUE"
         )
-    return left[0]
+    return missing[0]

@@ -1,4 +1,4 @@
-"""The requests that a model is sent without its users: recorded, given, or made."""
+"""The requests that a command sends to a model: recorded, read from files, or generated."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from pathlib import Path
 from turnout.commands.synthetic_inputs import generate_inputs
 from turnout.inference import ModelInference
 from turnout.recording import RecordedRequest, RecordingSet, folder_of_model, read_recorded_request
-from turnout.settings import LoadedSettings
+from turnout.settings import LoadedModel, LoadedSettings
 from turnout.settings.schema.recording import RecordingSettings
 
 GENERATED = 4
+"""The number of requests that are generated if the user names none."""
 
 
 @dataclass(frozen=True, slots=True)
-class RequestChoice:
-    """Which requests a user chose.
+class RequestOptions:
+    """Options of a command that sends requests.
 
     Attributes:
         recording: the folder of a recording; None for the model's own, if there is one.
         inputs: files of arrays by input name.
-        generate: how many requests to make; None for none, unless nothing was recorded.
-        shapes: sizes behind the batch axis, of inputs whose signature leaves some free; where given, requests are made.
-        timeout: the seconds that a request may take.
+        generate: the number of requests to generate; None for none, unless there is no recording.
+        shapes: sizes after the batch axis, for inputs whose signature has free sizes; implies generated requests.
+        timeout: the limit of one request, in seconds.
     """
 
     recording: Path | None = None
@@ -35,34 +36,33 @@ class RequestChoice:
     timeout: float = 60.0
 
 
-def recording_folder(loaded: LoadedSettings, model: str) -> Path:
-    """Return where the records of ``model`` go: what turnout.yaml says under ``record``, else ``recordings`` beside it."""
-    written = loaded.settings.models[model].record or RecordingSettings()
-    return loaded.folder / written.directory / model
+def recording_folder(loaded: LoadedSettings, model: LoadedModel) -> Path:
+    """Return the folder of the model's records: as set under ``record`` in turnout.yaml, else in ``recordings`` next to it."""
+    settings = model.settings.record or RecordingSettings()
+    return loaded.folder / settings.directory / model.name
 
 
-def chosen_requests(
-    arm: ModelInference, loaded: LoadedSettings, model: str, choice: RequestChoice
+def select_requests(
+    arm: ModelInference, loaded: LoadedSettings, model: LoadedModel, options: RequestOptions
 ) -> tuple[Iterable[RecordedRequest], str]:
-    """Return the requests, and where they come from: what was chosen, else the model's recording, else made ones.
+    """Return the requests and their source: those of ``options``, else the model's recording, else generated ones.
 
-    ``arm`` is an open arm of the model, whose signature tells what to make.
+    ``arm`` is an open arm of the model; its signature is the pattern of generated requests.
 
     Raises:
-        InvalidInputError: a file is no record, the folder has none, or the signature does not say what to make.
+        InvalidInputError: a file is not a record, the folder has no record, or the signature is not enough to generate one.
     """
-    if choice.inputs:
-        return [read_recorded_request(file) for file in choice.inputs], f"inputs of {', '.join(map(str, choice.inputs))}"
+    if options.inputs:
+        return [read_recorded_request(file) for file in options.inputs], f"inputs of {', '.join(map(str, options.inputs))}"
     own = recording_folder(loaded, model)
-    recording = choice.recording
-    if recording is None and choice.generate is None and not choice.shapes and any(own.glob("*.npz")):
+    recording = options.recording
+    if recording is None and options.generate is None and not options.shapes and any(own.glob("*.npz")):
         recording = own
     if recording is not None:
-        records = RecordingSet(folder_of_model(recording, model))
+        records = RecordingSet(folder_of_model(recording, model.name))
         return records, f"recorded in {os.path.relpath(records.folder)}"
-    count = choice.generate or GENERATED
-    rows = 1 if loaded.settings.models[model].max_batch_size else 0
-    inputs = generate_inputs(model, arm.signature(), count, rows, choice.shapes)
+    rows = 1 if model.settings.max_batch_size else 0
+    inputs = generate_inputs(model.name, arm.signature(), options.generate or GENERATED, rows, options.shapes)
     return (
         RecordedRequest(arrays, name=f"generated-{index}") for index, arrays in enumerate(inputs)
-    ), "made from its signature"
+    ), "generated from its signature"

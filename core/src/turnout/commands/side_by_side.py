@@ -1,4 +1,4 @@
-"""The arms of a model that are set side by side: the one that serves, then others."""
+"""The arms of a model that a command compares: the serving one, then others."""
 
 from __future__ import annotations
 
@@ -8,38 +8,35 @@ from contextlib import ExitStack, contextmanager
 from turnout.errors import ConfigurationError
 from turnout.inference import ModelInference
 from turnout.serving.app import Turnout
-from turnout.settings import LoadedSettings
+from turnout.settings import LoadedModel
 
 
-def others_of(loaded: LoadedSettings, model: str) -> list[str]:
-    """Return the backends that the file names for ``model``, but for the one that serves."""
-    return [backend for backend in loaded.settings.models[model].backends if backend != loaded.settings.backend_of(model)]
+def other_backends(model: LoadedModel) -> list[str]:
+    """Return the backends with options in turnout.yaml, without the serving one."""
+    return [backend for backend in model.settings.backends if backend != model.backend]
 
 
-def check_against(loaded: LoadedSettings, model: str, against: Sequence[str]) -> None:
-    """Refuse to compare the backend that serves with itself.
-
-    Raises:
-        ConfigurationError: it is among ``against``.
-    """
-    serving = loaded.settings.backend_of(model)
-    if serving in against:
+def check_against(model: LoadedModel, against: Sequence[str]) -> None:
+    """Raise ConfigurationError if the serving backend is among ``against``: it cannot be compared with itself."""
+    if model.backend in against:
         raise ConfigurationError(
-            f"model {model!r} is served by {serving!r}, which cannot be compared with itself; "
-            f"the others in {loaded.where('models', model)}: {', '.join(others_of(loaded, model)) or 'none'}"
+            f"model {model.name!r} is served by {model.backend!r}, which cannot be compared with itself; "
+            f"the others in {model.where}: {', '.join(other_backends(model)) or 'none'}"
         )
 
 
 @contextmanager
-def compared_arms(app: Turnout, model: str, against: Sequence[str]) -> Iterator[Mapping[str, ModelInference]]:
-    """Yield the arm that serves ``model``, then those of ``against``; each opens itself at its first request.
+def open_side_by_side(app: Turnout, model: LoadedModel, against: Sequence[str]) -> Iterator[Mapping[str, ModelInference]]:
+    """Yield the serving arm of ``model``, then those of ``against``; close them at the end.
+
+    An arm opens its backend at its first request.
 
     Raises:
         UnknownNameError: the model has no such backend.
     """
     with ExitStack() as stack:
         arms: dict[str, ModelInference] = {}
-        for backend in dict.fromkeys((app.model(model).backend, *against)):
-            arms[backend] = app.arm(model, backend)
+        for backend in dict.fromkeys((model.backend, *against)):
+            arms[backend] = app.arm(model.name, backend)
             stack.callback(arms[backend].close)
         yield arms

@@ -1,4 +1,4 @@
-"""Inputs made from a model's signature, where nothing was recorded."""
+"""Inputs generated from a model's signature, for models without a recording."""
 
 from __future__ import annotations
 
@@ -15,41 +15,40 @@ from turnout.tensors import BYTES, TensorSpec, as_bytes_elements, dtype_of
 Inputs = dict[str, NDArray[Any]]
 
 SMALL = 10
-"""Whole numbers are drawn from 0 to 9: tokens and indices that every model has."""
+"""Integers are below 10: tokens and indices that every model has."""
 
 
 def generate_inputs(
     model: str, signature: ModelSignature, count: int, rows: int, shapes: Mapping[str, Sequence[int]], seed: int = 0
 ) -> Iterator[Inputs]:
-    """Return the inputs of ``count`` requests, each made when its turn comes, the same for the same ``seed``.
+    """Return the inputs of ``count`` requests, each generated on demand; equal seeds give equal inputs.
 
-    Floating point numbers are drawn from the normal distribution, whole numbers from 0 to 9, UINT8 from all; masks of whole
-    numbers are 1 throughout.
+    Floats follow the normal distribution, integers are from 0 to 9, UINT8 from 0 to 255; integer masks are all ones.
 
     Args:
         model: the model's name, for messages.
-        signature: says what the model takes.
-        count: how many requests.
+        signature: the inputs of the model.
+        count: the number of requests.
         rows: the size of the batch axis; 0 for a model without one.
-        shapes: the sizes behind the batch axis of inputs whose signature leaves some free.
-        seed: of the random numbers.
+        shapes: the sizes after the batch axis, for inputs whose signature has free sizes.
+        seed: the seed of the random numbers.
 
     Raises:
-        InvalidInputError: the signature is unknown, or leaves sizes free that ``shapes`` does not give; or ``shapes`` has an
-            input that the model does not.
+        InvalidInputError: the signature is unknown, or has free sizes that are not in ``shapes``; or ``shapes`` has an input
+            that the model does not have.
     """
     if not signature.inputs:
         raise InvalidInputError(
-            f"no inputs can be made for model {model!r}: it does not say what it takes; declare 'inputs' in turnout.yaml, "
+            f"no inputs can be generated for model {model!r}: its signature is unknown; declare 'inputs' in turnout.yaml, "
             "or give --recording or --inputs"
         )
     unknown = [name for name in shapes if name not in {spec.name for spec in signature.inputs}]
     if unknown:
         names = ", ".join(spec.name for spec in signature.inputs)
-        raise InvalidInputError(f"model {model!r} has no input {unknown[0]!r}; give --shape for one that it has: {names}")
+        raise InvalidInputError(f"model {model!r} has no input {unknown[0]!r}; it has: {names}. Correct --shape")
     random = np.random.default_rng(seed)
     sizes = {spec.name: _shape(model, spec, rows, shapes.get(spec.name)) for spec in signature.inputs}
-    return ({spec.name: _drawn(random, spec, sizes[spec.name]) for spec in signature.inputs} for _ in range(count))
+    return ({spec.name: _draw(random, spec, sizes[spec.name]) for spec in signature.inputs} for _ in range(count))
 
 
 def _shape(model: str, spec: TensorSpec, rows: int, given: Sequence[int] | None) -> tuple[int, ...]:
@@ -57,18 +56,18 @@ def _shape(model: str, spec: TensorSpec, rows: int, given: Sequence[int] | None)
     shape = (*front, *given) if given is not None else (*front, *(spec.shape or ())[len(front) :])
     if (spec.shape is None and given is None) or -1 in shape:
         raise InvalidInputError(
-            f"input {spec.name!r} of model {model!r} is {spec}, which leaves sizes free; give them: "
+            f"input {spec.name!r} of model {model!r} is {spec}, which has free sizes; set them: "
             f"--shape {spec.name}=SIZE,SIZE,..., or give --recording or --inputs"
         )
     if not spec.accepts_shape(shape):
         raise InvalidInputError(
-            f"input {spec.name!r} of model {model!r} must be {spec}, and the sizes given are {list(given or shape)}; "
-            "give those behind the batch axis"
+            f"input {spec.name!r} of model {model!r} must be {spec}, got the sizes {list(given or shape)}; "
+            "give the sizes after the batch axis"
         )
     return shape
 
 
-def _drawn(random: np.random.Generator, spec: TensorSpec, shape: tuple[int, ...]) -> NDArray[Any]:
+def _draw(random: np.random.Generator, spec: TensorSpec, shape: tuple[int, ...]) -> NDArray[Any]:
     dtype = dtype_of(spec.datatype)
     if spec.datatype == BYTES:
         numbers = random.integers(0, SMALL, shape)

@@ -89,6 +89,12 @@ class Backend(Generic[OptionsT]):
         batches: the backend merges concurrent requests itself.
         remote: it asks a server, which may die while this process lives.
         device_tensors: it takes inputs that are ``turnout.tensors.DeviceTensor``; others get copies of them as arrays.
+        example: an example of its options as one line of YAML, for messages and ``turnout init``.
+        starter: the keys of a first turnout.yaml, written by ``turnout init`` without files; empty if it has none.
+        file_options: the option that names the model's file, by suffix such as ``.onnx``, for ``turnout init FILE``.
+        server_command: the command that starts its server on this machine; empty if there is none.
+        variables: the environment variables ``TURNOUT_...`` that it reads.
+        tuning: options that set how many requests run at once, such as ``model_config.instance_group``.
     """
 
     name: str
@@ -97,6 +103,12 @@ class Backend(Generic[OptionsT]):
     batches: bool = False
     remote: bool = False
     device_tensors: bool = False
+    example: str = "{}"
+    starter: str = ""
+    file_options: Mapping[str, str] = field(default_factory=dict)
+    server_command: str = ""
+    variables: tuple[str, ...] = ()
+    tuning: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +133,15 @@ class Exporter:
     """Writes models of one backend in one format.
 
     Attributes:
-        format: ``onnx`` or ``torchscript``.
+        format: what ``turnout export --format`` calls it, such as ``onnx``.
         backend: the backend whose options say where the model comes from.
         filename: the file's name in a version folder of a model repository, such as ``model.onnx``.
         export: writes the file and returns the signature of what it wrote; raises ExportError.
+        preferred: ``turnout export`` uses this format if the user names none.
     """
 
     format: str
     backend: str
     filename: str
     export: Callable[[ExportRequest], ModelSignature]
+    preferred: bool = False

@@ -10,6 +10,7 @@ from turnout.errors import PluginConflictError, UnknownNameError, suggestion
 from turnout.plugins.declarations import Backend, Exporter, Step
 from turnout.plugins.hookspecs import PROJECT
 from turnout.plugins.inventory import KINDS, Declared, Inventory, PluginInfo
+from turnout.plugins.known import install_hint
 
 if TYPE_CHECKING:
     import click
@@ -53,6 +54,14 @@ class Plugins:
         """Return the exporter for the format ``name``. Raises as ``backend``."""
         return cast("Exporter", self._find("turnout_exporters", name))
 
+    def backends(self) -> tuple[Backend[Any], ...]:
+        """Return the backends, by name."""
+        return tuple(declared.declaration for _, declared in sorted(self.declared("turnout_backends").items()))
+
+    def exporters(self) -> tuple[Exporter, ...]:
+        """Return the exporters, by format."""
+        return tuple(declared.declaration for _, declared in sorted(self.declared("turnout_exporters").items()))
+
     def repositories(self) -> tuple[Repository, ...]:
         """Return the kinds of model repositories, by name."""
         return tuple(declared.declaration for _, declared in sorted(self.declared("turnout_repositories").items()))
@@ -79,6 +88,10 @@ class Plugins:
         declared = self.declared("turnout_steps").get(name)
         return declared.declaration.options if declared else None
 
+    def known_variables(self) -> list[str]:
+        """Return the environment variables that the backends read, sorted."""
+        return sorted(variable for backend in self.backends() for variable in backend.variables)
+
     def why_missing(self, kind: str, name: str) -> str:
         """Return the message for a ``backend``, ``step`` or ``export format`` that no working plugin declares."""
         result = self._inventory.result(next(hook for hook, (_, word) in KINDS.items() if word == kind))
@@ -87,7 +100,7 @@ class Plugins:
         known = sorted(result.declared)
         text = f"unknown {kind} {name!r}; known: {', '.join(known) or 'none'}.{suggestion(name, known)}"
         reasons = [f" Plugin {info.name!r} ({info.distribution}) is broken: {info.error}." for info in self._inventory.broken()]
-        return text + "".join(reasons) + " 'turnout plugins' lists what is installed"
+        return text + ("".join(reasons) or install_hint(kind, name)) + " 'turnout plugins' lists what is installed"
 
     def _find(self, hook: str, name: str) -> Any:
         result = self._inventory.result(hook)

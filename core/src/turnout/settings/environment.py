@@ -10,11 +10,12 @@ from typing import Any
 
 from turnout.errors import suggestion
 from turnout.settings.document.document import DocumentPath
+from turnout.settings.registry import Registry
 
 logger = logging.getLogger(__name__)
 
-KNOWN_VARIABLES = ("TURNOUT_CONFIG", "TURNOUT_TRITON_ENVIRONMENT")
-"""The variables that Turnout itself reads."""
+KNOWN_VARIABLES = ("TURNOUT_CONFIG",)
+"""The variables that Turnout itself reads; plugins declare theirs."""
 
 _DOLLAR = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^${}]*))?\})?")
 
@@ -43,11 +44,14 @@ def substitute(values: Any, environment: Mapping[str, str]) -> Substituted:
     return Substituted(filled, walk.secrets, tuple(walk.problems), frozenset(walk.names))
 
 
-def warn_of_unknown(environment: Mapping[str, str], named: frozenset[str]) -> None:
-    """Log each variable ``TURNOUT_*`` that neither Turnout nor the settings (``named``) read: a misspelt one does nothing."""
+def warn_of_unknown(environment: Mapping[str, str], named: frozenset[str], registry: Registry | None = None) -> None:
+    """Log each variable ``TURNOUT_*`` that neither Turnout, the settings (``named``) nor a plugin reads: it may be misspelt."""
     known = {*KNOWN_VARIABLES, *named}
-    for name in sorted(environment):
-        if name.startswith("TURNOUT_") and name not in known:
+    unknown = sorted(name for name in environment if name.startswith("TURNOUT_") and name not in known)
+    if unknown and registry is not None:
+        known.update(registry.known_variables())
+    for name in unknown:
+        if name not in known:
             logger.warning("the environment variable %s is read by nothing.%s", name, suggestion(name, sorted(known)))
 
 

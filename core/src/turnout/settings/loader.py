@@ -43,7 +43,7 @@ def load_settings(
     check = OptionsCheck(substituted.values, document, registry, report)
     check.run()
     report.stop()
-    warn_of_unknown(environment, substituted.names)
+    warn_of_unknown(environment, substituted.names, registry)
     return _loaded(cast("Settings", settings), check, document, folder)
 
 

@@ -24,5 +24,8 @@ class Registry(Protocol):
     def known_steps(self) -> Sequence[str]:
         """Return the names of the kinds of steps."""
 
+    def known_variables(self) -> Sequence[str]:
+        """Return the environment variables that backends read."""
+
     def why_missing(self, kind: str, name: str) -> str:
         """Return the message for a ``backend`` or ``step`` that no working plugin brings."""

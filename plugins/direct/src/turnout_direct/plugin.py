@@ -17,8 +17,10 @@ def turnout_backends() -> Iterable[Backend[DirectOptions]]:
     """Yield ``direct``."""
     from turnout import Backend
     from turnout_direct.options import DirectOptions
+    from turnout_direct.starter import STARTER
 
-    yield Backend("direct", _create, DirectOptions)
+    example = "{loader: transformers, class: BlipForConditionalGeneration, checkpoint: FOLDER}"
+    yield Backend("direct", _create, DirectOptions, example=example, starter=STARTER)
 
 
 @hookimpl
@@ -26,7 +28,7 @@ def turnout_exporters() -> Iterable[Exporter]:
     """Yield ``onnx`` and ``torchscript``."""
     from turnout import Exporter
 
-    yield Exporter(format="onnx", backend="direct", filename="model.onnx", export=_export_onnx)
+    yield Exporter(format="onnx", backend="direct", filename="model.onnx", export=_export_onnx, preferred=True)
     yield Exporter(format="torchscript", backend="direct", filename="model.pt", export=_export_torchscript)
 
 

@@ -18,7 +18,8 @@ def turnout_backends() -> Iterable[Backend[OnnxruntimeOptions]]:
     from turnout import Backend
     from turnout_onnxruntime.options import OnnxruntimeOptions
 
-    yield Backend("onnxruntime", _create, OnnxruntimeOptions)
+    example, files = "{path: model.onnx}", {".onnx": "path"}
+    yield Backend("onnxruntime", _create, OnnxruntimeOptions, example=example, file_options=files)
 
 
 def _create(model: ModelDeclaration, options: OnnxruntimeOptions) -> ModelInference:

@@ -20,7 +20,18 @@ def turnout_backends() -> Iterable[Backend[TritonOptions]]:
     from turnout import Backend
     from turnout_triton.options import TritonOptions
 
-    yield Backend("triton", _create, TritonOptions, batches=True, remote=True, device_tensors=True)
+    yield Backend(
+        "triton",
+        _create,
+        TritonOptions,
+        batches=True,
+        remote=True,
+        device_tensors=True,
+        example="{url: localhost:8001}",
+        server_command="turnout triton serve",
+        variables=("TURNOUT_TRITON_ENVIRONMENT",),
+        tuning=("model_config.instance_group",),
+    )
 
 
 @hookimpl

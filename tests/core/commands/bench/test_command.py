@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from turnout.commands.bench import Bench, BenchChoice, bench_file
+from turnout.commands.bench import BenchOptions, BenchResult, bench_file
 from turnout.errors import BackendUnavailableError, ConfigurationError, InferenceError, InvalidInputError, UnknownNameError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.tensors import TensorSpec
@@ -47,7 +47,7 @@ class Known(PlusOne):
         self.closed = True
 
 
-Run = Callable[..., Bench]
+Run = Callable[..., BenchResult]
 
 
 @pytest.fixture
@@ -55,11 +55,13 @@ def bench(tmp_path: Path, plugins_with: Any, monkeypatch: pytest.MonkeyPatch) ->
     """Return a function that measures the model ``m`` on ``good``, which a test gives."""
     (tmp_path / "turnout.yaml").write_text(SETTINGS, "utf-8")
 
-    def run(good: Callable[[], ModelInference] = Known, other: Callable[[], ModelInference] = Known, **choice: Any) -> Bench:
+    def run(
+        good: Callable[[], ModelInference] = Known, other: Callable[[], ModelInference] = Known, **choice: Any
+    ) -> BenchResult:
         plugins = plugins_with({"good": good, "other": other})
         monkeypatch.setattr("turnout.commands.bench.command.find_plugins", lambda: plugins)
         choice = {"seconds": 0.1, **choice}
-        return bench_file(tmp_path / "turnout.yaml", "m", BenchChoice(**choice), progress=lambda _: None)
+        return bench_file(tmp_path / "turnout.yaml", "m", BenchOptions(**choice), progress=lambda _: None)
 
     return run
 
@@ -74,7 +76,7 @@ def record(folder: Path, count: int) -> Path:
 def test_the_serving_backend_is_measured_alone_unless_others_are_named(bench: Run) -> None:
     measured = bench()
 
-    assert (measured.model, measured.reference, measured.source) == ("m", "good", "made from its signature")
+    assert (measured.model, measured.reference, measured.source) == ("m", "good", "generated from its signature")
     assert [(one.backend, one.callers, one.rounds) for one in measured.results] == [("good", 1, measured.results[0].rounds)]
     assert 3 <= measured.results[0].rounds <= 10
     assert measured.results[0].requests_per_second > 0
@@ -113,11 +115,11 @@ def test_the_models_own_recording_is_sent_in_turn(bench: Run, tmp_path: Path) ->
 def test_of_a_large_recording_as_much_is_sent_as_memory_holds(bench: Run, tmp_path: Path, monkeypatch: Any) -> None:
     folder = record(tmp_path / "large", 5)
 
-    monkeypatch.setattr("turnout.commands.bench.command._MOST_REQUESTS", 4)
+    monkeypatch.setattr("turnout.commands.bench.command._MAX_RECORDS", 4)
     assert bench(recording=folder).requests == 4
-    monkeypatch.setattr("turnout.commands.bench.command._MOST_BYTES", 40)
+    monkeypatch.setattr("turnout.commands.bench.command._MAX_RECORD_BYTES", 40)
     assert bench(recording=folder).requests == 2
-    monkeypatch.setattr("turnout.commands.bench.command._MOST_BYTES", 1)
+    monkeypatch.setattr("turnout.commands.bench.command._MAX_RECORD_BYTES", 1)
     assert bench(recording=folder).requests == 1
 
 
@@ -155,7 +157,7 @@ def test_a_request_of_another_model_is_refused_by_its_name(bench: Run, tmp_path:
 def test_sizes_ask_for_made_requests_although_some_are_recorded(bench: Run, tmp_path: Path) -> None:
     record(tmp_path / "recordings" / "m", 3)
 
-    assert bench(shapes={"x": (4,)}).source == "made from its signature"
+    assert bench(shapes={"x": (4,)}).source == "generated from its signature"
 
 
 @pytest.mark.parametrize(

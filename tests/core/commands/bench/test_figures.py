@@ -6,16 +6,16 @@ from collections import Counter
 
 import pytest
 
-from turnout.commands.bench.figures import Round, figures
-from turnout.commands.bench.load import Answered
+from turnout.commands.bench.figures import Round, summarize
+from turnout.commands.bench.load import LoadOutcome
 
 
 def rounds(*latencies: list[float], seconds: float = 1.0) -> list[Round]:
-    return [Round(seconds, Answered(of_one)) for of_one in latencies]
+    return [Round(seconds, LoadOutcome(of_one)) for of_one in latencies]
 
 
 def test_rates_are_medians_of_rounds_and_latencies_are_of_all() -> None:
-    one = figures("a", 2, rounds([0.1] * 100, [0.1] * 300, [0.3] * 200), None)
+    one = summarize("a", 2, rounds([0.1] * 100, [0.1] * 300, [0.3] * 200), None)
 
     assert (one.backend, one.callers, one.rounds, one.requests) == ("a", 2, 3, 600)
     assert one.requests_per_second == 200
@@ -30,7 +30,7 @@ def test_ratios_pair_the_rounds_so_that_a_machine_that_slows_down_changes_nothin
     reference = rounds([0.1] * 10, [0.2] * 5, [0.4] * 2)
     other = rounds([0.05] * 20, [0.1] * 10, [0.2] * 4)
 
-    one = figures("b", 1, other, reference)
+    one = summarize("b", 1, other, reference)
 
     assert one.rate_ratio == 2
     assert one.latency_ratio == 0.5
@@ -40,16 +40,16 @@ def test_ratios_pair_the_rounds_so_that_a_machine_that_slows_down_changes_nothin
     ("count", "known"), [(0, set()), (1, {"p50"}), (19, {"p50"}), (20, {"p50", "p95"}), (100, {"p50", "p95", "p99"})]
 )
 def test_percentiles_of_too_few_answers_are_not_told(count: int, known: set[str]) -> None:
-    told = figures("a", 1, rounds([0.1] * count), None).latency_seconds
+    told = summarize("a", 1, rounds([0.1] * count), None).latency_seconds
 
     assert {name for name in ("p50", "p95", "p99") if told[name] is not None} == known
     assert (told["max"] is None) == (count == 0)
 
 
 def test_what_failed_is_counted_beside_what_did_not() -> None:
-    failing = Round(2.0, Answered([0.1], Counter(OverloadedError=3), {"OverloadedError": "full"}))
+    failing = Round(2.0, LoadOutcome([0.1], Counter(OverloadedError=3), {"OverloadedError": "full"}))
 
-    one = figures("a", 1, [failing], rounds([]))
+    one = summarize("a", 1, [failing], rounds([]))
 
     assert (one.requests, one.failed, one.said) == (4, {"OverloadedError": 3}, {"OverloadedError": "full"})
     assert one.requests_per_second == 0.5

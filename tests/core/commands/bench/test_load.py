@@ -11,7 +11,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from turnout.commands.bench.load import Answered, ClosedLoop
+from turnout.commands.bench.load import ClosedLoop, LoadOutcome
 from turnout.errors import OverloadedError
 from turnout.inference import InferenceRequest, InferenceResponse
 from turnout.recording import RecordedRequest
@@ -107,9 +107,9 @@ def test_a_slow_model_ends_the_round_late_and_is_counted() -> None:
 
 
 def test_the_first_of_each_failure_is_told() -> None:
-    together = Answered()
-    together.add(Answered([1.0], Counter(A=1), {"A": "first"}))
-    together.add(Answered([2.0], Counter(A=2, B=1), {"A": "second", "B": "other"}))
+    together = LoadOutcome()
+    together.add(LoadOutcome([1.0], Counter(A=1), {"A": "first"}))
+    together.add(LoadOutcome([2.0], Counter(A=2, B=1), {"A": "second", "B": "other"}))
 
     assert together.latencies == [1.0, 2.0]
     assert together.errors == {"A": 3, "B": 1}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from turnout import RepositoryFinding
-from turnout.commands.status import Stage, status_of_file
+from turnout.commands.status import MigrationStage, status_of_file
 from turnout.errors import SettingsError, UnknownNameError
 from turnout.repository.evidence import Evidence, fingerprint, write_evidence
 
@@ -31,7 +31,7 @@ def test_a_model_goes_through_its_stages(farm: Any) -> None:
     farm.file.write_text(farm.file.read_text().replace("backend: source", "backend: server"))
     stages.append(farm.status().stage)
 
-    assert stages == [Stage.ABSTRACT, Stage.ABSTRACT, Stage.EXPORTED, Stage.SERVED]
+    assert stages == [MigrationStage.ABSTRACT, MigrationStage.ABSTRACT, MigrationStage.EXPORTED, MigrationStage.SERVED]
 
 
 def test_a_file_that_changes_after_its_proof_takes_the_model_back(farm: Any) -> None:
@@ -41,7 +41,7 @@ def test_a_file_that_changes_after_its_proof_takes_the_model_back(farm: Any) -> 
 
     status = farm.status()
 
-    assert (status.stage, status.facts.verify.current) == (Stage.ABSTRACT, False)
+    assert (status.stage, status.facts.verify.current) == (MigrationStage.ABSTRACT, False)
     assert status.next.command == "turnout verify m --against here"
 
 
@@ -49,7 +49,7 @@ def test_answers_that_differed_prove_nothing(farm: Any) -> None:
     farm.publish()
     verified(farm, "here", verdict="mismatch")
 
-    assert farm.status().stage is Stage.ABSTRACT
+    assert farm.status().stage is MigrationStage.ABSTRACT
 
 
 def test_what_the_file_names_is_told(farm: Any) -> None:
@@ -80,8 +80,8 @@ def test_the_server_is_asked_whether_it_is_there(farm: Any) -> None:
     farm.answer = lambda: [RepositoryFinding(False, "refused", reached=False)]
     down = farm.status()
 
-    assert (up.facts.servers[0].reached, up.facts.servers[0].ok, up.facts.unreached) == (True, True, frozenset())
-    assert (down.facts.servers[0].reached, down.facts.servers[0].text, down.facts.unreached) == (False, "refused", {"server"})
+    assert (up.facts.servers[0].reached, up.facts.servers[0].ok, up.facts.unreachable) == (True, True, frozenset())
+    assert (down.facts.servers[0].reached, down.facts.servers[0].text, down.facts.unreachable) == (False, "refused", {"server"})
 
 
 def test_one_live_replica_is_enough_to_be_reached(farm: Any) -> None:
@@ -119,10 +119,10 @@ def test_the_servers_of_all_models_are_asked_at_once(farm: Any, limit_seconds: i
 def test_a_model_is_deserted_when_its_server_is_down_and_nothing_falls_back(farm: Any) -> None:
     farm.answer = lambda: [RepositoryFinding(False, "refused", reached=False)]
     farm.file.write_text(farm.file.read_text().replace("backend: source", "backend: server", 1))
-    caught = farm.status().deserted
+    caught = farm.status().unavailable
     farm.file.write_text(farm.file.read_text().replace("    fallback: source\n", ""))
 
-    assert (caught, farm.status().deserted) == (False, True)
+    assert (caught, farm.status().unavailable) == (False, True)
 
 
 TORN = ["", "{", "[]", "null", "5", '"x"', "\0\xff", "[" * 100_000, '{"format": 1}', '{"format": Infinity}']
@@ -156,14 +156,14 @@ def test_evidence_with_any_value_at_any_place_is_no_traceback(farm: Any, key: st
     file.write_text(json.dumps(content))
 
     assert json.dumps(odd.as_json())
-    assert farm.status().stage is Stage.EXPORTED
+    assert farm.status().stage is MigrationStage.EXPORTED
 
 
 @pytest.mark.parametrize("inside", ["state", "repository"])
 def test_a_file_where_a_folder_should_be_is_no_traceback(farm: Any, inside: str) -> None:
     (farm.file.parent / (".turnout" if inside == "state" else "model_repository")).write_text("a file")
 
-    assert farm.status().stage is Stage.ABSTRACT
+    assert farm.status().stage is MigrationStage.ABSTRACT
 
 
 def test_json_has_everything(farm: Any) -> None:

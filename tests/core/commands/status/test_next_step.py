@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from turnout.commands.status import ModelFacts, Proof, ServerState, ShadowState, Version
-from turnout.commands.status.next_step import next_step
+from turnout.commands.status import ModelFacts, ParityProof, PublishedVersion, ServerState, ShadowState
+from turnout.commands.status.next_step import NextStep, next_step
 
 BACKENDS = ("source", "here", "server")
 START = ModelFacts(
     "m", "source", BACKENDS, frozenset({"source"}), frozenset({"server"}), {"server": "turnout server serve"}, ("onnx", "text")
 )
-VERSION = Version(1, "m/1/model.onnx", "2026-01-01T00:00:00+00:00", "ab" * 32)
-EXPORTED = replace(START, version=VERSION, export=Proof("match", "", True))
-VERIFIED = replace(EXPORTED, verify=Proof("match", "", True, ("source", "here", "server")), fallback="here")
+VERSION = PublishedVersion(1, "m/1/model.onnx", "2026-01-01T00:00:00+00:00", "ab" * 32)
+EXPORTED = replace(START, version=VERSION, export=ParityProof("match", "", True))
+VERIFIED = replace(EXPORTED, verify=ParityProof("match", "", True, ("source", "here", "server")), fallback="here")
 DOWN = (ServerState("server", False, False, "refused"),)
 UP = (ServerState("server", True, True, "the same"),)
 READY = ShadowState("here", "server", {"match": 9}, 1.1, "", current=True, ready=True, promotion="ready")
 SERVING = replace(VERIFIED, backend="server", servers=UP, tuning=("dynamic_batching",), shadow=READY)
 
 
+def step(facts: ModelFacts) -> NextStep:
+    return next_step(facts, "write 'server: {url: ...}'")
+
+
 def command(facts: ModelFacts) -> str:
-    return next_step(facts).command
+    return step(facts).command
 
 
 def test_first_the_model_is_exported() -> None:
@@ -35,20 +39,20 @@ def test_a_version_that_nothing_proves_is_verified_in_this_process() -> None:
 
     assert command(unproved) == "turnout verify m --against here"
     assert command(replace(unproved, backend="here")) == "turnout verify m --against source"
-    assert "was not proved" in next_step(unproved).why
+    assert "no evidence shows that version 1" in step(unproved).why
 
 
 def test_a_proof_of_files_that_have_changed_is_asked_for_again() -> None:
-    stale = replace(EXPORTED, export=Proof("match", "", current=False))
+    stale = replace(EXPORTED, export=ParityProof("match", "", current=False))
 
     assert command(stale) == "turnout verify m --against here"
-    assert "were not there" in next_step(stale).why
+    assert "have changed since the last comparison" in step(stale).why
 
 
 def test_what_verify_found_is_said() -> None:
-    wrong = replace(EXPORTED, export=None, verify=Proof("mismatch", "", True, ("source",), "here: output 'y' differs"))
+    wrong = replace(EXPORTED, export=None, verify=ParityProof("mismatch", "", True, ("source",), "here: output 'y' differs"))
 
-    assert "here: output 'y' differs" in next_step(wrong).why
+    assert "here: output 'y' differs" in step(wrong).why
 
 
 def test_a_model_with_one_backend_is_recorded_then_compared_with_its_recording() -> None:
@@ -63,7 +67,9 @@ def test_without_a_server_the_exported_version_takes_over_here() -> None:
 
     assert command(local) == "turnout verify m --against here"
     assert command(replace(local, verify=VERIFIED.verify)) == "turnout switch m here"
-    assert "no server is named" in next_step(replace(local, backend="here", verify=VERIFIED.verify)).why
+    assert step(replace(local, backend="here", verify=VERIFIED.verify)).why == (
+        "no server is configured; write 'server: {url: ...}'"
+    )
 
 
 def test_a_server_is_started_then_verified() -> None:
@@ -75,7 +81,7 @@ def test_a_server_is_started_then_verified() -> None:
 def test_a_move_goes_by_fallback_shadow_canary_and_switch() -> None:
     shadowed = replace(VERIFIED, servers=UP, shadowed="server")
 
-    assert "write 'fallback: here'" in next_step(replace(VERIFIED, servers=UP, fallback=None)).why
+    assert "write 'fallback: here'" in step(replace(VERIFIED, servers=UP, fallback=None)).why
     assert command(replace(VERIFIED, servers=UP)) == "turnout switch m server --weight 0.1"
     assert command(shadowed) == "turnout status m"
     assert command(replace(shadowed, shadow=READY)) == "turnout switch m server --weight 0.1"
@@ -84,29 +90,29 @@ def test_a_move_goes_by_fallback_shadow_canary_and_switch() -> None:
 
 def test_a_shadow_that_answers_wrongly_is_looked_into() -> None:
     wrong = replace(READY, verdicts={"match": 8, "mismatch": 1}, ready=False, promotion="not ready: 1 wrong answers")
-    step = next_step(replace(VERIFIED, servers=UP, shadowed="server", shadow=wrong))
+    found = step(replace(VERIFIED, servers=UP, shadowed="server", shadow=wrong))
 
-    assert step.command == "turnout verify m --against server"
-    assert "not ready: 1 wrong answers" in step.why
+    assert found.command == "turnout verify m --against server"
+    assert "not ready: 1 wrong answers" in found.why
 
 
 def test_what_a_shadow_showed_of_another_version_does_not_count() -> None:
-    step = next_step(replace(VERIFIED, servers=UP, shadowed="server", shadow=replace(READY, current=False)))
+    found = step(replace(VERIFIED, servers=UP, shadowed="server", shadow=replace(READY, current=False)))
 
-    assert step.command == "turnout status m"
-    assert "other settings or another version" in step.why
+    assert found.command == "turnout status m"
+    assert "other settings or another version" in found.why
 
 
 def test_a_served_model_is_told_what_it_lacks() -> None:
     differs = (ServerState("server", True, False, "max_batch_size differs"),)
 
-    assert "write 'fallback: here'" in next_step(replace(SERVING, fallback=None)).why
+    assert "write 'fallback: here'" in step(replace(SERVING, fallback=None)).why
     assert command(replace(SERVING, servers=DOWN)) == "turnout server serve"
     assert command(replace(SERVING, shadow=None, verify=None)) == "turnout verify m --against here"
-    assert next_step(replace(SERVING, servers=differs)).why == "max_batch_size differs"
+    assert step(replace(SERVING, servers=differs)).why == "max_batch_size differs"
     assert command(replace(SERVING, tuning=())) == "turnout export m --config-only"
-    assert "write 'shadow: {backend: here}'" in next_step(replace(SERVING, shadow=None)).why
+    assert "write 'shadow: {backend: here}'" in step(replace(SERVING, shadow=None)).why
 
 
 def test_at_the_end_nothing_is_left() -> None:
-    assert next_step(SERVING).why.startswith("nothing is left to do")
+    assert step(SERVING).why.startswith("every step is done")

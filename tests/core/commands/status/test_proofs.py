@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import turnout.commands.status.proofs
-from turnout.commands.status.proofs import newest_version, proof_of, utc
+from turnout.commands.status.proofs import format_utc, newest_version, proof_of
 from turnout.repository.evidence import Evidence, fingerprint
 
 YEAR_2100 = "2100-01-01T00:00:00+00:00"
@@ -103,7 +103,7 @@ def test_an_export_tells_what_was_compared() -> None:
     proof = proof_of(Evidence("m", "export", "match", "", {"runtime": "onnxruntime 1", "reference": "torch"}), None)
 
     assert proof is not None
-    assert proof.text == "onnxruntime 1 answers as torch"
+    assert proof.text == "onnxruntime 1 matches torch"
 
 
 @pytest.mark.parametrize("facts", [None, [], "x", {"arms": 5, "batching": {}}, {"arms": [1, {"backend": 2}], "version": []}])
@@ -117,6 +117,6 @@ def test_facts_that_nobody_wrote_prove_nothing(folder: Path, facts: Any) -> None
 
 
 def test_a_time_that_no_calendar_has_is_empty() -> None:
-    assert utc(float("inf")) == ""
-    assert utc(1e300) == ""
-    assert utc(0) == "1970-01-01T00:00:00+00:00"
+    assert format_utc(float("inf")) == ""
+    assert format_utc(1e300) == ""
+    assert format_utc(0) == "1970-01-01T00:00:00+00:00"

@@ -62,7 +62,7 @@ def test_it_counts_after_the_model_has_moved(farm: Any) -> None:
     farm.file.write_text(farm.file.read_text().replace("backend: source", "backend: server", 1))
 
     assert state(farm).current
-    assert farm.status().facts.measured("server")
+    assert farm.status().facts.has_latency("server")
 
 
 @pytest.mark.parametrize("change", [("server:", "server: {url: other}"), ("3}}", "3}, tolerance: {rtol: 0.5}}")])

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from turnout.commands.status import ModelFacts, Proof, ServerState, ShadowState, Stage, Version
+from turnout.commands.status import MigrationStage, ModelFacts, ParityProof, PublishedVersion, ServerState, ShadowState
 from turnout.commands.status.stages import stage_of
 
-VERSION = Version(1, "model_repository/m/1/model.onnx", "2026-01-01T00:00:00+00:00", "ab" * 32)
-PROVED = Proof("match", "2026-01-02", True)
-VERIFIED = Proof("match", "2026-01-02", True, ("here", "server"))
+VERSION = PublishedVersion(1, "model_repository/m/1/model.onnx", "2026-01-01T00:00:00+00:00", "ab" * 32)
+PROVED = ParityProof("match", "2026-01-02", True)
+VERIFIED = ParityProof("match", "2026-01-02", True, ("here", "server"))
 SHADOW = ShadowState("here", "server", {"match": 9}, 1.1, "2026-01-03", current=True, ready=True, promotion="ready")
 
 ABSTRACT = ModelFacts("m", "source", ("source", "here", "server"), frozenset({"source"}), frozenset({"server"}))
@@ -23,9 +23,14 @@ TUNED = replace(SERVED, tuning=("dynamic_batching",), shadow=SHADOW)
 
 @pytest.mark.parametrize(
     ("facts", "stage"),
-    [(ABSTRACT, Stage.ABSTRACT), (EXPORTED, Stage.EXPORTED), (SERVED, Stage.SERVED), (TUNED, Stage.TUNED)],
+    [
+        (ABSTRACT, MigrationStage.ABSTRACT),
+        (EXPORTED, MigrationStage.EXPORTED),
+        (SERVED, MigrationStage.SERVED),
+        (TUNED, MigrationStage.TUNED),
+    ],
 )
-def test_each_stage_is_shown_by_its_evidence(facts: ModelFacts, stage: Stage) -> None:
+def test_each_stage_is_shown_by_its_evidence(facts: ModelFacts, stage: MigrationStage) -> None:
     assert stage_of(facts) is stage
 
 
@@ -40,11 +45,11 @@ def test_each_stage_is_shown_by_its_evidence(facts: ModelFacts, stage: Stage) ->
     ],
 )
 def test_a_version_that_is_not_there_or_not_proved_is_not_exported(change: dict[str, Any]) -> None:
-    assert stage_of(replace(EXPORTED, **change)) is Stage.ABSTRACT
+    assert stage_of(replace(EXPORTED, **change)) is MigrationStage.ABSTRACT
 
 
 def test_a_version_that_was_verified_after_it_was_published_is_exported() -> None:
-    assert stage_of(replace(EXPORTED, export=None, verify=VERIFIED)) is Stage.EXPORTED
+    assert stage_of(replace(EXPORTED, export=None, verify=VERIFIED)) is MigrationStage.EXPORTED
 
 
 @pytest.mark.parametrize(
@@ -62,23 +67,23 @@ def test_a_version_that_was_verified_after_it_was_published_is_exported() -> Non
     ],
 )
 def test_a_server_counts_only_when_it_is_proved_and_something_answers_in_its_place(change: dict[str, Any]) -> None:
-    assert stage_of(replace(SERVED, **change)) is Stage.EXPORTED
+    assert stage_of(replace(SERVED, **change)) is MigrationStage.EXPORTED
 
 
 @pytest.mark.parametrize("part", ["canary", "shadowed"])
 def test_a_server_that_takes_a_part_needs_no_fallback(part: str) -> None:
     facts = replace(SERVED, backend="here", fallback=None)
 
-    assert stage_of(replace(facts, **{part: "server"})) is Stage.SERVED
-    assert stage_of(replace(facts, **{part: "here"})) is Stage.EXPORTED
+    assert stage_of(replace(facts, **{part: "server"})) is MigrationStage.SERVED
+    assert stage_of(replace(facts, **{part: "here"})) is MigrationStage.EXPORTED
 
 
 def test_a_shadow_that_is_ready_proves_as_verify_does() -> None:
     facts = replace(SERVED, verify=None, shadow=SHADOW)
 
-    assert stage_of(facts) is Stage.SERVED
-    assert stage_of(replace(facts, shadow=replace(SHADOW, ready=False))) is Stage.EXPORTED
-    assert stage_of(replace(facts, shadow=replace(SHADOW, current=False))) is Stage.EXPORTED
+    assert stage_of(facts) is MigrationStage.SERVED
+    assert stage_of(replace(facts, shadow=replace(SHADOW, ready=False))) is MigrationStage.EXPORTED
+    assert stage_of(replace(facts, shadow=replace(SHADOW, current=False))) is MigrationStage.EXPORTED
 
 
 @pytest.mark.parametrize(
@@ -94,10 +99,10 @@ def test_a_shadow_that_is_ready_proves_as_verify_does() -> None:
     ],
 )
 def test_a_server_is_tuned_only_when_it_serves_merges_and_was_measured(change: dict[str, Any]) -> None:
-    assert stage_of(replace(TUNED, **change)) is Stage.SERVED
+    assert stage_of(replace(TUNED, **change)) is MigrationStage.SERVED
 
 
 def test_a_server_that_is_down_just_now_takes_no_stage_away() -> None:
     down = ServerState("server", False, False, "refused")
 
-    assert stage_of(replace(TUNED, servers=(down,))) is Stage.TUNED
+    assert stage_of(replace(TUNED, servers=(down,))) is MigrationStage.TUNED

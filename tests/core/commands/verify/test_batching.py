@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from turnout.commands.verify.batching import BatchParity, compare_batching, take_rows
+from turnout.commands.verify.batching import BatchParity, compare_batching, split_rows
 from turnout.errors import InferenceError
 from turnout.inference import InferenceResponse
 from turnout.parity import Tolerances, Verdict
@@ -42,9 +42,9 @@ def test_arms_that_answer_rows_alike_match() -> None:
 def test_one_row_wrong_in_a_batch_of_8_is_pinned_on_the_batching() -> None:
     triton = found(direct=good, triton=wrong_in_row_5_of_8)["triton"]
 
-    assert (triton.verdict, triton.changed, triton.different) == (Verdict.MISMATCH, (5,), ())
+    assert (triton.verdict, triton.changed, triton.different_alone) == (Verdict.MISMATCH, (5,), ())
     assert triton.text.startswith(
-        "batching, not the backend, changes answers: 'triton' answers row 5 of a batch of 8 otherwise than alone: output 'y' "
+        "batching, not the backend, changes answers: 'triton' answers row 5 of a batch of 8 differently than alone: output 'y' "
     )
     assert "1.26, expected 1.25" in triton.text
 
@@ -58,7 +58,7 @@ def test_batching_of_the_reference_itself_is_found() -> None:
 def test_a_backend_that_differs_alone_too_is_not_blamed_on_batching() -> None:
     triton = found(direct=good, triton=off_by_a_hundredth)["triton"]
 
-    assert (triton.verdict, triton.changed, triton.different) == (Verdict.MATCH, (), tuple(range(8)))
+    assert (triton.verdict, triton.changed, triton.different_alone) == (Verdict.MATCH, (), tuple(range(8)))
 
 
 def test_an_answer_that_changes_from_call_to_call_is_called_so() -> None:
@@ -70,7 +70,7 @@ def test_an_answer_that_changes_from_call_to_call_is_called_so() -> None:
     parity = found(direct=dice)["direct"]
 
     assert parity.unsteady == parity.changed
-    assert "otherwise at every call, even alone" in parity.text
+    assert "change from call to call, even alone" in parity.text
 
 
 def test_a_batch_that_fails_is_told() -> None:
@@ -80,7 +80,7 @@ def test_a_batch_that_fails_is_told() -> None:
     parity = found(direct=no_batches)["direct"]
 
     assert parity.changed == tuple(range(8))
-    assert parity.text.endswith("rows 0, 1, 2, 3, 4, 5, 6, 7 of a batch of 8 otherwise than alone: no room")
+    assert parity.text.endswith("rows 0, 1, 2, 3, 4, 5, 6, 7 of a batch of 8 differently than alone: no room")
 
 
 def test_an_output_without_a_row_for_each_is_told() -> None:
@@ -93,21 +93,21 @@ def test_an_output_without_a_row_for_each_is_told() -> None:
 def test_rows_are_taken_from_requests_of_any_batch_size() -> None:
     requests = [{"x": np.arange(6).reshape(2, 3)}, {"x": np.arange(6, 12).reshape(2, 3)}]
 
-    assert [row["x"].tolist() for row in take_rows(requests, 3)] == [[[0, 1, 2]], [[3, 4, 5]], [[6, 7, 8]]]
+    assert [row["x"].tolist() for row in split_rows(requests, 3)] == [[[0, 1, 2]], [[3, 4, 5]], [[6, 7, 8]]]
 
 
 def test_rows_of_other_shapes_are_passed_over() -> None:
     requests = [{"x": np.zeros((1, 3))}, {"x": np.zeros((1, 4))}, {"x": np.ones((1, 3))}]
 
-    assert [row["x"].shape for row in take_rows(requests, 2)] == [(1, 3), (1, 3)]
+    assert [row["x"].shape for row in split_rows(requests, 2)] == [(1, 3), (1, 3)]
 
 
 def test_too_few_rows_come_again() -> None:
-    rows = take_rows([{"x": np.array([[1.0], [2.0]])}], 5)
+    rows = split_rows([{"x": np.array([[1.0], [2.0]])}], 5)
 
     assert [float(row["x"][0, 0]) for row in rows] == [1, 2, 1, 2, 1]
 
 
 @pytest.mark.parametrize("inputs", [{"x": np.zeros(())}, {"x": np.zeros((2, 1)), "z": np.zeros((3, 1))}, {}])
 def test_requests_without_a_batch_axis_have_no_rows(inputs: Any) -> None:
-    assert take_rows([inputs], 4) == []
+    assert split_rows([inputs], 4) == []

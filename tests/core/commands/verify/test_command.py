@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import turnout.commands.verify.command
-from turnout.commands.verify.command import Choices, Verified, verify_file
+from turnout.commands.verify.command import VerifyOptions, VerifyReport, verify_file
 from turnout.errors import (
     BackendUnavailableError,
     ConfigurationError,
@@ -58,14 +58,16 @@ class Doubles(ModelInference):
 
 
 @pytest.fixture
-def verify(tmp_path: Path, plugins_with: Callable[..., Plugins], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Verified]:
+def verify(
+    tmp_path: Path, plugins_with: Callable[..., Plugins], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., VerifyReport]:
     """Return a function that verifies the model ``m`` on ``good`` against ``other``, which a test gives."""
     (tmp_path / "turnout.yaml").write_text(SETTINGS, "utf-8")
 
-    def run(other: Callable[[], ModelInference], good: Callable[[], ModelInference] = Doubles, **choices: Any) -> Verified:
+    def run(other: Callable[[], ModelInference], good: Callable[[], ModelInference] = Doubles, **choices: Any) -> VerifyReport:
         plugins = plugins_with({"good": good, "other": other})
         monkeypatch.setattr(turnout.commands.verify.command, "find_plugins", lambda: plugins)
-        return verify_file(tmp_path / "turnout.yaml", "m", Choices(**choices), warn=pytest.fail)
+        return verify_file(tmp_path / "turnout.yaml", "m", VerifyOptions(**choices), warn=pytest.fail)
 
     return run
 
@@ -86,7 +88,7 @@ def record(folder: Path, count: int = 3, model: str = "m", off_by: float = 0.0) 
         writer.add(RecordedRequest({"x": x}, outputs, model, "good", id=f"r{number}"))
 
 
-def test_equal_arms_match_on_made_requests(verify: Callable[..., Verified]) -> None:
+def test_equal_arms_match_on_made_requests(verify: Callable[..., VerifyReport]) -> None:
     verified = verify(Doubles)
 
     assert (verified.result.verdict, verified.result.requests, verified.saved) == (Verdict.MATCH, 4, ())
@@ -114,14 +116,14 @@ def test_equal_arms_match_on_made_requests(verify: Callable[..., Verified]) -> N
         ),
     ],
 )
-def test_every_planted_bug_is_found(verify: Callable[..., Verified], other: Any, words: str) -> None:
+def test_every_planted_bug_is_found(verify: Callable[..., VerifyReport], other: Any, words: str) -> None:
     verified = verify(other)
 
     assert verified.result.verdict is Verdict.MISMATCH
     assert any(words in finding for finding in verified.result.findings())
 
 
-def test_one_row_wrong_in_a_batch_of_8_is_found_though_each_request_alone_is_right(verify: Callable[..., Verified]) -> None:
+def test_one_row_wrong_in_a_batch_of_8_is_found_though_each_request_alone_is_right(verify: Callable[..., VerifyReport]) -> None:
     def spoil(answer: dict[str, Any], inputs: Mapping[str, Any]) -> None:
         if len(inputs["x"]) == 8:
             answer["ids"][5, 0] = 99
@@ -134,7 +136,7 @@ def test_one_row_wrong_in_a_batch_of_8_is_found_though_each_request_alone_is_rig
     assert finding.startswith("batching, not the backend, changes answers: 'other' answers row 5 of a batch of 8")
 
 
-def test_a_recording_is_replayed_and_its_answers_are_compared(verify: Callable[..., Verified], tmp_path: Path) -> None:
+def test_a_recording_is_replayed_and_its_answers_are_compared(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
     record(tmp_path / "recordings" / "m", 3)
 
     verified = verify(Doubles)
@@ -146,7 +148,7 @@ def test_a_recording_is_replayed_and_its_answers_are_compared(verify: Callable[.
     ]
 
 
-def test_answers_that_are_not_those_recorded_are_found(verify: Callable[..., Verified], tmp_path: Path) -> None:
+def test_answers_that_are_not_those_recorded_are_found(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
     record(tmp_path / "old", 3, off_by=0.01)
 
     assert verify(Doubles, recording=tmp_path / "old").result.verdict is Verdict.MISMATCH
@@ -154,7 +156,7 @@ def test_answers_that_are_not_those_recorded_are_found(verify: Callable[..., Ver
 
 
 @pytest.mark.parametrize("spoil", [lambda file: file.unlink(), lambda file: file.write_bytes(file.read_bytes()[:-30])])
-def test_a_lost_or_torn_record_is_no_proof(verify: Callable[..., Verified], tmp_path: Path, spoil: Any) -> None:
+def test_a_lost_or_torn_record_is_no_proof(verify: Callable[..., VerifyReport], tmp_path: Path, spoil: Any) -> None:
     record(tmp_path / "recordings" / "m", 3)
     spoil(sorted((tmp_path / "recordings" / "m").glob("*.npz"))[1])
 
@@ -163,7 +165,7 @@ def test_a_lost_or_torn_record_is_no_proof(verify: Callable[..., Verified], tmp_
 
 
 def test_the_worst_request_is_kept_with_both_answers_and_can_be_sent_again(
-    verify: Callable[..., Verified], tmp_path: Path
+    verify: Callable[..., VerifyReport], tmp_path: Path
 ) -> None:
     record(tmp_path / "recordings" / "m", 3)
 
@@ -180,7 +182,7 @@ def test_the_worst_request_is_kept_with_both_answers_and_can_be_sent_again(
     assert verify(lambda: Doubles(spoil), inputs=verified.saved).result.verdict is Verdict.MISMATCH
 
 
-def test_given_inputs_are_sent(verify: Callable[..., Verified], tmp_path: Path) -> None:
+def test_given_inputs_are_sent(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", x=np.ones((2, 4), np.float32))
 
     verified = verify(Doubles, inputs=(tmp_path / "mine.npz",))
@@ -188,7 +190,7 @@ def test_given_inputs_are_sent(verify: Callable[..., Verified], tmp_path: Path) 
     assert (verified.result.requests, verified.source) == (1, f"inputs of {tmp_path / 'mine.npz'}")
 
 
-def test_a_backend_that_cannot_be_reached_is_no_mismatch(verify: Callable[..., Verified], tmp_path: Path) -> None:
+def test_a_backend_that_cannot_be_reached_is_no_mismatch(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
     with pytest.raises(BackendUnavailableError):
         verify(Unavailable)
 
@@ -196,7 +198,7 @@ def test_a_backend_that_cannot_be_reached_is_no_mismatch(verify: Callable[..., V
     assert verify(Doubles).result.verdict is Verdict.MATCH
 
 
-def test_a_backend_that_cannot_be_opened_is_no_mismatch(verify: Callable[..., Verified]) -> None:
+def test_a_backend_that_cannot_be_opened_is_no_mismatch(verify: Callable[..., VerifyReport]) -> None:
     def cannot() -> ModelInference:
         raise ModelLoadError("no such file")
 
@@ -204,7 +206,7 @@ def test_a_backend_that_cannot_be_opened_is_no_mismatch(verify: Callable[..., Ve
         verify(cannot)
 
 
-def test_a_request_that_fails_is_told_and_the_others_are_compared(verify: Callable[..., Verified], tmp_path: Path) -> None:
+def test_a_request_that_fails_is_told_and_the_others_are_compared(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
     record(tmp_path / "recordings" / "m", 3)
 
     def break_at_one(answer: dict[str, Any], inputs: Mapping[str, Any]) -> None:
@@ -218,13 +220,13 @@ def test_a_request_that_fails_is_told_and_the_others_are_compared(verify: Callab
     assert "the model broke" in verified.result.findings()[0]
 
 
-def test_a_backend_that_hangs_ends_with_the_timeout(verify: Callable[..., Verified]) -> None:
+def test_a_backend_that_hangs_ends_with_the_timeout(verify: Callable[..., VerifyReport]) -> None:
     verified = verify(lambda: Slow(30, Doubles()), timeout=0.05, generate=1, batch=0)
 
     assert verified.result.verdict is Verdict.ERROR
 
 
-def test_every_arm_is_closed(verify: Callable[..., Verified]) -> None:
+def test_every_arm_is_closed(verify: Callable[..., VerifyReport]) -> None:
     opened = [Doubles(), Doubles()]
 
     verify(lambda: opened[0], lambda: opened[1])
@@ -232,7 +234,7 @@ def test_every_arm_is_closed(verify: Callable[..., Verified]) -> None:
     assert [arm.closed for arm in opened] == [True, True]
 
 
-def test_the_result_stays_for_status(verify: Callable[..., Verified], tmp_path: Path) -> None:
+def test_the_result_stays_for_status(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
     (tmp_path / "model_repository" / "m" / "3").mkdir(parents=True)
     (tmp_path / "model_repository" / "m" / "3" / "model.onnx").write_bytes(b"onnx")
 
@@ -246,19 +248,19 @@ def test_the_result_stays_for_status(verify: Callable[..., Verified], tmp_path: 
     json.dumps(dict(kept.facts), allow_nan=False)
 
 
-def test_tolerances_of_the_file_are_used(verify: Callable[..., Verified], tmp_path: Path) -> None:
+def test_tolerances_of_the_file_are_used(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
     (tmp_path / "turnout.yaml").write_text(SETTINGS + "    tolerance: {y: {atol: 0.1}}\n", "utf-8")
 
     assert verify(off(0.01)).result.verdict is Verdict.MATCH
     assert verify(off(0.2)).result.verdict is Verdict.MISMATCH
 
 
-def test_an_unknown_backend_is_told_before_anything_is_opened(verify: Callable[..., Verified]) -> None:
+def test_an_unknown_backend_is_told_before_anything_is_opened(verify: Callable[..., VerifyReport]) -> None:
     with pytest.raises(UnknownNameError, match="unknown backend 'othr'"):
         verify(pytest.fail, pytest.fail, against=("othr",))
 
 
-def test_a_model_without_a_batch_axis_is_sent_no_batches(verify: Callable[..., Verified], tmp_path: Path) -> None:
+def test_a_model_without_a_batch_axis_is_sent_no_batches(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
     (tmp_path / "turnout.yaml").write_text(SETTINGS.replace("max_batch_size: 8", "max_batch_size: 0"), "utf-8")
     np.savez(tmp_path / "mine.npz", x=np.ones((2, 4), np.float32))
 
@@ -267,7 +269,7 @@ def test_a_model_without_a_batch_axis_is_sent_no_batches(verify: Callable[..., V
     assert (verified.result.verdict, verified.result.batching) == (Verdict.MATCH, ())
 
 
-def test_both_arms_failing_is_an_error_not_a_match(verify: Callable[..., Verified]) -> None:
+def test_both_arms_failing_is_an_error_not_a_match(verify: Callable[..., VerifyReport]) -> None:
     def broken() -> ModelInference:
         class Broken(Doubles):
             def infer(self, request: InferenceRequest) -> InferenceResponse:
@@ -278,7 +280,7 @@ def test_both_arms_failing_is_an_error_not_a_match(verify: Callable[..., Verifie
     assert verify(broken, broken).result.verdict is not Verdict.MATCH
 
 
-def test_a_backend_that_opens_slowly_has_its_time_for_the_first_request(verify: Callable[..., Verified]) -> None:
+def test_a_backend_that_opens_slowly_has_its_time_for_the_first_request(verify: Callable[..., VerifyReport]) -> None:
     def slowly() -> ModelInference:
         threading.Event().wait(0.3)
         return Slow(0.01, Doubles())
@@ -286,12 +288,12 @@ def test_a_backend_that_opens_slowly_has_its_time_for_the_first_request(verify: 
     assert verify(slowly, timeout=0.2, generate=1, batch=0).result.verdict is Verdict.MATCH
 
 
-def test_the_serving_backend_is_not_compared_with_itself(verify: Callable[..., Verified]) -> None:
+def test_the_serving_backend_is_not_compared_with_itself(verify: Callable[..., VerifyReport]) -> None:
     with pytest.raises(ConfigurationError, match=r"which cannot be compared with itself; the others in .*: other"):
         verify(Doubles, against=("good",))
 
 
-def test_nothing_compared_is_no_match(verify: Callable[..., Verified], tmp_path: Path) -> None:
+def test_nothing_compared_is_no_match(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
     (tmp_path / "turnout.yaml").write_text("models: {m: {backend: good, backends: {good: }}}", "utf-8")
     np.savez(tmp_path / "mine.npz", x=np.ones((2, 4), np.float32))
 
@@ -301,17 +303,17 @@ def test_nothing_compared_is_no_match(verify: Callable[..., Verified], tmp_path:
 
 
 def test_a_folder_that_refuses_the_worst_request_costs_no_result(
-    verify: Callable[..., Verified], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    verify: Callable[..., VerifyReport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warnings: list[str] = []
     (tmp_path / "worst").write_text("a file where the folder should be")
     monkeypatch.setattr(pytest, "fail", warnings.append)
 
     assert verify(off(0.01), save=tmp_path / "worst").result.verdict is Verdict.MISMATCH
-    assert "the worst requests cannot be kept" in warnings[0]
+    assert "the worst requests cannot be saved" in warnings[0]
 
 
-def test_records_of_another_model_say_nothing_of_the_backends(verify: Callable[..., Verified], tmp_path: Path) -> None:
+def test_records_of_another_model_say_nothing_of_the_backends(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
     class Checks(Doubles):
         def infer(self, request: InferenceRequest) -> InferenceResponse:
             if "x" not in request.inputs:

@@ -1,6 +1,6 @@
-"""How fast the arms of a model answer, side by side."""
+"""Load measurements of a model's arms, side by side."""
 
-from turnout.commands.bench.command import Bench, BenchChoice, bench_file
+from turnout.commands.bench.command import BenchOptions, BenchResult, bench_file
 from turnout.commands.bench.figures import LoadFigures
 
-__all__ = ["Bench", "BenchChoice", "LoadFigures", "bench_file"]
+__all__ = ["BenchOptions", "BenchResult", "LoadFigures", "bench_file"]

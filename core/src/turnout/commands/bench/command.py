@@ -1,17 +1,17 @@
-"""What ``turnout bench`` does: choose requests, and have the arms answer them in turn."""
+"""Measurement of a model's arms in alternating rounds."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from turnout.commands.bench.figures import LoadFigures, Round, figures
+from turnout.commands.bench.figures import LoadFigures, Round, summarize
 from turnout.commands.bench.load import ClosedLoop
-from turnout.commands.requests import RequestChoice, chosen_requests
-from turnout.commands.side_by_side import check_against, compared_arms
+from turnout.commands.requests import RequestOptions, select_requests
+from turnout.commands.side_by_side import check_against, open_side_by_side
 from turnout.errors import InvalidRequestError
 from turnout.inference import ModelInference
 from turnout.metrics import Metrics
@@ -21,20 +21,20 @@ from turnout.serving.app import Turnout
 from turnout.settings import load_settings
 
 ROUNDS = 10
-LEAST_ROUNDS = 3
-_WARM = 3
-_MOST_REQUESTS = 256
-_MOST_BYTES = 256 << 20
+MIN_ROUNDS = 3
+_WARM_UP_REQUESTS = 3
+_MAX_RECORDS = 256
+_MAX_RECORD_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class BenchChoice(RequestChoice):
-    """What the user chose.
+class BenchOptions(RequestOptions):
+    """Options of ``turnout bench``.
 
     Attributes:
-        against: the backends to measure beside the one that serves.
-        callers: how many ask at once; one measurement each.
-        seconds: how long each backend is asked in each measurement, in ten rounds; in three or more where requests are slow.
+        against: the backends to measure next to the serving one.
+        callers: the numbers of concurrent callers; one measurement for each.
+        seconds: the load on each backend in each measurement, in ten rounds; slow requests get three rounds at least.
     """
 
     against: Sequence[str] = ()
@@ -43,15 +43,15 @@ class BenchChoice(RequestChoice):
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """What was measured of a model.
+class BenchResult:
+    """The measurements of a model.
 
     Attributes:
         model: the model.
-        reference: the backend that serves it, which the ratios are over.
-        source: where the requests came from.
-        requests: how many different ones there were.
-        results: what each backend did, the reference first, for each number of callers.
+        reference: the backend that serves it; ratios are over its figures.
+        source: the source of the requests.
+        requests: the number of different requests.
+        results: the figures of each backend for each number of callers, the reference first.
     """
 
     model: str
@@ -61,7 +61,7 @@ class Bench:
     results: tuple[LoadFigures, ...]
 
     def failures(self) -> list[str]:
-        """Return what failed, in sentences."""
+        """Return a sentence for each kind of failed request."""
         return [
             f"{count} of {one.requests} requests to {one.backend!r} failed, callers: {one.callers}, {name}: {one.said[name]}"
             for one in self.results
@@ -70,51 +70,49 @@ class Bench:
 
     def as_json(self) -> dict[str, Any]:
         """Return everything in types of JSON."""
-        told = {name: getattr(self, name) for name in self.__slots__}
-        return told | {"results": [one.as_json() for one in self.results]}
+        return asdict(self)
 
 
-def bench_file(file: Path, model: str, choice: BenchChoice, *, progress: Callable[[str], None]) -> Bench:
-    """Measure ``model`` of a turnout.yaml on the backend that serves and on others, interleaved; blocks.
+def bench_file(file: Path, model: str, options: BenchOptions, *, progress: Callable[[str], None]) -> BenchResult:
+    """Measure ``model`` of a turnout.yaml on the serving backend and on others, in alternating rounds; blocks.
 
-    Every arm is opened and asked some requests before anything is measured. Arms are asked alone: no circuit or fallback stands
-    before them.
+    Every arm is opened and warmed up before the first round. Requests go straight to the arm, without circuit or fallback.
 
     Raises:
         SettingsError: turnout.yaml is wrong.
         InvalidInputError: there are no requests.
-        TurnoutError: an arm cannot be opened, or cannot answer one of the first requests.
+        TurnoutError: an arm cannot be opened, or fails one of the first requests.
     """
     plugins = find_plugins()
     loaded = load_settings(file, registry=plugins)
-    loaded.check_model(model)
-    check_against(loaded, model, choice.against)
-    with Turnout(loaded, plugins, Metrics()) as app, compared_arms(app, model, choice.against) as arms:
+    view = loaded.model(model)
+    check_against(view, options.against)
+    with Turnout(loaded, plugins, Metrics()) as app, open_side_by_side(app, view, options.against) as arms:
         for backend, arm in arms.items():
             progress(f"opening {backend}")
             arm.open()
-        requests, source = chosen_requests(next(iter(arms.values())), loaded, model, choice)
-        records = _held(requests)
+        requests, source = select_requests(arms[view.backend], loaded, view, options)
+        records = _read_records(requests)
         for arm in arms.values():
-            _warm(arm, records, choice.timeout)
-        results = [one for callers in choice.callers for one in _measured(arms, records, callers, choice, progress)]
-    return Bench(model, next(iter(arms)), source, len(records), tuple(results))
+            _warm_up(arm, records, options.timeout)
+        results = [one for callers in options.callers for one in _measure(arms, records, callers, options, progress)]
+    return BenchResult(model, view.backend, source, len(records), tuple(results))
 
 
-def _held(requests: Iterable[RecordedRequest]) -> list[RecordedRequest]:
-    """Return the first requests, as many as are held in memory while they are sent."""
+def _read_records(requests: Iterable[RecordedRequest]) -> list[RecordedRequest]:
+    """Return the first requests, up to the limits of what is held in memory: reading must not be part of the load."""
     records: list[RecordedRequest] = []
     size = 0
     for record in requests:
         size += sum(array.nbytes for array in record.inputs.values())
-        if records and (len(records) == _MOST_REQUESTS or size > _MOST_BYTES):
+        if records and (len(records) == _MAX_RECORDS or size > _MAX_RECORD_BYTES):
             break
         records.append(record)
     return records
 
 
-def _warm(arm: ModelInference, records: Sequence[RecordedRequest], timeout_seconds: float) -> None:
-    for number in range(_WARM):
+def _warm_up(arm: ModelInference, records: Sequence[RecordedRequest], timeout_seconds: float) -> None:
+    for number in range(_WARM_UP_REQUESTS):
         record = records[number % len(records)]
         try:
             arm.infer(record.request(time.monotonic() + timeout_seconds))
@@ -122,22 +120,25 @@ def _warm(arm: ModelInference, records: Sequence[RecordedRequest], timeout_secon
             raise record.mismatch(error) from error
 
 
-def _measured(
+def _measure(
     arms: Mapping[str, ModelInference],
     records: Sequence[RecordedRequest],
     callers: int,
-    choice: BenchChoice,
+    options: BenchOptions,
     progress: Callable[[str], None],
 ) -> list[LoadFigures]:
-    loops = {backend: ClosedLoop(arm, records, callers, choice.timeout) for backend, arm in arms.items()}
+    """Return the figures of each arm; the arms alternate in short rounds, so that drift of the machine affects all alike."""
+    loops = {backend: ClosedLoop(arm, records, callers, options.timeout) for backend, arm in arms.items()}
     rounds: dict[str, list[Round]] = {backend: [] for backend in arms}
     spent = 0.0
     for number in range(ROUNDS):
-        if number >= LEAST_ROUNDS and spent >= choice.seconds:
+        if number >= MIN_ROUNDS and spent >= options.seconds:
             break
         progress(f"callers: {callers}, round {number + 1}")
         for backend, loop in loops.items():
-            rounds[backend].append(Round(*loop.run(choice.seconds / ROUNDS)))
+            rounds[backend].append(Round(*loop.run(options.seconds / ROUNDS)))
         spent += max(of_one[-1].seconds for of_one in rounds.values())
     reference, *_ = arms
-    return [figures(backend, callers, rounds[backend], None if backend == reference else rounds[reference]) for backend in arms]
+    return [
+        summarize(backend, callers, rounds[backend], None if backend == reference else rounds[reference]) for backend in arms
+    ]

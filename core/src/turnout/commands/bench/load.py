@@ -1,4 +1,4 @@
-"""A load on one model: callers that each ask again when they are answered."""
+"""A closed-loop load on one model: each caller sends its next request when its last one is answered."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ _LEAVE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """What became of the requests of one caller, or of all.
+class LoadOutcome:
+    """The outcome of the requests of one caller, or of all callers.
 
     Attributes:
-        latencies: the seconds that each good answer took.
-        errors: how many requests failed, by the name of their error.
-        said: what the first failure of each name said.
+        latencies: the latency of each successful request, in seconds.
+        errors: the number of failed requests, by the name of the error.
+        said: the message of the first failure of each name.
     """
 
     latencies: list[float] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
     said: dict[str, str] = field(default_factory=dict)
 
-    def add(self, other: Answered) -> None:
-        """Add what became of others."""
+    def add(self, other: LoadOutcome) -> None:
+        """Add the outcome of other requests."""
         self.latencies.extend(other.latencies)
         self.errors.update(other.errors)
         self.said.update(other.said | self.said)
 
 
 class ClosedLoop:
-    """``callers`` threads that ask ``model`` with ``records`` in turn, each its next as soon as it has an answer.
+    """``callers`` threads that send ``records`` in turn to ``model``, each its next as soon as it has an answer.
 
-    So the load is what the model can take, and no more: a latency at overload is not seen this way. A caller whose request
-    failed waits 10 ms. For one thread; ``run`` starts the callers' and waits for them.
+    The load follows the model's capacity, so a latency under overload does not show. A caller whose request failed waits 10 ms:
+    a refusal is faster than an answer, and would fill the count. For one thread; ``run`` starts the callers and waits for them.
     """
 
     def __init__(self, model: ModelInference, records: Sequence[RecordedRequest], callers: int, timeout_seconds: float) -> None:
@@ -54,14 +54,14 @@ class ClosedLoop:
         self._timeout_seconds = timeout_seconds
         self._numbers = itertools.count()
 
-    def run(self, seconds: float) -> tuple[float, Answered]:
-        """Ask for ``seconds``; return how long it was until the last answer, and what became of the requests. Blocks."""
-        answers: SimpleQueue[Answered] = SimpleQueue()
+    def run(self, seconds: float) -> tuple[float, LoadOutcome]:
+        """Send requests for ``seconds``; return the time until the last answer, and the outcome. Blocks."""
+        outcomes: SimpleQueue[LoadOutcome] = SimpleQueue()
         stop = threading.Event()
         begin = threading.Barrier(self._callers + 1)
         threads = [
             threading.Thread(
-                target=self._ask, args=(begin, seconds, stop, answers), name=f"turnout-bench-{number}", daemon=True
+                target=self._call, args=(begin, seconds, stop, outcomes), name=f"turnout-bench-{number}", daemon=True
             )
             for number in range(self._callers)
         ]
@@ -69,44 +69,47 @@ class ClosedLoop:
             thread.start()
         begin.wait()
         start = time.perf_counter()
-        together, waiting = Answered(), len(threads)
+        total, waiting = LoadOutcome(), len(threads)
         try:
-            # Not by joining: a join that is interrupted takes its thread for ended (Python 3.11).
+            # No join: CPython 3.11 marks a thread as ended if its join is interrupted.
             while waiting:
-                together.add(answers.get())
+                total.add(outcomes.get())
                 waiting -= 1
-        except BaseException:  # the user has had enough; a thread in an engine must not outlive the interpreter
+        except BaseException:  # Ctrl-C: a thread that is in an engine when the interpreter ends aborts the process
             stop.set()
-            _wait_for(answers, waiting)
+            _wait_for_callers(outcomes, waiting)
             raise
-        return time.perf_counter() - start, together
+        return time.perf_counter() - start, total
 
-    def _ask(self, begin: threading.Barrier, seconds: float, stop: threading.Event, answers: SimpleQueue[Answered]) -> None:
-        answered = Answered()
+    def _call(
+        self, begin: threading.Barrier, seconds: float, stop: threading.Event, outcomes: SimpleQueue[LoadOutcome]
+    ) -> None:
+        outcome = LoadOutcome()
         begin.wait()
         end = time.perf_counter() + seconds
         try:
             while not stop.is_set() and time.perf_counter() < end:
-                self._ask_once(self._records[next(self._numbers) % len(self._records)], answered, stop)
+                # next() of itertools.count is atomic under the GIL, so the callers share it without a lock.
+                self._send(self._records[next(self._numbers) % len(self._records)], outcome, stop)
         finally:
-            answers.put(answered)
+            outcomes.put(outcome)
 
-    def _ask_once(self, record: RecordedRequest, answered: Answered, stop: threading.Event) -> None:
+    def _send(self, record: RecordedRequest, outcome: LoadOutcome, stop: threading.Event) -> None:
         request = record.request(time.monotonic() + self._timeout_seconds)
         start = time.perf_counter()
         try:
             self._model.infer(request)
         except TurnoutError as error:
             name = type(error).__name__
-            answered.errors[name] += 1
-            answered.said.setdefault(name, f"{record.name!r}: {error}" if record.name else str(error))
+            outcome.errors[name] += 1
+            outcome.said.setdefault(name, f"{record.name!r}: {error}" if record.name else str(error))
             stop.wait(_PAUSE_SECONDS)
         else:
-            answered.latencies.append(time.perf_counter() - start)
+            outcome.latencies.append(time.perf_counter() - start)
 
 
-def _wait_for(answers: SimpleQueue[Answered], callers: int) -> None:
+def _wait_for_callers(outcomes: SimpleQueue[LoadOutcome], callers: int) -> None:
     end = time.monotonic() + _LEAVE_SECONDS
     with contextlib.suppress(Empty):
         for _ in range(callers):
-            answers.get(timeout=max(0.0, end - time.monotonic()))
+            outcomes.get(timeout=max(0.0, end - time.monotonic()))

@@ -1,37 +1,39 @@
-"""The status of the models of a turnout.yaml."""
+"""The status of the models in a turnout.yaml."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from turnout.commands.export import export_formats
 from turnout.commands.requests import recording_folder
 from turnout.commands.status.facts import ModelFacts, ServerState
 from turnout.commands.status.next_step import NextStep, next_step
-from turnout.commands.status.proofs import folder_of, newest_version, proof_of, shown
+from turnout.commands.status.proofs import display_path, newest_version, proof_of, repository_folder
 from turnout.commands.status.servers import server_states
 from turnout.commands.status.shadow_state import shadow_state
-from turnout.commands.status.stages import Stage, stage_of
-from turnout.plugins.declarations import Exporter
+from turnout.commands.status.stages import MigrationStage, stage_of
+from turnout.plugins.declarations import Backend
 from turnout.plugins.discovery import Plugins, find_plugins
+from turnout.plugins.known import install_commands
 from turnout.repository.evidence import read_evidence
-from turnout.settings import LoadedSettings, ModelSettings, load_settings
+from turnout.settings import LoadedModel, LoadedSettings, load_settings
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """How far a model has come, why that is known, and what is next."""
+    """The stage of a model, the facts behind it, and the next step."""
 
     facts: ModelFacts
-    stage: Stage
+    stage: MigrationStage
     next: NextStep
 
     @property
-    def deserted(self) -> bool:
-        """Whether the server that serves the model cannot be reached, and nothing answers in its place."""
-        return self.facts.backend in self.facts.unreached and not self.facts.caught
+    def unavailable(self) -> bool:
+        """True if the server that serves the model cannot be reached, and the model has no fallback."""
+        return self.facts.backend in self.facts.unreachable and not self.facts.has_fallback
 
     def as_json(self) -> dict[str, Any]:
         """Return everything in types of JSON."""
@@ -41,7 +43,7 @@ class ModelStatus:
 
 
 def status_of_file(file: Path, model: str | None = None) -> list[ModelStatus]:
-    """Return the status of ``model``, or of every model, of a turnout.yaml. Opens none; blocks for seconds at most.
+    """Return the status of ``model``, or of every model, of a turnout.yaml. Opens no model; blocks for seconds at most.
 
     Evidence that is missing or cannot be read proves nothing, and is no error.
 
@@ -51,29 +53,34 @@ def status_of_file(file: Path, model: str | None = None) -> list[ModelStatus]:
     """
     plugins = find_plugins()
     loaded = load_settings(file, registry=plugins)
-    if model is not None:
-        loaded.check_model(model)
-    models = list(loaded.settings.models) if model is None else [model]
-    servers = server_states(loaded, plugins, models)
-    return [_status(loaded, plugins, name, servers[name]) for name in models]
+    models = list(loaded.models.values()) if model is None else [loaded.model(model)]
+    servers = server_states(plugins, models)
+    return [_status(loaded, plugins, one, servers[one.name]) for one in models]
 
 
-def _status(loaded: LoadedSettings, plugins: Plugins, model: str, servers: tuple[ServerState, ...]) -> ModelStatus:
+def _status(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, servers: tuple[ServerState, ...]) -> ModelStatus:
     facts = _facts(loaded, plugins, model, servers)
-    return ModelStatus(facts, stage_of(facts), next_step(facts))
+    return ModelStatus(facts, stage_of(facts), next_step(facts, _server_advice(plugins, model.name)))
 
 
-def _facts(loaded: LoadedSettings, plugins: Plugins, model: str, servers: tuple[ServerState, ...]) -> ModelFacts:
-    folder = folder_of(loaded, plugins, model)
-    export, verify = (read_evidence(loaded.folder, model, topic) for topic in ("export", "verify"))
+def _server_advice(plugins: Plugins, model: str) -> str:
+    for backend in plugins.backends():
+        if backend.remote:
+            return f"write '{backend.name}: {backend.example}' under models.{model}.backends"
+    return f"install a backend that uses one: {install_commands('server')}"
+
+
+def _facts(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, servers: tuple[ServerState, ...]) -> ModelFacts:
+    folder = repository_folder(loaded, plugins, model.name)
+    export, verify = (read_evidence(loaded.folder, model.name, topic) for topic in ("export", "verify"))
     version = newest_version(folder, loaded.folder, (export, verify))
     return ModelFacts(
-        model,
-        loaded.settings.backend_of(model),
-        **_named(loaded.settings.models[model], loaded.settings.backend_of(model)),
-        **_brought(plugins, loaded.settings.models[model], loaded.settings.backend_of(model)),
-        folder=shown(folder, loaded.folder) if folder else "",
-        recorded=_recorded(loaded, model),
+        model.name,
+        model.backend,
+        **_settings_facts(model),
+        **_plugin_facts(plugins, model),
+        folder=display_path(folder, loaded.folder) if folder else "",
+        recorded=_count_records(loaded, model),
         version=version,
         export=proof_of(export, version),
         verify=proof_of(verify, version),
@@ -82,41 +89,45 @@ def _facts(loaded: LoadedSettings, plugins: Plugins, model: str, servers: tuple[
     )
 
 
-def _named(settings: ModelSettings, backend: str) -> dict[str, Any]:
-    """Return what the settings name beside the backend that serves; what is the same takes no part."""
-    canary, shadow = settings.canary, settings.shadow
-    takes_part = canary is not None and canary.backend != backend and canary.weight > 0
+def _settings_facts(model: LoadedModel) -> dict[str, Any]:
+    """Return the facts in the settings; a canary or shadow on the serving backend itself, or without weight, is none."""
+    canary, shadow = model.settings.canary, model.settings.shadow
+    has_canary = canary is not None and canary.backend != model.backend and canary.weight > 0
     return {
-        "backends": tuple(settings.backends),
-        "fallback": settings.fallback,
-        "canary": canary.backend if canary is not None and takes_part else None,
-        "weight": canary.weight if canary is not None and takes_part else 0.0,
-        "shadowed": shadow.backend if shadow is not None and shadow.backend != backend else None,
-        "tuning": tuple(_tuning(settings, settings.backends.get(backend, {}))),
+        "backends": tuple(model.settings.backends),
+        "fallback": model.settings.fallback,
+        "canary": canary.backend if canary is not None and has_canary else None,
+        "weight": canary.weight if canary is not None and has_canary else 0.0,
+        "shadowed": shadow.backend if shadow is not None and shadow.backend != model.backend else None,
     }
 
 
-def _tuning(settings: ModelSettings, options: Mapping[str, Any]) -> list[str]:
-    written = options.get("model_config")
-    instances = isinstance(written, Mapping) and "instance_group" in written
-    return ["dynamic_batching"] * (settings.dynamic_batching is not None) + ["instance_group"] * instances
-
-
-def _brought(plugins: Plugins, settings: ModelSettings, backend: str) -> dict[str, Any]:
-    """Return what the plugins that are here can do for the model's backends; formats of the serving one come first."""
-    here = [name for name in settings.backends if plugins.backend_options(name) is not None]
-    exporters: list[Exporter] = [declared.declaration for declared in plugins.declared("turnout_exporters").values()]
-    able = sorted((exporter.backend != backend, exporter.format) for exporter in exporters if exporter.backend in here)
-    remote = frozenset(name for name in here if plugins.backend(name).remote)
+def _plugin_facts(plugins: Plugins, model: LoadedModel) -> dict[str, Any]:
+    """Return the facts that the installed plugins declare about the model's backends."""
+    backends = [backend for backend in plugins.backends() if backend.name in model.settings.backends]
+    serving = next((backend for backend in backends if backend.name == model.backend), None)
     return {
-        "sources": frozenset(exporter.backend for exporter in exporters),
-        "remote": remote,
-        "serve_commands": {name: f"turnout {name} serve" for name in sorted(remote & plugins.commands().keys())},
-        "formats": tuple(format for _, format in able),
+        "sources": frozenset(exporter.backend for exporter in plugins.exporters()),
+        "remote": frozenset(backend.name for backend in backends if backend.remote),
+        "serve_commands": {backend.name: backend.server_command for backend in backends if backend.server_command},
+        "formats": tuple(exporter.format for exporter in export_formats(plugins, model)),
+        "tuning": tuple(_tuning(model, serving)) if serving else (),
     }
 
 
-def _recorded(loaded: LoadedSettings, model: str) -> int:
+def _tuning(model: LoadedModel, backend: Backend[Any]) -> Iterator[str]:
+    if model.settings.dynamic_batching is not None:
+        yield "dynamic_batching"
+    for option in backend.tuning:
+        *path, name = option.split(".")
+        value: Any = model.settings.backends.get(backend.name, {})
+        for key in path:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, Mapping) and name in value:
+            yield name
+
+
+def _count_records(loaded: LoadedSettings, model: LoadedModel) -> int:
     try:
         return len(list(recording_folder(loaded, model).glob("*.npz")))
     except OSError:

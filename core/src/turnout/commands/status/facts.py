@@ -1,4 +1,4 @@
-"""What is known of a model, without opening it."""
+"""Facts about a model that can be read without opening it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class PublishedVersion:
     """The newest version in the model repository.
 
     Attributes:
         number: the version.
-        file: its file, relative to the folder of turnout.yaml where it is below that.
-        written: when its files were last written, in UTC.
+        file: its model file, relative to the folder of turnout.yaml if it is below that folder.
+        written: the UTC time of the last write to its files.
         sha256: the fingerprint of its folder.
     """
 
@@ -24,15 +24,15 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """A result that was kept as evidence.
+class ParityProof:
+    """Evidence of a comparison, held against the newest version.
 
     Attributes:
-        verdict: ``match``, ``mismatch``, ``error``, or ``dropped`` where nothing was compared.
-        at: when.
-        current: it is of the version that stands in the repository now.
-        agreed: the arms that answered alike, the reference first.
-        text: what it is of, and what was wrong, in one line.
+        verdict: ``match``, ``mismatch``, ``error``, or ``dropped`` if nothing was compared.
+        at: the UTC time of the comparison.
+        current: it is about the files of the newest version.
+        agreed: the arms that gave the same answers, the reference first.
+        text: the arms that were compared and their mismatches, in one line.
     """
 
     verdict: str
@@ -43,27 +43,27 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether it proves the present version."""
+        """True if it proves the newest version."""
         return self.verdict == "match" and self.current
 
     def covers(self, backend: str) -> bool:
-        """Tell whether ``backend`` was compared with another arm, and both answered alike."""
+        """Return whether it proves that ``backend`` gives the same answers as another arm."""
         return self.holds and backend in self.agreed and len(self.agreed) > 1
 
 
 @dataclass(frozen=True, slots=True)
 class ShadowState:
-    """What a shadow has shown.
+    """The results of a shadow.
 
     Attributes:
-        primary: the backend whose answers counted.
-        shadow: the backend that was compared.
-        verdicts: how many requests ended with each verdict.
-        p95_ratio: the shadow's 95th percentile over the primary's; None without answers.
-        updated: when the last comparison ended.
-        current: it is of the arms, the tolerances and the version as they are now.
+        primary: the backend whose answers the callers got.
+        shadow: the backend that was compared with it.
+        verdicts: the number of requests by verdict.
+        p95_ratio: the shadow's 95th percentile latency over the primary's; None without answers.
+        updated: the UTC time of the last comparison.
+        current: it is about the present arms, tolerances and version.
         ready: the shadow may be promoted.
-        promotion: ``ready``, or why not.
+        promotion: ``ready``, or the reason against it.
     """
 
     primary: str
@@ -78,13 +78,13 @@ class ShadowState:
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """What a server says now.
+    """The present state of a model on a server.
 
     Attributes:
-        backend: the backend that asks it.
-        reached: it answered; None if that cannot be told.
-        ok: it serves the model as turnout.yaml says.
-        text: what was found, in one line.
+        backend: the backend that uses the server.
+        reached: the server responded; None if the check sent it no request.
+        ok: the server's configuration of the model matches turnout.yaml.
+        text: the findings, in one line.
     """
 
     backend: str
@@ -95,28 +95,28 @@ class ServerState:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What is known of a model.
+    """The facts that a stage and a next step are derived from.
 
     Attributes:
-        model: its name.
-        backend: what serves it.
-        backends: everything that turnout.yaml could have serve it.
-        sources: those that the model is exported from.
-        remote: those that ask a server.
-        serve_commands: the command that starts a server here, by backend.
-        formats: what the model can be exported as.
-        fallback: what answers where another backend is unavailable; the serving one may be named before the model moves.
-        canary: the backend that takes a share; None if none does.
-        weight: that share.
-        shadowed: the backend that is compared with ``backend``; None if none is.
-        tuning: what the settings say of batches and instances, in Triton's words.
+        model: the model's name.
+        backend: the backend that serves it.
+        backends: every backend with options in turnout.yaml.
+        sources: the backends that models are exported from.
+        remote: the backends that use a server.
+        serve_commands: the command that starts a server on this machine, by backend.
+        formats: the formats that the model can be exported in, the preferred first.
+        fallback: the backend that answers if another is unavailable; it may be the serving one, before the model moves.
+        canary: the backend that takes a share of the requests; None without a canary.
+        weight: the share of the canary.
+        shadowed: the backend that is compared with ``backend``; None without a shadow.
+        tuning: the settings that merge requests or run several at once.
         folder: the model's folder in the repository.
-        recorded: how many requests are recorded.
+        recorded: the number of recorded requests.
         version: the newest version; None if there is none.
-        export: what the exporter proved.
-        verify: what ``turnout verify`` found last.
-        shadow: what a shadow has shown.
-        servers: what the servers say now.
+        export: the proof that the exporter gave.
+        verify: the last result of ``turnout verify``.
+        shadow: the results of the shadow.
+        servers: the present states on the servers.
     """
 
     model: str
@@ -133,41 +133,41 @@ class ModelFacts:
     tuning: tuple[str, ...] = ()
     folder: str = ""
     recorded: int = 0
-    version: Version | None = None
-    export: Proof | None = None
-    verify: Proof | None = None
+    version: PublishedVersion | None = None
+    export: ParityProof | None = None
+    verify: ParityProof | None = None
     shadow: ShadowState | None = None
     servers: tuple[ServerState, ...] = ()
 
     @property
     def server(self) -> str | None:
-        """The backend of the server that the model moves to: the one that takes part already, else the first; None without."""
-        asked = (self.backend, self.canary, self.shadowed, *self.backends)
-        return next((backend for backend in asked if backend in self.remote), None)
+        """The remote backend that the model moves to: one that is in use already, else the first; None without any."""
+        candidates = (self.backend, self.canary, self.shadowed, *self.backends)
+        return next((backend for backend in candidates if backend in self.remote), None)
 
     @property
-    def unreached(self) -> frozenset[str]:
-        """The backends whose server did not answer just now."""
+    def unreachable(self) -> frozenset[str]:
+        """The backends whose server did not respond."""
         return frozenset(state.backend for state in self.servers if state.reached is False)
 
     @property
-    def caught(self) -> bool:
-        """Whether another backend answers where the serving one is unavailable."""
+    def has_fallback(self) -> bool:
+        """True if another backend answers while the serving one is unavailable."""
         return self.fallback is not None and self.fallback != self.backend
 
     @property
-    def exported(self) -> bool:
-        """Whether a version stands, and its answers were proved."""
+    def is_exported(self) -> bool:
+        """True if there is a version whose answers were proved."""
         return self.version is not None and any(proof is not None and proof.holds for proof in (self.export, self.verify))
 
-    def alike(self, backend: str) -> bool:
-        """Tell whether ``backend`` was proved to answer this version's requests as another arm does."""
+    def has_parity(self, backend: str) -> bool:
+        """Return whether ``backend`` was proved to give the same answers as another arm on this version."""
         shadow = self.shadow
-        shown = shadow is not None and shadow.current and shadow.ready and backend in (shadow.primary, shadow.shadow)
-        return shown or (self.verify is not None and self.verify.covers(backend))
+        by_shadow = shadow is not None and shadow.current and shadow.ready and backend in (shadow.primary, shadow.shadow)
+        return by_shadow or (self.verify is not None and self.verify.covers(backend))
 
-    def measured(self, backend: str) -> bool:
-        """Tell whether the latency of ``backend`` was measured beside another backend's."""
+    def has_latency(self, backend: str) -> bool:
+        """Return whether the latency of ``backend`` was measured next to another backend's, on live requests."""
         shadow = self.shadow
         if shadow is None or not shadow.current or shadow.p95_ratio is None:
             return False

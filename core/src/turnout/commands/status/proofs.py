@@ -1,16 +1,16 @@
-"""The version that stands in a model's folder, and what was kept as proved of it."""
+"""The newest version in a model's folder, and the evidence that proves it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from turnout.commands.export import model_folder
-from turnout.commands.status.facts import Proof, Version
+from turnout.commands.status.facts import ParityProof, PublishedVersion
 from turnout.errors import TurnoutError
 from turnout.plugins.discovery import Plugins
 from turnout.repository.evidence import Evidence, fingerprint
@@ -18,39 +18,40 @@ from turnout.repository.publishing import versions
 from turnout.settings import LoadedSettings
 
 
-def folder_of(loaded: LoadedSettings, plugins: Plugins, model: str) -> Path | None:
-    """Return the model's folder in its repository; None if the settings name none that can be."""
+def repository_folder(loaded: LoadedSettings, plugins: Plugins, model: str) -> Path | None:
+    """Return the model's folder in its repository; None if the settings give it an invalid name."""
     with suppress(TurnoutError):
         return model_folder(loaded, plugins, model)
     return None
 
 
-def newest_version(folder: Path | None, base: Path, kept: tuple[Evidence | None, ...]) -> Version | None:
+def newest_version(folder: Path | None, base: Path, evidence: Sequence[Evidence | None]) -> PublishedVersion | None:
     """Return the newest version in ``folder``; None if there is none that can be read.
 
-    Large files are read for their fingerprint only if they may have changed since one of ``kept`` was.
+    The fingerprint reads every file, gigabytes for a large model; it is reused from ``evidence`` if no file has changed since.
     """
     try:
         numbers = versions(folder) if folder is not None else []
         if folder is None or not numbers:
             return None
-        made = folder / str(numbers[-1])
-        files = sorted(file for file in made.rglob("*") if file.is_file())
+        version = folder / str(numbers[-1])
+        files = sorted(file for file in version.rglob("*") if file.is_file())
         states = [file.stat() for file in files]
         if not files:
             return None
-        changed = max(max(state.st_mtime, state.st_ctime) for state in (made.stat(), *states))
-        known = (_unchanged(evidence, numbers[-1], changed) for evidence in kept)
-        sha256 = next(filter(None, known), None) or fingerprint(made)
+        # ctime too: tools that copy a file may set an old mtime, ctime they cannot set.
+        changed = max(max(state.st_mtime, state.st_ctime) for state in (version.stat(), *states))
+        reusable = (_reusable_fingerprint(one, numbers[-1], changed) for one in evidence)
+        sha256 = next(filter(None, reusable), None) or fingerprint(version)
     except OSError:
         return None
-    named = next((file for file in files if file.stem == "model"), files[0])
+    model_file = next((file for file in files if file.stem == "model"), files[0])
     written = max(state.st_mtime for state in states)
-    return Version(numbers[-1], shown(named, base), utc(written), sha256)
+    return PublishedVersion(numbers[-1], display_path(model_file, base), format_utc(written), sha256)
 
 
-def _unchanged(evidence: Evidence | None, number: int, changed: float) -> str | None:
-    """Return the fingerprint that ``evidence`` has of version ``number``, if nothing was ``changed`` after it."""
+def _reusable_fingerprint(evidence: Evidence | None, number: int, changed: float) -> str | None:
+    """Return the fingerprint of version ``number`` in ``evidence``; None if a file ``changed`` since."""
     if evidence is None or not isinstance(evidence.facts, Mapping) or evidence.facts.get("version") != number:
         return None
     try:
@@ -61,22 +62,22 @@ def _unchanged(evidence: Evidence | None, number: int, changed: float) -> str | 
     return sha256 if changed < at and isinstance(sha256, str) and sha256 else None
 
 
-def proof_of(evidence: Evidence | None, version: Version | None) -> Proof | None:
-    """Return ``evidence`` as a proof of ``version`` or of an earlier one."""
+def proof_of(evidence: Evidence | None, version: PublishedVersion | None) -> ParityProof | None:
+    """Return ``evidence`` as a proof, which is current if it is about the files of ``version``."""
     if evidence is None:
         return None
     facts = evidence.facts if isinstance(evidence.facts, Mapping) else {}
     current = version is not None and facts.get("sha256") == version.sha256 and facts.get("version") == version.number
-    agreed, text = _exported(facts) if evidence.topic == "export" else _verified(facts)
-    return Proof(str(evidence.verdict), str(evidence.at), current, agreed, text)
+    agreed, text = _summarize_export(facts) if evidence.topic == "export" else _summarize_verify(facts)
+    return ParityProof(str(evidence.verdict), str(evidence.at), current, agreed, text)
 
 
-def _exported(facts: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+def _summarize_export(facts: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
     arms = tuple(str(facts[key]) for key in ("reference", "runtime") if key in facts)
-    return (), f"{arms[1]} answers as {arms[0]}" if len(arms) == 2 else ""
+    return (), f"{arms[1]} matches {arms[0]}" if len(arms) == 2 else ""
 
 
-def _verified(facts: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+def _summarize_verify(facts: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
     arms = [arm for arm in _list(facts.get("arms")) if isinstance(arm, Mapping)]
     agreed = [str(arm.get("backend")) for arm in arms if arm.get("verdict") == "match"]
     wrong = [f"{arm.get('backend')}: {arm.get('worst')}" for arm in arms if arm.get("worst")]
@@ -91,14 +92,14 @@ def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def shown(file: Path, base: Path) -> str:
-    """Return ``file`` as it is written in ``base``; whole, if it is not below that."""
+def display_path(file: Path, base: Path) -> str:
+    """Return ``file`` relative to ``base``; unchanged if it is not below ``base``."""
     relative = os.path.relpath(file, base)
     return str(file) if relative.startswith(os.pardir) else relative
 
 
-def utc(seconds: float) -> str:
-    """Return a time since 1970 as evidence writes it; empty for one that no calendar has."""
+def format_utc(seconds: float) -> str:
+    """Return a time in seconds since 1970 in the format of evidence; empty if it is outside the calendar."""
     try:
         return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
     except (ValueError, OverflowError, OSError):

@@ -1,31 +1,33 @@
-"""What a shadow has shown, and whether that still counts."""
+"""Results of a shadow, and whether they still apply."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
 
-from turnout.commands.status.facts import ShadowState, Version
-from turnout.commands.status.proofs import utc
+from turnout.commands.status.facts import PublishedVersion, ShadowState
+from turnout.commands.status.proofs import format_utc
 from turnout.files.state_folder import STATE
 from turnout.parity import Tolerances, Verdict
 from turnout.rollout.promotion import PromotionRule, judge
 from turnout.rollout.shadow import ShadowEvidence, read_shadow_evidence
 from turnout.serving.arm_identity import evidence_identity
-from turnout.settings import LoadedSettings
+from turnout.settings import LoadedModel, LoadedSettings
 
 
-def shadow_state(loaded: LoadedSettings, model: str, version: Version | None) -> ShadowState | None:
-    """Return what the shadow of ``model`` has shown; None if nothing, or nothing that can be read."""
+def shadow_state(loaded: LoadedSettings, model: LoadedModel, version: PublishedVersion | None) -> ShadowState | None:
+    """Return the results of the shadow of ``model``; None if there are none, or none that can be read."""
     try:
-        evidence = read_shadow_evidence(loaded.folder / STATE / f"{model}.shadow.json")
+        evidence = read_shadow_evidence(loaded.folder / STATE / f"{model.name}.shadow.json")
         return None if evidence is None else _state(loaded, model, version, evidence)
-    except (ArithmeticError, ValueError, TypeError):  # figures that no shadow can have counted
+    except (ArithmeticError, ValueError, TypeError):  # the file was edited: no shadow writes such figures
         return None
 
 
-def _state(loaded: LoadedSettings, model: str, version: Version | None, evidence: ShadowEvidence) -> ShadowState:
-    shadow = loaded.settings.models[model].shadow
+def _state(
+    loaded: LoadedSettings, model: LoadedModel, version: PublishedVersion | None, evidence: ShadowEvidence
+) -> ShadowState:
+    shadow = model.settings.shadow
     rule = shadow.promote_when.rule() if shadow is not None and shadow.promote_when is not None else PromotionRule()
     promotion = judge(evidence, rule)
     return ShadowState(
@@ -33,21 +35,21 @@ def _state(loaded: LoadedSettings, model: str, version: Version | None, evidence
         evidence.shadow,
         {str(verdict): evidence.verdicts[verdict] for verdict in Verdict},
         evidence.p95_ratio,
-        utc(evidence.updated),
-        _current(loaded, model, version, evidence),
+        format_utc(evidence.updated),
+        _is_current(loaded, model, version, evidence),
         promotion.ready,
         str(promotion),
     )
 
 
-def _current(loaded: LoadedSettings, model: str, version: Version | None, evidence: ShadowEvidence) -> bool:
+def _is_current(loaded: LoadedSettings, model: LoadedModel, version: PublishedVersion | None, evidence: ShadowEvidence) -> bool:
     arms = (evidence.primary, evidence.shadow)
-    same = evidence.identity == evidence_identity(loaded.model(model), arms, _tolerances(loaded, model))
+    same = evidence.identity == evidence_identity(model, arms, _tolerances(model))
     return same and (version is None or evidence.since >= datetime.fromisoformat(version.written).timestamp())
 
 
-def _tolerances(loaded: LoadedSettings, model: str) -> Tolerances:
-    """Return what the shadow's answers are compared by, as ``Composer`` does."""
-    settings = loaded.settings.models[model]
+def _tolerances(model: LoadedModel) -> Tolerances:
+    """Return the tolerances of the shadow's comparisons, as ``Composer`` does."""
+    settings = model.settings
     default = settings.tolerance.tolerances() if settings.tolerance else Tolerances()
-    return settings.shadow.policy(Path(), model, default).tolerances if settings.shadow else default
+    return settings.shadow.policy(Path(), model.name, default).tolerances if settings.shadow else default

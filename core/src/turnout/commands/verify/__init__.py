@@ -1,1 +1,1 @@
-"""Comparing the answers of a model's backends."""
+"""Parity of the answers of a model's backends."""

@@ -1,4 +1,4 @@
-"""Comparing the arms of a model on the same requests."""
+"""Comparison of a model's arms on the same requests."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from turnout.commands.verify.batching import compare_batching, take_rows
-from turnout.commands.verify.result import RECORDED, ArmParity, Verification
+from turnout.commands.verify.batching import compare_batching, split_rows
+from turnout.commands.verify.result import RECORDED, ArmParity, VerifyResult
 from turnout.errors import (
     BackendUnavailableError,
     ClosedError,
@@ -23,11 +23,14 @@ from turnout.inference import InferenceResponse, ModelInference
 from turnout.parity import ParitySummary, Tolerances, Verdict, compare
 from turnout.recording import RecordedRequest
 
-_NO_ANSWER_TO_COMPARE = (BackendUnavailableError, ModelLoadError, PluginError, ClosedError)
+_ARM_ERRORS = (BackendUnavailableError, ModelLoadError, PluginError, ClosedError)
+"""Errors of an arm as a whole; any other error is the answer to one request."""
+
+_Send = Callable[[RecordedRequest], InferenceResponse]
 
 
-class _Comparison:
-    """One arm against the reference, request by request."""
+class _ArmComparison:
+    """The comparison of one arm with the reference, request by request."""
 
     def __init__(self, backend: str, tolerances: Tolerances) -> None:
         self.backend = backend
@@ -53,46 +56,43 @@ def compare_arms(
     tolerances: Tolerances,
     batch: int = 0,
     timeout_seconds: float = 60.0,
-) -> Verification:
-    """Send ``records`` to every arm of ``model``, of which the first is the reference, and compare; blocks.
+) -> VerifyResult:
+    """Send ``records`` to every arm of ``model``, of which the first is the reference, and compare the answers; blocks.
 
-    Answers that were recorded are compared with the reference's too. With ``batch`` above 1 so many rows are sent to each arm
-    alone and together.
+    Recorded answers are compared with the reference's too. With ``batch`` above 1, that many rows are sent to each arm one by
+    one and as one batch.
 
     Raises:
         BackendUnavailableError: an arm cannot be reached.
         ModelLoadError: an arm cannot be opened.
-        InvalidInputError: a record is torn, or no request of this model.
+        InvalidInputError: a record is damaged, or is not a request of this model.
     """
     for arm in arms.values():
-        # That may take minutes, which are not the first request's.
+        # Opening may take minutes, which must not count against the timeout of the first request.
         arm.open()
-    asks: dict[str, _Ask] = {backend: partial(_ask, arm, timeout_seconds) for backend, arm in arms.items()}
-    comparisons, first, sent = _compare_all(asks, records, tolerances, batch)
-    rows = take_rows((record.inputs for record in first), batch) if batch > 1 else []
-    batching = compare_batching({name: _of_rows(ask) for name, ask in asks.items()}, rows, tolerances) if rows else []
-    return Verification(model, next(iter(arms)), sent, tuple(one.result() for one in comparisons), tuple(batching))
-
-
-_Ask = Callable[[RecordedRequest], InferenceResponse]
+    senders: dict[str, _Send] = {backend: partial(_send, arm, timeout_seconds) for backend, arm in arms.items()}
+    comparisons, first, sent = _compare_all(senders, records, tolerances, batch)
+    rows = split_rows((record.inputs for record in first), batch) if batch > 1 else []
+    batching = compare_batching({name: _row_sender(send) for name, send in senders.items()}, rows, tolerances) if rows else []
+    return VerifyResult(model, next(iter(arms)), sent, tuple(one.result() for one in comparisons), tuple(batching))
 
 
 def _compare_all(
-    asks: Mapping[str, _Ask], records: Iterable[RecordedRequest], tolerances: Tolerances, batch: int
-) -> tuple[list[_Comparison], list[RecordedRequest], int]:
-    """Return the comparisons, as many requests as batching needs rows, and how many requests there were."""
-    reference, *others = asks
-    comparisons = {backend: _Comparison(backend, tolerances) for backend in others}
-    recorded = _Comparison(RECORDED, tolerances)
+    senders: Mapping[str, _Send], records: Iterable[RecordedRequest], tolerances: Tolerances, batch: int
+) -> tuple[list[_ArmComparison], list[RecordedRequest], int]:
+    """Return the comparisons, the first requests (enough for ``batch`` rows), and the number of requests."""
+    reference, *others = senders
+    comparisons = {backend: _ArmComparison(backend, tolerances) for backend in others}
+    recorded = _ArmComparison(RECORDED, tolerances)
     first: list[RecordedRequest] = []
     sent = has_recorded = 0
     for record in records:
         sent += 1
-        expected = asks[reference](record)
+        expected = senders[reference](record)
         if isinstance(expected.error, InvalidRequestError):
             raise record.mismatch(expected.error)
         for backend, comparison in comparisons.items():
-            comparison.add(record, expected, asks[backend](record))
+            comparison.add(record, expected, senders[backend](record))
         if record.outputs:
             has_recorded = 1
             recorded.add(record, InferenceResponse(record.outputs), expected)
@@ -101,16 +101,16 @@ def _compare_all(
     return list(chain(comparisons.values(), [recorded] * has_recorded)), first, sent
 
 
-def _ask(arm: ModelInference, timeout_seconds: float, record: RecordedRequest) -> InferenceResponse:
-    """Return the answer, or why there is none; what concerns the whole arm is raised."""
+def _send(arm: ModelInference, timeout_seconds: float, record: RecordedRequest) -> InferenceResponse:
+    """Return the answer, or a response with the request's error; raise errors of the whole arm."""
     deadline = time.monotonic() + timeout_seconds
     try:
         return arm.infer(record.request(deadline))
-    except _NO_ANSWER_TO_COMPARE:
+    except _ARM_ERRORS:
         raise
     except TurnoutError as error:
         return InferenceResponse({}, error=error)
 
 
-def _of_rows(ask: _Ask) -> Callable[[Mapping[str, Any]], InferenceResponse]:
-    return lambda inputs: ask(RecordedRequest(inputs))
+def _row_sender(send: _Send) -> Callable[[Mapping[str, Any]], InferenceResponse]:
+    return lambda inputs: send(RecordedRequest(inputs))

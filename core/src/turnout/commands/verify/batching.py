@@ -1,4 +1,4 @@
-"""Whether a row is answered alike alone and in a batch: what changes answers, the backend or the batching?"""
+"""Effect of batching on answers: each row is sent on its own and in a batch, to tell batching from the backend as the cause."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from turnout.inference import InferenceResponse
 from turnout.parity import Parity, Tolerances, Verdict, compare
 
 Row = Mapping[str, NDArray[Any]]
-Ask = Callable[[Row], InferenceResponse]
-"""Answers inputs; a response whose ``error`` is set says why not."""
+Send = Callable[[Row], InferenceResponse]
+"""Returns the answer to inputs, or a response with ``error`` set."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchParity:
-    """What batching does to the answers of one arm.
+    """The effect of batching on the answers of one arm.
 
     Attributes:
         backend: the arm.
-        rows: how many rows were sent, one by one and then together.
-        changed: the rows that are answered otherwise together than alone, from 0.
-        different: the rows that, alone, are answered otherwise than by the reference arm.
-        unsteady: of ``changed``, those that are answered otherwise a second time alone: chance, not batching.
-        text: what is wrong, in one line; empty if nothing is.
+        rows: the number of rows, sent one by one and then as one batch.
+        changed: the rows, from 0, whose answer in the batch differs from their answer alone.
+        different_alone: the rows whose answer alone differs from the reference arm's.
+        unsteady: the rows of ``changed`` whose answer alone differs at a second call: the cause is chance, not batching.
+        text: the finding, in one line; empty if there is none.
     """
 
     backend: str
     rows: int
     changed: tuple[int, ...] = ()
-    different: tuple[int, ...] = ()
+    different_alone: tuple[int, ...] = ()
     unsteady: tuple[int, ...] = ()
     text: str = ""
 
@@ -44,47 +44,49 @@ class BatchParity:
         return Verdict.MISMATCH if self.changed else Verdict.MATCH
 
 
-def take_rows(requests: Iterable[Row], count: int) -> list[Row]:
-    """Return ``count`` rows of requests whose first axis is a batch axis, all of the shapes that the first row has.
+def split_rows(requests: Iterable[Row], count: int) -> list[Row]:
+    """Return ``count`` rows of requests whose first axis is a batch axis, all of the shapes of the first row.
 
-    Where there are fewer, they come again: a batch of equal rows must be answered alike too.
+    If there are fewer rows, they are repeated: a batch of equal rows must get equal answers too.
     """
-    found: list[Row] = []
+    rows: list[Row] = []
     for request in requests:
         size = _batch_size(request)
         for index in range(size):
             row = {name: array[index : index + 1] for name, array in request.items()}
-            if not found or _shapes(row) == _shapes(found[0]):
-                found.append(row)
-            if len(found) == count:
-                return found
-    return list(islice(cycle(found), count)) if found else []
+            if not rows or _shapes(row) == _shapes(rows[0]):
+                rows.append(row)
+            if len(rows) == count:
+                return rows
+    return list(islice(cycle(rows), count)) if rows else []
 
 
-def compare_batching(arms: Mapping[str, Ask], rows: Sequence[Row], tolerances: Tolerances) -> list[BatchParity]:
-    """Send ``rows`` one by one and together to every arm, of which the first is the reference; blocks."""
+def compare_batching(arms: Mapping[str, Send], rows: Sequence[Row], tolerances: Tolerances) -> list[BatchParity]:
+    """Send ``rows`` one by one and as one batch to every arm, of which the first is the reference; blocks."""
     batch = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-    found: list[BatchParity] = []
+    results: list[BatchParity] = []
     reference: list[InferenceResponse] = []
-    for backend, ask in arms.items():
-        alone = [ask(row) for row in rows]
+    for backend, send in arms.items():
+        alone = [send(row) for row in rows]
         reference = reference or alone
-        together = _rows_of(ask(batch), len(rows))
+        together = _split_response(send(batch), len(rows))
         parities = [compare(one, other, tolerances) for one, other in zip(alone, together, strict=True)]
-        changed = _not_matching(parities)
-        different = _not_matching(compare(one, other, tolerances) for one, other in zip(reference, alone, strict=True))
-        unsteady = tuple(row for row in changed if compare(alone[row], ask(rows[row]), tolerances).verdict is not Verdict.MATCH)
+        changed = _mismatches(parities)
+        different = _mismatches(compare(one, other, tolerances) for one, other in zip(reference, alone, strict=True))
+        unsteady = tuple(
+            row for row in changed if compare(alone[row], send(rows[row]), tolerances).verdict is not Verdict.MATCH
+        )
         text = _text(backend, len(rows), parities, changed, different, unsteady)
-        found.append(BatchParity(backend, len(rows), changed, different, unsteady, text))
-    return found
+        results.append(BatchParity(backend, len(rows), changed, different, unsteady, text))
+    return results
 
 
-def _not_matching(parities: Iterable[Parity]) -> tuple[int, ...]:
+def _mismatches(parities: Iterable[Parity]) -> tuple[int, ...]:
     return tuple(row for row, parity in enumerate(parities) if parity.verdict is not Verdict.MATCH)
 
 
-def _rows_of(response: InferenceResponse, count: int) -> list[InferenceResponse]:
-    """Return the answer of each row; what has no axis of that many rows is left out, and so missed by the comparison."""
+def _split_response(response: InferenceResponse, count: int) -> list[InferenceResponse]:
+    """Return the answer of each row; an output without an axis of ``count`` rows is left out, so the comparison misses it."""
     if response.error is not None:
         return [response] * count
     rows = {name: array for name, array in response.items() if array.ndim and array.shape[0] == count}
@@ -111,8 +113,8 @@ def _text(
     if not changed:
         return ""
     rows = f"row{'s' * (len(changed) > 1)} {', '.join(map(str, changed))} of a batch of {count}"
-    found = parities[changed[0]].text
+    mismatch = parities[changed[0]].text
     if unsteady:
-        return f"{backend!r} answers {rows} otherwise at every call, even alone: {found}"
-    blame = "" if set(changed) & set(different) else ", not the backend,"
-    return f"batching{blame} changes answers: {backend!r} answers {rows} otherwise than alone: {found}"
+        return f"the answers of {backend!r} to {rows} change from call to call, even alone: {mismatch}"
+    cause = "" if set(changed) & set(different) else ", not the backend,"
+    return f"batching{cause} changes answers: {backend!r} answers {rows} differently than alone: {mismatch}"

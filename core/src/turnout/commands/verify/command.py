@@ -1,4 +1,4 @@
-"""What ``turnout verify`` does: choose requests, compare the arms, keep the evidence and the worst requests."""
+"""Verification of a model: select requests, compare the arms, save the evidence and the worst requests."""
 
 from __future__ import annotations
 
@@ -8,32 +8,33 @@ from pathlib import Path
 from typing import Any
 
 from turnout.commands.export import model_folder
-from turnout.commands.requests import RequestChoice, chosen_requests
-from turnout.commands.side_by_side import check_against, compared_arms, others_of
+from turnout.commands.requests import RequestOptions, select_requests
+from turnout.commands.side_by_side import check_against, open_side_by_side, other_backends
 from turnout.commands.verify.arms import compare_arms
-from turnout.commands.verify.result import ArmParity, Verification
+from turnout.commands.verify.result import ArmParity, VerifyResult
 from turnout.errors import InvalidTensorError
 from turnout.files.state_folder import STATE
 from turnout.metrics import Metrics
 from turnout.parity import Tolerances
 from turnout.plugins.discovery import Plugins, find_plugins
+from turnout.recording import RecordedRequest
 from turnout.repository.evidence import Evidence, fingerprint, write_evidence
 from turnout.repository.publishing import versions
 from turnout.serving.app import Turnout
-from turnout.settings import LoadedSettings, load_settings
+from turnout.settings import LoadedModel, LoadedSettings, load_settings
 
-ROWS = 8
+DEFAULT_ROWS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Choices(RequestChoice):
-    """What the user chose.
+class VerifyOptions(RequestOptions):
+    """Options of ``turnout verify``.
 
     Attributes:
-        against: the backends to compare with; empty for all others that the file names.
-        batch: how many rows are sent alone and together; None for 8, or as many as the model takes.
+        against: the backends to compare with; empty for all others with options in turnout.yaml.
+        batch: the number of rows to send one by one and as one batch; None for 8, or ``max_batch_size`` if that is smaller.
         ignore_answers: recorded answers are not compared.
-        save: where the worst request of each arm is kept; None for the state folder.
+        save: the folder for the worst request of each arm; None for the state folder.
     """
 
     against: Sequence[str] = ()
@@ -43,10 +44,10 @@ class Choices(RequestChoice):
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """A verification with where its requests came from, and the files that were saved."""
+class VerifyReport:
+    """The result of ``turnout verify``, the source of its requests, and the files of the worst requests."""
 
-    result: Verification
+    result: VerifyResult
     source: str
     saved: tuple[Path, ...]
 
@@ -55,72 +56,67 @@ class Verified:
         return self.result.as_json() | {"source": self.source, "saved": [str(file) for file in self.saved]}
 
 
-def verify_file(file: Path, model: str, choices: Choices, *, warn: Callable[[str], None]) -> Verified:
-    """Verify ``model`` of a turnout.yaml; ``warn`` hears of what cannot be kept. Blocks.
+def verify_file(file: Path, model: str, options: VerifyOptions, *, warn: Callable[[str], None]) -> VerifyReport:
+    """Compare the backends of ``model`` of a turnout.yaml; ``warn`` is called if a file cannot be saved. Blocks.
 
     Raises:
         TurnoutError: as ``compare_arms``; SettingsError for the file; InvalidInputError for the requests.
     """
     plugins = find_plugins()
     loaded = load_settings(file, registry=plugins)
-    loaded.check_model(model)
-    check_against(loaded, model, choices.against)
-    against = choices.against or others_of(loaded, model)
-    with Turnout(loaded, plugins, Metrics()) as app, compared_arms(app, model, against) as arms:
-        records, source = chosen_requests(next(iter(arms.values())), loaded, model, choices)
-        if choices.ignore_answers:
+    view = loaded.model(model)
+    check_against(view, options.against)
+    against = options.against or other_backends(view)
+    with Turnout(loaded, plugins, Metrics()) as app, open_side_by_side(app, view, against) as arms:
+        records, source = select_requests(arms[view.backend], loaded, view, options)
+        if options.ignore_answers:
             records = (replace(record, outputs={}) for record in records)
         result = compare_arms(
             model,
             arms,
             records,
-            tolerances=tolerances_of(loaded, model),
-            batch=_batch(loaded, model, choices.batch),
-            timeout_seconds=choices.timeout,
+            tolerances=_tolerances(view),
+            batch=min(DEFAULT_ROWS, view.settings.max_batch_size) if options.batch is None else options.batch,
+            timeout_seconds=options.timeout,
         )
-    saved = _save_all(result, choices.save or loaded.folder / STATE, warn)
-    _keep(loaded, plugins, result, source, warn)
-    return Verified(result, source, saved)
+    saved = _save_worst_requests(result, options.save or loaded.folder / STATE, warn)
+    _save_evidence(loaded, plugins, result, source, warn)
+    return VerifyReport(result, source, saved)
 
 
-def tolerances_of(loaded: LoadedSettings, model: str) -> Tolerances:
-    """Return what turnout.yaml says under ``tolerance`` of ``model``."""
-    written = loaded.settings.models[model].tolerance
-    return written.tolerances() if written else Tolerances()
+def _tolerances(model: LoadedModel) -> Tolerances:
+    settings = model.settings.tolerance
+    return settings.tolerances() if settings else Tolerances()
 
 
-def _batch(loaded: LoadedSettings, model: str, chosen: int | None) -> int:
-    largest = loaded.settings.models[model].max_batch_size
-    return min(ROWS, largest) if chosen is None else chosen
-
-
-def _save_all(result: Verification, folder: Path, warn: Callable[[str], None]) -> tuple[Path, ...]:
+def _save_worst_requests(result: VerifyResult, folder: Path, warn: Callable[[str], None]) -> tuple[Path, ...]:
     try:
-        return tuple(_save(result, arm, folder) for arm in result.arms if arm.worst)
+        return tuple(_save_worst_request(result, arm, arm.worst, folder) for arm in result.arms if arm.worst)
     except (OSError, InvalidTensorError) as error:
-        warn(f"the worst requests cannot be kept in {str(folder)!r}: {error}")
+        warn(f"the worst requests cannot be saved in {str(folder)!r}: {error}")
         return ()
 
 
-def _save(result: Verification, arm: ArmParity, folder: Path) -> Path:
+def _save_worst_request(result: VerifyResult, arm: ArmParity, worst: RecordedRequest, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{result.model}.worst-{arm.backend}.npz"
     with file.open("wb") as stream:
-        if arm.worst is not None:
-            replace(arm.worst, model=result.model, backend=result.reference).write(stream, {arm.backend: arm.answer})
+        replace(worst, model=result.model, backend=result.reference).write(stream, {arm.backend: arm.answer})
     return file
 
 
-def _keep(loaded: LoadedSettings, plugins: Plugins, result: Verification, source: str, warn: Callable[[str], None]) -> None:
-    facts = result.as_json() | {"source": source, **_version(loaded, plugins, result.model)}
+def _save_evidence(
+    loaded: LoadedSettings, plugins: Plugins, result: VerifyResult, source: str, warn: Callable[[str], None]
+) -> None:
+    facts = result.as_json() | {"source": source, **_newest_version(loaded, plugins, result.model)}
     try:
         write_evidence(loaded.folder, Evidence(result.model, "verify", str(result.verdict), facts=facts))
     except OSError as error:
-        warn(f"the result cannot be kept for turnout status: {error}")
+        warn(f"the result cannot be saved for turnout status: {error}")
 
 
-def _version(loaded: LoadedSettings, plugins: Plugins, model: str) -> dict[str, Any]:
-    """Return the version that the model repository has, and its fingerprint, so that a later one is known to be unproved."""
+def _newest_version(loaded: LoadedSettings, plugins: Plugins, model: str) -> dict[str, Any]:
+    """Return the newest version in the model repository with its fingerprint: the evidence proves no other version."""
     folder = model_folder(loaded, plugins, model)
     numbers = versions(folder)
     return {"version": numbers[-1], "sha256": fingerprint(folder / str(numbers[-1]))} if numbers else {}

@@ -1,9 +1,9 @@
-"""What was found of a model whose arms were compared."""
+"""Result of comparing the arms of a model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from turnout.commands.verify.batching import BatchParity
@@ -11,18 +11,18 @@ from turnout.parity import ParitySummary, Verdict
 from turnout.recording import RecordedRequest
 
 RECORDED = "recorded"
-"""What stands in the place of a backend for the answers that were recorded."""
+"""The name in place of a backend, for the recorded answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArmParity:
-    """What was found of one arm against the reference.
+    """The parity of one arm with the reference.
 
     Attributes:
         backend: the arm, or ``recorded`` for the recorded answers.
         summary: the figures.
-        worst: the request on which it was the worst, with the reference's answer; None if all matched.
-        answer: the arm's answer to that.
+        worst: the request with the worst mismatch, with the reference's answer; None if every answer matched.
+        answer: the arm's answer to ``worst``.
     """
 
     backend: str
@@ -32,15 +32,15 @@ class ArmParity:
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
-    """What was found of a model.
+class VerifyResult:
+    """The parity of all arms of a model.
 
     Attributes:
         model: the model.
-        reference: the backend that serves it, which the others are compared with.
-        requests: how many requests were sent to each arm.
-        arms: what was found of each.
-        batching: what batching does to each arm, the reference included; empty for a model without a batch axis.
+        reference: the backend that serves it; the others are compared with its answers.
+        requests: the number of requests that each arm was sent.
+        arms: the parity of each other arm.
+        batching: the effect of batching on each arm, the reference included; empty for a model without a batch axis.
     """
 
     model: str
@@ -51,14 +51,14 @@ class Verification:
 
     @property
     def verdict(self) -> Verdict:
-        """MATCH if all do; ERROR if nothing was compared."""
+        """MATCH if every arm matches; ERROR if nothing was compared."""
         verdicts = {arm.summary.verdict for arm in self.arms} | {arm.verdict for arm in self.batching}
         if Verdict.MISMATCH in verdicts:
             return Verdict.MISMATCH
         return Verdict.MATCH if verdicts == {Verdict.MATCH} else Verdict.ERROR
 
     def findings(self) -> list[str]:
-        """Return what is wrong, in sentences."""
+        """Return the mismatches and errors, one sentence each."""
         if not self.arms and not self.batching:
             return [f"nothing was compared: model {self.model!r} has no other backend and no recorded answers"]
         worst = [f"{arm.backend!r}: {arm.summary.text}" for arm in self.arms if arm.summary.text]
@@ -72,16 +72,5 @@ class Verification:
             "verdict": str(self.verdict),
             "requests": self.requests,
             "arms": [{"backend": arm.backend, **arm.summary.as_json()} for arm in self.arms],
-            "batching": [
-                {
-                    "backend": arm.backend,
-                    "verdict": str(arm.verdict),
-                    "rows": arm.rows,
-                    "changed": list(arm.changed),
-                    "different_alone": list(arm.different),
-                    "unsteady": list(arm.unsteady),
-                    "text": arm.text,
-                }
-                for arm in self.batching
-            ],
+            "batching": [{"backend": arm.backend, "verdict": str(arm.verdict), **asdict(arm)} for arm in self.batching],
         }

@@ -72,7 +72,7 @@ class ModelSettings(SettingsModel):
         json_schema_extra={"minimum": 0, "maximum": 1_000_000},
     )
     dynamic_batching: DynamicBatchingSettings | None = Field(
-        None, description="How requests are merged into batches, in Triton's words; {} merges with Triton's defaults."
+        None, description="How concurrent requests are merged into batches; {} merges with the defaults."
     )
     inputs: Mapping[str, TensorText] = Field(
         {}, description="Datatype and shape by name, without the batch axis: FP32[3,384,384]."

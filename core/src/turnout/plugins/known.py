@@ -1,0 +1,33 @@
+"""Distributions to install for plugins that are missing.
+
+The only module of the core that names plugins: a plugin that is not installed cannot declare what it brings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_DISTRIBUTIONS: Mapping[str, Mapping[str, str]] = {
+    "backend": {"direct": "turnout-direct", "onnxruntime": "turnout-onnxruntime", "triton": "turnout-triton"},
+    "server": {"triton": "turnout-triton"},
+    "step": dict.fromkeys(("load_image", "segment_regions", "caption", "answer"), "turnout-vision"),
+    "export format": {"onnx": "turnout-direct", "torchscript": "turnout-direct", "generate": "turnout-triton"},
+    "repository": {"triton": "turnout-triton"},
+    "command": {"run": "turnout-vision", "triton": "turnout-triton"},
+}
+
+
+def distribution_of(kind: str, name: str) -> str | None:
+    """Return the distribution that brings the ``kind`` ``name``; None if it is not one of Turnout's own plugins."""
+    return _DISTRIBUTIONS[kind].get(name)
+
+
+def install_hint(kind: str, name: str) -> str:
+    """Return a sentence that says what to install for the ``kind`` ``name``, with a space in front; empty if unknown."""
+    distribution = distribution_of(kind, name)
+    return f" It comes with {distribution}: pip install {distribution}." if distribution else ""
+
+
+def install_commands(kind: str) -> str:
+    """Return the commands that install each known ``kind``, such as every backend, in one line."""
+    return " or ".join(f"pip install {name}" for name in dict.fromkeys(_DISTRIBUTIONS[kind].values()))
