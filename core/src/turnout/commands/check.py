@@ -92,7 +92,7 @@ def _check_pipeline(app: Turnout, name: str) -> Finding:
 def _arms(loaded: LoadedSettings, name: str) -> list[tuple[str, str]]:
     """Return every backend that ``name`` may be asked on, the serving one first, each with its part."""
     arms = {loaded.settings.backend_of(name): ""}
-    for part, backend in loaded.settings.models[name].asked_beside().items():
+    for part, backend in loaded.settings.models[name].other_backends().items():
         arms.setdefault(backend, f" ({part})")
     return list(arms.items())
 

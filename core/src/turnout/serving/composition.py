@@ -37,7 +37,7 @@ class Composer:
         if settings.record is not None:
             policy = settings.record.policy(loaded.folder, name)
             composed = Recorder(composed, name, backend, policy, self._metrics.recordings.counter(name))
-        return self._checked(composed, name, loaded, *settings.asked_beside().values(), backend)
+        return self._checked(composed, name, loaded, *settings.other_backends().values(), backend)
 
     def arm(self, name: str, backend: str, loaded: LoadedSettings) -> ModelInference:
         """Return the model ``name`` on ``backend`` alone; the caller closes it."""

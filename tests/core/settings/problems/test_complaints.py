@@ -64,12 +64,13 @@ def test_what_pydantic_complains_of_is_said_in_plain_words(kind: Any, value: obj
 
 
 def test_values_are_described_as_they_are_written() -> None:
-    values: tuple[object, ...] = (None, True, {}, [], "a'b", 1.5)
+    values: tuple[object, ...] = (None, True, {}, [], [1], "a'b", 1.5)
 
     assert [describe_value(value) for value in values] == [
         "nothing",
         "true",
         "a mapping",
+        "an empty list",
         "a list",
         '"a\'b"',
         "1.5",
