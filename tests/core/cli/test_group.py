@@ -60,7 +60,7 @@ def test_run_without_its_plugin_says_how_to_install_it(core_only: Any) -> None:
     ended = core_only("run", "describe", "photo.jpg")
 
     assert (ended.code, ended.out) == (2, "")
-    assert "'run' comes with the plugin turnout-vision; type: pip install turnout-vision" in ended.err
+    assert "'run' is a command of the plugin turnout-vision; install it: pip install turnout-vision" in ended.err
     assert "Traceback" not in ended.err
 
 

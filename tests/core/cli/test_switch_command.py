@@ -22,7 +22,7 @@ def test_a_share_is_written_and_every_comment_kept(cli: Any, settings_file: Path
 
 
 @pytest.mark.parametrize("weight", ["1.1", "-0.1", "nan", "much"])
-def test_what_is_no_share_changes_nothing(cli: Any, settings_file: Path, weight: str) -> None:
+def test_a_weight_that_is_no_share_changes_nothing(cli: Any, settings_file: Path, weight: str) -> None:
     before = settings_file.read_text()
 
     ended = cli("switch", "first", "away", f"--weight={weight}")

@@ -1,4 +1,4 @@
-"""``turnout init``: a first turnout.yaml."""
+"""``turnout init``: write a first turnout.yaml."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from turnout.cli.options import config_option
     "--from-repository",
     "repository",
     type=click.Path(path_type=Path),
-    help="Take the models of an existing Triton model repository.",
+    help="Use the models of an existing Triton model repository.",
 )
 @config_option
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def command(onnx_files: tuple[Path, ...], repository: Path | None, config: Path, force: bool) -> None:  # noqa: FBT001  # click's flag
-    """Write a first turnout.yaml: of FILE.onnx..., of an existing repository, or with BLIP and BiRefNet as examples."""
+    """Write a first turnout.yaml: for FILE.onnx..., for an existing repository, or with BLIP and BiRefNet as examples."""
     if onnx_files and repository:
         raise click.UsageError("give ONNX files or --from-repository, not both")
     if config.exists() and not force:

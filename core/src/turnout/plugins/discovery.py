@@ -31,12 +31,14 @@ class PluginInfo:
         distribution: the distribution that brings it, with its version.
         error: why it cannot be used; None as long as it can.
         brings: kind and name of each of its declarations.
+        traceback: the traceback of ``error``; empty if there is none.
     """
 
     name: str
     distribution: str
     error: str | None = None
     brings: tuple[tuple[str, str], ...] = ()
+    traceback: str = ""
 
 
 @dataclass(frozen=True, slots=True)
