@@ -53,7 +53,7 @@ class Part(BaseModel):
         (dt.date, "x", ""),
     ],
 )
-def test_what_pydantic_complains_of_is_said_in_plain_words(kind: Any, value: object, complaint: str) -> None:
+def test_errors_of_pydantic_are_reported_in_plain_words(kind: Any, value: object, complaint: str) -> None:
     model = create_model("Model", field=(kind, ...))
 
     with pytest.raises(ValidationError) as caught:
@@ -77,7 +77,7 @@ def test_values_are_described_as_they_are_written() -> None:
     ]
 
 
-def test_what_has_no_plain_words_keeps_pydantics(registry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_without_plain_words_keeps_those_of_pydantic(registry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     options = create_model("Options", day=(dt.date, ...))
     monkeypatch.setattr(registry, "backends", {"direct": options})
 

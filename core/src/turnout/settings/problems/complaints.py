@@ -1,4 +1,4 @@
-"""Pydantic's complaints in plain words."""
+"""Plain words for pydantic's validation errors and for the values that they refuse."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _format_limit(limit: object) -> str:
 
 
 def plain_complaint(kind: str, context: Mapping[str, Any]) -> str:
-    """Return what pydantic's error type ``kind`` means, as "must be ..."; empty for a type that only its own text tells."""
+    """Return the message for pydantic's error type ``kind``, "must be ..."; empty if it has no plain words."""
     if kind in _LIMITS:
         return _LIMITS[kind](context)
     for ending in ("_type", "_parsing"):
@@ -62,7 +62,7 @@ def plain_complaint(kind: str, context: Mapping[str, Any]) -> str:
 
 
 def describe_value(value: Any) -> str:
-    """Return a value as written, for a message: ``'two'``, ``true``, ``a list``."""
+    """Return ``value`` as a message shows it: ``'two'``, ``true``, ``a list``."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):

@@ -38,14 +38,15 @@ class SettingsModel(Options):
         """Return the JSON schema without ``null``: a field that is None by default may be absent, but not empty."""
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})
-        properties.update({name: _without_null(part) for name, part in properties.items()})
+        properties.update({name: _drop_null(part) for name, part in properties.items()})
         return schema
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         return ((name, ...) for name in sorted(self.model_fields_set))
 
 
-def _without_null(schema: JsonSchemaValue) -> JsonSchemaValue:
+def _drop_null(schema: JsonSchemaValue) -> JsonSchemaValue:
+    """Return the schema of a field without ``null`` in its union and as its default."""
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
     rest = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
     return rest | (kinds[0] if len(kinds) == 1 else {"anyOf": kinds}) if kinds else rest

@@ -32,7 +32,7 @@ class QueuePolicySettings(SettingsModel):
 
 
 class DynamicBatchingSettings(SettingsModel):
-    """How the requests of a model are merged into batches."""
+    """The rules that merge the requests of a model into batches."""
 
     preferred_batch_size: tuple[Size, ...] = Field((), description="Sizes of batches that run without a further wait.")
     max_queue_delay_microseconds: Microseconds = Field(0, description="How long a request may wait for others.")

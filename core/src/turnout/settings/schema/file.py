@@ -158,7 +158,7 @@ PipelineSettings = Annotated[tuple[StepSettings, ...], AfterValidator(_check_ste
 
 
 class MetricsSettings(SettingsModel):
-    """How metrics are counted."""
+    """Settings of the metrics."""
 
     latency_buckets_seconds: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
         default_factory=tuple,
@@ -182,7 +182,7 @@ class Settings(SettingsModel):
     pipelines: Mapping[Name, PipelineSettings] = Field(
         {}, description="The pipelines by name: lists of steps.", json_schema_extra=_NAMES
     )
-    metrics: MetricsSettings = Field(default_factory=MetricsSettings, description="How metrics are counted.")
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings, description="Settings of the metrics.")
     executor_threads: int = Field(
         32, ge=1, le=1024, description="The number of threads that run inference for pipelines and event loops."
     )

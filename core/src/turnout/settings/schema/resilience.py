@@ -12,11 +12,11 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Ratio = Annotated[float, Field(gt=0, le=1)]
 MaxInFlight = Annotated[int, Field(ge=1, le=1_000_000)]
-"""How many requests may be in flight at once on one backend of a model."""
+"""The largest number of requests in flight at once on one backend of a model."""
 
 
 class CircuitBreakerSettings(SettingsModel):
-    """When the circuit of a backend opens, and for how long. The keys are those of ``CircuitPolicy``."""
+    """The circuit breaker of each backend of a model. The keys are those of ``CircuitPolicy``."""
 
     window_seconds: Seconds = Field(10.0, description="How long a call counts.")
     minimum_calls: Count = Field(20, description="The failure ratio counts only from this number of calls in the window.")
@@ -33,6 +33,6 @@ class CircuitBreakerSettings(SettingsModel):
 
 
 class RetrySettings(SettingsModel):
-    """How many requests that did not reach the backend may be sent once more."""
+    """The budget for requests that did not reach the backend and are sent once more."""
 
     budget_ratio: Ratio = Field(0.1, description="The largest share of requests that may be retries.")
