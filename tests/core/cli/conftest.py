@@ -75,7 +75,7 @@ def export(request):
 def turnout_backends():
     yield Backend("plus", lambda declaration, options: Known(), Options)
     yield Backend("lost", raises(OSError("no such\\nfile")), Options)
-    yield Backend("away", raises(BackendUnavailableError("nobody listens at port 1")), Options)
+    yield Backend("away", raises(BackendUnavailableError("connection refused at port 1")), Options)
     yield Backend("kept", lambda declaration, options: Known(), KeptOptions, batches=True)
 
 
@@ -92,7 +92,7 @@ def turnout_exporters():
 
 
 def raises_on_export(request):
-    raise BackendUnavailableError("nobody listens at port 1")
+    raise BackendUnavailableError("connection refused at port 1")
 
 
 class KeptOptions(turnout.Options):
@@ -111,16 +111,16 @@ def check(request):
 def configure(request):
     if request.options is None:
         return Configuration()
-    return Configuration({"config.txt": b"kept"}, notes=("left as it was",))
+    return Configuration({"config.txt": b"kept"}, notes=("unchanged",))
 
 
 def describe(path, folder):
     if not path.is_dir():
         raise ConfigurationError(f"there is no repository {str(path)!r}")
-    yield RepositoryModel("taken", {"max_batch_size": 2, "backends": {"kept": {}}}, ("has no labels",))
+    yield RepositoryModel("tagged", {"max_batch_size": 2, "backends": {"kept": {}}}, ("has no labels",))
     yield RepositoryModel("1", {"backends": {"kept": {}}})
     yield RepositoryModel("null", {"backends": {"kept": {}}})
-    yield RepositoryModel("left", remarks=("is a sequence model",))
+    yield RepositoryModel("stateful", remarks=("is a sequence model",))
 
 
 @hookimpl
@@ -152,7 +152,7 @@ pipelines:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -193,7 +193,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 
 @pytest.fixture
 def settings_file(cli: Callable[..., Ended]) -> Path:
-    """Return turnout.yaml in the current folder, which works."""
+    """Return a turnout.yaml in the current folder that works."""
     file = Path("turnout.yaml")
     file.write_text(SETTINGS, "utf-8")
     return file

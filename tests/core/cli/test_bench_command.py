@@ -35,18 +35,18 @@ def test_recorded_requests_are_sent(bench: Any) -> None:
 
 
 def test_json_has_the_figures_and_nothing_else_on_stdout(bench: Any) -> None:
-    told = json.loads(bench("--generate", "2", "--json").out)
+    output = json.loads(bench("--generate", "2", "--json").out)
 
-    assert (told["model"], told["requests"]) == ("m", 2)
-    assert told["results"][0]["latency_seconds"]["p50"] > 0
+    assert (output["model"], output["requests"]) == ("m", 2)
+    assert output["results"][0]["latency_seconds"]["p50"] > 0
 
 
-def test_requests_that_fail_end_with_1_and_are_told(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_that_fail_are_printed_and_end_with_1(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = iter(range(1_000_000))
 
     def sometimes(array: np.ndarray) -> np.ndarray:
-        if next(numbers) % 50 == 49:
-            raise ValueError("every fiftieth")
+        if next(numbers) % 5 == 4:
+            raise ValueError("every fifth")
         return array
 
     monkeypatch.setattr("turnout.testing.fakes._plus_one", sometimes)
@@ -54,26 +54,26 @@ def test_requests_that_fail_end_with_1_and_are_told(bench: Any, monkeypatch: pyt
 
     assert ended.code == 1
     assert "FAIL " in ended.out
-    assert "every fiftieth" in ended.out
+    assert "every fifth" in ended.out
     assert ended.err.endswith("next: turnout verify m\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("--against", "away"), 3, "nobody listens at port 1"),
+        (("--against", "away"), 3, "connection refused at port 1"),
         (("--against", "lost"), 2, "cannot be opened on backend 'lost'"),
         (("--against", "plus"), 2, "cannot be compared with itself"),
         (("--callers", "0"), 2, "is not in the range"),
-        (("--seconds", "nan"), 2, "nan is no finite number of seconds"),
-        (("--timeout", "inf"), 2, "inf is no finite number of seconds"),
+        (("--seconds", "nan"), 2, "nan is not a finite number of seconds"),
+        (("--timeout", "inf"), 2, "inf is not a finite number of seconds"),
         (("--shape", "y=3"), 1, "model 'm' has no input 'y'; it has: x"),
-        (("--shape", "x=3", "--recording", "nowhere"), 2, "--shape gives sizes of requests that are made"),
+        (("--shape", "x=3", "--recording", "nowhere"), 2, "--shape gives the sizes of generated requests"),
         (("--generate", "1", "--inputs", "x"), 2, "give one of --recording, --inputs and --generate"),
         (("--recording", "nowhere"), 1, "folder 'nowhere' has no records"),
     ],
 )
-def test_what_cannot_be_measured_says_why(bench: Any, arguments: tuple[str, ...], code: int, words: str) -> None:
+def test_a_measurement_that_is_not_possible_says_why(bench: Any, arguments: tuple[str, ...], code: int, words: str) -> None:
     ended = bench(*arguments)
 
     assert ended.code == code

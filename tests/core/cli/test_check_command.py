@@ -18,7 +18,7 @@ def test_a_file_that_works_is_ok(cli: Any, settings_file: Path) -> None:
     assert "inputs image [regions]; steps look, tell" in ended.out
 
 
-def test_deep_opens_every_model_and_tells_its_tensors(cli: Any, settings_file: Path) -> None:
+def test_deep_opens_every_model_and_prints_its_tensors(cli: Any, settings_file: Path) -> None:
     ended = cli("check", "--deep")
 
     assert (ended.code, ended.err) == (0, "")
@@ -32,7 +32,7 @@ def test_without_deep_not_even_a_preloaded_model_is_opened(cli: Any, settings_fi
 
     assert (shallow.code, shallow.err, deep.code) == (0, "", 1)
     assert "FAIL  model     first" in deep.out
-    assert "nobody listens at port 1" in deep.out
+    assert "connection refused at port 1" in deep.out
 
 
 def test_json_has_every_finding(cli: Any, settings_file: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_pipeline_in_the_wrong_order_fails_with_the_step_to_move(cli: Any, set
     assert ended.code == 1
     assert "FAIL" in ended.out
     assert "move 'look', which provides it, before 'tell'" in ended.out
-    assert ended.err == "next: mend what FAIL names, then turnout check --deep\n"
+    assert ended.err == "next: fix what FAIL names, then turnout check --deep\n"
 
 
 def test_a_model_that_cannot_be_opened_fails_with_its_reason_in_one_line(cli: Any, settings_file: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_model_that_cannot_be_opened_fails_with_its_reason_in_one_line(cli: An
     ("named", "part"),
     [("fallback: lost", "fallback"), ("shadow: {backend: lost}", "shadow"), ("canary: {backend: lost, weight: 0.1}", "canary")],
 )
-def test_a_backend_beside_the_one_that_serves_is_opened_too(cli: Any, settings_file: Path, named: str, part: str) -> None:
+def test_the_other_backends_of_a_model_are_opened_too(cli: Any, settings_file: Path, named: str, part: str) -> None:
     settings_file.write_text(f"models:\n  m:\n    backend: plus\n    {named}\n    backends: {{plus: , lost: , kept: }}\n")
 
     ended = cli("check", "--deep")
@@ -107,7 +107,7 @@ def test_a_warm_up_without_records_fails_before_anything_is_opened(cli: Any, set
     assert cli("check", "--deep").code == 0
 
 
-def test_wrong_settings_are_all_told_with_line_and_suggestion(cli: Any, settings_file: Path) -> None:
+def test_all_wrong_settings_are_reported_with_line_and_suggestion(cli: Any, settings_file: Path) -> None:
     settings_file.write_text("models:\n  m:\n    bakend: plus\n  n:\n    backend: pluss\n    backends:\n      pluss:\n")
 
     ended = cli("check")
@@ -155,7 +155,7 @@ def test_a_repository_check_that_raises_is_a_finding(cli: Any, settings_file: Pa
     assert json.loads(ended.out)[-1]["text"] == "the check of 'kept' failed: KeyError: 'x'"
 
 
-def test_batching_that_has_no_effect_is_said(cli: Any, settings_file: Path) -> None:
+def test_batching_without_effect_is_reported(cli: Any, settings_file: Path) -> None:
     model = "    max_batch_size: 4\n    dynamic_batching: {}\n    backends: {kept: , plus: }\n"
     settings_file.write_text(f"models:\n  m:\n    backend: plus\n{model}  n:\n    backend: kept\n{model}")
 

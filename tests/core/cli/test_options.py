@@ -1,4 +1,4 @@
-"""What the shell completes."""
+"""Shell completion, and tables."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ def test_a_table_lines_up_and_shows_a_dash_for_nothing(capsys: pytest.CaptureFix
     assert capsys.readouterr().out == "name       x\nlong name  -\nn          12\n"
 
 
-def test_click_is_what_these_are_made_of() -> None:
+def test_the_command_is_a_click_group() -> None:
     assert isinstance(turnout, click.Group)

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from turnout.plugins.discovery import PluginInfo
+
 
 def test_models_are_listed_with_backend_others_and_inputs(cli: Any, settings_file: Path) -> None:
     ended = cli("models")
@@ -46,7 +48,7 @@ def test_models_of_a_wrong_file_is_a_configuration_error(cli: Any, settings_file
     assert ended.err.splitlines()[-1] == "next: turnout check"
 
 
-def test_plugins_are_listed_with_what_they_bring(cli: Any) -> None:
+def test_plugins_are_listed_with_their_declarations(cli: Any) -> None:
     ended = cli("plugins")
 
     [line] = [line for line in ended.out.splitlines() if line.startswith("cli_test")]
@@ -68,6 +70,67 @@ def test_plugins_as_json(cli: Any) -> None:
     assert rows["cli_test"]["distribution"] == "turnout-cli-test 2.5"
     assert "backend plus" in rows["cli_test"]["brings"]
     assert rows["cli_test"]["error"] is None
+
+
+def _install_broken(folder: Path) -> None:
+    info = folder / "turnout_broken-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: turnout-broken\nVersion: 1\n", "utf-8")
+    (info / "entry_points.txt").write_text("[turnout]\nbroken = turnout_broken\n", "utf-8")
+    (folder / "turnout_broken.py").write_text("def fail():\n    raise RuntimeError('no such file')\n\n\nfail()\n", "utf-8")
+
+
+def test_a_broken_plugin_is_listed_with_its_error(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _install_broken(tmp_path / "broken")
+    monkeypatch.syspath_prepend(str(tmp_path / "broken"))
+
+    ended, rows = cli("plugins"), {row["plugin"]: row for row in json.loads(cli("plugins", "--json").out)}
+
+    assert ended.code == 0
+    assert "BROKEN: RuntimeError: no such file" in ended.out
+    assert rows["broken"]["error"] == "RuntimeError: no such file"
+    assert "traceback" not in rows["broken"]
+
+
+PLUGINS = (
+    PluginInfo("one", "turnout-one 1.0", brings=(("backend", "x"),)),
+    PluginInfo("two", "turnout-two 2.0", "two plugins bring the backend 'x'", traceback=""),
+    PluginInfo("bad", "turnout-bad 3.0", "RuntimeError: no", traceback="Traceback ...\nRuntimeError: no\n"),
+)
+
+
+@pytest.fixture
+def plugins_command(cli: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return ``turnout plugins`` in an environment with a plugin, one in conflict with it, and a broken one."""
+    found = type("Found", (), {"infos": PLUGINS, "commands": dict})
+    monkeypatch.setattr("turnout.plugins.discovery.find_plugins", found)
+    return lambda *arguments: cli("plugins", *arguments)
+
+
+def test_a_conflict_is_listed_and_the_traceback_is_offered(plugins_command: Any) -> None:
+    ended = plugins_command()
+
+    assert (ended.code, ended.err) == (0, "next: turnout plugins --traceback\n")
+    assert [line.split(maxsplit=3)[0::3] for line in ended.out.splitlines()[1:]] == [
+        ["one", "backend x"],
+        ["two", "BROKEN: two plugins bring the backend 'x'"],
+        ["bad", "BROKEN: RuntimeError: no"],
+    ]
+
+
+def test_the_traceback_of_a_broken_plugin_is_printed(plugins_command: Any) -> None:
+    ended = plugins_command("--traceback")
+
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.endswith("\nplugin 'bad' (turnout-bad 3.0):\nTraceback ...\nRuntimeError: no\n")
+    assert ended.out.count("\nplugin ") == 1
+
+
+def test_json_has_the_tracebacks_with_the_option_only(plugins_command: Any) -> None:
+    rows = json.loads(plugins_command("--json", "--traceback").out)
+
+    assert [row["traceback"] for row in rows] == ["", "", "Traceback ...\nRuntimeError: no\n"]
+    assert all("traceback" not in row for row in json.loads(plugins_command("--json").out))
 
 
 def test_the_schema_is_json_that_knows_the_plugins_options(cli: Any) -> None:
@@ -93,7 +156,7 @@ def test_switch_edits_the_one_line_and_keeps_every_comment(cli: Any, settings_fi
     )
 
 
-def test_switching_to_what_nobody_brings_or_to_no_model_changes_nothing(cli: Any, settings_file: Path) -> None:
+def test_switching_an_unknown_model_or_to_an_unknown_backend_changes_nothing(cli: Any, settings_file: Path) -> None:
     before = settings_file.read_text()
 
     wrong_backend, wrong_model = cli("switch", "first", "awey"), cli("switch", "frst", "away")
@@ -117,7 +180,7 @@ def test_init_writes_a_file_and_refuses_to_overwrite_it(cli: Any) -> None:
     assert (forced.code, Path("turnout.yaml").read_text()) == (0, written)
 
 
-def test_export_writes_a_version_and_tells_its_tensors(cli: Any, settings_file: Path) -> None:
+def test_export_writes_a_version_and_prints_its_tensors(cli: Any, settings_file: Path) -> None:
     ended = cli("export", "first", "--format", "text")
 
     assert (ended.code, ended.err) == (0, "")
@@ -152,7 +215,7 @@ def test_exporting_from_a_backend_that_cannot_be_reached_ends_with_3(cli: Any, s
     ended = cli("export", "first", "--format", "remote")
 
     assert (ended.code, ended.out) == (3, "")
-    assert ended.err == "error: nobody listens at port 1\nnext: turnout check --deep\n"
+    assert ended.err == "error: connection refused at port 1\nnext: turnout check --deep\n"
 
 
 def test_exporting_in_an_unknown_format_lists_the_known_ones(cli: Any, settings_file: Path) -> None:
@@ -182,10 +245,10 @@ def kept_file(settings_file: Path) -> Path:
     return settings_file
 
 
-def test_export_writes_the_configuration_too_and_tells_its_notes(cli: Any, kept_file: Path) -> None:
+def test_export_writes_the_configuration_too_and_prints_its_notes(cli: Any, kept_file: Path) -> None:
     ended = cli("export", "first", "--format", "text")
 
-    assert (ended.code, ended.err) == (0, "note: left as it was\n")
+    assert (ended.code, ended.err) == (0, "note: unchanged\n")
     assert ended.out.splitlines() == [
         "served/first/1/model.txt: version 1, 5 bytes",
         "x FP32 [-1] -> y FP32 [-1]",
@@ -198,8 +261,8 @@ def test_export_of_the_configuration_alone_writes_no_version(cli: Any, kept_file
 
     assert (ended.code, ended.out) == (0, "served/first/config.txt\n")
     assert [file.name for file in Path("served/first").iterdir()] == ["config.txt"]
-    told = {"folder": "served/first", "configuration": ["config.txt"], "notes": ["left as it was"]}
-    assert json.loads(as_json.out) == told
+    expected = {"folder": "served/first", "configuration": ["config.txt"], "notes": ["unchanged"]}
+    assert json.loads(as_json.out) == expected
 
 
 def test_a_configuration_alone_has_no_version(cli: Any, kept_file: Path) -> None:
@@ -209,17 +272,17 @@ def test_a_configuration_alone_has_no_version(cli: Any, kept_file: Path) -> None
     assert "--config-only writes no version" in ended.err
 
 
-def test_init_takes_the_models_of_a_repository_and_the_file_works(cli: Any) -> None:
+def test_init_writes_the_models_of_a_repository_and_the_file_works(cli: Any) -> None:
     Path("repository").mkdir()
 
     ended = cli("init", "--from-repository", "repository")
 
     assert (ended.code, ended.out) == (0, "wrote turnout.yaml\n")
     text = Path("turnout.yaml").read_text()
-    assert "  # taken: has no labels\n  taken:\n    max_batch_size: 2\n    backends:\n      kept: {}\n" in text
+    assert "  # tagged: has no labels\n  tagged:\n    max_batch_size: 2\n    backends:\n      kept: {}\n" in text
     assert '  "1":\n' in text
     assert '  "null":\n' in text
-    assert "  # left: is a sequence model\n" in text
+    assert "  # stateful: is a sequence model\n" in text
     assert cli("check").code == 0
 
 

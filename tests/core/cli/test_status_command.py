@@ -38,19 +38,19 @@ FACTS = ModelFacts(
 
 
 @pytest.fixture
-def told(cli: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that runs the command over facts."""
+def status(cli: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that runs the command with the given facts."""
 
     def run(facts: ModelFacts, *arguments: str) -> Any:
-        status = ModelStatus(facts, MigrationStage.SERVED, NextStep("turnout triton serve", "it does not answer"))
-        monkeypatch.setattr(turnout.commands.status, "status_of_file", lambda file, model: [status])
+        found = ModelStatus(facts, MigrationStage.SERVED, NextStep("turnout triton serve", "it does not answer"))
+        monkeypatch.setattr(turnout.commands.status, "status_of_file", lambda file, model: [found])
         return cli("status", *arguments)
 
     return run
 
 
-def test_one_screen_has_the_stage_the_evidence_and_the_next_command(told: Any) -> None:
-    ended = told(FACTS)
+def test_one_screen_has_the_stage_the_evidence_and_the_next_command(status: Any) -> None:
+    ended = status(FACTS)
 
     assert (ended.code, ended.err) == (0, "")
     proved = "match 2026-01-02 03:04: a answers as b"
@@ -67,40 +67,40 @@ def test_one_screen_has_the_stage_the_evidence_and_the_next_command(told: Any) -
     ]
 
 
-def test_proof_that_is_of_other_files_says_so(told: Any) -> None:
+def test_proof_that_is_of_other_files_says_so(status: Any) -> None:
     stale = replace(FACTS.shadow, current=False) if FACTS.shadow else None
     changed = replace(FACTS, verify=ParityProof("match", "2026-01-02T03:05", current=False), shadow=stale, export=None)
 
-    out = told(changed).out
+    out = status(changed).out
 
     assert "match 2026-01-02 03:05; the files have changed since" in out
     assert "server against here: of other settings or another version; 5 match" in out
     assert "not proved at export" in out
 
 
-def test_what_takes_a_part_is_told(told: Any) -> None:
+def test_every_backend_that_receives_requests_is_listed(status: Any) -> None:
     facts = replace(
         FACTS, backend="here", canary="server", weight=0.1, shadowed="server", shadow=None, version=None, folder="f"
     )
 
-    lines = told(facts).out.splitlines()
+    lines = status(facts).out.splitlines()
 
     assert "  serves    here, canary server 0.1, shadow server" in lines
     assert "  exported  no version in f" in lines
-    assert "  shadow    nothing was compared yet" in lines
+    assert "  shadow    no comparison yet" in lines
 
 
-def test_a_model_that_nobody_answers_for_ends_with_3(told: Any) -> None:
-    assert told(replace(FACTS, fallback=None)).code == 3
-    assert told(replace(FACTS, fallback=None), "--json").code == 3
-    assert told(FACTS).code == 0
+def test_a_model_that_no_backend_serves_ends_with_3(status: Any) -> None:
+    assert status(replace(FACTS, fallback=None)).code == 3
+    assert status(replace(FACTS, fallback=None), "--json").code == 3
+    assert status(FACTS).code == 0
 
 
-def test_json_has_the_same(told: Any) -> None:
-    [status] = json.loads(told(FACTS, "--json").out)
+def test_json_has_the_same(status: Any) -> None:
+    [found] = json.loads(status(FACTS, "--json").out)
 
-    assert (status["stage"], status["next"]["command"], status["backend"]) == (3, "turnout triton serve", "server")
-    assert status["shadow"]["promotion"] == "ready"
+    assert (found["stage"], found["next"]["command"], found["backend"]) == (3, "turnout triton serve", "server")
+    assert found["shadow"]["promotion"] == "ready"
 
 
 def test_every_model_of_a_file_or_one(cli: Any, settings_file: Path) -> None:

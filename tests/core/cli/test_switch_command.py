@@ -14,7 +14,7 @@ def test_a_share_is_written_and_every_comment_kept(cli: Any, settings_file: Path
     ended = cli("switch", "first", "away", "--weight", "0.1")
 
     assert ended.code == 0
-    assert "'away' takes 0.1 of the requests of model 'first' now; there was no canary" in ended.out
+    assert "'away' serves 0.1 of the requests of model 'first' now; there was no canary" in ended.out
     assert ended.err == "next: turnout status\n"
     line = "    backend: plus    # the one line\n"
     assert settings_file.read_text() == before.replace(line, f"{line}    canary: {{backend: away, weight: 0.1}}\n")
@@ -22,7 +22,7 @@ def test_a_share_is_written_and_every_comment_kept(cli: Any, settings_file: Path
 
 
 @pytest.mark.parametrize("weight", ["1.1", "-0.1", "nan", "much"])
-def test_what_is_no_share_changes_nothing(cli: Any, settings_file: Path, weight: str) -> None:
+def test_a_weight_that_is_no_share_changes_nothing(cli: Any, settings_file: Path, weight: str) -> None:
     before = settings_file.read_text()
 
     ended = cli("switch", "first", "away", f"--weight={weight}")

@@ -32,9 +32,9 @@ def test_equal_backends_end_with_0_and_a_table(verify: Any) -> None:
     ]
 
 
-def test_answers_that_differ_end_with_1_and_say_where(verify: Any) -> None:
-    np.savez("asked.npz", x=np.array([[1, 2, 3]], np.float32))
-    verify("record", "m", "asked.npz")
+def test_answers_that_differ_end_with_1_and_the_place(verify: Any) -> None:
+    np.savez("request.npz", x=np.array([[1, 2, 3]], np.float32))
+    verify("record", "m", "request.npz")
     record = next(Path("recordings/m").glob("*.npz"))
     content = record.read_bytes()
     with pytest.MonkeyPatch.context() as patched:
@@ -50,18 +50,18 @@ def test_answers_that_differ_end_with_1_and_say_where(verify: Any) -> None:
 
 
 def test_json_has_the_figures_and_nothing_else_on_stdout(verify: Any) -> None:
-    told = json.loads(verify("verify", "m", "--against", "kept", "--generate", "2", "--json").out)
+    output = json.loads(verify("verify", "m", "--against", "kept", "--generate", "2", "--json").out)
 
-    assert (told["verdict"], told["requests"], told["reference"], told["saved"]) == ("match", 2, "plus", [])
-    assert told["arms"][0]["outputs"]["x"]["max_abs_error"] == 0.0
-    assert [arm["backend"] for arm in told["batching"]] == ["plus", "kept"]
+    assert (output["verdict"], output["requests"], output["reference"], output["saved"]) == ("match", 2, "plus", [])
+    assert output["arms"][0]["outputs"]["x"]["max_abs_error"] == 0.0
+    assert [arm["backend"] for arm in output["batching"]] == ["plus", "kept"]
 
 
 def test_a_backend_that_cannot_be_reached_ends_with_3(verify: Any) -> None:
     ended = verify("verify", "m", "--against", "away")
 
     assert (ended.code, ended.out) == (3, "")
-    assert "nobody listens at port 1" in ended.err
+    assert "connection refused at port 1" in ended.err
     assert verify("verify", "m", "--against", "kept").code == 0
 
 
@@ -75,7 +75,7 @@ def test_a_backend_that_cannot_be_reached_ends_with_3(verify: Any) -> None:
         (("--batch", "-1"), "is not in the range"),
     ],
 )
-def test_what_cannot_be_asked_for_ends_with_2(verify: Any, arguments: tuple[str, ...], words: str) -> None:
+def test_wrong_arguments_end_with_2(verify: Any, arguments: tuple[str, ...], words: str) -> None:
     ended = verify("verify", "m", *arguments)
 
     assert ended.code == 2
@@ -89,14 +89,14 @@ def test_a_recording_that_is_not_there_ends_with_1(verify: Any) -> None:
     assert "folder 'nowhere' has no records; record some: turnout record MODEL ..." in ended.err
 
 
-def test_recording_tells_where_and_what_to_do_next(verify: Any) -> None:
-    np.savez("asked.npz", x=np.array([[1, 2, 3]], np.float32))
+def test_recording_prints_the_folder_and_the_next_command(verify: Any) -> None:
+    np.savez("request.npz", x=np.array([[1, 2, 3]], np.float32))
 
-    ended = verify("record", "m", "asked.npz")
+    ended = verify("record", "m", "request.npz")
 
     assert (ended.code, ended.out) == (0, "recorded 1 requests of m in recordings/m, which holds 1\n")
     assert ended.err.endswith("next: turnout verify m\n")
-    assert json.loads(verify("record", "m", "asked.npz", "--json").out)["held"] == 2
+    assert json.loads(verify("record", "m", "request.npz", "--json").out)["held"] == 2
     assert verify("verify", "m", "--against", "kept").code == 0
 
 

@@ -24,7 +24,7 @@ def plugins_of(plugins_with: Load, no_options: Any) -> Load:
 
     def load(**backends: dict[str, Any]) -> Plugins:
         plugins = plugins_with()
-        module = plugins._manager.get_plugin("lists")
+        module = plugins._inventory._manager.get_plugin("lists")
         module.BACKENDS += [Backend(name, lambda *_: PlusOne(), no_options, **more) for name, more in backends.items()]
         return plugins
 

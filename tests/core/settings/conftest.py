@@ -5,14 +5,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
+from turnout import Options
 from turnout.errors import SettingsError, unknown_name
 from turnout.settings import LoadedSettings, load_settings
-
-
-class Options(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class OnnxOptions(Options):
@@ -154,7 +151,7 @@ def refuse(load: Load) -> Callable[..., SettingsError]:
     return refuse_text
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def registry() -> KnownPlugins:
     return KnownPlugins()
 

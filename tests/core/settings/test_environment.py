@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.settings.environment import substitute, warn_of_unknown
+from turnout.settings.environment import log_unknown_variables, substitute
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from turnout.settings.environment import substitute, warn_of_unknown
         ("no dollar", "no dollar"),
     ],
 )
-def test_variables_are_filled_in(text: str, value: str) -> None:
+def test_variables_are_substituted(text: str, value: str) -> None:
     assert substitute({"k": [text]}, {"A": "x", "EMPTY": ""}).values == {"k": [value]}
 
 
@@ -38,7 +38,7 @@ def test_any_other_dollar_is_a_problem_and_the_text_stays(text: str) -> None:
     assert [path for path, _ in substituted.problems] == [(0,)]
 
 
-def test_keys_and_other_kinds_of_values_are_left_alone() -> None:
+def test_keys_and_other_kinds_of_values_stay_unchanged() -> None:
     assert substitute({"${A}": 1, "b": None}, {"A": "x"}).values == {"${A}": 1, "b": None}
 
 
@@ -54,23 +54,23 @@ def test_what_came_from_the_environment_is_known_and_what_the_file_says_is_not()
     assert substituted.names == {"A", "B"}
 
 
-def test_a_misspelt_variable_of_ours_is_warned_of_without_its_value(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_misspelled_variable_is_logged_without_its_value(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        warn_of_unknown(
+        log_unknown_variables(
             {"TURNOUT_CONFG": "s3cret", "TURNOUT_MINE": "1", "TURNOUT_CONFIG": "x", "HOME": "/"}, frozenset({"TURNOUT_MINE"})
         )
 
-    assert caplog.messages == ["the environment variable TURNOUT_CONFG is read by nothing. Did you mean 'TURNOUT_CONFIG'?"]
+    assert caplog.messages == ["environment variable TURNOUT_CONFG has no effect. Did you mean 'TURNOUT_CONFIG'?"]
 
 
-def test_variables_that_a_plugin_declares_are_not_warned_of(load: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_variables_that_a_plugin_declares_are_not_logged(load: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
     load("{}", TURNOUT_TRITON_ENVIRONMENT="/opt/triton")
 
     assert caplog.messages == []
 
 
-def test_variables_that_the_file_names_are_not_warned_of(load: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_variables_that_the_file_names_are_not_logged(load: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
     load("executor_threads: ${TURNOUT_THREADS:-3}\n", TURNOUT_THREADS="5", TURNOUT_THREAD="6")
 
     assert len(caplog.messages) == 1
-    assert caplog.messages[0].startswith("the environment variable TURNOUT_THREAD is read by nothing.")
+    assert caplog.messages[0].startswith("environment variable TURNOUT_THREAD has no effect.")

@@ -37,7 +37,7 @@ def test_a_good_file_becomes_settings_and_validated_options(load: Load, good: st
     assert list(loaded.step_options) == [("describe", "load_image"), ("describe", "caption"), ("describe", "caption_2")]
 
 
-def test_written_options_have_their_variables_filled_in_and_those_of_absent_plugins_too(load: Load, good: str) -> None:
+def test_written_options_have_variables_substituted_also_for_absent_plugins(load: Load, good: str) -> None:
     loaded = load(good, TRITON_URL="gpu:8001")
 
     assert loaded.written_options["blip"]["triton"] == {"url": "gpu:8001"}
@@ -56,7 +56,7 @@ def test_a_variable_may_stand_for_a_number(load: Load) -> None:
     assert load("executor_threads: ${THREADS:-3}\n", THREADS="7").settings.executor_threads == 7
 
 
-def test_this_process_environment_counts_by_default(monkeypatch: pytest.MonkeyPatch, registry: Registry) -> None:
+def test_the_environment_of_this_process_is_the_default(monkeypatch: pytest.MonkeyPatch, registry: Registry) -> None:
     monkeypatch.setenv("SOME_THREADS", "9")
 
     assert load_settings({"executor_threads": "${SOME_THREADS}"}, registry=registry).settings.executor_threads == 9
@@ -92,11 +92,11 @@ def test_a_mapping_that_holds_itself_is_refused(refuse_mapping: Refuse) -> None:
     assert "nested more than 24 levels deep" in str(refuse_mapping(values))
 
 
-def test_a_mapping_with_keys_that_are_no_text_is_refused(refuse_mapping: Refuse) -> None:
+def test_a_mapping_with_keys_that_are_not_text_is_refused(refuse_mapping: Refuse) -> None:
     assert "the key 5 is not text" in str(refuse_mapping({5: 1}))
 
 
-def test_where_tells_file_and_line_of_the_nearest_thing(load: Load, good: str) -> None:
+def test_where_returns_file_and_line_of_the_nearest_key(load: Load, good: str) -> None:
     loaded = load(good)
 
     assert loaded.where("models", "birefnet", "backend") == "turnout.yaml:13"
@@ -150,7 +150,7 @@ def test_a_file_of_more_than_a_mebibyte_is_refused(refuse: Refuse) -> None:
     assert "larger than 1048576 bytes" in str(refuse("#" * (1 << 20) + "\n"))
 
 
-def test_an_unused_backend_that_is_not_installed_hurts_nobody(load: Load) -> None:
+def test_an_unused_backend_that_is_not_installed_is_no_problem(load: Load) -> None:
     text = "backend: elsewhere\nmodels: {m: {backend: direct, backends: {direct: {}, elsewhere: {x: 1}}}}\n"
 
     assert load(text).settings.backend_of("m") == "direct"
@@ -162,13 +162,13 @@ def test_options_of_an_unused_backend_are_checked_when_its_plugin_is_here(refuse
     assert len(error.problems) == 2
 
 
-def test_a_backend_at_the_top_that_two_models_miss_is_one_problem(refuse: Refuse) -> None:
+def test_an_unknown_backend_at_the_top_is_one_problem_for_two_models(refuse: Refuse) -> None:
     error = refuse("backend: tritn\nmodels: {a: {backends: {tritn: {}}}, b: {backends: {tritn: {}}}}\n")
 
     assert len(error.problems) == 1
 
 
-def test_the_real_plugins_are_such_a_registry() -> None:
+def test_the_plugins_are_a_registry() -> None:
     registry: Registry = Plugins([])
 
     with pytest.raises(SettingsError, match="unknown backend 'direct'; known: none"):

@@ -1,4 +1,4 @@
-"""The command line: one command a file, each parses, calls one function, prints."""
+"""The command line: one command in each module; a command parses, calls one function and prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``turnout bench``: how fast a model answers on its backend, and on others beside it."""
+"""``turnout bench``: measure the speed of a model on its backend and on others."""
 
 from __future__ import annotations
 
@@ -16,31 +16,29 @@ if TYPE_CHECKING:
 
 @click.command("bench")
 @model_argument
-@click.option(
-    "--against", multiple=True, metavar="BACKEND", shell_complete=complete_backends, help="Measure this one beside it."
-)
+@click.option("--against", multiple=True, metavar="BACKEND", shell_complete=complete_backends, help="Measure this backend too.")
 @click.option(
     "--callers",
     multiple=True,
     default=(1,),
     show_default=True,
     type=click.IntRange(1, 1024),
-    help="How many ask at once; several are measured in turn.",
+    help="The number of concurrent callers; several are measured in turn.",
 )
 @click.option(
     "--seconds",
     default=10.0,
     show_default=True,
     type=SECONDS,
-    help="How long each backend is asked.",
+    help="How long each backend receives requests.",
 )
 @request_options
 @config_option
 @json_option
 def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
-    """Send requests to MODEL on its present backend and on others, in turn, and tell how fast they answer.
+    """Send requests to MODEL on its current backend and on others, in turn, and report how fast they answer.
 
-    The requests are those recorded, given, or made. Exit 1 if some failed, 3 if a backend cannot be reached.
+    The requests are recorded, given, or generated. Exit 1 if some failed, 3 if a backend cannot be reached.
     """
     from turnout.commands.bench import BenchOptions, bench_file
 
@@ -66,21 +64,21 @@ _COLUMNS = (
 
 def _print(measured: BenchResult) -> None:
     click.echo(f"{measured.model} on {measured.reference}, {measured.requests} different requests: {measured.source}")
-    print_table(_COLUMNS, [_row(one) for one in measured.results])
+    print_table(_COLUMNS, [_format_row(one) for one in measured.results])
 
 
-def _row(one: LoadFigures) -> dict[str, str]:
-    milliseconds = {f"{name} ms": _figure(value, 1000) for name, value in one.latency_seconds.items()}
+def _format_row(one: LoadFigures) -> dict[str, str]:
+    milliseconds = {f"{name} ms": _format_figure(value, 1000) for name, value in one.latency_seconds.items()}
     return milliseconds | {
         "backend": one.backend,
         "callers": str(one.callers),
         "requests": str(one.requests),
         "failed": str(sum(one.failed.values())),
-        "requests/s": _figure(one.requests_per_second),
-        "x requests/s": _figure(one.rate_ratio),
-        "x p50": _figure(one.latency_ratio),
+        "requests/s": _format_figure(one.requests_per_second),
+        "x requests/s": _format_figure(one.rate_ratio),
+        "x p50": _format_figure(one.latency_ratio),
     }
 
 
-def _figure(value: float | None, factor: int = 1) -> str:
+def _format_figure(value: float | None, factor: int = 1) -> str:
     return "" if value is None else f"{value * factor:.4g}"

@@ -1,4 +1,4 @@
-"""``turnout check``: the settings, the pipelines and, with ``--deep``, the models."""
+"""``turnout check``: check the settings, the pipelines and, with ``--deep``, the models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from turnout.cli.options import config_option, json_option, print_json, print_ta
 @click.option("--deep", is_flag=True, help="Also open every model, which may take minutes.")
 @json_option
 def command(config: Path, deep: bool, as_json: bool) -> None:  # noqa: FBT001  # click's flags
-    """Prove that a turnout.yaml can work: keys, options, plugins, the order of steps; with --deep the models too."""
+    """Check a turnout.yaml: keys, options, plugins, the order of steps; with --deep also the models."""
     from turnout.commands.check import check_app
 
     findings = check_app(config, deep=deep)
@@ -28,5 +28,5 @@ def command(config: Path, deep: bool, as_json: bool) -> None:  # noqa: FBT001  #
         ]
         print_table(("", "what", "name", "found"), rows)
     if not all(finding.ok for finding in findings):
-        click.echo("next: mend what FAIL names, then turnout check --deep", err=True)
+        click.echo("next: fix what FAIL names, then turnout check --deep", err=True)
         raise SystemExit(1)

@@ -1,4 +1,4 @@
-"""How a command ends when something is wrong: the words, the next command to type, the exit code."""
+"""The end of a command that fails: the message, the next command to type, the exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FAILED, WRONG, UNREACHABLE = 1, 2, 3
 
 
 def exit_code(error: TurnoutError) -> int:
-    """Return 2 for settings, plugins and models that cannot be opened, 3 for an unreachable backend, 1 for the rest."""
+    """Return 2 for wrong settings, broken plugins and models that cannot be opened, 3 for an unreachable backend, else 1."""
     from turnout.errors import BackendUnavailableError, ConfigurationError, ModelLoadError, PluginError
 
     if isinstance(error, ConfigurationError | PluginError | ModelLoadError):
@@ -22,7 +22,7 @@ def exit_code(error: TurnoutError) -> int:
 
 
 def print_error(error: TurnoutError) -> None:
-    """Print ``error`` on stderr, then the command that helps next."""
+    """Print ``error`` and the next command to type on stderr."""
     click.echo(f"error: {error}", err=True)
     click.echo(f"next: {_next_command(error)}", err=True)
 

@@ -1,4 +1,4 @@
-"""``turnout export``: a model's next version in a model repository, with its configuration."""
+"""``turnout export``: write the next version of a model into a model repository, with its configuration."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 @click.option(
     "--repository",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The model repository to write into; by default the one that turnout.yaml names, else model_repository beside it.",
+    help="The model repository; by default the one in turnout.yaml, else model_repository next to that file.",
 )
 @click.option("--version", type=click.IntRange(min=1), help="The version to write; the next one by default.")
-@click.option("--config-only", is_flag=True, help="Write no version, only the configuration of those that are there.")
+@click.option("--config-only", is_flag=True, help="Write no version, only the configuration of the existing ones.")
 @click.option("--force-config", is_flag=True, help="Also replace a configuration that was written or edited by hand.")
 @config_option
 @json_option
@@ -45,7 +45,7 @@ def command(
     from turnout.settings import load_settings
 
     if config_only and version is not None:
-        raise click.UsageError("--config-only writes no version; leave --version out")
+        raise click.UsageError("--config-only writes no version; remove --version")
     plugins = find_plugins()
     loaded = load_settings(config, registry=plugins)
     if config_only:
@@ -71,17 +71,17 @@ def _export(
     exported = export_model(loaded, plugins, model, format_, repository, version, overwrite=overwrite)
     size = exported.file.stat().st_size
     if as_json:
-        told = {"file": _shown(exported.file), "version": exported.version, "bytes": size, "proved": _proved(loaded, model)}
-        print_json(told | _told(exported.configuration))
+        written = {"file": _display_path(exported.file), "version": exported.version, "bytes": size}
+        print_json({**written, "proved": _read_proof(loaded, model), **_configuration_entries(exported.configuration)})
         return
-    click.echo(f"{_shown(exported.file)}: version {exported.version}, {size:,} bytes")
+    click.echo(f"{_display_path(exported.file)}: version {exported.version}, {size:,} bytes")
     click.echo(describe_signature(exported.signature))
-    _print_proof(_proved(loaded, model))
+    _print_proof(_read_proof(loaded, model))
     _print_configuration(exported.file.parents[1], exported.configuration)
 
 
-def _proved(loaded: LoadedSettings, model: str) -> dict[str, Any]:
-    """Return what the exporter proved of the version before it was published."""
+def _read_proof(loaded: LoadedSettings, model: str) -> dict[str, Any]:
+    """Return the facts that the exporter proved of the version before it was published; empty if there are none."""
     from turnout.repository.evidence import read_evidence
 
     evidence = read_evidence(loaded.folder, model, "export")
@@ -103,23 +103,23 @@ def _configure(
 
     folder, configuration = export_configuration(loaded, plugins, model, repository, overwrite=overwrite)
     if as_json:
-        print_json({"folder": _shown(folder)} | _told(configuration))
+        print_json({"folder": _display_path(folder), **_configuration_entries(configuration)})
         return
     _print_configuration(folder, configuration)
 
 
-def _told(configuration: Configuration) -> dict[str, list[str]]:
+def _configuration_entries(configuration: Configuration) -> dict[str, list[str]]:
     return {"configuration": sorted(configuration.files), "notes": list(configuration.notes)}
 
 
 def _print_configuration(folder: Path, configuration: Configuration) -> None:
     for name in sorted(configuration.files):
-        click.echo(_shown(folder / name))
+        click.echo(_display_path(folder / name))
     for note in configuration.notes:
         click.echo(f"note: {note}", err=True)
 
 
-def _shown(path: Path) -> str:
-    """Return a path as a user would type it here."""
+def _display_path(path: Path) -> str:
+    """Return ``path`` relative to the current folder if it is in it."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith(os.pardir) else relative

@@ -1,4 +1,4 @@
-"""The command ``turnout``: its own commands and those that plugins add, imported when they are asked for."""
+"""The command group ``turnout``: its own commands and those of plugins, each imported when it is needed."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from turnout.cli.exits import FAILED, exit_code, print_error
 
 _COMMANDS = {
     "bench": "Measure how fast a model answers on its backends.",
-    "check": "Prove that a turnout.yaml can work.",
+    "check": "Check a turnout.yaml, and with --deep its models.",
     "export": "Write a model into a model repository.",
     "init": "Write a first turnout.yaml.",
     "models": "List the models of a turnout.yaml.",
-    "plugins": "List the plugins that are installed.",
-    "record": "Record what a model is asked.",
+    "plugins": "List the installed plugins.",
+    "record": "Record the requests of a model.",
     "schema": "Print the JSON schema of turnout.yaml.",
-    "status": "Tell how far each model has come, and what is next.",
+    "status": "Show the stage of each model and the next command.",
     "switch": "Move a model to another backend.",
     "verify": "Compare a model's answers on two backends.",
 }
 
 
 class TurnoutGroup(click.Group):
-    """Lists commands without importing them."""
+    """A command group that lists its commands without importing them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*_COMMANDS, *self._added()})
+        return sorted({*_COMMANDS, *self._load_plugin_commands()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in _COMMANDS:
             module = importlib.import_module(f"turnout.cli.{cmd_name}_command")
             command: click.Command = module.command
             return command
-        return self._added().get(cmd_name)
+        return self._load_plugin_commands().get(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = dict(_COMMANDS)
-        rows |= {name: command.get_short_help_str(80) for name, command in self._added().items()}
+        rows |= {name: command.get_short_help_str(80) for name, command in self._load_plugin_commands().items()}
         with formatter.section("Commands"):
             formatter.write_dl(sorted(rows.items()))
 
@@ -53,7 +53,7 @@ class TurnoutGroup(click.Group):
             ctx.fail(f"No such command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
 
-    def _added(self) -> dict[str, click.Command]:
+    def _load_plugin_commands(self) -> dict[str, click.Command]:
         from turnout.plugins.discovery import find_plugins
 
         if not hasattr(self, "_plugin_commands"):

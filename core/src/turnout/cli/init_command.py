@@ -1,4 +1,4 @@
-"""``turnout init``: a first turnout.yaml."""
+"""``turnout init``: write a first turnout.yaml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``turnout models``: what turnout.yaml says of each model."""
+"""``turnout models``: list the models of turnout.yaml."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @config_option
 @json_option
 def command(config: Path, as_json: bool) -> None:  # noqa: FBT001  # click's flag
-    """List the models of a turnout.yaml: the backend that serves each, the others it could move to, its tensors."""
+    """List the models of a turnout.yaml: the backend that serves each, the other backends, the tensors."""
     from turnout.plugins.discovery import find_plugins
     from turnout.settings import load_settings
 

@@ -1,4 +1,4 @@
-"""The options and arguments that several commands share, with their shell completion."""
+"""Options, arguments and output that several commands share, with shell completion."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ DEFAULT_CONFIG = "turnout.yaml"
 
 
 class _Seconds(click.FloatRange):
-    """A time above 0 that ends."""
+    """A finite number of seconds above 0."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         seconds = super().convert(value, param, ctx)
         if not math.isfinite(seconds):
-            self.fail(f"{value} is no finite number of seconds", param, ctx)
+            self.fail(f"{value} is not a finite number of seconds", param, ctx)
         return seconds
 
 
@@ -51,7 +51,7 @@ def _complete_models(context: click.Context, _: click.Parameter, incomplete: str
 
 
 def complete_backends(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the backends that begin so."""
+    """Return the backends whose names start with ``incomplete``; none if the plugins cannot be loaded."""
     from turnout.errors import TurnoutError
     from turnout.plugins.discovery import find_plugins
 

@@ -1,32 +1,50 @@
-"""``turnout plugins``: what is installed, what it brings, what is broken."""
+"""``turnout plugins``: list the installed plugins, the broken ones with their errors."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from turnout.cli.options import json_option, print_json, print_table
 
+if TYPE_CHECKING:
+    from turnout.plugins.inventory import PluginInfo
+
 
 @click.command("plugins")
+@click.option("--traceback", "with_traceback", is_flag=True, help="Also print the traceback of each broken plugin.")
 @json_option
-def command(as_json: bool) -> None:  # noqa: FBT001  # click's flag
-    """List the plugins that are installed, with what each brings; a broken one with its reason."""
+def command(with_traceback: bool, as_json: bool) -> None:  # noqa: FBT001  # click's flags
+    """List the installed plugins and what each provides; of a broken plugin, the error.
+
+    A plugin that declares the same name as another one is listed as broken.
+    """
     from turnout.plugins.discovery import find_plugins
 
-    rows: list[dict[str, Any]] = [
-        {
-            "plugin": info.name,
-            "distribution": info.distribution,
-            "brings": [f"{kind} {name}" for kind, name in info.brings],
-            "error": info.error,
-        }
-        for info in find_plugins().infos
-    ]
+    infos = find_plugins().infos
     if as_json:
-        print_json(rows)
+        print_json([_entries(info) | ({"traceback": info.traceback} if with_traceback else {}) for info in infos])
         return
-    for row in rows:
-        row["brings"] = f"BROKEN: {row['error']}" if row["error"] else ", ".join(row["brings"]) or "nothing"
+    rows = [_entries(info) | {"brings": _format_declarations(info)} for info in infos]
     print_table(("plugin", "distribution", "brings"), rows)
+    broken = [info for info in infos if info.traceback]
+    for info in broken if with_traceback else ():
+        click.echo(f"\nplugin {info.name!r} ({info.distribution}):\n{info.traceback.rstrip()}")
+    if broken and not with_traceback:
+        click.echo("next: turnout plugins --traceback", err=True)
+
+
+def _entries(info: PluginInfo) -> dict[str, Any]:
+    return {
+        "plugin": info.name,
+        "distribution": info.distribution,
+        "brings": [f"{kind} {name}" for kind, name in info.brings],
+        "error": info.error,
+    }
+
+
+def _format_declarations(info: PluginInfo) -> str:
+    if info.error:
+        return f"BROKEN: {info.error}"
+    return ", ".join(f"{kind} {name}" for kind, name in info.brings) or "nothing"

@@ -1,4 +1,4 @@
-"""``turnout record``: what a model is asked and what it answers, for replaying."""
+"""``turnout record``: record the requests and answers of a model, for later replay."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 from turnout.cli.options import config_option, json_option, model_argument, print_json
 
 
-def _inputs(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> dict[str, Any]:
+def _parse_inputs(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> dict[str, Any]:
     inputs: dict[str, Any] = {}
     for text in written:
         name, equals, value = text.partition("=")
@@ -31,23 +31,36 @@ def _inputs(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> 
     "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE..."
 )
 @click.option("--pipeline", help="The pipeline to run on each FILE; by default the only one of turnout.yaml.")
-@click.option("--set", "inputs", multiple=True, callback=_inputs, metavar="NAME=VALUE", help="Another input: JSON, or text.")
-@click.option("--requests", default=100, show_default=True, type=click.IntRange(min=1), help="Records the folder may hold.")
+@click.option(
+    "--set",
+    "inputs",
+    multiple=True,
+    callback=_parse_inputs,
+    metavar="NAME=VALUE",
+    help="A further input of the pipeline, as JSON or text.",
+)
+@click.option(
+    "--requests",
+    default=100,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="The largest number of records in the folder.",
+)
 @click.option("--directory", type=click.Path(path_type=Path, file_okay=False), help="Records go into DIRECTORY/MODEL.")
 @config_option
 @json_option
 def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
-    """Record what MODEL is asked, and what it answers, while a pipeline runs on each FILE; .npz files are asked themselves.
+    """Record the requests and answers of MODEL while a pipeline runs on each FILE; an .npz file is itself a request.
 
-    Records hold what people sent: keep them as you keep that. Exit 1 if a file failed, 3 if the backend cannot be reached.
+    Records contain user data: protect them as such. Exit 1 if a file failed, 3 if the backend cannot be reached.
     """
     from turnout.commands.record import RecordOptions, record_file
 
     result = record_file(config, model, RecordOptions(**choices), progress=lambda text: click.echo(text, err=True))
     folder = os.path.relpath(result.folder)
     if as_json:
-        told = {"model": model, "folder": folder, "recorded": result.recorded, "held": result.held}
-        print_json(told | {"failures": list(result.failures)})
+        counts = {"recorded": result.recorded, "held": result.held}
+        print_json({"model": model, "folder": folder, **counts, "failures": list(result.failures)})
     else:
         click.echo(f"recorded {result.recorded} requests of {model} in {folder}, which holds {result.held}")
     for failure in result.failures:

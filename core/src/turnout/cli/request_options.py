@@ -1,4 +1,4 @@
-"""The options of commands that send requests: recorded, given, or made."""
+"""The options of commands that send requests: recorded, given, or generated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from turnout.cli.options import SECONDS
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _read_shapes(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+def _parse_shapes(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for text in written:
         name, _equals, sizes = text.rpartition("=")
@@ -29,14 +29,16 @@ _OPTIONS = (
     click.option(
         "--inputs", multiple=True, type=click.Path(path_type=Path, dir_okay=False), help="Send the arrays of FILE.npz."
     ),
-    click.option("--generate", type=click.IntRange(min=1), help="Send N requests made from the model's signature."),
-    click.option("--shape", "shapes", multiple=True, callback=_read_shapes, help="Sizes of a generated input: NAME=3,384,384."),
+    click.option("--generate", type=click.IntRange(min=1), help="Send N requests generated from the model's signature."),
+    click.option(
+        "--shape", "shapes", multiple=True, callback=_parse_shapes, help="The sizes of a generated input: NAME=3,384,384."
+    ),
     click.option(
         "--timeout",
         default=60.0,
         show_default=True,
         type=SECONDS,
-        help="Seconds a request may take.",
+        help="The timeout of a request in seconds.",
     ),
 )
 
@@ -49,8 +51,8 @@ def request_options(command: Command) -> Command:
 
 
 def check_one_source(choices: Mapping[str, Any]) -> None:
-    """Refuse options that name several sources of requests, or sizes of requests that are not made."""
+    """Raise click.UsageError if options name several sources of requests, or sizes of requests that are not generated."""
     if sum(bool(choices[name]) for name in ("recording", "inputs", "generate")) > 1:
         raise click.UsageError("give one of --recording, --inputs and --generate")
     if choices["shapes"] and (choices["recording"] or choices["inputs"]):
-        raise click.UsageError("--shape gives sizes of requests that are made; leave it out, or --recording and --inputs")
+        raise click.UsageError("--shape gives the sizes of generated requests; remove it, or remove --recording and --inputs")

@@ -1,4 +1,4 @@
-"""``turnout schema``: turnout.yaml for editors."""
+"""``turnout schema``: print the JSON schema of turnout.yaml for editors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from turnout.cli.options import print_json
 
 @click.command("schema")
 def command() -> None:
-    """Print the JSON schema of turnout.yaml, the options of the installed plugins included."""
+    """Print the JSON schema of turnout.yaml, with the options of the installed plugins."""
     from turnout.plugins.discovery import find_plugins
     from turnout.settings import json_schema
 

@@ -1,4 +1,4 @@
-"""``turnout status``: how far each model has come, and what to type next."""
+"""``turnout status``: show the stage of each model and the next command to type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from turnout.cli.options import config_option, json_option, optional_model_argum
 if TYPE_CHECKING:
     from turnout.commands.status import ModelFacts, ModelStatus, ParityProof
 
-DIGITS = 12
+DIGITS_OF_SHA256 = 12
 
 
 @click.command("status")
@@ -22,10 +22,10 @@ DIGITS = 12
 @config_option
 @json_option
 def command(model: str | None, config: Path, as_json: bool) -> None:  # noqa: FBT001  # click's flag
-    """Tell how far MODEL, or every model, has come on its way to a server, what proves it, and what to type next.
+    """Show the stage of MODEL, or of every model, on its way to a server, the evidence for it, and the next command to type.
 
-    Stages: 1 abstract, 2 exported, 3 served, 4 tuned. Opens no model. Exit 3 if the server that serves a model cannot be
-    reached and nothing answers in its place.
+    Stages: 1 abstract, 2 exported, 3 served, 4 tuned. Opens no model. Exit 3 if the server of a model cannot be reached and
+    the model has no fallback that answers.
     """
     from turnout.commands.status import status_of_file
 
@@ -41,13 +41,18 @@ def command(model: str | None, config: Path, as_json: bool) -> None:  # noqa: FB
 def _lines(status: ModelStatus) -> Iterator[str]:
     facts = status.facts
     yield f"{facts.model}: stage {status.stage:d} of 4, {status.stage.name.lower()}"
-    rows = {"serves": _serves(facts), "exported": _exported(facts), "verified": _verified(facts), "recorded": facts.recorded}
-    rows |= {"shadow": _shadow(facts)} | {f"on {state.backend}": state.text for state in facts.servers}
+    rows = {
+        "serves": _format_arms(facts),
+        "exported": _format_version(facts),
+        "verified": _format_verify(facts),
+        "recorded": facts.recorded,
+    }
+    rows |= {"shadow": _format_shadow(facts)} | {f"on {state.backend}": state.text for state in facts.servers}
     rows |= {"next": status.next.command, "": status.next.why}
     yield from (f"  {name:<10}{text}" for name, text in rows.items() if text)
 
 
-def _serves(facts: ModelFacts) -> str:
+def _format_arms(facts: ModelFacts) -> str:
     parts = [facts.backend]
     parts += [f"fallback {facts.fallback}"] if facts.has_fallback else []
     parts += [f"canary {facts.canary} {facts.weight:g}"] if facts.canary else []
@@ -55,35 +60,37 @@ def _serves(facts: ModelFacts) -> str:
     return ", ".join([*parts, *(facts.tuning if facts.backend in facts.remote else ())])
 
 
-def _exported(facts: ModelFacts) -> str:
+def _format_version(facts: ModelFacts) -> str:
     version = facts.version
     if version is None:
         return f"no version in {facts.folder}"
-    text = f"version {version.number}, {version.file}, {_time(version.written)}, sha256 {version.sha256[:DIGITS]}"
-    return f"{text}; {_proof(facts.export) or 'not proved at export'}"
+    text = (
+        f"version {version.number}, {version.file}, {_format_time(version.written)}, sha256 {version.sha256[:DIGITS_OF_SHA256]}"
+    )
+    return f"{text}; {_format_proof(facts.export) or 'not proved at export'}"
 
 
-def _verified(facts: ModelFacts) -> str:
-    return _proof(facts.verify) or "never; turnout verify compares backends"
+def _format_verify(facts: ModelFacts) -> str:
+    return _format_proof(facts.verify) or "never; turnout verify compares backends"
 
 
-def _proof(proof: ParityProof | None) -> str:
+def _format_proof(proof: ParityProof | None) -> str:
     if proof is None or proof.verdict == "dropped":
         return ""
     since = "" if proof.current else "; the files have changed since"
-    return f"{proof.verdict} {_time(proof.at)}{': ' if proof.text else ''}{proof.text}{since}"
+    return f"{proof.verdict} {_format_time(proof.at)}{': ' if proof.text else ''}{proof.text}{since}"
 
 
-def _shadow(facts: ModelFacts) -> str:
+def _format_shadow(facts: ModelFacts) -> str:
     shadow = facts.shadow
     if shadow is None:
-        return "nothing was compared yet" if facts.shadowed else ""
+        return "no comparison yet" if facts.shadowed else ""
     counts = ", ".join(f"{count} {verdict}" for verdict, count in shadow.verdicts.items() if count)
     speed = f", p95 {shadow.p95_ratio:.2f} x" if shadow.p95_ratio is not None else ""
     verdict = shadow.promotion if shadow.current else "of other settings or another version"
-    return f"{shadow.shadow} against {shadow.primary}: {verdict}; {counts or 'none'}{speed}; {_time(shadow.updated)}"
+    return f"{shadow.shadow} against {shadow.primary}: {verdict}; {counts or 'none'}{speed}; {_format_time(shadow.updated)}"
 
 
-def _time(written: str) -> str:
-    """Return a time in UTC to the minute."""
+def _format_time(written: str) -> str:
+    """Return a time in UTC without seconds."""
     return written[:16].replace("T", " ")

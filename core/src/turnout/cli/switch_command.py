@@ -1,4 +1,4 @@
-"""``turnout switch``: the one line."""
+"""``turnout switch``: move a model, or a share of its requests, to another backend."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from turnout.cli.options import backend_argument, config_option, model_argument
 )
 @config_option
 def command(model: str, backend: str, weight: float | None, config: Path) -> None:
-    """Move MODEL to BACKEND: edits the line 'backend:' of that model, every comment kept."""
+    """Move MODEL to BACKEND: edit the line 'backend:' of the model in place; comments stay."""
     from turnout.plugins.discovery import find_plugins
 
     if weight is not None:

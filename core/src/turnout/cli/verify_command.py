@@ -1,4 +1,4 @@
-"""``turnout verify``: whether a model answers alike on another backend."""
+"""``turnout verify``: compare the answers of a model on two backends."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="BACKEND",
     shell_complete=complete_backends,
-    help="Compare with this one; by default with all others.",
+    help="Compare with this backend; by default with all others.",
 )
 @request_options
-@click.option("--batch", type=click.IntRange(min=0), help="Rows to send alone and together; 8 by default, 0 for none.")
-@click.option("--ignore-answers", is_flag=True, help="Do not compare with the answers that were recorded.")
-@click.option("--save", type=click.Path(path_type=Path, file_okay=False), help="Where the worst request of each arm is kept.")
+@click.option("--batch", type=click.IntRange(min=0), help="Rows to send alone and in one batch; 8 by default, 0: none.")
+@click.option("--ignore-answers", is_flag=True, help="Do not compare with the recorded answers.")
+@click.option("--save", type=click.Path(path_type=Path, file_okay=False), help="The folder for the worst request of each arm.")
 @config_option
 @json_option
 def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
-    """Send the same requests to MODEL on its present backend and on others, and compare the answers.
+    """Send the same requests to MODEL on its current backend and on others, and compare the answers.
 
-    The requests are those recorded, given, or made. Exit 1 if answers differ, 3 if a backend cannot be reached.
+    The requests are recorded, given, or generated. Exit 1 if answers differ, 3 if a backend cannot be reached.
     """
     from turnout.commands.verify.command import VerifyOptions, verify_file
 
@@ -49,13 +49,11 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
 
 
 def _next_command(verified: VerifyReport) -> str:
-    again = f"turnout verify {verified.result.model}"
+    command = f"turnout verify {verified.result.model}"
     worst = next((arm.backend for arm in verified.result.arms if arm.worst and arm.backend != "recorded"), None)
-    return (
-        f"{again} --against {worst} --inputs {os.path.relpath(verified.saved[0])}"
-        if worst and verified.saved
-        else f"{again} --json"
-    )
+    if worst and verified.saved:
+        return f"{command} --against {worst} --inputs {os.path.relpath(verified.saved[0])}"
+    return f"{command} --json"
 
 
 def _warn(text: str) -> None:
@@ -67,7 +65,7 @@ def _print(verified: VerifyReport) -> None:
     click.echo(f"{result.model} on {result.reference}, {result.requests} requests: {verified.source}")
     rows = [
         {"backend": arm.backend, "output": name, "equal": f"{output.compared - output.mismatches}/{output.compared}"}
-        | {column: _figure(value) for column, value in _columns(output).items()}
+        | {column: _format_figure(value) for column, value in _columns(output).items()}
         for arm in result.arms
         for name, output in arm.summary.outputs.items()
     ]
@@ -93,5 +91,5 @@ def _columns(output: Any) -> dict[str, float | None]:
     }
 
 
-def _figure(value: float | None) -> str:
+def _format_figure(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"

@@ -104,7 +104,7 @@ def run_repository_check(kind: Repository, request: CheckRequest) -> list[Reposi
 def _arms(model: LoadedModel) -> list[tuple[str, str]]:
     """Return every backend that may get requests of ``model``, the serving one first, each with its part in brackets."""
     arms = {model.backend: ""}
-    for part, backend in model.settings.asked_beside().items():
+    for part, backend in model.settings.other_backends().items():
         arms.setdefault(backend, f" ({part})")
     return list(arms.items())
 

@@ -42,7 +42,7 @@ class Composer:
             composed = self._with_fallback(composed, model, resources)
             composed = self._with_recorder(composed, model, resources)
             on_refusal = self._refusal_counter(model)
-            backends = (model.backend, *model.settings.asked_beside().values())
+            backends = (model.backend, *model.settings.other_backends().values())
             return Deployment(self._check(composed, model, backends, on_refusal), resources.pop_all(), on_refusal)
 
     def arm(self, model: LoadedModel, backend: str) -> ModelInference:

@@ -1,4 +1,4 @@
-"""turnout.yaml: read, checked and turned into frozen settings."""
+"""turnout.yaml as frozen, validated settings. Its public names are imported at their first use."""
 
 from __future__ import annotations
 

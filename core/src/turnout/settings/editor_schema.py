@@ -1,60 +1,79 @@
-"""The JSON schema of turnout.yaml for editors, with the options of the plugins that are installed."""
+"""The JSON schema of turnout.yaml for editors, with the options of the installed plugins."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from turnout.settings.registry import Registry
-from turnout.settings.schema.file import Settings
+from turnout.settings.schema.canary import CanarySettings
+from turnout.settings.schema.file import ModelSettings, Settings, StepSettings
+from turnout.settings.schema.shadow import ShadowSettings
 
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE = {"type": "string", "pattern": r"\$\{"}
 _SCALARS = ("integer", "number", "boolean")
 _RESTRICTIONS = ("enum", "const", "pattern", "format", "minLength", "maxLength")
+_BACKEND_KEYS = (
+    (Settings, "backend"),
+    (ModelSettings, "backend"),
+    (ModelSettings, "fallback"),
+    (ShadowSettings, "backend"),
+    (CanarySettings, "backend"),
+)
+
+Options = type[BaseModel]
+Schema = dict[str, Any]
 
 
-def json_schema(registry: Registry) -> dict[str, Any]:
-    """Return the JSON schema (draft 2020-12) of turnout.yaml, knowing the backends and steps of ``registry``.
+def json_schema(registry: Registry) -> Schema:
+    """Return the JSON schema (draft 2020-12) of turnout.yaml with the backends and steps of ``registry``.
 
-    Every scalar may be written with a variable, ``${NAME}``. Options of backends that are not installed are not checked.
+    Every scalar may contain a variable, ``${NAME}``. Options of backends that are not installed are not checked. The schema
+    accepts only the plain spelling: ``8`` and ``true``, while the loader also accepts ``"8"`` and ``yes``.
     """
-    backends = {name: registry.backend_options(name) for name in registry.known_backends()}
-    steps = {name: registry.step_options(name) for name in registry.known_steps()}
-    kinds = list(dict.fromkeys(kind for kind in (Settings, *backends.values(), *steps.values()) if kind is not None))
+    backends = {name: kind for name in registry.known_backends() if (kind := registry.backend_options(name))}
+    steps = {name: kind for name in registry.known_steps() if (kind := registry.step_options(name))}
+    own = (StepSettings, *(owner for owner, _ in _BACKEND_KEYS))
+    kinds = list(dict.fromkeys((*own, *backends.values(), *steps.values())))
     references, definitions = models_json_schema([(kind, "validation") for kind in kinds])
     options = {kind: references[kind, "validation"] for kind in kinds}
-    shared: dict[str, Any] = {name: _with_variables(part) for name, part in definitions["$defs"].items()}
-    shared["StepSettings"] = _step_schema({name: (kind, options[kind]) for name, kind in steps.items() if kind})
-    model = shared["ModelSettings"]["properties"]
-    model["backend"] = shared["Settings"]["properties"]["backend"] = _backend_schema(list(backends))
-    model["backends"] |= {"properties": {name: _nullable(kind, options[kind]) for name, kind in backends.items() if kind}}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "turnout.yaml",
-        "$ref": options[Settings]["$ref"],
-        "$defs": shared,
-    }
+    shared = {name: _with_variables(part) for name, part in definitions["$defs"].items()}
+    for owner, key in _BACKEND_KEYS:
+        _add_backends(shared[_name_of(options[owner])]["properties"], key, list(backends))
+    entries = {name: _nullable(kind, options[kind]) for name, kind in backends.items()}
+    shared[_name_of(options[ModelSettings])]["properties"]["backends"]["properties"] = entries
+    shared[_name_of(options[StepSettings])] = _step_schema(steps, options)
+    return {"$schema": _DRAFT, "title": "turnout.yaml", "$ref": options[Settings]["$ref"], "$defs": shared}
 
 
-def _backend_schema(known: Sequence[str]) -> dict[str, Any]:
-    return {"description": "What runs the model.", "anyOf": [{"enum": list(known)}, _VARIABLE]}
+def _name_of(reference: Schema) -> str:
+    # The class's name is not enough: if a plugin has a class ModelSettings too, pydantic makes longer names for both.
+    return str(reference["$ref"]).removeprefix("#/$defs/")
 
 
-def _step_schema(steps: dict[str, tuple[type[BaseModel], dict[str, Any]]]) -> dict[str, Any]:
-    bare = [name for name, (kind, _) in steps.items() if not _requires(kind)]
-    with_options = {name: _nullable(kind, reference) for name, (kind, reference) in steps.items()}
-    one = {"type": "object", "properties": with_options, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
+def _add_backends(properties: Schema, key: str, known: Sequence[str]) -> None:
+    """Replace the schema of ``key`` with a choice of the ``known`` backends."""
+    written = properties[key]
+    description = written.get("description") or written["anyOf"][0]["description"]
+    properties[key] = {"description": description, "anyOf": [{"enum": list(known)}, _VARIABLE]}
+
+
+def _step_schema(steps: Mapping[str, Options], references: Mapping[Options, Schema]) -> Schema:
+    bare = [name for name, kind in steps.items() if not _requires(kind)]
+    entries = {name: _nullable(kind, references[kind]) for name, kind in steps.items()}
+    one = {"type": "object", "properties": entries, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
     return {"description": "A step, by its name or with its options.", "anyOf": [{"enum": bare}, _VARIABLE, one]}
 
 
-def _nullable(kind: type[BaseModel], reference: dict[str, Any]) -> dict[str, Any]:
+def _nullable(kind: Options, reference: Schema) -> Schema:
     return reference if _requires(kind) else {"anyOf": [reference, {"type": "null"}]}
 
 
-def _requires(kind: type[BaseModel]) -> bool:
+def _requires(kind: Options) -> bool:
     return any(field.is_required() for field in kind.model_fields.values())
 
 

@@ -1,4 +1,4 @@
-"""Variables of the environment in values: ``${NAME}``, ``${NAME:-default}`` and ``$$`` for a dollar."""
+"""Environment variables in values: ``${NAME}``, ``${NAME:-default}``, and ``$$`` for a dollar."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _DOLLAR = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Substituted:
-    """Values with their variables filled in.
+    """Values after substitution.
 
     Attributes:
-        values: a copy of the values; texts with a variable have become other texts, and are not parsed again.
-        secrets: every text that came from the environment, by its path; nobody may show one.
-        problems: variables that cannot be filled in; their values keep the text of the file.
-        names: the variables that the values name.
+        values: a copy of the values with variables substituted; the result is text and is not parsed again.
+        secrets: each text from the environment by its path; no message may contain one.
+        problems: variables that cannot be substituted; their values keep the text of the file.
+        names: the variables that occur in the values.
     """
 
     values: Any
@@ -38,21 +38,21 @@ class Substituted:
 
 
 def substitute(values: Any, environment: Mapping[str, str]) -> Substituted:
-    """Return ``values`` with variables of ``environment`` filled in; keys are left alone."""
+    """Return ``values`` with variables of ``environment`` substituted; keys stay unchanged."""
     walk = _Walk(environment)
-    filled = walk.value(values, ())
-    return Substituted(filled, walk.secrets, tuple(walk.problems), frozenset(walk.names))
+    substituted = walk.value(values, ())
+    return Substituted(substituted, walk.secrets, tuple(walk.problems), frozenset(walk.names))
 
 
-def warn_of_unknown(environment: Mapping[str, str], named: frozenset[str], registry: Registry | None = None) -> None:
-    """Log each variable ``TURNOUT_*`` that neither Turnout, the settings (``named``) nor a plugin reads: it may be misspelt."""
+def log_unknown_variables(environment: Mapping[str, str], named: frozenset[str], registry: Registry | None = None) -> None:
+    """Log a warning for each variable ``TURNOUT_*`` that neither Turnout, the settings nor a plugin reads."""
     known = {*KNOWN_VARIABLES, *named}
     unknown = sorted(name for name in environment if name.startswith("TURNOUT_") and name not in known)
     if unknown and registry is not None:
         known.update(registry.known_variables())
     for name in unknown:
         if name not in known:
-            logger.warning("the environment variable %s is read by nothing.%s", name, suggestion(name, sorted(known)))
+            logger.warning("environment variable %s has no effect.%s", name, suggestion(name, sorted(known)))
 
 
 class _Walk:
@@ -81,7 +81,7 @@ class _Walk:
         return "".join((*parts, text[end:]))
 
     def _part(self, match: re.Match[str], path: DocumentPath) -> str | None:
-        """Return what ``match`` stands for; None, with a problem noted, if nothing."""
+        """Return the text for ``match``; None, and add a problem, if there is none."""
         if match["dollar"]:
             return "$"
         name, default = match["name"], match["default"]

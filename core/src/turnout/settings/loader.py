@@ -1,4 +1,4 @@
-"""Loads settings: from a file or a mapping to frozen objects, with every problem at once."""
+"""The loader: reads a file or a mapping into frozen settings and reports every problem at once."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, cast
 
 from turnout.settings.document.document import Document
 from turnout.settings.document.source import document_of_file, document_of_mapping
-from turnout.settings.environment import substitute, warn_of_unknown
+from turnout.settings.environment import log_unknown_variables, substitute
 from turnout.settings.loaded import LoadedSettings
 from turnout.settings.options_check import OptionsCheck
 from turnout.settings.problems.report import Report
-from turnout.settings.problems.validate import validated
+from turnout.settings.problems.validate import validate
 from turnout.settings.registry import Registry
 from turnout.settings.schema.file import Settings
 
@@ -26,11 +26,11 @@ def load_settings(
 
     Args:
         source: the file, or the mapping, which is copied.
-        registry: knows the options of backends and steps.
-        environment: what ``${NAME}`` stands for; by default this process's.
+        registry: the options of backends and steps.
+        environment: the values of ``${NAME}``; by default the environment of this process.
 
     Raises:
-        SettingsError: everything that is wrong, each with file, line, column and caret.
+        SettingsError: the settings are wrong; it has every problem, each with file, line, column and caret.
         ConfigurationError: the file cannot be read.
     """
     document, folder = _open(source)
@@ -38,16 +38,16 @@ def load_settings(
     substituted = substitute(document.values, environment)
     report = Report(document, substituted.secrets)
     for path, message in substituted.problems:
-        report.at_value(path, message)
-    settings = validated(Settings, substituted.values, (), report)
+        report.add_at_value(path, message)
+    settings = validate(Settings, substituted.values, (), report)
     check = OptionsCheck(substituted.values, document, registry, report)
     check.run()
-    report.stop()
-    warn_of_unknown(environment, substituted.names, registry)
-    return _loaded(cast("Settings", settings), check, document, folder)
+    report.raise_problems()
+    log_unknown_variables(environment, substituted.names, registry)
+    return _build(cast("Settings", settings), check, document, folder)
 
 
-def _loaded(settings: Settings, check: OptionsCheck, document: Document, folder: Path) -> LoadedSettings:
+def _build(settings: Settings, check: OptionsCheck, document: Document, folder: Path) -> LoadedSettings:
     return LoadedSettings(
         settings,
         folder,

@@ -1,4 +1,4 @@
-"""Checks what models and steps say to plugins: the names they use, and the options the plugins validate."""
+"""The check of models and steps against the plugins: the names of backends and steps, and their options."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pydantic import BaseModel
 from turnout.errors import suggestion
 from turnout.settings.document.document import Document, DocumentPath
 from turnout.settings.problems.report import Report
-from turnout.settings.problems.validate import validated
+from turnout.settings.problems.validate import validate
 from turnout.settings.registry import Registry
 from turnout.settings.schema.file import unique_names
 
 
 class OptionsCheck:
-    """Walks over ``values`` even where the schema has found problems, so that a user sees all of them at once.
+    """The check of all models and pipelines in ``values``, also of invalid ones, so that a user sees all problems at once.
 
     Attributes:
         backend_options: validated options by (model, backend).
@@ -51,43 +51,43 @@ class OptionsCheck:
             if kind is None or not isinstance(options, Mapping | None):
                 continue
             path = ("models", name, "backends", backend)
-            checked = validated(kind, options or {}, path, self._report)
-            if checked is not None:
-                self.backend_options[name, backend] = checked
+            valid = validate(kind, options or {}, path, self._report)
+            if valid is not None:
+                self.backend_options[name, backend] = valid
 
     def _check_choice(self, name: str, model: dict[str, Any]) -> None:
-        """Check that the backend of a model is named, is there, and has its options."""
+        """Check that the serving backend of a model is named, is installed, and has options."""
         path: DocumentPath = ("models", name, "backend") if "backend" in model else ("backend",)
         chosen = model.get("backend") if "backend" in model else _mapping(self._values).get("backend")
-        entries = _mapping(model.get("backends"))
         if chosen is None and path == ("backend",):
+            entries = _mapping(model.get("backends"))
             advice = ", ".join(f"'backend: {entry}'" for entry in entries) or "'backend: <name>'"
-            self._report.at_key(("models", name), f"no backend is named; add {advice} here, or a 'backend:' at the top for all")
-        if not isinstance(chosen, str) or self._report.broken(path):
-            return
-        written = str(self._document.value_at(path))
-        if self._registry.backend_options(chosen) is None:
-            self._report_missing("backend", written, chosen, path)
-        elif chosen not in entries:
-            note = self._report.at_value if "backend" in model else self._report.at_key
-            place: DocumentPath = path if "backend" in model else ("models", name)
-            note(place, lambda: _without_options(name, written, entries))
+            self._report.add_at_key(
+                ("models", name), f"no backend is named; add {advice} here, or a 'backend:' at the top for all"
+            )
+        self._check_backend(name, model, chosen, path)
 
     def _check_others(self, name: str, model: dict[str, Any]) -> None:
-        """Check that the other backends that a model may ask are there, and have their options."""
-        entries = _mapping(model.get("backends"))
+        """Check that the other backends of a model are installed, and have options."""
         for keys in (("fallback",), ("shadow", "backend"), ("canary", "backend")):
-            path: DocumentPath = ("models", name, *keys)
             chosen: Any = model
             for key in keys:
                 chosen = _mapping(chosen).get(key)
-            if not isinstance(chosen, str) or self._report.broken(path):
-                continue
-            written = str(self._document.value_at(path))
-            if self._registry.backend_options(chosen) is None:
-                self._report_missing("backend", written, chosen, path)
-            elif chosen not in entries:
-                self._report.at_value(path, partial(_without_options, name, written, entries))
+            self._check_backend(name, model, chosen, ("models", name, *keys))
+
+    def _check_backend(self, name: str, model: dict[str, Any], chosen: Any, path: DocumentPath) -> None:
+        if not isinstance(chosen, str) or self._report.has_problem(path):
+            return
+        written, entries = str(self._document.value_at(path)), _mapping(model.get("backends"))
+        if self._registry.backend_options(chosen) is None:
+            self._report_missing("backend", written, chosen, path)
+        elif chosen not in entries:
+            message = partial(_missing_options_text, name, written, entries)
+            # The backend at the top is right for other models, so the caret is under the model without options for it.
+            if path == ("backend",):
+                self._report.add_at_key(("models", name), message)
+            else:
+                self._report.add_at_value(path, message)
 
     def _check_pipeline(self, name: str, steps: Any) -> None:
         read = list(_steps(steps))
@@ -100,27 +100,27 @@ class OptionsCheck:
             if model is None:
                 self._report_missing("step", written, kind, place)
                 continue
-            checked = validated(model, options, (*place, written), self._report)
-            if checked is not None:
-                self.step_options[name, step] = checked
-            self._check_model(getattr(checked, "model", None) or options.get("model"), (*place, written, "model"))
+            valid = validate(model, options, (*place, written), self._report)
+            if valid is not None:
+                self.step_options[name, step] = valid
+            self._check_model(getattr(valid, "model", None) or options.get("model"), (*place, written, "model"))
 
     def _check_model(self, model: Any, place: DocumentPath) -> None:
         if isinstance(model, str) and model not in self._models():
             written = str(self._document.value_at(place) or model)
-            self._report.at_value(place, lambda: _unknown_model(written, list(self._models())))
+            self._report.add_at_value(place, lambda: _unknown_model_text(written, list(self._models())))
 
     def _report_missing(self, kind: str, written: str, name: str, path: DocumentPath) -> None:
-        hint = "" if written == name else ". The environment gives another name than these"
-        self._report.at_value(path, lambda: self._registry.why_missing(kind, written) + hint)
+        hint = "" if written == name else ". The value from the environment is not a known name"
+        self._report.add_at_value(path, lambda: self._registry.why_missing(kind, written) + hint)
 
 
-def _without_options(name: str, backend: str, entries: Mapping[str, Any]) -> str:
+def _missing_options_text(name: str, backend: str, entries: Mapping[str, Any]) -> str:
     listed = f"it has: {', '.join(entries) or 'none'}.{suggestion(backend, entries)}"
     return f"{backend!r} has no options under models.{name}.backends; {listed} Add '{backend}: {{...}}' there"
 
 
-def _unknown_model(model: str, known: Sequence[str]) -> str:
+def _unknown_model_text(model: str, known: Sequence[str]) -> str:
     return f"unknown model {model!r}; known: {', '.join(known) or 'none'}.{suggestion(model, known)}"
 
 
@@ -129,7 +129,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _steps(steps: Any) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Yield position, kind and options of each step that is written as one."""
+    """Yield position, kind and options of each entry that has the form of a step."""
     for position, step in enumerate(steps if isinstance(steps, list) else ()):
         if isinstance(step, str):
             yield position, step, {}

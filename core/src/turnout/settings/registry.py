@@ -1,4 +1,4 @@
-"""What the settings ask of the plugins."""
+"""The interface through which settings look up plugins."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ if TYPE_CHECKING:
 
 
 class Registry(Protocol):
-    """Knows the backends and steps that plugins bring, and the pydantic model of the options of each."""
+    """The backends and steps of the installed plugins, with the pydantic model of the options of each."""
 
     def backend_options(self, name: str) -> type[BaseModel] | None:
-        """Return the options of a backend; None if no working plugin brings it."""
+        """Return the class of a backend's options; None if no working plugin provides the backend."""
 
     def step_options(self, name: str) -> type[BaseModel] | None:
-        """Return the options of a kind of step; None if no working plugin brings it."""
+        """Return the class of a step's options; None if no working plugin provides the step."""
 
     def known_backends(self) -> Sequence[str]:
         """Return the names of the backends."""
 
     def known_steps(self) -> Sequence[str]:
-        """Return the names of the kinds of steps."""
+        """Return the names of the steps."""
 
     def known_variables(self) -> Sequence[str]:
         """Return the environment variables that backends read."""
 
     def why_missing(self, kind: str, name: str) -> str:
-        """Return the message for a ``backend`` or ``step`` that no working plugin brings."""
+        """Return the message for a ``backend`` or ``step`` that no working plugin provides."""

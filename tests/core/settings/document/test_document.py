@@ -20,7 +20,7 @@ from turnout.settings.document.parse import parse
         ('"é": x', "     "),
     ],
 )
-def test_the_caret_stands_under_the_value_whatever_comes_before(line: str, blank: str) -> None:
+def test_the_caret_is_under_the_value_after_any_characters(line: str, blank: str) -> None:
     document = parse(f"{line}\n", "turnout.yaml")
 
     (mark,) = [mark for path, mark in document.marks.items() if path]
@@ -45,7 +45,7 @@ def test_a_byte_order_mark_moves_nothing(refuse: Callable[..., SettingsError]) -
     assert error.problems[0].excerpt == "    bakend: x\n    ^"
 
 
-def test_of_a_very_long_line_the_part_around_the_mark_is_shown() -> None:
+def test_only_the_part_around_the_mark_of_a_very_long_line_is_shown() -> None:
     text = f"{'a' * 5000}X{'b' * 5000}"
 
     shown, caret = excerpt(text, Mark(5000, 5001, 1, 5001)).splitlines()
@@ -63,7 +63,7 @@ def test_paths_read_as_in_a_program() -> None:
     assert path_text(()) == ""
 
 
-def test_a_path_that_is_not_there_is_at_its_nearest_parent() -> None:
+def test_an_unknown_path_has_the_place_of_its_nearest_parent() -> None:
     document = parse("a:\n  b: {c: 1}\n", "turnout.yaml")
 
     assert document.mark_of_key(("a", "b", "x", "y")).line == 2

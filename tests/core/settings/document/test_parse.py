@@ -39,7 +39,7 @@ def test_a_key_without_a_value_is_placed_at_the_key() -> None:
     assert document.marks["a",].line == 1
 
 
-def test_what_stands_under_a_key_that_is_there_already_is_left_out() -> None:
+def test_the_value_of_a_repeated_key_is_discarded() -> None:
     document = parse("a: {x: 1}\na: {y: {z: 2}, y: 3}\n5: {q: [1]}\nb: 2\n", "turnout.yaml")
 
     assert document.values == {"a": {"x": 1}, "b": 2}
@@ -71,7 +71,7 @@ def test_a_tag_directive_is_refused() -> None:
         values("%TAG !e! tag:example.org,2000:\n---\na: 1\n")
 
 
-def test_a_complaint_without_plain_words_keeps_the_parsers() -> None:
+def test_an_error_without_plain_words_keeps_those_of_the_parser() -> None:
     with pytest.raises(SettingsError, match=r"turnout\.yaml:1:5: not YAML: "):
         values("a: |x\n")
 
@@ -99,7 +99,7 @@ def test_json_is_yaml(content: dict[str, object], indent: int | None) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.text("ab:-?[]{},#&*!|>'\"%@`~ \n\r\t\\x0\ufeff\u2028\x85é", max_size=40))
-def test_any_text_is_understood_or_refused_with_a_place(text: str) -> None:
+def test_any_text_is_parsed_or_refused_with_a_place(text: str) -> None:
     problems: tuple[Problem, ...] = ()
     document = None
     try:

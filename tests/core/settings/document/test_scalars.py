@@ -11,7 +11,7 @@ from turnout.settings.document.scalars import resolve_plain
     "text",
     ["no", "yes", "on", "off", "y", "2026-11-24", "12:30:00", "1_000", "0b1", "010x", "1.2.3", ".", "e3", "=", "<<", "NULL1"],
 )
-def test_what_is_special_in_old_yaml_only_is_text(text: str) -> None:
+def test_words_that_are_special_only_in_old_yaml_are_text(text: str) -> None:
     assert resolve_plain(text) == text
 
 
@@ -51,5 +51,5 @@ def test_not_a_number() -> None:
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "0x" + "f" * 5000, "0o" + "7" * 5000, "1." + "0" * 5000, "1e999999"])
-def test_numbers_of_absurd_length_are_text(text: str) -> None:
+def test_extremely_long_numbers_are_text(text: str) -> None:
     assert resolve_plain(text) == text

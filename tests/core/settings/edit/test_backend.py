@@ -86,7 +86,7 @@ def test_a_model_without_the_line_gets_one(file: Path, before: str, after: str) 
     assert switched(file, before) == after
 
 
-def test_a_model_that_named_no_backend_is_told_so(file: Path) -> None:
+def test_a_model_without_a_backend_is_reported(file: Path) -> None:
     file.write_text("models:\n  m:\n    backends: {triton: }\n")
 
     change = switch_backend(file, "m", "triton")
@@ -110,13 +110,13 @@ def test_a_name_that_yaml_would_not_read_as_text_gets_quotes(file: Path) -> None
     assert switched(file, text, "1.5") == "models:\n  m:\n    backend: \"1.5\"\n    backends: {'1.5': {}}\n"
 
 
-def test_a_file_that_says_so_already_is_not_written(file: Path) -> None:
+def test_a_file_that_needs_no_change_is_not_written(file: Path) -> None:
     before = file.stat()
 
     change = switch_backend(file, "m", "direct")
 
     assert change == BackendSwitch(str(file), "m", "direct", "direct", 7, "")
-    assert str(change).endswith("model 'm' is on 'direct' already; nothing was changed")
+    assert str(change).endswith("model 'm' is already on 'direct'; the file is unchanged")
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
@@ -130,12 +130,12 @@ def test_a_file_that_says_so_already_is_not_written(file: Path) -> None:
         (FILE.replace("direct   #", ">-\n      direct\n   #"), "m", "triton", "written over several lines; put it on one"),
         (FILE.replace("direct   #", "'direct\n\n     x'   #"), "m", "triton", "written over several lines; put it on one"),
         ("models:\n  ? m\n  : backends: {triton: }\n", "m", "triton", "its keys start on the line of its name"),
-        (FILE + "models: {}\n", "m", "triton", "the key 'models' stands at"),
+        (FILE + "models: {}\n", "m", "triton", "the key 'models' is already at"),
         ("models:\n  m:\n    ? backend # a:b\n    :\n    backends: {triton: }\n", "m", "triton", "cannot be edited in place"),
         ("models:\n  m: {backends: {triton: }, ? backend # a:b\n  }\n", "m", "triton", "cannot be edited in place"),
     ],
 )
-def test_what_cannot_be_switched_is_left_as_it_is(file: Path, text: str, model: str, backend: str, message: str) -> None:
+def test_a_file_that_cannot_be_edited_stays_unchanged(file: Path, text: str, model: str, backend: str, message: str) -> None:
     file.write_text(text)
 
     with pytest.raises((ConfigurationError, UnknownNameError), match=message):
@@ -145,7 +145,7 @@ def test_what_cannot_be_switched_is_left_as_it_is(file: Path, text: str, model: 
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_a_backend_that_no_plugin_brings_is_refused_with_a_registry(file: Path, registry: Registry) -> None:
+def test_a_backend_that_no_plugin_provides_is_refused_with_a_registry(file: Path, registry: Registry) -> None:
     file.write_text(FILE.replace("triton:", "elsewhere:"))
 
     with pytest.raises(UnknownNameError, match="unknown backend 'elsewhere'"):
@@ -171,7 +171,7 @@ def test_a_file_that_cannot_be_written_is_one_clear_error(file: Path, monkeypatc
     monkeypatch.setattr("turnout.files.atomic.os.fsync", full)
 
     with pytest.raises(
-        ConfigurationError, match=r"cannot write the settings file .*: No space left on device; it is as it was"
+        ConfigurationError, match=r"cannot write the settings file .*: No space left on device; the file is unchanged"
     ):
         switch_backend(file, "m", "triton")
 
@@ -199,9 +199,7 @@ def files(draw: st.DrawFn) -> tuple[list[str], str]:
 
 @settings(max_examples=60, deadline=None)
 @given(files())
-def test_only_that_line_differs_whatever_the_file_looks_like(
-    tmp_path_factory: pytest.TempPathFactory, drawn: tuple[list[str], str]
-) -> None:
+def test_only_that_line_differs_in_any_file(tmp_path_factory: pytest.TempPathFactory, drawn: tuple[list[str], str]) -> None:
     lines, ending = drawn
     before = ending.join(lines).replace("@", "direct").encode()
     file = tmp_path_factory.mktemp("edit") / "turnout.yaml"
@@ -214,7 +212,7 @@ def test_only_that_line_differs_whatever_the_file_looks_like(
 
 @settings(max_examples=60, deadline=None)
 @given(files())
-def test_only_one_line_is_new_where_there_was_none(
+def test_only_one_line_is_new_in_any_file_without_it(
     tmp_path_factory: pytest.TempPathFactory, drawn: tuple[list[str], str]
 ) -> None:
     lines, ending = [line for line in drawn[0] if "@" not in line], drawn[1]

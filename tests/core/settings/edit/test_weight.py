@@ -50,11 +50,11 @@ def test_only_the_weight_changes(file: Path) -> None:
     assert file.read_text() == FILE.replace("weight:   0.05     #", "weight:   0.1     #")
     assert (change.before, change.weight, change.line) == (("triton", 0.05), 0.1, 11)
     assert str(change).startswith(
-        f"{file}:11: 'triton' takes 0.1 of the requests of model 'm' now; before, 'triton' took 0.05\n---"
+        f"{file}:11: 'triton' serves 0.1 of the requests of model 'm' now; before, 'triton' served 0.05\n---"
     )
 
 
-def test_another_backend_takes_the_place_of_the_canary(file: Path) -> None:
+def test_another_backend_replaces_the_canary(file: Path) -> None:
     assert switched(file, FILE, "onnxruntime", 0.5) == FILE.replace("'triton'  #", "'onnxruntime'  #").replace("0.05 ", "0.5 ")
 
 
@@ -97,7 +97,7 @@ def test_a_model_without_a_canary_gets_one_below_its_backend(file: Path) -> None
         ),
     ],
 )
-def test_whatever_the_file_looks_like_the_rest_stays(file: Path, before: str, after: str) -> None:
+def test_the_rest_of_any_file_stays(file: Path, before: str, after: str) -> None:
     assert switched(file, before) == after
 
 
@@ -108,12 +108,12 @@ def test_every_share_is_written_exactly(file: Path, weight: float) -> None:
     assert parse(text, "x").values["models"]["m"]["canary"]["weight"] == weight
 
 
-def test_a_file_that_says_so_already_is_not_written(file: Path) -> None:
+def test_a_file_that_needs_no_change_is_not_written(file: Path) -> None:
     before = file.stat()
 
     change = switch_weight(file, "m", "triton", 0.05)
 
-    assert str(change).endswith("'triton' takes 0.05 of the requests of model 'm' already; nothing was changed")
+    assert str(change).endswith("'triton' already serves 0.05 of the requests of model 'm'; the file is unchanged")
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
@@ -122,7 +122,7 @@ def test_a_file_that_says_so_already_is_not_written(file: Path) -> None:
     [
         (FILE, "mm", "triton", 0.1, r"unknown model 'mm'; known: m, other\. Did you mean 'm'"),
         (FILE, "m", "tritn", 0.1, r"no options for 'tritn'; .* Did you mean 'triton'\? Add 'tritn: "),
-        (FILE, "m", "direct", 0.1, "'direct' serves it already; --weight gives a share to another backend"),
+        (FILE, "m", "direct", 0.1, "'direct' already serves it; --weight gives a share to another backend"),
         (FILE, "m", "triton", 1.5, "a weight is a share from 0 to 1, got 1.5"),
         (FILE, "m", "triton", float("nan"), "a weight is a share from 0 to 1, got nan"),
         (FILE.replace("0.05 ", "&a 0.05 "), "m", "triton", 0.1, "turnout.yaml:11"),
@@ -136,7 +136,7 @@ def test_a_file_that_says_so_already_is_not_written(file: Path) -> None:
         (WITHOUT.replace("    backends:", "    canary: {}\n    backends:"), "m", "triton", 0.1, "edit it by hand"),
     ],
 )
-def test_what_cannot_be_switched_is_left_as_it_is(
+def test_a_file_that_cannot_be_edited_stays_unchanged(
     file: Path, text: str, model: str, backend: str, weight: float, message: str
 ) -> None:
     file.write_text(text)
@@ -148,7 +148,7 @@ def test_what_cannot_be_switched_is_left_as_it_is(
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_a_backend_that_no_plugin_brings_is_refused_with_a_registry(file: Path, registry: Registry) -> None:
+def test_a_backend_that_no_plugin_provides_is_refused_with_a_registry(file: Path, registry: Registry) -> None:
     file.write_text(FILE.replace("onnxruntime:", "elsewhere:"))
 
     with pytest.raises(UnknownNameError, match="unknown backend 'elsewhere'"):

@@ -53,7 +53,7 @@ class Part(BaseModel):
         (dt.date, "x", ""),
     ],
 )
-def test_what_pydantic_complains_of_is_said_in_plain_words(kind: Any, value: object, complaint: str) -> None:
+def test_errors_of_pydantic_are_reported_in_plain_words(kind: Any, value: object, complaint: str) -> None:
     model = create_model("Model", field=(kind, ...))
 
     with pytest.raises(ValidationError) as caught:
@@ -64,19 +64,20 @@ def test_what_pydantic_complains_of_is_said_in_plain_words(kind: Any, value: obj
 
 
 def test_values_are_described_as_they_are_written() -> None:
-    values: tuple[object, ...] = (None, True, {}, [], "a'b", 1.5)
+    values: tuple[object, ...] = (None, True, {}, [], [1], "a'b", 1.5)
 
     assert [describe_value(value) for value in values] == [
         "nothing",
         "true",
         "a mapping",
+        "an empty list",
         "a list",
         '"a\'b"',
         "1.5",
     ]
 
 
-def test_what_has_no_plain_words_keeps_pydantics(registry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_without_plain_words_keeps_those_of_pydantic(registry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     options = create_model("Options", day=(dt.date, ...))
     monkeypatch.setattr(registry, "backends", {"direct": options})
 

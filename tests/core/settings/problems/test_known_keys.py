@@ -39,7 +39,7 @@ def test_keys_are_found_through_every_kind_of_container() -> None:
     assert "listed" in known_keys(Outer, ())
 
 
-def test_where_any_key_may_stand_none_is_known() -> None:
+def test_a_mapping_with_any_keys_has_no_known_ones() -> None:
     assert known_keys(Outer, ("plain",)) == []
     assert known_keys(Outer, ("open", "x")) == []
     assert known_keys(Outer, ("nowhere", "x")) == []

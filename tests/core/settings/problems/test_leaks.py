@@ -15,12 +15,12 @@ from turnout.settings.problems.leaks import leaks
         ("é!", "é"),
     ],
 )
-def test_a_message_that_shows_a_part_of_a_secret_leaks(message: str, secret: str) -> None:
+def test_a_message_with_a_part_of_a_secret_leaks(message: str, secret: str) -> None:
     assert leaks(message, [secret])
 
 
 @pytest.mark.parametrize(
     ("message", "secret"), [("must be text", "hunter2"), ("420 is too much", "42"), ("anything", ""), ("a b", " ")]
 )
-def test_a_message_that_shows_none_does_not(message: str, secret: str) -> None:
+def test_a_message_without_any_does_not(message: str, secret: str) -> None:
     assert not leaks(message, [secret])

@@ -32,7 +32,7 @@ executor_threads: 0
 """
 
 
-def test_every_error_is_told_at_once_in_the_order_of_the_file(refuse: Refuse) -> None:
+def test_every_error_is_reported_in_the_order_of_the_file(refuse: Refuse) -> None:
     problems = refuse(MANY).problems
 
     assert [problem.where.removeprefix("turnout.yaml:") for problem in problems] == [
@@ -95,7 +95,7 @@ def test_no_error_shows_what_came_from_the_environment(text: str, refuse: Refuse
 
 
 @pytest.mark.parametrize("text", WITH_SECRETS)
-def test_the_detector_of_shown_values_would_see_one(text: str, refuse: Refuse) -> None:
+def test_the_check_for_secrets_would_find_one(text: str, refuse: Refuse) -> None:
     error = refuse(text.replace("${SECRET}", SECRET))
 
     assert SECRET.casefold() in str(error).casefold()
@@ -117,21 +117,21 @@ def test_a_plugins_reason_is_shown_if_it_resembles_a_value_that_the_plugin_never
     assert "'trusted: true' needs a 'revision'" in str(refuse(text, SIZE="a revision"))
 
 
-def test_a_backend_from_the_environment_is_refused_with_the_variable_and_what_is_known(refuse: Refuse, good: str) -> None:
+def test_a_backend_from_the_environment_is_refused_with_the_variable_and_the_known_names(refuse: Refuse, good: str) -> None:
     (problem,) = refuse(good, INFERENCE_BACKEND="onnxruntim").problems
 
     assert problem.where == "turnout.yaml:2:10"
     assert (
         "unknown backend '${INFERENCE_BACKEND:-onnxruntime}'; known: burning, direct, onnxruntime, triton." in problem.message
     )
-    assert "The environment gives another name than these" in problem.message
+    assert "The value from the environment is not a known name" in problem.message
 
 
-def test_after_a_hundred_problems_the_rest_is_counted(refuse: Refuse) -> None:
+def test_after_a_hundred_problems_the_others_are_counted(refuse: Refuse) -> None:
     problems = refuse("".join(f"k{number}: 1\n" for number in range(MAX_PROBLEMS + 20))).problems
 
     assert len(problems) == MAX_PROBLEMS + 1
-    assert problems[-1].message == "20 more problems are not shown; mend these first"
+    assert problems[-1].message == "20 more problems are not shown; fix these first"
 
 
 def test_long_values_are_shortened(refuse: Refuse) -> None:

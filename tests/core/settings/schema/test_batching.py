@@ -14,11 +14,11 @@ from turnout.settings import LoadedSettings
 HEAD = "models:\n  m:\n    backend: direct\n    max_batch_size: 8\n    backends: {direct: }\n    dynamic_batching:"
 
 
-def _declared(loaded: LoadedSettings) -> DynamicBatching | None:
+def _batching(loaded: LoadedSettings) -> DynamicBatching | None:
     return loaded.settings.models["m"].declaration("m", Path()).dynamic_batching
 
 
-def test_every_word_reaches_the_declaration(load: Callable[..., LoadedSettings]) -> None:
+def test_every_key_reaches_the_declaration(load: Callable[..., LoadedSettings]) -> None:
     loaded = load(
         f"{HEAD} {{max_queue_delay_microseconds: 100, preferred_batch_size: [4, 8], preserve_ordering: true,"
         "  priority_levels: 2, default_priority_level: 2,"
@@ -27,16 +27,16 @@ def test_every_word_reaches_the_declaration(load: Callable[..., LoadedSettings])
     )
 
     policy = QueuePolicy("DELAY", 5, True, 64)
-    assert _declared(loaded) == DynamicBatching((4, 8), 100, True, 2, 2, policy, {1: QueuePolicy(max_queue_size=3)})
+    assert _batching(loaded) == DynamicBatching((4, 8), 100, True, 2, 2, policy, {1: QueuePolicy(max_queue_size=3)})
 
 
 def test_an_empty_mapping_batches_with_the_defaults_and_no_key_does_not(load: Callable[..., LoadedSettings]) -> None:
-    assert _declared(load(f"{HEAD} {{}}\n")) == DynamicBatching()
-    assert _declared(load(HEAD.removesuffix("    dynamic_batching:"))) is None
+    assert _batching(load(f"{HEAD} {{}}\n")) == DynamicBatching()
+    assert _batching(load(HEAD.removesuffix("    dynamic_batching:"))) is None
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "words"),
     [
         ("{preferred_batch_size: [4, 16]}", "a preferred_batch_size is above max_batch_size, which is 8"),
         ("{max_queue_delay: 100}", "unknown key. Did you mean 'max_queue_delay_microseconds'?"),
@@ -52,13 +52,13 @@ def test_an_empty_mapping_batches_with_the_defaults_and_no_key_does_not(load: Ca
         ),
     ],
 )
-def test_what_triton_would_refuse_is_refused_with_line_and_reason(
-    load: Callable[..., LoadedSettings], written: str, said: str
+def test_values_that_triton_refuses_are_refused_with_line_and_reason(
+    load: Callable[..., LoadedSettings], written: str, words: str
 ) -> None:
     with pytest.raises(SettingsError) as caught:
         load(f"{HEAD} {written}\n")
 
-    assert said in str(caught.value)
+    assert words in str(caught.value)
     assert str(caught.value).startswith("turnout.yaml:6:")
 
 

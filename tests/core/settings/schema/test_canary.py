@@ -7,7 +7,7 @@ from turnout.rollout.canary import CanaryPolicy
 from turnout.settings.schema.canary import CanarySettings
 
 
-def test_every_word_reaches_the_policy() -> None:
+def test_every_key_reaches_the_policy() -> None:
     settings = CanarySettings.model_validate({"backend": "triton", "weight": 0.1, "key": "user"})
 
     assert (settings.backend, settings.policy("m")) == ("triton", CanaryPolicy("m", 0.1, "user"))
@@ -31,6 +31,6 @@ def test_both_ends_are_weights(weight: float) -> None:
         {"backend": "b", "weight": 0.1, "wieght": 0.2},
     ],
 )
-def test_what_makes_no_sense_is_refused(written: dict[str, object]) -> None:
+def test_impossible_values_are_refused(written: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         CanarySettings.model_validate(written)

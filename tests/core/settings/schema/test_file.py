@@ -21,7 +21,7 @@ def test_a_declaration_has_the_batch_axis_in_front(load: Callable[..., LoadedSet
     assert declaration.max_batch_size == 8
 
 
-def test_without_batches_the_declared_shape_is_the_whole(load: Callable[..., LoadedSettings]) -> None:
+def test_without_a_batch_axis_the_declared_shape_is_the_whole_shape(load: Callable[..., LoadedSettings]) -> None:
     text = "models: {m: {backend: direct, inputs: {x: 'FP32[3]'}, backends: {direct: }}}\n"
 
     declaration = load(text).settings.models["m"].declaration("m", Path())
@@ -30,7 +30,7 @@ def test_without_batches_the_declared_shape_is_the_whole(load: Callable[..., Loa
     assert declaration.max_batch_size == 0
 
 
-def test_old_words_for_no_are_still_no(load: Callable[..., LoadedSettings]) -> None:
+def test_no_in_words_of_old_yaml_is_false(load: Callable[..., LoadedSettings]) -> None:
     text = "models: {m: {backend: direct, preload: no, backends: {direct: }}}\n"
 
     assert load(text).settings.models["m"].preload is False

@@ -10,10 +10,10 @@ from turnout.rollout.promotion import PromotionRule
 from turnout.rollout.shadow import ShadowPolicy
 from turnout.settings.schema.shadow import ShadowSettings
 
-MODEL_S = Tolerances(Tolerance(rtol=0.5))
+DEFAULT = Tolerances(Tolerance(rtol=0.5))
 
 
-def test_every_word_reaches_the_policy() -> None:
+def test_every_key_reaches_the_policy() -> None:
     settings = ShadowSettings.model_validate(
         {
             "backend": "triton",
@@ -30,19 +30,19 @@ def test_every_word_reaches_the_policy() -> None:
         }
     )
 
-    policy = settings.policy(Path("/app"), "m", MODEL_S)
+    policy = settings.policy(Path("/app"), "m", DEFAULT)
 
     assert policy == ShadowPolicy(0.5, Tolerances(Tolerance(rtol=1e-3)), 8, 1000, 2000, 5.0, 2, 3, Path("/app/kept"))
     assert settings.promote_when is not None
     assert settings.promote_when.rule() == PromotionRule(10, 0.0, 1.5)
 
 
-def test_little_needs_to_be_said() -> None:
+def test_only_the_backend_is_required() -> None:
     settings = ShadowSettings.model_validate({"backend": "triton", "promote_when": {}})
 
-    policy = settings.policy(Path("/app"), "m", MODEL_S)
+    policy = settings.policy(Path("/app"), "m", DEFAULT)
 
-    assert policy == ShadowPolicy(tolerances=MODEL_S, directory=Path("/app/.turnout/shadow/m"))
+    assert policy == ShadowPolicy(tolerances=DEFAULT, directory=Path("/app/.turnout/shadow/m"))
     assert settings.promote_when is not None
     assert settings.promote_when.rule() == PromotionRule()
 
@@ -67,6 +67,6 @@ def test_little_needs_to_be_said() -> None:
         {"backend": "b", "fracton": 0.1},
     ],
 )
-def test_what_makes_no_sense_is_refused(written: dict[str, object]) -> None:
+def test_impossible_values_are_refused(written: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         ShadowSettings.model_validate(written)

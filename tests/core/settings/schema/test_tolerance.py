@@ -10,7 +10,7 @@ from turnout.parity import Tolerance, Tolerances
 from turnout.settings.schema.tolerance import ToleranceSettings
 
 
-def test_what_is_written_becomes_tolerances_of_all_and_of_each_output() -> None:
+def test_keys_become_the_tolerances_of_all_outputs_and_of_each_by_name() -> None:
     settings = ToleranceSettings.model_validate({"rtol": 1e-2, "logits": {"atol": 1, "iou": 0.99}, "ids": {}})
 
     assert settings.tolerances() == Tolerances(
@@ -18,7 +18,7 @@ def test_what_is_written_becomes_tolerances_of_all_and_of_each_output() -> None:
     )
 
 
-def test_an_output_may_be_called_as_a_key_is() -> None:
+def test_an_output_may_have_a_name_like_a_key() -> None:
     settings = ToleranceSettings.model_validate({"iou_head": {"rtol": 0}})
 
     assert settings.tolerances().outputs == {"iou_head": Tolerance(rtol=0.0)}
@@ -27,9 +27,9 @@ def test_an_output_may_be_called_as_a_key_is() -> None:
 @pytest.mark.parametrize(
     ("written", "where", "words"),
     [
-        ({"rtoll": 1e-3}, ("rtoll",), "is none of rtol, atol"),
+        ({"rtoll": 1e-3}, ("rtoll",), "is not one of rtol, atol"),
         ({"logits": None}, ("logits",), "is a mapping, such as {rtol: 1.0e-3}"),
-        ({"rtol": True}, ("rtol",), "must be a number"),
+        ({"rtol": True}, ("rtol",), "valid number"),
         ({"rtol": -1}, ("rtol",), "greater than or equal to 0"),
         ({"rtol": math.nan}, ("rtol",), "finite"),
         ({"atol": math.inf}, ("atol",), "finite"),
@@ -38,7 +38,7 @@ def test_an_output_may_be_called_as_a_key_is() -> None:
         ({"logits": {"rtoll": 1}}, ("logits", "rtoll"), "not permitted"),
     ],
 )
-def test_what_is_no_tolerance_is_told_where_it_stands(written: Any, where: tuple[str, ...], words: str) -> None:
+def test_an_error_names_the_place_of_the_wrong_tolerance(written: Any, where: tuple[str, ...], words: str) -> None:
     with pytest.raises(ValidationError) as caught:
         ToleranceSettings.model_validate(written)
 

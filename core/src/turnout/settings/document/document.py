@@ -1,4 +1,4 @@
-"""A settings document: plain values with the place of every key and value."""
+"""A settings document: plain values, with the place of every key and value."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep; settings are never this d
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where something stands: ``start`` and ``end`` count characters of the text; line and column count from 1.
+    """A place in the text: ``start`` and ``end`` count characters from 0; line and column count from 1.
 
-    Line 0 means that there is no text; then ``start`` only tells the order.
+    Line 0 means that there is no text; then ``start`` gives only the order.
     """
 
     start: int
@@ -31,15 +31,15 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Document:
-    """What a file, or a mapping, says.
+    """The content of a file or a mapping.
 
     Attributes:
         source: the file's name as the user gave it; empty for a mapping.
         text: the file's text; empty for a mapping.
-        values: dicts, lists and scalars, as written: no variable is substituted.
+        values: dicts, lists and scalars as written, without substitution of variables.
         keys: the mark of each key.
         marks: the mark of each value.
-        problems: what is wrong already; ``values`` leaves it out.
+        problems: problems of the text itself; ``values`` does not contain the parts that they refuse.
     """
 
     source: str
@@ -50,7 +50,7 @@ class Document:
     problems: tuple[tuple[Mark, str], ...] = field(default=())
 
     def mark_of_key(self, path: DocumentPath) -> Mark:
-        """Return where the key of ``path`` stands, or its value where there is no key, or else its nearest parent."""
+        """Return the place of the key of ``path``, of its value if it has no key, or of its nearest parent."""
         for end in range(len(path), 0, -1):
             mark = self.keys.get(path[:end]) or self.marks.get(path[:end])
             if mark is not None:
@@ -58,7 +58,7 @@ class Document:
         return self.marks.get((), Mark(0, 0))
 
     def mark_of_value(self, path: DocumentPath) -> Mark:
-        """Return where the value of ``path`` stands; of a dict or list, or where there is none, as ``mark_of_key``."""
+        """Return the place of the value of ``path``; as ``mark_of_key`` for a dict, a list, or a path without a value."""
         if isinstance(self.value_at(path), dict | list):
             return self.mark_of_key(path)
         return self.marks.get(path) or self.mark_of_key(path)
@@ -78,7 +78,7 @@ class Document:
 
 
 def child_of(value: Any, part: str | int, default: Any) -> Any:
-    """Return what the dict or list ``value`` holds under the key or position ``part``; ``default`` if nothing."""
+    """Return the item of the dict or list ``value`` at the key or position ``part``; ``default`` if there is none."""
     if isinstance(value, dict):
         return value.get(part, default)
     if isinstance(value, list) and isinstance(part, int) and part < len(value):
@@ -98,7 +98,7 @@ MAX_EXCERPT_WIDTH = 160
 def excerpt(text: str, mark: Mark) -> str:
     """Return the line of ``mark`` with a caret under its column: below tabs a tab, below wide characters two spaces.
 
-    Of a very long line the part around the mark is shown.
+    Of a very long line, only the part around the mark is shown.
     """
     line_start = mark.start - (mark.column - 1)
     before = text[line_start : mark.start]

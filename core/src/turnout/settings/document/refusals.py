@@ -1,4 +1,4 @@
-"""What YAML allows but settings refuse, and the parser's complaints in plain words."""
+"""YAML constructs that settings refuse, and the parser's errors in plain words."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from ruamel.yaml.events import AliasEvent, DocumentStartEvent, Event, NodeEvent
 from turnout.settings.document.document import TOO_DEEP
 
 _UNCLOSED = (
-    ("found unexpected end of stream", "this quote is never closed"),
-    ("but got '<stream end>'", "this bracket is never closed"),
+    ("found unexpected end of stream", "this quote is not closed"),
+    ("but got '<stream end>'", "this bracket is not closed"),
 )
 _WORDS = (
     (TOO_DEEP, TOO_DEEP),
@@ -17,18 +17,18 @@ _WORDS = (
     ("that cannot start any token", "text cannot start with this character; put the text in quotes"),
     ("mapping values are not allowed", "a ':' is not expected here; put the text in quotes, or start a new line"),
     ("expected ',' or", "a ',' or a closing bracket is expected here"),
-    ("expected <block end>", "the indentation does not fit the lines above"),
+    ("expected <block end>", "the indentation does not match the lines above"),
     ("could not find expected ':'", "a ':' is missing in the line before"),
     (
         "unknown escape character",
-        "no such escape in a text in double quotes; write '\\\\' for a backslash, or use single quotes",
+        "unknown escape in a text in double quotes; write '\\\\' for a backslash, or use single quotes",
     ),
     ("expected '<document start>'", "nothing may follow here; the value before is complete"),
 )
 
 
 def refusal(event: Event) -> str:
-    """Return why settings must not hold ``event``; empty if they may."""
+    """Return the reason why settings must not contain ``event``; empty if they may."""
     if isinstance(event, DocumentStartEvent):
         return _directive_refusal(event)
     if isinstance(event, AliasEvent):
@@ -42,7 +42,7 @@ def refusal(event: Event) -> str:
 
 
 def plain_words(error: MarkedYAMLError) -> tuple[int, str]:
-    """Return where it is wrong, and what, in the words of somebody who never read YAML's grammar."""
+    """Return the place of ``error`` and a message without the terms of YAML's grammar."""
     place = error.problem_mark or error.context_mark
     problem = str(error.problem or error.context or "not YAML")
     for part, words in _UNCLOSED:

@@ -1,4 +1,4 @@
-"""The meaning of plain scalars in YAML 1.2's core schema."""
+"""Plain scalars and their values in the core schema of YAML 1.2."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Scalar = str | int | float | bool | None
 
 
 def resolve_plain(text: str) -> Scalar:
-    """Return the value of an unquoted scalar; ``no``, dates and numbers of absurd length are text."""
+    """Return the value of an unquoted scalar; ``no``, dates and extremely long numbers are text."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.match(text):

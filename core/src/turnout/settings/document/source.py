@@ -1,4 +1,4 @@
-"""Where settings come from: a file, or a mapping of the same shape."""
+"""Sources of settings: a file, or a mapping of the same shape."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_BYTES = 1 << 20
 
 
 def read_text(file: Path) -> str:
-    """Return the text of ``file``, line endings as they are.
+    """Return the text of ``file`` with its own line endings.
 
     Raises:
         ConfigurationError: the file cannot be read.
@@ -26,32 +26,32 @@ def read_text(file: Path) -> str:
         reason = error.strerror or error
         raise ConfigurationError(f"cannot read the settings file {str(file)!r}: {reason}; 'turnout init' writes one") from error
     if len(content) > MAX_BYTES:
-        raise _refused(file, f"larger than {MAX_BYTES} bytes; settings are never this large")
+        raise _error(file, f"larger than {MAX_BYTES} bytes; settings are never this large")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _refused(file, "not UTF-8 here; save the file as UTF-8", line) from None
+        raise _error(file, "not UTF-8 here; save the file as UTF-8", line) from None
     if not text.removeprefix("\ufeff").strip():
-        raise _refused(file, "the file is empty; 'turnout init' writes one that works")
+        raise _error(file, "the file is empty; 'turnout init' writes one that works")
     return text
 
 
 def document_of_file(file: Path) -> Document:
-    """Return what ``file`` says. Raises as ``read_text``, and SettingsError if it is not YAML that settings may use."""
+    """Return the document of ``file``. Raises as ``read_text``, and SettingsError if it is not YAML that settings accept."""
     from turnout.settings.document.parse import parse  # settings from a mapping need no YAML library
 
     return parse(read_text(file), str(file))
 
 
 def document_of_mapping(values: Mapping[str, Any]) -> Document:
-    """Return a document of ``values``, which are copied; its marks only tell the order.
+    """Return a document of ``values``, which are copied; its marks give only the order.
 
     Raises:
         SettingsError: it is nested too deep.
     """
     copy = _Copy()
-    copied = copy.value(values, ())
+    copied = copy.copy_value(values, ())
     return Document("", "", copied, copy.keys, copy.marks, tuple(copy.problems))
 
 
@@ -61,21 +61,21 @@ class _Copy:
         self.marks: dict[DocumentPath, Mark] = {}
         self.problems: list[tuple[Mark, str]] = []
 
-    def value(self, value: Any, path: DocumentPath) -> Any:
+    def copy_value(self, value: Any, path: DocumentPath) -> Any:
         if len(path) > MAX_DEPTH:
             raise SettingsError([Problem("", TOO_DEEP)])
         self.marks[path] = self._mark()
         if isinstance(value, Mapping):
-            return {key: self._entry(inner, (*path, key)) for key, inner in value.items() if self._is_text(key)}
+            return {key: self._copy_entry(inner, (*path, key)) for key, inner in value.items() if self._check_key(key)}
         if isinstance(value, list | tuple):
-            return [self.value(inner, (*path, position)) for position, inner in enumerate(value)]
+            return [self.copy_value(inner, (*path, position)) for position, inner in enumerate(value)]
         return value
 
-    def _entry(self, value: Any, path: DocumentPath) -> Any:
+    def _copy_entry(self, value: Any, path: DocumentPath) -> Any:
         self.keys[path] = self._mark()
-        return self.value(value, path)
+        return self.copy_value(value, path)
 
-    def _is_text(self, key: object) -> bool:
+    def _check_key(self, key: object) -> bool:
         if not isinstance(key, str):
             self.problems.append((self._mark(), f"the key {key!r} is not text; put it in quotes"))
         return isinstance(key, str)
@@ -85,5 +85,5 @@ class _Copy:
         return Mark(order, order)
 
 
-def _refused(file: Path, message: str, line: int = 1) -> SettingsError:
+def _error(file: Path, message: str, line: int = 1) -> SettingsError:
     return SettingsError([Problem(f"{file}:{line}:1", message)])

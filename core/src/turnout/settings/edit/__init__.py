@@ -1,1 +1,1 @@
-"""Editing turnout.yaml in place, with comments and formatting kept."""
+"""Edits of turnout.yaml in place; comments and formatting stay."""

@@ -1,4 +1,4 @@
-"""Editing what a settings file says of one model, value by value, every comment kept."""
+"""Edits of one model in a settings file, value by value; every comment stays."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from turnout.errors import ConfigurationError, SettingsError, suggestion, unknown_name
+from turnout.errors import ConfigurationError, SettingsError, UnknownNameError, suggestion, unknown_name
 from turnout.files.atomic import replace_file
 from turnout.settings.document.parse import parse
 from turnout.settings.document.source import read_text
-from turnout.settings.edit.line_edit import CannotEditError, with_value
+from turnout.settings.edit.line_edit import CannotEditError, set_value
+from turnout.settings.registry import Registry
 
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -20,7 +21,7 @@ class FileEdit:
     """The edits of one model in one file; nothing is written before ``write``.
 
     Attributes:
-        document: what the file says, with the edits so far.
+        document: the content of the file with the edits so far.
     """
 
     def __init__(self, file: Path | str, model: str) -> None:
@@ -28,7 +29,7 @@ class FileEdit:
 
         Raises:
             UnknownNameError: it has no such model.
-            ConfigurationError: it cannot be read, or says things twice.
+            ConfigurationError: it cannot be read, or has a key twice.
         """
         self._path = Path(file)
         self._text = read_text(self._path)
@@ -38,42 +39,46 @@ class FileEdit:
         if not isinstance(models, dict) or model not in models:
             raise unknown_name("model", model, models if isinstance(models, dict) else (), f"In {self.document.source}.")
         if self.document.problems:
-            raise self.cannot(self.document.problems[0][1])
+            raise self.error(self.document.problems[0][1])
 
-    def check_backend(self, backend: str) -> None:
-        """Return if the model has options for ``backend``.
+    def check_backend(self, backend: str, registry: Registry | None) -> None:
+        """Raise an error if the model cannot move to ``backend``.
 
         Raises:
-            ConfigurationError: it has none.
+            ConfigurationError: the model has no options for it.
+            UnknownNameError: ``registry`` has no such backend.
         """
         entries = self.document.value_at(("models", self._model, "backends"))
         if not isinstance(entries, dict) or backend not in entries:
             known = list(entries) if isinstance(entries, dict) else []
-            raise self.cannot(
+            raise self.error(
                 f"it has no options for {backend!r}; it has: {', '.join(known) or 'none'}.{suggestion(backend, known)} "
                 f"Add '{backend}: {{...}}' under models.{self._model}.backends"
             )
+        if registry is not None and registry.backend_options(backend) is None:
+            raise UnknownNameError(registry.why_missing("backend", backend))
 
     def set(self, keys: tuple[str, ...], written: str, value: Any, *, below: str = "") -> None:
-        """Make the model say ``written``, which means ``value``, at ``keys``; see ``with_value``.
+        """Set the value at ``keys`` of the model to ``value``, written as ``written``; see ``set_value``.
 
         Raises:
             ConfigurationError: the file cannot be edited there.
         """
         place = ("models", self._model, *keys)
         try:
-            edited = with_value(self.document, place, written, below=below)
+            edited = set_value(self.document, place, written, below=below)
         except CannotEditError as error:
-            raise self.cannot(str(error)) from None
+            raise self.error(str(error)) from None
+        # YAML has forms that an edit of one line breaks, so the new text is kept only if it has exactly the intended values.
         with suppress(SettingsError):
             after = parse(edited, self.document.source)
-            if after.values == _with(self.document.values, place, value):
+            if after.values == _set(self.document.values, place, value):
                 self.document = after
                 return
-        raise self.cannot("the line cannot be edited in place; edit it by hand")
+        raise self.error("the line cannot be edited in place; edit it by hand")
 
     def write(self) -> str:
-        """Write the file if anything has changed, and return what has, as a unified diff.
+        """Write the file if it has changed, and return the changes as a unified diff.
 
         Raises:
             ConfigurationError: the file cannot be written.
@@ -85,8 +90,8 @@ class FileEdit:
         lines = difflib.unified_diff(before.splitlines(), after.splitlines(), name, name, n=0, lineterm="")
         return "\n".join(lines)
 
-    def cannot(self, reason: str) -> ConfigurationError:
-        """Return the error that says why the model cannot be switched."""
+    def error(self, reason: str) -> ConfigurationError:
+        """Return the error for a model that cannot be switched because of ``reason``."""
         line = self._before.mark_of_key(("models", self._model)).line
         return ConfigurationError(f"cannot switch model {self._model!r} in {self._before.source}:{line}: {reason}")
 
@@ -96,12 +101,12 @@ class FileEdit:
         except OSError as error:
             reason = error.strerror or error
             raise ConfigurationError(
-                f"cannot write the settings file {str(self._path)!r}: {reason}; it is as it was"
+                f"cannot write the settings file {str(self._path)!r}: {reason}; the file is unchanged"
             ) from error
 
 
-def _with(values: Any, place: tuple[str, ...], value: Any) -> Any:
-    """Return ``values`` with ``value`` at ``place``."""
+def _set(values: Any, place: tuple[str, ...], value: Any) -> Any:
+    """Return a copy of ``values`` with ``value`` at ``place``."""
     key, *rest = place
-    inner = _with((values or {}).get(key), tuple(rest), value) if rest else value
+    inner = _set((values or {}).get(key), tuple(rest), value) if rest else value
     return (values or {}) | {key: inner}

@@ -1,4 +1,4 @@
-"""Edits one value of a settings text and leaves every other byte alone."""
+"""The edit of one value in the text of a settings file; every other byte stays."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ _REST_OF_VALUE_LINE = re.compile(r"[ \t]*(#[^\r\n]*)?(?P<ending>\r\n|\n|\r)")
 
 
 class CannotEditError(Exception):
-    """The text is written in a way that cannot be edited in place; the message says which, and what to do."""
+    """The text has a form that cannot be edited in place; the message says which, and what to do."""
 
 
 def text_scalar(text: str) -> str:
-    """Return ``text`` as YAML: in quotes where it would be read as something else than text."""
+    """Return ``text`` as YAML, in quotes if YAML would read it as a number, a boolean or null."""
     return text if resolve_plain(text) == text else f'"{text}"'
 
 
-def with_value(document: Document, place: DocumentPath, value: str, *, below: str = "") -> str:
+def set_value(document: Document, place: DocumentPath, value: str, *, below: str = "") -> str:
     """Return the text of ``document`` with ``value``, which is YAML on one line, at ``place``.
 
-    A key that is not there is written below the key ``below`` of the same mapping, or else as the first of it. Quotes that the
-    old value has are kept.
+    A missing key is added below the key ``below`` of the same mapping, or else as its first key. The quotes of the old value
+    stay.
 
     Raises:
-        CannotEditError: it is written in a way that cannot be edited.
+        CannotEditError: the text has a form that cannot be edited.
     """
     if place not in document.keys:
-        return _inserted(document, place, value, below)
+        return _insert(document, place, value, below)
     mark, text = document.marks[place], document.text
     if document.value_at(place) is None and mark == document.keys[place]:
         colon = text.index(":", mark.end) + 1
@@ -43,7 +43,7 @@ def with_value(document: Document, place: DocumentPath, value: str, *, below: st
     return f"{text[: mark.start]}{quote}{value}{quote}{text[mark.end :]}"
 
 
-def _inserted(document: Document, place: DocumentPath, value: str, below: str) -> str:
+def _insert(document: Document, place: DocumentPath, value: str, below: str) -> str:
     text, parent = document.text, place[:-1]
     start = document.marks[parent].start
     if text[start] == "{":
@@ -56,7 +56,7 @@ def _inserted(document: Document, place: DocumentPath, value: str, below: str) -
 
 
 def _line_below(document: Document, place: DocumentPath) -> re.Match[str] | None:
-    """Return the rest of the line of the value at ``place``, if that is a scalar on the line of its key."""
+    """Return the rest of the line of the value at ``place`` if it is a scalar on the line of its key, else None."""
     if place not in document.keys or isinstance(document.value_at(place), dict | list):
         return None
     key, value = document.keys[place], document.marks[place]

@@ -1,11 +1,10 @@
-"""Edits turnout.yaml: which share of a model's requests a second backend takes."""
+"""The edit of a canary in turnout.yaml: the share of a model's requests that a second backend serves."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from turnout.errors import UnknownNameError
 from turnout.settings.document.document import Document
 from turnout.settings.edit.file_edit import FileEdit
 from turnout.settings.edit.line_edit import text_scalar
@@ -14,16 +13,16 @@ from turnout.settings.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class WeightSwitch:
-    """What ``switch_weight`` did.
+    """The result of ``switch_weight``.
 
     Attributes:
         file: the file, as the user named it.
         model: the model.
-        backend: the backend that takes the share.
-        before: the canary before, as written: its backend and weight; None if there was none.
-        weight: the share now.
+        backend: the backend that serves the share.
+        before: the backend and weight of the former canary as written; None if there was none.
+        weight: the new share.
         line: the number of the line of the weight.
-        diff: the changed lines as a unified diff; empty if nothing had to change.
+        diff: the changed lines as a unified diff; empty if the file is unchanged.
     """
 
     file: str
@@ -38,15 +37,15 @@ class WeightSwitch:
         place = f"{self.file}:{self.line}: {self.backend!r}"
         share = f"{self.weight:.6g} of the requests of model {self.model!r}"
         if not self.diff:
-            return f"{place} takes {share} already; nothing was changed"
-        before = "there was no canary" if self.before is None else f"before, {self.before[0]!r} took {self.before[1]}"
-        return f"{place} takes {share} now; {before}\n{self.diff}"
+            return f"{place} already serves {share}; the file is unchanged"
+        before = "there was no canary" if self.before is None else f"before, {self.before[0]!r} served {self.before[1]}"
+        return f"{place} serves {share} now; {before}\n{self.diff}"
 
 
 def switch_weight(
     file: Path | str, model: str, backend: str, weight: float, *, registry: Registry | None = None
 ) -> WeightSwitch:
-    """Make ``backend`` the canary of ``model``, with a share of ``weight``, in the settings ``file``; all else stays.
+    """Set ``backend`` as the canary of ``model``, with a share of ``weight``, in the settings ``file``; all else stays.
 
     Raises:
         UnknownNameError: the file has no such model, or ``registry`` no such backend.
@@ -54,13 +53,11 @@ def switch_weight(
             edited, or it cannot be written.
     """
     edit = FileEdit(file, model)
-    edit.check_backend(backend)
-    if registry is not None and registry.backend_options(backend) is None:
-        raise UnknownNameError(registry.why_missing("backend", backend))
+    edit.check_backend(backend, registry)
     if not 0 <= weight <= 1:
-        raise edit.cannot(f"a weight is a share from 0 to 1, got {weight}")
-    if backend == _serving(edit.document, model):
-        raise edit.cannot(f"{backend!r} serves it already; --weight gives a share to another backend")
+        raise edit.error(f"a weight is a share from 0 to 1, got {weight}")
+    if backend == _serving_backend(edit.document, model):
+        raise edit.error(f"{backend!r} already serves it; --weight gives a share to another backend")
     canary = edit.document.value_at(("models", model, "canary"))
     if isinstance(canary, dict) and canary:
         edit.set(("canary", "backend"), text_scalar(backend), backend)
@@ -75,6 +72,6 @@ def switch_weight(
     return WeightSwitch(str(file), model, backend, before, float(weight), line, edit.write())
 
 
-def _serving(document: Document, model: str) -> object:
-    """Return what the file says serves ``model``; a variable as written."""
+def _serving_backend(document: Document, model: str) -> object:
+    """Return the backend that serves ``model`` as the file names it; a variable as written."""
     return document.value_at(("models", model, "backend")) or document.value_at(("backend",))

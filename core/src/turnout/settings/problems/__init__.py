@@ -1,1 +1,1 @@
-"""Problems in a settings file, worded for the person who wrote it."""
+"""Problems in a settings file, in words for its author."""

@@ -1,4 +1,4 @@
-"""Pydantic's complaints in plain words."""
+"""Plain words for pydantic's validation errors and for the values that they refuse."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _KINDS = {
 }
 
 _LIMITS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "greater_than": lambda ctx: f"must be above {ctx['gt']}",
-    "greater_than_equal": lambda ctx: f"must be {ctx['ge']} or more",
-    "less_than": lambda ctx: f"must be below {ctx['lt']}",
-    "less_than_equal": lambda ctx: f"must be {ctx['le']} or less",
-    "multiple_of": lambda ctx: f"must be a multiple of {ctx['multiple_of']}",
+    "greater_than": lambda ctx: f"must be above {_format_limit(ctx['gt'])}",
+    "greater_than_equal": lambda ctx: f"must be {_format_limit(ctx['ge'])} or more",
+    "less_than": lambda ctx: f"must be below {_format_limit(ctx['lt'])}",
+    "less_than_equal": lambda ctx: f"must be {_format_limit(ctx['le'])} or less",
+    "multiple_of": lambda ctx: f"must be a multiple of {_format_limit(ctx['multiple_of'])}",
     "literal_error": lambda ctx: f"must be {ctx['expected']}",
     "enum": lambda ctx: f"must be {ctx['expected']}",
     "string_too_short": lambda ctx: f"must have {ctx['min_length']} or more characters",
@@ -46,8 +46,13 @@ _LIMITS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
+def _format_limit(limit: object) -> str:
+    """Return a limit as a user writes it: ``1``, not ``1.0``."""
+    return str(int(limit)) if isinstance(limit, float) and limit.is_integer() else str(limit)
+
+
 def plain_complaint(kind: str, context: Mapping[str, Any]) -> str:
-    """Return what pydantic's error type ``kind`` means, as "must be ..."; empty for a type that only its own text tells."""
+    """Return the message for pydantic's error type ``kind``, "must be ..."; empty if it has no plain words."""
     if kind in _LIMITS:
         return _LIMITS[kind](context)
     for ending in ("_type", "_parsing"):
@@ -57,7 +62,7 @@ def plain_complaint(kind: str, context: Mapping[str, Any]) -> str:
 
 
 def describe_value(value: Any) -> str:
-    """Return a value as written, for a message: ``'two'``, ``true``, ``a list``."""
+    """Return ``value`` as a message shows it: ``'two'``, ``true``, ``a list``."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -65,6 +70,6 @@ def describe_value(value: Any) -> str:
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
-        return "a list"
+        return "a list" if value else "an empty list"
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,4 +1,4 @@
-"""Which keys a pydantic model has at a path."""
+"""The keys of a pydantic model at a path."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def known_keys(model: type[BaseModel], path: DocumentPath) -> list[str]:
 
 
 def _leaves(node: Any) -> Iterator[Any]:
-    """Yield what ``node`` may be: the members of a union, without annotations."""
+    """Yield the members of the union ``node``, or ``node`` itself, without annotations."""
     origin = get_origin(node)
     if origin is Annotated:
         yield from _leaves(get_args(node)[0])

@@ -1,4 +1,4 @@
-"""Every problem of a document, in the order of the file, in plain words."""
+"""The report of every problem of a document, in plain words and in the order of the file."""
 
 from __future__ import annotations
 
@@ -15,76 +15,74 @@ from turnout.settings.problems.leaks import leaks
 from turnout.settings.schema.base import PROBLEM
 
 MAX_PROBLEMS = 100
-"""More are counted, not shown."""
-
+"""Further problems are counted, not shown."""
 
 Message = str | Callable[[], str]
-"""What is wrong; a function where finding the words takes time, since only the first problems are shown."""
+"""A message; a function where the text takes time to build, because only the first problems are shown."""
 
 _NOTHING = object()
 
 
 class Report:
-    """Collects the problems of ``document``. No message shows one of ``secrets``: values stand in it as the file has them."""
+    """The problems of ``document``. No message contains one of ``secrets``: it shows values as the file has them."""
 
     def __init__(self, document: Document, secrets: Mapping[DocumentPath, str]) -> None:
         self._document = document
         self._secrets = secrets
-        self._noted: set[DocumentPath] = set()
-        self._touched: set[DocumentPath] = set()
-        self._found: list[tuple[Mark, str, Message]] = [(mark, "", message) for mark, message in document.problems]
+        self._paths: set[DocumentPath] = set()
+        self._paths_and_parents: set[DocumentPath] = set()
+        self._problems: list[tuple[Mark, str, Message]] = [(mark, "", message) for mark, message in document.problems]
 
-    def at_key(self, path: DocumentPath, message: Message) -> None:
-        """Note a problem whose caret stands under the key of ``path``."""
-        self._note(self._document.mark_of_key(path), path, message)
+    def add_at_key(self, path: DocumentPath, message: Message) -> None:
+        """Add a problem whose caret is under the key of ``path``."""
+        self._add(self._document.mark_of_key(path), path, message)
 
-    def at_value(self, path: DocumentPath, message: Message) -> None:
-        """Note a problem whose caret stands under the value of ``path``."""
-        self._note(self._document.mark_of_value(path), path, message)
+    def add_at_value(self, path: DocumentPath, message: Message) -> None:
+        """Add a problem whose caret is under the value of ``path``."""
+        self._add(self._document.mark_of_value(path), path, message)
 
-    def foreign(self, path: DocumentPath, message: str) -> None:
-        """Note a problem at the value of ``path`` whose text somebody else wrote: it may repeat a value."""
-        self.at_value(path, self._harmless(message, path))
+    def add_foreign(self, path: DocumentPath, message: str) -> None:
+        """Add a problem at the value of ``path`` whose text comes from a plugin: it may repeat a value."""
+        self.add_at_value(path, self._hide_secrets(message, path))
 
-    def invalid(self, error: ValidationError, root: DocumentPath, model: type[BaseModel]) -> None:
-        """Note everything in ``error``, which ``model`` raised for the value at ``root``.
+    def add_validation_error(self, error: ValidationError, root: DocumentPath, model: type[BaseModel]) -> None:
+        """Add every part of ``error``, which ``model`` raised for the value at ``root``.
 
-        Where a problem was noted before, as for a variable that is not set, what follows from it is left out.
+        A path that has a problem already, such as a variable that is not set, gets no second one, which would follow from it.
         """
         grouped: dict[DocumentPath, list[ErrorDetails]] = {}
         errors = error.errors(include_url=False)
+        # Of "X or None" pydantic adds none_required to every error of X; "or must be empty" would help no user.
         for details in [one for one in errors if one["type"] != "none_required"] or errors:
             path = self._path_of(root, details)
             grouped.setdefault(path, []).append(details)
         for path, several in grouped.items():
-            if path not in self._noted:
-                self._invalid_at(path, several, root, model)
+            if path not in self._paths:
+                self._add_group(path, several, root, model)
 
-    def broken(self, path: DocumentPath) -> bool:
-        """Tell whether a problem was noted at ``path`` or below it."""
-        return path in self._touched
+    def has_problem(self, path: DocumentPath) -> bool:
+        """Return whether there is a problem at ``path`` or below it."""
+        return path in self._paths_and_parents
 
-    def stop(self) -> None:
-        """Return if there was no problem.
-
-        Raises:
-            SettingsError: all problems, in the order of the file.
-        """
-        if not self._found:
+    def raise_problems(self) -> None:
+        """Raise SettingsError with all problems, in the order of the file, if there are any."""
+        if not self._problems:
             return
-        found = sorted(self._found, key=lambda noted: noted[0].start)
-        problems = [self._document.problem(mark, _worded(place, message)) for mark, place, message in found[:MAX_PROBLEMS]]
+        found = sorted(self._problems, key=lambda problem: problem[0].start)
+        problems = [
+            self._document.problem(mark, _prefix_place(place, message)) for mark, place, message in found[:MAX_PROBLEMS]
+        ]
         if len(found) > MAX_PROBLEMS:
-            problems.append(Problem("", f"{len(found) - MAX_PROBLEMS} more problems are not shown; mend these first"))
+            problems.append(Problem("", f"{len(found) - MAX_PROBLEMS} more problems are not shown; fix these first"))
         raise SettingsError(problems)
 
-    def _note(self, mark: Mark, path: DocumentPath, message: Message) -> None:
-        self._noted.add(path)
-        self._touched.update(path[:end] for end in range(len(path) + 1))
-        self._found.append((mark, path_text(path), message))
+    def _add(self, mark: Mark, path: DocumentPath, message: Message) -> None:
+        self._paths.add(path)
+        self._paths_and_parents.update(path[:end] for end in range(len(path) + 1))
+        self._problems.append((mark, path_text(path), message))
 
     def _path_of(self, root: DocumentPath, details: ErrorDetails) -> DocumentPath:
-        """Return the path in the document; pydantic's has names of union members in it too."""
+        """Return the path in the document; pydantic's path also contains names of union members."""
         path, value = root, self._document.value_at(root)
         for part in details["loc"]:
             child = child_of(value, part, _NOTHING)
@@ -94,27 +92,27 @@ class Report:
             path = (*path, details["loc"][-1])
         return path
 
-    def _invalid_at(self, path: DocumentPath, several: list[ErrorDetails], root: DocumentPath, model: type[BaseModel]) -> None:
+    def _add_group(self, path: DocumentPath, several: list[ErrorDetails], root: DocumentPath, model: type[BaseModel]) -> None:
         kind = several[0]["type"]
         if kind == "extra_forbidden":
-            self._note(self._document.mark_of_key(path), path, lambda: _unknown_key(path, root, model))
+            self._add(self._document.mark_of_key(path), path, lambda: _unknown_key(path, root, model))
         elif kind == "missing":
-            self._note(self._document.mark_of_key(path[:-1]), path, lambda: f"this key is missing; add '{path[-1]}: ...'")
+            self._add(self._document.mark_of_key(path[:-1]), path, lambda: f"this key is missing; add '{path[-1]}: ...'")
         elif any(details["loc"][-1:] == ("[key]",) for details in several):
-            self._note(self._document.mark_of_key(path), path, lambda: self._sentence(several, root))
+            self._add(self._document.mark_of_key(path), path, lambda: self._sentence(several, root))
         else:
-            self._note(self._document.mark_of_value(path), path, lambda: self._refused(path, several, root))
+            self._add(self._document.mark_of_value(path), path, lambda: self._describe(path, several, root))
 
-    def _refused(self, path: DocumentPath, several: list[ErrorDetails], root: DocumentPath) -> str:
+    def _describe(self, path: DocumentPath, several: list[ErrorDetails], root: DocumentPath) -> str:
         value = self._document.value_at(path)
         sentence = self._sentence(several, root)
-        if not _wants_value(several[0], value):
+        if not _needs_value(several[0], value):
             return sentence
         got = describe_value(value)
         return f"{sentence}, got {got}{_near(several, got)}"
 
     def _sentence(self, several: Iterable[ErrorDetails], root: DocumentPath) -> str:
-        """Return the complaints as one: pydantic has one for each member of a union."""
+        """Return the errors of one path as one sentence: pydantic has an error for each member of a union."""
         complaints = dict.fromkeys(self._complaint(details, root) for details in several)
         return (" or " if all(text.startswith("must be") for text in complaints) else "; ").join(complaints)
 
@@ -124,22 +122,22 @@ class Report:
             return str(context["text"])
         plain = plain_complaint(details["type"], context)
         own_words = details["type"] in ("value_error", "assertion_error")
-        return plain or self._harmless(str(context["error"]) if own_words else details["msg"], root)
+        return plain or self._hide_secrets(str(context["error"]) if own_words else details["msg"], root)
 
-    def _harmless(self, message: str, root: DocumentPath) -> str:
-        """Return ``message``, unless it shows a secret: its author has seen the values at ``root`` and below."""
+    def _hide_secrets(self, message: str, root: DocumentPath) -> str:
+        """Return ``message``, or a replacement if it contains a secret: its author had the values at ``root`` and below."""
         if leaks(message, (secret for path, secret in self._secrets.items() if path[: len(root)] == root)):
             return "this value is refused; the reason repeats a value from the environment, so it is not shown"
         return " ".join(message.split())
 
 
-def _worded(place: str, message: Message) -> str:
+def _prefix_place(place: str, message: Message) -> str:
     text = message if isinstance(message, str) else message()
     return f"{place}: {text}" if place else text
 
 
-def _wants_value(details: ErrorDetails, value: object) -> bool:
-    """Tell whether the complaint is only half a sentence, without what stands there instead."""
+def _needs_value(details: ErrorDetails, value: object) -> bool:
+    """Return whether the message needs the value: it says what is expected, but not what is there."""
     if details["type"] == PROBLEM:
         return value is not None and not isinstance(value, dict | list)
     return bool(plain_complaint(details["type"], details.get("ctx", {})))
@@ -152,7 +150,7 @@ def _unknown_key(path: DocumentPath, root: DocumentPath, model: type[BaseModel])
 
 
 def _near(several: list[ErrorDetails], got: str) -> str:
-    """Return "Did you mean" for a choice out of several words."""
+    """Return "Did you mean ..." for a choice between several words; empty if none is near."""
     choices = [
         details.get("ctx", {}).get("expected", "") for details in several if details["type"] in ("literal_error", "enum")
     ]

@@ -1,8 +1,7 @@
-"""What turnout.yaml may say: frozen pydantic models of its keys."""
+"""The keys of turnout.yaml at the top and of a model, as frozen pydantic models."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -14,7 +13,7 @@ from pydantic.config import JsonDict
 
 from turnout.errors import InvalidTensorError
 from turnout.plugins.declarations import ModelDeclaration
-from turnout.settings.schema.base import SettingsModel, WholeNumber, problem
+from turnout.settings.schema.base import SettingsModel, problem
 from turnout.settings.schema.batching import DynamicBatchingSettings
 from turnout.settings.schema.canary import CanarySettings
 from turnout.settings.schema.recording import RecordingSettings
@@ -24,14 +23,16 @@ from turnout.settings.schema.tolerance import ToleranceSettings
 from turnout.settings.schema.warmup import WarmupSettings
 from turnout.tensors import DTYPES, TensorSpec, parse_spec
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 MAX_NAME_LENGTH = 100
-NAMED: JsonDict = {"propertyNames": {"pattern": r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "maxLength": MAX_NAME_LENGTH}}
-"""For editors: the keys are names."""
+_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+_NAME = re.compile(rf"{_NAME_PATTERN}\Z")
+_NAMES: JsonDict = {"propertyNames": {"pattern": f"^{_NAME_PATTERN}$", "maxLength": MAX_NAME_LENGTH}}
+_SIZE = r"\s*(-1|[0-9]{1,18})\s*"
+_TENSOR: JsonDict = {"pattern": rf"^\s*({'|'.join(DTYPES)})\s*\[({_SIZE}(,{_SIZE})*|\s*)\]\s*$"}
 
 
 def _check_name(name: str) -> str:
-    if not NAME.match(name) or len(name) > MAX_NAME_LENGTH:
+    if not _NAME.match(name) or len(name) > MAX_NAME_LENGTH:
         raise problem(
             f"a name is at most {MAX_NAME_LENGTH} letters, digits, '_', '-' and '.', and starts with a letter or a digit"
         )
@@ -49,27 +50,25 @@ def _check_tensor(text: str) -> str:
     return text
 
 
-TensorText = Annotated[str, AfterValidator(_check_tensor)]
+TensorText = Annotated[str, AfterValidator(_check_tensor), Field(json_schema_extra=_TENSOR)]
 
 
-def _empty_mapping(value: Any) -> Any:
+def _default_to_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
-Options = Annotated[Mapping[str, Any], BeforeValidator(_empty_mapping, json_schema_input_type=Mapping[str, Any] | None)]
-"""Options as written; the plugin that they belong to checks them."""
+WrittenOptions = Annotated[
+    Mapping[str, Any], BeforeValidator(_default_to_empty, json_schema_input_type=Mapping[str, Any] | None)
+]
+"""Options as written; the plugin that owns them validates them."""
 
 
 class ModelSettings(SettingsModel):
-    """A model: what runs it, and what each backend needs to know."""
+    """A model: the backend that serves it, its tensors, its traffic, and the options of each backend."""
 
-    backend: Name | None = Field(None, description="What runs this model; `turnout switch` edits this line.")
-    max_batch_size: WholeNumber = Field(
-        0,
-        ge=0,
-        le=1_000_000,
-        description="The largest size of the batch axis; 0 for a model without one.",
-        json_schema_extra={"minimum": 0, "maximum": 1_000_000},
+    backend: Name | None = Field(None, description="The backend that serves this model; `turnout switch` edits this line.")
+    max_batch_size: int = Field(
+        0, ge=0, le=1_000_000, description="The largest size of the batch axis; 0 for a model without one."
     )
     dynamic_batching: DynamicBatchingSettings | None = Field(
         None, description="How concurrent requests are merged into batches; {} merges with the defaults."
@@ -80,21 +79,23 @@ class ModelSettings(SettingsModel):
     outputs: Mapping[str, TensorText] = Field(
         {}, description="Datatype and shape by name, without the batch axis: FP32[1,384,384]."
     )
-    fallback: Name | None = Field(None, description="The backend that answers where this model's own is unavailable.")
+    fallback: Name | None = Field(None, description="The backend that answers while the serving one is unavailable.")
     circuit_breaker: CircuitBreakerSettings | None = Field(
-        None, description="When a backend that fails is left alone, and for how long; {} for Turnout's own figures."
+        None, description="When the circuit of a failing backend opens, and for how long; {} for the defaults."
     )
-    retry: RetrySettings | None = Field(None, description="Requests that never reached the backend are sent once more.")
+    retry: RetrySettings | None = Field(None, description="Requests that did not reach the backend are sent once more.")
     max_in_flight: MaxInFlight | None = Field(
-        None, description="Requests that may be under way at once; more are refused at once."
+        None, description="How many requests may be in flight at once on a backend; more are refused immediately."
     )
     shadow: ShadowSettings | None = Field(None, description="A second backend whose answers are compared.")
-    canary: CanarySettings | None = Field(None, description="A second backend that takes a share of the requests.")
-    record: RecordingSettings | None = Field(None, description="Keep a share of the requests with their answers.")
-    tolerance: ToleranceSettings | None = Field(None, description="How far the answers of two backends may be apart.")
+    canary: CanarySettings | None = Field(None, description="A second backend that serves a share of the requests.")
+    record: RecordingSettings | None = Field(None, description="A share of the requests is recorded with the answers.")
+    tolerance: ToleranceSettings | None = Field(None, description="The largest difference between the answers of two backends.")
     preload: bool = Field(False, description="Open the model at the start, not at its first use.")
-    warmup: WarmupSettings | None = Field(None, description="Records that the model is asked when it is opened.")
-    backends: Mapping[Name, Options] = Field({}, description="The options of each backend that can run this model.")
+    warmup: WarmupSettings | None = Field(None, description="Recorded requests that are sent to the model when it is opened.")
+    backends: Mapping[Name, WrittenOptions] = Field(
+        {}, description="The options of each backend that can run this model.", json_schema_extra=_NAMES
+    )
 
     @field_validator("dynamic_batching")
     @classmethod
@@ -109,19 +110,19 @@ class ModelSettings(SettingsModel):
         return batching
 
     def declaration(self, name: str, folder: Path) -> ModelDeclaration:
-        """Return what plugins are told of this model, called ``name``, of a file in ``folder``."""
+        """Return the declaration that plugins receive of this model, called ``name``, of a file in ``folder``."""
         batching = self.dynamic_batching.declaration() if self.dynamic_batching else None
         inputs, outputs = self._specs(self.inputs), self._specs(self.outputs)
         return ModelDeclaration(name, folder, inputs, outputs, self.max_batch_size, batching)
 
-    def asked_beside(self) -> dict[str, str]:
-        """Return the backends that may be asked beside the one that serves, by part: ``fallback``, ``shadow``, ``canary``."""
-        named = {
+    def other_backends(self) -> dict[str, str]:
+        """Return the backends that may receive requests next to the serving one, by key: fallback, shadow, canary."""
+        backends = {
             "fallback": self.fallback,
             "shadow": self.shadow.backend if self.shadow else None,
             "canary": self.canary.backend if self.canary else None,
         }
-        return {part: backend for part, backend in named.items() if backend is not None}
+        return {key: backend for key, backend in backends.items() if backend is not None}
 
     def _specs(self, tensors: Mapping[str, str]) -> tuple[TensorSpec, ...]:
         return tuple(parse_spec(name, text, batched=self.max_batch_size > 0) for name, text in tensors.items())
@@ -148,7 +149,7 @@ class StepSettings(SettingsModel):
 
 def _check_steps(steps: tuple[StepSettings, ...]) -> tuple[StepSettings, ...]:
     if not steps:
-        raise problem("a pipeline needs one step at least")
+        raise problem("a pipeline needs at least one step")
     return steps
 
 
@@ -157,17 +158,17 @@ PipelineSettings = Annotated[tuple[StepSettings, ...], AfterValidator(_check_ste
 
 
 class MetricsSettings(SettingsModel):
-    """How metrics are counted."""
+    """Settings of the metrics."""
 
-    latency_buckets_seconds: tuple[float, ...] = Field(
-        (), description="Upper edges of the latency histograms in seconds, ascending; Turnout's own if not given."
+    latency_buckets_seconds: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
+        default_factory=tuple,
+        min_length=1,
+        description="Upper edges of the latency histograms in seconds, ascending; Turnout's own by default.",
     )
 
     @field_validator("latency_buckets_seconds")
     @classmethod
     def _check_edges(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
-        if not edges or not all(math.isfinite(edge) and edge > 0 for edge in edges):
-            raise problem("must be one or more finite numbers of seconds above 0")
         if not all(lower < upper for lower, upper in pairwise(edges)):
             raise problem("must ascend: each edge is larger than the one before")
         return edges
@@ -176,22 +177,18 @@ class MetricsSettings(SettingsModel):
 class Settings(SettingsModel):
     """The whole of turnout.yaml."""
 
-    backend: Name | None = Field(None, description="What runs the models that name no backend.")
-    models: Mapping[Name, ModelSettings] = Field({}, description="The models by name.", json_schema_extra=NAMED)
+    backend: Name | None = Field(None, description="The backend of the models that name none.")
+    models: Mapping[Name, ModelSettings] = Field({}, description="The models by name.", json_schema_extra=_NAMES)
     pipelines: Mapping[Name, PipelineSettings] = Field(
-        {}, description="The pipelines by name: lists of steps.", json_schema_extra=NAMED
+        {}, description="The pipelines by name: lists of steps.", json_schema_extra=_NAMES
     )
-    metrics: MetricsSettings = Field(MetricsSettings(), description="How metrics are counted.")
-    executor_threads: WholeNumber = Field(
-        32,
-        ge=1,
-        le=1024,
-        description="Threads that run inference for pipelines and event loops.",
-        json_schema_extra={"minimum": 1, "maximum": 1024},
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings, description="Settings of the metrics.")
+    executor_threads: int = Field(
+        32, ge=1, le=1024, description="The number of threads that run inference for pipelines and event loops."
     )
 
     def backend_of(self, model: str) -> str:
-        """Return the name of the backend that runs ``model``; loaded settings have one for every model."""
+        """Return the name of the backend that serves ``model``; loaded settings have one for every model."""
         return self.models[model].backend or self.backend or ""
 
     def steps_of(self, pipeline: str) -> dict[str, StepSettings]:
@@ -203,14 +200,15 @@ class Settings(SettingsModel):
 def unique_names(kinds: Sequence[str]) -> list[str]:
     """Return a name for each step of a pipeline: its kind, with a number from the second of a kind on (``caption_2``)."""
     names: list[str] = []
-    taken = set(kinds)
+    # All kinds are in use from the start: a kind may itself be called caption_2, and the first of a kind keeps its name.
+    used = set(kinds)
     numbers: dict[str, int] = {}
     for kind in kinds:
         name = kind
-        while name in taken and kind in numbers:
+        while name in used and kind in numbers:
             numbers[kind] += 1
             name = f"{kind}_{numbers[kind]}"
         numbers.setdefault(kind, 1)
-        taken.add(name)
+        used.add(name)
         names.append(name)
     return names

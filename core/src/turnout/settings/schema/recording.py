@@ -1,35 +1,25 @@
-"""What turnout.yaml may say under ``record``."""
+"""The keys of ``record``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from turnout.recording import RecordingPolicy
-from turnout.settings.schema.base import SettingsModel, WholeNumber, problem
-
-
-def _refuse_truth(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise problem("must be a number")
-    return value
+from turnout.settings.schema.base import Fraction, SettingsModel
 
 
 class RecordingSettings(SettingsModel):
-    """What of a model's traffic is recorded."""
+    """Which part of a model's traffic is recorded."""
 
-    directory: Path = Field(Path("recordings"), description="The records of a model go into its folder in this one.")
-    fraction: Annotated[float, Field(ge=0, le=1), BeforeValidator(_refuse_truth)] = Field(
-        0.01, description="The share of requests that are recorded."
-    )
-    max_bytes: Annotated[WholeNumber, Field(ge=1)] = Field(100_000_000, description="How large the folder may become.")
-    max_requests: Annotated[WholeNumber, Field(ge=1)] = Field(1000, description="How many records it may hold.")
+    directory: Path = Field(Path("recordings"), description="The parent of the model's folder of records.")
+    fraction: Fraction = Field(0.01, description="The share of requests that are recorded.")
+    max_bytes: int = Field(100_000_000, ge=1, description="The largest size of the folder.")
+    max_requests: int = Field(1000, ge=1, description="The largest number of records in the folder.")
     when_full: Literal["stop", "rotate"] = Field("stop", description="stop keeps the first records, rotate the last.")
-    queue_size: Annotated[WholeNumber, Field(ge=1)] = Field(
-        64, description="How many may wait to be written; more are dropped."
-    )
+    queue_size: int = Field(64, ge=1, description="How many requests may wait to be written; more are dropped.")
 
     def policy(self, folder: Path, model: str) -> RecordingPolicy:
         """Return the policy for ``model`` of a file in ``folder``."""

@@ -1,4 +1,4 @@
-"""What turnout.yaml may say of a backend in trouble: ``circuit_breaker``, ``retry``, ``max_in_flight``."""
+"""The keys for a failing backend: ``circuit_breaker``, ``retry``, ``max_in_flight``."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from turnout.settings.schema.base import SettingsModel, WholeNumber, problem
+from turnout.settings.schema.base import SettingsModel, problem
 
-Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-Count = Annotated[WholeNumber, Field(ge=1, le=1_000_000)]
-Ratio = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-MaxInFlight = Annotated[WholeNumber, Field(ge=1, le=1_000_000)]
-"""How many requests of an arm may be under way at once."""
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Ratio = Annotated[float, Field(gt=0, le=1)]
+MaxInFlight = Annotated[int, Field(ge=1, le=1_000_000)]
+"""The largest number of requests in flight at once on one backend of a model."""
 
 
 class CircuitBreakerSettings(SettingsModel):
-    """When a backend that fails is left alone, and for how long. The keys are those of the circuit's policy."""
+    """The circuit breaker of each backend of a model. The keys are those of ``CircuitPolicy``."""
 
-    window_seconds: Seconds = Field(10.0, description="How far back failures count.")
-    minimum_calls: Count = Field(20, description="Of fewer calls in the window no ratio is taken.")
-    failure_ratio: Ratio = Field(0.5, description="The part of the window's calls that may fail.")
-    consecutive_failures: Count = Field(5, description="So many failures in a row are enough.")
-    open_seconds: Seconds = Field(1.0, description="How long the backend is left alone at first; doubled while it fails.")
-    longest_open_seconds: Seconds = Field(30.0, description="Where the doubling ends.")
+    window_seconds: Seconds = Field(10.0, description="How long a call counts.")
+    minimum_calls: Count = Field(20, description="The failure ratio counts only from this number of calls in the window.")
+    failure_ratio: Ratio = Field(0.5, description="The share of failed calls in the window that opens the circuit.")
+    consecutive_failures: Count = Field(5, description="The number of failures in a row that opens the circuit.")
+    open_seconds: Seconds = Field(1.0, description="How long the circuit stays open at first; doubled while calls fail.")
+    longest_open_seconds: Seconds = Field(30.0, description="The longest time that the circuit stays open.")
 
     @model_validator(mode="after")
     def _check_pauses(self) -> Self:
@@ -33,6 +33,6 @@ class CircuitBreakerSettings(SettingsModel):
 
 
 class RetrySettings(SettingsModel):
-    """How many requests that never reached the backend may be sent once more."""
+    """The budget for requests that did not reach the backend and are sent once more."""
 
-    budget_ratio: Ratio = Field(0.1, description="Retries are at most this part of the requests.")
+    budget_ratio: Ratio = Field(0.1, description="The largest share of requests that may be retries.")

@@ -1,75 +1,61 @@
-"""What turnout.yaml may say under ``shadow``."""
+"""The keys of ``shadow``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from turnout.files.state_folder import STATE
 from turnout.parity import Tolerances
 from turnout.rollout.promotion import PromotionRule
 from turnout.rollout.shadow import ShadowPolicy
-from turnout.settings.schema.base import SettingsModel, WholeNumber, problem
+from turnout.settings.schema.base import Fraction, SettingsModel
 from turnout.settings.schema.tolerance import ToleranceSettings
 
-
-def _refuse_truth(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise problem("must be a number")
-    return value
-
-
-_number = BeforeValidator(_refuse_truth, json_schema_input_type=float)
-Fraction = Annotated[float, Field(ge=0, le=1), _number]
-Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False), _number]
-Seconds = Annotated[float, Field(gt=0, le=3600), _number]
+Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class PromotionSettings(SettingsModel):
-    """What the shadow has to show before `turnout status` calls it ready."""
+    """The evidence that a shadow needs before `turnout status` reports it as ready."""
 
-    comparisons: Annotated[WholeNumber, Field(ge=1)] = Field(1000, description="How many requests it was asked at least.")
+    comparisons: int = Field(1000, ge=1, description="The least number of compared requests.")
     mismatch_ratio: Fraction = Field(0.001, description="The largest share of them with a wrong answer or none.")
-    p95_ratio: Ratio | None = Field(None, description="How large its 95th percentile may be, in those of the serving backend.")
+    p95_ratio: Ratio | None = Field(
+        None, description="The largest 95th percentile of its latency, as a multiple of the serving backend's."
+    )
 
     def rule(self) -> PromotionRule:
-        """Return what promotion is judged by."""
+        """Return the rule that decides on promotion."""
         return PromotionRule(self.comparisons, self.mismatch_ratio, self.p95_ratio)
 
 
 class ShadowSettings(SettingsModel):
-    """A second backend that is asked what the serving one was asked, and whose answers are compared."""
+    """A second backend that receives copies of the requests, and whose answers are compared."""
 
     backend: str = Field(min_length=1, description="The backend that is compared; one of this model's `backends`.")
-    fraction: Fraction = Field(0.05, description="The share of the requests that it is asked, 0 to 1.")
+    fraction: Fraction = Field(0.05, description="The share of the requests that it receives, 0 to 1.")
     tolerance: ToleranceSettings | None = Field(
-        None, description="How far its answers may be apart from those of the serving backend."
+        None, description="The largest difference between its answers and those of the serving backend."
     )
-    queue_size: Annotated[WholeNumber, Field(ge=1, le=1_000_000)] = Field(
-        64, description="How many requests may wait for it; more are dropped."
+    queue_size: int = Field(64, ge=1, le=1_000_000, description="How many requests may wait for it; more are dropped.")
+    max_bytes: int = Field(256_000_000, ge=1, description="How many bytes of tensors they may hold; more are dropped.")
+    max_bytes_per_second: int = Field(
+        400_000_000, ge=1, description="How many bytes of tensors it receives in a second; more are dropped."
     )
-    max_bytes: Annotated[WholeNumber, Field(ge=1)] = Field(
-        256_000_000, description="How many bytes of tensors they may hold; more are dropped."
-    )
-    max_bytes_per_second: Annotated[WholeNumber, Field(ge=1)] = Field(
-        400_000_000, description="How many bytes of tensors it is sent in a second; more are dropped."
-    )
-    timeout_seconds: Seconds = Field(30.0, description="How long it may take for one request.")
-    threads: Annotated[WholeNumber, Field(ge=1, le=64)] = Field(1, description="How many requests it is asked at once.")
-    keep: Annotated[WholeNumber, Field(ge=0, le=10_000)] = Field(
-        20, description="How many of the worst mismatches are kept on disk."
-    )
+    timeout_seconds: float = Field(30.0, gt=0, le=3600, description="The timeout of one of its requests.")
+    threads: int = Field(1, ge=1, le=64, description="How many requests it receives at once.")
+    keep: int = Field(20, ge=0, le=10_000, description="How many of the worst mismatches are kept on disk.")
     directory: str | None = Field(
-        None, min_length=1, description="The folder that they are kept in; .turnout/shadow/<model> if not given."
+        None, min_length=1, description="The folder of the kept mismatches; .turnout/shadow/<model> by default."
     )
-    promote_when: PromotionSettings | None = Field(None, description="What it has to show before it is ready to serve.")
+    promote_when: PromotionSettings | None = Field(None, description="The evidence that it needs to be ready to serve.")
 
     def policy(self, folder: Path | None, model: str, default: Tolerances) -> ShadowPolicy:
-        """Return what the middleware is told; ``folder`` is the file's, ``default`` the model's own tolerances.
+        """Return the policy that the middleware follows; ``folder`` is the file's, ``default`` the model's own tolerances.
 
-        Without a file there is no state folder: mismatches are kept only where ``directory`` says.
+        Without a file there is no state folder: mismatches are kept only if ``directory`` is set.
         """
         kept = None if folder is None else folder / STATE / "shadow" / model
         return ShadowPolicy(

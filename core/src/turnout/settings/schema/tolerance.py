@@ -1,4 +1,4 @@
-"""What turnout.yaml may say under ``tolerance``."""
+"""The keys of ``tolerance``."""
 
 from __future__ import annotations
 
@@ -7,52 +7,43 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from turnout.parity import Tolerance, Tolerances
-from turnout.settings.schema.base import SettingsModel, problem
+from turnout.settings.schema.base import Fraction, SettingsModel, problem
 
-
-def _refuse_truth(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise problem("must be a number")
-    return value
-
-
-_number = BeforeValidator(_refuse_truth)
-Error = Annotated[float, Field(ge=0, allow_inf_nan=False), _number]
-Share = Annotated[float, Field(ge=0, le=1), _number]
-Cosine = Annotated[float, Field(ge=-1, le=1), _number]
-Threshold = Annotated[float, Field(allow_inf_nan=False), _number]
+Error = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Cosine = Annotated[float, Field(ge=-1, le=1)]
+Threshold = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class OutputToleranceSettings(SettingsModel):
-    """How far one output may be from what is expected."""
+    """The largest difference between one output and the expected one."""
 
     rtol: Error | None = Field(None, description="An element may differ by atol + rtol x |expected|.")
     atol: Error | None = Field(None, description="See rtol.")
-    mismatched: Share | None = Field(None, description="The share of elements that may differ by more than that.")
+    mismatched: Fraction | None = Field(None, description="The share of elements that may differ by more than that.")
     cosine: Cosine | None = Field(None, description="The least cosine of the angle between both tensors.")
-    iou: Share | None = Field(None, description="The least intersection over union of any row's masks.")
+    iou: Fraction | None = Field(None, description="The least intersection over union of any row's masks.")
     threshold: Threshold | None = Field(None, description="A value above it belongs to the mask; 0 by default, for logits.")
-    argmax: Share | None = Field(None, description="The least share of equal positions of the largest value.")
+    argmax: Fraction | None = Field(None, description="The least share of equal positions of the largest value.")
 
     def tolerance(self) -> Tolerance:
-        """Return what parity is told."""
+        """Return the tolerance that parity applies."""
         return Tolerance(self.rtol, self.atol, self.mismatched, self.cosine, self.iou, self.threshold, self.argmax)
 
 
 def _check_output(value: Any) -> Any:
     if not isinstance(value, dict):
         keys = ", ".join(OutputToleranceSettings.model_fields)
-        raise problem(f"is none of {keys}; the tolerance of an output of this name is a mapping, such as {{rtol: 1.0e-3}}")
+        raise problem(f"is not one of {keys}; the tolerance of an output with this name is a mapping, such as {{rtol: 1.0e-3}}")
     return value
 
 
 class ToleranceSettings(OutputToleranceSettings):
-    """How far answers may be apart: of every output, and of outputs by name."""
+    """The largest difference between answers: of every output, and of outputs by name."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Annotated[OutputToleranceSettings, BeforeValidator(_check_output)]]
 
     def tolerances(self) -> Tolerances:
-        """Return what parity is told."""
+        """Return the tolerances that parity applies."""
         outputs = {name: settings.tolerance() for name, settings in self.__pydantic_extra__.items()}
         return Tolerances(self.tolerance(), outputs)
