@@ -91,7 +91,7 @@ def test_an_input_with_a_default_may_be_left_out(write: Write, value: Any, load:
         ({"x": np.ones((1, 3))}, r"tensor 'x' must be FP32 \[-1, 3\], got FP64 \[1, 3\]"),
         ({"x": np.ones((1, 4), np.float32)}, r"tensor 'x' must be FP32 \[-1, 3\], got FP32 \[1, 4\]"),
         ({"x": np.ones(3, np.float32)}, r"tensor 'x' must be FP32 \[-1, 3\], got FP32 \[3\]"),
-        ({"x": [[1.0, 2.0, 3.0]]}, r"tensor 'x' must be FP32 \[-1, 3\], got list, for model 'm'; give a numpy array"),
+        ({"x": [[1.0, 2.0, 3.0]]}, r"tensor 'x' must be FP32 \[-1, 3\], got list, for model 'm'; pass a numpy array"),
     ],
 )
 def test_says_which_input_does_not_fit(inputs: Any, message: str, identity: Write, load: Load) -> None:

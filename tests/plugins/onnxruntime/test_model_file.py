@@ -30,7 +30,7 @@ def test_takes_the_greatest_version_by_number(tmp_path: Path) -> None:
 
 
 def test_says_what_to_do_without_a_file(tmp_path: Path) -> None:
-    with pytest.raises(ModelLoadError, match=r"model 'm': there is no file '.*nope.onnx'; correct 'path'.*turnout export m"):
+    with pytest.raises(ModelLoadError, match=r"model 'm': file '.*nope.onnx' does not exist; correct 'path'.*turnout export m"):
         find_model_file(Path("nope.onnx"), tmp_path, "m")
 
 

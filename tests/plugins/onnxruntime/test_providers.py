@@ -71,7 +71,7 @@ def test_the_session_gets_the_providers_asked_for(identity: Write, load: Load, c
         assert load(identity("FP32"), providers=[CPU]).ready()
         assert load(identity("FP32")).ready()
 
-    assert caplog.messages == [f"model m runs on {CPU}"]
+    assert caplog.messages == [f"model 'm': providers {CPU}"]
 
 
 def test_a_provider_that_does_not_start_is_an_error(identity: Write, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_a_provider_that_does_not_start_is_an_error(identity: Write, load: Load,
 
     with (
         warnings.catch_warnings(action="ignore"),
-        pytest.raises(ModelLoadError, match=rf"provider '{CUDA}' was asked for and did"),
+        pytest.raises(ModelLoadError, match=rf"provider '{CUDA}' did not start"),
     ):
         load(identity("FP32"), providers=[CUDA])
 
@@ -92,7 +92,7 @@ def test_auto_goes_on_without_it_and_says_so(
     with warnings.catch_warnings(action="ignore"):
         assert load(identity("FP32")).ready()
 
-    assert caplog.messages == [f"model m runs without {CUDA}, which did not start"]
+    assert caplog.messages == [f"model 'm': providers without {CUDA}, which did not start"]
 
 
 def test_auto_means_the_cpu_when_the_device_is_missing(identity: Write, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The signature of an ONNX model in KServe's words."""
+"""The signature of a session, with KServe's datatypes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_signature(session: Any, shapes: Mapping[str, Shape], model: str) -> Mod
     """Return the inputs and outputs of ``session``; an input with a default in the file is optional.
 
     Raises:
-        ModelLoadError: an input or output is of a type that KServe v2 has no datatype for.
+        ModelLoadError: an input or output has a type that KServe v2 has no datatype for.
     """
     required = [_spec(node, shapes, f"model {model!r}: input") for node in session.get_inputs()]
     optional = [
