@@ -82,7 +82,7 @@ def test_a_read_only_array_goes_in_without_a_warning_and_comes_out_writable() ->
 
 
 def test_bytes_are_refused_with_what_to_do() -> None:
-    with pytest.raises(InvalidTensorError, match=r"'text' is BYTES.*turn text into tokens"):
+    with pytest.raises(InvalidTensorError, match=r"'text' is BYTES.*convert text to tokens"):
         to_torch("text", np.array([b"a"], dtype=object), CPU)
 
 

@@ -116,7 +116,7 @@ def test_a_shape_that_the_graph_was_not_made_for_is_an_inference_error(opened: O
         ("torchscript", "none.pt", r"file '.*none\.pt' does not exist; correct 'path'"),
         ("torch_export", ".", "is a folder; correct 'path'"),
         ("torchscript", "text.pt", r"loader 'torchscript' failed on 'text\.pt': RuntimeError"),
-        ("torch_export", "text.pt", r"is no archive of torch\.export\.save"),
+        ("torch_export", "text.pt", r"is not an archive of torch\.export\.save"),
         ("torch_export", "linear.pt", "loader 'torch_export' failed on 'linear.pt'"),
         ("torchscript", "linear.pt2", "loader 'torchscript' failed on 'linear.pt2'"),
     ],

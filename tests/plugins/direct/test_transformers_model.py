@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from turnout.errors import ModelLoadError
-from turnout_direct.load import load_module
+from turnout_direct.module_loader import load_module
 from turnout_direct.options import DirectOptions
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -105,14 +105,14 @@ def test_half_precision_is_loaded_as_such(load: Callable[..., Any]) -> None:
             {"kind": "BlipForConditionalGenration"},
             r"does not exist in transformers .* Did you mean 'BlipForConditionalGeneration'\?",
         ),
-        ({"kind": "BlipConfig"}, "class 'BlipConfig' is no model class"),
-        ({"kind": "pipeline"}, "class 'pipeline' is no model class"),
-        ({"kind": "AutoTokenizer"}, "class 'AutoTokenizer' is no model class"),
+        ({"kind": "BlipConfig"}, "class 'BlipConfig' is not a model class"),
+        ({"kind": "pipeline"}, "class 'pipeline' is not a model class"),
+        ({"kind": "AutoTokenizer"}, "class 'AutoTokenizer' is not a model class"),
         ({"kind": "BlipForQuestionAnswering"}, r"'.*blip' lacks \d+ weights of 'BlipForQuestionAnswering' \(text_encoder\."),
         ({"checkpoint": "./none"}, r"the checkpoint folder '.*none' does not exist"),
         ({"checkpoint": "/no/such/folder"}, "the checkpoint folder '/no/such/folder' does not exist"),
         ({"checkpoint": "blip/config.json"}, r"the checkpoint folder '.*config\.json' is a file"),
-        ({"checkpoint": "."}, r"has no 'config\.json', so it is no checkpoint"),
+        ({"checkpoint": "."}, r"has no 'config\.json', so it is not a checkpoint"),
         ({"checkpoint": "org/name", "local_files_only": True}, "loader 'transformers' failed on 'org/name': OSError"),
         ({"checkpoint": "org/name", "trust_remote_code": True}, "write the 40 hexadecimal digits of that commit"),
     ],
@@ -193,7 +193,7 @@ def test_python_that_a_folder_takes_from_the_hub_is_refused(opened: Callable[...
 IN_A_CACHE = """
 import sys
 from pathlib import Path
-from turnout_direct.load import load_module
+from turnout_direct.module_loader import load_module
 from turnout_direct.options import DirectOptions
 for revision in sys.argv[2:]:
     given = {"loader": "transformers", "class": sys.argv[1], "checkpoint": "org/blip", "revision": revision}

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from turnout_direct.families import family_of
+from turnout_direct.generation_family import family_of
 
 PAD, END, IMAGE, VOCABULARY, SIZE = 0, 2, 3, 60, 32
 MODULES = Path(__file__).parents[1] / "modules"

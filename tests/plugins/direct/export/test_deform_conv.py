@@ -17,10 +17,10 @@ import torch
 from turnout import ModelDeclaration
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
-from turnout_direct.deprecations import torchscript_allowed
+from turnout_direct.deprecations import allow_torchscript
 from turnout_direct.export import deform_conv
 from turnout_direct.export.deform_conv import DeformConvAsGridSample
-from turnout_direct.export.module import export_module
+from turnout_direct.export.module_export import export_module
 from turnout_direct.export.onnx import Onnx
 from turnout_direct.export.torchscript import TorchScript
 from turnout_direct.options import DirectOptions
@@ -61,7 +61,7 @@ def run(file: Path, form: str, x: torch.Tensor) -> np.ndarray:
     if form == "onnx":
         session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
         return session.run(None, {"pixel_values": x.numpy()})[0]
-    with torchscript_allowed(), torch.inference_mode():
+    with allow_torchscript(), torch.inference_mode():
         return torch.jit.load(str(file))(x).numpy()
 
 
@@ -178,7 +178,7 @@ def test_free_picture_sizes_stay_free_and_a_bare_operator_is_replaced_too(form, 
     spec = TensorSpec("pixel_values", "FP32", (-1, 3, -1, -1))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("turnout_direct.export.traceable.FREE_PICTURE_SIZE", 8)
+        patch.setattr("turnout_direct.export.traceable.FREE_IMAGE_SIZE", 8)
         export(module, file, form, spec)
 
     for rows, height, width in ((1, 9, 13), (4, 12, 5)):

@@ -32,4 +32,4 @@ def test_an_error_without_text_is_told_by_its_class():
 def test_a_decision_by_values_without_a_known_place_is_told_all_the_same():
     message = str(export_error(RuntimeError("Could not guard on data-dependent expression u0 > 1"), TRACEABLE, "ONNX"))
 
-    assert "its Python decides by the values of a tensor; write that" in message
+    assert "its Python branches on the values of a tensor; write that" in message

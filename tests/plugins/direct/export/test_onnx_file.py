@@ -11,9 +11,9 @@ from torch import nn
 from turnout import ModelDeclaration
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
-from turnout_direct.deprecations import torchscript_allowed
+from turnout_direct.deprecations import allow_torchscript
 from turnout_direct.export import onnx_file
-from turnout_direct.export.forward import forward_traceable
+from turnout_direct.export.forward_traceable import forward_traceable
 from turnout_direct.export.onnx_file import check_file, read_signature, write_onnx
 from turnout_direct.options import DirectOptions
 
@@ -76,7 +76,7 @@ def test_datatypes_and_scalars_are_read_from_the_file(file):
 def test_an_axis_that_became_fixed_is_refused(traceable, file):
     write_onnx(replace(traceable, inputs=(TensorSpec("x", "FP32", (2, 4)),)), file)
 
-    with pytest.raises(ExportError, match=r"input 'x' was to be FP32 \[-1, 4\], but its code allows FP32 \[2, 4\] only"):
+    with pytest.raises(ExportError, match=r"input 'x' is declared as FP32 \[-1, 4\], but its code allows FP32 \[2, 4\] only"):
         check_file(file, traceable)
 
 
@@ -101,7 +101,7 @@ def test_half_precision_weights_are_written_with_inputs_and_outputs_in_fp32(file
 
 
 def test_torchscript_is_refused_with_the_way_out(file):
-    with torchscript_allowed():
+    with allow_torchscript():
         module = torch.jit.script(nn.Linear(4, 2))
     traceable = forward_traceable(ModelDeclaration("m", inputs=(INPUT,)), OPTIONS, module)
 

@@ -68,29 +68,29 @@ class CountsThePrompt(BeamDecoding):
 
 
 class LooksNotFar(BeamDecoding):
-    def _looks_far(self):
+    def _assumes_full_length(self):
         return False
 
 
 class LooksFar(BeamDecoding):
-    def _looks_far(self):
+    def _assumes_full_length(self):
         return True
 
 
 class KeepsTheCache(BeamDecoding):
-    def _going_on(self, candidates):
-        going, source = super()._going_on(candidates)
+    def _select_running(self, candidates):
+        going, source = super()._select_running(candidates)
         return going, torch.arange(self.beams).expand_as(source)
 
 
 class LetsUnlikelyOnesJoin(BeamDecoding):
-    def _merged(self, beams, candidates, length):
-        return super()._merged(beams, candidates._replace(scores=candidates.scores.flip(1)), length)
+    def _merge_finished(self, beams, candidates, length):
+        return super()._merge_finished(beams, candidates._replace(scores=candidates.scores.flip(1)), length)
 
 
 class NeverHopes(BeamDecoding):
-    def _judged(self, *inputs):
-        judged = super()._judged(*inputs)
+    def _evaluate(self, *inputs):
+        judged = super()._evaluate(*inputs)
         return judged._replace(done=judged.done | judged.finished.any(dim=1))
 
 

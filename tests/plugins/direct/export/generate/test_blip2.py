@@ -58,8 +58,8 @@ def test_another_language_model_than_those_known_is_refused_and_a_known_one_is_t
 
 def test_without_a_first_token_there_is_no_prompt_of_pictures_alone(blip):
     model = blip(T5, 0)
-    assert blip2("m", model).unprompted == (3, 3, 3, 3, 1)
+    assert blip2("m", model).default_prompt == (3, 3, 3, 3, 1)
 
     model.config.text_config.bos_token_id = None
 
-    assert blip2("m", model).unprompted is None
+    assert blip2("m", model).default_prompt is None

@@ -92,8 +92,8 @@ class PictureOneTokenLate(Blip2WithOpt):
 
 
 class PicturesWithoutQueries(Blip2WithOpt):
-    def _picture(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        return super()._picture(pixel_values).roll(1, 1)
+    def _embed_image(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        return super()._embed_image(pixel_values).roll(1, 1)
 
 
 class PromptReadBackwards(Blip2WithOpt):

@@ -30,10 +30,10 @@ def test_a_text_read_at_once_then_step_by_step_is_that_of_transformers(settings,
     language = language_model(**settings)
     text = OptText(language)
 
-    cache = text.read(text.words(TOKENS[:, : read + 1]), 9)
+    cache = text.read(text.embed(TOKENS[:, : read + 1]), 9)
     steps = []
     for position in range(read, 6):
-        logits, cache = text.step(text.words(TOKENS[:, position]), torch.tensor(position), cache)
+        logits, cache = text.step(text.embed(TOKENS[:, position]), torch.tensor(position), cache)
         steps.append(logits)
 
     torch.testing.assert_close(torch.stack(steps, 1), language(TOKENS).logits[:, read:], atol=1e-4, rtol=1e-4)
