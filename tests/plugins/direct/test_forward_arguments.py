@@ -14,22 +14,22 @@ from turnout_direct.forward_arguments import ForwardArguments, arguments_of
 ONE = np.ones(2, np.float32)
 
 
-def test_inputs_go_by_name_whatever_their_order(made: Callable[..., Any], ask: Callable[..., Any]) -> None:
-    response = ask(made("Two"), second=ONE, first=3 * ONE)
+def test_inputs_are_passed_by_name_in_any_order(open_module: Callable[..., Any], infer: Callable[..., Any]) -> None:
+    response = infer(open_module("Two"), second=ONE, first=3 * ONE)
 
     assert response["output"].tolist() == [2, 2]
 
 
-def test_an_optional_input_may_be_given(made: Callable[..., Any], ask: Callable[..., Any]) -> None:
-    assert ask(made("Two"), third=ONE, second=ONE, first=3 * ONE)["output"].tolist() == [1, 1]
+def test_an_optional_input_may_be_given(open_module: Callable[..., Any], infer: Callable[..., Any]) -> None:
+    assert infer(open_module("Two"), third=ONE, second=ONE, first=3 * ONE)["output"].tolist() == [1, 1]
 
 
-def test_the_only_input_may_have_any_name(made: Callable[..., Any], ask: Callable[..., Any]) -> None:
-    assert ask(made("Scale"), pixel_values=ONE)["output"].tolist() == [2, 2]
+def test_the_only_input_may_have_any_name(open_module: Callable[..., Any], infer: Callable[..., Any]) -> None:
+    assert infer(open_module("Scale"), pixel_values=ONE)["output"].tolist() == [2, 2]
 
 
-def test_a_forward_of_keywords_takes_any_names(made: Callable[..., Any], ask: Callable[..., Any]) -> None:
-    assert sorted(ask(made("Open"), one=ONE, other=ONE)) == ["one", "other"]
+def test_a_forward_of_keywords_accepts_any_names(open_module: Callable[..., Any], infer: Callable[..., Any]) -> None:
+    assert sorted(infer(open_module("Open"), one=ONE, other=ONE)) == ["one", "other"]
 
 
 @pytest.mark.parametrize(
@@ -42,14 +42,14 @@ def test_a_forward_of_keywords_takes_any_names(made: Callable[..., Any], ask: Ca
         ("Scale", (), "needs input 'x'; got: nothing"),
     ],
 )
-def test_inputs_that_forward_does_not_take_are_refused(
-    made: Callable[..., Any], ask: Callable[..., Any], kind: str, names: tuple[str, ...], message: str
+def test_inputs_that_forward_does_not_accept_are_refused(
+    open_module: Callable[..., Any], infer: Callable[..., Any], kind: str, names: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(InvalidTensorError, match=message):
-        ask(made(kind), **dict.fromkeys(names, ONE))
+        infer(open_module(kind), **dict.fromkeys(names, ONE))
 
 
-def test_positional_only_parameters_are_told_apart() -> None:
+def test_positional_only_parameters_are_recognized() -> None:
     class Positional(torch.nn.Module):
         def forward(self, x, /, *, y):
             return x - y
@@ -60,7 +60,7 @@ def test_positional_only_parameters_are_told_apart() -> None:
     assert arguments.bind({"y": 1, "x": 2}, "m") == ([2], {"y": 1})
 
 
-def test_the_module_itself_is_no_input_whatever_its_author_called_it() -> None:
+def test_the_module_itself_is_not_an_input_under_any_name() -> None:
     class Own(torch.nn.Module):
         def forward(this, x: torch.Tensor):  # noqa: N805
             return x

@@ -19,7 +19,7 @@ CAPTION, VQA = "BlipForConditionalGeneration", "BlipForQuestionAnswering"
 PAD, END, IMAGE, QUERIES, VOCABULARY, SIZE = 0, 2, 3, 4, 60, 32
 
 Arrays = dict[str, np.ndarray]
-# What is generated from: name -> factory, its arguments, how many image tokens begin a prompt.
+# Models: name -> factory, its arguments, the number of image tokens at the start of a prompt.
 MODELS: dict[str, tuple[str, dict[str, Any], int]] = {
     "caption": ("blip", {"kind": CAPTION, "seed": 1}, 0),
     "vqa": ("blip", {"kind": VQA, "seed": 2}, 0),
@@ -29,7 +29,7 @@ MODELS: dict[str, tuple[str, dict[str, Any], int]] = {
 
 
 def batch(name: str, seed: int, rows: int = 12, longest: int = 7) -> Arrays:
-    """Return pictures with prompts of mixed lengths, padded on the right with ids that would count if they could."""
+    """Return images with prompts of mixed lengths; the padding on the right has valid ids, which must not affect answers."""
     random = np.random.default_rng(seed)
     image_tokens = MODELS[name][2]
     lengths = random.integers(2, longest + 1, rows) + image_tokens
@@ -53,17 +53,17 @@ def module(_modules: None) -> Callable[[str], Any]:
 
 
 @pytest.fixture
-def generating(opened: Callable[..., Any]) -> Callable[..., Any]:
+def generating(open_direct: Callable[..., Any]) -> Callable[..., Any]:
     def open_it(name: str, **generate: Any) -> Any:
         factory, arguments, _ = MODELS[name]
         options = {"factory": f"turnout_test_blip:{factory}", "arguments": arguments, "generate": generate}
-        return opened(loader="factory", method="generate", **options)
+        return open_direct(loader="factory", method="generate", **options)
 
     return open_it
 
 
 def rows_alone(module: Any, inputs: Arrays, width: int, **generate: Any) -> np.ndarray:
-    """Return what transformers answers to each row on its own, without padding, cut behind the first end after the prompt."""
+    """Return the answers of transformers to each row alone, without padding, up to the first end token after the prompt."""
     answers = np.full((len(inputs["input_ids"]), width), PAD)
     family = family_of(module, "m")
     for row, length in enumerate(inputs["attention_mask"].sum(1)):
@@ -78,28 +78,28 @@ def rows_alone(module: Any, inputs: Arrays, width: int, **generate: Any) -> np.n
     return answers
 
 
-def tell_much(answers: np.ndarray) -> bool:
-    """Tell whether answers differ enough to prove anything."""
+def are_varied(answers: np.ndarray) -> bool:
+    """Return whether answers differ enough to prove anything."""
     return len({tuple(row) for row in answers.tolist()}) >= 0.7 * len(answers) and len(set(answers.ravel().tolist())) >= 10
 
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_row_of_a_ragged_batch_is_its_single_row_answer(
-    generating: Callable[..., Any], ask: Callable[..., Any], module: Callable[[str], Any], name: str, seed: int
+    generating: Callable[..., Any], infer: Callable[..., Any], module: Callable[[str], Any], name: str, seed: int
 ) -> None:
     inputs = batch(name, seed, rows=10)
-    answer = ask(generating(name, max_length=24), **inputs)["generated_ids"]
+    answer = infer(generating(name, max_length=24), **inputs)["generated_ids"]
 
     expected = rows_alone(module(name), inputs, 24, max_length=24)
 
-    assert tell_much(expected)
+    assert are_varied(expected)
     assert answer.dtype == np.int64
     assert answer.tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("name", ["caption", "vqa"])
-def test_transformers_own_padded_batch_is_no_such_answer(module: Callable[[str], Any], name: str) -> None:
+def test_a_padded_batch_in_transformers_gives_other_answers(module: Callable[[str], Any], name: str) -> None:
     inputs = batch(name, 0)
     model = module(name)
     expected = rows_alone(model, inputs, 24, max_length=24)
@@ -121,22 +121,22 @@ def test_transformers_own_padded_batch_is_no_such_answer(module: Callable[[str],
         {"no_repeat_ngram_size": 1, "repetition_penalty": 1.4, "suppress_tokens": [7, 9]},
     ],
 )
-def test_generation_options_count_row_by_row_too(
-    generating: Callable[..., Any], ask: Callable[..., Any], module: Callable[[str], Any], name: str, options: dict[str, Any]
+def test_generation_options_apply_row_by_row_too(
+    generating: Callable[..., Any], infer: Callable[..., Any], module: Callable[[str], Any], name: str, options: dict[str, Any]
 ) -> None:
     inputs = batch(name, 2, rows=6, longest=4)
-    answer = ask(generating(name, max_length=20, **options), **inputs)["generated_ids"]
+    answer = infer(generating(name, max_length=20, **options), **inputs)["generated_ids"]
 
     assert answer.tolist() == rows_alone(module(name), inputs, 20, max_length=20, **options).tolist()
 
 
 @pytest.mark.parametrize(("name", "width"), [("caption", 6 + 9), ("vqa", 1 + 9), ("blip2_opt", 11 + 9), ("blip2_t5", 1 + 9)])
-def test_max_new_tokens_make_the_width_that_is_documented(
-    generating: Callable[..., Any], ask: Callable[..., Any], module: Callable[[str], Any], name: str, width: int
+def test_max_new_tokens_give_the_documented_width(
+    generating: Callable[..., Any], infer: Callable[..., Any], module: Callable[[str], Any], name: str, width: int
 ) -> None:
     inputs = batch(name, 3)
 
-    answer = ask(generating(name, max_new_tokens=9), **inputs)["generated_ids"]
+    answer = infer(generating(name, max_new_tokens=9), **inputs)["generated_ids"]
 
     assert answer.shape == (12, width)
     assert answer.tolist() == rows_alone(module(name), inputs, width, max_new_tokens=9).tolist()
@@ -144,7 +144,7 @@ def test_max_new_tokens_make_the_width_that_is_documented(
 
 
 def test_a_caption_without_a_prompt_is_what_transformers_gives_to_a_picture_alone(
-    generating: Callable[..., Any], ask: Callable[..., Any], module: Callable[[str], Any]
+    generating: Callable[..., Any], infer: Callable[..., Any], module: Callable[[str], Any]
 ) -> None:
     pixels = batch("caption", 4, rows=6)["pixel_values"]
     ids = np.array([[1, END, PAD]] * 6)
@@ -152,46 +152,46 @@ def test_a_caption_without_a_prompt_is_what_transformers_gives_to_a_picture_alon
         module("caption").generate(torch.from_numpy(pixels[row : row + 1]), max_length=20)[0].tolist() for row in range(6)
     ]
 
-    answer = ask(generating("caption"), pixel_values=pixels, input_ids=ids, attention_mask=(ids != PAD).astype(np.int64))
+    answer = infer(generating("caption"), pixel_values=pixels, input_ids=ids, attention_mask=(ids != PAD).astype(np.int64))
 
-    assert [row[: len(want)] for row, want in zip(answer["generated_ids"].tolist(), expected, strict=True)] == expected
+    assert [row[: len(tokens)] for row, tokens in zip(answer["generated_ids"].tolist(), expected, strict=True)] == expected
 
 
-def test_what_follows_an_end_is_padding_and_only_that(generating: Callable[..., Any], ask: Callable[..., Any]) -> None:
-    rows = ask(generating("vqa", max_length=24), **batch("vqa", 0, rows=12))["generated_ids"].tolist()
+def test_only_padding_follows_an_end(generating: Callable[..., Any], infer: Callable[..., Any]) -> None:
+    rows = infer(generating("vqa", max_length=24), **batch("vqa", 0, rows=12))["generated_ids"].tolist()
 
     ended = [row for row in rows if END in row]
     assert 0 < len(ended) < len(rows)
     assert all(set(row[row.index(END) + 1 :]) <= {PAD} for row in ended)
 
 
-def test_no_rows_give_no_rows(generating: Callable[..., Any], ask: Callable[..., Any]) -> None:
+def test_no_rows_give_no_rows(generating: Callable[..., Any], infer: Callable[..., Any]) -> None:
     inputs = {name: array[:0] for name, array in batch("vqa", 0).items()}
 
-    assert ask(generating("vqa", max_length=24), **inputs)["generated_ids"].shape == (0, 24)
+    assert infer(generating("vqa", max_length=24), **inputs)["generated_ids"].shape == (0, 24)
 
 
-def test_the_request_is_not_written_to(generating: Callable[..., Any], ask: Callable[..., Any]) -> None:
+def test_the_request_is_not_written_to(generating: Callable[..., Any], infer: Callable[..., Any]) -> None:
     inputs = batch("caption", 0)
     before = {name: array.copy() for name, array in inputs.items()}
 
-    ask(generating("caption", max_length=12), **inputs)
+    infer(generating("caption", max_length=12), **inputs)
 
     assert all(np.array_equal(inputs[name], before[name]) for name in inputs)
 
 
-def test_eight_threads_generate_their_own_answers(generating: Callable[..., Any], ask: Callable[..., Any]) -> None:
+def test_eight_threads_generate_their_own_answers(generating: Callable[..., Any], infer: Callable[..., Any]) -> None:
     model = generating("caption", max_length=16)
     requests = [batch("caption", seed, rows=3) for seed in range(16)]
-    expected = [ask(model, **inputs)["generated_ids"].tolist() for inputs in requests]
+    expected = [infer(model, **inputs)["generated_ids"].tolist() for inputs in requests]
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda inputs: ask(model, **inputs)["generated_ids"].tolist(), requests))
+        answers = list(pool.map(lambda inputs: infer(model, **inputs)["generated_ids"].tolist(), requests))
 
     assert answers == expected
 
 
-def test_the_signature_tells_the_picture_size_and_the_width(generating: Callable[..., Any]) -> None:
+def test_the_signature_has_the_image_size_and_the_width(generating: Callable[..., Any]) -> None:
     signature = generating("vqa", max_length=24).signature()
 
     assert signature == ModelSignature(
@@ -205,13 +205,13 @@ def test_the_signature_tells_the_picture_size_and_the_width(generating: Callable
 
 
 @pytest.mark.parametrize(("name", "width"), [("caption", 20), ("vqa", 20), ("blip2_opt", 11 + 20)])
-def test_without_a_limit_the_default_counts(
-    generating: Callable[..., Any], ask: Callable[..., Any], name: str, width: int
+def test_without_a_limit_the_default_applies(
+    generating: Callable[..., Any], infer: Callable[..., Any], name: str, width: int
 ) -> None:
-    assert ask(generating(name), **batch(name, 0))["generated_ids"].shape[1] == width
+    assert infer(generating(name), **batch(name, 0))["generated_ids"].shape[1] == width
 
 
-def changed(**arrays: Any) -> Callable[[Arrays], Arrays]:
+def replace_arrays(**arrays: Any) -> Callable[[Arrays], Arrays]:
     return lambda inputs: inputs | arrays
 
 
@@ -227,47 +227,66 @@ IDS = batch("caption", 0)["input_ids"]
             lambda inputs: {"pixel_values": inputs["pixel_values"]},
             "generates from pixel_values, input_ids, attention_mask; got: p",
         ),
-        ("caption", changed(pixels=MASK), "Send these three"),
-        ("caption", changed(attention_mask=MASK[:, ::-1]), r"ones, at least one, then zeros in each row; row \d+ is \[0"),
-        ("caption", changed(attention_mask=MASK * 0), "row 0 is"),
-        ("caption", changed(attention_mask=MASK[:, :3]), r"input_ids \[12, 7\], attention_mask \[12, 3\]"),
-        ("caption", changed(pixel_values=np.zeros((3, 3, SIZE, SIZE), np.float32)), r"got pixel_values \[3, 3, 32, 32\]"),
-        ("caption", changed(input_ids=IDS.astype(np.float32)), r"'input_ids' must be INT64, got torch\.float32"),
-        ("caption", changed(input_ids=IDS * 0 + VOCABULARY), "contains token 60; model 'm' accepts 0 to 59; use the tokenizer"),
-        ("caption", changed(input_ids=IDS * 0 - 1), "contains token -1"),
-        ("caption", changed(attention_mask=(np.arange(7) < 1) * np.ones_like(MASK)), "has 1 token; model 'm' needs 2 or more"),
+        ("caption", replace_arrays(pixels=MASK), "Send these three"),
+        (
+            "caption",
+            replace_arrays(attention_mask=MASK[:, ::-1]),
+            r"ones, at least one, then zeros in each row; row \d+ is \[0",
+        ),
+        ("caption", replace_arrays(attention_mask=MASK * 0), "row 0 is"),
+        ("caption", replace_arrays(attention_mask=MASK[:, :3]), r"input_ids \[12, 7\], attention_mask \[12, 3\]"),
+        (
+            "caption",
+            replace_arrays(pixel_values=np.zeros((3, 3, SIZE, SIZE), np.float32)),
+            r"got pixel_values \[3, 3, 32, 32\]",
+        ),
+        ("caption", replace_arrays(input_ids=IDS.astype(np.float32)), r"'input_ids' must be INT64, got torch\.float32"),
+        (
+            "caption",
+            replace_arrays(input_ids=IDS * 0 + VOCABULARY),
+            "contains token 60; model 'm' accepts 0 to 59; use the tokenizer",
+        ),
+        ("caption", replace_arrays(input_ids=IDS * 0 - 1), "contains token -1"),
+        (
+            "caption",
+            replace_arrays(attention_mask=(np.arange(7) < 1) * np.ones_like(MASK)),
+            "has 1 token; model 'm' needs 2 or more",
+        ),
         ("caption", lambda _: batch("caption", 0, longest=13), "leaves no room for an answer within max_length 12"),
         (
             "blip2_t5",
-            changed(input_ids=batch("blip2_t5", 0)["input_ids"] * 0 + 5),
+            replace_arrays(input_ids=batch("blip2_t5", 0)["input_ids"] * 0 + 5),
             r"has 0 image tokens \(3\); model 'm' needs 4",
         ),
     ],
 )
 def test_wrong_prompts_are_refused_and_a_good_one_works_afterwards(
-    generating: Callable[..., Any], ask: Callable[..., Any], name: str, change: Callable[[Arrays], Arrays], message: str
+    generating: Callable[..., Any], infer: Callable[..., Any], name: str, change: Callable[[Arrays], Arrays], message: str
 ) -> None:
     model = generating(name, max_length=12)
 
     with pytest.raises(InvalidTensorError, match=message):
-        ask(model, **change(batch(name, 0)))
-    assert ask(model, **batch(name, 0))["generated_ids"].shape == (12, 12)
+        infer(model, **change(batch(name, 0)))
+    assert infer(model, **batch(name, 0))["generated_ids"].shape == (12, 12)
 
 
-def test_a_checkpoints_own_limit_gives_way_without_a_word(
-    opened: Callable[..., Any], ask: Callable[..., Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_an_option_overrides_the_checkpoints_limit_without_a_warning(
+    open_direct: Callable[..., Any],
+    infer: Callable[..., Any],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
     arguments = {"language": "opt", "seed": 3, "max_length": 30}
     given = {"loader": "factory", "factory": "turnout_test_blip:blip2", "arguments": arguments, "method": "generate"}
 
-    own = ask(opened(**given), **batch("blip2_opt", 0))["generated_ids"]
-    short = ask(opened(**given, generate={"max_new_tokens": 4}), **batch("blip2_opt", 0))["generated_ids"]
+    own = infer(open_direct(**given), **batch("blip2_opt", 0))["generated_ids"]
+    short = infer(open_direct(**given, generate={"max_new_tokens": 4}), **batch("blip2_opt", 0))["generated_ids"]
 
     assert (own.shape[1], short.shape[1]) == (30, 11 + 4)
     assert caplog.messages == []
 
 
-def test_a_module_that_does_not_generate_is_refused(opened: Callable[..., Any]) -> None:
+def test_a_module_that_does_not_generate_is_refused(open_direct: Callable[..., Any]) -> None:
     with pytest.raises(ModelLoadError, match=r"'method: generate' supports BlipForConditionalGeneration, .*, not 'Scale'"):
-        opened(loader="factory", factory="turnout_test_modules:Scale", method="generate")
+        open_direct(loader="factory", factory="turnout_test_modules:Scale", method="generate")

@@ -41,7 +41,7 @@ def test_a_factory_gets_its_arguments(load: Callable[..., torch.nn.Module]) -> N
         ({"factory": "turnout_test_modules:no_module"}, r"must return a torch\.nn\.Module, got int"),
         (
             {"factory": "turnout_test_modules:breaks"},
-            "failed: RuntimeError: the weights are gone; correct it or its 'arguments'",
+            "failed: RuntimeError: the weights are missing; correct it or its 'arguments'",
         ),
         ({"arguments": {"faktor": 1}}, "failed: TypeError: .*unexpected keyword argument 'faktor'"),
         ({"device": "cuda:7"}, r"needs device 'cuda:7'; torch .* finds: .*cpu\. Choose one of these, or 'auto'"),

@@ -30,9 +30,9 @@ F = "FP32[-1,-1]"
     ],
 )
 def test_outputs_get_their_names(
-    made: Callable[..., Any], ask: Callable[..., Any], form: str, outputs: Any, returns: Any, expected: dict[str, int]
+    open_module: Callable[..., Any], infer: Callable[..., Any], form: str, outputs: Any, returns: Any, expected: dict[str, int]
 ) -> None:
-    response = ask(made("Returns", outputs=outputs, arguments={"form": form}, returns=returns), x=ZERO)
+    response = infer(open_module("Returns", outputs=outputs, arguments={"form": form}, returns=returns), x=ZERO)
 
     assert {name: float(array.flat[0]) for name, array in response.items()} == expected
 
@@ -52,10 +52,10 @@ def test_outputs_get_their_names(
         ("dict", {}, {"a": "c"}, "'c' for output 'a' is a tuple of 2, not a tensor"),
     ],
 )
-def test_a_result_that_the_names_do_not_fit_is_refused(
-    made: Callable[..., Any], ask: Callable[..., Any], form: str, outputs: Any, returns: Any, message: str
+def test_a_result_without_the_named_outputs_is_refused(
+    open_module: Callable[..., Any], infer: Callable[..., Any], form: str, outputs: Any, returns: Any, message: str
 ) -> None:
-    model = made("Returns", outputs=outputs, arguments={"form": form}, returns=returns)
+    model = open_module("Returns", outputs=outputs, arguments={"form": form}, returns=returns)
 
     with pytest.raises(InferenceError, match=f"model 'm'.*{message}"):
-        ask(model, x=ZERO)
+        infer(model, x=ZERO)

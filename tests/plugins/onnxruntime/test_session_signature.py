@@ -16,7 +16,7 @@ Load = Callable[..., Any]
 
 
 @pytest.mark.parametrize("datatype", DTYPES)
-def test_names_every_datatype(datatype: str, identity: Write, load: Load) -> None:
+def test_reports_every_datatype(datatype: str, identity: Write, load: Load) -> None:
     signature = load(identity(datatype, [-1, 3])).signature()
 
     assert signature.inputs == (TensorSpec("x", datatype, (-1, 3)),)

@@ -13,7 +13,7 @@ from turnout.errors import InferenceError, InvalidTensorError
 
 
 @pytest.mark.parametrize("given", [np.array([b"a", b"b"]), np.array(["a", "b"]), np.array(["a", b"b"], dtype=object)])
-def test_takes_text_in_every_form_that_numpy_has(given: Any, identity: Callable[..., Path], load: Callable[..., Any]) -> None:
+def test_accepts_text_in_every_form_that_numpy_has(given: Any, identity: Callable[..., Path], load: Callable[..., Any]) -> None:
     assert load(identity("BYTES", [-1])).infer(InferenceRequest({"x": given}))["y"].tolist() == [b"a", b"b"]
 
 
@@ -25,7 +25,9 @@ def test_takes_text_in_every_form_that_numpy_has(given: Any, identity: Callable[
         (7, "tensor 'x' is BYTES, but element 1 is int"),
     ],
 )
-def test_refuses_what_is_no_text(element: Any, message: str, identity: Callable[..., Path], load: Callable[..., Any]) -> None:
+def test_refuses_elements_that_are_not_text(
+    element: Any, message: str, identity: Callable[..., Path], load: Callable[..., Any]
+) -> None:
     model = load(identity("BYTES", [-1]))
 
     with pytest.raises(InvalidTensorError, match=message):
@@ -34,7 +36,7 @@ def test_refuses_what_is_no_text(element: Any, message: str, identity: Callable[
     assert model.infer(InferenceRequest({"x": np.array([b"a"], dtype=object)}))["y"].tolist() == [b"a"]
 
 
-def test_says_that_a_model_answers_what_is_no_text(write: Callable[..., Path], value: Any, load: Callable[..., Any]) -> None:
+def test_reports_an_output_that_is_not_text(write: Callable[..., Path], value: Any, load: Callable[..., Any]) -> None:
     garbled = helper.make_tensor("garbled", TensorProto.STRING, [1], [b"\xff"])
     node = helper.make_node("Identity", ["garbled"], ["y"])
     model = load(write([node], [value("x", "FP32", [1])], [value("y", "BYTES", [1])], [garbled]))

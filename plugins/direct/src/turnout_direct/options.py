@@ -111,7 +111,7 @@ class DirectOptions(Options):
 
     @field_validator("trust_remote_code")
     @classmethod
-    def _check_pinned(cls, trusted: bool, info: ValidationInfo) -> bool:  # noqa: FBT001  # pydantic calls it
+    def _check_commit(cls, trusted: bool, info: ValidationInfo) -> bool:  # noqa: FBT001  # pydantic calls it
         revision = info.data.get("revision")
         if trusted and revision is not None and not COMMIT.match(revision):
             raise ValueError(

@@ -12,7 +12,7 @@ WEIGHT = torch.nn.Parameter(torch.ones(3), requires_grad=False)
 
 
 def place(function: Callable[..., torch.Tensor]) -> str | None:
-    """Return where ``function`` of FP32 [2, 4] is found to decide by values."""
+    """Return the place at which ``function`` of FP32 [2, 4] reads a value."""
 
     class Net(torch.nn.Module):
         def __init__(self) -> None:
@@ -46,7 +46,7 @@ def place(function: Callable[..., torch.Tensor]) -> str | None:
         lambda x, weight: x if x[x > 0].shape[0] > 3 else x + 1,
     ],
 )
-def test_a_value_of_an_input_that_python_looks_at_is_noticed_with_its_line(function):
+def test_python_that_reads_the_value_of_an_input_is_detected_with_its_line(function):
     assert f"test_control_flow.py:{function.__code__.co_firstlineno} 'lambda x, weight:" in str(place(function))
 
 
@@ -65,11 +65,11 @@ def test_a_value_of_an_input_that_python_looks_at_is_noticed_with_its_line(funct
         lambda x, weight: x if x[torch.arange(2)].shape[0] > 3 else x + 1,
     ],
 )
-def test_sizes_weights_and_control_flow_inside_the_graph_are_let_pass(function):
+def test_sizes_weights_and_selection_inside_the_graph_are_accepted(function):
     assert place(function) is None
 
 
-def test_outside_of_a_trace_nothing_is_noticed():
+def test_outside_a_trace_nothing_is_recorded():
     control_flow = DataDependentControlFlow()
 
     with control_flow:

@@ -24,7 +24,7 @@ class Difference(nn.Module):
         return {"difference": left - right, "sum": left + right}
 
 
-def test_inputs_go_by_name_where_forward_has_the_names():
+def test_inputs_are_passed_by_name_if_forward_has_the_names():
     traceable = forward_traceable(ModelDeclaration("m", inputs=(RIGHT, LEFT)), options_of(), Difference())
 
     right, left = torch.ones(2, 4), torch.zeros(2, 4)
@@ -33,21 +33,21 @@ def test_inputs_go_by_name_where_forward_has_the_names():
     assert torch.equal(traceable.module(right, left)[0], left - right)
 
 
-def test_the_only_input_goes_by_position_where_forward_has_another_name():
+def test_a_single_input_is_passed_by_position_if_forward_names_it_otherwise():
     traceable = forward_traceable(ModelDeclaration("m", inputs=(LEFT,)), options_of(), nn.Linear(4, 2))
 
     assert traceable.outputs == ("output",)
     assert traceable.module(torch.ones(3, 4))[0].shape == (3, 2)
 
 
-def test_outputs_are_named_as_options_and_declaration_say():
+def test_options_and_declaration_name_the_outputs():
     declared = ModelDeclaration("m", inputs=(LEFT, RIGHT), outputs=(TensorSpec("sum", "FP32", (-1, 4)),))
 
     assert forward_traceable(declared, options_of(), Difference()).outputs == ("sum",)
     assert forward_traceable(declared, options_of(returns={"d": "difference"}), Difference()).outputs == ("d",)
 
 
-def test_half_precision_is_inside_only():
+def test_half_precision_stays_inside():
     declared = ModelDeclaration("m", inputs=(LEFT,))
 
     traceable = forward_traceable(declared, options_of(dtype="bfloat16"), nn.Linear(4, 2).to(torch.bfloat16))
@@ -55,7 +55,7 @@ def test_half_precision_is_inside_only():
     assert traceable.module(torch.ones(3, 4))[0].dtype == torch.float32
 
 
-def test_inputs_that_nobody_declares_are_read_from_a_vision_models_config():
+def test_undeclared_inputs_are_read_from_a_vision_models_config():
     from transformers import ViTConfig, ViTModel
 
     config = ViTConfig(
@@ -69,7 +69,7 @@ def test_inputs_that_nobody_declares_are_read_from_a_vision_models_config():
     assert traceable.inputs == (TensorSpec("pixel_values", "FP32", (-1, 3, 16, 16)),)
 
 
-def test_inputs_that_nobody_knows_are_asked_for():
+def test_unknown_inputs_must_be_declared():
     with pytest.raises(
         ExportError, match=r"model 'm' \(Difference\) does not declare the shapes.*declare them in turnout.yaml"
     ):
@@ -85,7 +85,7 @@ def test_inputs_of_unknown_rank_or_of_text_are_refused():
             forward_traceable(ModelDeclaration("m", inputs=(spec, RIGHT)), options_of(), Difference())
 
 
-def test_inputs_that_the_module_cannot_take_are_shown_as_declared():
+def test_inputs_on_which_the_module_fails_are_shown_as_declared():
     inputs = (LEFT, TensorSpec("right", "FP32", (-1, 3)))
 
     with pytest.raises(ExportError, match=r"fails on inputs 'left' FP32 \[-1, 4\], 'right' FP32 \[-1, 3\]"):

@@ -110,7 +110,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("kind", "settings", "reason"), REFUSED, ids=lambda value: value if isinstance(value, str) else "")
-def test_what_cannot_be_exported_says_why_and_leaves_no_file(kind, settings, reason, file, capfd, nets):
+def test_a_failed_export_reports_the_reason_and_leaves_no_file(kind, settings, reason, file, capfd, nets):
     declaration = ModelDeclaration("m", inputs=(PICTURES,))
 
     with pytest.raises(ExportError, match=reason) as caught:
@@ -133,7 +133,7 @@ def test_a_good_model_is_exported_after_one_that_could_not_be(file, nets):
     assert file.exists()
 
 
-def test_a_model_that_cannot_be_loaded_is_no_error_of_export(tmp_path, file):
+def test_a_model_that_cannot_be_loaded_is_not_an_export_error(tmp_path, file):
     options = DirectOptions(loader="transformers", class_="BlipForConditionalGeneration", checkpoint="./nowhere")
 
     with pytest.raises(ModelLoadError, match="'m'"):
@@ -156,7 +156,7 @@ def test_declaring_the_exporter_loads_no_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_graph_of_torch_export_brings_its_inputs_along(tmp_path, file, nets):
+def test_a_torch_export_graph_provides_its_inputs(tmp_path, file, nets):
     module = nets.Segmenter().eval()
     program = torch.export.export(module, (pictures(2),), dynamic_shapes=({0: torch.export.Dim("batch")},))
     torch.export.save(program, tmp_path / "model.pt2")

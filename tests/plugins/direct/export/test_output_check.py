@@ -34,7 +34,7 @@ def traceable(file):
     return traceable
 
 
-def test_a_true_file_passes_and_how_near_it_is_is_reported(traceable, file):
+def test_a_correct_file_passes_and_its_error_is_reported(traceable, file):
     reports: list[Any] = []
 
     check_outputs(file, traceable, Onnx(), reports.append)
@@ -55,7 +55,7 @@ def test_the_greatest_difference_of_all_batches_is_reported(traceable, file):
     assert reports[0]["max_abs_error"]["output"] == pytest.approx(1e-4, rel=0.1)
 
 
-def test_nothing_is_reported_of_a_file_that_answers_otherwise(traceable, file):
+def test_nothing_is_reported_for_a_file_with_other_outputs(traceable, file):
     reports: list[Any] = []
 
     with pytest.raises(ExportError):
@@ -68,7 +68,7 @@ def test_nothing_is_reported_of_a_file_that_answers_otherwise(traceable, file):
     ("answer", "shape"),
     [(lambda x: (x[:, :2] * 0,), r"\[1, 2\]"), (lambda x: (x,), r"\[1, 4\]"), (lambda x: (x[:, :2] / 0,), "")],
 )
-def test_other_answers_than_torch_gives_are_refused(answer, shape, traceable, file):
+def test_outputs_that_differ_from_torch_are_refused(answer, shape, traceable, file):
     with pytest.raises(
         ExportError, match=rf"onnxruntime returns another 'output' \(\[1, 2\]\) than torch \({shape}.*for a batch of 1"
     ):
@@ -88,7 +88,7 @@ def test_whole_numbers_must_be_equal():
     assert not output_check._is_close(torch.tensor([7000, 8]).numpy(), torch.tensor([7001, 8]).numpy())
 
 
-def test_rows_of_megapixels_are_tried_alone(traceable, monkeypatch):
+def test_rows_of_megapixels_are_checked_alone(traceable, monkeypatch):
     monkeypatch.setattr(traceables, "LARGE_ROW_ELEMENTS", 3)
 
     assert output_check._batches(traceable) == (1,)
@@ -104,7 +104,7 @@ def test_a_file_that_onnxruntime_cannot_load_or_run_is_refused(traceable, file):
         check_outputs(file, traceable, Onnx())
 
 
-def test_without_onnxruntime_the_file_is_not_tried_but_that_is_said(traceable, file, monkeypatch, caplog):
+def test_without_onnxruntime_a_warning_says_that_the_file_was_not_checked(traceable, file, monkeypatch, caplog):
     monkeypatch.setattr(onnx.importlib.util, "find_spec", lambda name: None)
 
     with caplog.at_level(logging.WARNING, logger=onnx.__name__):
@@ -113,7 +113,7 @@ def test_without_onnxruntime_the_file_is_not_tried_but_that_is_said(traceable, f
     assert "not checked" in caplog.text
 
 
-def test_a_batch_that_torch_itself_refuses_is_told_as_such(traceable, file):
+def test_a_batch_on_which_torch_itself_fails_is_reported(traceable, file):
     def answer(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return (x.reshape(1, 4)[:, :2],) if len(x) > 1 else traceable.reference(x)
 
@@ -121,8 +121,8 @@ def test_a_batch_that_torch_itself_refuses_is_told_as_such(traceable, file):
         check_outputs(file, replace(traceable, reference=answer), Onnx())
 
 
-class Answering(Onnx):
-    """A runtime that takes another token in some of its runs."""
+class WrongRuns(Onnx):
+    """A runtime that returns another token in some of its runs."""
 
     def __init__(self, wrong: set[int]) -> None:
         self.wrong = wrong
@@ -134,13 +134,13 @@ class Answering(Onnx):
 
 @pytest.fixture
 def generating(traceable):
-    """Return a model whose answers are tokens."""
+    """Return a model whose outputs are tokens."""
     return replace(traceable, decoding=traceable.module, reference=lambda x: (x.round().long(),))
 
 
-def test_a_token_that_differs_once_was_a_tie_which_is_said(generating, file, caplog):
+def test_a_token_that_differs_once_is_logged_as_a_tie(generating, file, caplog):
     with caplog.at_level(logging.WARNING, logger=output_check.__name__):
-        answers = check_outputs(file, generating, Answering({0}))
+        answers = check_outputs(file, generating, WrongRuns({0}))
 
     assert sorted(answers) == [1, 3]
     assert "model 'm': onnxruntime returns another 'output'" in caplog.text
@@ -150,9 +150,9 @@ def test_a_token_that_differs_once_was_a_tie_which_is_said(generating, file, cap
 @pytest.mark.parametrize("wrong", [{0, 1}, {0, 2}, {1, 4}, set(range(9))])
 def test_tokens_that_differ_again_are_refused(wrong, generating, file):
     with pytest.raises(ExportError, match="and for other batches; the export is wrong or tokens tie: keep the model on"):
-        check_outputs(file, generating, Answering(wrong))
+        check_outputs(file, generating, WrongRuns(wrong))
 
 
 def test_a_number_that_differs_once_is_refused(traceable, file):
     with pytest.raises(ExportError, match="branches on x"):
-        check_outputs(file, traceable, Answering({0}))
+        check_outputs(file, traceable, WrongRuns({0}))

@@ -28,9 +28,9 @@ class OrderedForward(torch.nn.Module):  # type: ignore[misc]  # torch is untyped
         self.precision = precision
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(self.named(*inputs).values())
+        return tuple(self.run_by_name(*inputs).values())
 
-    def named(self, *inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+    def run_by_name(self, *inputs: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the outputs by name."""
         named = self.precision.narrow(dict(zip(self.inputs, inputs, strict=True)))
         return dict(self.precision.widen(self.call(named)))
@@ -79,7 +79,7 @@ def _config_inputs(model: str, label: str, module: torch.nn.Module) -> tuple[Ten
 def _run_once(model: str, label: str, call: OrderedForward, inputs: Sequence[TensorSpec]) -> dict[str, Any]:
     try:
         with torch.inference_mode():
-            return call.named(*random_example(inputs, 1))
+            return call.run_by_name(*random_example(inputs, 1))
     except Exception as error:
         specs = ", ".join(f"{spec.name!r} {spec}" for spec in inputs)
         raise ExportError(

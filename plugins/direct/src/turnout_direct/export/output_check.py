@@ -77,15 +77,15 @@ def _compare(
     except Exception as error:
         advice = "make its code take sizes from x.shape, with half precision set 'dtype: float32', else"
         raise _runtime_error(traceable, form, f"run it on {_shapes(traceable, inputs)}", error, advice) from error
-    for name, tensor, got in zip(traceable.outputs, expected, outputs, strict=True):
-        want = to_numpy(name, tensor)
-        if want.shape != got.shape or not _is_close(want, got):
+    for name, tensor, output in zip(traceable.outputs, expected, outputs, strict=True):
+        reference = to_numpy(name, tensor)
+        if reference.shape != output.shape or not _is_close(reference, output):
             batch = len(inputs[0]) if inputs else 0
             return (
                 outputs,
-                f"returns another {name!r} ({list(got.shape)}) than torch ({list(want.shape)}) for a batch of {batch}",
+                f"returns another {name!r} ({list(output.shape)}) than torch ({list(reference.shape)}) for a batch of {batch}",
             )
-        errors[name] = max(errors.get(name, 0.0), _greatest_difference(want, got))
+        errors[name] = max(errors.get(name, 0.0), _greatest_difference(reference, output))
     return outputs, None
 
 
@@ -106,19 +106,19 @@ def _open(file: Path, traceable: Traceable, form: FileFormat) -> Run | None:
         raise _runtime_error(traceable, form, "load it", error, "with half precision set 'dtype: float32', else") from error
 
 
-def _is_close(want: NDArray[Any], got: NDArray[Any]) -> bool:
-    if want.dtype.kind != "f":
-        return bool(np.array_equal(want, got))
-    finite = np.abs(want[np.isfinite(want)])
+def _is_close(reference: NDArray[Any], output: NDArray[Any]) -> bool:
+    if reference.dtype.kind != "f":
+        return bool(np.array_equal(reference, output))
+    finite = np.abs(reference[np.isfinite(reference)])
     scale = float(finite.max()) if finite.size else 1.0
-    return bool(np.allclose(got, want, rtol=RELATIVE_ERROR, atol=RELATIVE_ERROR * scale, equal_nan=True))
+    return bool(np.allclose(output, reference, rtol=RELATIVE_ERROR, atol=RELATIVE_ERROR * scale, equal_nan=True))
 
 
-def _greatest_difference(want: NDArray[Any], got: NDArray[Any]) -> float:
-    if want.dtype.kind != "f":
+def _greatest_difference(reference: NDArray[Any], output: NDArray[Any]) -> float:
+    if reference.dtype.kind != "f":
         return 0.0
-    finite = np.isfinite(want)
-    return float(np.abs(got[finite].astype(np.float64) - want[finite]).max(initial=0.0))
+    finite = np.isfinite(reference)
+    return float(np.abs(output[finite].astype(np.float64) - reference[finite]).max(initial=0.0))
 
 
 def _difference_error(traceable: Traceable, form: FileFormat, text: str) -> ExportError:

@@ -44,7 +44,7 @@ def test_declared_sizes_are_kept_in_the_order_of_the_contract(captioner):
         ((TensorSpec("pixel_values", "FP32", (3, 32, 32)), IDS, MASK), r"\[3, 32, 32\], but"),
     ],
 )
-def test_other_inputs_than_the_model_takes_are_refused(inputs, reason, captioner):
+def test_inputs_that_the_model_does_not_have_are_refused(inputs, reason, captioner):
     with pytest.raises(ExportError, match=f"^model 'm'.*{reason}"):
         generate_inputs(ModelDeclaration("m", inputs=inputs), captioner)
 
@@ -81,7 +81,7 @@ def test_examples_are_never_longer_than_the_answer(captioner):
     assert int(mask.sum(1).max()) == 3
 
 
-def test_examples_for_blip2_begin_with_the_picture_and_name_it_nowhere_else(blip):
+def test_examples_for_blip2_have_image_tokens_at_the_start_only(blip):
     family = Blip2WithOpt("m", blip("Blip2ForConditionalGeneration/opt", 0)).family
 
     _, ids, mask = example_inputs(family, (PICTURES, IDS, MASK), 3, longest=30)

@@ -24,7 +24,7 @@ from turnout_direct.options import DirectOptions
 LENGTH, END, PAD = 20, 2, 0
 CAPTIONER, ANSWERER = "BlipForConditionalGeneration", "BlipForQuestionAnswering"
 OPT, T5 = "Blip2ForConditionalGeneration/opt", "Blip2ForConditionalGeneration/t5"
-# class -> the seed of its weights, how many image tokens a prompt has
+# class -> the seed of its weights, the number of image tokens in a prompt
 MODELS = {CAPTIONER: (0, 0), ANSWERER: (2, 0), OPT: (5, 4), T5: (4, 4)}
 SEARCHES: dict[str, dict[str, Any]] = {
     "greedy": {},
@@ -41,7 +41,7 @@ PROMPTS = (3, 7, 12)
 
 @dataclass(frozen=True)
 class Exported:
-    """A model with the file that was made of it."""
+    """A model with its exported file."""
 
     name: str
     model: Any
@@ -84,34 +84,34 @@ def exported(request, blip, tmp_path_factory) -> Exported:
 
 
 @pytest.fixture(scope="session")
-def wanted(batch_of, alone) -> Callable[[Exported], list[tuple[Any, np.ndarray]]]:
-    """Return a function that gives batches of eight with their answers row by row; both formats are compared with the same."""
-    known: dict[Any, list[tuple[Any, np.ndarray]]] = {}
+def expected_of(batch_of, alone) -> Callable[[Exported], list[tuple[Any, np.ndarray]]]:
+    """Return a function that returns batches of eight with their answers row by row, the same for both formats."""
+    cache: dict[Any, list[tuple[Any, np.ndarray]]] = {}
 
-    def want(exported: Exported) -> list[tuple[Any, np.ndarray]]:
+    def find(exported: Exported) -> list[tuple[Any, np.ndarray]]:
         key = (exported.name, *exported.search.items())
-        if key not in known:
+        if key not in cache:
             batches = [batch_of(seed, 8, longest, exported.images) for seed, longest in enumerate(PROMPTS)]
-            known[key] = [(batch, alone(exported.model, batch, LENGTH, **exported.search)) for batch in batches]
-        return known[key]
+            cache[key] = [(batch, alone(exported.model, batch, LENGTH, **exported.search)) for batch in batches]
+        return cache[key]
 
-    return want
+    return find
 
 
 @pytest.mark.parametrize("rows", range(1, 9))
-def test_the_file_answers_each_row_as_transformers_does_alone(exported, rows, wanted, differing):
-    for batch, answers in wanted(exported):
+def test_the_file_answers_each_row_as_transformers_does_alone(exported, rows, expected_of, differing):
+    for batch, answers in expected_of(exported):
         fewer = type(batch)(*(tensor[-rows:] for tensor in batch.tensors()))
 
         assert differing(exported.answer(fewer), answers[-rows:]) == []
 
 
-def test_the_answers_compared_are_telling(exported, wanted, telling):
-    telling(np.concatenate([answers for _, answers in wanted(exported)]))
+def test_the_compared_answers_are_varied(exported, expected_of, check_varied):
+    check_varied(np.concatenate([answers for _, answers in expected_of(exported)]))
 
 
-def sabotaged_onnx(file: Path) -> Path:
-    """Return a copy that takes the least likely token."""
+def sabotage_onnx(file: Path) -> Path:
+    """Return a copy of the file that selects the least likely token."""
     model = onnx.load(str(file))
     (loop,) = [node for node in model.graph.node if node.op_type == "Loop"]
     (body,) = [attribute.g for attribute in loop.attribute if attribute.name == "body"]
@@ -124,8 +124,8 @@ def sabotaged_onnx(file: Path) -> Path:
     return file.with_name("bad")
 
 
-def sabotaged_torchscript(file: Path) -> Path:
-    """Return a copy that takes the least likely token."""
+def sabotage_torchscript(file: Path) -> Path:
+    """Return a copy of the file that selects the least likely token."""
     with allow_torchscript():
         module = torch.jit.load(str(file))
         for node in module.graph.findAllNodes("aten::log_softmax") + module.graph.findAllNodes("aten::argmax"):
@@ -136,9 +136,9 @@ def sabotaged_torchscript(file: Path) -> Path:
     return file.with_name("bad")
 
 
-def test_a_sabotaged_file_is_noticed(exported, wanted, differing):
-    batch, answers = wanted(exported)[-1]
-    sabotage = {"onnx": sabotaged_onnx, "torchscript": sabotaged_torchscript}[exported.form]
+def test_a_wrong_file_is_detected(exported, expected_of, differing):
+    batch, answers = expected_of(exported)[-1]
+    sabotage = {"onnx": sabotage_onnx, "torchscript": sabotage_torchscript}[exported.form]
 
     got = open_file(sabotage(exported.file), exported.form)(batch)
 
@@ -200,7 +200,7 @@ def test_a_declaration_of_pictures_alone_gives_a_file_without_prompts(form, blip
 
 
 class Pictures:
-    """What is sent where there are no prompts."""
+    """The request for a graph without prompts."""
 
     def __init__(self, batch: Any) -> None:
         self.pictures = batch.pixel_values
@@ -224,7 +224,7 @@ def test_blip2_without_a_prompt_is_the_picture_and_the_first_token(blip, batch_o
         assert row[: len(expected)] == expected
 
 
-def test_the_proof_after_an_export_compares_with_each_row_alone(blip, batch_of, alone, differing):
+def test_the_check_after_an_export_compares_with_each_row_alone(blip, batch_of, alone, differing):
     model = blip(CAPTIONER, 0)
     traceable = generate_traceable(ModelDeclaration("blip"), options_of(max_length=LENGTH), model)
 
@@ -237,7 +237,7 @@ def test_the_proof_after_an_export_compares_with_each_row_alone(blip, batch_of, 
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("search", ["greedy", "beams"])
-def test_new_tokens_are_counted_behind_each_rows_own_prompt(name, search, blip, batch_of):
+def test_new_tokens_are_counted_after_each_rows_own_prompt(name, search, blip, batch_of):
     seed, images = MODELS[name]
     model, batch = blip(name, seed), batch_of(0, 5, 7, images)
     lengths = (("input_ids", "INT64", (-1, 7 + images)), ("attention_mask", "INT64", (-1, 7 + images)))
@@ -247,6 +247,6 @@ def test_new_tokens_are_counted_behind_each_rows_own_prompt(name, search, blip, 
     traceable = generate_traceable(ModelDeclaration("blip", inputs=inputs), options, model)
 
     got = DecodingLoop(traceable.decoding, python_loop)(*batch.tensors())[0]
-    want = traceable.reference(*batch.tensors())[0]
+    expected = traceable.reference(*batch.tensors())[0]
     assert got.shape == (5, {CAPTIONER: 6, ANSWERER: 1, OPT: 11, T5: 1}[name] + 4)
-    assert got.tolist() == want.tolist()
+    assert got.tolist() == expected.tolist()

@@ -22,7 +22,7 @@ def language_model(**settings: Any) -> Any:
     return model
 
 
-# The model of 350 million weights normalises behind a layer and has smaller word embeddings.
+# OPT-350m normalizes after each layer and has smaller word embeddings.
 @pytest.mark.parametrize("settings", [{}, {"do_layer_norm_before": False, "word_embed_proj_dim": 16}, {"enable_bias": False}])
 @pytest.mark.parametrize("read", [0, 1, 4])
 @torch.inference_mode()

@@ -11,7 +11,7 @@ from turnout_direct.generation_options import GenerationOptions
 from turnout_direct.length_limit import LengthLimit
 
 
-def test_settings_that_leave_a_greedy_answer_alone_pass():
+def test_settings_that_do_not_change_a_greedy_answer_are_accepted():
     generation = GenerationOptions(
         max_length=9, num_beams=1, min_length=0, repetition_penalty=1.0, length_penalty=2.0
     ).arguments()
@@ -19,7 +19,7 @@ def test_settings_that_leave_a_greedy_answer_alone_pass():
     assert beams_of("m", generation, {"do_sample": False, "temperature": 0.5, "suppress_tokens": None}) is None
 
 
-def test_beams_are_searched_as_turnout_yaml_says_over_what_the_checkpoint_brings():
+def test_beam_settings_in_turnout_yaml_override_the_checkpoint():
     own = {"num_beams": 5, "length_penalty": -1.0, "early_stopping": True, "max_length": 9}
 
     assert beams_of("m", {}, own) == BeamSettings(5, -1.0, early_stopping=True)
@@ -45,7 +45,7 @@ def test_beams_are_searched_as_turnout_yaml_says_over_what_the_checkpoint_brings
         ({"unheard_of": 1}, {}, "'unheard_of' is 1"),
     ],
 )
-def test_settings_that_change_an_answer_otherwise_are_refused_and_good_ones_pass_afterwards(generation, own, reason):
+def test_other_settings_that_change_an_answer_are_refused_and_good_ones_work_afterwards(generation, own, reason):
     with pytest.raises(ExportError, match=f"^model 'm': generation setting {reason}"):
         beams_of("m", generation, own)
 
@@ -69,18 +69,18 @@ def test_the_width_counts_what_an_answer_begins_with(captioner, answerer):
     assert width_of("m", answerer, LengthLimit(None, 4), prompt=None) == 5
 
 
-def test_new_tokens_behind_prompts_of_any_length_have_no_form(captioner):
+def test_new_tokens_after_prompts_of_any_length_are_refused(captioner):
     with pytest.raises(ExportError, match=r"'max_new_tokens' 4 after prompts of any length.*set 'max_length'"):
         width_of("m", captioner, LengthLimit(None, 4), prompt=None)
 
 
 @pytest.mark.parametrize("length", [1, 41])
-def test_a_length_that_the_decoder_has_no_positions_for_is_refused(length, captioner):
+def test_a_length_that_the_decoder_does_not_support_is_refused(length, captioner):
     with pytest.raises(ExportError, match=f"answers would be {length} tokens long.*supports 2 to 40"):
         width_of("m", captioner, LengthLimit(length, None), prompt=None)
 
 
-def test_an_answer_has_room_behind_the_image_tokens(blip):
+def test_an_answer_needs_room_after_the_image_tokens(blip):
     writer = Blip2WithOpt("m", blip("Blip2ForConditionalGeneration/opt", 0))
 
     assert width_of("m", writer, LengthLimit(5, None), prompt=None) == 5
