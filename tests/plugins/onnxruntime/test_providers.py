@@ -71,7 +71,7 @@ def test_the_session_gets_the_chosen_providers(identity: Write, load: Load, capl
         assert load(identity("FP32"), providers=[CPU]).ready()
         assert load(identity("FP32")).ready()
 
-    assert caplog.messages == [f"model 'm': providers {CPU}"]
+    assert caplog.messages == [f"model 'm': execution providers: {CPU}"]
 
 
 def test_a_provider_that_does_not_start_is_an_error(identity: Write, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_auto_warns_about_a_provider_that_does_not_start(
     with warnings.catch_warnings(action="ignore"):
         assert load(identity("FP32")).ready()
 
-    assert caplog.messages == [f"model 'm': providers without {CUDA}, which did not start"]
+    assert caplog.messages == [f"model 'm': execution providers that did not start: {CUDA}"]
 
 
 def test_auto_falls_back_to_the_cpu_if_the_device_is_missing(

@@ -69,9 +69,9 @@ def arguments_of(module: torch.nn.Module) -> ForwardArguments:
     import torch
 
     if isinstance(module, torch.jit.ScriptModule):
-        return _of_schema(module.forward.schema)
+        return _schema_arguments(module.forward.schema)
     if isinstance(module, torch.fx.GraphModule) and hasattr(module, "_in_spec"):
-        return _of_graph(module)
+        return _graph_arguments(module)
     parameters = list(inspect.signature(module.forward).parameters.values())
     named = [parameter for parameter in parameters if parameter.kind in _NAMED]
     required = [parameter.name for parameter in named if parameter.default is inspect.Parameter.empty]
@@ -80,14 +80,14 @@ def arguments_of(module: torch.nn.Module) -> ForwardArguments:
     return ForwardArguments(tuple(parameter.name for parameter in named), tuple(required), tuple(only_first), is_open)
 
 
-def _of_schema(schema: Any) -> ForwardArguments:
+def _schema_arguments(schema: Any) -> ForwardArguments:
     # The first argument is the module itself; its author may not have named it "self".
     arguments = schema.arguments[1:]
     required = tuple(argument.name for argument in arguments if not argument.has_default_value())
     return ForwardArguments(tuple(argument.name for argument in arguments), required)
 
 
-def _of_graph(graph: Any) -> ForwardArguments:
+def _graph_arguments(graph: Any) -> ForwardArguments:
     # A torch.export module accepts each input only as it was exported: by position or by keyword.
     positional, keywords = graph._in_spec.children()
     if any(not spec.is_leaf() for spec in (*positional.children(), *keywords.children())):

@@ -27,7 +27,7 @@ class ForwardMethod:
 
     def __init__(self, module: torch.nn.Module, model: ModelDeclaration, options: DirectOptions) -> None:
         self._arguments = arguments_of(module)
-        self._graph = signature_of_graph(module, model, options)
+        self._graph_signature = signature_of_graph(module, model, options)
         self._module = _compile(module, options)
         self._model = model
         self._returns = options.returns
@@ -39,7 +39,9 @@ class ForwardMethod:
 
     def signature(self) -> ModelSignature:
         """Return the declared inputs and outputs, else those recorded in a torch.export graph."""
-        return ModelSignature(self._model.inputs or self._graph.inputs, self._model.outputs or self._graph.outputs)
+        return ModelSignature(
+            self._model.inputs or self._graph_signature.inputs, self._model.outputs or self._graph_signature.outputs
+        )
 
 
 def signature_of_graph(module: torch.nn.Module, model: ModelDeclaration, options: DirectOptions) -> ModelSignature:

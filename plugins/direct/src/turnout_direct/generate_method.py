@@ -59,14 +59,8 @@ class GenerateMethod:
 
     def signature(self) -> ModelSignature:
         """Return the declared inputs and outputs, else the three inputs and ``generated_ids``."""
-        size = self._family.image_size
-        inputs = (
-            TensorSpec("pixel_values", "FP32", (-1, 3, size, size)),
-            TensorSpec("input_ids", "INT64", (-1, -1)),
-            TensorSpec("attention_mask", "INT64", (-1, -1)),
-        )
         output = TensorSpec("generated_ids", "INT64", (-1, self._limit.max_length or -1))
-        return ModelSignature(self._model.inputs or inputs, self._model.outputs or (output,))
+        return ModelSignature(self._model.inputs or self._family.input_specs(), self._model.outputs or (output,))
 
     def _generate(self, group: PromptGroup) -> torch.Tensor:
         """Return INT64 [G, <= width]: each row up to its first end token, then the pad token."""

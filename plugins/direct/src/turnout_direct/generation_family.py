@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from turnout.errors import ModelLoadError
+from turnout.tensors import TensorSpec
 
 if TYPE_CHECKING:
     import torch
@@ -48,6 +49,14 @@ class GenerationFamily:
     def start_length(self, prompt: int) -> int:
         """Return the number of tokens at the start of an answer that are not generated, for a prompt of ``prompt`` tokens."""
         return {"prompt_but_last": prompt - 1, "prompt": prompt, "first_token": 1}[self.start]
+
+    def input_specs(self) -> tuple[TensorSpec, ...]:
+        """Return ``pixel_values`` FP32 [-1, 3, H, W], ``input_ids`` and ``attention_mask`` INT64 [-1, -1]."""
+        return (
+            TensorSpec("pixel_values", "FP32", (-1, 3, self.image_size, self.image_size)),
+            TensorSpec("input_ids", "INT64", (-1, -1)),
+            TensorSpec("attention_mask", "INT64", (-1, -1)),
+        )
 
 
 def family_of(module: torch.nn.Module, model: str) -> GenerationFamily:

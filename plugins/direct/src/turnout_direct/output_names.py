@@ -41,10 +41,10 @@ def name_outputs(result: Any, returns: Mapping[str, int | str], declared: Sequen
         raise InferenceError(f"model {model!r} returned {_kind(result)}, which contains no tensor; correct the module")
     if not declared:
         return found
-    return _by_position(found, declared, model) if named is None else _by_name(found, declared, model)
+    return _match_positions(found, declared, model) if named is None else _match_names(found, declared, model)
 
 
-def _by_position(found: Mapping[str, Any], declared: Sequence[str], model: str) -> dict[str, Any]:
+def _match_positions(found: Mapping[str, Any], declared: Sequence[str], model: str) -> dict[str, Any]:
     if len(found) != len(declared):
         raise InferenceError(
             f"model {model!r} returned {len(found)} tensors for {len(declared)} declared outputs "
@@ -53,7 +53,7 @@ def _by_position(found: Mapping[str, Any], declared: Sequence[str], model: str) 
     return dict(zip(declared, found.values(), strict=True))
 
 
-def _by_name(found: Mapping[str, Any], declared: Sequence[str], model: str) -> dict[str, Any]:
+def _match_names(found: Mapping[str, Any], declared: Sequence[str], model: str) -> dict[str, Any]:
     missing = [name for name in declared if name not in found]
     if missing:
         raise InferenceError(f"model {model!r} returned no {missing[0]!r}, but: {', '.join(found)}; {_FIX}")

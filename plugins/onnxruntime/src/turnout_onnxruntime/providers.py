@@ -29,7 +29,7 @@ _SUFFIX = "executionprovider"
 
 
 def choose_providers(
-    wanted: Literal["auto"] | Sequence[str | dict[str, ProviderOptions]], runtime: Any, model: str
+    option: Literal["auto"] | Sequence[str | dict[str, ProviderOptions]], runtime: Any, model: str
 ) -> Providers:
     """Return names and options of the providers for a session.
 
@@ -37,10 +37,10 @@ def choose_providers(
         ModelLoadError: the installed wheel does not have a provider.
     """
     available = runtime.get_available_providers()
-    if wanted == "auto":
+    if option == "auto":
         return [(name, {}) for name in available if name != _REMOTE]
     chosen: Providers = []
-    for entry in wanted:
+    for entry in option:
         named = {entry: {}} if isinstance(entry, str) else entry
         chosen += [(name, {key: scalar_text(value) for key, value in options.items()}) for name, options in named.items()]
     if not chosen:
@@ -68,10 +68,10 @@ def check_providers(session: Any, chosen: Providers, model: str) -> None:
 def log_providers(session: Any, chosen: Providers, model: str) -> None:
     """Log the providers that ``auto`` selected, and warn about those that did not start."""
     active = session.get_providers()
-    logger.info("model %r: providers %s", model, ", ".join(active))
+    logger.info("model %r: execution providers: %s", model, ", ".join(active))
     missing = [name for name, _ in chosen if name not in active]
     if missing:
-        logger.warning("model %r: providers without %s, which did not start", model, ", ".join(missing))
+        logger.warning("model %r: execution providers that did not start: %s", model, ", ".join(missing))
 
 
 def _missing_message(name: str, model: str, available: Iterable[str]) -> str:

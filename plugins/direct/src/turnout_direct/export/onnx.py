@@ -12,7 +12,7 @@ from turnout import ExportRequest, ModelSignature
 from turnout.errors import MissingDependencyError
 from turnout_direct.export.file_format import Outputs, Run
 from turnout_direct.export.module_export import export_request
-from turnout_direct.export.onnx_file import check_file, read_signature, write_onnx
+from turnout_direct.export.onnx_file import TITLE, check_file, read_signature, write_onnx
 from turnout_direct.export.traceable import Traceable
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 class Onnx:
     """ONNX, for onnxruntime. Each file is checked against the ONNX standard."""
 
-    title = "ONNX"
+    title = TITLE
     runtime = "onnxruntime"
 
     def write(self, traceable: Traceable, file: Path) -> None:

@@ -93,11 +93,11 @@ def check_file(file: Path, traceable: Traceable) -> None:
         onnx.checker.check_model(str(file))
     except onnx.checker.ValidationError as error:
         raise export_error(error, traceable, TITLE) from error
-    for wanted, written in zip(traceable.inputs, read_signature(file).inputs, strict=True):
-        if wanted.shape != written.shape:
+    for declared, written in zip(traceable.inputs, read_signature(file).inputs, strict=True):
+        if declared.shape != written.shape:
             raise ExportError(
-                f"model {traceable.model!r} ({traceable.label}): input {wanted.name!r} is declared as {wanted}, but its code "
-                f"allows {written} only; take sizes from x.shape there, or declare the fixed sizes in turnout.yaml"
+                f"model {traceable.model!r} ({traceable.label}): input {declared.name!r} is declared as {declared}, but its "
+                f"code allows {written} only; take sizes from x.shape there, or declare the fixed sizes in turnout.yaml"
             )
 
 

@@ -26,7 +26,7 @@ def generate_inputs(model: ModelDeclaration, architecture: Architecture) -> tupl
     Raises:
         ExportError: the declared inputs do not match the model's.
     """
-    known = {spec.name: spec for spec in _specs(architecture.family)}
+    known = {spec.name: spec for spec in architecture.family.input_specs()}
     declared = {spec.name: spec for spec in model.inputs} or known
     for name in declared:
         if name not in known:
@@ -68,14 +68,6 @@ def _place_image_tokens(ids: torch.Tensor, family: GenerationFamily) -> torch.Te
         return ids
     free = torch.where(ids == family.image_token, (family.image_token + 1) % family.vocabulary, ids)
     return torch.where(torch.arange(ids.shape[1]) < family.image_tokens, family.image_token, free)
-
-
-def _specs(family: GenerationFamily) -> tuple[TensorSpec, ...]:
-    return (
-        TensorSpec("pixel_values", "FP32", (-1, 3, family.image_size, family.image_size)),
-        TensorSpec("input_ids", "INT64", (-1, -1)),
-        TensorSpec("attention_mask", "INT64", (-1, -1)),
-    )
 
 
 def _check_complete(model: str, declared: Mapping[str, TensorSpec], known: Mapping[str, TensorSpec]) -> None:
