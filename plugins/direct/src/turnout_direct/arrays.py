@@ -34,6 +34,7 @@ def to_torch(name: str, array: NDArray[Any], device: torch.device) -> torch.Tens
         )
     if device.type == "cpu" or not _is_readable(array):
         array = np.array(array, dtype=dtype_of(datatype), order="C", copy=True)
+    # torch cannot read numpy's bfloat16, so pass its bits as integers.
     if datatype == "BF16":
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16).to(device)
     return torch.from_numpy(array).to(device)
@@ -54,6 +55,7 @@ def to_numpy(name: str, tensor: torch.Tensor) -> NDArray[Any]:
         )
     values = tensor.detach()
     own = values.cpu().contiguous() if values.device.type != "cpu" else values.clone(memory_format=torch.contiguous_format)
+    # numpy cannot read a tensor that torch negates lazily.
     own = own.resolve_neg()
     if own.dtype == torch.bfloat16:
         return _array(own.view(torch.int16)).view(ml_dtypes.bfloat16)

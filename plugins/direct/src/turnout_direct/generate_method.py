@@ -46,6 +46,7 @@ class GenerateMethod:
         self._configure_decoder()
 
     def __call__(self, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        # Check every group before the first one generates, so that a wrong row fails at once.
         groups = list(group_prompts(inputs, self._model.name))
         for group in groups:
             self._check(group)
@@ -74,6 +75,7 @@ class GenerateMethod:
         )
         start = self._family.start_length(group.input_ids.shape[1])
         ends = torch.tensor(self._family.ends, dtype=answer.dtype, device=answer.device)
+        # With a pad token of 0, beam search in transformers pads finished rows with the end token; keep the first one only.
         is_end = torch.isin(answer[:, start:], ends).int()
         after_end = torch.nn.functional.pad(is_end.cumsum(dim=1) - is_end, (start, 0)) > 0
         return answer.masked_fill(after_end, self._family.pad)

@@ -48,6 +48,7 @@ def group_prompts(inputs: Mapping[str, torch.Tensor], model: str) -> Iterator[Pr
         )
     for length in lengths.unique().tolist():
         rows = (lengths == length).nonzero().squeeze(1)
+        # Indexing by a tensor copies, so that generation cannot write to the request.
         yield PromptGroup(rows, inputs["pixel_values"][rows], inputs["input_ids"][rows, :length])
 
 

@@ -26,6 +26,7 @@ def load_transformers(options: DirectOptions, folder: Path, model: str) -> torch
 
     source = find_checkpoint_source(options, folder, model)
     kind = _find_class(str(options.class_), model)
+    # Auto classes may load Python of the checkpoint; it must come from the same commit as the weights.
     pinned = {"code_revision": options.revision} if options.revision and _is_auto(kind) else {}
     with _hide_progress_bar():
         module, report = kind.from_pretrained(

@@ -29,6 +29,7 @@ def read_shapes(file: Path) -> Mapping[str, Shape]:
                 return dict(_graph_shapes(content))
             finally:
                 content.release()
+    # An empty file cannot be mapped, and a truncated one ends inside a field.
     except (ValueError, IndexError, BufferError):
         return {}
 

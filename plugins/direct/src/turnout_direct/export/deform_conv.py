@@ -89,6 +89,7 @@ def _grid(moved: torch.Tensor, row: int, images: torch.Tensor, geometry: Geometr
     down = moved[:, :, :, 0] + (y + row * geometry.dilation[0])[:, None]
     across = moved[:, :, :, 1] + (columns[:, None, None] + x)
     height, width = images.shape[-2:]
+    # With align_corners=False grid_sample expects the center of pixel x at (2 x + 1) / width - 1.
     return torch.stack([(2 * across + 1) / width - 1, (2 * down + 1) / height - 1], dim=-1)
 
 

@@ -22,6 +22,7 @@ class OrderedForward(torch.nn.Module):  # type: ignore[misc]  # torch is untyped
 
     def __init__(self, module: torch.nn.Module, forward: ForwardMethod, inputs: Sequence[str], precision: Precision) -> None:
         super().__init__()
+        # Registered for its weights only; ``call`` runs it.
         self.module = module
         self.call = forward
         self.inputs = tuple(inputs)

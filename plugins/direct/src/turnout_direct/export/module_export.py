@@ -49,6 +49,7 @@ def export_module(
         with DeformConvAsGridSample():
             form.write(traceable, file)
         return form.signature(traceable, file, check_outputs(file, traceable, form, report))
+    # Also after KeyboardInterrupt: a file remains only if its check succeeded.
     except BaseException:
         for written in (file, file.with_name(f"{file.name}.data")):
             written.unlink(missing_ok=True)

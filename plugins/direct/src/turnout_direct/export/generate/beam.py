@@ -68,6 +68,7 @@ class BeamDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped h
         self, architecture: Architecture, settings: BeamSettings, *, width: int, new_tokens: int | None = None
     ) -> None:
         super().__init__()
+        # Registered for its weights only: the architecture is not a module.
         self.model = architecture.model
         self.architecture = architecture
         self.beams = settings.num_beams
@@ -83,6 +84,7 @@ class BeamDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped h
         position, cache = self.architecture.begin(encoded, self.width)
         ids = pad_prompts(encoded, self.width, self.architecture.family.pad).unsqueeze(1).repeat(1, self.beams, 1)
         nowhere = torch.full_like(ids[:, :, 0], _NEVER, dtype=torch.float32)
+        # All beams start with the same prompt, so only the first one may continue.
         scores = torch.where(torch.arange(self.beams, device=ids.device) == 0, 0.0, nowhere)
         done = torch.zeros_like(encoded.lengths, dtype=torch.bool)
         beams = BeamState(done, ~done, ids, scores, ids.clone(), nowhere, torch.zeros_like(nowhere, dtype=torch.bool))
@@ -104,8 +106,10 @@ class BeamDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped h
         running, source = self._select_running(candidates)
         finished = self._merge_finished(beams, candidates, length)
         updated = self._evaluate(running, finished, candidates, most if self._assumes_full_length() else length)
+        # A row inside its prompt, or with an ended search, keeps its state.
         active = ~beams.done & (following >= lengths)
         beams = BeamState(*(_select_rows(active, new, old) for new, old in zip(updated, beams, strict=True)))
+        # The cache follows its beams: each row takes the keys and values of the beam that it continues.
         first = torch.arange(source.shape[0], device=source.device)[:, None] * self.beams
         rows = (first + _select_rows(active, source, torch.arange(self.beams, device=source.device))).flatten()
         return following, *beams, *(torch.index_select(entry, 0, rows) for entry in written)

@@ -97,6 +97,7 @@ class Blip2WithOpt(_Blip2):
 
         embeddings, is_image = memory
         here = torch.arange(embeddings.shape[1], device=embeddings.device) == position
+        # A masked sum selects the embedding at ``position``: every other term is zero.
         in_prompt = torch.where(here[:, None], embeddings, 0.0).sum(dim=1)
         image_here = (is_image & here).any(dim=1, keepdim=True)
         return self._text.step(torch.where(image_here, in_prompt, self._embed(token)), position, cache)

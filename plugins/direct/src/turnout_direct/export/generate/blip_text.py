@@ -55,6 +55,7 @@ class BlipText:
         import torch
 
         columns = torch.arange(cache[0].shape[2], device=token.device)
+        # The cache has a fixed size and is written by position: the state of a loop must keep its shapes.
         here = (columns == position)[:, None]
         past = columns <= position
         visible = None if memory_mask is None else memory_mask[:, None, None, :]

@@ -36,6 +36,7 @@ def generate_traceable(model: ModelDeclaration, options: DirectOptions, module: 
     reference = DirectReference(GenerateMethod(module, model, options.generate), architecture.default_prompt)
     if len(inputs) == 1 and architecture.default_prompt is not None:
         decoding = FixedPromptDecoding(decoding, architecture.default_prompt)
+    # A prompt must leave room for one generated token.
     longest = max(length for length in (width, width - 1) if architecture.family.start_length(length) < width)
     return Traceable(
         model=model.name,

@@ -24,6 +24,7 @@ class GreedyDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped
 
     def __init__(self, architecture: Architecture, *, width: int, new_tokens: int | None = None) -> None:
         super().__init__()
+        # Registered for its weights only: the architecture is not a module.
         self.model = architecture.model
         self.architecture = architecture
         self.width = width
@@ -46,6 +47,7 @@ class GreedyDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped
         token = torch.index_select(ids, 1, position.reshape(1)).squeeze(1)
         logits, written = self.architecture.step(token, position, tuple(memory), tuple(cache))
         following = position + 1
+        # Tokens of the row's own prompt are forced, whatever the model predicts.
         forced = following < lengths
         chosen = torch.where(done, self.architecture.family.pad, logits.argmax(dim=-1))
         prompted = torch.index_select(ids, 1, following.reshape(1)).squeeze(1)

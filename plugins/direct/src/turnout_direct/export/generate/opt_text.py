@@ -45,6 +45,7 @@ class OptText:
         import torch
 
         columns = torch.arange(cache[0].shape[2], device=embeddings.device)
+        # The cache has a fixed size and is written by position: the state of a loop must keep its shapes.
         here = (columns == position)[:, None]
         hidden, written = self._run_layers(
             embeddings[:, None],

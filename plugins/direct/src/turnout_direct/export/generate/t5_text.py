@@ -65,6 +65,7 @@ class T5Text:
         import torch
 
         columns = torch.arange(cache[0].shape[2], device=token.device)
+        # The cache has a fixed size and is written by position: the state of a loop must keep its shapes.
         here, past = (columns == position)[:, None], columns <= position
         bias = self._bias(self._decoder, (columns - position)[None])
         hidden, written = self.embed(token)[:, None], list(cache)
