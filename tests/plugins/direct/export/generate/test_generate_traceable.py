@@ -66,8 +66,8 @@ def open_file(file: Path, form: str) -> Callable[[Any], np.ndarray]:
 
 
 def options_of(class_name: str = CAPTIONER, **generate: Any) -> DirectOptions:
-    settings = {"loader": "transformers", "class": class_name.partition("/")[0], "checkpoint": "checkpoint"}
-    return DirectOptions(**settings, method="generate", generate=generate)
+    source = {"loader": "transformers", "class": class_name.partition("/")[0], "checkpoint": "checkpoint"}
+    return DirectOptions(**source, method="generate", generate=generate)
 
 
 @pytest.fixture(scope="session", params=EXPORTS, ids="-".join)
@@ -78,8 +78,8 @@ def exported(request, blip, tmp_path_factory) -> Exported:
     model = blip(name, seed)
     model.save_pretrained(folder / "checkpoint")
     options = options_of(name, max_length=LENGTH, **SEARCHES[search])
-    signature = FORMATS[form][1](ExportRequest(ModelDeclaration("blip", folder), options, folder / "model.file"))
     file = folder / "model.file"
+    signature = FORMATS[form][1](ExportRequest(ModelDeclaration("blip", folder), options, file))
     return Exported(name, model, SEARCHES[search], images, form, file, signature, open_file(file, form))
 
 
@@ -180,9 +180,7 @@ def test_the_file_is_one_graph_that_onnxruntime_1_19_reads_or_one_forward_that_n
 
 
 def test_the_file_holds_the_weights_once_with_little_around_them(exported):
-    weights = sum(weight.numel() * 4 for weight in exported.model.parameters())
-
-    assert exported.file.stat().st_size < weights + 90_000
+    assert exported.file.stat().st_size < sum(weight.numel() * 4 for weight in exported.model.parameters()) + 90_000
 
 
 @pytest.mark.parametrize("form", FORMATS)
