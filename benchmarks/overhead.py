@@ -1,8 +1,8 @@
-"""What Turnout adds to ONNX Runtime: CPU of ``app.model(...).infer`` against a raw ``session.run``, interleaved in one run.
+"""Overhead of Turnout over ONNX Runtime: CPU of ``app.model(...).infer`` against a raw ``session.run``, interleaved in one run.
 
-Both sides get the same arrays and the same session options. Turnout's side validates every tensor, counts and times every
-request exactly, and its share of folding counts into histograms is inside the measured time (``metrics.fold`` is called in
-every round). CPU is the process's own (``time.process_time``), so other processes weigh little; medians over rounds.
+Both sides get the same arrays and the same session options. Turnout's side validates every tensor and counts and times every
+request; the measured time includes folding the counts into histograms (``metrics.fold`` is called in every round). CPU is the
+process's own (``time.process_time``), so other processes have little effect; medians over rounds.
 
     python benchmarks/overhead.py            # a 50 us MLP and a CNN
     python benchmarks/overhead.py --rounds 400
@@ -55,10 +55,10 @@ def cnn(size: int, depth: int) -> onnx.ModelProto:
     return _model(nodes, last, [kernel], [None, 32, size, size], [None, 32, size, size])
 
 
-def _model(nodes: list, last: str, weights: list, given: list, made: list) -> onnx.ModelProto:
+def _model(nodes: list, last: str, weights: list, input_shape: list, output_shape: list) -> onnx.ModelProto:
     nodes = [*nodes, helper.make_node("Identity", [last], ["y"])]
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", *given[1:]])]
-    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", *made[1:]])]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", *input_shape[1:]])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", *output_shape[1:]])]
     graph = helper.make_graph(nodes, "benchmark", inputs, outputs, weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
 
@@ -72,7 +72,7 @@ def raw_session(file: Path) -> onnxruntime.InferenceSession:
 
 
 def cpu_microseconds(call: Callable[[], object], calls: int, after: Callable[[], None] = lambda: None) -> float:
-    """Return the CPU time of one call, ``after`` included once for all."""
+    """Return the CPU time of one call, with one call of ``after`` spread over all."""
     start = time.process_time_ns()
     for _ in range(calls):
         call()
@@ -81,7 +81,7 @@ def cpu_microseconds(call: Callable[[], object], calls: int, after: Callable[[],
 
 
 def depth_of_50_microseconds() -> int:
-    """Return the depth at which the raw MLP takes 50 us on this machine, now."""
+    """Return the depth at which the raw MLP takes 50 us on this machine."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.onnx"
         onnx.save(mlp(128, 12), file)
@@ -91,7 +91,7 @@ def depth_of_50_microseconds() -> int:
 
 
 def compare(name: str, model: onnx.ModelProto, array: np.ndarray, *, rounds: int, calls: int, bar: float) -> None:
-    """Print the two sides and their ratio; A and B change places every round."""
+    """Print the two sides and their ratio; the order of the sides alternates."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.onnx"
         onnx.save(model, file)

@@ -1,4 +1,4 @@
-"""Small modules, their files, and the shortest way to a loaded model."""
+"""Small modules, and fixtures that open them as models."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def _modules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def opened(tmp_path: Path, _modules: None) -> Open:
-    """Return a function that opens a model: ``opened(outputs={...}, loader=..., ...)``."""
+def open_direct(tmp_path: Path, _modules: None) -> Open:
+    """Return a function that opens a model: ``open_direct(outputs={...}, loader=..., ...)``."""
 
     def open_it(
         inputs: dict[str, str] | None = None, outputs: dict[str, str] | None = None, folder: Path = tmp_path, **options: Any
@@ -42,16 +42,16 @@ def opened(tmp_path: Path, _modules: None) -> Open:
 
 
 @pytest.fixture
-def made(opened: Open) -> Open:
-    """Return a function that opens a module of ``modules/turnout_test_modules.py`` by its class: ``made("Echo")``."""
+def open_module(open_direct: Open) -> Open:
+    """Return a function that opens a module of ``modules/turnout_test_modules.py`` by its class: ``open_module("Echo")``."""
 
     def open_it(kind: str, inputs: Any = None, outputs: Any = None, **options: Any) -> DirectInference:
-        return opened(inputs, outputs, loader="factory", factory=f"turnout_test_modules:{kind}", **options)
+        return open_direct(inputs, outputs, loader="factory", factory=f"turnout_test_modules:{kind}", **options)
 
     return open_it
 
 
 @pytest.fixture
-def ask() -> Callable[..., Any]:
-    """Return a function that sends arrays by name: ``ask(model, x=array)``."""
+def infer() -> Callable[..., Any]:
+    """Return a function that sends arrays by name: ``infer(model, x=array)``."""
     return lambda model, **arrays: model.infer(InferenceRequest(arrays, id="r"))

@@ -21,14 +21,14 @@ models:
 """
 
 
-def written(folder: Path, text: str) -> Path:
+def write(folder: Path, text: str) -> Path:
     (folder / "turnout.yaml").write_text(text)
     return folder / "turnout.yaml"
 
 
 @pytest.mark.usefixtures("_modules")
 def test_a_model_named_in_yaml_answers_and_is_checked(tmp_path: Path) -> None:
-    with turnout.open(written(tmp_path, YAML)) as app:
+    with turnout.open(write(tmp_path, YAML)) as app:
         assert app.model("scale").infer({"x": np.ones(3, np.float32)})["y"].tolist() == [2, 2, 2]
         with pytest.raises(InvalidTensorError, match="'x' must be FP32"):
             app.model("scale").infer({"x": np.ones(3)})
@@ -51,11 +51,11 @@ def test_a_model_named_in_yaml_answers_and_is_checked(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_option_is_told_with_its_line(tmp_path: Path, change: tuple[str, str], line: int, message: str) -> None:
+def test_a_wrong_option_is_reported_with_its_line(tmp_path: Path, change: tuple[str, str], line: int, message: str) -> None:
     assert change[0] in YAML
 
     with pytest.raises(SettingsError) as caught:
-        turnout.open(written(tmp_path, YAML.replace(*change)))
+        turnout.open(write(tmp_path, YAML.replace(*change)))
 
     problems = [problem for problem in caught.value.problems if message in problem.message]
     assert problems, str(caught.value)

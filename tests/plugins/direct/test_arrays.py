@@ -29,7 +29,7 @@ def same_bits(left: np.ndarray, right: np.ndarray) -> bool:
     return left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes()
 
 
-def there_and_back(array: np.ndarray) -> np.ndarray:
+def round_trip(array: np.ndarray) -> np.ndarray:
     return to_numpy("x", to_torch("x", array, CPU))
 
 
@@ -38,14 +38,14 @@ def there_and_back(array: np.ndarray) -> np.ndarray:
 def test_every_datatype_keeps_its_bits_in_every_shape(datatype: str, shape: tuple[int, ...]) -> None:
     array = random_bits(datatype, shape)
 
-    assert same_bits(there_and_back(array), array)
+    assert same_bits(round_trip(array), array)
 
 
 @pytest.mark.parametrize("datatype", ["FP16", "BF16", "FP32", "FP64"])
-def test_floats_that_are_no_numbers_keep_their_bits(datatype: str) -> None:
+def test_special_floats_keep_their_bits(datatype: str) -> None:
     special = np.array([np.nan, -np.nan, np.inf, -np.inf, -0.0, 1e-45], dtype=DTYPES[datatype])
 
-    assert same_bits(there_and_back(special), special)
+    assert same_bits(round_trip(special), special)
 
 
 @pytest.mark.parametrize("datatype", NUMERIC)
@@ -54,9 +54,9 @@ def test_strides_and_byte_order_do_not_change_values(datatype: str) -> None:
     backwards = array[::-1, ::-2]
     foreign = array if datatype == "BF16" else array.astype(array.dtype.newbyteorder(">"))
 
-    assert same_bits(there_and_back(backwards), np.ascontiguousarray(backwards))
-    assert same_bits(there_and_back(foreign), array)
-    assert same_bits(there_and_back(array.T), np.ascontiguousarray(array.T))
+    assert same_bits(round_trip(backwards), np.ascontiguousarray(backwards))
+    assert same_bits(round_trip(foreign), array)
+    assert same_bits(round_trip(array.T), np.ascontiguousarray(array.T))
 
 
 @settings(deadline=None)
@@ -67,26 +67,26 @@ def test_any_view_of_any_tensor_keeps_its_bits(datatype: str, sizes: list[int], 
     steps = tuple(slice(None, None, data.draw(st.sampled_from([1, 2, -1, -2]))) for _ in sizes)
     view = array[steps].transpose(axes)
 
-    assert same_bits(there_and_back(view), np.array(view, order="C"))
+    assert same_bits(round_trip(view), np.array(view, order="C"))
 
 
 def test_a_read_only_array_goes_in_without_a_warning_and_comes_out_writable() -> None:
     array = np.arange(3.0, dtype=np.float32)
     array.flags.writeable = False
 
-    answer = there_and_back(array)
+    answer = round_trip(array)
     answer[0] = 9
 
     assert answer.flags.owndata or answer.base is not array
     assert array[0] == 0
 
 
-def test_bytes_are_refused_with_what_to_do() -> None:
-    with pytest.raises(InvalidTensorError, match=r"'text' is BYTES.*turn text into tokens"):
+def test_bytes_are_refused_with_advice() -> None:
+    with pytest.raises(InvalidTensorError, match=r"'text' is BYTES.*convert text to tokens"):
         to_torch("text", np.array([b"a"], dtype=object), CPU)
 
 
-def test_numbers_outside_of_the_protocol_are_refused() -> None:
+def test_dtypes_outside_the_protocol_are_refused() -> None:
     with pytest.raises(InvalidTensorError, match="complex64"):
         to_torch("x", np.zeros(2, np.complex64), CPU)
 
@@ -99,13 +99,13 @@ def test_numbers_outside_of_the_protocol_are_refused() -> None:
         torch.zeros(2).to(torch.float8_e4m3fn),
     ],
 )
-def test_tensors_that_the_protocol_has_no_datatype_for_are_refused(tensor: torch.Tensor) -> None:
+def test_tensors_without_a_datatype_in_the_protocol_are_refused(tensor: torch.Tensor) -> None:
     with pytest.raises(InferenceError, match=r"output 'y' is a .* which KServe v2 has no datatype for"):
         to_numpy("y", tensor)
 
 
 @pytest.mark.parametrize("make", [lambda x: x[:1].expand(3, 2), lambda x: x.T, torch._neg_view, lambda x: x[1]])
-def test_views_become_whole_arrays(make: Any) -> None:
+def test_views_become_contiguous_arrays(make: Any) -> None:
     tensor = make(torch.arange(6.0).reshape(3, 2))
 
     array = to_numpy("y", tensor)

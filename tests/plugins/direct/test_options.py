@@ -11,6 +11,11 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 BLIP: dict[str, Any] = {"loader": "transformers", "class": "BlipForConditionalGeneration", "checkpoint": "org/name"}
 FACTORY: dict[str, Any] = {"loader": "factory", "factory": "package.module:function"}
 SCRIPT: dict[str, Any] = {"loader": "torchscript", "path": "model.pt"}
+GENERATE: dict[str, Any] = BLIP | {"method": "generate"}
+GENERATION_NUMBERS = (
+    *("max_new_tokens", "max_length", "min_new_tokens", "min_length", "num_beams"),
+    *("length_penalty", "no_repeat_ngram_size", "repetition_penalty"),
+)
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({}, "loader", "Field required"),
@@ -38,25 +43,33 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (BLIP | {"trust_remote_code": True, "revision": COMMIT[:-1]}, "trust_remote_code", "40 hexadecimal digits"),
     (BLIP | {"trust_remote_code": True, "revision": COMMIT + "\n"}, "trust_remote_code", "40 hexadecimal digits"),
     (BLIP | {"method": "beam"}, "method", "'forward' or 'generate'"),
-    (BLIP | {"generate": {"max_length": 20}}, "generate", "counts with 'method: generate' only"),
-    (BLIP | {"method": "generate", "generate": {"max_new_token": 20}}, "generate.max_new_token", "not permitted"),
-    (BLIP | {"method": "generate", "generate": {"max_new_tokens": 0}}, "generate.max_new_tokens", "greater than or equal to 1"),
+    (BLIP | {"generate": {"max_length": 20}}, "generate", "'generate' needs 'method: generate'"),
+    (GENERATE | {"generate": {"max_new_token": 20}}, "generate.max_new_token", "not permitted"),
+    (GENERATE | {"generate": {"max_new_tokens": 0}}, "generate.max_new_tokens", "greater than or equal to 1"),
     (
-        BLIP | {"method": "generate", "generate": {"max_new_tokens": 5, "max_length": 9}},
+        GENERATE | {"generate": {"max_new_tokens": 5, "max_length": 9}},
         "generate.max_length",
         "'max_length' and 'max_new_tokens' both limit the answer",
     ),
-    (BLIP | {"method": "generate", "generate": {"do_sample": True}}, "generate.do_sample", "depend on chance"),
-    (BLIP | {"method": "generate", "generate": {"num_beams": "many"}}, "generate.num_beams", "valid integer"),
-    (BLIP | {"method": "generate", "generate": {"length_penalty": float("nan")}}, "generate.length_penalty", "finite number"),
-    (BLIP | {"method": "generate", "returns": {"logits": 0}}, "returns", "counts with 'method: forward' only"),
-    (BLIP | {"method": "generate", "compile": True}, "compile", "counts with 'method: forward' only"),
+    (GENERATE | {"generate": {"do_sample": True}}, "generate.do_sample", "makes answers random"),
+    (GENERATE | {"generate": {"num_beams": "many"}}, "generate.num_beams", "valid integer"),
+    (GENERATE | {"generate": {"length_penalty": float("nan")}}, "generate.length_penalty", "finite number"),
+    (GENERATE | {"returns": {"logits": 0}}, "returns", "'returns' needs 'method: forward'"),
+    (GENERATE | {"compile": True}, "compile", "'compile' needs 'method: forward'"),
     (FACTORY | {"device": "gpu"}, "device", "unknown device 'gpu'; known: auto, cpu, cuda, cuda:N, mps"),
     (FACTORY | {"device": "cuda:x"}, "device", "unknown device 'cuda:x'"),
     (FACTORY | {"dtype": "float64"}, "dtype", "'float32', 'float16' or 'bfloat16'"),
     (FACTORY | {"compile": "fastest"}, "compile", "'reduce-overhead'"),
     (FACTORY | {"threads": 0}, "threads", "greater than or equal to 1"),
     (FACTORY | {"thread": 1}, "thread", "not permitted"),
+    (FACTORY | {"returns": {"logits": True}}, "returns.logits", "valid integer"),
+    (FACTORY | {"threads": True}, "threads", "valid integer"),
+    (FACTORY | {"threads": 2.0}, "threads", "valid integer"),
+    (GENERATE | {"generate": {"suppress_tokens": [True]}}, "generate.suppress_tokens.0", "valid integer"),
+    *(
+        (GENERATE | {"generate": {name: True}}, f"generate.{name}", "valid number" if "penalty" in name else "valid integer")
+        for name in GENERATION_NUMBERS
+    ),
 ]
 
 
@@ -70,7 +83,7 @@ def test_a_wrong_option_is_refused_at_its_key(given: dict[str, Any], where: str,
     assert any(message in text for text in messages), found
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_every_problem_is_reported_at_once() -> None:
     with pytest.raises(ValidationError) as caught:
         DirectOptions.model_validate(SCRIPT | {"path": None, "dtype": "float16", "device": "gpu"})
 
@@ -80,7 +93,7 @@ def test_every_problem_is_told_at_once() -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        BLIP | {"method": "generate", "generate": {"max_new_tokens": 20, "num_beams": 3, "do_sample": False}},
+        GENERATE | {"generate": {"max_new_tokens": 20, "num_beams": 3, "do_sample": False}},
         BLIP | {"trust_remote_code": True, "revision": COMMIT, "local_files_only": True, "dtype": "bfloat16"},
         FACTORY
         | {"arguments": {"width": 3, "names": ["a"]}, "returns": {"logits": -1, "aux": "aux"}, "compile": "max-autotune"},
@@ -92,7 +105,19 @@ def test_good_options_pass(given: dict[str, Any]) -> None:
     assert DirectOptions.model_validate(given).model_dump(exclude_unset=True, by_alias=True).keys() == given.keys()
 
 
+def test_a_number_may_be_text_because_variables_are() -> None:
+    options = DirectOptions.model_validate(FACTORY | {"threads": "4"})
+
+    assert options.threads == 4
+
+
+def test_booleans_stay_booleans_where_they_are_allowed() -> None:
+    options = DirectOptions.model_validate(FACTORY | {"arguments": {"flag": True, "count": 1}, "compile": True})
+
+    assert (options.arguments, options.compile) == ({"flag": True, "count": 1}, True)
+
+
 def test_only_the_generation_options_that_were_set_reach_transformers() -> None:
-    options = DirectOptions.model_validate(BLIP | {"method": "generate", "generate": {"max_length": 9, "suppress_tokens": [4]}})
+    options = DirectOptions.model_validate(GENERATE | {"generate": {"max_length": 9, "suppress_tokens": [4]}})
 
     assert options.generate.arguments() == {"max_length": 9, "suppress_tokens": [4], "do_sample": False}

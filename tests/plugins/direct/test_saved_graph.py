@@ -50,45 +50,49 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("loader", "file"), [("torchscript", "head.pt"), ("torch_export", "head.pt2")])
-def test_a_file_answers_as_its_module(opened: Open, ask: Open, files: Path, loader: str, file: str) -> None:
-    model = opened(folder=files, loader=loader, path=file)
+def test_a_file_answers_as_its_module(open_direct: Open, infer: Open, files: Path, loader: str, file: str) -> None:
+    model = open_direct(folder=files, loader=loader, path=file)
     expected = Head()(torch.from_numpy(ONES), torch.tensor(2.0))
 
-    response = ask(model, scale=np.array(2, np.float32), x=ONES)
+    response = infer(model, scale=np.array(2, np.float32), x=ONES)
 
     assert sorted(response) == ["weight", "y"]
     assert np.allclose(response["y"], expected["y"].detach().numpy(), atol=1e-6)
 
 
 @pytest.mark.parametrize(("loader", "file"), [("torchscript", "head.pt"), ("torch_export", "head.pt2")])
-def test_the_caller_cannot_change_the_weights_in_a_file(opened: Open, ask: Open, files: Path, loader: str, file: str) -> None:
-    model = opened(folder=files, loader=loader, path=file)
+def test_the_caller_cannot_change_the_weights_in_a_file(
+    open_direct: Open, infer: Open, files: Path, loader: str, file: str
+) -> None:
+    model = open_direct(folder=files, loader=loader, path=file)
     inputs = {"scale": np.array(2, np.float32), "x": ONES}
 
-    ask(model, **inputs)["weight"][...] = 0
+    infer(model, **inputs)["weight"][...] = 0
 
-    assert ask(model, **inputs)["weight"].all()
+    assert infer(model, **inputs)["weight"].all()
 
 
 @pytest.mark.parametrize(("loader", "file"), [("torchscript", "linear.pt"), ("torch_export", "linear.pt2")])
-def test_a_single_input_may_have_another_name(opened: Open, ask: Open, files: Path, loader: str, file: str) -> None:
-    response = ask(opened(folder=files, loader=loader, path=file), pixel_values=ONES[:2])
+def test_a_single_input_may_have_another_name(open_direct: Open, infer: Open, files: Path, loader: str, file: str) -> None:
+    response = infer(open_direct(folder=files, loader=loader, path=file), pixel_values=ONES[:2])
 
     assert response["output"].shape == (2, 2)
 
 
 @pytest.mark.parametrize(("loader", "file"), [("torchscript", "head.pt"), ("torch_export", "head.pt2")])
-def test_inputs_that_a_file_does_not_take_are_refused(opened: Open, ask: Open, files: Path, loader: str, file: str) -> None:
-    model = opened(folder=files, loader=loader, path=file)
+def test_inputs_that_a_file_does_not_take_are_refused(
+    open_direct: Open, infer: Open, files: Path, loader: str, file: str
+) -> None:
+    model = open_direct(folder=files, loader=loader, path=file)
 
     with pytest.raises(InvalidTensorError, match="needs input 'scale'; got: x; its forward takes: x, scale"):
-        ask(model, x=ONES)
+        infer(model, x=ONES)
     with pytest.raises(InvalidTensorError, match=r"no input 'scal'.* Did you mean 'scale'\?"):
-        ask(model, x=ONES, scal=ONES)
+        infer(model, x=ONES, scal=ONES)
 
 
-def test_a_graph_of_torch_export_knows_its_inputs_and_outputs(opened: Open, files: Path) -> None:
-    signature = opened(folder=files, loader="torch_export", path="head.pt2").signature()
+def test_a_torch_export_graph_reports_its_inputs_and_outputs(open_direct: Open, files: Path) -> None:
+    signature = open_direct(folder=files, loader="torch_export", path="head.pt2").signature()
 
     assert signature == ModelSignature(
         (TensorSpec("x", "FP32", (-1, 4)), TensorSpec("scale", "FP32", ())),
@@ -96,18 +100,18 @@ def test_a_graph_of_torch_export_knows_its_inputs_and_outputs(opened: Open, file
     )
 
 
-def test_torchscript_tells_nothing_and_what_is_declared_counts(opened: Open, files: Path) -> None:
+def test_torchscript_has_the_declared_signature_only(open_direct: Open, files: Path) -> None:
     given = {"folder": files, "loader": "torchscript", "path": "linear.pt"}
 
-    assert opened(**given).signature() == ModelSignature()
-    assert opened(inputs={"x": "FP32[-1,4]"}, **given).signature().inputs == (TensorSpec("x", "FP32", (-1, 4)),)
+    assert open_direct(**given).signature() == ModelSignature()
+    assert open_direct(inputs={"x": "FP32[-1,4]"}, **given).signature().inputs == (TensorSpec("x", "FP32", (-1, 4)),)
 
 
-def test_a_shape_that_the_graph_was_not_made_for_is_an_inference_error(opened: Open, ask: Open, files: Path) -> None:
-    model = opened(folder=files, loader="torch_export", path="linear.pt2")
+def test_a_shape_that_the_graph_does_not_accept_is_an_inference_error(open_direct: Open, infer: Open, files: Path) -> None:
+    model = open_direct(folder=files, loader="torch_export", path="linear.pt2")
 
     with pytest.raises(InferenceError, match=r"model 'm' failed on 'input' \[3, 4\]: AssertionError: Guard failed"):
-        ask(model, input=ONES)
+        infer(model, input=ONES)
 
 
 @pytest.mark.parametrize(
@@ -116,20 +120,20 @@ def test_a_shape_that_the_graph_was_not_made_for_is_an_inference_error(opened: O
         ("torchscript", "none.pt", r"file '.*none\.pt' does not exist; correct 'path'"),
         ("torch_export", ".", "is a folder; correct 'path'"),
         ("torchscript", "text.pt", r"loader 'torchscript' failed on 'text\.pt': RuntimeError"),
-        ("torch_export", "text.pt", r"is no archive of torch\.export\.save"),
+        ("torch_export", "text.pt", r"is not an archive of torch\.export\.save"),
         ("torch_export", "linear.pt", "loader 'torch_export' failed on 'linear.pt'"),
         ("torchscript", "linear.pt2", "loader 'torchscript' failed on 'linear.pt2'"),
     ],
 )
-def test_a_file_that_is_something_else_is_refused(opened: Open, files: Path, loader: str, path: str, message: str) -> None:
+def test_a_file_of_another_kind_is_refused(open_direct: Open, files: Path, loader: str, path: str, message: str) -> None:
     (files / "text.pt").write_text("no archive")
 
     with pytest.raises(ModelLoadError, match=f"model 'm'.*{message}"):
-        opened(folder=files, loader=loader, path=path)
+        open_direct(folder=files, loader=loader, path=path)
 
 
 class Touch:
-    """A pickle that leaves a file behind when it is loaded."""
+    """A pickle that creates a folder when it is loaded."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -138,14 +142,14 @@ class Touch:
         return os.mkdir, (str(self.file),)
 
 
-def rewritten(source: Path, target: Path, change: Callable[[str, bytes], bytes]) -> None:
+def rewrite(source: Path, target: Path, change: Callable[[str, bytes], bytes]) -> None:
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         for entry in old.infolist():
             new.writestr(entry.filename, change(entry.filename, old.read(entry)))
 
 
-def planted(files: Path, target: Path, trap: Path, record: str) -> None:
-    """Write linear.pt2 again with a pickle in it that makes the folder ``trap``."""
+def plant_pickle(files: Path, target: Path, trap: Path, record: str) -> None:
+    """Copy linear.pt2 with a pickle in it that creates the folder ``trap``."""
     torch.save(Touch(trap), target.with_suffix(".bin"))
     pickle = target.with_suffix(".bin").read_bytes()
 
@@ -159,38 +163,40 @@ def planted(files: Path, target: Path, trap: Path, record: str) -> None:
             return json.dumps(config).encode()
         return pickle if "data/weights/weight_" in name else data
 
-    rewritten(files / "linear.pt2", target, change)
+    rewrite(files / "linear.pt2", target, change)
 
 
 @pytest.mark.parametrize("record", ["sample_inputs", "weights"])
-def test_a_file_that_would_run_code_is_refused_before_it_does(opened: Open, files: Path, tmp_path: Path, record: str) -> None:
-    planted(files, tmp_path / "trap.pt2", tmp_path / "ran", record)
+def test_a_file_that_would_run_code_is_refused_before_it_does(
+    open_direct: Open, files: Path, tmp_path: Path, record: str
+) -> None:
+    plant_pickle(files, tmp_path / "trap.pt2", tmp_path / "ran", record)
 
     with pytest.raises(ModelLoadError, match=r"'.*trap\.pt2' could run code when it is loaded: '.*' (is|names) a pickle"):
-        opened(loader="torch_export", path="trap.pt2")
+        open_direct(loader="torch_export", path="trap.pt2")
     assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("record", ["sample_inputs", "weights"])
 @pytest.mark.filterwarnings("ignore")
-def test_the_trap_of_the_test_above_springs_in_torch_itself(files: Path, tmp_path: Path, record: str) -> None:
-    planted(files, tmp_path / "trap.pt2", tmp_path / "ran", record)
+def test_torch_itself_runs_the_planted_pickle(files: Path, tmp_path: Path, record: str) -> None:
+    plant_pickle(files, tmp_path / "trap.pt2", tmp_path / "ran", record)
 
-    with pytest.raises(Exception):  # noqa: B017, PT011  # what torch raises afterwards does not matter
+    with pytest.raises(Exception):  # noqa: B017, PT011  # any error of torch afterwards is fine
         torch.export.load(tmp_path / "trap.pt2")
     assert (tmp_path / "ran").exists()
 
 
-def test_a_zip_comment_is_refused(opened: Open, files: Path, tmp_path: Path) -> None:
-    rewritten(files / "linear.pt2", tmp_path / "comment.pt2", lambda _, data: data)
+def test_a_zip_comment_is_refused(open_direct: Open, files: Path, tmp_path: Path) -> None:
+    rewrite(files / "linear.pt2", tmp_path / "comment.pt2", lambda _, data: data)
     with zipfile.ZipFile(tmp_path / "comment.pt2", "a") as archive:
         archive.comment = b"a note"
 
     with pytest.raises(ModelLoadError, match="it has a zip comment"):
-        opened(loader="torch_export", path="comment.pt2")
+        open_direct(loader="torch_export", path="comment.pt2")
 
 
-def test_a_graph_of_lists_is_refused_when_it_is_opened(opened: Open, tmp_path: Path) -> None:
+def test_a_graph_that_takes_lists_is_refused_when_it_is_opened(open_direct: Open, tmp_path: Path) -> None:
     class Sums(torch.nn.Module):
         def forward(self, parts: list[torch.Tensor]) -> torch.Tensor:
             return parts[0] + parts[1]
@@ -198,4 +204,4 @@ def test_a_graph_of_lists_is_refused_when_it_is_opened(opened: Open, tmp_path: P
     torch.export.save(torch.export.export(Sums(), ([torch.ones(1), torch.ones(1)],)), tmp_path / "sums.pt2")
 
     with pytest.raises(ModelLoadError, match="model 'm' cannot be called: its graph takes lists or dicts of tensors"):
-        opened(loader="torch_export", path="sums.pt2")
+        open_direct(loader="torch_export", path="sums.pt2")

@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from turnout.errors import ModelLoadError
-from turnout_direct.load import load_module
+from turnout_direct.module_loader import load_module
 from turnout_direct.options import DirectOptions
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 BLIP = "BlipForConditionalGeneration"
 
-# BiRefNet's contract: forward(x) gives a list of logit maps, the last of which is the mask.
+# BiRefNet's contract: forward(x) returns a list of logit maps; the last one is the mask.
 REMOTE = """
 import torch
 from transformers import PretrainedConfig, PreTrainedModel
@@ -105,14 +105,14 @@ def test_half_precision_is_loaded_as_such(load: Callable[..., Any]) -> None:
             {"kind": "BlipForConditionalGenration"},
             r"does not exist in transformers .* Did you mean 'BlipForConditionalGeneration'\?",
         ),
-        ({"kind": "BlipConfig"}, "class 'BlipConfig' is no model class"),
-        ({"kind": "pipeline"}, "class 'pipeline' is no model class"),
-        ({"kind": "AutoTokenizer"}, "class 'AutoTokenizer' is no model class"),
+        ({"kind": "BlipConfig"}, "class 'BlipConfig' is not a model class"),
+        ({"kind": "pipeline"}, "class 'pipeline' is not a model class"),
+        ({"kind": "AutoTokenizer"}, "class 'AutoTokenizer' is not a model class"),
         ({"kind": "BlipForQuestionAnswering"}, r"'.*blip' lacks \d+ weights of 'BlipForQuestionAnswering' \(text_encoder\."),
         ({"checkpoint": "./none"}, r"the checkpoint folder '.*none' does not exist"),
         ({"checkpoint": "/no/such/folder"}, "the checkpoint folder '/no/such/folder' does not exist"),
         ({"checkpoint": "blip/config.json"}, r"the checkpoint folder '.*config\.json' is a file"),
-        ({"checkpoint": "."}, r"has no 'config\.json', so it is no checkpoint"),
+        ({"checkpoint": "."}, r"has no 'config\.json', so it is not a checkpoint"),
         ({"checkpoint": "org/name", "local_files_only": True}, "loader 'transformers' failed on 'org/name': OSError"),
         ({"checkpoint": "org/name", "trust_remote_code": True}, "write the 40 hexadecimal digits of that commit"),
     ],
@@ -146,7 +146,7 @@ def test_a_truncated_checkpoint_is_refused(load: Callable[..., Any], checkpoints
 
 @pytest.fixture
 def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a checkpoint folder that brings its own Python, as BiRefNet does."""
+    """Return a checkpoint folder with its own Python, like BiRefNet's."""
     monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
     monkeypatch.setattr("sys.path", list(sys.path))
     folder = tmp_path / "maps"
@@ -165,35 +165,35 @@ MAPS = {"loader": "transformers", "class": "AutoModelForImageSegmentation", "che
 
 
 def test_a_checkpoints_own_python_runs_when_it_is_trusted(
-    opened: Callable[..., Any], ask: Callable[..., Any], remote: Path
+    open_direct: Callable[..., Any], infer: Callable[..., Any], remote: Path
 ) -> None:
-    model = opened(folder=remote.parent, **MAPS, trust_remote_code=True, returns={"logits": -1})
+    model = open_direct(folder=remote.parent, **MAPS, trust_remote_code=True, returns={"logits": -1})
 
-    response = ask(model, pixel_values=np.ones((2, 3, 4, 4), np.float32))
+    response = infer(model, pixel_values=np.ones((2, 3, 4, 4), np.float32))
 
     assert list(response) == ["logits"]
     assert np.array_equal(response["logits"], np.full((2, 1, 4, 4), 6, np.float32))
 
 
-def test_a_checkpoints_own_python_does_not_run_otherwise(opened: Callable[..., Any], remote: Path) -> None:
+def test_a_checkpoints_own_python_does_not_run_otherwise(open_direct: Callable[..., Any], remote: Path) -> None:
     (remote / "modeling_maps.py").write_text("raise SystemExit('ran')")
 
     with pytest.raises(ModelLoadError, match=r"loader 'transformers' failed on 'maps': ValueError: .*custom code"):
-        opened(folder=remote.parent, **MAPS)
+        open_direct(folder=remote.parent, **MAPS)
 
 
-def test_python_that_a_folder_takes_from_the_hub_is_refused(opened: Callable[..., Any], remote: Path) -> None:
+def test_a_folder_with_code_on_the_hub_is_refused(open_direct: Callable[..., Any], remote: Path) -> None:
     config = (remote / "config.json").read_text().replace("modeling_maps.Maps", "someone/else--modeling_maps.Maps")
     (remote / "config.json").write_text(config)
 
     with pytest.raises(ModelLoadError, match=r"takes its Python from 'someone/else--modeling_maps\.Maps.*at no fixed commit"):
-        opened(folder=remote.parent, **MAPS, trust_remote_code=True)
+        open_direct(folder=remote.parent, **MAPS, trust_remote_code=True)
 
 
 IN_A_CACHE = """
 import sys
 from pathlib import Path
-from turnout_direct.load import load_module
+from turnout_direct.module_loader import load_module
 from turnout_direct.options import DirectOptions
 for revision in sys.argv[2:]:
     given = {"loader": "transformers", "class": sys.argv[1], "checkpoint": "org/blip", "revision": revision}

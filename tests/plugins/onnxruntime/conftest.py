@@ -1,4 +1,4 @@
-"""Real ONNX models, written as each test needs them."""
+"""Small ONNX models, written for each test."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def tensor(name: str, datatype: str, shape: Shape) -> onnx.ValueInfoProto:
 
 @pytest.fixture
 def value() -> Callable[..., onnx.ValueInfoProto]:
-    """The description of a graph's input or output: name, datatype, shape."""
+    """Return a function that describes a graph's input or output: name, datatype, shape."""
     return tensor
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a graph of nodes, inputs, outputs and initializers as a file in ``tmp_path``."""
+    """Return a function that writes a graph of nodes, inputs, outputs and initializers to ``tmp_path``."""
 
     def write_graph(nodes: Any, inputs: Any, outputs: Any, initializers: Any = (), name: str = "model.onnx") -> Path:
         graph = helper.make_graph(nodes, "graph", inputs, outputs, list(initializers))
@@ -48,7 +48,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def identity(write: Callable[..., Path]) -> Callable[..., Path]:
-    """Writes a model that hands ``x`` back as ``y``."""
+    """Return a function that writes a model that returns ``x`` as ``y``."""
 
     def write_identity(datatype: str, shape: Shape = (-1, 3), name: str = "model.onnx") -> Path:
         node = helper.make_node("Identity", ["x"], ["y"])
@@ -59,7 +59,7 @@ def identity(write: Callable[..., Path]) -> Callable[..., Path]:
 
 @pytest.fixture
 def load() -> Iterator[Callable[..., OnnxruntimeInference]]:
-    """Opens a file with one thread and the options given, and closes it after the test."""
+    """Return a function that opens a file with one thread and other options; the model is closed after the test."""
     with contextlib.ExitStack() as stack:
 
         def load_file(path: Path, **options: Any) -> OnnxruntimeInference:

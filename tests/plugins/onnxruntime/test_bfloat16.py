@@ -36,7 +36,7 @@ def test_casts_to_and_from_bfloat16(write: Callable[..., Path], value: Any, load
     assert all(output.flags.writeable for output in response.values())
 
 
-def test_text_may_come_out_beside_bfloat16(write: Callable[..., Path], value: Any, load: Callable[..., Any]) -> None:
+def test_text_outputs_work_together_with_bfloat16(write: Callable[..., Path], value: Any, load: Callable[..., Any]) -> None:
     text = helper.make_tensor("text", TensorProto.STRING, [2], [b"a", "caf\u00e9".encode()])
     nodes = [helper.make_node("Identity", ["x"], ["y"]), helper.make_node("Identity", ["text"], ["t"])]
     model = load(write(nodes, [value("x", "BF16", [-1])], [value("y", "BF16", [-1]), value("t", "BYTES", [2])], [text]))

@@ -1,4 +1,4 @@
-"""The contract, checked by turnout.testing."""
+"""The backend contract, checked by turnout.testing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TestOnnxruntimeWithTwoThreads(TestOnnxruntime):
 
     def model(self, datatype: str, shape: tuple[int, ...]) -> ModelInference:
         file = self.identity(datatype, shape, f"{next(self.numbers)}.onnx")
-        # Eight callers on two cores would wait for each other's spinning threads.
+        # Without spinning: eight callers on two cores would wait for each other's spinning threads.
         quiet = {"session.intra_op.allow_spinning": False, "session.inter_op.allow_spinning": False}
         options = OnnxruntimeOptions(
             path=file, intra_op_num_threads=2, inter_op_num_threads=2, execution_mode="parallel", session_config=quiet

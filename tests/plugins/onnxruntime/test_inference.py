@@ -15,7 +15,7 @@ Write = Callable[..., Path]
 Load = Callable[..., Any]
 
 
-def ask(model: Any, **inputs: Any) -> InferenceResponse:
+def infer(model: Any, **inputs: Any) -> InferenceResponse:
     return model.infer(InferenceRequest({name: np.asarray(array) for name, array in inputs.items()}))
 
 
@@ -24,7 +24,7 @@ def test_multiplies_matrices(write: Write, value: Any, load: Load) -> None:
     node = helper.make_node("MatMul", ["x", "w"], ["y"])
     model = load(write([node], [value("x", "FP32", [-1, 3])], [value("y", "FP32", [-1, 2])], [weight]))
 
-    response = ask(model, x=np.float32([[1, 2, 3], [4, 5, 6]]))
+    response = infer(model, x=np.float32([[1, 2, 3], [4, 5, 6]]))
 
     assert response["y"].tolist() == [[16, 22], [34, 49]]
 
@@ -45,7 +45,7 @@ def test_runs_a_loop_as_exported_generate_models_have(write: Write, value: Any, 
     inputs = [value("turns", "INT64", []), value("x", "INT64", [-1])]
     model = load(write([start, loop], inputs, [value("total", "INT64", [-1]), value("every", "INT64", [-1, -1])]))
 
-    response = ask(model, turns=np.int64(3), x=np.array([1, 10]))
+    response = infer(model, turns=np.int64(3), x=np.array([1, 10]))
 
     assert response["total"].tolist() == [3, 30]
     assert response["every"].tolist() == [[1, 10], [2, 20], [3, 30]]
@@ -57,30 +57,30 @@ def test_constant_outputs_belong_to_the_caller(write: Write, value: Any, load: L
     outputs = [value("y", "FP32", [3]), value("v", "FP32", [3]), value("w", "FP32", [3])]
     model = load(write(nodes, [value("x", "FP32", [3])], outputs, [weight]))
 
-    first = ask(model, x=np.ones(3, np.float32))
+    first = infer(model, x=np.ones(3, np.float32))
     for output in first.values():
         output[...] = 77
 
-    assert [output.tolist() for output in ask(model, x=np.ones(3, np.float32)).values()] == [[1, 1, 1], [0, 1, 2], [0, 1, 2]]
+    assert [output.tolist() for output in infer(model, x=np.ones(3, np.float32)).values()] == [[1, 1, 1], [0, 1, 2], [0, 1, 2]]
 
 
 def test_an_output_outlives_its_model(identity: Write, load: Load) -> None:
     model = load(identity("FP32"))
 
-    output = ask(model, x=np.ones((500, 3), np.float32))["y"]
+    output = infer(model, x=np.ones((500, 3), np.float32))["y"]
     model.close()
     del model
 
     assert output.sum() == 1500
 
 
-def test_an_input_with_a_default_may_be_left_out(write: Write, value: Any, load: Load) -> None:
+def test_an_input_with_a_default_may_be_omitted(write: Write, value: Any, load: Load) -> None:
     weight = numpy_helper.from_array(np.full(3, 10, np.float32), "w")
     node = helper.make_node("Add", ["x", "w"], ["y"])
     model = load(write([node], [value("x", "FP32", [3]), value("w", "FP32", [3])], [value("y", "FP32", [3])], [weight]))
 
-    assert ask(model, x=np.ones(3, np.float32))["y"].tolist() == [11, 11, 11]
-    assert ask(model, x=np.ones(3, np.float32), w=np.ones(3, np.float32))["y"].tolist() == [2, 2, 2]
+    assert infer(model, x=np.ones(3, np.float32))["y"].tolist() == [11, 11, 11]
+    assert infer(model, x=np.ones(3, np.float32), w=np.ones(3, np.float32))["y"].tolist() == [2, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -91,54 +91,54 @@ def test_an_input_with_a_default_may_be_left_out(write: Write, value: Any, load:
         ({"x": np.ones((1, 3))}, r"tensor 'x' must be FP32 \[-1, 3\], got FP64 \[1, 3\]"),
         ({"x": np.ones((1, 4), np.float32)}, r"tensor 'x' must be FP32 \[-1, 3\], got FP32 \[1, 4\]"),
         ({"x": np.ones(3, np.float32)}, r"tensor 'x' must be FP32 \[-1, 3\], got FP32 \[3\]"),
-        ({"x": [[1.0, 2.0, 3.0]]}, r"tensor 'x' must be FP32 \[-1, 3\], got list, for model 'm'; give a numpy array"),
+        ({"x": [[1.0, 2.0, 3.0]]}, r"tensor 'x' must be FP32 \[-1, 3\], got list, for model 'm'; pass a numpy array"),
     ],
 )
-def test_says_which_input_does_not_fit(inputs: Any, message: str, identity: Write, load: Load) -> None:
+def test_reports_the_input_that_does_not_match(inputs: Any, message: str, identity: Write, load: Load) -> None:
     model = load(identity("FP32"))
 
     with pytest.raises(InvalidTensorError, match=message):
         model.infer(InferenceRequest(inputs))
 
-    assert ask(model, x=np.ones((1, 3), np.float32))["y"].shape == (1, 3)
+    assert infer(model, x=np.ones((1, 3), np.float32))["y"].shape == (1, 3)
 
 
-def test_says_that_a_value_is_refused(write: Write, value: Any, load: Load, capfd: pytest.CaptureFixture[str]) -> None:
+def test_reports_a_refused_value(write: Write, value: Any, load: Load, capfd: pytest.CaptureFixture[str]) -> None:
     node = helper.make_node("Gather", ["x", "i"], ["y"])
     model = load(write([node], [value("x", "FP32", [3]), value("i", "INT64", [-1])], [value("y", "FP32", [-1])]))
 
     with pytest.raises(InvalidRequestError, match=r"model 'm' refuses the values of its inputs: .*idx=7 must be within"):
-        ask(model, x=np.ones(3, np.float32), i=np.array([7]))
+        infer(model, x=np.ones(3, np.float32), i=np.array([7]))
 
-    assert ask(model, x=np.ones(3, np.float32), i=np.array([2]))["y"].tolist() == [1]
+    assert infer(model, x=np.ones(3, np.float32), i=np.array([2]))["y"].tolist() == [1]
     assert capfd.readouterr() == ("", "")
 
 
-def test_says_that_the_model_failed(write: Write, value: Any, load: Load) -> None:
+def test_reports_a_failed_model(write: Write, value: Any, load: Load) -> None:
     node = helper.make_node("MatMul", ["x", "i"], ["y"])
     inputs = [value("x", "FP32", [-1, -1]), value("i", "FP32", [-1, -1])]
     model = load(write([node], inputs, [value("y", "FP32", [-1, -1])]))
 
     with pytest.raises(InferenceError, match=r"model 'm' failed in ONNX Runtime: Fail: .*MatMul dimension mismatch"):
-        ask(model, x=np.ones((2, 3), np.float32), i=np.ones((2, 3), np.float32))
+        infer(model, x=np.ones((2, 3), np.float32), i=np.ones((2, 3), np.float32))
 
-    assert ask(model, x=np.ones((2, 3), np.float32), i=np.ones((3, 2), np.float32))["y"].shape == (2, 2)
+    assert infer(model, x=np.ones((2, 3), np.float32), i=np.ones((3, 2), np.float32))["y"].shape == (2, 2)
 
 
-def test_says_that_memory_ran_out(write: Write, value: Any, load: Load) -> None:
+def test_reports_that_memory_ran_out(write: Write, value: Any, load: Load) -> None:
     node = helper.make_node("Expand", ["x", "size"], ["y"])
     model = load(write([node], [value("x", "FP32", [1]), value("size", "INT64", [-1])], [value("y", "FP32", None)]))
 
     with pytest.raises(InferenceError, match=r"model 'm' failed .*allocate memory.*; try smaller inputs"):
-        ask(model, x=np.ones(1, np.float32), size=np.array([1 << 20, 1 << 20, 1 << 10]))
+        infer(model, x=np.ones(1, np.float32), size=np.array([1 << 20, 1 << 20, 1 << 10]))
 
-    assert ask(model, x=np.ones(1, np.float32), size=np.array([2]))["y"].tolist() == [1, 1]
+    assert infer(model, x=np.ones(1, np.float32), size=np.array([2]))["y"].tolist() == [1, 1]
 
 
-def test_refuses_requests_after_close_in_one_line(identity: Write, load: Load) -> None:
+def test_refuses_requests_after_close(identity: Write, load: Load) -> None:
     model = load(identity("FP32"))
 
     model.close()
 
     with pytest.raises(ClosedError, match="model 'm' is closed; open the app again"):
-        ask(model, x=np.ones((1, 3), np.float32))
+        infer(model, x=np.ones((1, 3), np.float32))

@@ -21,7 +21,7 @@ def test_finds_a_file_relative_to_the_folder_of_the_settings(tmp_path: Path) -> 
     assert find_model_file(file, Path("elsewhere"), "m") == file
 
 
-def test_takes_the_greatest_version_by_number(tmp_path: Path) -> None:
+def test_selects_the_greatest_version_by_number(tmp_path: Path) -> None:
     for version in ("2", "10", "9", "011", "latest", "\u00b2"):
         touch(tmp_path / "m" / version / "model.onnx")
     touch(tmp_path / "m" / "99")
@@ -29,12 +29,12 @@ def test_takes_the_greatest_version_by_number(tmp_path: Path) -> None:
     assert find_model_file(Path("m"), tmp_path, "m") == tmp_path / "m" / "10" / "model.onnx"
 
 
-def test_says_what_to_do_without_a_file(tmp_path: Path) -> None:
-    with pytest.raises(ModelLoadError, match=r"model 'm': there is no file '.*nope.onnx'; correct 'path'.*turnout export m"):
+def test_reports_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ModelLoadError, match=r"model 'm': file '.*nope.onnx' does not exist; correct 'path'.*turnout export m"):
         find_model_file(Path("nope.onnx"), tmp_path, "m")
 
 
-def test_says_what_to_do_without_a_version(tmp_path: Path) -> None:
+def test_reports_a_missing_version_folder(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match=r"model 'm': folder '.*' has no version folder such as '1'"):
         find_model_file(Path(), tmp_path, "m")
 

@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 from turnout_onnxruntime.onnx_shapes import read_shapes
 
 
-def test_tells_rank_0_from_unknown_rank(write: Callable[..., Path], value: Any) -> None:
+def test_distinguishes_rank_0_from_unknown_rank(write: Callable[..., Path], value: Any) -> None:
     nodes = [helper.make_node("Identity", [name], [f"{name}_out"]) for name in ("scalar", "unknown", "some", "empty")]
     shapes: dict[str, Any] = {"scalar": [], "unknown": None, "some": [-1, 3, 1 << 40], "empty": [0]}
     inputs = [value(name, "FP32", shape) for name, shape in shapes.items()]
@@ -34,13 +34,13 @@ def test_tells_rank_0_from_unknown_rank(write: Callable[..., Path], value: Any) 
     }
 
 
-def test_a_size_without_value_or_name_is_any(write: Callable[..., Path]) -> None:
+def test_a_size_without_value_or_name_is_dynamic(write: Callable[..., Path]) -> None:
     info = helper.make_tensor_value_info("x", 1, [None, 2])
 
     assert read_shapes(write([helper.make_node("Identity", ["x"], ["y"])], [info], [])) == {"x": (-1, 2)}
 
 
-def test_knows_no_shape_of_a_sequence(write: Callable[..., Path], value: Any) -> None:
+def test_reads_no_shape_for_a_sequence(write: Callable[..., Path], value: Any) -> None:
     node = helper.make_node("SequenceConstruct", ["x"], ["y"])
     output = helper.make_tensor_sequence_value_info("y", 1, None)
 
@@ -48,7 +48,7 @@ def test_knows_no_shape_of_a_sequence(write: Callable[..., Path], value: Any) ->
 
 
 @pytest.mark.parametrize("size", range(0, 90, 7))
-def test_a_cut_file_gives_no_wrong_shapes(size: int, identity: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_truncated_file_gives_no_wrong_shapes(size: int, identity: Callable[..., Path], tmp_path: Path) -> None:
     whole = identity("FP32")
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(whole.read_bytes()[:size])

@@ -41,7 +41,7 @@ def test_opens_a_folder_of_a_model_repository(identity: Write, tmp_path: Path) -
     assert model.signature().inputs[0].shape == (-1, 2)
 
 
-def test_refuses_text_going_in_beside_bfloat16(write: Write, value: Any, load: Any) -> None:
+def test_refuses_text_inputs_together_with_bfloat16(write: Write, value: Any, load: Any) -> None:
     nodes = [helper.make_node("Identity", ["x"], ["y"]), helper.make_node("Identity", ["t"], ["u"])]
     inputs = [value("x", "BF16", [1]), value("t", "BYTES", [1])]
 

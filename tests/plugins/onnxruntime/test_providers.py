@@ -20,7 +20,7 @@ CUDA = "CUDAExecutionProvider"
 
 
 class ClaimsCuda:
-    """The real runtime, that says it has CUDA: a GPU wheel on a machine without the libraries."""
+    """The real runtime with CUDA in its list: a GPU wheel on a machine without the libraries."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(onnxruntime, name)
@@ -29,7 +29,7 @@ class ClaimsCuda:
         return [CUDA, CPU]
 
 
-def test_auto_takes_what_the_wheel_has_but_nothing_remote() -> None:
+def test_auto_selects_the_providers_of_the_wheel_except_remote_ones() -> None:
     chosen = choose_providers("auto", onnxruntime, "m")
 
     assert (CPU, {}) in chosen
@@ -38,14 +38,14 @@ def test_auto_takes_what_the_wheel_has_but_nothing_remote() -> None:
     ]
 
 
-def test_takes_names_and_options_in_the_order_given() -> None:
+def test_keeps_names_and_options_in_the_given_order() -> None:
     chosen = choose_providers([{CPU: {"use_arena": False, "n": 3}}, "AzureExecutionProvider"], onnxruntime, "m")
 
     assert chosen == [(CPU, {"use_arena": "0", "n": "3"}), ("AzureExecutionProvider", {})]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "message"),
+    ("chosen", "message"),
     [
         (
             [CUDA, CPU],
@@ -61,17 +61,17 @@ def test_takes_names_and_options_in_the_order_given() -> None:
         ([], r"model 'm': 'providers' is empty; write 'auto' or some of"),
     ],
 )
-def test_says_what_is_wrong_with_providers(wanted: list[str], message: str, identity: Write, load: Load) -> None:
+def test_reports_wrong_providers(chosen: list[str], message: str, identity: Write, load: Load) -> None:
     with pytest.raises(ModelLoadError, match=message):
-        load(identity("FP32"), providers=wanted)
+        load(identity("FP32"), providers=chosen)
 
 
-def test_the_session_gets_the_providers_asked_for(identity: Write, load: Load, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_session_gets_the_chosen_providers(identity: Write, load: Load, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         assert load(identity("FP32"), providers=[CPU]).ready()
         assert load(identity("FP32")).ready()
 
-    assert caplog.messages == [f"model m runs on {CPU}"]
+    assert caplog.messages == [f"model 'm': execution providers: {CPU}"]
 
 
 def test_a_provider_that_does_not_start_is_an_error(identity: Write, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,12 +79,12 @@ def test_a_provider_that_does_not_start_is_an_error(identity: Write, load: Load,
 
     with (
         warnings.catch_warnings(action="ignore"),
-        pytest.raises(ModelLoadError, match=rf"provider '{CUDA}' was asked for and did"),
+        pytest.raises(ModelLoadError, match=rf"provider '{CUDA}' did not start"),
     ):
         load(identity("FP32"), providers=[CUDA])
 
 
-def test_auto_goes_on_without_it_and_says_so(
+def test_auto_warns_about_a_provider_that_does_not_start(
     identity: Write, load: Load, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(opening, "import_onnxruntime", ClaimsCuda)
@@ -92,10 +92,12 @@ def test_auto_goes_on_without_it_and_says_so(
     with warnings.catch_warnings(action="ignore"):
         assert load(identity("FP32")).ready()
 
-    assert caplog.messages == [f"model m runs without {CUDA}, which did not start"]
+    assert caplog.messages == [f"model 'm': execution providers that did not start: {CUDA}"]
 
 
-def test_auto_means_the_cpu_when_the_device_is_missing(identity: Write, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_falls_back_to_the_cpu_if_the_device_is_missing(
+    identity: Write, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class LacksTheDevice(ClaimsCuda):
         def InferenceSession(self, *args: Any, providers: Any, **rest: Any) -> Any:  # noqa: N802 - onnxruntime's name
             if providers[0][0] == CUDA:

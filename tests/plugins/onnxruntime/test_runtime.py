@@ -10,7 +10,7 @@ from turnout.errors import MissingDependencyError
 from turnout_onnxruntime.runtime import import_onnxruntime
 
 
-def test_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
 
     with pytest.raises(MissingDependencyError, match="install it with: pip install onnxruntime"):
@@ -18,7 +18,7 @@ def test_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("given", "expected"), [({}, "1"), ({"ORT_DISABLE_TELEMETRY": "0"}, "0")])
-def test_telemetry_stays_off_unless_the_user_wants_it(given: dict[str, str], expected: str) -> None:
+def test_telemetry_is_off_unless_the_user_enables_it(given: dict[str, str], expected: str) -> None:
     program = (
         "import os; from turnout_onnxruntime.runtime import import_onnxruntime; import_onnxruntime(); "
         "print(os.environ['ORT_DISABLE_TELEMETRY'])"

@@ -24,7 +24,7 @@ def open_with(file: Path, *, mem_pattern: bool = True, **options: Any) -> Any:
     return open_session(onnxruntime, file, "m", known, providers=CPU, mem_pattern=mem_pattern).get_session_options()
 
 
-def test_passes_every_option_on(identity: Write) -> None:
+def test_passes_every_option_to_the_session(identity: Write) -> None:
     settings = open_with(
         identity("FP32"),
         intra_op_num_threads=3,
@@ -48,7 +48,7 @@ def test_passes_every_option_on(identity: Write) -> None:
 
 
 @pytest.mark.parametrize("level", ["basic", "extended", "all"])
-def test_knows_the_graph_optimization_levels(level: str, identity: Write) -> None:
+def test_sets_the_graph_optimization_level(level: str, identity: Write) -> None:
     settings = open_with(identity("FP32"), graph_optimization_level=level)
 
     assert settings.graph_optimization_level == getattr(onnxruntime.GraphOptimizationLevel, f"ORT_ENABLE_{level.upper()}")
@@ -77,7 +77,7 @@ def test_a_refused_session_config_is_named(identity: Write, load: Load) -> None:
         ),
     ],
 )
-def test_says_what_is_wrong_with_a_file(content: bytes, message: str, tmp_path: Path, load: Load) -> None:
+def test_reports_a_wrong_file(content: bytes, message: str, tmp_path: Path, load: Load) -> None:
     file = tmp_path / "bad.onnx"
     file.write_bytes(content)
 
@@ -85,7 +85,7 @@ def test_says_what_is_wrong_with_a_file(content: bytes, message: str, tmp_path: 
         load(file)
 
 
-def test_says_that_a_file_is_cut(identity: Write, load: Load) -> None:
+def test_reports_a_truncated_file(identity: Write, load: Load) -> None:
     file = identity("FP32")
     file.write_bytes(file.read_bytes()[:-20])
 
@@ -95,7 +95,7 @@ def test_says_that_a_file_is_cut(identity: Write, load: Load) -> None:
         load(file)
 
 
-def test_says_that_an_operator_is_missing(identity: Write, load: Load) -> None:
+def test_reports_a_missing_operator(identity: Write, load: Load) -> None:
     with pytest.raises(
         ModelLoadError, match=r"NOT_IMPLEMENTED : .*Identity.*; it needs a newer onnxruntime, or another provider"
     ):
@@ -103,7 +103,7 @@ def test_says_that_an_operator_is_missing(identity: Write, load: Load) -> None:
 
 
 def test_keeps_the_memory_arena_and_drops_the_pattern_for_inputs_of_any_size(write: Write, value: Any, load: Load) -> None:
-    """Many sizes in a row give right answers: with a pattern planned for one size this is where it would show."""
+    """Different sizes in sequence give correct answers; a memory pattern planned for one size would fail here."""
     node = helper.make_node("Neg", ["x"], ["y"])
     model = load(write([node], [value("x", "FP32", [-1])], [value("y", "FP32", [-1])]))
 

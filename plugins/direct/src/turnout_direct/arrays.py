@@ -1,7 +1,7 @@
-"""Arrays to torch's tensors and back, bit for bit.
+"""Conversion between numpy arrays and torch tensors, bit for bit.
 
-Both ways copy on the CPU. A module may write into what it is given, and may return what it keeps: weights, caches, its own
-input. Nothing in torch tells this before it has happened, and both would break the contract.
+Both directions copy on the CPU. A module may write to its inputs, and may return tensors that it keeps: weights, caches, its
+own input. torch cannot report this in advance, and both would break the contract.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ if TYPE_CHECKING:
 
 
 def to_torch(name: str, array: NDArray[Any], device: torch.device) -> torch.Tensor:
-    """Return ``array`` as a new tensor on ``device``; ``array`` may be read-only, strided or big-endian, and is not written to.
+    """Return ``array`` as a new tensor on ``device``; ``array`` may be read-only, strided or big-endian, and is not changed.
 
     Raises:
-        InvalidTensorError: torch has no such tensors: BYTES, or a dtype outside of KServe v2.
+        InvalidTensorError: torch has no tensors of this type: BYTES, or a dtype that KServe v2 does not have.
     """
     import torch
 
     datatype = datatype_of(array.dtype)
     if datatype == BYTES:
         raise InvalidTensorError(
-            f"tensor {name!r} is BYTES, which torch has no tensors for; turn text into tokens before the call"
+            f"tensor {name!r} is BYTES, which torch has no tensors for; convert text to tokens before the call"
         )
-    if device.type == "cpu" or not _readable(array):
+    if device.type == "cpu" or not _is_readable(array):
         array = np.array(array, dtype=dtype_of(datatype), order="C", copy=True)
+    # torch cannot read numpy's bfloat16, so pass its bits as integers.
     if datatype == "BF16":
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16).to(device)
     return torch.from_numpy(array).to(device)
@@ -43,17 +44,18 @@ def to_numpy(name: str, tensor: torch.Tensor) -> NDArray[Any]:
     """Return a new, writable array with the values of ``tensor``.
 
     Raises:
-        InferenceError: numpy and KServe v2 have no such tensors: complex, quantized, sparse, 8-bit floats.
+        InferenceError: KServe v2 has no datatype for it: complex, quantized, sparse, 8-bit floats.
     """
     import torch
 
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex() or "float8" in str(tensor.dtype):
         raise InferenceError(
             f"output {name!r} is a {tensor.layout} tensor of {tensor.dtype}, which KServe v2 has no datatype for; "
-            "convert it in the module, or leave it out with 'returns'"
+            "convert it in the module, or exclude it with 'returns'"
         )
     values = tensor.detach()
     own = values.cpu().contiguous() if values.device.type != "cpu" else values.clone(memory_format=torch.contiguous_format)
+    # numpy cannot read a tensor that torch negates lazily.
     own = own.resolve_neg()
     if own.dtype == torch.bfloat16:
         return _array(own.view(torch.int16)).view(ml_dtypes.bfloat16)
@@ -65,6 +67,6 @@ def _array(tensor: torch.Tensor) -> NDArray[Any]:
     return array
 
 
-def _readable(array: NDArray[Any]) -> bool:
-    """Tell whether torch can read ``array`` where it lies, without a warning."""
+def _is_readable(array: NDArray[Any]) -> bool:
+    # torch.from_numpy warns about a read-only array, and accepts only native byte order.
     return bool(array.flags.c_contiguous and array.flags.writeable and array.dtype.isnative)

@@ -1,4 +1,4 @@
-"""What torch calls deprecated and we still need."""
+"""Deprecation warnings of torch that do not concern the user."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def torchscript_allowed() -> Iterator[None]:
-    """Silence the warnings that ``torch.jit`` is deprecated (torch 2.13): users' files stay, and torch itself still uses it."""
+def allow_torchscript() -> Iterator[None]:
+    """Silence the warnings that ``torch.jit`` is deprecated (torch 2.13): users keep such files, and torch itself uses it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is (deprecated|not supported)", DeprecationWarning)
         yield

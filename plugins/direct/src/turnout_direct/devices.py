@@ -1,6 +1,6 @@
-"""Where a module runs.
+"""The device that a module runs on.
 
-cuda and mps follow torch's documentation; no such device was at hand to test them on.
+cuda and mps follow torch's documentation and are untested.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 
 def choose_device(name: str, model: str) -> torch.device:
-    """Return the device that the option ``device`` stands for; ``auto`` is cuda, else mps, else cpu.
+    """Return the device for the option ``device``; ``auto`` is cuda, else mps, else cpu.
 
     Raises:
-        ModelLoadError: a device is asked for that this machine, or this build of torch, has not.
+        ModelLoadError: this machine, or this build of torch, does not have the device.
     """
     import torch
 
-    here = _devices_here()
+    available = _available_devices()
     if name == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if kind in here))
-    if name not in here:
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if kind in available))
+    if name not in available:
         raise ModelLoadError(
-            f"model {model!r} asks for device {name!r}; torch {torch.__version__} sees here: {', '.join(here)}. "
-            "Choose one of them, or 'auto'"
+            f"model {model!r} needs device {name!r}; torch {torch.__version__} finds: {', '.join(available)}. "
+            "Choose one of these, or 'auto'"
         )
     return torch.device(name)
 
 
-def _devices_here() -> list[str]:
+def _available_devices() -> list[str]:
     import torch
 
     cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []

@@ -1,10 +1,9 @@
-"""Calling a Python function that builds a module."""
+"""Loader ``factory``: a Python function that builds the module."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from turnout.errors import ModelLoadError, one_line, suggestion
@@ -14,11 +13,11 @@ if TYPE_CHECKING:
     import torch
 
 
-def load_factory(options: DirectOptions, folder: Path, model: str) -> torch.nn.Module:
-    """Return what ``options.factory`` makes of ``options.arguments``; its own relative paths start where it says.
+def load_factory(options: DirectOptions, model: str) -> torch.nn.Module:
+    """Return the module that ``options.factory`` builds from ``options.arguments``.
 
     Raises:
-        ModelLoadError: there is no such module or function, or it returns something else than a ``torch.nn.Module``.
+        ModelLoadError: the function does not exist, fails, or returns something other than a ``torch.nn.Module``.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Models of torch in this process."""
+"""A torch model in this process."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from turnout import InferenceRequest, InferenceResponse, ModelDeclaration, Model
 from turnout.errors import ClosedError, ForkedAfterLoadError, InferenceError, ModelLoadError, TurnoutError, text_of
 from turnout_direct.arrays import to_numpy, to_torch
 from turnout_direct.devices import choose_device
-from turnout_direct.load import load_module
+from turnout_direct.module_loader import load_module
 from turnout_direct.options import DirectOptions
-from turnout_direct.precision import Precision
+from turnout_direct.precision import Precision, precision_of
 from turnout_direct.threads import operator_threads
 
 if TYPE_CHECKING:
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 
 class Method(Protocol):
-    """What is called with a request's tensors."""
+    """A method of a module that answers a request's tensors."""
 
     def __call__(self, inputs: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
         """Return the output tensors by name."""
 
     def signature(self) -> ModelSignature:
-        """Return the inputs and outputs that are known."""
+        """Return the inputs and outputs, empty if unknown."""
 
 
 class DirectInference(ModelInference):
-    """Answers with a torch module.
+    """Runs a torch module.
 
-    Inputs are copied, so a module may write into them; outputs are the caller's own. Thread-safe as far as the module's own
-    code is; nothing here changes after it is made, but ``close`` lets go of the module. In a forked child torch's threads are
-    gone and its operators would wait for them for ever, so there every request is refused.
+    Inputs are copied, so a module may write to them; the caller owns the outputs. Thread-safe if the module's own code is: no
+    state changes after construction, except that ``close`` releases the module. A forked child refuses every request: torch's
+    threads do not exist there, and its operators would wait for them forever.
     """
 
     def __init__(
@@ -43,14 +43,14 @@ class DirectInference(ModelInference):
         model: str,
         device: torch.device,
         *,
-        precision: Precision | None = None,
-        threads: int | None = None,
+        precision: Precision,
+        threads: int | None,
     ) -> None:
         self._method: Method | None = method
         self._signature = method.signature()
         self._model = model
         self._device = device
-        self._precision = precision or Precision()
+        self._precision = precision
         self._threads = threads
         self._pid = os.getpid()
 
@@ -60,7 +60,7 @@ class DirectInference(ModelInference):
             raise ClosedError(f"model {self._model!r} on backend 'direct' is closed; open the app again")
         if os.getpid() != self._pid:
             raise ForkedAfterLoadError(
-                f"model {self._model!r} was loaded in process {self._pid} and this is its forked child {os.getpid()}, "
+                f"model {self._model!r} was loaded in process {self._pid}, and this is its forked child {os.getpid()}, "
                 "where torch would hang; open the app after the fork, or start workers with 'spawn'"
             )
         try:
@@ -68,7 +68,7 @@ class DirectInference(ModelInference):
         except TurnoutError:
             raise
         except Exception as error:
-            raise self._failure(error, request) from error
+            raise self._translate(error, request) from error
 
     def signature(self) -> ModelSignature:
         return self._signature
@@ -84,10 +84,10 @@ class DirectInference(ModelInference):
 
         with torch.inference_mode(), operator_threads(self._threads):
             inputs = {name: to_torch(name, array, self._device) for name, array in request.inputs.items()}
-            outputs = self._precision.widened(method(self._precision.narrowed(inputs)))
+            outputs = self._precision.widen(method(self._precision.narrow(inputs)))
             return {name: to_numpy(name, tensor) for name, tensor in outputs.items()}
 
-    def _failure(self, error: Exception, request: InferenceRequest) -> InferenceError:
+    def _translate(self, error: Exception, request: InferenceRequest) -> InferenceError:
         import torch
 
         text = text_of(error)
@@ -96,39 +96,37 @@ class DirectInference(ModelInference):
             return InferenceError(
                 f"model {self._model!r} ran out of memory on {str(self._device)!r} with {shapes}: {text}; send smaller batches"
             )
-        return InferenceError(f"model {self._model!r} failed on {shapes}: {type(error).__name__}: {text}")
+        return InferenceError(
+            f"model {self._model!r} failed on {shapes}: {type(error).__name__}: {text}; correct the request or the module"
+        )
 
 
 def open_model(model: ModelDeclaration, options: DirectOptions) -> DirectInference:
     """Return the model that ``options`` describe, loaded; blocks.
 
     Raises:
-        ModelLoadError: it cannot be loaded, or cannot be called as ``options`` say.
-        MissingDependencyError: its code needs a package that is not installed.
+        ModelLoadError: the module cannot be loaded, or cannot be called as ``options`` say.
+        MissingDependencyError: the module's code needs a package that is not installed.
     """
-    import torch
-
     module = load_module(options, model.folder, model.name)
     try:
-        method = _method(module, model, options)
+        method = _create_method(module, model, options)
     except ValueError as error:
         raise ModelLoadError(f"model {model.name!r} cannot be called: {error}") from error
-    reduced = options.dtype in ("float16", "bfloat16")
-    kept = frozenset(spec.name for spec in model.outputs if spec.datatype in ("FP16", "BF16"))
     return DirectInference(
         method,
         model.name,
         choose_device(options.device, model.name),
-        precision=Precision(getattr(torch, str(options.dtype)), kept) if reduced else None,
+        precision=precision_of(model, options),
         threads=options.threads,
     )
 
 
-def _method(module: torch.nn.Module, model: ModelDeclaration, options: DirectOptions) -> Method:
+def _create_method(module: torch.nn.Module, model: ModelDeclaration, options: DirectOptions) -> Method:
     if options.method == "generate":
-        from turnout_direct.generate import Generate
+        from turnout_direct.generate_method import GenerateMethod
 
-        return Generate(module, model, options.generate)
-    from turnout_direct.forward import Forward
+        return GenerateMethod(module, model, options.generate)
+    from turnout_direct.forward_method import ForwardMethod
 
-    return Forward(module, model, options)
+    return ForwardMethod(module, model, options)

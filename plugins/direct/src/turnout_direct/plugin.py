@@ -1,4 +1,4 @@
-"""What turnout-direct brings: the backend ``direct`` with its exporters."""
+"""The hooks of turnout-direct."""
 
 from __future__ import annotations
 

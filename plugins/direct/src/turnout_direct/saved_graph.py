@@ -1,4 +1,4 @@
-"""Reading graphs from files: TorchScript ``.pt``, or ``torch.export``'s ``.pt2``."""
+"""Loaders for saved graphs: TorchScript ``.pt`` and torch.export ``.pt2``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout.errors import ModelLoadError
-from turnout_direct.archive import check_archive
-from turnout_direct.deprecations import torchscript_allowed
+from turnout_direct.deprecations import allow_torchscript
+from turnout_direct.pt2_archive import check_archive
 
 if TYPE_CHECKING:
     import torch
@@ -17,12 +17,12 @@ def load_torchscript(path: Path, device: torch.device, model: str) -> torch.nn.M
     """Return the module in a TorchScript file, on ``device``.
 
     Raises:
-        ModelLoadError: there is no such file, or it is something else.
+        ModelLoadError: the file does not exist.
     """
     import torch
 
     _check_file(path, model)
-    with torchscript_allowed():
+    with allow_torchscript():
         return torch.jit.load(str(path), map_location=device)
 
 
@@ -30,7 +30,7 @@ def load_torch_export(path: Path, device: torch.device, model: str) -> torch.nn.
     """Return the module in a ``.pt2`` file, on ``device``.
 
     Raises:
-        ModelLoadError: there is no such file, it is something else, or it holds a pickle that could run code.
+        ModelLoadError: the file does not exist, is not an archive, or contains a pickle that could run code.
     """
     import torch
 
@@ -48,5 +48,5 @@ def _check_file(path: Path, model: str) -> None:
     if not path.is_file():
         state = "is a folder" if path.is_dir() else "does not exist"
         raise ModelLoadError(
-            f"model {model!r}: file {str(path)!r} {state}; correct 'path', which starts at turnout.yaml's folder"
+            f"model {model!r}: file {str(path)!r} {state}; correct 'path', which is relative to the folder of turnout.yaml"
         )

@@ -1,4 +1,4 @@
-"""How many threads an operator of torch may use on the CPU."""
+"""The number of threads that one operator of torch uses on the CPU."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def operator_threads(count: int | None) -> Iterator[None]:
-    """Let operators called in this thread use ``count`` threads; None leaves torch's own choice.
+    """Set the number of threads for operators that this thread calls; None keeps torch's default.
 
-    torch keeps this number for each calling thread (OpenMP), so that models with different numbers live side by side.
+    torch keeps this number for each calling thread (OpenMP), so models in one process may use different numbers.
     """
     if count is None:
         yield

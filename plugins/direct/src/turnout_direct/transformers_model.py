@@ -1,4 +1,4 @@
-"""Loading a class of transformers."""
+"""Loader ``transformers``: a model class with a checkpoint."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from turnout.errors import ModelLoadError
-from turnout_direct.checkpoints import find_checkpoint
+from turnout_direct.checkpoint_source import find_checkpoint_source
 from turnout_direct.options import DirectOptions
 
 if TYPE_CHECKING:
@@ -20,16 +20,17 @@ def load_transformers(options: DirectOptions, folder: Path, model: str) -> torch
     """Return the model of class ``options.class_`` with the weights of its checkpoint, on the CPU.
 
     Raises:
-        ModelLoadError: no such class or checkpoint, or the checkpoint lacks weights that the class has.
+        ModelLoadError: the class or the checkpoint does not exist, or the checkpoint lacks weights that the class has.
     """
     import torch
 
-    checkpoint = find_checkpoint(options, folder, model)
-    kind = _class(str(options.class_), model)
+    source = find_checkpoint_source(options, folder, model)
+    kind = _find_class(str(options.class_), model)
+    # Auto classes may load Python of the checkpoint; it must come from the same commit as the weights.
     pinned = {"code_revision": options.revision} if options.revision and _is_auto(kind) else {}
-    with _no_progress_bar():
+    with _hide_progress_bar():
         module, report = kind.from_pretrained(
-            checkpoint.source,
+            source,
             revision=options.revision or "main",
             trust_remote_code=options.trust_remote_code,
             local_files_only=options.local_files_only,
@@ -38,32 +39,32 @@ def load_transformers(options: DirectOptions, folder: Path, model: str) -> torch
             output_loading_info=True,
             **pinned,
         )
-    _check_complete(report, type(module).__name__, checkpoint.source, model)
+    _check_complete(report, type(module).__name__, source, model)
     return module
 
 
 @contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """Keep transformers from drawing on stderr while it reads weights; the hub still shows its downloads."""
+def _hide_progress_bar() -> Iterator[None]:
+    """Disable the progress bar that transformers draws while it reads weights; downloads from the hub still show theirs."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    was_enabled = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        if was_enabled:
             logging.enable_progress_bar()
 
 
-def _class(name: str, model: str) -> Any:
+def _find_class(name: str, model: str) -> Any:
     import transformers
 
     kind = getattr(transformers, name, None)
     if not isinstance(kind, type) or not hasattr(kind, "from_pretrained") or not (_is_auto(kind) or _is_module(kind)):
         near = difflib.get_close_matches(name, _model_classes(), n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        state = "is no model class" if kind is not None else "does not exist"
+        state = "is not a model class" if kind is not None else "does not exist"
         raise ModelLoadError(
             f"model {model!r}: class {name!r} {state} in transformers {transformers.__version__}.{hint} "
             "Name a model class, such as 'BlipForConditionalGeneration' or 'AutoModel'"
@@ -88,11 +89,11 @@ def _model_classes() -> list[str]:
 
 
 def _check_complete(report: Any, kind: str, source: str, model: str) -> None:
-    """Refuse weights that transformers would fill with random numbers after one line of warning."""
+    # transformers fills missing weights with random numbers and only logs a warning.
     missing = sorted(str(name) for name in report["missing_keys"])
     if missing:
-        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        names = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise ModelLoadError(
-            f"model {model!r}: checkpoint {source!r} lacks {len(missing)} weights of {kind!r} ({shown}), which would be "
-            "random numbers; correct 'class' or 'checkpoint'"
+            f"model {model!r}: checkpoint {source!r} lacks {len(missing)} weights of {kind!r} ({names}), which would be "
+            "random; correct 'class' or 'checkpoint'"
         )

@@ -1,1 +1,1 @@
-"""Turnout's backend for ONNX Runtime in this process."""
+"""ONNX Runtime models in this process."""

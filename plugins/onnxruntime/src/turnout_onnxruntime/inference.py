@@ -1,4 +1,4 @@
-"""A model that ONNX Runtime runs in this process."""
+"""An ONNX Runtime model in this process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from turnout.errors import ClosedError, ForkedAfterLoadError, InferenceError, In
 from turnout.forking import Forks
 from turnout.tensors import BYTES, as_bytes_elements
 from turnout_onnxruntime.bfloat16 import OrtValueRun
-from turnout_onnxruntime.inputs import Inputs
+from turnout_onnxruntime.input_feed import InputFeed
 
 _FATAL = 4
 
@@ -18,22 +18,22 @@ _FATAL = 4
 class OnnxruntimeInference(ModelInference):
     """Runs one session.
 
-    Thread-safe: ONNX Runtime's sessions are, and ``_run`` changes once, in ``close``, which calls under way outlive. ONNX
-    Runtime copies even an input that it hands back, so outputs belong to the caller. A forked child is refused: of 60
-    children forked while other threads were in a call, 2 to 19 hung (1.32), whatever the number of threads.
+    Thread-safe without a lock: ONNX Runtime's sessions are, and ``_run`` changes once, in ``close``; calls in flight end with
+    the old value. The caller owns the outputs: ONNX Runtime copies even an input that it returns. A forked child refuses every
+    request: of 60 children forked while other threads were in a call, 2 to 19 hung (1.32), for any number of threads.
     """
 
     def __init__(self, runtime: Any, session: Any, signature: ModelSignature, model: str) -> None:
         self._model = model
         self._signature = signature
-        self._inputs = Inputs(signature.inputs, model)
-        self._dtypes = self._inputs.dtypes
+        self._feed = InputFeed(signature.inputs, model)
+        self._dtypes = self._feed.dtypes
         self._names = [spec.name for spec in signature.outputs]
-        self._texts = [index for index, spec in enumerate(signature.outputs) if spec.datatype == BYTES]
+        self._bytes_outputs = [index for index, spec in enumerate(signature.outputs) if spec.datatype == BYTES]
         datatypes = {spec.datatype for spec in (*signature.inputs, *signature.outputs)}
         run = OrtValueRun(session, runtime.OrtValue) if "BF16" in datatypes else session.run
         self._run: Callable[..., list[Any]] | None = run
-        # What fails in a call is raised, so ONNX Runtime need not print it as well.
+        # A failed call raises, so ONNX Runtime need not print the error too.
         self._run_options = runtime.RunOptions()
         self._run_options.log_severity_level = _FATAL
         self._forks = Forks.count
@@ -46,16 +46,17 @@ class OnnxruntimeInference(ModelInference):
             request.check_deadline()
         inputs = request.inputs
         try:
+            # Most requests need no conversion; comparing dtypes by identity is the cheapest test for that.
             for name, array in inputs.items():
                 if array.dtype is not self._dtypes.get(name):
-                    inputs = self._inputs.prepare(inputs)
+                    inputs = self._feed.convert(inputs)
                     break
             outputs = run(self._names, inputs, self._run_options)
         except TurnoutError:
             raise
         except Exception as error:
-            raise self._translated(error, request) from error
-        for index in self._texts:
+            raise self._translate(error, request) from error
+        for index in self._bytes_outputs:
             outputs[index] = as_bytes_elements(outputs[index], self._names[index])
         return InferenceResponse(dict(zip(self._names, outputs, strict=True)), request.id)
 
@@ -66,7 +67,7 @@ class OnnxruntimeInference(ModelInference):
         return self._run is not None and self._forks == Forks.count
 
     def close(self) -> None:
-        # A forked child keeps the session: taking it down can wait for threads that exist only in the parent.
+        # A forked child keeps the session: its destructor can wait for threads that exist only in the parent.
         if self._forks == Forks.count:
             self._run = None
 
@@ -78,9 +79,9 @@ class OnnxruntimeInference(ModelInference):
             "call turnout.open after the fork, in each worker"
         )
 
-    def _translated(self, error: Exception, request: InferenceRequest) -> TurnoutError:
-        self._inputs.check(request.inputs)
-        # onnxruntime's exceptions have no public base class and are told apart by name.
+    def _translate(self, error: Exception, request: InferenceRequest) -> TurnoutError:
+        self._feed.check(request.inputs)
+        # onnxruntime's exceptions have no public base class, so compare names.
         if type(error).__name__ == "InvalidArgument":
             return InvalidRequestError(
                 f"model {self._model!r} refuses the values of its inputs: {text_of(error)}; correct the request"

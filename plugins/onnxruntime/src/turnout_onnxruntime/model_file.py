@@ -1,4 +1,4 @@
-"""Finding the ONNX file that ``path`` stands for."""
+"""The ONNX file that the option ``path`` names."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ FILENAME = "model.onnx"
 
 
 def find_model_file(path: Path, folder: Path, model: str) -> Path:
-    """Return the file of ``path``, which starts in ``folder`` if it is relative.
+    """Return the file of ``path``, which is relative to ``folder``.
 
-    A folder is a model's folder in a model repository: the greatest version is taken, as Triton's default version policy
-    does.
+    If ``path`` is a model's folder in a model repository, this is the file of its greatest version, as in Triton's default
+    version policy.
 
     Raises:
-        ModelLoadError: there is no such file, or no version folder with a ``model.onnx``.
+        ModelLoadError: the file does not exist, or the folder has no version folder with a ``model.onnx``.
     """
     file = folder / path
     if file.is_file():
@@ -24,7 +24,7 @@ def find_model_file(path: Path, folder: Path, model: str) -> Path:
     if file.is_dir():
         return _latest_version(file, model)
     raise ModelLoadError(
-        f"model {model!r}: there is no file {str(file)!r}; correct 'path' of backend 'onnxruntime', "
+        f"model {model!r}: file {str(file)!r} does not exist; correct 'path' of backend 'onnxruntime', "
         f"or write the file with: turnout export {model} --format onnx"
     )
 
@@ -33,7 +33,7 @@ def _latest_version(folder: Path, model: str) -> Path:
     versions = [entry for entry in folder.iterdir() if _is_version(entry.name) and entry.is_dir()]
     if not versions:
         raise ModelLoadError(
-            f"model {model!r}: folder {str(folder)!r} has no version folder such as '1'; point 'path' of backend "
+            f"model {model!r}: folder {str(folder)!r} has no version folder such as '1'; set 'path' of backend "
             f"'onnxruntime' to an ONNX file, or to a model's folder in a model repository"
         )
     file = max(versions, key=lambda version: int(version.name)) / FILENAME
@@ -46,5 +46,5 @@ def _latest_version(folder: Path, model: str) -> Path:
 
 
 def _is_version(name: str) -> bool:
-    # Triton ignores version folders whose names start with a zero.
+    # Triton ignores version folders with a leading zero.
     return name.isascii() and name.isdecimal() and not name.startswith("0")

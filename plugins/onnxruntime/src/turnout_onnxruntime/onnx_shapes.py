@@ -1,8 +1,8 @@
-"""Reading the declared shapes out of an ONNX file.
+"""The shapes that an ONNX file declares.
 
-ONNX Runtime reports a tensor of unknown rank and one of rank 0 alike, with an empty shape. The file tells them apart. Only
-the few fields needed are read (onnx.proto3: ModelProto.graph 7; GraphProto.input 11, output 12; ValueInfoProto.name 1,
-type 2; TypeProto.tensor_type 1; TypeProto.Tensor.shape 2; TensorShapeProto.dim 1; Dimension.dim_value 1); weights are skipped.
+ONNX Runtime reports an empty shape both for an unknown rank and for rank 0; the file distinguishes them. This module reads
+only the fields that it needs (onnx.proto3: ModelProto.graph 7; GraphProto.input 11, output 12; ValueInfoProto.name 1,
+type 2; TypeProto.tensor_type 1; TypeProto.Tensor.shape 2; TensorShapeProto.dim 1; Dimension.dim_value 1); it skips the weights.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _Message = memoryview
 
 
 def read_shapes(file: Path) -> Mapping[str, Shape]:
-    """Return the shape of each graph input and output, -1 for any size, None where not even the rank is declared.
+    """Return the shape of each graph input and output, with -1 for a dynamic size; None means that the rank is unknown.
 
-    A file that is no ONNX file gives an empty mapping: saying what is wrong with it is left to ONNX Runtime.
+    The mapping is empty for a file that is not ONNX: ONNX Runtime reports that error.
     """
     try:
         with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -29,6 +29,7 @@ def read_shapes(file: Path) -> Mapping[str, Shape]:
                 return dict(_graph_shapes(content))
             finally:
                 content.release()
+    # An empty file cannot be mapped, and a truncated one ends inside a field.
     except (ValueError, IndexError, BufferError):
         return {}
 

@@ -1,4 +1,4 @@
-"""Opening a model that turnout.yaml declares."""
+"""Opening of a model: file, providers, session, signature."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from turnout_onnxruntime.options import OnnxruntimeOptions
 from turnout_onnxruntime.providers import CPU, check_providers, choose_providers, log_providers
 from turnout_onnxruntime.runtime import import_onnxruntime
 from turnout_onnxruntime.session import open_session
-from turnout_onnxruntime.signature import read_signature
+from turnout_onnxruntime.session_signature import read_signature
 
 
 def open_model(declaration: ModelDeclaration, options: OnnxruntimeOptions) -> OnnxruntimeInference:
     """Return the model, loaded; blocks.
 
     Raises:
-        ModelLoadError: the file, a provider, or a type of the model's inputs and outputs will not do.
+        ModelLoadError: the file, a provider, or a type of the model's inputs and outputs cannot be used.
         MissingDependencyError: onnxruntime is not installed.
     """
     name = declaration.name
@@ -29,30 +29,30 @@ def open_model(declaration: ModelDeclaration, options: OnnxruntimeOptions) -> On
     providers = choose_providers(options.providers, runtime, name)
     shapes = read_shapes(file)
     try:
-        session = open_session(runtime, file, name, options, providers=providers, mem_pattern=_fixed(shapes))
+        session = open_session(runtime, file, name, options, providers=providers, mem_pattern=_has_fixed_shapes(shapes))
     except ModelLoadError:
         if options.providers != "auto" or providers == CPU:
             raise
-        # A provider that the wheel has may still find no device here; ``auto`` then means the CPU.
-        session = open_session(runtime, file, name, options, providers=CPU, mem_pattern=_fixed(shapes))
+        # A provider of the wheel may find no device on this machine; ``auto`` then falls back to the CPU.
+        session = open_session(runtime, file, name, options, providers=CPU, mem_pattern=_has_fixed_shapes(shapes))
     if options.providers == "auto":
         log_providers(session, providers, name)
     else:
         check_providers(session, providers, name)
     signature = read_signature(session, shapes, name)
-    _check_carriers(signature, name)
+    _check_datatypes(signature, name)
     return OnnxruntimeInference(runtime, session, signature, name)
 
 
-def _fixed(shapes: Mapping[str, Shape]) -> bool:
+def _has_fixed_shapes(shapes: Mapping[str, Shape]) -> bool:
     return bool(shapes) and not any(shape is None or -1 in shape for shape in shapes.values())
 
 
-def _check_carriers(signature: ModelSignature, model: str) -> None:
-    # OrtValues carry no text, session.run no BF16 (1.32).
+def _check_datatypes(signature: ModelSignature, model: str) -> None:
+    # An OrtValue from numpy cannot hold strings, and session.run cannot accept BF16 (1.32).
     datatypes = {spec.datatype for spec in (*signature.inputs, *signature.outputs)}
     if "BF16" in datatypes and any(spec.datatype == "BYTES" for spec in signature.inputs):
         raise ModelLoadError(
-            f"model {model!r} takes BYTES and has BF16 tensors too, which ONNX Runtime's Python interface cannot carry "
-            "together; export it with FP32 in place of BF16"
+            f"model {model!r} takes BYTES and has BF16 tensors too, which ONNX Runtime's Python interface cannot combine; "
+            "export it with FP32 in place of BF16"
         )

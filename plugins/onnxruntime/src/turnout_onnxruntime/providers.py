@@ -1,4 +1,4 @@
-"""Choosing execution providers."""
+"""Execution providers of a session."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from turnout.errors import ModelLoadError
-from turnout_onnxruntime.options import ProviderOptions
+from turnout_onnxruntime.options import ProviderOptions, scalar_text
 
 logger = logging.getLogger(__name__)
 
-Chosen = list[tuple[str, dict[str, str]]]
+Providers = list[tuple[str, dict[str, str]]]
 
-CPU: Chosen = [("CPUExecutionProvider", {})]
+CPU: Providers = [("CPUExecutionProvider", {})]
 
 _WHEELS = {
     "CUDAExecutionProvider": "onnxruntime-gpu",
@@ -23,72 +23,68 @@ _WHEELS = {
     "OpenVINOExecutionProvider": "onnxruntime-openvino",
     "QNNExecutionProvider": "onnxruntime-qnn",
 }
-# Runs models on a remote service, so it is never what ``auto`` means.
+# It runs models on a remote service, so ``auto`` never includes it.
 _REMOTE = "AzureExecutionProvider"
 _SUFFIX = "executionprovider"
 
 
-def choose_providers(wanted: Literal["auto"] | Sequence[str | dict[str, ProviderOptions]], runtime: Any, model: str) -> Chosen:
-    """Return names and options of the providers to ask for.
+def choose_providers(
+    option: Literal["auto"] | Sequence[str | dict[str, ProviderOptions]], runtime: Any, model: str
+) -> Providers:
+    """Return names and options of the providers for a session.
 
     Raises:
-        ModelLoadError: a provider is asked for that the installed wheel does not have.
+        ModelLoadError: the installed wheel does not have a provider.
     """
     available = runtime.get_available_providers()
-    if wanted == "auto":
+    if option == "auto":
         return [(name, {}) for name in available if name != _REMOTE]
-    chosen: Chosen = []
-    for entry in wanted:
+    chosen: Providers = []
+    for entry in option:
         named = {entry: {}} if isinstance(entry, str) else entry
-        chosen += [(name, {key: _text(value) for key, value in options.items()}) for name, options in named.items()]
+        chosen += [(name, {key: scalar_text(value) for key, value in options.items()}) for name, options in named.items()]
     if not chosen:
         raise ModelLoadError(f"model {model!r}: 'providers' is empty; write 'auto' or some of: {', '.join(available)}")
     for name, _ in chosen:
         if name not in available:
             known = runtime.get_all_providers()
-            raise ModelLoadError(_missing(name, model, available) if name in known else _unknown(name, model, known))
+            raise ModelLoadError(
+                _missing_message(name, model, available) if name in known else _unknown_message(name, model, known)
+            )
     return chosen
 
 
-def check_providers(session: Any, chosen: Chosen, model: str) -> None:
-    """Return if ``session`` uses every provider of ``chosen``; ONNX Runtime itself goes on without one that fails to load.
-
-    Raises:
-        ModelLoadError: it does not.
-    """
-    given = session.get_providers()
+def check_providers(session: Any, chosen: Providers, model: str) -> None:
+    """Raise ModelLoadError if ``session`` lacks a provider of ``chosen``; ONNX Runtime itself only warns."""
+    active = session.get_providers()
     for name, _ in chosen:
-        if name not in given:
+        if name not in active:
             raise ModelLoadError(
-                f"model {model!r}: provider {name!r} was asked for and did not start; the session has: {', '.join(given)}. "
-                "Its libraries or device are missing here: see ONNX Runtime's message on stderr, or correct 'providers'"
+                f"model {model!r}: provider {name!r} did not start; the session has: {', '.join(active)}. "
+                "Its libraries or device are missing: see ONNX Runtime's message on stderr, or correct 'providers'"
             )
 
 
-def log_providers(session: Any, chosen: Chosen, model: str) -> None:
-    """Log what ``auto`` came to; providers that did not start are worth a warning."""
-    given = session.get_providers()
-    logger.info("model %s runs on %s", model, ", ".join(given))
-    left_out = [name for name, _ in chosen if name not in given]
-    if left_out:
-        logger.warning("model %s runs without %s, which did not start", model, ", ".join(left_out))
+def log_providers(session: Any, chosen: Providers, model: str) -> None:
+    """Log the providers that ``auto`` selected, and warn about those that did not start."""
+    active = session.get_providers()
+    logger.info("model %r: execution providers: %s", model, ", ".join(active))
+    missing = [name for name, _ in chosen if name not in active]
+    if missing:
+        logger.warning("model %r: execution providers that did not start: %s", model, ", ".join(missing))
 
 
-def _missing(name: str, model: str, available: Iterable[str]) -> str:
+def _missing_message(name: str, model: str, available: Iterable[str]) -> str:
     wheel = _WHEELS.get(name)
-    todo = f"pip install {wheel} (instead of onnxruntime)" if wheel else "a build of onnxruntime that has it"
+    advice = f"pip install {wheel} (instead of onnxruntime)" if wheel else "a build of onnxruntime that has it"
     return (
         f"model {model!r}: provider {name!r} is not in the installed onnxruntime, which has: {', '.join(available)}. "
-        f"It needs {todo}; or correct 'providers'"
+        f"It needs {advice}; or correct 'providers'"
     )
 
 
-def _unknown(name: str, model: str, known: Sequence[str]) -> str:
+def _unknown_message(name: str, model: str, known: Sequence[str]) -> str:
     names = {key: provider for provider in known for key in (provider.lower(), provider.lower().removesuffix(_SUFFIX))}
     near = difflib.get_close_matches(name.lower(), names, n=1)
     hint = f" Did you mean {names[near[0]]!r}?" if near else ""
     return f"model {model!r}: unknown provider {name!r} in 'providers'; known: {', '.join(known)}.{hint}"
-
-
-def _text(value: object) -> str:
-    return str(int(value)) if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""Importing ONNX Runtime."""
+"""Import of ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ def import_onnxruntime() -> Any:
     """Return the module ``onnxruntime``.
 
     Raises:
-        MissingDependencyError: it is not installed, or does not load on this machine.
+        MissingDependencyError: the package is not installed, or does not load on this machine.
     """
-    # onnxruntime 1.32 starts a telemetry thread at import that reports to its maker, and because of which a forked child
-    # hangs when it exits; a user who wants it sets the variable to 0.
+    # onnxruntime 1.32 starts a telemetry thread at import, which makes a forked child hang at exit; the variable must be set
+    # before the import. A user who needs telemetry sets it to 0.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:
         raise MissingDependencyError(
-            f"backend 'onnxruntime' needs the package onnxruntime, which does not import here: {text_of(error)}; "
+            f"backend 'onnxruntime' needs the package onnxruntime, which cannot be imported: {text_of(error)}; "
             "install it with: pip install onnxruntime"
         ) from error
     return onnxruntime

@@ -1,4 +1,4 @@
-"""Opening a session of ONNX Runtime."""
+"""Sessions of ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from turnout.errors import ModelLoadError, text_of
-from turnout_onnxruntime.options import OnnxruntimeOptions
-from turnout_onnxruntime.providers import Chosen
+from turnout_onnxruntime.options import OnnxruntimeOptions, scalar_text
+from turnout_onnxruntime.providers import Providers
 
 SEVERITIES = ("verbose", "info", "warning", "error", "fatal")
 _LFS_POINTER = b"version https://git-lfs"
 
 
 def open_session(
-    runtime: Any, file: Path, model: str, options: OnnxruntimeOptions, *, providers: Chosen, mem_pattern: bool
+    runtime: Any, file: Path, model: str, options: OnnxruntimeOptions, *, providers: Providers, mem_pattern: bool
 ) -> Any:
-    """Return a session of ``file``. ``mem_pattern`` counts where the options say nothing of it.
+    """Return a session of ``file``. ``mem_pattern`` applies if the options do not set it.
 
     Raises:
-        ModelLoadError: the file is cut, is no ONNX file, or needs what this ONNX Runtime does not have.
+        ModelLoadError: the file is truncated, is not ONNX, or needs an operator that this ONNX Runtime does not have.
     """
     settings = _session_options(runtime, model, options)
     settings.enable_mem_pattern = mem_pattern if options.enable_mem_pattern is None else options.enable_mem_pattern
     try:
-        # Without enable_fallback a provider that fails to start raises, instead of a print and a CPU session.
+        # With enable_fallback=0 a provider that fails to start raises; otherwise onnxruntime prints and returns a CPU session.
         return runtime.InferenceSession(str(file), settings, providers=providers, enable_fallback=0)
     except Exception as error:
         raise ModelLoadError(
@@ -46,7 +46,7 @@ def _session_options(runtime: Any, model: str, options: OnnxruntimeOptions) -> A
     settings.enable_cpu_mem_arena = options.enable_cpu_mem_arena
     settings.log_severity_level = SEVERITIES.index(options.log_severity_level)
     for key, value in options.session_config.items():
-        _add_entry(settings, model, key, str(int(value)) if isinstance(value, bool) else str(value))
+        _add_entry(settings, model, key, scalar_text(value))
     return settings
 
 

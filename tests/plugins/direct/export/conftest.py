@@ -1,4 +1,4 @@
-"""Tiny models with random weights, and the comparison that every claim of exactness rests on."""
+"""Tiny models with random weights, and the comparison of answers token by token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from turnout_direct.families import family_of
+from turnout_direct.generation_family import family_of
 
 PAD, END, IMAGE, VOCABULARY, SIZE = 0, 2, 3, 60, 32
 MODULES = Path(__file__).parents[1] / "modules"
@@ -22,7 +22,7 @@ MODULES = Path(__file__).parents[1] / "modules"
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures with prompts of mixed lengths, padded on the right."""
+    """Images with prompts of mixed lengths, padded on the right."""
 
     pixel_values: torch.Tensor
     input_ids: torch.Tensor
@@ -36,7 +36,7 @@ class Batch:
 
 
 def make_model(name: str, seed: int) -> Any:
-    """Return a model of a class, such as ``Blip2ForConditionalGeneration/t5``, wide enough for answers that differ."""
+    """Return a model of a class, such as ``Blip2ForConditionalGeneration/t5``, large enough for varied answers."""
     models, (kind, _, language) = _models(), name.partition("/")
     return models.blip2(language, seed) if language else models.blip(kind, seed)
 
@@ -49,7 +49,7 @@ def _models() -> ModuleType:
 
 
 def make_batch(seed: int, rows: int, longest: int, images: int = 0) -> Batch:
-    """Return prompts of 2 to ``longest`` words behind so many image tokens."""
+    """Return prompts of ``images`` image tokens and 2 to ``longest`` other tokens."""
     random = torch.Generator().manual_seed(seed)
     lengths = torch.randint(2, longest + 1, (rows,), generator=random) + images
     lengths[0] = longest + images
@@ -62,9 +62,9 @@ def make_batch(seed: int, rows: int, longest: int, images: int = 0) -> Batch:
 
 
 def rows_alone(model: Any, batch: Batch, max_length: int, **generate: Any) -> np.ndarray:
-    """Return what transformers answers to each row on its own, unpadded, cut behind the first end after the prompt.
+    """Return the answers of transformers to each row alone, unpadded, up to the first end token after the prompt.
 
-    With a pad token of 0 its beam search fills up with end tokens.
+    With a pad token of 0 the beam search of transformers pads with end tokens.
     """
     family = family_of(model, "m")
     answers = np.full((len(batch.input_ids), max_length), PAD)
@@ -79,14 +79,14 @@ def rows_alone(model: Any, batch: Batch, max_length: int, **generate: Any) -> np
     return answers
 
 
-def differing_rows(got: Any, want: np.ndarray) -> list[int]:
-    """Return the rows in which two batches of token ids are not the same, token for token."""
-    assert np.asarray(got).shape == want.shape
-    return np.flatnonzero((np.asarray(got) != want).any(axis=1)).tolist()
+def differing_rows(got: Any, expected: np.ndarray) -> list[int]:
+    """Return the rows in which two batches of token ids differ."""
+    assert np.asarray(got).shape == expected.shape
+    return np.flatnonzero((np.asarray(got) != expected).any(axis=1)).tolist()
 
 
-def check_telling(answers: np.ndarray) -> None:
-    """Fail if ``answers`` are too much alike to prove anything."""
+def assert_varied(answers: np.ndarray) -> None:
+    """Fail if ``answers`` are too similar to prove anything."""
     rows = {tuple(row) for row in answers.tolist()}
     chosen = [token for row in answers.tolist() for token in row]
     ended = (answers == END).any(axis=1)
@@ -99,7 +99,7 @@ def check_telling(answers: np.ndarray) -> None:
 
 @pytest.fixture
 def nets(_modules: None) -> Iterator[ModuleType]:
-    """Return ``modules/turnout_test_nets.py``, with the operator of a library that one of them uses."""
+    """Return ``modules/turnout_test_nets.py``, with the library operator that one of its modules uses."""
     with torch.library._scoped_library("turnout_test", "DEF") as library:
         library.define("double(Tensor x) -> Tensor")
         library.impl("double", lambda x: x * 2, "CPU")
@@ -132,8 +132,8 @@ def differing() -> Callable[[Any, np.ndarray], list[int]]:
 
 
 @pytest.fixture(scope="session")
-def telling() -> Callable[[np.ndarray], None]:
-    return check_telling
+def check_varied() -> Callable[[np.ndarray], None]:
+    return assert_varied
 
 
 @pytest.fixture

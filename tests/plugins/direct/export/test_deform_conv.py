@@ -17,10 +17,10 @@ import torch
 from turnout import ModelDeclaration
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
-from turnout_direct.deprecations import torchscript_allowed
+from turnout_direct.deprecations import allow_torchscript
 from turnout_direct.export import deform_conv
 from turnout_direct.export.deform_conv import DeformConvAsGridSample
-from turnout_direct.export.module import export_module
+from turnout_direct.export.module_export import export_module
 from turnout_direct.export.onnx import Onnx
 from turnout_direct.export.torchscript import TorchScript
 from turnout_direct.options import DirectOptions
@@ -31,7 +31,7 @@ FORMATS = {"onnx": Onnx(), "torchscript": TorchScript()}
 
 @pytest.fixture
 def torchvision(_modules: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """Return a module with the layout of ``torchvision.ops``, its operator registered."""
+    """Return a module with the layout of ``torchvision.ops``, and register its operator."""
     ops = importlib.import_module("turnout_test_torchvision")
     with torch.library._scoped_library("torchvision", "DEF") as library:
         library.define(ops.SCHEMA)
@@ -41,7 +41,7 @@ def torchvision(_modules: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mod
 
 @pytest.fixture
 def deformable(torchvision: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Return nets that imported their convolutions from ``torchvision.ops``."""
+    """Return modules that imported their convolutions from ``torchvision.ops``."""
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "torchvision", ModuleType("torchvision"))
         patch.setitem(sys.modules, "torchvision.ops", torchvision)
@@ -61,7 +61,7 @@ def run(file: Path, form: str, x: torch.Tensor) -> np.ndarray:
     if form == "onnx":
         session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
         return session.run(None, {"pixel_values": x.numpy()})[0]
-    with torchscript_allowed(), torch.inference_mode():
+    with allow_torchscript(), torch.inference_mode():
         return torch.jit.load(str(file))(x).numpy()
 
 
@@ -77,7 +77,7 @@ CASES = [
 
 
 def arguments(case: Any, *, masked: bool, biased: bool, spread: float = 2.0) -> tuple[Any, ...]:
-    """Return what the operator is given for ``case``: three rows, offsets that reach outside of the pictures."""
+    """Return the operator's arguments for ``case``: three rows, offsets that reach outside the images."""
     channels, outputs, kernel, stride, padding, dilation, groups, offset_groups, height, width = case
     random = torch.Generator().manual_seed(channels)
     lost = [dilation[axis] * (kernel[axis] - 1) + 1 for axis in (0, 1)]
@@ -125,7 +125,7 @@ def test_without_offsets_it_is_a_convolution(torchvision):
 
 
 @pytest.mark.parametrize("wrong", ["stride", "padding", "dilation", "mask", "axes"])
-def test_a_sabotaged_form_is_noticed(wrong, torchvision):
+def test_a_wrong_variant_is_detected(wrong, torchvision):
     given = list(arguments(CASES[3], masked=True, biased=True))
     expected = torchvision.plain(*given)
     index = {"stride": 5, "padding": 7, "dilation": 9}.get(wrong)
@@ -142,7 +142,7 @@ def test_a_sabotaged_form_is_noticed(wrong, torchvision):
     assert (got - expected).abs().max() > 0.1
 
 
-def test_it_is_the_operator_again_afterwards_and_all_the_time_in_other_threads(torchvision, monkeypatch):
+def test_the_operator_is_restored_afterwards_and_unchanged_in_other_threads(torchvision, monkeypatch):
     given = arguments(CASES[0], masked=False, biased=True)
     seen = []
     monkeypatch.setattr(deform_conv, "deform_conv2d", lambda *args: seen.append(args) or args[0])
@@ -178,7 +178,7 @@ def test_free_picture_sizes_stay_free_and_a_bare_operator_is_replaced_too(form, 
     spec = TensorSpec("pixel_values", "FP32", (-1, 3, -1, -1))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("turnout_direct.export.traceable.FREE_PICTURE_SIZE", 8)
+        patch.setattr("turnout_direct.export.traceable.FREE_IMAGE_SIZE", 8)
         export(module, file, form, spec)
 
     for rows, height, width in ((1, 9, 13), (4, 12, 5)):
@@ -198,7 +198,7 @@ def test_the_graph_has_grid_samples_and_no_deform_conv(deformable, tmp_path):
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_without_the_form_the_operator_is_named(form, deformable, tmp_path, monkeypatch):
+def test_without_the_replacement_the_operator_is_named(form, deformable, tmp_path, monkeypatch):
     monkeypatch.setattr(deform_conv, "_OPERATOR", set())
 
     with pytest.raises(ExportError, match=r"operator 'torchvision(::|\.)deform_conv2d.*' has no .* form"):

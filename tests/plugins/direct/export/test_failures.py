@@ -11,13 +11,13 @@ TRACEABLE = Traceable(
 )
 
 
-def raised(outer: Exception, cause: Exception) -> Exception:
+def chain(outer: Exception, cause: Exception) -> Exception:
     outer.__cause__ = cause
     return outer
 
 
-def test_an_unknown_failure_is_told_by_its_cause_in_one_line():
-    error = raised(RuntimeError("step 1/3\nlong advice"), TypeError("\n  'str' object is no tensor\n  at somewhere"))
+def test_an_unknown_failure_reports_its_cause_in_one_line():
+    error = chain(RuntimeError("step 1/3\nlong advice"), TypeError("\n  'str' object is no tensor\n  at somewhere"))
 
     assert str(export_error(error, TRACEABLE, "ONNX")) == (
         "model 'm' (Net) cannot be written as ONNX: TypeError: \"'str' object is no tensor\"; "
@@ -25,11 +25,11 @@ def test_an_unknown_failure_is_told_by_its_cause_in_one_line():
     )
 
 
-def test_an_error_without_text_is_told_by_its_class():
+def test_an_error_without_text_reports_its_class():
     assert "NotImplementedError: ''" in str(export_error(NotImplementedError(), TRACEABLE, "ONNX"))
 
 
-def test_a_decision_by_values_without_a_known_place_is_told_all_the_same():
+def test_control_flow_on_values_is_reported_without_a_known_line_too():
     message = str(export_error(RuntimeError("Could not guard on data-dependent expression u0 > 1"), TRACEABLE, "ONNX"))
 
-    assert "its Python decides by the values of a tensor; write that" in message
+    assert "its Python branches on the values of a tensor; write that" in message

@@ -11,9 +11,9 @@ from torch import nn
 from turnout import ModelDeclaration
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
-from turnout_direct.deprecations import torchscript_allowed
+from turnout_direct.deprecations import allow_torchscript
 from turnout_direct.export import onnx_file
-from turnout_direct.export.forward import forward_traceable
+from turnout_direct.export.forward_traceable import forward_traceable
 from turnout_direct.export.onnx_file import check_file, read_signature, write_onnx
 from turnout_direct.options import DirectOptions
 
@@ -27,7 +27,7 @@ def traceable():
     return forward_traceable(ModelDeclaration("m", inputs=(INPUT,)), OPTIONS, nn.Linear(4, 2))
 
 
-def test_the_file_says_nothing_of_the_machine_that_wrote_it(traceable, file):
+def test_the_file_contains_nothing_about_the_machine_that_wrote_it(traceable, file):
     write_onnx(traceable, file)
 
     assert str(Path(__file__).parent).encode() not in file.read_bytes()
@@ -43,7 +43,7 @@ def test_without_stripping_the_file_would_hold_the_stack_trace(traceable, file, 
     assert b"stack_trace" in file.read_bytes()
 
 
-def test_weights_beyond_the_limit_of_one_file_go_beside_it(traceable, file, monkeypatch):
+def test_weights_over_the_limit_of_one_file_go_to_a_second_file(traceable, file, monkeypatch):
     monkeypatch.setattr(onnx_file, "ONE_FILE_BYTES", 0)
 
     write_onnx(traceable, file)
@@ -76,11 +76,11 @@ def test_datatypes_and_scalars_are_read_from_the_file(file):
 def test_an_axis_that_became_fixed_is_refused(traceable, file):
     write_onnx(replace(traceable, inputs=(TensorSpec("x", "FP32", (2, 4)),)), file)
 
-    with pytest.raises(ExportError, match=r"input 'x' was to be FP32 \[-1, 4\], but its code allows FP32 \[2, 4\] only"):
+    with pytest.raises(ExportError, match=r"input 'x' is declared as FP32 \[-1, 4\], but its code allows FP32 \[2, 4\] only"):
         check_file(file, traceable)
 
 
-def test_a_file_against_the_standard_is_refused(traceable, file):
+def test_a_file_that_violates_the_standard_is_refused(traceable, file):
     write_onnx(traceable, file)
     model = onnx.load(str(file))
     model.graph.node[0].input[0] = "nowhere"
@@ -100,8 +100,8 @@ def test_half_precision_weights_are_written_with_inputs_and_outputs_in_fp32(file
     assert {weight.data_type for weight in onnx.load(str(file)).graph.initializer} == {onnx.TensorProto.FLOAT16}
 
 
-def test_torchscript_is_refused_with_the_way_out(file):
-    with torchscript_allowed():
+def test_torchscript_is_refused_with_advice(file):
+    with allow_torchscript():
         module = torch.jit.script(nn.Linear(4, 2))
     traceable = forward_traceable(ModelDeclaration("m", inputs=(INPUT,)), OPTIONS, module)
 

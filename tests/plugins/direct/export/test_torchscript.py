@@ -11,8 +11,8 @@ import torch
 from turnout import ExportRequest, ModelDeclaration, ModelSignature
 from turnout.errors import ExportError, ModelLoadError
 from turnout.tensors import TensorSpec
-from turnout_direct.deprecations import torchscript_allowed
-from turnout_direct.export.module import export_module
+from turnout_direct.deprecations import allow_torchscript
+from turnout_direct.export.module_export import export_module
 from turnout_direct.export.torchscript import TorchScript, export_torchscript
 from turnout_direct.options import DirectOptions
 
@@ -30,7 +30,7 @@ def options_of(**settings: Any) -> DirectOptions:
 
 
 def load(file: Path) -> torch.jit.ScriptModule:
-    with torchscript_allowed():
+    with allow_torchscript():
         return torch.jit.load(str(file))
 
 
@@ -98,7 +98,7 @@ def test_an_output_of_megapixels_keeps_its_batch_axis_free_though_one_row_is_tri
     assert load(file)(pictures(2, 640, 640)).shape == (2, 1, 640, 640)
 
 
-def test_a_checkpoint_of_transformers_is_exported_and_served_by_direct_again(tmp_path, file, opened, ask):
+def test_a_checkpoint_of_transformers_is_exported_and_served_by_direct_again(tmp_path, file, open_direct, infer):
     from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
     config = SegformerConfig(
@@ -112,20 +112,20 @@ def test_a_checkpoint_of_transformers_is_exported_and_served_by_direct_again(tmp
     signature = export_torchscript(ExportRequest(ModelDeclaration("segmenter", tmp_path, inputs=(PICTURES,)), options, file))
 
     assert signature.outputs == (TensorSpec("logits", "FP32", (-1, 1, 8, 8)),)
-    served = opened(outputs={"logits": "FP32[-1,1,8,8]"}, loader="torchscript", path="model.pt")
+    served = open_direct(outputs={"logits": "FP32[-1,1,8,8]"}, loader="torchscript", path="model.pt")
     with torch.inference_mode():
         expected = model(pictures(4)).logits.numpy()
-    np.testing.assert_array_equal(ask(served, pixel_values=pictures(4).numpy())["logits"], expected)
+    np.testing.assert_array_equal(infer(served, pixel_values=pictures(4).numpy())["logits"], expected)
 
 
-def test_half_precision_is_inside_only(file):
+def test_half_precision_stays_inside(file):
     signature = export(torch.nn.Conv2d(3, 2, 3).to(torch.bfloat16), file, dtype="bfloat16")
 
     assert [spec.datatype for spec in signature.outputs] == ["FP32"]
     assert load(file)(pictures(2)).dtype == torch.float32
 
 
-def test_what_only_python_gives_to_torch_is_exported_where_onnx_has_no_operator(file, nets):
+def test_an_operator_that_onnx_does_not_have_is_exported(file, nets):
     module = nets.HasNoOperator()
 
     export(module, file)
@@ -133,7 +133,7 @@ def test_what_only_python_gives_to_torch_is_exported_where_onnx_has_no_operator(
     assert load(file)(pictures(2)).shape == module(pictures(2)).shape
 
 
-def test_the_file_names_no_device_and_nothing_of_the_machine_that_wrote_it(file, nets):
+def test_the_file_contains_no_device_and_nothing_about_the_machine_that_wrote_it(file, nets):
     export(nets.NamesDevices(), file)
 
     assert "cpu" not in load(file).code
@@ -143,7 +143,7 @@ def test_the_file_names_no_device_and_nothing_of_the_machine_that_wrote_it(file,
     assert [path.name for path in file.parent.iterdir() if path.name.startswith("model")] == ["model.pt"]
 
 
-def test_the_file_keeps_the_version_that_tells_how_its_operators_are_meant(file):
+def test_the_file_keeps_the_version_of_its_operators(file):
     module = torch.nn.GELU(approximate="tanh")
 
     export(module, file)
@@ -154,7 +154,7 @@ def test_the_file_keeps_the_version_that_tells_how_its_operators_are_meant(file)
     assert torch.equal(load(file)(pictures(2)), module(pictures(2)))
 
 
-def test_a_decision_by_declared_sizes_stays_as_it_was(file, nets):
+def test_a_branch_on_declared_sizes_is_kept(file, nets):
     module = nets.DecidesBySizes()
 
     export(module, file)
@@ -167,7 +167,7 @@ class KeepsSizes(torch.nn.Module):
         return x.reshape(int(x.shape[0]), 3, 32 * 32)
 
 
-def test_a_size_that_the_trace_has_fixed_is_told_with_torchs_reason(file):
+def test_a_size_that_the_trace_has_fixed_is_reported_with_torchs_reason(file):
     with pytest.raises(
         ExportError, match=r"torch.jit cannot run it on 'pixel_values' \[1, 3, 32, 32\]: .*shape '\[2, 3, 1024\]'"
     ):
@@ -177,7 +177,7 @@ def test_a_size_that_the_trace_has_fixed_is_told_with_torchs_reason(file):
 
 
 def test_torchscript_itself_is_written_with_the_names_of_the_declaration(file):
-    with torchscript_allowed():
+    with allow_torchscript():
         module = torch.jit.script(torch.nn.Conv2d(3, 2, 3))
 
     signature = export(module, file)
@@ -187,20 +187,28 @@ def test_torchscript_itself_is_written_with_the_names_of_the_declaration(file):
 
 
 REFUSED = [
-    ("DecidesByValues", {}, r"decides by the values of a tensor, in turnout_test_nets.py:\d+ 'if x.sum\(\) > 0:'; write that"),
-    ("FixesTheBatch", {}, r"torch.jit answers another 'output' to a batch of 3 .*decides by x.shape"),
-    ("AloneIsDifferent", {}, r"torch.jit answers another 'output' to a batch of 1 "),
-    ("DecidesBySizes", {"spec": FREE_PICTURES}, r"torch.jit answers another 'output' to a batch of 3 .*decides by x.shape"),
+    ("DecidesByValues", {}, r"branches on the values of a tensor, in turnout_test_nets.py:\d+ 'if x.sum\(\) > 0:'; write that"),
+    ("FixesTheBatch", {}, r"torch.jit returns another 'output' .* for a batch of 3; its code probably branches on x.shape"),
+    ("AloneIsDifferent", {}, r"torch.jit returns another 'output' .* for a batch of 1;"),
+    (
+        "DecidesBySizes",
+        {"spec": FREE_PICTURES},
+        r"torch.jit returns another 'output' .* for a batch of 3; its code probably branches on x.shape",
+    ),
     ("UsesPython", {}, r"operator '_Double' has no TorchScript form; replace it in the model's code, or keep"),
     ("UsesLibrary", {}, r"operator 'turnout_test::double' has no TorchScript form"),
-    ("ReturnsText", {"returns": {"logits": "logits"}}, r"does not answer inputs 'pixel_values' FP32 \[-1, 3, 32, 32\]"),
-    ("Segmenter", {"method": "generate"}, r"generate\(\) of class 'Segmenter' has no exported form; known: BlipForCond"),
-    ("NamesDevices", {"spec": TensorSpec("x.1", "FP32", (-1, 4))}, r"input 'x.1' is no Python name.*rename it under 'inputs'"),
+    ("ReturnsText", {"returns": {"logits": "logits"}}, r"fails on inputs 'pixel_values' FP32 \[-1, 3, 32, 32\]"),
+    ("Segmenter", {"method": "generate"}, r"generate\(\) of class 'Segmenter' cannot be exported; known: BlipForCond"),
+    (
+        "NamesDevices",
+        {"spec": TensorSpec("x.1", "FP32", (-1, 4))},
+        r"input 'x.1' is not a Python name.*rename it under 'inputs'",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("kind", "settings", "reason"), REFUSED, ids=lambda value: value if isinstance(value, str) else "")
-def test_what_cannot_be_exported_says_why_leaves_no_file_and_harms_no_other(kind, settings, reason, file, capfd, nets):
+def test_a_failed_export_reports_the_reason_leaves_no_file_and_affects_no_other(kind, settings, reason, file, capfd, nets):
     with pytest.raises(ExportError, match=reason) as caught:
         export(getattr(nets, kind)(), file, **settings)
 
@@ -212,7 +220,7 @@ def test_what_cannot_be_exported_says_why_leaves_no_file_and_harms_no_other(kind
     assert export(nets.NamesDevices(), file).inputs == (PICTURES,)
 
 
-def test_a_model_that_cannot_be_loaded_is_no_error_of_export(tmp_path, file):
+def test_a_model_that_cannot_be_loaded_is_not_an_export_error(tmp_path, file):
     options = DirectOptions(loader="transformers", class_="BlipForConditionalGeneration", checkpoint="./nowhere")
 
     with pytest.raises(ModelLoadError, match="'m'"):

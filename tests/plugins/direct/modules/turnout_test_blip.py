@@ -1,4 +1,4 @@
-"""Tiny vision-language models with random weights, wide enough for answers that differ and end at different places."""
+"""Tiny vision-language models with random weights, large enough for answers that differ in tokens and length."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def blip(kind: str, seed: int = 0) -> Any:
     config = transformers.BlipConfig(text_config=text, vision_config=VISION | {"projection_dim": 16})
     model = getattr(transformers, kind)(config).eval()
     _widen(model)
-    _favour_end(model.text_decoder.cls.predictions.bias)
+    _favor_end(model.text_decoder.cls.predictions.bias)
     return model
 
 
@@ -60,7 +60,7 @@ def blip2(language: str = "opt", seed: int = 0, max_length: int | None = None) -
 
 
 def _look_around(language: torch.nn.Module) -> None:
-    """Make attention strong: T5 knows no positions otherwise, and an answer would repeat one token."""
+    """Make attention strong: T5 has no positions otherwise, and an answer would repeat one token."""
     with torch.no_grad():
         for name, weight in language.named_parameters():
             if "relative_attention_bias" in name:
@@ -77,7 +77,7 @@ def _widen(model: torch.nn.Module) -> None:
                 weight.normal_(0, 1.3 / weight[0].numel() ** 0.5)
 
 
-def _favour_end(bias: torch.Tensor) -> None:
+def _favor_end(bias: torch.Tensor) -> None:
     with torch.no_grad():
         bias.normal_(0, 0.3)
         bias[END] += 1.8

@@ -1,4 +1,4 @@
-"""Nets with deformable convolutions, which they import as users' code does: by their own names, before any export."""
+"""Modules with deformable convolutions, imported as in users' code: by name, before any export."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ByFunction(nn.Module):
 
 
 class ByModule(nn.Module):
-    """The same by torchvision's module, with a stride, groups and offset groups, and without a mask."""
+    """torchvision's module, with a stride, groups and offset groups, and without a mask."""
 
     def __init__(self, channels: int, outputs: int) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class ByOperator(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """Deformable convolutions of several sizes beside each other, and what the whole map says."""
+    """Parallel deformable convolutions of several sizes, and a branch over the whole map."""
 
     def __init__(self, channels: int, outputs: int) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Pyramid(nn.Module):
 
 
 class Segmenter(nn.Module):
-    """BiRefNet in small: stages down, deformable convolutions on the way up, a list of maps, the last in full size."""
+    """A small BiRefNet: downsampling stages, deformable convolutions in the decoder, a list of maps, the last in full size."""
 
     def __init__(self, width: int = 8) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Modules for the tests, built by their names as factories."""
+"""Modules for the tests; each class is a factory."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Weight(torch.nn.Module):
 
 
 class Keeper(torch.nn.Module):
-    """Keeps what it answers, and a view of it, outside of parameters and buffers."""
+    """Keeps its outputs outside parameters and buffers."""
 
     def forward(self, x):
         if not hasattr(self, "kept"):
@@ -53,7 +53,7 @@ class Vandal(torch.nn.Module):
 
 
 class Returns(torch.nn.Module):
-    """Returns its input in the shape of ``form``."""
+    """Returns its input in the form ``form``."""
 
     def __init__(self, form: str) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class Fails(torch.nn.Module):
 
 
 class Mode(torch.nn.Module):
-    """Tells how it was set up: training, gradients, threads."""
+    """Returns its settings: training, gradients, threads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class Mode(torch.nn.Module):
 
 
 class Dtypes(torch.nn.Module):
-    """Answers in its weights' datatype and tells which one reached it."""
+    """Returns the datatype of its weights and of its input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class Dtypes(torch.nn.Module):
 
 
 class Perceptron(torch.nn.Module):
-    """Wide enough for its multiplications to use several threads."""
+    """Large enough for its multiplications to use several threads."""
 
     def __init__(self, width: int = 256) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ def no_module() -> int:
 
 
 def breaks() -> None:
-    raise RuntimeError("the weights\nare gone")
+    raise RuntimeError("the weights\nare missing")
 
 
 def needs_package() -> None:

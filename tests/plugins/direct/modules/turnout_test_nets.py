@@ -1,4 +1,4 @@
-"""Nets to export, and nets that cannot be."""
+"""Modules that can be exported, and modules that cannot."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 
 
 class Segmenter(nn.Module):
-    """Takes ``x`` and returns a list of maps, the last one in full size, as BiRefNet does."""
+    """Returns a list of maps, the last one in full size, like BiRefNet."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class ReturnsText(nn.Module):
 
 
 class DecidesBySizes(nn.Module):
-    """Raises for pictures of other sizes, as most vision models of transformers do."""
+    """Raises for images of other sizes, like most vision models of transformers."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.shape[-1] % 8 or x.shape[-2] % 8:
@@ -77,7 +77,7 @@ class UsesLibrary(nn.Module):
 
 
 class NamesDevices(nn.Module):
-    """Makes tensors of its own, on the device of its input."""
+    """Creates tensors on the device of its input."""
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         columns = torch.arange(x.shape[-1], device=x.device, dtype=x.dtype)

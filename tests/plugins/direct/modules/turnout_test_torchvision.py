@@ -1,9 +1,9 @@
 """Deformable convolution in torchvision's layout: an operator, a function that calls it, a module that calls the function.
 
-torchvision itself does not import beside a CPU build of torch. The operator is written from its definition, place by place.
+torchvision itself cannot be imported with a CPU build of torch. The operator follows its definition, position by position.
 """
 
-# ruff: noqa: A002  arguments have the names that they have in torchvision
+# ruff: noqa: A002  the arguments have torchvision's names
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMA = (
 
 
 def bilinear(picture: np.ndarray, y: float, x: float) -> np.ndarray:
-    """Return the values [C] of ``picture`` [C, H, W] between its pixels; outside it is 0."""
+    """Return the values [C] of ``picture`` [C, H, W] between its pixels; 0 outside."""
     top, left = int(np.floor(y)), int(np.floor(x))
     value = np.zeros(picture.shape[0])
     for row, column in ((top, left), (top, left + 1), (top + 1, left), (top + 1, left + 1)):
@@ -30,7 +30,7 @@ def bilinear(picture: np.ndarray, y: float, x: float) -> np.ndarray:
 
 
 def plain(input, weight, offset, mask, bias, *numbers):
-    """Compute the operator place by place, in double precision."""
+    """Compute the operator position by position, in double precision."""
     (stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups, offset_groups), use_mask = numbers[:-1], numbers[-1]
     pictures, weights = input.detach().double().numpy(), weight.detach().double().numpy()
     offsets, masks = offset.detach().double().numpy(), mask.detach().double().numpy()
@@ -57,7 +57,7 @@ def _pair(value: Any) -> tuple[int, int]:
 
 
 def deform_conv2d(input, offset, weight, bias=None, stride=1, padding=0, dilation=1, mask=None):
-    """Call the operator as ``torchvision.ops.deform_conv2d`` does."""
+    """Call the operator like ``torchvision.ops.deform_conv2d``."""
     use_mask = mask is not None
     if mask is None:
         mask = torch.zeros((input.shape[0], 1), device=input.device, dtype=input.dtype)
@@ -72,7 +72,7 @@ def deform_conv2d(input, offset, weight, bias=None, stride=1, padding=0, dilatio
 
 
 class DeformConv2d(torch.nn.Module):
-    """A convolution with weights of its own, called with offsets and, if wanted, a mask."""
+    """A convolution with its own weights, called with offsets and optionally a mask."""
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The parts of a decoding loop, which an exporter may write as one graph or trace one by one."""
+"""The interface of a decoding loop, which a format writes as one graph or traces method by method."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 class Decoding(Protocol):
-    """The parts of the loop ``begin``, while ``unfinished``: ``advance``, ``finish``.
+    """A decoding loop: ``begin``, then ``advance`` while ``unfinished``, then ``finish``.
 
-    A Decoding is a ``torch.nn.Module`` without a ``forward``. All parts take and return tensors only, and decide nothing in
-    Python, so that each can be traced. What ``constants`` hold is the same in every round; ``state`` keeps its shapes.
+    A Decoding is a ``torch.nn.Module`` without a ``forward``. All methods accept and return tensors only, without Python
+    control flow that depends on them, so each can be traced. ``constants`` never change; ``state`` keeps its shapes.
     """
 
     def begin(self, *inputs: torch.Tensor) -> tuple[State, State]:
-        """Return constants and first state for a batch of inputs."""
+        """Return constants and initial state for a batch of inputs."""
 
     def unfinished(self, state: State) -> torch.Tensor:
-        """Return BOOL []: a row has not ended."""
+        """Return BOOL []: true until every row has ended."""
 
     def advance(self, constants: State, state: State) -> State:
         """Return the state one token further."""

@@ -1,8 +1,8 @@
-"""Deformable convolution without an operator of its own.
+"""Deformable convolution with ``grid_sample`` in place of torchvision's operator.
 
-torchvision's ``deform_conv2d`` is an operator of its library: TorchScript needs that library wherever the file is loaded, and
-in ONNX it is DeformConv, which onnxruntime runs from 1.25 only. Sampled with one ``grid_sample`` a kernel row it needs torch
-alone, or GridSample of opset 16, and gives the same numbers but for the rounding of positions.
+With torchvision's ``deform_conv2d``, a TorchScript file needs that library at load, and an ONNX file has DeformConv, which
+onnxruntime runs only from 1.25. One ``grid_sample`` for each kernel row needs torch alone, or GridSample of opset 16. The
+results are equal except for the rounding of positions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NUMBERS = ("stride_h", "stride_w", "pad_h", "pad_w", "dilation_h", "dilation_w"
 
 
 class Geometry(NamedTuple):
-    """How a kernel lies on pictures; pairs are height, then width."""
+    """Stride, padding, dilation and groups of a convolution; pairs are height, then width."""
 
     stride: tuple[int, int]
     padding: tuple[int, int]
@@ -28,50 +28,50 @@ class Geometry(NamedTuple):
 
 
 class DeformConvAsGridSample(TorchFunctionMode):  # type: ignore[misc]  # torch is untyped here
-    """While entered, computes the operator ``torchvision::deform_conv2d`` with ``grid_sample``, in this thread.
+    """While entered, replaces the operator ``torchvision::deform_conv2d`` with ``grid_sample``, in this thread only.
 
-    The function of that name and the module ``DeformConv2d`` call the operator, under whatever name a model imported them.
+    torchvision's function and its module ``DeformConv2d`` call the operator, so it does not matter how a model imported them.
     """
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         is_operator = isinstance(function, torch._ops.OpOverload | torch._ops.OpOverloadPacket)
         if is_operator and str(function) in _OPERATOR:
-            return _as_operator(dict(zip(_TENSORS + _NUMBERS, args, strict=False)) | (kwargs or {}))
+            return _run_operator(dict(zip(_TENSORS + _NUMBERS, args, strict=False)) | (kwargs or {}))
         return function(*args, **(kwargs or {}))
 
 
-def _as_operator(given: dict[str, Any]) -> torch.Tensor:
-    # What torchvision computes from shapes is a tensor while torch traces.
+def _run_operator(given: dict[str, Any]) -> torch.Tensor:
+    # Numbers that torchvision computes from shapes are tensors while torch traces.
     down, across, top, left, dilation_h, dilation_w, groups, offset_groups, _ = (int(given[name]) for name in _NUMBERS)
-    pictures, weight, offset, mask, bias = (given[name].to(_precise(given["input"])) for name in _TENSORS)
+    images, weight, offset, mask, bias = (given[name].to(_position_dtype(given["input"])) for name in _TENSORS)
     geometry = Geometry((down, across), (top, left), (dilation_h, dilation_w), groups, offset_groups)
-    result = deform_conv2d(pictures, weight, offset, mask if given["use_mask"] else None, bias, geometry)
+    result = deform_conv2d(images, weight, offset, mask if given["use_mask"] else None, bias, geometry)
     return result.to(given["input"].dtype)
 
 
-def _precise(tensor: torch.Tensor) -> torch.dtype:
-    """Return a datatype that can tell positions in a large picture: half precision counts pixels to 256 or 2048."""
+def _position_dtype(tensor: torch.Tensor) -> torch.dtype:
+    # Half precision counts pixels exactly only up to 256 (bfloat16) or 2048 (float16).
     return torch.promote_types(tensor.dtype, torch.float32)
 
 
 def deform_conv2d(
-    pictures: torch.Tensor,
+    images: torch.Tensor,
     weight: torch.Tensor,
     offset: torch.Tensor,
     mask: torch.Tensor | None,
     bias: torch.Tensor,
     geometry: Geometry,
 ) -> torch.Tensor:
-    """Return FP32 [B, O, h, w] as torchvision does.
+    """Return FP32 [B, O, h, w], equal to torchvision's.
 
-    ``pictures`` [B, C, H, W], ``weight`` [O, C / groups, kernel height, kernel width], ``offset`` [B, n, h, w] where n counts
-    offset groups, kernel rows, kernel columns, y and x, ``mask`` likewise without y and x, ``bias`` [O].
+    ``images`` [B, C, H, W], ``weight`` [O, C / groups, kernel height, kernel width], ``offset`` [B, n, h, w] where n is offset
+    groups x kernel rows x kernel columns x 2 (y, x), ``mask`` the same without y and x, ``bias`` [O].
     """
-    rows, (outputs, _, height, width) = pictures.shape[0], weight.shape
+    rows, (outputs, _, height, width) = images.shape[0], weight.shape
     shares, size = geometry.offset_groups, offset.shape[-2:]
     moved = offset.reshape(rows, shares, height, width, 2, *size)
     factors = None if mask is None else mask.reshape(rows, shares, height, width, *size)
-    sampled = pictures.reshape(rows * shares, pictures.shape[1] // shares, *pictures.shape[-2:])
+    sampled = images.reshape(rows * shares, images.shape[1] // shares, *images.shape[-2:])
     result = bias.reshape(1, outputs, 1, 1)
     for row in range(height):
         grid = _grid(moved[:, :, row], row, sampled, geometry)
@@ -81,21 +81,22 @@ def deform_conv2d(
     return result
 
 
-def _grid(moved: torch.Tensor, row: int, pictures: torch.Tensor, geometry: Geometry) -> torch.Tensor:
-    """Return where a kernel row looks, as grid_sample counts: [B, offset groups, kernel width, h, w, 2], x before y."""
+def _grid(moved: torch.Tensor, row: int, images: torch.Tensor, geometry: Geometry) -> torch.Tensor:
+    """Return the positions of a kernel row for grid_sample: [B, offset groups, kernel width, h, w, 2], x before y."""
     columns = torch.arange(moved.shape[2], device=moved.device) * geometry.dilation[1]
     y = torch.arange(moved.shape[-2], device=moved.device) * geometry.stride[0] - geometry.padding[0]
     x = torch.arange(moved.shape[-1], device=moved.device) * geometry.stride[1] - geometry.padding[1]
     down = moved[:, :, :, 0] + (y + row * geometry.dilation[0])[:, None]
     across = moved[:, :, :, 1] + (columns[:, None, None] + x)
-    height, width = pictures.shape[-2:]
+    height, width = images.shape[-2:]
+    # With align_corners=False grid_sample expects the center of pixel x at (2 x + 1) / width - 1.
     return torch.stack([(2 * across + 1) / width - 1, (2 * down + 1) / height - 1], dim=-1)
 
 
-def _taps(pictures: torch.Tensor, grid: torch.Tensor, factors: torch.Tensor | None) -> torch.Tensor:
-    """Return what a kernel row sees: [B, offset groups, C / offset groups, kernel width, h, w]."""
+def _taps(images: torch.Tensor, grid: torch.Tensor, factors: torch.Tensor | None) -> torch.Tensor:
+    """Return the values that a kernel row samples: [B, offset groups, C / offset groups, kernel width, h, w]."""
     rows, shares, width, down, across, _ = grid.shape
     flat = grid.reshape(rows * shares, width * down, across, 2)
-    seen = torch.nn.functional.grid_sample(pictures, flat, mode="bilinear", padding_mode="zeros", align_corners=False)
-    seen = seen.reshape(rows, shares, pictures.shape[1], width, down, across)
-    return seen if factors is None else seen * factors.unsqueeze(2)
+    values = torch.nn.functional.grid_sample(images, flat, mode="bilinear", padding_mode="zeros", align_corners=False)
+    values = values.reshape(rows, shares, images.shape[1], width, down, across)
+    return values if factors is None else values * factors.unsqueeze(2)

@@ -1,4 +1,4 @@
-"""What an exporter of torch says, in one line."""
+"""Messages of failed exports, in one line."""
 
 from __future__ import annotations
 
@@ -21,40 +21,41 @@ _KEEP = "or keep the model on the backend 'direct'"
 
 
 def export_error(error: BaseException, traceable: Traceable, title: str) -> ExportError:
-    """Return the ExportError that says why ``traceable`` cannot be written in the format called ``title``."""
+    """Return the ExportError for ``error``, which an exporter raised for the format named ``title``."""
     return refusal(traceable, title, _reason(error, title, [spec.name for spec in traceable.inputs]))
 
 
 def refusal(traceable: Traceable, title: str, reason: str) -> ExportError:
-    """Return the ExportError that gives ``reason``, which ends with the way out."""
+    """Return an ExportError with ``reason``, which ends with advice."""
     return ExportError(f"model {traceable.model!r} ({traceable.label}) cannot be written as {title}: {reason}")
 
 
-def decides_by_values(place: str) -> str:
-    """Return the reason that Python, at ``place``, decides by what only a request can know."""
-    return f"its Python decides by the values of a tensor{place}; write that with torch.where, {_KEEP}"
+def control_flow_reason(place: str) -> str:
+    """Return the reason for Python control flow that depends on tensor values; ``place`` comes from ``location``."""
+    return f"its Python branches on the values of a tensor{place}; write that with torch.where, {_KEEP}"
 
 
-def has_no_operator(name: str, title: str) -> str:
-    """Return the reason that an operator is none that every runtime of the format has."""
+def operator_reason(name: str, title: str) -> str:
+    """Return the reason for an operator that not every runtime of the format has."""
     return f"operator {name!r} has no {title} form; replace it in the model's code, {_KEEP}"
 
 
-def place_of(file: str, line: int | str | None, code: str) -> str:
-    """Return where something stands, to go on with in a sentence."""
+def location(file: str, line: int | str | None, code: str) -> str:
+    """Return a line of code as the end of a sentence: ``, in file:line 'code'``."""
     return f", in {Path(file).name}:{line} {code.strip()!r}"
 
 
 def _reason(error: BaseException, title: str, inputs: Sequence[str]) -> str:
     texts = [str(link) for link in _chain(error)]
+    # The most specific message wins, wherever in the chain of causes it is.
     for text in texts:
         if match := _OPERATOR.search(text):
-            return has_no_operator(match["name"] or match["foreign"], title)
+            return operator_reason(match["name"] or match["foreign"], title)
         if match := _PYTHON.search(text):
-            return has_no_operator(match["name"], title)
+            return operator_reason(match["name"], title)
     for text in texts:
         if "data-dependent" in text:
-            return decides_by_values(_place(text))
+            return control_flow_reason(_last_location(text))
     for text in texts:
         if match := _FIXED.search(text):
             return f"its code fixes {_axis(match['axis'], inputs)} to {match['size']}; take sizes from x.shape there, {_KEEP}"
@@ -69,12 +70,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         link = link.__cause__ or link.__context__
 
 
-def _place(text: str) -> str:
+def _last_location(text: str) -> str:
     lines = list(_LINE.finditer(text))
     if not lines:
         return ""
     last = lines[-1]
-    return place_of(last["file"], last["line"], last["code"])
+    return location(last["file"], last["line"], last["code"])
 
 
 def _axis(text: str, inputs: Sequence[str]) -> str:
@@ -83,12 +84,12 @@ def _axis(text: str, inputs: Sequence[str]) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line that ``error`` says."""
+    """Return the first line of the text of ``error``."""
     return next(iter(_lines(error)), "")
 
 
 def last_line(error: BaseException) -> str:
-    """Return the last line that ``error`` says."""
+    """Return the last line of the text of ``error``."""
     return next(reversed(_lines(error)), "")
 
 

@@ -1,4 +1,4 @@
-"""Exporting a model of the backend ``direct`` as ONNX."""
+"""Export as ONNX."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from turnout import ExportRequest, ModelSignature
 from turnout.errors import MissingDependencyError
-from turnout_direct.export.formats import Answers, Run
-from turnout_direct.export.module import export_request
-from turnout_direct.export.onnx_file import check_file, read_signature, write_onnx
+from turnout_direct.export.file_format import Outputs, Run
+from turnout_direct.export.module_export import export_request
+from turnout_direct.export.onnx_file import TITLE, check_file, read_signature, write_onnx
 from turnout_direct.export.traceable import Traceable
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ logger = logging.getLogger(__name__)
 
 
 class Onnx:
-    """ONNX, for onnxruntime. Files are checked against the standard as they are written."""
+    """ONNX, for onnxruntime. Each file is checked against the ONNX standard."""
 
-    title = "ONNX"
+    title = TITLE
     runtime = "onnxruntime"
 
     def write(self, traceable: Traceable, file: Path) -> None:
@@ -33,45 +33,46 @@ class Onnx:
 
     def open(self, traceable: Traceable, file: Path) -> Run | None:
         if importlib.util.find_spec("onnxruntime") is None:
-            logger.warning("model %r was exported, but not tried: onnxruntime is not installed", traceable.model)
+            logger.warning("model %r was exported but not checked: onnxruntime is not installed", traceable.model)
             return None
-        session = _session(file)
+        session = _open_session(file)
 
-        def run(inputs: tuple[torch.Tensor, ...]) -> Answers:
+        def run(inputs: tuple[torch.Tensor, ...]) -> Outputs:
             feed = {spec.name: tensor.numpy() for spec, tensor in zip(traceable.inputs, inputs, strict=True)}
-            answers: Answers = session.run(list(traceable.outputs), feed)
-            return answers
+            outputs: Outputs = session.run(list(traceable.outputs), feed)
+            return outputs
 
         return run
 
-    def signature(self, traceable: Traceable, file: Path, answers: Mapping[int, Answers]) -> ModelSignature:
+    def signature(self, traceable: Traceable, file: Path, outputs: Mapping[int, Outputs]) -> ModelSignature:
         return read_signature(file)
 
 
 def export_onnx(request: ExportRequest) -> ModelSignature:
-    """Write the model of ``request`` to its file and return the inputs and outputs of what was written.
+    """Write the model of ``request`` to its file and return the inputs and outputs of the file.
 
     A model with ``method: generate`` becomes one graph, ``pixel_values``, ``input_ids``, ``attention_mask`` ->
-    ``generated_ids`` INT64 [-1, max_length]. Blocks for seconds to minutes; one at a time.
+    ``generated_ids`` INT64 [-1, max_length]. Blocks for seconds to minutes; not thread-safe.
 
     Raises:
-        ExportError: the model cannot be written as ONNX; then there is no file.
+        ExportError: the model cannot be written as ONNX; no file remains.
         ModelLoadError: the model cannot be loaded.
-        MissingDependencyError: a package for writing ONNX is not installed.
+        MissingDependencyError: a package that writes ONNX is not installed.
     """
-    _require_packages()
+    _check_packages()
     return export_request(request, Onnx())
 
 
-def _session(file: Path) -> Any:
+def _open_session(file: Path) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    # Graphs with a loop print many harmless "CanUpdateImplicitInputNameInSubgraphs" warnings; 3 prints errors only.
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
-def _require_packages() -> None:
+def _check_packages() -> None:
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401

@@ -1,4 +1,4 @@
-"""Writing and reading a model.onnx."""
+"""ONNX files: writing, checking, and reading their signature."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from turnout import ModelSignature
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec, datatype_of
 from turnout_direct.export.failures import export_error, refusal
-from turnout_direct.export.quiet import quiet
+from turnout_direct.export.silence import silence
 
 if TYPE_CHECKING:
     from turnout_direct.export.traceable import Traceable
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 # onnxruntime 1.19 reads opset 21 at most; a Gelu operator needs 20.
 OPSET = 20
 TITLE = "ONNX"
+# A protobuf message holds 2 GB at most, so larger weights need a second file.
 ONE_FILE_BYTES = 1_500_000_000
 
 
-class Positional(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
-    """Calls a module by position, so that free axes are described alike for every module."""
+class PositionalCall(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
+    """Calls a module by position, so that torch.export describes free axes alike for every module."""
 
     def __init__(self, module: torch.nn.Module) -> None:
         super().__init__()
@@ -34,7 +35,7 @@ class Positional(torch.nn.Module):  # type: ignore[misc]  # torch is untyped her
 
 
 def write_onnx(traceable: Traceable, file: Path) -> None:
-    """Write ``traceable`` to ``file``; weights over 1.5 GB go to a second file beside it.
+    """Write ``traceable`` to ``file``; weights over 1.5 GB go to a second file next to it.
 
     Raises:
         ExportError: the module cannot be traced, or uses an operator that ONNX does not have.
@@ -54,7 +55,7 @@ def write_onnx(traceable: Traceable, file: Path) -> None:
 
 
 def strip_metadata(model: Any) -> None:
-    """Remove the stack trace that torch attaches to every node: 56 of the 57 MB of BLIP-base, with this machine's paths."""
+    """Remove the stack traces that torch attaches to nodes: 56 of the 57 MB of BLIP-base, with this machine's paths."""
     model.metadata_props.clear()
     model.graph.metadata_props.clear()
     for node in model.graph.all_nodes():
@@ -67,12 +68,12 @@ def strip_metadata(model: Any) -> None:
 
 
 def rename_inner(model: Any) -> None:
-    """Give values inside the graph other names than its inputs and outputs have; torch calls them ``t``, ``add``, ``mean``."""
+    """Rename inner values that have the name of an input or output; torch names them ``t``, ``add``, ``mean``."""
     outer = [*model.graph.inputs, *model.graph.outputs]
-    taken = {value.name for value in outer}
+    reserved = {value.name for value in outer}
     for node in model.graph.all_nodes():
         for value in node.outputs:
-            if value.name in taken and not any(value is one for one in outer):
+            if value.name in reserved and not any(value is one for one in outer):
                 value.name = f"inner_{value.name}"
 
 
@@ -85,22 +86,18 @@ def read_signature(file: Path) -> ModelSignature:
 
 
 def check_file(file: Path, traceable: Traceable) -> None:
-    """Return if ``file`` follows the ONNX standard.
-
-    Raises:
-        ExportError: it does not, or an axis that was to stay free is fixed in it.
-    """
+    """Raise ExportError if ``file`` violates the ONNX standard, or fixes an axis that is declared free."""
     import onnx
 
     try:
         onnx.checker.check_model(str(file))
     except onnx.checker.ValidationError as error:
         raise export_error(error, traceable, TITLE) from error
-    for wanted, written in zip(traceable.inputs, read_signature(file).inputs, strict=True):
-        if wanted.shape != written.shape:
+    for declared, written in zip(traceable.inputs, read_signature(file).inputs, strict=True):
+        if declared.shape != written.shape:
             raise ExportError(
-                f"model {traceable.model!r} ({traceable.label}): input {wanted.name!r} was to be {wanted}, but its code "
-                f"allows {written} only; take sizes from x.shape there, or declare the fixed sizes in turnout.yaml"
+                f"model {traceable.model!r} ({traceable.label}): input {declared.name!r} is declared as {declared}, but its "
+                f"code allows {written} only; take sizes from x.shape there, or declare the fixed sizes in turnout.yaml"
             )
 
 
@@ -108,8 +105,9 @@ def _trace(traceable: Traceable) -> Any:
     example = traceable.example(2)
     axes = traceable.free_axes()
     dynamic = tuple(dict.fromkeys(names, torch.export.Dim.DYNAMIC) for names in axes)
-    with quiet(), torch.no_grad():
-        program = torch.export.export(Positional(traceable.module), example, dynamic_shapes=(dynamic,), strict=False)
+    with silence(), torch.no_grad():
+        # torch.onnx.export(dynamic_shapes=...) alone may fix the batch without an error (torch 2.13).
+        program = torch.export.export(PositionalCall(traceable.module), example, dynamic_shapes=(dynamic,), strict=False)
         return torch.onnx.export(
             program,
             input_names=[spec.name for spec in traceable.inputs],

@@ -1,4 +1,4 @@
-"""Writing and running a model.pt."""
+"""TorchScript files: writing, running, and their signature."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import torch  # noqa: TID253  this module is imported by an export only
 from turnout import ModelSignature
 from turnout.tensors import TensorSpec, datatype_of
 from turnout_direct.arrays import to_numpy
-from turnout_direct.deprecations import torchscript_allowed
-from turnout_direct.export.formats import Answers, Run
-from turnout_direct.export.torchscript_trace import scripted
+from turnout_direct.deprecations import allow_torchscript
+from turnout_direct.export.file_format import Outputs, Run
+from turnout_direct.export.torchscript_trace import script_module
 from turnout_direct.export.traceable import Traceable
 
-# Records that the archive's writer adds itself, and source lines with the paths of this machine.
+# Records that the archive's writer adds itself.
 _VERSIONS = ("version", ".data/version")
 _WRITTEN = (*_VERSIONS, ".data/serialization_id")
+# Source lines with the paths of this machine.
 _SOURCES = ".debug_pkl"
 
 
@@ -29,49 +30,49 @@ def write_torchscript(traceable: Traceable, file: Path) -> None:
     """
     whole = file.with_name(f"{file.name}.whole")
     try:
-        with torchscript_allowed():
-            scripted(traceable).save(str(whole))
+        with allow_torchscript():
+            script_module(traceable).save(str(whole))
         _copy_without_sources(whole, file)
     finally:
         whole.unlink(missing_ok=True)
 
 
 def open_torchscript(traceable: Traceable, file: Path) -> Run:
-    """Return what answers with ``file``, loaded anew."""
-    with torchscript_allowed():
+    """Load ``file`` and return a function that runs it."""
+    with allow_torchscript():
         module = torch.jit.load(str(file), map_location="cpu")
 
-    def run(inputs: tuple[torch.Tensor, ...]) -> Answers:
+    def run(inputs: tuple[torch.Tensor, ...]) -> Outputs:
         with torch.inference_mode():
-            answer = module(*inputs)
-        tensors = (answer,) if isinstance(answer, torch.Tensor) else answer
+            result = module(*inputs)
+        tensors = (result,) if isinstance(result, torch.Tensor) else result
         return [to_numpy(name, tensor) for name, tensor in zip(traceable.outputs, tensors, strict=True)]
 
     return run
 
 
-def answered_signature(traceable: Traceable, answers: Mapping[int, Answers]) -> ModelSignature:
-    """Return the inputs, and outputs as they were answered: an axis that took several sizes is free.
+def signature_of_outputs(traceable: Traceable, outputs: Mapping[int, Outputs]) -> ModelSignature:
+    """Return the inputs, and the outputs with shapes from ``outputs``, by batch size; an axis with several sizes is free.
 
-    A file of TorchScript knows no shapes. Where one batch size only was tried, an output's first axis is the batch if it is as
-    long as that.
+    A TorchScript file does not store shapes. If only one batch size was run, an output's first axis is the batch if it has that
+    size.
     """
     has_batch = any(axes.get(0) == "batch" for axes in traceable.free_axes())
-    outputs = []
+    specs = []
     for index, name in enumerate(traceable.outputs):
-        shapes = {batch: arrays[index].shape for batch, arrays in answers.items()}
+        shapes = {batch: arrays[index].shape for batch, arrays in outputs.items()}
         first, last = shapes[min(shapes)], shapes[max(shapes)]
         shape = [size if size == other else -1 for size, other in zip(first, last, strict=True)]
         if has_batch and shape and len(shapes) == 1 and first[0] == min(shapes):
             shape[0] = -1
-        outputs.append(TensorSpec(name, datatype_of(answers[min(answers)][index].dtype), tuple(shape)))
-    return ModelSignature(traceable.inputs, tuple(outputs))
+        specs.append(TensorSpec(name, datatype_of(outputs[min(outputs)][index].dtype), tuple(shape)))
+    return ModelSignature(traceable.inputs, tuple(specs))
 
 
 def _copy_without_sources(whole: Path, file: Path) -> None:
     reader = torch._C.PyTorchFileReader(str(whole))
     writer = torch._C.PyTorchFileWriter(str(file))
-    # An older version would have its loader take operators for what they were then.
+    # The version decides the meaning of operators: with an older one the loader would run their old forms.
     writer.set_min_version(max(int(reader.get_record(name)) for name in reader.get_all_records() if name in _VERSIONS))
     for name in reader.get_all_records():
         if name not in _WRITTEN and not name.endswith(_SOURCES):

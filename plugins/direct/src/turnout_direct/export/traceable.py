@@ -1,4 +1,4 @@
-"""A module together with what an exporter must know of it."""
+"""A module with the inputs, examples and reference outputs that an exporter needs."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     Tensors = tuple[torch.Tensor, ...]
 
 FREE_SIZE = 8
-FREE_PICTURE_SIZE = 128
-# The rows of the largest example, in which free axes have other sizes too, so that a size that a trace has fixed shows.
+FREE_IMAGE_SIZE = 128
+# Rows in the largest example. Its free axes have other sizes too, so that a size that a trace has fixed shows.
 LARGEST_EXAMPLE = 3
-# Rows of more elements than this are pictures of megapixels, where three rows may not fit into memory.
+# Rows with more elements than this are images of megapixels: three of them may not fit into memory.
 LARGE_ROW_ELEMENTS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Traceable:
-    """A module that takes its inputs by position and returns a tuple of tensors.
+    """A module that accepts its inputs by position and returns a tuple of tensors.
 
     Attributes:
         model: the model's name, for messages.
         label: the class that is exported, for messages.
-        module: the ``torch.nn.Module``, on the CPU, ready to answer.
-        inputs: its inputs in order; -1 stays free in the file, and -1 on the first axis is the batch of all of them.
-        outputs: the names of what it returns, in order.
-        example: returns good inputs for a batch size, always the same ones, or others for a seed behind it.
-        answer: returns what the file must answer to such inputs, computed without the graph.
-        decoding: the steps behind ``module`` where it is a loop, for formats that write loops in another way.
+        module: the ``torch.nn.Module``, on the CPU, in eval mode.
+        inputs: its inputs in order; -1 stays free in the file, and -1 on the first axis is the batch of all inputs.
+        outputs: the names of its outputs, in order.
+        example: returns valid inputs for a batch size, the same at every call; a second argument is another seed.
+        reference: returns the outputs that the file must return for such inputs, computed without the graph.
+        decoding: the methods of the loop in ``module``, for formats that write a loop in another way.
     """
 
     model: str
@@ -48,7 +48,7 @@ class Traceable:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[str, ...]
     example: Callable[..., Tensors]
-    answer: Callable[..., Tensors]
+    reference: Callable[..., Tensors]
     decoding: Decoding | None = None
 
     def free_axes(self) -> tuple[dict[int, str], ...]:
@@ -58,22 +58,18 @@ class Traceable:
             for spec in self.inputs
         )
 
-    def large_rows(self) -> bool:
-        """Tell whether a batch of several rows is too much to try."""
+    def has_large_rows(self) -> bool:
+        """Return whether several rows are too large for an example."""
         return max((row.numel() for row in self.example(1)), default=0) > LARGE_ROW_ELEMENTS
 
 
 def sizes_of(spec: TensorSpec) -> tuple[int, ...]:
-    """Return the shape of ``spec``, which ``check_inputs`` knows to be there."""
+    """Return the shape of ``spec``, which ``check_inputs`` has found to be known."""
     return spec.shape or ()
 
 
 def check_inputs(model: str, inputs: Sequence[TensorSpec]) -> None:
-    """Return if inputs of this kind can be exported.
-
-    Raises:
-        ExportError: an input's rank is unknown, or its datatype is none that both torch and numpy have.
-    """
+    """Raise ExportError if the rank of an input is unknown, or torch or numpy lacks its datatype."""
     for spec in inputs:
         if spec.shape is None:
             raise ExportError(
@@ -88,9 +84,9 @@ def check_inputs(model: str, inputs: Sequence[TensorSpec]) -> None:
 
 
 def random_example(inputs: Sequence[TensorSpec], batch: int, seed: int = 0) -> Tensors:
-    """Return inputs with ``batch`` rows of fixed random values: floats of a normal distribution, integers 0 or 1.
+    """Return inputs with ``batch`` rows of reproducible random values: normally distributed floats, integers 0 or 1.
 
-    An attention mask is padded on the right: under a mask that hides everything runtimes may differ.
+    An attention mask is padded on the right: runtimes may differ under a mask that hides everything.
     """
     import torch
 
@@ -99,13 +95,13 @@ def random_example(inputs: Sequence[TensorSpec], batch: int, seed: int = 0) -> T
 
 
 def free_size(size: int, batch: int) -> int:
-    """Return the size of a free axis in an example of ``batch`` rows: ``size``, or half as much again."""
+    """Return the size of a free axis in an example of ``batch`` rows: ``size``, or 1.5 times that in the largest example."""
     return size if batch < LARGEST_EXAMPLE else size + size // 2
 
 
 def _random_array(spec: TensorSpec, batch: int, random: np.random.Generator) -> NDArray[Any]:
     sizes = sizes_of(spec)
-    free = free_size(FREE_PICTURE_SIZE if len(sizes) == 4 else FREE_SIZE, batch)
+    free = free_size(FREE_IMAGE_SIZE if len(sizes) == 4 else FREE_SIZE, batch)
     shape = [size if size != -1 else batch if axis == 0 else free for axis, size in enumerate(sizes)]
     if spec.name.endswith("attention_mask") and len(shape) == 2:
         return np.asarray(np.arange(shape[1]) < shape[1] - np.arange(shape[0])[:, None] % shape[1]).astype(spec.dtype)

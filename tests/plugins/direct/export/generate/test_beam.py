@@ -13,7 +13,7 @@ from turnout_direct.export.generate.registry import architecture_of
 LENGTH, END = 20, 2
 CAPTIONER, ANSWERER = "BlipForConditionalGeneration", "BlipForQuestionAnswering"
 OPT, T5 = "Blip2ForConditionalGeneration/opt", "Blip2ForConditionalGeneration/t5"
-# class -> seeds of weights, how many image tokens a prompt has
+# class -> seeds of weights, the number of image tokens in a prompt
 MODELS = {CAPTIONER: ((0, 4), 0), ANSWERER: ((2, 3), 0), OPT: ((5, 3), 4), T5: ((4, 2), 4)}
 SETTINGS = [
     BeamSettings(2),
@@ -39,11 +39,11 @@ def test_every_row_of_a_ragged_batch_is_searched_as_transformers_does_alone(name
     models = [blip(name, seed) for seed in seeds]
     batches = [batch_of(seed, 6, 7, images) for seed in seeds]
 
-    wanted = [alone(model, batch, LENGTH, **settings._asdict()) for model, batch in zip(models, batches, strict=True)]
+    expected = [alone(model, batch, LENGTH, **settings._asdict()) for model, batch in zip(models, batches, strict=True)]
     got = [decode(model, batch, settings) for model, batch in zip(models, batches, strict=True)]
 
-    assert len({tuple(row) for row in np.concatenate(wanted).tolist()}) >= 7
-    assert differing(np.concatenate(got), np.concatenate(wanted)) == []
+    assert len({tuple(row) for row in np.concatenate(expected).tolist()}) >= 7
+    assert differing(np.concatenate(got), np.concatenate(expected)) == []
 
 
 def test_the_settings_compared_give_other_answers_than_greedy_decoding_and_than_each_other(blip, batch_of, alone):
@@ -68,29 +68,29 @@ class CountsThePrompt(BeamDecoding):
 
 
 class LooksNotFar(BeamDecoding):
-    def _looks_far(self):
+    def _assumes_full_length(self):
         return False
 
 
 class LooksFar(BeamDecoding):
-    def _looks_far(self):
+    def _assumes_full_length(self):
         return True
 
 
 class KeepsTheCache(BeamDecoding):
-    def _going_on(self, candidates):
-        going, source = super()._going_on(candidates)
+    def _select_running(self, candidates):
+        going, source = super()._select_running(candidates)
         return going, torch.arange(self.beams).expand_as(source)
 
 
 class LetsUnlikelyOnesJoin(BeamDecoding):
-    def _merged(self, beams, candidates, length):
-        return super()._merged(beams, candidates._replace(scores=candidates.scores.flip(1)), length)
+    def _merge_finished(self, beams, candidates, length):
+        return super()._merge_finished(beams, candidates._replace(scores=candidates.scores.flip(1)), length)
 
 
 class NeverHopes(BeamDecoding):
-    def _judged(self, *inputs):
-        judged = super()._judged(*inputs)
+    def _evaluate(self, *inputs):
+        judged = super()._evaluate(*inputs)
         return judged._replace(done=judged.done | judged.finished.any(dim=1))
 
 
@@ -105,7 +105,7 @@ SABOTAGED = [
 
 
 @pytest.mark.parametrize(("kind", "settings"), SABOTAGED, ids=lambda value: getattr(value, "__name__", ""))
-def test_a_sabotaged_search_is_noticed(kind, settings, blip, batch_of, alone, differing):
+def test_a_wrong_search_is_detected(kind, settings, blip, batch_of, alone, differing):
     seen = []
     for name, (seeds, images) in MODELS.items():
         for seed in seeds:

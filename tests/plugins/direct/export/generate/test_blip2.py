@@ -12,7 +12,7 @@ OPT, T5 = "Blip2ForConditionalGeneration/opt", "Blip2ForConditionalGeneration/t5
 
 
 @torch.inference_mode()
-def test_the_picture_is_what_transformers_hands_to_the_language_model(blip, batch_of):
+def test_the_image_embeddings_equal_those_of_transformers(blip, batch_of):
     model, batch = blip(OPT, 5), batch_of(0, 3, 4, 4)
 
     words, is_picture = Blip2WithOpt("m", model).encode(*batch.tensors()).memory
@@ -24,7 +24,7 @@ def test_the_picture_is_what_transformers_hands_to_the_language_model(blip, batc
 
 
 @torch.inference_mode()
-def test_image_tokens_stand_for_the_picture_wherever_a_prompt_has_them(blip, batch_of):
+def test_image_tokens_are_replaced_anywhere_in_a_prompt(blip, batch_of):
     model, batch = blip(OPT, 5), batch_of(0, 3, 4, 4)
     apart = batch.input_ids[:, [4, 0, 1, 5, 2, 3, 6, 7]]
 
@@ -45,7 +45,7 @@ def test_decoding_begins_at_the_end_of_the_shortest_prompt(blip, batch_of):
     assert [tuple(entry.shape) for entry in cache] == [(5, 4, 20, 8)] * 4
 
 
-def test_another_language_model_than_those_known_is_refused_and_a_known_one_is_taken_afterwards(blip):
+def test_an_unsupported_language_model_is_refused_and_a_supported_one_works_afterwards(blip):
     model = blip(OPT, 0)
     other = SimpleNamespace(config=model.config, language_model=torch.nn.Linear(1, 1))
 
@@ -56,10 +56,10 @@ def test_another_language_model_than_those_known_is_refused_and_a_known_one_is_t
     assert type(blip2("m", blip(T5, 0))) is Blip2WithT5
 
 
-def test_without_a_first_token_there_is_no_prompt_of_pictures_alone(blip):
+def test_without_a_first_token_there_is_no_default_prompt(blip):
     model = blip(T5, 0)
-    assert blip2("m", model).unprompted == (3, 3, 3, 3, 1)
+    assert blip2("m", model).default_prompt == (3, 3, 3, 3, 1)
 
     model.config.text_config.bos_token_id = None
 
-    assert blip2("m", model).unprompted is None
+    assert blip2("m", model).default_prompt is None

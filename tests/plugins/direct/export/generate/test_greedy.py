@@ -28,20 +28,20 @@ def decode(architecture: Architecture, batch: Any, max_length: int = LENGTH) -> 
 
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_every_row_of_a_ragged_batch_is_answered_as_transformers_answers_it_alone(
-    name, blip, batch_of, alone, differing, telling
+    name, blip, batch_of, alone, differing, check_varied
 ):
     models = [blip(name, seed) for seed in (5, 4, 3, 1)]
     batches = [batch_of(seed, 8, 7, IMAGES[name]) for seed in range(4)]
 
-    wanted = [alone(model, batch, LENGTH) for model, batch in zip(models, batches, strict=True)]
+    expected = [alone(model, batch, LENGTH) for model, batch in zip(models, batches, strict=True)]
     got = [decode(ADAPTERS[name]("m", model), batch) for model, batch in zip(models, batches, strict=True)]
 
-    telling(np.concatenate(wanted))
-    assert differing(np.concatenate(got), np.concatenate(wanted)) == []
+    check_varied(np.concatenate(expected))
+    assert differing(np.concatenate(got), np.concatenate(expected)) == []
 
 
 @pytest.mark.parametrize("name", [CAPTIONER, ANSWERER])
-def test_transformers_own_padded_batch_is_told_apart_from_rows_answered_alone(name, blip, batch_of, alone, differing):
+def test_a_padded_batch_in_transformers_differs_from_rows_answered_alone(name, blip, batch_of, alone, differing):
     model, batch = blip(name, 0), batch_of(0, 8, 7)
 
     together = model.generate(
@@ -92,8 +92,8 @@ class PictureOneTokenLate(Blip2WithOpt):
 
 
 class PicturesWithoutQueries(Blip2WithOpt):
-    def _picture(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        return super()._picture(pixel_values).roll(1, 1)
+    def _embed_image(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        return super()._embed_image(pixel_values).roll(1, 1)
 
 
 class PromptReadBackwards(Blip2WithOpt):
@@ -122,7 +122,7 @@ SABOTAGED = [
 
 
 @pytest.mark.parametrize(("name", "adapter"), SABOTAGED, ids=lambda value: getattr(value, "__name__", value))
-def test_a_sabotaged_adapter_is_noticed(name, adapter, blip, batch_of, alone, differing):
+def test_a_wrong_adapter_is_detected(name, adapter, blip, batch_of, alone, differing):
     model, batch = blip(name, 0), batch_of(0, 8, 7, IMAGES[name])
 
     got = decode(adapter("m", model), batch)
@@ -166,7 +166,7 @@ def test_the_answer_is_as_long_as_max_length_lets_it_be(max_length, blip, batch_
     assert differing(decode(BlipCaptioner("m", model), batch, max_length), alone(model, batch, max_length)) == []
 
 
-def test_what_follows_the_end_token_is_padding(blip, batch_of):
+def test_only_padding_follows_the_end_token(blip, batch_of):
     got = decode(BlipCaptioner("m", blip(CAPTIONER, 2)), batch_of(2, 8, 3))
 
     ended = [row.tolist() for row in got if END in row[:-1]]

@@ -22,7 +22,7 @@ def language_model(**settings: Any) -> Any:
     return model
 
 
-# The model of 350 million weights normalises behind a layer and has smaller word embeddings.
+# OPT-350m normalizes after each layer and has smaller word embeddings.
 @pytest.mark.parametrize("settings", [{}, {"do_layer_norm_before": False, "word_embed_proj_dim": 16}, {"enable_bias": False}])
 @pytest.mark.parametrize("read", [0, 1, 4])
 @torch.inference_mode()
@@ -30,10 +30,10 @@ def test_a_text_read_at_once_then_step_by_step_is_that_of_transformers(settings,
     language = language_model(**settings)
     text = OptText(language)
 
-    cache = text.read(text.words(TOKENS[:, : read + 1]), 9)
+    cache = text.read(text.embed(TOKENS[:, : read + 1]), 9)
     steps = []
     for position in range(read, 6):
-        logits, cache = text.step(text.words(TOKENS[:, position]), torch.tensor(position), cache)
+        logits, cache = text.step(text.embed(TOKENS[:, position]), torch.tensor(position), cache)
         steps.append(logits)
 
     torch.testing.assert_close(torch.stack(steps, 1), language(TOKENS).logits[:, read:], atol=1e-4, rtol=1e-4)

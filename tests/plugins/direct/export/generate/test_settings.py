@@ -7,19 +7,19 @@ from turnout_direct.export.generate.beam import BeamSettings
 from turnout_direct.export.generate.blip import BlipAnswerer, BlipCaptioner
 from turnout_direct.export.generate.blip2 import Blip2WithOpt
 from turnout_direct.export.generate.settings import beams_of, width_of
-from turnout_direct.generate import Limit
-from turnout_direct.generate_options import GenerateOptions
+from turnout_direct.generation_options import GenerationOptions
+from turnout_direct.length_limit import LengthLimit
 
 
-def test_settings_that_leave_a_greedy_answer_alone_pass():
-    generation = GenerateOptions(
+def test_settings_that_do_not_change_a_greedy_answer_are_accepted():
+    generation = GenerationOptions(
         max_length=9, num_beams=1, min_length=0, repetition_penalty=1.0, length_penalty=2.0
     ).arguments()
 
     assert beams_of("m", generation, {"do_sample": False, "temperature": 0.5, "suppress_tokens": None}) is None
 
 
-def test_beams_are_searched_as_turnout_yaml_says_over_what_the_checkpoint_brings():
+def test_beam_settings_in_turnout_yaml_override_the_checkpoint():
     own = {"num_beams": 5, "length_penalty": -1.0, "early_stopping": True, "max_length": 9}
 
     assert beams_of("m", {}, own) == BeamSettings(5, -1.0, early_stopping=True)
@@ -34,7 +34,7 @@ def test_beams_are_searched_as_turnout_yaml_says_over_what_the_checkpoint_brings
         (
             {"repetition_penalty": 1.5},
             {},
-            "'repetition_penalty' is 1.5, which has no form in an exported graph.*remove it from turnout.yaml, or keep",
+            "'repetition_penalty' is 1.5, which an exported graph cannot express.*remove it from turnout.yaml, or keep",
         ),
         ({"min_length": 5}, {}, "'min_length' is 5"),
         ({"num_beams": 3, "min_new_tokens": 5}, {}, "'min_new_tokens' is 5"),
@@ -45,7 +45,7 @@ def test_beams_are_searched_as_turnout_yaml_says_over_what_the_checkpoint_brings
         ({"unheard_of": 1}, {}, "'unheard_of' is 1"),
     ],
 )
-def test_settings_that_change_an_answer_otherwise_are_refused_and_good_ones_pass_afterwards(generation, own, reason):
+def test_other_settings_that_change_an_answer_are_refused_and_good_ones_work_afterwards(generation, own, reason):
     with pytest.raises(ExportError, match=f"^model 'm': generation setting {reason}"):
         beams_of("m", generation, own)
 
@@ -63,26 +63,26 @@ def answerer(blip):
 
 
 def test_the_width_counts_what_an_answer_begins_with(captioner, answerer):
-    assert width_of("m", captioner, Limit(9, None), prompt=None) == 9
-    assert width_of("m", captioner, Limit(9, None), prompt=12) == 9
-    assert width_of("m", captioner, Limit(None, 4), prompt=12) == 15
-    assert width_of("m", answerer, Limit(None, 4), prompt=None) == 5
+    assert width_of("m", captioner, LengthLimit(9, None), prompt=None) == 9
+    assert width_of("m", captioner, LengthLimit(9, None), prompt=12) == 9
+    assert width_of("m", captioner, LengthLimit(None, 4), prompt=12) == 15
+    assert width_of("m", answerer, LengthLimit(None, 4), prompt=None) == 5
 
 
-def test_new_tokens_behind_prompts_of_any_length_have_no_form(captioner):
-    with pytest.raises(ExportError, match=r"'max_new_tokens' 4 behind prompts of any length.*set 'max_length'"):
-        width_of("m", captioner, Limit(None, 4), prompt=None)
+def test_new_tokens_after_prompts_of_any_length_are_refused(captioner):
+    with pytest.raises(ExportError, match=r"'max_new_tokens' 4 after prompts of any length.*set 'max_length'"):
+        width_of("m", captioner, LengthLimit(None, 4), prompt=None)
 
 
 @pytest.mark.parametrize("length", [1, 41])
-def test_a_length_that_the_decoder_has_no_positions_for_is_refused(length, captioner):
-    with pytest.raises(ExportError, match=f"answers would be {length} tokens long.*positions for 2 to 40"):
-        width_of("m", captioner, Limit(length, None), prompt=None)
+def test_a_length_that_the_decoder_does_not_support_is_refused(length, captioner):
+    with pytest.raises(ExportError, match=f"answers would be {length} tokens long.*supports 2 to 40"):
+        width_of("m", captioner, LengthLimit(length, None), prompt=None)
 
 
-def test_an_answer_has_room_behind_the_image_tokens(blip):
+def test_an_answer_needs_room_after_the_image_tokens(blip):
     writer = Blip2WithOpt("m", blip("Blip2ForConditionalGeneration/opt", 0))
 
-    assert width_of("m", writer, Limit(5, None), prompt=None) == 5
-    with pytest.raises(ExportError, match=r"answers would be 4 tokens long.*positions for 5 to 64"):
-        width_of("m", writer, Limit(4, None), prompt=None)
+    assert width_of("m", writer, LengthLimit(5, None), prompt=None) == 5
+    with pytest.raises(ExportError, match=r"answers would be 4 tokens long.*supports 5 to 64"):
+        width_of("m", writer, LengthLimit(4, None), prompt=None)

@@ -11,7 +11,7 @@ LENGTHS = torch.tensor([20, 3, 12])
 
 
 def language_model(**settings: Any) -> Any:
-    """Return a T5 whose attention looks further than it tells distances apart."""
+    """Return a T5 with inputs longer than its greatest distance bucket."""
     from transformers import T5Config, T5ForConditionalGeneration
 
     torch.manual_seed(0)
@@ -23,7 +23,7 @@ def language_model(**settings: Any) -> Any:
     return model
 
 
-# Flan-T5 gates its layers and has a language head of its own.
+# Flan-T5 has gated layers and its own language head.
 @pytest.mark.parametrize("settings", [{}, {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}])
 @torch.inference_mode()
 def test_a_text_is_read_and_answered_as_transformers_does_alone(settings):

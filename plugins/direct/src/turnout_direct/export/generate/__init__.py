@@ -1,1 +1,1 @@
-"""Writing ``generate()`` as one graph."""
+"""Export of ``generate()`` as one graph."""

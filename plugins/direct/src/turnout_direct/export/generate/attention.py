@@ -1,4 +1,4 @@
-"""Attention over keys and values in the caller's hands."""
+"""Attention over keys and values that the caller holds."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def heads(projected: torch.Tensor, count: int) -> torch.Tensor:
 
 
 def attend(scores: torch.Tensor, values: torch.Tensor, visible: torch.Tensor | None) -> torch.Tensor:
-    """Return what is gathered [B, L, width] from ``values`` [B, heads, S, size] by ``scores`` [B, heads, L, S].
+    """Return [B, L, width]: ``values`` [B, heads, S, size] weighted by the softmax of ``scores`` [B, heads, L, S].
 
-    ``visible`` BOOL broadcasts to the scores; None is all.
+    ``visible`` BOOL broadcasts to the scores; None means all positions.
     """
     import torch
 
     if visible is not None:
         scores = torch.where(visible, scores, torch.finfo(scores.dtype).min)
-    gathered = torch.softmax(scores, dim=-1) @ values
-    return gathered.transpose(1, 2).flatten(2)
+    weighted = torch.softmax(scores, dim=-1) @ values
+    return weighted.transpose(1, 2).flatten(2)

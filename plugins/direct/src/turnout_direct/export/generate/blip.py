@@ -1,4 +1,4 @@
-"""The BLIP models, which answer about a picture."""
+"""BLIP: captions and question answering."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from turnout.errors import ExportError
 from turnout_direct.export.generate.architecture import Encoded
 from turnout_direct.export.generate.blip_text import BlipText
-from turnout_direct.families import family_of
+from turnout_direct.generation_family import family_of
 
 if TYPE_CHECKING:
     import torch
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 class _Blip:
-    """What both have: a vision encoder, a text decoder with a language head."""
+    """The common part: a vision encoder and a text decoder with a language head."""
 
     def __init__(self, name: str, model: Any) -> None:
         text = model.config.text_config
         for token in ("bos_token_id", "sep_token_id", "pad_token_id"):
             if not isinstance(getattr(text, token), int):
                 raise ExportError(
-                    f"model {name!r}: 'text_config.{token}' is {getattr(text, token)!r} in the checkpoint's config.json; "
-                    "an answer cannot be decoded without it: set the token's number there"
+                    f"model {name!r}: 'text_config.{token}' is {getattr(text, token)!r} in the checkpoint's config.json, "
+                    "but decoding needs it; set the token's id there"
                 )
         self.model = model
         self.family = family_of(model, name)
@@ -35,25 +35,25 @@ class _Blip:
     def begin(self, encoded: Encoded, width: int) -> tuple[torch.Tensor, Tensors]:
         return encoded.lengths.new_zeros(()), self._text.empty_cache(encoded.memory[0], width)
 
-    def _see(self, pixel_values: torch.Tensor) -> torch.Tensor:
+    def _encode_image(self, pixel_values: torch.Tensor) -> torch.Tensor:
         vision = self.model.vision_model
         states = vision.encoder(inputs_embeds=vision.embeddings(pixel_values))[0]
         return vision.post_layernorm(states)
 
-    def _words(self, state: torch.Tensor) -> torch.Tensor:
+    def _logits(self, state: torch.Tensor) -> torch.Tensor:
         return self.model.text_decoder.cls(state)
 
 
 class BlipCaptioner(_Blip):
-    """``BlipForConditionalGeneration``: the answer continues the prompt, the decoder attends to the picture.
+    """``BlipForConditionalGeneration``: the answer continues the prompt, and the decoder attends to the image.
 
-    transformers puts its own first token in place of the prompt's and drops the prompt's last token, so that
-    ``[first, last]`` is no prompt at all. The last token of a padded row is the last of its own.
+    transformers replaces the prompt's first token with its own and drops the last one, so ``[first, last]`` is an empty prompt.
+    In a padded row the last token is the one before the padding.
     """
 
     def __init__(self, name: str, model: Any) -> None:
         super().__init__(name, model)
-        self.unprompted = (self._begin, *self.family.ends)
+        self.default_prompt = (self._begin, *self.family.ends)
 
     def encode(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Encoded:
         import torch
@@ -61,19 +61,19 @@ class BlipCaptioner(_Blip):
         first = torch.arange(input_ids.shape[1], device=input_ids.device) == 0
         prompt = torch.where(first, self._begin, input_ids)
         lengths = (attention_mask.sum(dim=1) - 1).clamp(min=1)
-        return Encoded(prompt, lengths, self._text.cross_memory(self._see(pixel_values)))
+        return Encoded(prompt, lengths, self._text.cross_memory(self._encode_image(pixel_values)))
 
     def step(
         self, token: torch.Tensor, position: torch.Tensor, memory: Tensors, cache: Tensors
     ) -> tuple[torch.Tensor, Tensors]:
         state, cache = self._text.step(token, position, memory, None, cache)
-        return self._words(state), cache
+        return self._logits(state), cache
 
 
 class BlipAnswerer(_Blip):
-    """``BlipForQuestionAnswering``: the question is read with the picture in view, the decoder attends to the question."""
+    """``BlipForQuestionAnswering``: the text encoder attends to the image, and the decoder attends to the encoded question."""
 
-    unprompted = None
+    default_prompt = None
 
     def __init__(self, name: str, model: Any) -> None:
         super().__init__(name, model)
@@ -83,7 +83,7 @@ class BlipAnswerer(_Blip):
         import torch
 
         mask = attention_mask != 0
-        states = self._question.read(input_ids, mask, self._question.cross_memory(self._see(pixel_values)))
+        states = self._question.read(input_ids, mask, self._question.cross_memory(self._encode_image(pixel_values)))
         prompt = torch.full_like(input_ids[:, :1], self._begin)
         return Encoded(prompt, torch.ones_like(prompt[:, 0]), (*self._text.cross_memory(states), mask))
 
@@ -91,4 +91,4 @@ class BlipAnswerer(_Blip):
         self, token: torch.Tensor, position: torch.Tensor, memory: Tensors, cache: Tensors
     ) -> tuple[torch.Tensor, Tensors]:
         state, cache = self._text.step(token, position, memory[:-1], memory[-1], cache)
-        return self._words(state), cache
+        return self._logits(state), cache

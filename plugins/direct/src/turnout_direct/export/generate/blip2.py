@@ -1,4 +1,4 @@
-"""BLIP-2, in whose prompts the picture takes the place of some tokens."""
+"""BLIP-2, whose prompts have placeholder tokens for the image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from turnout.errors import ExportError
 from turnout_direct.export.generate.architecture import Encoded
 from turnout_direct.export.generate.opt_text import OptText
 from turnout_direct.export.generate.t5_text import T5Text
-from turnout_direct.families import family_of
+from turnout_direct.generation_family import family_of
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +21,7 @@ def blip2(name: str, model: Any) -> Architecture:
     """Return the adapter for ``Blip2ForConditionalGeneration`` with its language model.
 
     Raises:
-        ExportError: the language model is none of those known.
+        ExportError: the language model is not supported.
     """
     known: dict[str, Callable[[str, Any], Architecture]] = {
         "OPTForCausalLM": Blip2WithOpt,
@@ -30,51 +30,51 @@ def blip2(name: str, model: Any) -> Architecture:
     language = type(model.language_model).__name__
     if language not in known:
         raise ExportError(
-            f"model {name!r}: generate() of class {type(model).__name__!r} has an exported form with the language models "
+            f"model {name!r}: generate() of class {type(model).__name__!r} can be exported with the language models "
             f"{', '.join(known)}, not with {language!r}; keep it on the backend 'direct'"
         )
     return known[language](name, model)
 
 
 class _Blip2:
-    """What both have: a vision encoder, a Q-Former that asks it, a projection into the language model's words.
+    """The common part: a vision encoder, a Q-Former that queries it, a projection to the language model's embeddings.
 
-    A prompt without words is the picture and the first token, as transformers has it.
+    A prompt without text is the image and the first token, as in transformers.
     """
 
     def __init__(self, name: str, model: Any, text: OptText | T5Text) -> None:
         begin = model.config.text_config.bos_token_id
         self.model = model
         self.family = family_of(model, name)
-        picture = [self.family.image_token] * self.family.image_tokens
-        self.unprompted = None if begin is None else (*picture, begin)
-        self._words = text.words
+        image = [self.family.image_token] * self.family.image_tokens
+        self.default_prompt = None if begin is None else (*image, begin)
+        self._embed = text.embed
 
-    def _prompt(
+    def _embed_prompt(
         self, pixel_values: torch.Tensor, input_ids: torch.Tensor, mask: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the prompts' words [B, L, size], and BOOL [B, L], which of them are the picture."""
+        """Return the prompts' embeddings [B, L, size], and BOOL [B, L], true for image tokens."""
         import torch
 
-        picture = self._picture(pixel_values)
-        is_picture = (input_ids == self.family.image_token) & mask
-        part = (is_picture.cumsum(dim=1) - 1).clamp(min=0, max=self.family.image_tokens - 1)
-        placed = torch.gather(picture, 1, part[:, :, None].expand(-1, -1, picture.shape[2]))
-        return torch.where(is_picture[:, :, None], placed, self._words(input_ids)), is_picture
+        image = self._embed_image(pixel_values)
+        is_image = (input_ids == self.family.image_token) & mask
+        part = (is_image.cumsum(dim=1) - 1).clamp(min=0, max=self.family.image_tokens - 1)
+        placed = torch.gather(image, 1, part[:, :, None].expand(-1, -1, image.shape[2]))
+        return torch.where(is_image[:, :, None], placed, self._embed(input_ids)), is_image
 
-    def _picture(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        """Return the picture as the language model reads it, [B, image tokens, size]."""
+    def _embed_image(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """Return the image as embeddings of the language model, [B, image tokens, size]."""
         vision, qformer = self.model.vision_model, self.model.qformer
-        seen = vision.post_layernorm(vision.encoder(inputs_embeds=vision.embeddings(pixel_values))[0])
-        queries = self.model.query_tokens.expand(seen.shape[0], -1, -1)
-        asked = qformer.encoder(qformer.layernorm(queries), encoder_hidden_states=seen, query_length=queries.shape[1])
-        return self.model.language_projection(asked[0])
+        states = vision.post_layernorm(vision.encoder(inputs_embeds=vision.embeddings(pixel_values))[0])
+        queries = self.model.query_tokens.expand(states.shape[0], -1, -1)
+        hidden = qformer.encoder(qformer.layernorm(queries), encoder_hidden_states=states, query_length=queries.shape[1])
+        return self.model.language_projection(hidden[0])
 
 
 class Blip2WithOpt(_Blip2):
-    """The answer continues the prompt.
+    """BLIP-2 with a decoder only: the answer continues the prompt.
 
-    The whole prompt is read in one pass; rows with longer prompts than the shortest are then forced through the rest.
+    One pass reads all prompts up to the length of the shortest; longer ones are then forced token by token.
     """
 
     def __init__(self, name: str, model: Any) -> None:
@@ -83,7 +83,7 @@ class Blip2WithOpt(_Blip2):
         self.positions = model.config.text_config.max_position_embeddings
 
     def encode(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Encoded:
-        memory = self._prompt(pixel_values, input_ids, attention_mask != 0)
+        memory = self._embed_prompt(pixel_values, input_ids, attention_mask != 0)
         return Encoded(input_ids, attention_mask.sum(dim=1).clamp(min=1), memory)
 
     def begin(self, encoded: Encoded, width: int) -> tuple[torch.Tensor, Tensors]:
@@ -95,17 +95,18 @@ class Blip2WithOpt(_Blip2):
     ) -> tuple[torch.Tensor, Tensors]:
         import torch
 
-        words, is_picture = memory
-        here = torch.arange(words.shape[1], device=words.device) == position
-        prompted = torch.where(here[:, None], words, 0.0).sum(dim=1)
-        pictured = (is_picture & here).any(dim=1, keepdim=True)
-        return self._text.step(torch.where(pictured, prompted, self._words(token)), position, cache)
+        embeddings, is_image = memory
+        here = torch.arange(embeddings.shape[1], device=embeddings.device) == position
+        # A masked sum selects the embedding at ``position``: every other term is zero.
+        in_prompt = torch.where(here[:, None], embeddings, 0.0).sum(dim=1)
+        image_here = (is_image & here).any(dim=1, keepdim=True)
+        return self._text.step(torch.where(image_here, in_prompt, self._embed(token)), position, cache)
 
 
 class Blip2WithT5(_Blip2):
-    """The prompt is read by an encoder, the answer begins with the decoder's first token."""
+    """BLIP-2 with encoder and decoder: the answer starts with the decoder's first token."""
 
-    # Distances are all that T5 knows of positions.
+    # T5 encodes distances, not positions, so its decoder has no limit.
     positions = 1 << 31
 
     def __init__(self, name: str, model: Any) -> None:
@@ -118,8 +119,8 @@ class Blip2WithT5(_Blip2):
         import torch
 
         mask = attention_mask != 0
-        words, _ = self._prompt(pixel_values, input_ids, mask)
-        memory = self._text.cross_memory(self._text.read(words, mask))
+        embeddings, _ = self._embed_prompt(pixel_values, input_ids, mask)
+        memory = self._text.cross_memory(self._text.read(embeddings, mask))
         prompt = torch.full_like(input_ids[:, :1], self._begin)
         return Encoded(prompt, torch.ones_like(prompt[:, 0]), (*memory, mask))
 

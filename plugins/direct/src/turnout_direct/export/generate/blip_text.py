@@ -1,4 +1,4 @@
-"""The text transformer of BLIP, one step at a time, over the weights of a loaded model."""
+"""The text transformer of BLIP, with the weights of a loaded model."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class BlipText:
-    """Computes what ``BlipTextModel`` computes, with keys and values in the caller's hands.
+    """``BlipTextModel`` with keys and values that the caller holds.
 
-    transformers' own forward builds masks and caches with Python that depends on sizes, which no exporter can follow.
+    The forward in transformers builds masks and caches with Python that depends on sizes, which exporters cannot trace.
     """
 
     def __init__(self, bert: Any) -> None:
@@ -29,14 +29,14 @@ class BlipText:
         return tuple(_heads(project(states), a) for a in attentions for project in (a.key, a.value))
 
     def empty_cache(self, like: torch.Tensor, width: int) -> Tensors:
-        """Return zeroed self-attention keys and values of ``width`` positions for each layer, batch and dtype as ``like``'s."""
+        """Return zeroed self-attention keys and values of ``width`` positions per layer, with batch and dtype of ``like``."""
         attentions = [layer.attention.self for layer in self._layers]
         return tuple(
             like.new_zeros(like.shape[0], a.num_attention_heads, width, a.attention_head_size) for a in attentions for _ in "kv"
         )
 
     def read(self, tokens: torch.Tensor, mask: torch.Tensor, memory: Tensors) -> torch.Tensor:
-        """Return the states [B, L, width] of ``tokens`` INT64 [B, L], which see those where ``mask`` BOOL [B, L] is true."""
+        """Return the states [B, L, width] of ``tokens`` INT64 [B, L]; attention sees ``mask`` BOOL [B, L]."""
         import torch
 
         hidden = self._embed(tokens, torch.arange(tokens.shape[1], device=tokens.device))
@@ -51,10 +51,11 @@ class BlipText:
     def step(
         self, token: torch.Tensor, position: torch.Tensor, memory: Tensors, memory_mask: torch.Tensor | None, cache: Tensors
     ) -> tuple[torch.Tensor, Tensors]:
-        """Return the state [B, width] of ``token`` INT64 [B] at ``position`` INT64 [], with the cache that now holds it."""
+        """Return the state [B, width] of ``token`` INT64 [B] at ``position`` INT64 [], and the updated cache."""
         import torch
 
         columns = torch.arange(cache[0].shape[2], device=token.device)
+        # The cache has a fixed size and is written by position: the state of a loop must keep its shapes.
         here = (columns == position)[:, None]
         past = columns <= position
         visible = None if memory_mask is None else memory_mask[:, None, None, :]

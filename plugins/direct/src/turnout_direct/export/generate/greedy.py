@@ -1,4 +1,4 @@
-"""Greedy decoding, a token at a time."""
+"""Greedy decoding, one token at a time."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ from typing import TYPE_CHECKING
 
 import torch  # noqa: TID253  this module is imported by an export only
 
-from turnout_direct.export.generate.loop import State, filled_prompts, is_any
+from turnout_direct.export.generate.loop import State, is_end, pad_prompts
 
 if TYPE_CHECKING:
     from turnout_direct.export.generate.architecture import Architecture
 
 
 class GreedyDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
-    """A decoding that takes the likeliest token at each position; it begins with pixel_values, input_ids, attention_mask.
+    """A decoding that selects the likeliest token at each position; its inputs are pixel_values, input_ids, attention_mask.
 
-    Every row is forced through its own prompt token by token, then chooses for itself: an answer depends on its row only.
-    ``generated_ids`` INT64 [B, width] starts with the prompt; what follows a row's end token is its pad token.
-    The loop ends when every row has ended. A prompt longer than ``width`` is cut.
+    Every row is forced through its own prompt token by token and then generates, so an answer depends on its row only.
+    ``generated_ids`` INT64 [B, width] starts with the prompt; pad tokens follow a row's end token. The loop ends when every row
+    has ended. A prompt longer than ``width`` is truncated.
 
-    With ``new_tokens`` a row ends after so many of its own, else when ``width`` is full.
+    A row ends after ``new_tokens`` generated tokens; None means up to ``width``.
     """
 
     def __init__(self, architecture: Architecture, *, width: int, new_tokens: int | None = None) -> None:
         super().__init__()
+        # Registered for its weights only: the architecture is not a module.
         self.model = architecture.model
         self.architecture = architecture
         self.width = width
@@ -32,7 +33,7 @@ class GreedyDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped
     def begin(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[State, State]:
         encoded = self.architecture.encode(pixel_values, input_ids, attention_mask)
         position, cache = self.architecture.begin(encoded, self.width)
-        ids = filled_prompts(encoded, self.width, self.architecture.family.pad)
+        ids = pad_prompts(encoded, self.width, self.architecture.family.pad)
         done = torch.zeros_like(encoded.lengths, dtype=torch.bool)
         return (encoded.lengths, *encoded.memory), (position, ids, done, *cache)
 
@@ -46,13 +47,14 @@ class GreedyDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped
         token = torch.index_select(ids, 1, position.reshape(1)).squeeze(1)
         logits, written = self.architecture.step(token, position, tuple(memory), tuple(cache))
         following = position + 1
+        # Tokens of the row's own prompt are forced, whatever the model predicts.
         forced = following < lengths
         chosen = torch.where(done, self.architecture.family.pad, logits.argmax(dim=-1))
         prompted = torch.index_select(ids, 1, following.reshape(1)).squeeze(1)
         here = torch.arange(self.width, device=ids.device) == following
         ids = torch.where(here, torch.where(forced, prompted, chosen).unsqueeze(1), ids)
         full = following + 1 >= lengths + self.new_tokens
-        return following, ids, done | full | (~forced & is_any(chosen, self.architecture.family.ends)), *written
+        return following, ids, done | full | (~forced & is_end(chosen, self.architecture.family.ends)), *written
 
     def finish(self, state: State) -> torch.Tensor:
         return state[1]

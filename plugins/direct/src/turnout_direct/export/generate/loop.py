@@ -1,4 +1,4 @@
-"""A decoding run as a loop: one module whose graph holds the loop, and the pieces that every decoding shares."""
+"""The decoding loop as one module, and functions that every decoding shares."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Loop = Callable[[Callable[..., torch.Tensor], Callable[..., State], State], Stat
 
 
 def python_loop(condition: Callable[..., torch.Tensor], body: Callable[..., State], state: State) -> State:
-    """Run ``body`` while ``condition`` holds, as ``torch.while_loop`` does, without compiling anything."""
+    """Run ``body`` while ``condition`` is true, like ``torch.while_loop`` but without compiling."""
     while bool(condition(*state)):
         state = body(*state)
     return state
 
 
 class DecodingLoop(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
-    """Answers with a decoding, ``generated_ids`` as its only output; the loop is ``torch.while_loop``, or another like it."""
+    """Runs a decoding; ``generated_ids`` is its only output. ``loop`` is ``torch.while_loop`` or has its signature."""
 
     def __init__(self, decoding: Decoding, loop: Loop = torch.while_loop) -> None:
         super().__init__()
@@ -39,8 +39,8 @@ class DecodingLoop(torch.nn.Module):  # type: ignore[misc]  # torch is untyped h
         return (self.decoding.finish(state),)
 
 
-class Unprompted(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
-    """A decoding about pictures alone, ``pixel_values`` FP32 [B, 3, H, W], each with the same prompt of ``tokens``."""
+class FixedPromptDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
+    """A decoding whose only input is ``pixel_values`` FP32 [B, 3, H, W]; every row has the same prompt of ``tokens``."""
 
     def __init__(self, decoding: Decoding, tokens: tuple[int, ...]) -> None:
         super().__init__()
@@ -61,15 +61,15 @@ class Unprompted(torch.nn.Module):  # type: ignore[misc]  # torch is untyped her
         return self.decoding.finish(state)
 
 
-def filled_prompts(encoded: Encoded, width: int, pad: int) -> torch.Tensor:
-    """Return INT64 [B, width]: each row's prompt, cut where it is longer, then the pad token."""
+def pad_prompts(encoded: Encoded, width: int, pad: int) -> torch.Tensor:
+    """Return INT64 [B, width]: each row's prompt, truncated to ``width``, then the pad token."""
     columns = torch.arange(width, device=encoded.prompt.device)
     padded = torch.nn.functional.pad(encoded.prompt, (0, width), value=pad)[:, :width]
     return torch.where(columns < encoded.lengths.unsqueeze(1), padded, pad)
 
 
-def is_any(tokens: torch.Tensor, ends: tuple[int, ...]) -> torch.Tensor:
-    """Return BOOL, shaped as ``tokens``: a token that is one of ``ends``."""
+def is_end(tokens: torch.Tensor, ends: tuple[int, ...]) -> torch.Tensor:
+    """Return BOOL with the shape of ``tokens``: true for a token that is one of ``ends``."""
     ended = torch.zeros_like(tokens, dtype=torch.bool)
     for end in ends:
         ended = ended | (tokens == end)

@@ -1,4 +1,4 @@
-"""The architectures whose ``generate()`` can be exported."""
+"""Registry of the architectures whose ``generate()`` can be exported."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _ADAPTERS = {
 
 
 def architecture_of(model: str, module: torch.nn.Module) -> Architecture:
-    """Return the adapter for the class of ``module``, or for a class it inherits from.
+    """Return the adapter for the class of ``module`` or a base class.
 
     Raises:
-        ExportError: there is none, or the module's settings lack something that it needs.
+        ExportError: no adapter exists, or the module's configuration lacks a value that it needs.
     """
     for ancestor in type(module).__mro__:
         if ancestor.__name__ in _ADAPTERS:
-            room, name = _ADAPTERS[ancestor.__name__].split(":")
-            adapter: Callable[[str, torch.nn.Module], Architecture] = getattr(importlib.import_module(room), name)
+            path, name = _ADAPTERS[ancestor.__name__].split(":")
+            adapter: Callable[[str, torch.nn.Module], Architecture] = getattr(importlib.import_module(path), name)
             return adapter(model, module)
     label = type(module).__name__
     raise ExportError(
-        f"model {model!r}: generate() of class {label!r} has no exported form; known: {', '.join(_ADAPTERS)}."
-        f"{suggestion(label, _ADAPTERS)} Set 'method: forward' if one forward answers, or keep it on the backend 'direct'"
+        f"model {model!r}: generate() of class {label!r} cannot be exported; known: {', '.join(_ADAPTERS)}."
+        f"{suggestion(label, _ADAPTERS)} Set 'method: forward' if one forward call answers, or keep it on the backend 'direct'"
     )

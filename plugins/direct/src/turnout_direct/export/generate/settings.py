@@ -1,4 +1,4 @@
-"""What the settings of ``generate()`` ask of a graph."""
+"""Settings of ``generate()`` that an exported graph fixes: the beam search and the width."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from turnout.errors import ExportError
 from turnout_direct.export.generate.architecture import Architecture
 from turnout_direct.export.generate.beam import BeamSettings
-from turnout_direct.generate import Limit, generated_width
+from turnout_direct.length_limit import LengthLimit, generated_width
 
-# Settings that change an answer and have no form in a graph, each with the values that leave it alone; None always does.
+# Settings that a graph cannot express, each with the values that do not change an answer; None never changes it.
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "bad_words_ids": (),
     "begin_suppress_tokens": (),
@@ -39,58 +39,58 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "suppress_tokens": ([],),
     "watermarking_config": (),
 }
-# Settings that a graph has.
-_KNOWN = frozenset({"early_stopping", "length_penalty", "max_length", "max_new_tokens", "num_beams"})
+# Settings that a graph can express.
+_SUPPORTED = frozenset({"early_stopping", "length_penalty", "max_length", "max_new_tokens", "num_beams"})
 
 
 def beams_of(model: str, generation: Mapping[str, Any], own: Mapping[str, Any]) -> BeamSettings | None:
-    """Return the beam search that turnout.yaml (``generation``) and the checkpoint (``own``) ask for; None is greedy.
+    """Return the beam search set in turnout.yaml (``generation``) or the checkpoint (``own``); None is greedy decoding.
 
     Raises:
-        ExportError: a setting has no form in a graph.
+        ExportError: a graph cannot express a setting.
     """
-    _check_known(model, generation, own)
+    _check_supported(model, generation, own)
     chosen = {name: generation.get(name, own.get(name)) for name in BeamSettings._fields}
     given = {name: value for name, value in chosen.items() if value is not None}
     return BeamSettings(**given) if given.get("num_beams", 1) > 1 else None
 
 
-def _check_known(model: str, generation: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+def _check_supported(model: str, generation: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     for name in generation:
-        if name not in _NEUTRAL and name not in _KNOWN:
+        if name not in _NEUTRAL and name not in _SUPPORTED:
             raise _refusal(model, name, generation[name], "remove it from turnout.yaml")
     for name, neutral in _NEUTRAL.items():
         value = generation.get(name, own.get(name))
         if value is not None and value not in neutral:
             instead = repr(neutral[0]).lower() if neutral else "null"
-            own_way = f"it comes from the checkpoint, so set {name!r} to {instead} there"
-            raise _refusal(model, name, value, "remove it from turnout.yaml" if name in generation else own_way)
+            in_checkpoint = f"it comes from the checkpoint, so set {name!r} to {instead} there"
+            raise _refusal(model, name, value, "remove it from turnout.yaml" if name in generation else in_checkpoint)
 
 
-def width_of(model: str, architecture: Architecture, limit: Limit, prompt: int | None) -> int:
-    """Return the width of ``generated_ids``, for prompts padded to ``prompt`` tokens or, when None, to any length.
+def width_of(model: str, architecture: Architecture, limit: LengthLimit, prompt: int | None) -> int:
+    """Return the width of ``generated_ids`` for prompts padded to ``prompt`` tokens; None means any length.
 
     Raises:
-        ExportError: the width depends on the prompts, or the decoder has not so many positions.
+        ExportError: the width depends on the prompts, or the decoder has too few positions.
     """
     family = architecture.family
     if limit.max_length is None and prompt is None and family.start != "first_token":
         raise ExportError(
-            f"model {model!r}: 'max_new_tokens' {limit.max_new_tokens} behind prompts of any length gives answers of any "
+            f"model {model!r}: 'max_new_tokens' {limit.max_new_tokens} after prompts of any length gives answers of any "
             "length, but a graph has one; set 'max_length', which counts the prompt, or declare 'input_ids' with a length"
         )
     width = generated_width(family, limit, prompt or 1)
     least = family.start_length(max(family.shortest, family.image_tokens)) + 1
     if not least <= width <= architecture.positions:
         raise ExportError(
-            f"model {model!r}: answers would be {width} tokens long with their prompt, but its decoder has positions for "
-            f"{least} to {architecture.positions}; set 'max_length' within these in turnout.yaml"
+            f"model {model!r}: answers would be {width} tokens long with their prompt, but its decoder supports "
+            f"{least} to {architecture.positions}; set 'max_length' in this range in turnout.yaml"
         )
     return width
 
 
-def _refusal(model: str, name: str, value: Any, way_out: str) -> ExportError:
+def _refusal(model: str, name: str, value: Any, advice: str) -> ExportError:
     return ExportError(
-        f"model {model!r}: generation setting {name!r} is {value!r}, which has no form in an exported graph; "
-        f"a graph decodes greedily or with beams: {way_out}, or keep the model on the backend 'direct'"
+        f"model {model!r}: generation setting {name!r} is {value!r}, which an exported graph cannot express; "
+        f"a graph decodes greedily or with beams: {advice}, or keep the model on the backend 'direct'"
     )

@@ -1,4 +1,4 @@
-"""The T5 language model, over the weights of a loaded one."""
+"""The T5 language model, with the weights of a loaded model."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class T5Text:
-    """Computes what ``T5ForConditionalGeneration`` computes, with keys and values in the caller's hands.
+    """``T5ForConditionalGeneration`` with keys and values that the caller holds.
 
-    transformers' own forward builds masks and caches with Python that depends on sizes, which no exporter can follow.
+    The forward in transformers builds masks and caches with Python that depends on sizes, which exporters cannot trace.
     """
 
     def __init__(self, language: Any) -> None:
@@ -24,25 +24,25 @@ class T5Text:
         self._encoder, self._decoder = language.encoder.block, language.decoder.block
         self._far = config.relative_attention_max_distance
         self._buckets = {block: _buckets(block[0].layer[0].SelfAttention) for block in (self._encoder, self._decoder)}
-        # transformers 4 has no such setting: there the outputs are scaled where the word embeddings are tied.
+        # transformers 4 lacks this setting and scales the outputs if the word embeddings are tied.
         scaled = getattr(config, "scale_decoder_outputs", config.tie_word_embeddings)
         self._scale = config.d_model**-0.5 if scaled else 1.0
 
-    def words(self, tokens: torch.Tensor) -> torch.Tensor:
+    def embed(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return the embeddings [..., size] of ``tokens`` INT64."""
         return self._language.shared(tokens)
 
-    def read(self, words: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Return the states [B, L, size] of ``words`` [B, L, size], which see those where ``mask`` BOOL [B, L] is true."""
+    def read(self, embeddings: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Return the encoder's states [B, L, size] of ``embeddings`` [B, L, size]; attention sees ``mask`` BOOL [B, L]."""
         import torch
 
-        places = torch.arange(words.shape[1], device=words.device)
-        bias = self._bias(self._encoder, places - places[:, None])
-        hidden = words
+        positions = torch.arange(embeddings.shape[1], device=embeddings.device)
+        bias = self._bias(self._encoder, positions - positions[:, None])
+        hidden = embeddings
         for block in self._encoder:
-            attention, seen = block.layer[0].SelfAttention, block.layer[0].layer_norm(hidden)
-            keys, values = (heads(project(seen), attention.n_heads) for project in (attention.k, attention.v))
-            hidden = hidden + _attended(attention, seen, keys, values, mask[:, None, None, :], bias)
+            attention, normed = block.layer[0].SelfAttention, block.layer[0].layer_norm(hidden)
+            keys, values = (heads(project(normed), attention.n_heads) for project in (attention.k, attention.v))
+            hidden = hidden + _attend(attention, normed, keys, values, mask[:, None, None, :], bias)
             hidden = block.layer[-1](hidden)
         return self._language.encoder.final_layer_norm(hidden)
 
@@ -52,45 +52,47 @@ class T5Text:
         return tuple(heads(project(states), a.n_heads) for a in attentions for project in (a.k, a.v))
 
     def empty_cache(self, memory: Tensors, width: int) -> Tensors:
-        """Return zeroed keys and values of ``width`` positions for each layer, batch, heads and dtype as ``memory``'s."""
+        """Return zeroed keys and values of ``width`` positions for each layer, with batch, heads and dtype of ``memory``."""
         return tuple(entry.new_zeros(entry.shape[0], entry.shape[1], width, entry.shape[3]) for entry in memory)
 
     def step(
         self, token: torch.Tensor, position: torch.Tensor, memory: Tensors, visible: torch.Tensor, cache: Tensors
     ) -> tuple[torch.Tensor, Tensors]:
-        """Return the logits [B, vocabulary] of what follows ``token`` INT64 [B] at ``position`` INT64 [], with the cache.
+        """Return the logits [B, vocabulary] of the token after ``token`` INT64 [B] at ``position`` INT64 [], and the cache.
 
-        ``memory`` is seen where ``visible`` BOOL [B, S] is true.
+        Cross-attention sees ``memory`` where ``visible`` BOOL [B, S] is true.
         """
         import torch
 
         columns = torch.arange(cache[0].shape[2], device=token.device)
+        # The cache has a fixed size and is written by position: the state of a loop must keep its shapes.
         here, past = (columns == position)[:, None], columns <= position
         bias = self._bias(self._decoder, (columns - position)[None])
-        hidden, written = self.words(token)[:, None], list(cache)
+        hidden, written = self.embed(token)[:, None], list(cache)
         for index, block in enumerate(self._decoder):
-            own, seen = block.layer[0].SelfAttention, block.layer[0].layer_norm(hidden)
+            own, normed = block.layer[0].SelfAttention, block.layer[0].layer_norm(hidden)
             for entry, project in ((2 * index, own.k), (2 * index + 1, own.v)):
-                written[entry] = torch.where(here, heads(project(seen), own.n_heads), cache[entry])
-            hidden = hidden + _attended(own, seen, written[2 * index], written[2 * index + 1], past, bias)
-            cross, seen = block.layer[1].EncDecAttention, block.layer[1].layer_norm(hidden)
+                written[entry] = torch.where(here, heads(project(normed), own.n_heads), cache[entry])
+            hidden = hidden + _attend(own, normed, written[2 * index], written[2 * index + 1], past, bias)
+            cross, normed = block.layer[1].EncDecAttention, block.layer[1].layer_norm(hidden)
             keys, values = memory[2 * index], memory[2 * index + 1]
-            hidden = hidden + _attended(cross, seen, keys, values, visible[:, None, None, :], None)
+            hidden = hidden + _attend(cross, normed, keys, values, visible[:, None, None, :], None)
             hidden = block.layer[-1](hidden)
         state = self._language.decoder.final_layer_norm(hidden)[:, 0]
         return self._language.lm_head(state * self._scale), tuple(written)
 
     def _bias(self, blocks: Any, distances: torch.Tensor) -> torch.Tensor:
-        """Return what attention adds [1, heads, L, S] for ``distances`` INT64 [L, S]; all layers add the same."""
+        """Return the position bias [1, heads, L, S] for ``distances`` INT64 [L, S]; all layers share it."""
         near = distances.clamp(min=-self._far, max=self._far) + self._far
         weights = blocks[0].layer[0].SelfAttention.relative_attention_bias
         return weights(self._buckets[blocks].to(near.device)[near]).permute(2, 0, 1).unsqueeze(0)
 
 
 def _buckets(attention: Any) -> torch.Tensor:
-    """Return the bucket of each distance from -far to far, computed here: another runtime's logarithm may round otherwise."""
+    """Return the bucket of each distance from -far to far."""
     import torch
 
+    # A table in the graph: the logarithm of another runtime may round to another bucket.
     far = attention.relative_attention_max_distance
     return attention._relative_position_bucket(
         torch.arange(-far, far + 1),
@@ -100,13 +102,13 @@ def _buckets(attention: Any) -> torch.Tensor:
     )
 
 
-def _attended(
+def _attend(
     attention: Any,
-    seen: torch.Tensor,
+    normed: torch.Tensor,
     keys: torch.Tensor,
     values: torch.Tensor,
     visible: torch.Tensor,
     bias: torch.Tensor | None,
 ) -> torch.Tensor:
-    scores = heads(attention.q(seen), attention.n_heads) @ keys.transpose(-1, -2)
+    scores = heads(attention.q(normed), attention.n_heads) @ keys.transpose(-1, -2)
     return attention.o(attend(scores if bias is None else scores + bias, values, visible))

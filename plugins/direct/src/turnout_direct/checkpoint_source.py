@@ -1,0 +1,63 @@
+"""The source of a checkpoint: a local folder or a name on the hub."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from turnout.errors import ModelLoadError
+from turnout_direct.options import DirectOptions
+
+_HUB_NAME = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?\Z")
+
+
+def find_checkpoint_source(options: DirectOptions, folder: Path, model: str) -> str:
+    """Return the folder or hub name of ``options.checkpoint`` for ``from_pretrained``; a folder comes before the hub.
+
+    A relative path starts in ``folder``.
+
+    Raises:
+        ModelLoadError: the folder does not exist and the name cannot be on the hub, or Python from the hub would run that is
+            not pinned to a commit.
+    """
+    name = str(options.checkpoint)
+    path = folder / Path(name).expanduser()
+    if path.is_dir():
+        _check_folder(path, options, model)
+        return str(path)
+    if not _HUB_NAME.match(name) or path.exists():
+        state = "is a file" if path.exists() else "does not exist"
+        raise ModelLoadError(
+            f"model {model!r}: the checkpoint folder {str(path)!r} {state}; correct 'checkpoint', which is a folder "
+            "next to turnout.yaml or a name on the hub"
+        )
+    if options.trust_remote_code and options.revision is None:
+        raise ModelLoadError(
+            f"model {model!r}: 'trust_remote_code: true' runs Python that hub checkpoint {name!r} contains and may change; "
+            "read it, then write the 40 hexadecimal digits of that commit as 'revision'"
+        )
+    return name
+
+
+def _check_folder(path: Path, options: DirectOptions, model: str) -> None:
+    if not (path / "config.json").is_file():
+        raise ModelLoadError(
+            f"model {model!r}: folder {str(path)!r} has no 'config.json', so it is not a checkpoint; "
+            "set 'checkpoint' to the folder that save_pretrained wrote"
+        )
+    foreign = _remote_code(path / "config.json")
+    if options.trust_remote_code and foreign:
+        raise ModelLoadError(
+            f"model {model!r}: {str(path / 'config.json')!r} takes its Python from {foreign!r} on the hub, "
+            "at no fixed commit; copy that code into the folder and name it in 'auto_map' without '--'"
+        )
+
+
+def _remote_code(config: Path) -> str:
+    # transformers writes "repository--module.Class" for code that another repository on the hub holds.
+    try:
+        code = json.loads(config.read_text("utf-8")).get("auto_map", {})
+        return next((str(value) for value in code.values() if "--" in str(value)), "")
+    except (ValueError, AttributeError):
+        return ""

@@ -1,0 +1,79 @@
+"""A traceable module for a model with ``method: generate``."""
+
+from __future__ import annotations
+
+import torch  # noqa: TID253  this module is imported by an export only
+
+from turnout import ModelDeclaration
+from turnout.tensors import TensorSpec
+from turnout_direct.export.decoding import Decoding
+from turnout_direct.export.generate.architecture import Architecture
+from turnout_direct.export.generate.beam import BeamDecoding, BeamSettings
+from turnout_direct.export.generate.generate_inputs import example_inputs, generate_inputs
+from turnout_direct.export.generate.greedy import GreedyDecoding
+from turnout_direct.export.generate.loop import DecodingLoop, FixedPromptDecoding
+from turnout_direct.export.generate.registry import architecture_of
+from turnout_direct.export.generate.settings import beams_of, width_of
+from turnout_direct.export.traceable import Traceable, sizes_of
+from turnout_direct.generate_method import GenerateMethod
+from turnout_direct.length_limit import limit_of
+from turnout_direct.options import DirectOptions
+
+
+def generate_traceable(model: ModelDeclaration, options: DirectOptions, module: torch.nn.Module) -> Traceable:
+    """Return ``generate()`` of ``module`` for export as one graph, with output ``generated_ids`` INT64 [-1, max_length].
+
+    Raises:
+        ExportError: no adapter exists for the module's class, or a graph cannot express a setting or a declared input.
+    """
+    architecture = architecture_of(model.name, module)
+    inputs = generate_inputs(model, architecture)
+    decoder = architecture.family.decoder
+    beams = beams_of(model.name, options.generate.arguments(), decoder.generation_config.to_dict())
+    limit = limit_of(architecture.family, options.generate)
+    width = width_of(model.name, architecture, limit, _prompt_width(architecture, inputs))
+    decoding = _create_decoding(architecture, beams, width, limit.max_new_tokens)
+    reference = DirectReference(GenerateMethod(module, model, options.generate), architecture.default_prompt)
+    if len(inputs) == 1 and architecture.default_prompt is not None:
+        decoding = FixedPromptDecoding(decoding, architecture.default_prompt)
+    # A prompt must leave room for one generated token.
+    longest = max(length for length in (width, width - 1) if architecture.family.start_length(length) < width)
+    return Traceable(
+        model=model.name,
+        label=type(module).__name__,
+        module=DecodingLoop(decoding),
+        inputs=inputs,
+        outputs=("generated_ids",),
+        example=lambda batch, seed=0: example_inputs(architecture.family, inputs, batch, longest=longest, seed=seed),
+        reference=reference,
+        decoding=decoding,
+    )
+
+
+def _create_decoding(architecture: Architecture, beams: BeamSettings | None, width: int, new_tokens: int | None) -> Decoding:
+    if beams is None:
+        return GreedyDecoding(architecture, width=width, new_tokens=new_tokens)
+    return BeamDecoding(architecture, beams, width=width, new_tokens=new_tokens)
+
+
+class DirectReference:
+    """Answers like the backend ``direct``: each row as transformers answers it alone."""
+
+    def __init__(self, generate: GenerateMethod, default_prompt: tuple[int, ...] | None) -> None:
+        self.generate = generate
+        self.default_prompt = default_prompt
+
+    def __call__(self, pixel_values: torch.Tensor, *prompt: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        ids, mask = prompt or self._repeat_default_prompt(len(pixel_values))
+        return (self.generate({"pixel_values": pixel_values, "input_ids": ids, "attention_mask": mask})["generated_ids"],)
+
+    def _repeat_default_prompt(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+        ids = torch.tensor([self.default_prompt]).expand(rows, -1)
+        return ids, torch.ones_like(ids)
+
+
+def _prompt_width(architecture: Architecture, inputs: tuple[TensorSpec, ...]) -> int | None:
+    if len(inputs) == 1:
+        return len(architecture.default_prompt or ())
+    declared = sizes_of(inputs[1])[1]
+    return None if declared == -1 else declared
