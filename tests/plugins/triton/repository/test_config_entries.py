@@ -1,15 +1,15 @@
-"""A model config as short texts."""
+"""A model config as comparable entries."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from turnout import DynamicBatching
+from turnout_triton.repository.config_entries import entries_of
 from turnout_triton.repository.config_file import read_config
-from turnout_triton.repository.facts import facts_of
 
 
-def test_facts_do_not_depend_on_defaults_that_are_written_out(project: Any) -> None:
+def test_entries_do_not_depend_on_defaults_that_are_written_out(project: Any) -> None:
     project.configure(project.model(dynamic_batching=DynamicBatching()), project.options())
     config = read_config(project.config_file()).config
     completed = type(config)()
@@ -19,4 +19,4 @@ def test_facts_do_not_depend_on_defaults_that_are_written_out(project: Any) -> N
     completed.optimization.output_pinned_memory.enable = True
     completed.ClearField("version_policy")
 
-    assert facts_of(completed, "scale") == facts_of(config, "scale")
+    assert entries_of(completed, "scale") == entries_of(config, "scale")

@@ -1,4 +1,4 @@
-"""The model config that turnout.yaml asks for."""
+"""The model config that is generated from turnout.yaml."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from turnout import DynamicBatching, ModelDeclaration, ModelSignature, QueuePoli
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
 from turnout_triton.options import TritonOptions
-from turnout_triton.repository.model_config import WantedConfig, wanted_config
+from turnout_triton.repository.generated_config import GeneratedConfig, generate_config
 
 SIGNATURE = ModelSignature((TensorSpec("x", "FP32", (-1, 3)),), (TensorSpec("y", "INT64", (-1,)),))
 
@@ -45,15 +45,15 @@ backend: "onnxruntime"
 """
 
 
-def options(**words: Any) -> TritonOptions:
-    return TritonOptions.model_validate({"url": "localhost:8001", "model_config": words})
+def options(**settings: Any) -> TritonOptions:
+    return TritonOptions.model_validate({"url": "localhost:8001", "model_config": settings})
 
 
-def wanted(model: ModelDeclaration, given: TritonOptions | None = None, filename: str = "model.onnx") -> WantedConfig:
-    return wanted_config(model, given, Path("repository/m"), filename, SIGNATURE)
+def generate(model: ModelDeclaration, given: TritonOptions | None = None, filename: str = "model.onnx") -> GeneratedConfig:
+    return generate_config(model, given, Path("repository/m"), filename, SIGNATURE)
 
 
-def test_every_word_of_turnout_yaml_stands_in_the_config() -> None:
+def test_every_option_of_turnout_yaml_is_in_the_config() -> None:
     policy = QueuePolicy("DELAY", 7, True, 9)
     batching = DynamicBatching((4, 8), 100, True, 2, 1, policy, {2: QueuePolicy(max_queue_size=1)})
     given = options(
@@ -69,15 +69,15 @@ def test_every_word_of_turnout_yaml_stands_in_the_config() -> None:
         model_warmup=[{"data": "zero", "batch_size": 8}],
     )
 
-    config = wanted(ModelDeclaration("m", max_batch_size=8, dynamic_batching=batching), given).config
+    config = generate(ModelDeclaration("m", max_batch_size=8, dynamic_batching=batching), given).config
 
     expected = type(config)()
     text_format.Parse(COMPLETE, expected)
     assert config == expected
 
 
-def test_what_turnout_yaml_does_not_say_has_tritons_defaults_written_out() -> None:
-    config = wanted(ModelDeclaration("m", max_batch_size=8)).config
+def test_tritons_defaults_are_written_out() -> None:
+    config = generate(ModelDeclaration("m", max_batch_size=8)).config
 
     assert config.version_policy.latest.num_versions == 1
     assert [group.count for group in config.instance_group] == [1]
@@ -85,20 +85,20 @@ def test_what_turnout_yaml_does_not_say_has_tritons_defaults_written_out() -> No
 
 
 def test_torchscript_is_served_by_pytorch() -> None:
-    config = wanted(ModelDeclaration("m", max_batch_size=8), filename="model.pt").config
+    config = generate(ModelDeclaration("m", max_batch_size=8), filename="model.pt").config
 
     served = (config.platform, config.backend, config.default_model_filename)
     assert served == ("pytorch_libtorch", "pytorch", "model.pt")
 
 
-def test_rank_0_must_be_declared_so_that_who_asks_can_restore_it() -> None:
+def test_rank_0_must_be_declared_so_that_clients_can_restore_it() -> None:
     scalar = TensorSpec("s", "FP32", ())
     signature = ModelSignature((scalar,), (scalar,))
 
     with pytest.raises(ExportError, match=r"input 's' has rank 0, which Triton carries as one element; declare it .*FP32\[\]"):
-        wanted_config(ModelDeclaration("m"), None, Path("m"), "model.onnx", signature)
+        generate_config(ModelDeclaration("m"), None, Path("m"), "model.onnx", signature)
     declared = ModelDeclaration("m", inputs=(scalar,), outputs=(scalar,))
-    config = wanted_config(declared, None, Path("m"), "model.onnx", signature).config
+    config = generate_config(declared, None, Path("m"), "model.onnx", signature).config
 
     assert list(config.input[0].dims) == [1]
     assert not config.input[0].HasField("reshape")

@@ -1,4 +1,4 @@
-"""A model config as short texts by what they are about, so that several can be compared."""
+"""A model config as entries: short texts by name, which can be compared across sources."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from turnout_triton.repository.config_file import words_of
+from turnout_triton.repository.config_file import fields_of
+from turnout_triton.repository.config_tensors import kserve_datatype
 from turnout_triton.repository.layout import WARMUP
-from turnout_triton.repository.tensors import datatype_of
 
-Facts = dict[str, str]
+Entries = dict[str, str]
 
 NONE = "none"
 _PLATFORMS = {"onnxruntime": "onnxruntime_onnx", "pytorch": "pytorch_libtorch"}
-_ALWAYS = {"input_pinned_memory": {"enable": True}, "output_pinned_memory": {"enable": True}}
+_DEFAULTS = {"input_pinned_memory": {"enable": True}, "output_pinned_memory": {"enable": True}}
 
 
-def facts_of(config: Any, folder: str) -> Facts:
-    """Return what the ModelConfig of a ``folder`` says, in an order and form that does not depend on who wrote it."""
-    facts = {
+def entries_of(config: Any, folder: str) -> Entries:
+    """Return the entries of the ModelConfig of a ``folder``; order and form do not depend on who wrote the config."""
+    entries = {
         "name": config.name or folder,
         "platform": platform_of(config),
         "max_batch_size": str(config.max_batch_size),
         "version_policy": _version_policy(config),
-        "dynamic_batching": _batching(config),
+        "dynamic_batching": _dynamic_batching(config),
         "instance_group": _instance_group(config),
         "optimization": _json(_optimization(config)),
-        "model_warmup": _json([words_of(sample) for sample in config.model_warmup]),
+        "model_warmup": _json([fields_of(sample) for sample in config.model_warmup]),
     }
-    facts |= dict([*_tensors("input", config.input), *_tensors("output", config.output)])
-    facts |= {f"parameter {name!r}": value.string_value for name, value in config.parameters.items()}
+    entries |= dict([*_tensors("input", config.input), *_tensors("output", config.output)])
+    entries |= {f"parameter {name!r}": value.string_value for name, value in config.parameters.items()}
     if config.ensemble_scheduling.step:
-        facts["ensemble_scheduling"] = _json(words_of(config.ensemble_scheduling))
-    return facts
+        entries["ensemble_scheduling"] = _json(fields_of(config.ensemble_scheduling))
+    return entries
 
 
 def data_files(config: Any) -> set[str]:
@@ -43,8 +43,8 @@ def data_files(config: Any) -> set[str]:
     return {f"{WARMUP}/{tensor.input_data_file}" for tensor in tensors if tensor.input_data_file}
 
 
-def data_facts(hashes: Mapping[str, str]) -> Facts:
-    """Return what warm-up data by name of file is."""
+def data_entries(hashes: Mapping[str, str]) -> Entries:
+    """Return the entries of warm-up data; ``hashes`` has a text by file name."""
     return {f"warm-up data {name!r}": text for name, text in sorted(hashes.items())}
 
 
@@ -54,13 +54,13 @@ def sha256(data: bytes) -> str:
 
 
 def platform_of(config: Any) -> str:
-    """Return the platform, which newer configs leave to the backend."""
+    """Return the platform; newer configs name only the backend."""
     return str(config.platform or _PLATFORMS.get(config.backend, config.backend))
 
 
 def _tensors(kind: str, tensors: Iterable[Any]) -> Iterable[tuple[str, str]]:
     for tensor in tensors:
-        text = f"{datatype_of(tensor.data_type)} {list(tensor.dims)}"
+        text = f"{kserve_datatype(tensor.data_type)} {list(tensor.dims)}"
         if tensor.HasField("reshape"):
             text += f" reshaped to {list(tensor.reshape.shape)}"
         yield f"{kind} {tensor.name!r}", text
@@ -75,14 +75,14 @@ def _version_policy(config: Any) -> str:
     return f"latest {policy.latest.num_versions or 1}"
 
 
-def _batching(config: Any) -> str:
+def _dynamic_batching(config: Any) -> str:
     if not config.HasField("dynamic_batching"):
         return NONE
-    words = words_of(config.dynamic_batching)
-    # The server fills in the largest batch where no size is preferred.
-    if words.get("preferred_batch_size") == [config.max_batch_size]:
-        del words["preferred_batch_size"]
-    return _json(words)
+    fields = fields_of(config.dynamic_batching)
+    # The server fills in the largest batch if no size is preferred.
+    if fields.get("preferred_batch_size") == [config.max_batch_size]:
+        del fields["preferred_batch_size"]
+    return _json(fields)
 
 
 def _instance_group(config: Any) -> str:
@@ -91,15 +91,16 @@ def _instance_group(config: Any) -> str:
 
 
 def _group(group: Any) -> str:
-    words = words_of(group)
-    kind, count = words.get("kind", "KIND_AUTO"), words.get("count", 1)
+    fields = fields_of(group)
+    kind, count = fields.get("kind", "KIND_AUTO"), fields.get("count", 1)
     gpus = f" on {list(group.gpus)}" if group.gpus else ""
     return f"{count} x {kind}{gpus}"
 
 
 def _optimization(config: Any) -> dict[str, Any]:
-    words = words_of(config.optimization)
-    return {name: value for name, value in words.items() if value not in (_ALWAYS.get(name), {}, [])}
+    """Return the optimization without the defaults that a server writes out."""
+    fields = fields_of(config.optimization)
+    return {name: value for name, value in fields.items() if value not in (_DEFAULTS.get(name), {}, [])}
 
 
 def _json(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a server says of a model that it serves."""
+"""The config and the tensors of a model, as a server reports them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ Tensors = Mapping[tuple[str, str], tuple[str, tuple[int, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
-class LiveModel:
-    """A model on a server.
+class ServerConfig:
+    """The config of a model on a server.
 
     Attributes:
         url: the server.
         config: the server's ModelConfig.
-        versions: the versions that are served, ascending.
-        tensors: (kind, name) to datatype and shape as the server's metadata has them, batch axis included.
+        versions: the versions that it serves, ascending.
+        tensors: datatype and shape by (kind, name), from the server's metadata; the batch axis is included.
     """
 
     url: str
@@ -50,14 +50,14 @@ def urls_of(options: TritonOptions) -> tuple[str, ...]:
     return (options.url,) if isinstance(options.url, str) else tuple(options.url)
 
 
-def ask(url: str, model: str, options: TritonOptions, folder: Path) -> LiveModel:
-    """Return what the server at ``url`` says of ``model``; blocks for a second or two.
+def read_server_config(url: str, model: str, options: TritonOptions, folder: Path) -> ServerConfig:
+    """Return the config that the server at ``url`` reports for ``model``; blocks for up to two seconds.
 
     Args:
         url: the server.
         model: the model's name there.
         options: headers and encryption.
-        folder: where relative paths of certificates start.
+        folder: the folder that relative paths of certificates start from.
 
     Raises:
         BackendUnavailableError: the server cannot be reached.
@@ -73,16 +73,16 @@ def ask(url: str, model: str, options: TritonOptions, folder: Path) -> LiveModel
         except ConfigurationError:
             raise
         except TurnoutError as error:
-            raise _translated(url, model, error) from error
+            raise _translate(url, model, error) from error
     versions = sorted(int(version) for version in metadata.get("versions", ()) if version.isdecimal())
-    return LiveModel(url, ParseDict(config, new_config(), ignore_unknown_fields=True), tuple(versions), _tensors(metadata))
+    return ServerConfig(url, ParseDict(config, new_config(), ignore_unknown_fields=True), tuple(versions), _tensors(metadata))
 
 
-def _translated(url: str, model: str, error: TurnoutError) -> TurnoutError:
+def _translate(url: str, model: str, error: TurnoutError) -> TurnoutError:
     reason = text_of(error).rpartition("; ")[0]
     unreached = isinstance(error, BackendUnavailableError | DeadlineExceededError) and not isinstance(error, NotLoadedError)
     if unreached:
-        last = reason.rpartition(": ")[2]  # gRPC tells every address it tried before it says why
+        last = reason.rpartition(": ")[2]  # gRPC lists every address that it tried before the reason
         return BackendUnavailableError(f"server {url!r} was not reached within {TIMEOUT_SECONDS:g} s: {last}")
     return ModelLoadError(f"server {url!r} does not serve the model {model!r}: {reason.rpartition(': ')[2]}")
 
