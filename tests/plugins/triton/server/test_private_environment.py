@@ -1,4 +1,4 @@
-"""The private environment: made once, whole, whoever else wants it at the same time."""
+"""The private environment: created once and completely, also by several processes at once."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from turnout.errors import MissingDependencyError
-from turnout_triton.server import environment as room
-from turnout_triton.server.environment import PrivateEnvironment, default_folder
+from turnout_triton.server import private_environment
+from turnout_triton.server.private_environment import PrivateEnvironment, default_folder
 
 ENSURE = """
 import sys
 from pathlib import Path
-from turnout_triton.server.environment import PrivateEnvironment
+from turnout_triton.server.private_environment import PrivateEnvironment
 PrivateEnvironment(Path(sys.argv[1]), lambda line: print(line, flush=True)).ensure([])
 """
 
@@ -42,7 +42,7 @@ def index_is_unreachable(monkeypatch) -> None:
         monkeypatch.setenv(name, os.devnull if name == "PIP_CONFIG_FILE" else "")
 
 
-def test_a_killed_making_is_made_again_once_by_two_at_once(tmp_path) -> None:
+def test_after_a_killed_installation_two_processes_install_once(tmp_path) -> None:
     folder = tmp_path / "triton"
     with ensure(folder) as killed:
         killed.stdout.readline()
@@ -51,16 +51,16 @@ def test_a_killed_making_is_made_again_once_by_two_at_once(tmp_path) -> None:
     assert not folder.exists()
 
     with ensure(folder) as one, ensure(folder) as other:
-        said = [*one.stdout, *other.stdout]
+        lines = [*one.stdout, *other.stdout]
 
     assert [one.returncode, other.returncode] == [0, 0]
-    assert len([line for line in said if line.startswith("installing tritonserver 2.51")]) == 1
-    assert "55 MB to fetch, 250 MB on disk" in said[0]
+    assert len([line for line in lines if line.startswith("installing tritonserver 2.51")]) == 1
+    assert "55 MB to fetch, 250 MB on disk" in lines[0]
     assert (PrivateEnvironment(folder, print).site_packages / "pytriton" / "tritonserver" / "bin" / "tritonserver").is_file()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["triton", "triton.lock"]
 
 
-def test_what_pip_cannot_fetch_is_said_and_nothing_is_left(tmp_path, index_is_unreachable) -> None:
+def test_a_failure_of_pip_is_reported_and_nothing_is_installed(tmp_path, index_is_unreachable) -> None:
     folder = tmp_path / "triton"
 
     with pytest.raises(MissingDependencyError, match=r"installing nvidia-pytriton failed with exit code 1: ERROR: .*--binary"):
@@ -69,19 +69,19 @@ def test_what_pip_cannot_fetch_is_said_and_nothing_is_left(tmp_path, index_is_un
     assert not folder.exists()
 
 
-def test_an_environment_that_has_everything_asks_nobody(server, index_is_unreachable) -> None:
+def test_a_complete_environment_needs_no_index(server, index_is_unreachable) -> None:
     PrivateEnvironment(default_folder(), print).ensure(["onnxruntime"])
 
 
 @pytest.mark.parametrize("version", [(3, 13), (3, 10)])
-def test_a_python_that_numpy_1_has_no_wheel_for_is_refused(tmp_path, monkeypatch, version) -> None:
-    monkeypatch.setattr(room, "_PYTHONS", (version,))
+def test_a_python_without_a_wheel_of_numpy_1_is_refused(tmp_path, monkeypatch, version) -> None:
+    monkeypatch.setattr(private_environment, "_PYTHONS", (version,))
 
     with pytest.raises(MissingDependencyError, match=r"use Python 3\.11 or 3.12, or give --binary"):
         PrivateEnvironment(tmp_path / "triton", print).ensure([])
 
 
-def test_the_folder_is_the_variables_else_in_the_cache(monkeypatch, tmp_path) -> None:
+def test_the_folder_is_that_of_the_variable_or_in_the_cache(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("TURNOUT_TRITON_ENVIRONMENT", str(tmp_path / "mine"))
     named = default_folder()
     monkeypatch.delenv("TURNOUT_TRITON_ENVIRONMENT")
@@ -96,12 +96,12 @@ def test_a_second_thread_waits_for_the_lock(tmp_path) -> None:
 
     def second() -> None:
         inside.wait()
-        with environment.locked():
+        with environment.lock():
             order.append("second")
 
     thread = threading.Thread(target=second)
     thread.start()
-    with environment.locked():
+    with environment.lock():
         inside.set()
         thread.join(0.2)
         order.append("first")

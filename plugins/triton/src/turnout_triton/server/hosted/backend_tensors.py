@@ -1,4 +1,4 @@
-"""Tensors as the python backend hands them, to arrays and back.
+"""Tensors of Triton's python backend, to and from arrays.
 
 numpy has no dtype for BF16 in the server's environment: such a tensor is an array of ``bfloat16.BFLOAT16``.
 """
@@ -18,11 +18,11 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def backend_utils() -> Any:
-    """Return Triton's module for python models, which exists inside the server only."""
+    """Return Triton's module for python models, which exists only inside the server."""
     return importlib.import_module("triton_python_backend_utils")
 
 
-def gather(request: Any, bfloat16_inputs: Container[str]) -> dict[str, NDArray[Any]]:
+def inputs_of(request: Any, bfloat16_inputs: Container[str]) -> dict[str, NDArray[Any]]:
     """Return the inputs of ``request`` by name."""
     return {
         tensor.name(): from_capsule(tensor.to_dlpack()) if tensor.name() in bfloat16_inputs else tensor.as_numpy()
@@ -43,11 +43,11 @@ def _tensor(name: str, array: NDArray[Any]) -> Any:
 
 
 def error_response(text: str) -> Any:
-    """Return a response that says what went wrong."""
+    """Return a response with an error."""
     utils = backend_utils()
     return utils.InferenceResponse(output_tensors=[], error=utils.TritonError(text))
 
 
-def names_of(entries: Iterable[Mapping[str, Any]], datatype: str) -> frozenset[str]:
-    """Return the names of the inputs or outputs of a config that are of ``datatype``, such as ``TYPE_BF16``."""
+def names_with_datatype(entries: Iterable[Mapping[str, Any]], datatype: str) -> frozenset[str]:
+    """Return the names of the inputs or outputs of a config with ``datatype``, such as ``TYPE_BF16``."""
     return frozenset(entry["name"] for entry in entries if entry["data_type"] == datatype)

@@ -1,4 +1,4 @@
-"""The options that several commands share."""
+"""The options of several commands."""
 
 from __future__ import annotations
 
@@ -12,6 +12,4 @@ PORT = click.IntRange(1, 65535)
 repository_option = click.option(
     "--repository", default=Path("model_repository"), show_default=True, type=FOLDER, help="The model repository to serve."
 )
-model_option = click.option(
-    "--model", "models", multiple=True, metavar="NAME", help="Serve only this model; may be given again."
-)
+model_option = click.option("--model", "models", multiple=True, metavar="NAME", help="Serve only this model; may be repeated.")

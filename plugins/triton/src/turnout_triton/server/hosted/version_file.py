@@ -1,4 +1,4 @@
-"""Where the file of a model is."""
+"""The file of a model version."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 
-def model_file(folder: Path, version: str, config: Mapping[str, Any], name: str) -> Path:
-    """Return the file of a version of the model in ``folder``: the config's ``default_model_filename``, else ``name``.
+def version_file(folder: Path, version: str, config: Mapping[str, Any], name: str) -> Path:
+    """Return the file of a version of the model in ``folder``: the config's ``default_model_filename``, or ``name``.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: it does not exist.
     """
     file = folder / version / (config.get("default_model_filename") or name)
     if not file.exists():
@@ -22,7 +22,7 @@ def model_file(folder: Path, version: str, config: Mapping[str, Any], name: str)
 def file_of_this_stub() -> Path:
     """Return the file of the model that this process serves.
 
-    While the config is completed Triton does not say which; but it is the first argument that the stub is started with.
+    Triton (core 2.51) does not pass it to ``auto_complete_config``, but it is the first argument of the stub's command line.
     """
     arguments = Path("/proc/self/cmdline").read_bytes().decode("utf-8").split("\0")
     return Path(arguments[1])

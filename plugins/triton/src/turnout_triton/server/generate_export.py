@@ -1,8 +1,7 @@
-"""Writing a model folder that hosts ``generate()``: the format ``generate`` of ``turnout export``.
+"""The export format ``generate``: a python model that hosts ``generate()`` of a model that cannot be exported as a graph.
 
-For what cannot be exported as a graph. The version folder stands alone: ``model.py``, its settings in ``generate.json``, and
-the checkpoint, copied where it is a folder of this disk; so the same folder works in NVIDIA's container, given torch and
-transformers there.
+The version folder is self-contained: ``model.py``, its settings in ``generate.json``, and a copy of the checkpoint if that is a
+local folder. The same folder works in NVIDIA's container if torch and transformers are installed there.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any
 from turnout import ExportRequest, ModelSignature
 from turnout.errors import ExportError, one_line
 from turnout.tensors import TensorSpec
-from turnout_triton.server.hosted import generate
+from turnout_triton.server.hosted import generate_model
 
 FORMAT = "generate"
 FILENAME = "model.py"
@@ -28,7 +27,7 @@ def export_generate(request: ExportRequest) -> ModelSignature:
     """Write ``model.py``, its settings and its checkpoint into the version folder of ``request``.
 
     Raises:
-        ExportError: the model is no ``generate()`` of a transformers class.
+        ExportError: the model is not ``generate()`` of a transformers class.
     """
     options = request.options
     name = request.model.name
@@ -42,7 +41,7 @@ def export_generate(request: ExportRequest) -> ModelSignature:
     if local.is_dir():
         shutil.copytree(local, folder / CHECKPOINT, symlinks=False)
     (folder / SETTINGS).write_text(json.dumps(_settings(options, is_local=local.is_dir()), indent=2) + "\n", "utf-8")
-    shutil.copyfile(generate.__file__, request.file)
+    shutil.copyfile(generate_model.__file__, request.file)
     return ModelSignature(
         request.model.inputs or tuple(_inputs(folder / CHECKPOINT, name)),
         request.model.outputs or (TensorSpec("generated_ids", "INT64", (-1, -1)),),
@@ -70,7 +69,7 @@ def _inputs(checkpoint: Path, model: str) -> Iterator[TensorSpec]:
 
 
 def _picture_size(checkpoint: Path, model: str) -> int:
-    """Return height and width of a picture; -1 where only the hub knows."""
+    """Return height and width of a picture; -1 if the checkpoint is on the hub only."""
     file = checkpoint / "config.json"
     if not checkpoint.is_dir():
         return -1

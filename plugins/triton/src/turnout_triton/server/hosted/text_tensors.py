@@ -1,4 +1,4 @@
-"""BYTES tensors as text, which is what the runtimes take."""
+"""BYTES tensors to and from text, the only form that the runtimes accept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def to_text(array: NDArray[Any], name: str) -> NDArray[Any]:
-    """Return BYTES as an array of ``str``; left to itself ONNX Runtime makes ``"b'x'"`` of ``b"x"``.
+    """Return BYTES as an array of ``str``; ONNX Runtime itself would convert ``b"x"`` to ``"b'x'"``.
 
     Raises:
         ValueError: an element is not UTF-8.
@@ -19,7 +19,7 @@ def to_text(array: NDArray[Any], name: str) -> NDArray[Any]:
         try:
             elements[index] = bytes(element).decode("utf-8")
         except UnicodeDecodeError as error:
-            raise ValueError(f"element {index} of {name!r} is not UTF-8; the runtime takes text only") from error
+            raise ValueError(f"element {index} of {name!r} is not UTF-8; the runtime accepts only text") from error
     return elements.reshape(array.shape)
 
 

@@ -1,4 +1,4 @@
-"""How a local server is started."""
+"""The options of a local server."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from turnout_triton.server.ports import Ports
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """How a local server is started.
+    """The options of a local server.
 
     Attributes:
-        models: serve only these; all by default.
+        models: the models to serve; all by default.
         host: the address to listen on, loopback by default.
         ports: the ports to listen on; free ones by default.
-        other_ports: what is taken where one of ``ports`` is not to be had; None: that is an error.
-        binary: a tritonserver; by default the one on PATH, else one from PyPI in a private environment.
+        other_ports: the ports to use if one of ``ports`` is in use; None: that is an error.
+        binary: a tritonserver; by default the one on PATH, or else one from PyPI in a private environment.
         environment: the folder of that environment; ``$TURNOUT_TRITON_ENVIRONMENT`` or the user's cache by default.
-        torch_index: where torch is installed from, if it has to be.
+        torch_index: the package index to install torch from, if needed.
         arguments: more arguments for tritonserver.
-        ready_timeout_seconds: how long loading may take.
-        grace_seconds: how long requests in flight may take at the end; 0 ends the server at once.
+        ready_timeout_seconds: the limit for loading the models.
+        grace_seconds: the limit for requests in flight at the end; 0 stops the server at once.
     """
 
     models: tuple[str, ...] = ()

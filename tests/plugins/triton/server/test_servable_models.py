@@ -1,4 +1,4 @@
-"""What serving a repository needs, read off its folders."""
+"""The backends and needs of the models of a repository."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout_triton.server.repository import choose, read_repository
+from turnout_triton.server.servable_models import read_repository, select_models
 
 
 def write(repository: Path, name: str, config: str | None, *files: str) -> None:
@@ -46,7 +46,7 @@ def test_backend_and_needs_of_a_model(tmp_path, config, files, backend, needs) -
     assert (model.name, model.backend, model.needs) == ("m", backend, frozenset(needs))
 
 
-def test_folders_that_hold_no_model_are_passed_over(tmp_path) -> None:
+def test_folders_without_a_model_are_ignored(tmp_path) -> None:
     write(tmp_path, "b", None, "1/model.onnx")
     write(tmp_path, "a", "")
     write(tmp_path, "notes", None, "text/file.md")
@@ -55,8 +55,8 @@ def test_folders_that_hold_no_model_are_passed_over(tmp_path) -> None:
     assert [model.name for model in read_repository(tmp_path)] == ["a", "b"]
 
 
-def test_the_chosen_models_are_those_named_once_each(tmp_path) -> None:
+def test_models_are_selected_by_name_once_each(tmp_path) -> None:
     for name in ("a", "b", "c"):
         write(tmp_path, name, "")
 
-    assert [model.name for model in choose(read_repository(tmp_path), ("c", "a", "c"), tmp_path)] == ["c", "a"]
+    assert [model.name for model in select_models(read_repository(tmp_path), ("c", "a", "c"), tmp_path)] == ["c", "a"]
