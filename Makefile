@@ -40,7 +40,7 @@ $(VENVS)/triton/.done: $(SOURCES)
 	$(call install,triton,$(TEST_TOOLS) onnx trustme "tritonclient[http]" -e core -e plugins/triton -e plugins/vision)
 
 # Triton itself with what the tests serve, in the cache of this user: the tests of several environments share it.
-$(VENVS)/triton/.done-server: $(VENVS)/triton/.done plugins/triton/src/turnout_triton/server/environment.py
+$(VENVS)/triton/.done-server: $(VENVS)/triton/.done plugins/triton/src/turnout_triton/server/private_environment.py
 	$(VENVS)/triton/bin/turnout triton install --for onnxruntime --for torch --for transformers $(if $(TORCH_INDEX),--torch-index $(lastword $(TORCH_INDEX)))
 	touch $@
 

@@ -1,4 +1,4 @@
-"""The client is thin: three distributions in an empty environment run the demo's pipeline, without any runtime."""
+"""The thin client: three distributions in an empty environment run the demo's pipeline without a runtime."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIND = "import importlib.util, sys; print([name for name in sys.argv[1:] if impo
 
 @pytest.fixture(scope="module")
 def thin_python(tmp_path_factory) -> Path:
-    """The Python of a new environment with turnout, turnout-triton and turnout-vision, installed as a user installs them."""
+    """Return the Python of a new environment with turnout, turnout-triton and turnout-vision, installed by pip."""
     folder = tmp_path_factory.mktemp("thin") / "environment"
     python = folder / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
@@ -30,7 +30,7 @@ def thin_python(tmp_path_factory) -> Path:
 
 
 def found(python: Path | str, names: tuple[str, ...]) -> str:
-    """Return which packages an environment has."""
+    """Return the packages among ``names`` that an environment has."""
     return subprocess.run([python, "-c", FIND, *names], check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -57,5 +57,5 @@ def test_the_demo_runs_without_torch_onnxruntime_or_transformers(thin_python, tm
     assert [region["answer"] for region in meadow] == ["yellow", "green", "purple", "yellow"]
 
 
-def test_the_search_for_runtimes_finds_one_that_is_there() -> None:
+def test_the_search_for_runtimes_finds_an_installed_one() -> None:
     assert found(sys.executable, ("numpy", "torch_is_not_here")) == "['numpy']"

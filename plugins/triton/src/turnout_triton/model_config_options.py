@@ -1,4 +1,4 @@
-"""What turnout.yaml may say under ``triton.model_config``: what only Triton knows, in its own words."""
+"""The options of ``triton.model_config`` in turnout.yaml: the parts of config.pbtxt that only Triton has, under its names."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from turnout import Options
 
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Number = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
-class _Words(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+class _Message(Options):
+    """A protobuf message of Triton's ModelConfig. Its field names may begin with ``model_``, which pydantic reserves."""
+
+    model_config = ConfigDict(protected_namespaces=())
 
 
-class InstanceGroup(_Words):
+class InstanceGroup(_Message):
     """Instances of a model that run at the same time."""
 
     name: str = ""
@@ -28,64 +32,64 @@ class InstanceGroup(_Words):
     host_policy: str = ""
 
 
-class Latest(_Words):
+class Latest(_Message):
     """The greatest versions."""
 
     num_versions: Positive = 1
 
 
-class Specific(_Words):
+class Specific(_Message):
     """Versions by number."""
 
     versions: Annotated[tuple[Positive, ...], Field(min_length=1)]
 
 
-class All(_Words):
+class All(_Message):
     """Every version."""
 
 
-class VersionPolicy(_Words):
-    """Which versions are served: one of ``latest``, ``all`` and ``specific``."""
+class VersionPolicy(_Message):
+    """The versions to serve: one of ``latest``, ``all`` and ``specific``."""
 
     latest: Latest | None = None
     all: All | None = None
     specific: Specific | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> VersionPolicy:
+    def _check_one(self) -> VersionPolicy:
         if len([policy for policy in (self.latest, self.all, self.specific) if policy is not None]) != 1:
-            raise ValueError("say one of 'latest', 'all' and 'specific'")
+            raise ValueError("set exactly one of 'latest', 'all' and 'specific'")
         return self
 
 
-class Accelerator(_Words):
+class Accelerator(_Message):
     """An execution accelerator, such as ``tensorrt`` or ``openvino``."""
 
     name: str
     parameters: Mapping[str, str] = {}
 
 
-class ExecutionAccelerators(_Words):
+class ExecutionAccelerators(_Message):
     """Accelerators, in order of priority."""
 
     gpu_execution_accelerator: tuple[Accelerator, ...] = ()
     cpu_execution_accelerator: tuple[Accelerator, ...] = ()
 
 
-class Graph(_Words):
-    """How far the framework rewrites the graph: -1 nothing, 0 its default, 1 more, 2 most."""
+class Graph(_Message):
+    """The level of graph optimization: -1 none, 0 the framework's default, 1 more, 2 most."""
 
     level: Annotated[int, Field(ge=-1, le=2)] = 0
 
 
-class Enabled(_Words):
-    """Whether something is used."""
+class Enabled(_Message):
+    """A switch."""
 
     enable: bool
 
 
-class Optimization(_Words):
-    """How Triton and its backend make the model fast."""
+class Optimization(_Message):
+    """The optimizations that Triton and its backend apply to the model."""
 
     graph: Graph | None = None
     priority: Literal["PRIORITY_DEFAULT", "PRIORITY_MAX", "PRIORITY_MIN"] | None = None
@@ -96,17 +100,17 @@ class Optimization(_Words):
     eager_batching: bool | None = None
 
 
-class Warmup(_Words):
-    """Requests that the server answers before it says that the model is ready.
+class Warmup(_Message):
+    """Requests that the server runs before it reports the model ready.
 
     Attributes:
         recorded: a folder of .npz files, one request each, arrays by input name with the batch axis; relative to the folder of
-            turnout.yaml. Triton fills a batch with one row, so the first row of each file is taken, as often as it has rows.
-        data: make the tensors instead: zeros, or random numbers.
+            turnout.yaml. Triton fills a batch with one row: it repeats the first row of each file once per row of the file.
+        data: generate the tensors instead: zeros, or random numbers.
         name: a name for the server's log.
-        batch_size: rows of made tensors.
-        shapes: for made tensors, the sizes of each input that has free ones, without the batch axis.
-        count: how often each request is answered.
+        batch_size: the rows of generated tensors.
+        shapes: for generated tensors, the sizes of each input that has free axes, without the batch axis.
+        count: how often each request is run.
     """
 
     recorded: Path | None = None
@@ -117,23 +121,23 @@ class Warmup(_Words):
     count: Number = 0
 
     @model_validator(mode="after")
-    def _one(self) -> Warmup:
+    def _check_one(self) -> Warmup:
         if (self.recorded is None) == (self.data is None):
-            raise ValueError("say one of 'recorded', a folder of .npz files, and 'data', which is 'zero' or 'random'")
+            raise ValueError("set exactly one of 'recorded', a folder of .npz files, and 'data', which is 'zero' or 'random'")
         if self.recorded is not None and self.shapes:
-            raise ValueError("'shapes' is for made tensors; recorded ones have theirs")
+            raise ValueError("'shapes' is for generated tensors; recorded tensors have their own shapes")
         return self
 
 
-class ModelConfigOptions(_Words):
-    """What config.pbtxt says beside what every backend knows.
+class ModelConfigOptions(_Message):
+    """The fields of config.pbtxt that no other backend has.
 
     Attributes:
-        instance_group: how many instances run at the same time, and where; one by default.
-        version_policy: which versions are served; the greatest by default.
-        optimization: how Triton and its backend make the model fast.
-        model_warmup: requests answered before the model is ready.
-        parameters: handed to the server's backend, such as ``intra_op_thread_count: 1``.
+        instance_group: the number of instances that run at the same time, and their devices; one by default.
+        version_policy: the versions to serve; the greatest by default.
+        optimization: the optimizations that Triton and its backend apply.
+        model_warmup: requests that the server runs before the model is ready.
+        parameters: parameters of the server's backend, such as ``intra_op_thread_count: 1``.
     """
 
     instance_group: tuple[InstanceGroup, ...] = ()
@@ -144,8 +148,8 @@ class ModelConfigOptions(_Words):
 
     @field_validator("parameters", mode="before")
     @classmethod
-    def _texts(cls, given: object) -> object:
-        """Triton's parameters are text; YAML may say numbers."""
+    def _convert_to_text(cls, given: object) -> object:
+        """Convert numbers and booleans of YAML to text, the only type of Triton's parameters."""
         if not isinstance(given, Mapping):
             return given
         return {

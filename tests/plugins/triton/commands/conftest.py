@@ -1,4 +1,4 @@
-"""The command ``turnout triton`` as a user runs it."""
+"""The command ``turnout triton`` in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TURNOUT = str(Path(sys.executable).with_name("turnout"))
 
 @pytest.fixture
 def turnout(tmp_path, monkeypatch) -> Callable[..., subprocess.CompletedProcess]:
-    """Runs ``turnout triton ARGUMENTS`` to its end."""
+    """Return a function that runs ``turnout triton ARGUMENTS`` to its end."""
 
     def run(*arguments: object) -> subprocess.CompletedProcess:
         command = [TURNOUT, "triton", *map(str, arguments)]
@@ -27,9 +27,9 @@ def turnout(tmp_path, monkeypatch) -> Callable[..., subprocess.CompletedProcess]
 
 @pytest.fixture
 def running() -> Iterator[Callable[..., subprocess.Popen]]:
-    """Starts ``turnout triton ARGUMENTS``, and ends it after the test."""
+    """Return a function that starts ``turnout triton ARGUMENTS``; the process is killed after the test."""
     with contextlib.ExitStack() as stack:
-        # Else it does not hear SIGINT where the tests do not, as in the background of a script.
+        # A child inherits an ignored SIGINT, such as that of tests in the background of a shell script.
         stack.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
 
         def start(*arguments: object) -> subprocess.Popen:

@@ -1,4 +1,4 @@
-"""``turnout triton docker``: what it prints, word by word."""
+"""``turnout triton docker``: its output, word by word."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_command_mounts_the_repository_read_only_and_publishes_on_loopback(t
     assert words[image + 1 :] == ["tritonserver", "--model-repository=/models"]
 
 
-def test_ports_gpus_models_and_tag_are_taken_over(turnout, small_repository) -> None:
+def test_ports_gpus_models_and_tag_are_in_the_command(turnout, small_repository) -> None:
     given = ["--gpus", "device=0,1", "--grpc-port", 9001, "--model", "identity", "--tag", "25.12-py3", "--shared-memory"]
     words = command_of(turnout("docker", "--repository", small_repository, *given))
 
@@ -43,7 +43,7 @@ def test_ports_gpus_models_and_tag_are_taken_over(turnout, small_repository) -> 
     assert words[-2:] == ["--model-control-mode=explicit", "--load-model=identity"]
 
 
-def test_the_compose_file_says_the_same(turnout, small_repository) -> None:
+def test_the_compose_file_is_equivalent(turnout, small_repository) -> None:
     ran = turnout("docker", "--compose", "--repository", small_repository, "--gpus", "2", "--http-port", 9000)
 
     service = YAML(typ="safe").load(ran.stdout)["services"]["triton"]
@@ -56,23 +56,25 @@ def test_the_compose_file_says_the_same(turnout, small_repository) -> None:
     assert device == {"driver": "nvidia", "capabilities": ["gpu"], "count": 2}
 
 
-@pytest.mark.parametrize(("gpus", "asked"), [("all", {"count": "all"}), ("device=0,1", {"device_ids": ["0", "1"]})])
-def test_gpus_in_the_compose_file(turnout, small_repository, gpus, asked) -> None:
+@pytest.mark.parametrize(("gpus", "devices"), [("all", {"count": "all"}), ("device=0,1", {"device_ids": ["0", "1"]})])
+def test_gpus_in_the_compose_file(turnout, small_repository, gpus, devices) -> None:
     ran = turnout("docker", "--compose", "--repository", small_repository, "--gpus", gpus)
 
     service = YAML(typ="safe").load(ran.stdout)["services"]["triton"]
-    assert service["deploy"]["resources"]["reservations"]["devices"] == [{"driver": "nvidia", "capabilities": ["gpu"], **asked}]
+    assert service["deploy"]["resources"]["reservations"]["devices"] == [
+        {"driver": "nvidia", "capabilities": ["gpu"], **devices}
+    ]
 
 
 @pytest.mark.parametrize("gpus", ["some", "0", "device=", "device=0;rm"])
-def test_gpus_that_docker_would_not_take_are_refused(turnout, small_repository, gpus) -> None:
+def test_invalid_gpus_are_refused(turnout, small_repository, gpus) -> None:
     ran = turnout("docker", "--repository", small_repository, "--gpus", gpus)
 
     assert ran.returncode == 2
     assert f"--gpus '{gpus}' is neither" in ran.stderr
 
 
-def test_a_model_that_hosts_generate_needs_an_image_of_ones_own(turnout, tmp_path) -> None:
+def test_a_model_that_hosts_generate_needs_another_image(turnout, tmp_path) -> None:
     version = tmp_path / "repository" / "captions" / "1"
     version.mkdir(parents=True)
     (version / "model.py").touch()
@@ -83,7 +85,7 @@ def test_a_model_that_hosts_generate_needs_an_image_of_ones_own(turnout, tmp_pat
     assert "model 'captions' hosts generate() in Python: build an image" in ran.stderr
 
 
-def test_a_repository_that_is_not_there_is_refused(turnout) -> None:
+def test_a_missing_repository_is_refused(turnout) -> None:
     ran = turnout("docker", "--repository", "nowhere")
 
     assert ran.returncode == 2

@@ -5,10 +5,10 @@ from __future__ import annotations
 from click.testing import CliRunner
 
 from turnout_triton.commands.group import triton
-from turnout_triton.server.environment import default_folder
+from turnout_triton.server.private_environment import default_folder
 
 
-def test_names_the_environment_that_has_what_was_asked_for(server) -> None:
+def test_prints_the_environment_with_the_requested_runtime(server) -> None:
     result = CliRunner().invoke(triton, ["install", "--for", "onnxruntime"])
 
     assert result.exit_code == 0

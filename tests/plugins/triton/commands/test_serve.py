@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-# Asks the server that its environment names, and says what it found.
-ASK = """
+# Sends a request to the server of its environment, and prints the response and the environment.
+REQUEST = """
 import os, sys, urllib.request
 ready = urllib.request.urlopen(os.environ["TRITON_HTTP_URL"] + "/v2/models/identity/ready").status
 print(ready, os.environ["INFERENCE_BACKEND"], os.environ["TRITON_URL"], os.environ["TRITON_METRICS_URL"])
@@ -43,8 +43,8 @@ def servers_of(repository: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("code", [0, 5])
-def test_a_command_runs_beside_the_server_and_its_exit_code_counts(turnout, small_repository, code) -> None:
-    ran = turnout("serve", "--repository", small_repository, "--grace", 0, "--quiet", "--", sys.executable, "-c", ASK, code)
+def test_a_command_runs_with_the_server_and_its_exit_code_is_returned(turnout, small_repository, code) -> None:
+    ran = turnout("serve", "--repository", small_repository, "--grace", 0, "--quiet", "--", sys.executable, "-c", REQUEST, code)
 
     (line,) = ran.stdout.splitlines()
     answer = line.split()
@@ -54,7 +54,7 @@ def test_a_command_runs_beside_the_server_and_its_exit_code_counts(turnout, smal
     assert servers_of(small_repository) == []
 
 
-# Says its pid, and ends with 7 when it is interrupted.
+# Prints its pid, and ends with 7 when it is interrupted.
 WAIT = """
 import os, threading
 try:
@@ -66,12 +66,12 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 7)], ids=["SIGTERM", "SIGINT"])
-def test_a_command_ends_with_what_started_it(running, small_repository, number, code) -> None:
+def test_a_signal_ends_the_command_and_the_server(running, small_repository, number, code) -> None:
     process = running("serve", "--repository", small_repository, "--grace", 0, "--quiet", "--", sys.executable, "-c", WAIT)
     command = int(process.stdout.readline())
 
     if number == signal.SIGINT:
-        os.kill(command, number)  # a terminal tells both
+        os.kill(command, number)  # a terminal signals both
     process.send_signal(number)
     _, log = process.communicate(timeout=30)
 
@@ -81,7 +81,7 @@ def test_a_command_ends_with_what_started_it(running, small_repository, number, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_it_serves_until_it_is_told_to_end(running, small_repository, number) -> None:
+def test_it_serves_until_a_signal(running, small_repository, number) -> None:
     process = running("serve", "--repository", small_repository)
     lines = [process.stdout.readline().split() for _ in range(3)]
 
@@ -97,7 +97,7 @@ def test_it_serves_until_it_is_told_to_end(running, small_repository, number) ->
     assert servers_of(small_repository) == []
 
 
-def test_servers_that_start_at_once_have_ports_of_their_own(running, small_repository) -> None:
+def test_servers_that_start_at_once_have_distinct_ports(running, small_repository) -> None:
     starting = [running("serve", "--repository", small_repository, "--grace", 0, "--quiet") for _ in range(3)]
     lines = [[process.stdout.readline().split() for _ in range(3)] for process in starting]
     servers = servers_of(small_repository)
@@ -108,10 +108,10 @@ def test_servers_that_start_at_once_have_ports_of_their_own(running, small_repos
     assert len({line[1] for of_one in lines for line in of_one}) == 9
     assert len(servers) == 3
     assert [process.returncode for process in starting] == [0, 0, 0]
-    assert sum("one of the ports is taken; others are chosen" in log for log in logs) >= 2
+    assert sum("a default port is in use; the server gets other ports" in log for log in logs) >= 2
 
 
-def test_a_server_that_dies_is_told_with_its_last_lines(running, small_repository) -> None:
+def test_a_server_that_dies_is_reported_with_its_last_lines(running, small_repository) -> None:
     process = running("serve", "--repository", small_repository, "--quiet")
     assert process.stdout.readline().startswith("grpc")
 
@@ -123,6 +123,7 @@ def test_a_server_that_dies_is_told_with_its_last_lines(running, small_repositor
     assert re.search(r"^next: turnout ", log, re.MULTILINE)
 
 
+@pytest.mark.clock  # the death must be detected within the second that the command still runs
 def test_a_command_whose_server_dies_ends_with_3(turnout, small_repository, tmp_path) -> None:
     killer = tmp_path / "killer.sh"
     killer.write_text(f"kill -9 $(pgrep -f -- 'tritonserver --model-repository={small_repository} ') && sleep 1\n")
@@ -150,7 +151,7 @@ def test_a_command_whose_server_dies_ends_with_3(turnout, small_repository, tmp_
     ],
     ids=["repository", "model", "binary", "host", "port", "command", "false"],
 )
-def test_what_cannot_be_served_ends_with_an_error_and_a_next_command(turnout, small_repository, arguments, code, text) -> None:
+def test_a_wrong_argument_is_one_error(turnout, small_repository, arguments, code, text) -> None:
     ran = turnout("serve", *(str(small_repository) if argument == "SMALL" else argument for argument in arguments))
 
     assert ran.returncode == code
@@ -159,7 +160,7 @@ def test_what_cannot_be_served_ends_with_an_error_and_a_next_command(turnout, sm
     assert ran.stdout == ""
 
 
-def test_a_port_that_is_taken_is_said_at_once(turnout, small_repository) -> None:
+def test_a_port_in_use_is_reported_at_once(turnout, small_repository) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         ran = turnout("serve", "--repository", small_repository, "--http-port", port)

@@ -1,4 +1,4 @@
-"""A project folder with a model repository: small ONNX models, what turnout.yaml says of them."""
+"""A project folder with a model repository: small ONNX models, and their settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from turnout_triton.repository.layout import locate
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 Tensor = tuple[str, int, Sequence[int | str] | None]
-NOBODY = "localhost:1"
+NO_SERVER = "localhost:1"
 
 
 def save(file: Path, nodes: Any, inputs: list[Tensor], outputs: list[Tensor], constants: dict[str, Any] | None = None) -> Path:
@@ -48,17 +48,17 @@ def save_shift(folder: Path) -> Path:
 
 
 class Project:
-    """A folder with a turnout.yaml that is not written down: models with their options, called as the core calls."""
+    """A project without a turnout.yaml file: models with their options, which the core would pass to the plugin."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.repository = folder / "model_repository"
 
-    def model(self, name: str = "scale", **words: Any) -> ModelDeclaration:
-        return ModelDeclaration(name, self.folder, **({"max_batch_size": 8} | words))
+    def model(self, name: str = "scale", **settings: Any) -> ModelDeclaration:
+        return ModelDeclaration(name, self.folder, **({"max_batch_size": 8} | settings))
 
-    def options(self, **words: Any) -> TritonOptions:
-        return TritonOptions.model_validate({"url": NOBODY} | words)
+    def options(self, **settings: Any) -> TritonOptions:
+        return TritonOptions.model_validate({"url": NO_SERVER} | settings)
 
     def configure(self, model: ModelDeclaration, options: TritonOptions | None = None, **more: Any) -> Configuration:
         """Configure a model as ``turnout export --config-only`` does."""
@@ -69,17 +69,17 @@ class Project:
         return self.repository / name / "config.pbtxt"
 
     def check(self, model: ModelDeclaration, options: TritonOptions | None, **more: Any) -> list[tuple[bool, str]]:
-        """Return what the check finds, but for servers that nobody runs."""
+        """Return the findings of the check, except those about the server that does not exist."""
         found = check(CheckRequest(model, options, **({"serves": True} | more)))
-        return [(one.ok, one.text) for one in found if NOBODY not in one.text]
+        return [(one.ok, one.text) for one in found if NO_SERVER not in one.text]
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """Return a project with the model ``scale`` in its repository, without a config.pbtxt."""
-    made = Project(tmp_path)
-    save_scale(made.repository / "scale")
-    return made
+    project = Project(tmp_path)
+    save_scale(project.repository / "scale")
+    return project
 
 
 @pytest.fixture
@@ -103,11 +103,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, 
 
 
 def configure_served(project: Project) -> None:
-    """Write the config.pbtxt of every model that the server serves, and record what warms one of them up."""
+    """Write the config.pbtxt of every model that the server serves, and a recording that warms one of them up."""
     (project.folder / "recorded").mkdir()
     np.savez(project.folder / "recorded" / "one.npz", x=np.ones((2, 3), np.float32))
-    for name, words in SERVED.items():
-        project.configure(project.model(name), project.options(**words))
+    for name, settings in SERVED.items():
+        project.configure(project.model(name), project.options(**settings))
 
 
 SERVED: dict[str, dict[str, Any]] = {

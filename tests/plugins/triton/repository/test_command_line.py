@@ -1,4 +1,4 @@
-"""``turnout export``, ``check`` and ``init`` with the plugin as it is installed."""
+"""``turnout export``, ``check`` and ``init`` with the installed plugin."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ models:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How a command ended."""
+class Result:
+    """The result of a command."""
 
     code: int
     out: str
@@ -33,27 +33,27 @@ class Ended:
 
 
 @pytest.fixture
-def turnout(project: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+def turnout(project: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     """Return a function that runs a command line in the project's folder."""
     (project.folder / "turnout.yaml").write_text(SETTINGS)
     monkeypatch.chdir(project.folder)
     monkeypatch.delenv("TRITON_URL", raising=False)
 
-    def run(*arguments: str) -> Ended:
+    def run(*arguments: str) -> Result:
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
             main(list(arguments))  # click ends with an exit code, 0 too
         written = capfd.readouterr()
-        return Ended(int(ended.value.code or 0), written.out, written.err)
+        return Result(int(ended.value.code or 0), written.out, written.err)
 
     return run
 
 
-def _findings(ended: Ended) -> list[tuple[bool, str]]:
+def _findings(ended: Result) -> list[tuple[bool, str]]:
     return [(found["ok"], found["text"]) for found in json.loads(ended.out) if found["what"] == "repository"]
 
 
-def test_a_config_is_written_checked_and_a_difference_found(turnout: Callable[..., Ended], project: Any) -> None:
+def test_a_config_is_written_checked_and_a_difference_found(turnout: Callable[..., Result], project: Any) -> None:
     missing = turnout("check")
     written = turnout("export", "scale", "--config-only")
     same = turnout("check", "--json")
@@ -72,7 +72,7 @@ def test_a_config_is_written_checked_and_a_difference_found(turnout: Callable[..
     assert turnout("check").code == 0
 
 
-def test_a_server_that_is_not_there_fails_the_deep_check(turnout: Callable[..., Ended]) -> None:
+def test_a_server_that_is_not_there_fails_the_deep_check(turnout: Callable[..., Result]) -> None:
     turnout("export", "scale", "--config-only")
 
     plain, deep = turnout("check", "--json"), turnout("check", "--deep", "--json")
@@ -85,20 +85,20 @@ def test_a_server_that_is_not_there_fails_the_deep_check(turnout: Callable[..., 
         )
 
 
-def test_a_model_that_cannot_be_served_is_one_clear_error(turnout: Callable[..., Ended], project: Any) -> None:
+def test_a_model_that_cannot_be_served_is_one_clear_error(turnout: Callable[..., Result], project: Any) -> None:
     settings = SETTINGS.replace("    backends:", "    inputs: {x: 'FP32[4]'}\n    backends:")
     Path("turnout.yaml").write_text(settings)
 
     refused, checked = turnout("export", "scale", "--config-only"), turnout("check", "--json")
 
-    said = "turnout.yaml declares input 'x' as FP32 [-1, 4], model.onnx has FP32 [-1, 3]"
+    message = "turnout.yaml declares input 'x' as FP32 [-1, 4], model.onnx has FP32 [-1, 3]"
     assert (refused.code, refused.out, checked.code) == (1, "", 1)
-    assert said in refused.err
-    assert said in _findings(checked)[0][1]
+    assert message in refused.err
+    assert message in _findings(checked)[0][1]
     assert not project.config_file().exists()
 
 
-def test_a_turnout_yaml_made_of_the_repository_passes_the_check(turnout: Callable[..., Ended]) -> None:
+def test_a_turnout_yaml_generated_from_the_repository_passes_the_check(turnout: Callable[..., Result]) -> None:
     turnout("export", "scale", "--config-only")
 
     made, checked = turnout("init", "--from-repository", "model_repository", "--config", "served.yaml"), turnout("check")
@@ -109,7 +109,7 @@ def test_a_turnout_yaml_made_of_the_repository_passes_the_check(turnout: Callabl
 
 
 def test_a_server_that_runs_the_model_is_compared(
-    turnout: Callable[..., Ended], served: Any, monkeypatch: pytest.MonkeyPatch
+    turnout: Callable[..., Result], served: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, server = served
     monkeypatch.setenv("TRITON_URL", server.grpc_url)
@@ -117,9 +117,9 @@ def test_a_server_that_runs_the_model_is_compared(
 
     found = _findings(turnout("check", "--json"))
 
-    said = (
+    message = (
         'dynamic_batching: turnout.yaml says {"max_queue_delay_microseconds": "100"}, config.pbtxt says '
         f'{{"max_queue_delay_microseconds": "100"}}, server {server.grpc_url} says none; '
         "load the model again on the server, or correct turnout.yaml"
     )
-    assert (False, said) in found
+    assert (False, message) in found

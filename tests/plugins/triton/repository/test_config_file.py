@@ -1,4 +1,4 @@
-"""Reading and writing config.pbtxt."""
+"""The file config.pbtxt: written, read, and recognized as generated."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from turnout.errors import ConfigurationError
-from turnout_triton.repository.config_file import config_of, read_config, text_of_config
+from turnout_triton.repository.config_file import config_from, config_text, read_config
 
-CONFIG = config_of({"name": "m", "max_batch_size": 8, "parameters": {"b": {"string_value": "1"}, "a": {"string_value": "2"}}})
+CONFIG = config_from({"name": "m", "max_batch_size": 8, "parameters": {"b": {"string_value": "1"}, "a": {"string_value": "2"}}})
 
 
-def test_what_is_written_is_read_again_and_known_as_written(tmp_path: Path) -> None:
+def test_a_written_file_is_read_back_and_recognized_as_generated(tmp_path: Path) -> None:
     file = tmp_path / "config.pbtxt"
-    file.write_text(text_of_config(CONFIG))
+    file.write_text(config_text(CONFIG))
 
     found = read_config(file)
 
@@ -22,12 +22,12 @@ def test_what_is_written_is_read_again_and_known_as_written(tmp_path: Path) -> N
     assert (found.config, found.generated) == (CONFIG, True)
 
 
-def test_the_text_does_not_depend_on_the_order_in_which_things_were_said() -> None:
-    other = config_of(
+def test_the_text_does_not_depend_on_the_order_of_the_fields() -> None:
+    other = config_from(
         {"parameters": {"a": {"string_value": "2"}, "b": {"string_value": "1"}}, "max_batch_size": 8, "name": "m"}
     )
 
-    assert text_of_config(other) == text_of_config(CONFIG)
+    assert config_text(other) == config_text(CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_the_text_does_not_depend_on_the_order_in_which_things_were_said() -> No
 )
 def test_an_edited_file_is_the_users_own(tmp_path: Path, edit: tuple[str, str]) -> None:
     file = tmp_path / "config.pbtxt"
-    file.write_text(text_of_config(CONFIG).replace(*edit))
+    file.write_text(config_text(CONFIG).replace(*edit))
 
     found = read_config(file)
 
@@ -57,9 +57,9 @@ def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "config.pbtxt"
     file.write_bytes(content)
 
-    with pytest.raises(ConfigurationError, match=r"cannot be read as a model config: .*; mend that line"):
+    with pytest.raises(ConfigurationError, match=r"cannot be read as a model config: .*; fix that line"):
         read_config(file)
 
 
-def test_no_file_is_nothing(tmp_path: Path) -> None:
+def test_a_missing_file_is_none(tmp_path: Path) -> None:
     assert read_config(tmp_path / "config.pbtxt") is None

@@ -1,4 +1,4 @@
-"""What stands beside the versions of a model."""
+"""The configuration that is published next to the versions of a model."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def test_a_published_version_brings_its_own_file_and_signature(project: Any) -> 
     assert read_config(project.config_file()).config.platform == "pytorch_libtorch"
 
 
-def test_torchscript_is_configured_again_from_what_was_known_at_its_export(project: Any) -> None:
+def test_torchscript_is_configured_again_with_the_signature_of_its_export(project: Any) -> None:
     (project.repository / "scale" / "1" / "model.onnx").rename(project.repository / "scale" / "1" / "model.pt")
-    with pytest.raises(ExportError, match="its inputs are not known from the model's file; declare them"):
+    with pytest.raises(ExportError, match="the model's file does not declare its inputs; declare them"):
         project.configure(project.model())
     project.configure(project.model(), version=2, file="model.pt", signature=SIGNATURE)
 
@@ -56,8 +56,8 @@ def test_a_hand_written_config_is_kept_and_compared(project: Any) -> None:
     assert project.config_file().read_text() == HAND_WRITTEN
     assert kept.files == {}
     assert kept.notes[0] == "scale/config.pbtxt was written or edited by hand and was kept; --force-config replaces it"
-    assert "scale/config.pbtxt differs: max_batch_size: turnout.yaml asks for 8, it says 4" in kept.notes
-    assert "scale/config.pbtxt differs: input 'x': turnout.yaml asks for FP32 [3], it says none" in kept.notes
+    assert "scale/config.pbtxt differs: max_batch_size: turnout.yaml says 8, config.pbtxt says 4" in kept.notes
+    assert "scale/config.pbtxt differs: input 'x': turnout.yaml says FP32 [3], config.pbtxt says none" in kept.notes
 
 
 def test_an_edited_config_is_kept_too_and_force_replaces_it(project: Any) -> None:
@@ -69,7 +69,9 @@ def test_an_edited_config_is_kept_too_and_force_replaces_it(project: Any) -> Non
     assert project.config_file().read_text() == edited
     forced = project.configure(project.model(), overwrite=True)
 
-    assert any("instance_group: turnout.yaml asks for 1 x KIND_AUTO, it says 3 x KIND_AUTO" in note for note in kept.notes)
+    assert any(
+        "instance_group: turnout.yaml says 1 x KIND_AUTO, config.pbtxt says 3 x KIND_AUTO" in note for note in kept.notes
+    )
     assert forced.notes == ()
     assert read_config(project.config_file()).generated
 
@@ -85,7 +87,7 @@ def test_a_config_that_cannot_be_read_is_kept_and_force_replaces_it(project: Any
     assert read_config(project.config_file()).generated
 
 
-def test_recordings_are_written_beside_the_config_and_go_with_it(project: Any) -> None:
+def test_recordings_are_written_next_to_the_config_and_removed_with_it(project: Any) -> None:
     (project.folder / "recorded").mkdir()
     for name in ("one", "two"):
         np.savez(project.folder / "recorded" / f"{name}.npz", x=np.ones((2, 3), np.float32))
@@ -100,46 +102,46 @@ def test_recordings_are_written_beside_the_config_and_go_with_it(project: Any) -
     assert [file.name for file in warmup.iterdir()] == ["0-two.0.raw"]
 
 
-def test_a_model_without_a_version_says_what_to_write(project: Any) -> None:
+def test_a_model_without_a_version_is_an_error_with_the_next_command(project: Any) -> None:
     with pytest.raises(ExportError, match=r"model 'other' has no version with model.onnx or model.pt .*turnout export other"):
         project.configure(project.model("other"))
 
 
-def test_a_file_that_triton_serves_not_is_told(project: Any) -> None:
-    told = project.configure(project.model(), version=2, file="model.txt", signature=SIGNATURE)
+def test_a_file_without_a_backend_in_triton_is_noted(project: Any) -> None:
+    noted = project.configure(project.model(), version=2, file="model.txt", signature=SIGNATURE)
 
-    assert (dict(told.files), told.notes) == ({}, ("Triton's backends serve no 'model.txt', so no config.pbtxt was written",))
+    assert (dict(noted.files), noted.notes) == ({}, ("Triton has no backend for 'model.txt', so no config.pbtxt was written",))
 
 
-def test_versions_of_two_platforms_are_served_only_as_far_as_one_goes(project: Any) -> None:
+def test_versions_of_two_platforms_cannot_be_served_at_once(project: Any) -> None:
     published = {"version": 2, "file": "model.pt", "signature": SIGNATURE}
     every_version = project.options(model_config={"version_policy": {"all": {}}})
 
-    with pytest.raises(ExportError, match=r"the version policy also serves version 1, which holds no model.pt"):
+    with pytest.raises(ExportError, match=r"the version policy also serves version 1, which has no model.pt"):
         project.configure(project.model(), every_version, **published)
     project.configure(project.model(), project.options(), **published)
 
     assert read_config(project.config_file()).config.platform == "pytorch_libtorch"
 
 
-def test_a_model_that_nobody_serves_with_triton_is_published_without_a_config_where_triton_could_not(project: Any) -> None:
+def test_without_a_triton_entry_a_model_that_triton_cannot_serve_is_published_without_a_config(project: Any) -> None:
     scalar = ModelSignature((TensorSpec("x", "FP32", ()),), (TensorSpec("y", "FP32", ()),))
     published = {"version": 2, "file": "model.onnx", "signature": scalar}
     model = project.model(max_batch_size=0)
 
-    told = project.configure(model, **published)
+    noted = project.configure(model, **published)
     with pytest.raises(ExportError, match="has rank 0"):
         project.configure(model, project.options(), **published)
     project.configure(project.model())
 
-    assert dict(told.files) == {}
-    assert told.notes[0].startswith("no config.pbtxt was written: model 'scale': input 'x' has rank 0")
+    assert dict(noted.files) == {}
+    assert noted.notes[0].startswith("no config.pbtxt was written: model 'scale': input 'x' has rank 0")
     with pytest.raises(ExportError, match="has rank 0"):
-        project.configure(model, **published)  # the config that is there would be wrong
+        project.configure(model, **published)  # the existing config would be wrong
 
 
 def test_the_name_on_the_server_names_the_folder(project: Any) -> None:
-    with pytest.raises(ExportError, match=r"'\.\./other' is no name of a folder"):
+    with pytest.raises(ExportError, match=r"'\.\./other' is not a folder name"):
         project.configure(project.model(), project.options(model="../other"))
 
     (project.repository / "scale").rename(project.repository / "theirs")

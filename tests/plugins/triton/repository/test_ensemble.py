@@ -1,4 +1,4 @@
-"""Models chained inside the server."""
+"""Ensembles: models chained inside the server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def tensor(name: str, datatype: int = FLOAT, *sizes: int | str) -> Any:
     return (name, datatype, ["rows", *(sizes or (3,))])
 
 
-def test_an_output_feeds_the_next_input_of_its_name_and_other_inputs_are_asked_of_the_caller(chain: Any) -> None:
+def test_an_output_feeds_the_next_input_of_its_name_and_other_inputs_come_from_the_caller(chain: Any) -> None:
     config = chain(
         ("one", [tensor("a")], [tensor("b")]),
         ("two", [tensor("b"), tensor("mask")], [tensor("c")]),
@@ -51,14 +51,14 @@ def test_an_output_feeds_the_next_input_of_its_name_and_other_inputs_are_asked_o
     assert [dict(step.output_map) for step in steps] == [{"b": "0/b"}, {"c": "1/c"}, {"d": "d"}]
 
 
-def test_one_output_and_one_input_are_joined_whatever_their_names(chain: Any) -> None:
+def test_one_output_and_one_input_are_connected_whatever_their_names(chain: Any) -> None:
     config = chain(("one", [tensor("a")], [tensor("pixels")]), ("two", [tensor("image", FLOAT, "any")], [tensor("c")]))
 
     assert dict(config.ensemble_scheduling.step[1].input_map) == {"image": "0/pixels"}
 
 
 @pytest.mark.parametrize(
-    ("models", "said"),
+    ("models", "message"),
     [
         (
             (("one", [tensor("a")], [tensor("b")]), ("two", [tensor("b", INT64)], [tensor("c", INT64)])),
@@ -71,67 +71,67 @@ def test_one_output_and_one_input_are_joined_whatever_their_names(chain: Any) ->
         (
             (("one", [tensor("a")], [tensor("b")]), ("two", [tensor("p"), tensor("q")], [tensor("c")])),
             (
-                "nothing that comes before 'two' feeds it. It takes 'p' FP32 [3], 'q' FP32 [3]; there are 'b' FP32 [3]. "
-                "A pipeline step between them cannot be part of an ensemble"
+                "'two' uses no output of the models before it: its inputs are 'p' FP32 [3], 'q' FP32 [3], the earlier outputs "
+                "are 'b' FP32 [3]; rename one, or use a pipeline, whose steps can convert them"
             ),
         ),
         (
             (("one", [tensor("a")], [tensor("b")]), ("two", [tensor("b"), tensor("a", FLOAT, 5)], [tensor("c")])),
-            "two of its models ask the caller for 'a', as FP32 [3] and as FP32 [5]; rename one",
+            "two of its models take 'a' from the caller, as FP32 [3] and as FP32 [5]; rename one",
         ),
         (
             (("one", [tensor("a")], [tensor("b")]), ("two", [tensor("b")], [tensor("a")])),
-            "would take and give a tensor called 'a', which Triton cannot tell apart; rename that output of 'two'",
+            "would have an input and an output called 'a', which Triton cannot distinguish; rename that output of 'two'",
         ),
         ((("one", [tensor("a")], [tensor("b")]),), "has one model; name two or more, in order"),
     ],
 )
-def test_what_does_not_fit_is_named(chain: Any, models: Any, said: str) -> None:
+def test_a_mismatch_is_named(chain: Any, models: Any, message: str) -> None:
     with pytest.raises(ExportError) as caught:
         chain(*models)
 
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "ensemble 'chain'" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("max_batch_size", "sizes", "said"),
+    ("max_batch_size", "sizes", "message"),
     [
         (8, {"two": 0}, "mixes models with and without a batch axis (max_batch_size: 'one' 8, 'two' 0)"),
         (8, {"two": 4}, "has max_batch_size 8, its models have 'one' 8, 'two' 4; write max_batch_size: 4"),
         (0, {}, "has max_batch_size 0, its models have 'one' 8, 'two' 8; write max_batch_size: 8"),
     ],
 )
-def test_batches_must_go_together(chain: Any, max_batch_size: int, sizes: dict[str, int], said: str) -> None:
+def test_batch_sizes_must_match(chain: Any, max_batch_size: int, sizes: dict[str, int], message: str) -> None:
     two = (("one", [tensor("a")], [tensor("b")]), ("two", [tensor("b")], [tensor("c")]))
 
     with pytest.raises(ExportError) as caught:
         chain(*two, max_batch_size=max_batch_size, sizes=sizes)
 
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_a_model_that_is_not_there_or_streams_is_named(project: Any, chain: Any) -> None:
+def test_a_member_that_is_missing_or_streams_is_named(project: Any, chain: Any) -> None:
     chain(("one", [tensor("a")], [tensor("b")]), ("two", [tensor("b")], [tensor("c")]))
 
     with pytest.raises(ExportError, match=r"ensemble 'e' needs the model 'three'.*turnout export three"):
         project.configure(project.model("e"), project.options(ensemble=["one", "three"]))
     config = project.config_file("two")
     config.write_text(config.read_text() + "model_transaction_policy { decoupled: true }\n")
-    with pytest.raises(ExportError, match=r"'two' streams its answers \(decoupled\)"):
+    with pytest.raises(ExportError, match=r"'two' streams its responses \(decoupled\)"):
         project.configure(project.model("e"), project.options(ensemble=["one", "two"]))
 
 
 @pytest.mark.parametrize("key", ["instance_group", "optimization", "model_warmup"])
-def test_an_ensemble_runs_nothing_itself(project: Any, key: str) -> None:
-    words = {"instance_group": [{}], "optimization": {}, "model_warmup": [{"data": "zero"}]}
-    options = project.options(ensemble=["one", "two"], model_config={key: words[key]})
+def test_an_ensemble_has_no_options_of_models_that_run(project: Any, key: str) -> None:
+    settings = {"instance_group": [{}], "optimization": {}, "model_warmup": [{"data": "zero"}]}
+    options = project.options(ensemble=["one", "two"], model_config={key: settings[key]})
 
-    with pytest.raises(ExportError, match=f"runs nothing itself, so Triton takes no {key} for it"):
+    with pytest.raises(ExportError, match=f"runs no model of its own, so Triton accepts no {key} for it"):
         project.configure(project.model("e"), options)
 
 
-def test_the_real_server_answers_through_the_chain(served: Any) -> None:
+def test_the_real_server_runs_the_chain(served: Any) -> None:
     from tritonclient.grpc import InferenceServerClient, InferInput
 
     _, server = served
@@ -140,8 +140,8 @@ def test_the_real_server_answers_through_the_chain(served: Any) -> None:
     given.set_data_from_numpy(x)
 
     with InferenceServerClient(server.grpc_url.split("://")[-1]) as client:
-        answer = client.infer("both", [given]).as_numpy("z")
+        z = client.infer("both", [given]).as_numpy("z")
         counted = client.get_inference_statistics("shift").model_stats[0].inference_count
 
-    np.testing.assert_array_equal(answer, 2 * x + 1)
+    np.testing.assert_array_equal(z, 2 * x + 1)
     assert counted >= 2

@@ -1,4 +1,4 @@
-"""``turnout export`` with an exporter and Triton's configuration, as a whole."""
+"""``turnout export`` with an exporter and Triton's configuration, end to end."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_two_exports_at_once_give_two_versions_and_one_config(project: Any, expo
 
 
 @pytest.mark.parametrize(
-    ("filename", "specs", "said"),
+    ("filename", "specs", "message"),
     [
         (
             "model.pt",
@@ -129,7 +129,7 @@ def test_two_exports_at_once_give_two_versions_and_one_config(project: Any, expo
         (
             "model.onnx",
             (TensorSpec("x", "FP32", None), TensorSpec("y", "FP32", (-1,))),
-            "input 'x' has a rank that is not known",
+            "input 'x' has an unknown rank",
         ),
         ("model.onnx", (TensorSpec("x", "FP32", (1, 3)), TensorSpec("y", "FP32", (-1,))), "its first axis is fixed"),
         (
@@ -140,13 +140,13 @@ def test_two_exports_at_once_give_two_versions_and_one_config(project: Any, expo
         ("model.onnx", (TensorSpec("x", "FP32", ()), TensorSpec("y", "FP32", (-1,))), "input 'x' has rank 0"),
     ],
 )
-def test_what_triton_could_not_serve_is_not_published(
-    project: Any, export: Any, write_scale: Any, filename: str, specs: tuple[TensorSpec, ...], said: str
+def test_a_model_that_triton_cannot_serve_is_not_published(
+    project: Any, export: Any, write_scale: Any, filename: str, specs: tuple[TensorSpec, ...], message: str
 ) -> None:
     with pytest.raises(ExportError) as caught:
         export(_writes(*specs), filename)
 
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert [entry.name for entry in (project.repository / "scale").iterdir()] == ["1"]
     assert export(write_scale).version == 2
 
@@ -164,4 +164,4 @@ def test_a_hand_written_config_is_kept_and_the_version_published(project: Any, e
 
     assert Path(exported.file).exists()
     assert project.config_file().read_text() == 'name: "scale"\nmax_batch_size: 4\n'
-    assert any("max_batch_size: turnout.yaml asks for 8, it says 4" in note for note in exported.configuration.notes)
+    assert any("max_batch_size: turnout.yaml says 8, config.pbtxt says 4" in note for note in exported.configuration.notes)

@@ -18,7 +18,7 @@ def test_versions_are_numbers_as_triton_reads_them(tmp_path: Path) -> None:
     assert versions(tmp_path / "nowhere") == []
 
 
-def test_the_newest_file_is_the_greatest_versions(tmp_path: Path) -> None:
+def test_the_newest_file_is_that_of_the_greatest_version(tmp_path: Path) -> None:
     for version, name in (("2", "model.onnx"), ("10", "model.pt")):
         (tmp_path / version).mkdir()
         (tmp_path / version / name).write_bytes(b"")
@@ -28,7 +28,7 @@ def test_the_newest_file_is_the_greatest_versions(tmp_path: Path) -> None:
     assert newest_file(tmp_path) is None
 
 
-def test_a_model_stands_where_its_options_say(project: Any) -> None:
+def test_the_options_decide_the_folder_of_a_model(project: Any) -> None:
     model = ModelDeclaration("m", project.folder)
 
     assert locate(model, None) == project.folder / "model_repository" / "m"

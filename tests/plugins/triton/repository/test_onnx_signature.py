@@ -1,4 +1,4 @@
-"""Reading what an ONNX file takes and gives."""
+"""The inputs and outputs of an ONNX file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_every_datatype_is_read_with_its_shape(tmp_path: Path, save_model: Calla
     assert read_onnx_signature(file) == expected
 
 
-def test_rank_0_and_a_rank_that_is_not_known_are_told_apart(tmp_path: Path, save_model: Callable[..., Path]) -> None:
+def test_rank_0_and_an_unknown_rank_are_distinct(tmp_path: Path, save_model: Callable[..., Path]) -> None:
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
     file = save_model(tmp_path / "m.onnx", nodes, [("x", TensorProto.FLOAT, [])], [("y", TensorProto.FLOAT, None)])
 
@@ -42,18 +42,18 @@ def test_an_input_with_a_default_is_optional(tmp_path: Path, save_model: Callabl
     assert [(spec.name, spec.optional) for spec in read_onnx_signature(file).inputs] == [("x", False), ("k", True)]
 
 
-def test_a_type_that_the_protocol_does_not_know_is_named(tmp_path: Path) -> None:
+def test_a_type_that_the_protocol_does_not_have_is_named(tmp_path: Path) -> None:
     sequence = helper.make_tensor_sequence_value_info("s", TensorProto.FLOAT, None)
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
     graph = helper.make_graph([helper.make_node("SequenceConstruct", ["x"], ["s"])], "g", [value], [sequence])
     onnx.save(helper.make_model(graph), tmp_path / "m.onnx")
 
-    with pytest.raises(ExportError, match=r"tensor 's' of .* is of a type that KServe v2 has no datatype for"):
+    with pytest.raises(ExportError, match=r"tensor 's' of .* has a type that KServe v2 has no datatype for"):
         read_onnx_signature(tmp_path / "m.onnx")
 
 
 @pytest.mark.parametrize("content", [b"", b"no model at all", b"\x3a\xff\xff\xff\xff\x0f", b"\x08\x07"])
-def test_what_is_no_onnx_file_is_an_export_error(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_onnx_is_an_export_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "m.onnx").write_bytes(content)
 
     with pytest.raises(ExportError, match="export the model again"):

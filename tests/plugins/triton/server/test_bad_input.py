@@ -1,4 +1,4 @@
-"""What cannot be served is said in one clear error; nothing is left running."""
+"""Bad input: each is one clear error, and no process remains."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 from turnout.errors import BackendUnavailableError, ConfigurationError, MissingDependencyError, ModelLoadError
 from turnout_triton.server import LocalServer, Ports, ServerOptions
-from turnout_triton.server.environment import PrivateEnvironment, default_folder
 from turnout_triton.server.installation import find_installation
-from turnout_triton.server.repository import read_repository
+from turnout_triton.server.private_environment import PrivateEnvironment, default_folder
+from turnout_triton.server.servable_models import read_repository
 
 
 def start(repository: Path, **options) -> None:
@@ -21,12 +21,12 @@ def start(repository: Path, **options) -> None:
         raise AssertionError("it started")
 
 
-def test_a_repository_that_is_not_there_is_named(tmp_path) -> None:
+def test_a_missing_repository_is_named(tmp_path) -> None:
     with pytest.raises(ConfigurationError, match=r"'.*nowhere' does not exist; write one with: turnout export"):
         start(tmp_path / "nowhere")
 
 
-def test_a_file_is_no_repository(tmp_path) -> None:
+def test_a_file_is_not_a_repository(tmp_path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(ConfigurationError, match="is a file"):
@@ -36,7 +36,7 @@ def test_a_file_is_no_repository(tmp_path) -> None:
 def test_an_empty_repository_is_refused(tmp_path) -> None:
     (tmp_path / "no_model").mkdir()
 
-    with pytest.raises(ConfigurationError, match="holds no model"):
+    with pytest.raises(ConfigurationError, match="has no model"):
         start(tmp_path)
 
 
@@ -54,7 +54,7 @@ def test_a_config_that_cannot_be_read_is_named_with_its_line(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("make", "text"), [(False, "does not exist"), (True, "cannot be executed")])
-def test_a_binary_that_is_none_is_named(small_repository, tmp_path, make, text) -> None:
+def test_a_binary_that_cannot_be_executed_is_named(small_repository, tmp_path, make, text) -> None:
     if make:
         (tmp_path / "triton").touch()
 
@@ -62,14 +62,14 @@ def test_a_binary_that_is_none_is_named(small_repository, tmp_path, make, text) 
         start(small_repository, binary=tmp_path / "triton")
 
 
-def test_a_port_that_is_taken_is_named(small_repository) -> None:
+def test_a_port_in_use_is_named(small_repository) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(ConfigurationError, match=f"the grpc port {port} of '127.0.0.1' cannot be had"):
+        with pytest.raises(ConfigurationError, match=f"the grpc port {port} of '127.0.0.1' cannot be used"):
             start(small_repository, ports=Ports(grpc=port))
 
 
-def test_the_old_core_is_kept_on_loopback(small_repository) -> None:
+def test_the_old_core_stays_on_loopback(small_repository) -> None:
     with pytest.raises(ConfigurationError, match="predates the security fixes of August 2025 and stays on loopback"):
         start(small_repository, host="0.0.0.0")
 
@@ -109,7 +109,7 @@ def test_each_model_that_cannot_be_loaded_is_named_with_its_reason(tmp_path, sma
 
 @pytest.fixture
 def script(tmp_path, small_repository):
-    """Writes a program that first does what a test says, then is a real tritonserver."""
+    """Return a function that writes a program: it runs shell commands of the test, then a real tritonserver."""
     environment = PrivateEnvironment(default_folder(), print)
     real = find_installation(read_repository(small_repository), None, environment, print)
 
@@ -129,14 +129,14 @@ def test_a_binary_of_ones_own_is_started(script, small_repository) -> None:
         assert Path(f"/proc/{server.pid}/exe").readlink().name == "tritonserver"
 
 
-def test_a_server_that_ends_at_once_is_told_with_code_and_last_lines(script, small_repository) -> None:
+def test_a_server_that_ends_at_once_is_reported_with_code_and_last_lines(script, small_repository) -> None:
     with pytest.raises(
         BackendUnavailableError, match=r"ended with exit code 7 before it was ready.*last lines: no licence today"
     ):
         start(small_repository, binary=script("echo no licence today >&2; exit 7"))
 
 
-def test_a_binary_that_is_no_program_is_told(small_repository, tmp_path) -> None:
+def test_a_binary_that_is_not_a_program_is_reported(small_repository, tmp_path) -> None:
     binary = tmp_path / "tritonserver"
     binary.write_bytes(b"\0\0")
     binary.chmod(0o755)
@@ -152,7 +152,7 @@ def test_other_systems_than_linux_are_sent_to_docker(small_repository, monkeypat
         start(small_repository)
 
 
-def test_a_server_that_is_never_ready_is_given_up(script, small_repository) -> None:
+def test_a_server_that_is_never_ready_is_stopped_at_the_timeout(script, small_repository) -> None:
     with pytest.raises(BackendUnavailableError, match="was not ready within 1 s"):
         start(small_repository, binary=script("sleep 60"), ready_timeout_seconds=1)
 
@@ -166,10 +166,10 @@ def test_a_port_lost_in_a_race_is_replaced(script, small_repository) -> None:
         assert server.running
 
 
-def test_a_port_that_was_asked_for_is_never_replaced(script, small_repository) -> None:
+def test_a_requested_port_is_never_replaced(script, small_repository) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-    taken = script("echo Socket already in use >&2; exit 1")
+    failing = script("echo Socket already in use >&2; exit 1")
 
     with pytest.raises(BackendUnavailableError, match="already in use"):
-        start(small_repository, binary=taken, ports=Ports(http=port))
+        start(small_repository, binary=failing, ports=Ports(http=port))

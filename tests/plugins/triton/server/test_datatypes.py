@@ -1,4 +1,4 @@
-"""What Triton carries through our backends, bit for bit."""
+"""The datatypes through our backends, bit for bit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sample(datatype: str) -> np.ndarray:
 
 
 def carry(url: str, arrays: dict[str, np.ndarray]) -> dict[str, tuple[list[int], bytes]]:
-    """Return shape and raw bytes of the answers, under the names of the inputs."""
+    """Return shape and raw bytes of the outputs, by the names of the inputs."""
     model = "bfloat16" if "x_BF16" in arrays else "datatypes"
     with InferenceServerClient(url) as client:
         response = client.infer(model, [as_input(name, array) for name, array in arrays.items()], client_timeout=20)

@@ -1,4 +1,4 @@
-"""What tritonserver needs around it."""
+"""The tritonserver to start, and the environment that it needs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import sysconfig
 import pytest
 
 from turnout.errors import ConfigurationError, MissingDependencyError
-from turnout_triton.server.environment import PrivateEnvironment
 from turnout_triton.server.installation import Installation, check_host, find_installation
+from turnout_triton.server.private_environment import PrivateEnvironment
 
 
 @pytest.fixture
 def python_in(tmp_path, monkeypatch):
-    """Lets this Python say that its library is in a folder of the test's."""
+    """Return a function that moves the library of this Python into a folder of the test."""
 
     def move(**known: str) -> None:
-        said = {"LIBDIR": str(tmp_path), "INSTSONAME": "libpython3.so.1.0", "MULTIARCH": "x86_64-linux-gnu"} | known
-        monkeypatch.setattr(sysconfig, "get_config_var", said.get)
+        variables = {"LIBDIR": str(tmp_path), "INSTSONAME": "libpython3.so.1.0", "MULTIARCH": "x86_64-linux-gnu"} | known
+        monkeypatch.setattr(sysconfig, "get_config_var", variables.get)
 
     return move
 
@@ -35,29 +35,29 @@ def test_a_python_without_its_shared_library_is_refused(python_in, tmp_path, mon
     assert not environment.folder.exists()
 
 
-def test_a_tritonserver_on_path_goes_before_the_one_from_pypi(tmp_path, monkeypatch) -> None:
+def test_a_tritonserver_on_path_precedes_the_one_from_pypi(tmp_path, monkeypatch) -> None:
     program = tmp_path / "tritonserver"
     program.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    told: list[str] = []
+    lines: list[str] = []
 
-    found = find_installation([], None, PrivateEnvironment(tmp_path / "environment", print), told.append)
+    found = find_installation([], None, PrivateEnvironment(tmp_path / "environment", print), lines.append)
 
     assert found == Installation(program)
-    assert told == [f"using {program}, found on PATH"]
+    assert lines == [f"using {program}, found on PATH"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-def test_loopback_is_for_everybody(host) -> None:
+def test_loopback_is_allowed_for_every_core(host) -> None:
     check_host(host, Installation(os.devnull, is_old_core=True), print)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.org"])
-def test_elsewhere_the_old_core_is_refused_and_another_is_warned_of(host) -> None:
-    told: list[str] = []
+def test_beyond_loopback_the_old_core_is_refused_and_another_gets_a_warning(host) -> None:
+    lines: list[str] = []
 
     with pytest.raises(ConfigurationError, match="stays on loopback"):
-        check_host(host, Installation(os.devnull, is_old_core=True), told.append)
-    check_host(host, Installation(os.devnull), told.append)
+        check_host(host, Installation(os.devnull, is_old_core=True), lines.append)
+    check_host(host, Installation(os.devnull), lines.append)
 
-    assert [line.startswith("warning: Triton asks nobody for a password") for line in told] == [True]
+    assert [line.startswith("warning: Triton has no authentication") for line in lines] == [True]

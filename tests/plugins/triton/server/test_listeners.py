@@ -1,4 +1,4 @@
-"""Whether it is a server of ours that listens, or somebody else's."""
+"""The process group that listens on a port."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ with socket.create_server((\"127.0.0.1\", 0)) as listening:
 
 @pytest.fixture
 def other() -> Iterator[tuple[int, int]]:
-    """Process group and port of a process that listens."""
+    """Return process group and port of a process that listens."""
     with subprocess.Popen(
         [sys.executable, "-c", LISTENS], stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -31,13 +31,13 @@ def other() -> Iterator[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::1"])
-def test_a_port_of_the_groups_own_is_known(address) -> None:
+def test_a_port_of_the_group_is_found(address) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.create_server((address, 0), family=family) as listening:
         assert group_listens(os.getpgrp(), listening.getsockname()[1])
 
 
-def test_a_port_that_another_group_listens_on_is_the_others(other) -> None:
+def test_a_port_of_another_group_is_not_ours(other) -> None:
     group, port = other
 
     assert group_listens(group, port)
@@ -52,7 +52,7 @@ def test_a_child_of_the_group_counts(other) -> None:
         child.kill()
 
 
-def test_a_port_that_is_bound_only_is_nobodys() -> None:
+def test_a_port_that_is_only_bound_has_no_listener() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
 

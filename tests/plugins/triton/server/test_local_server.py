@@ -14,12 +14,12 @@ from tritonclient.utils import InferenceServerException
 
 from turnout.errors import BackendUnavailableError, ConfigurationError
 from turnout_triton.server import LocalServer, ServerOptions
-from turnout_triton.server.warm_up import warm_up
+from turnout_triton.server.model_probe import probe_models
 
 X = np.ones((1, 2), dtype=np.float32)
 
 
-def ask(url: str, model: str, *, timeout: float = 10.0, **arrays):
+def infer(url: str, model: str, *, timeout: float = 10.0, **arrays):
     with InferenceServerClient(url) as client:
         return client.infer(model, [tensor(name, array) for name, array in arrays.items()], client_timeout=timeout)
 
@@ -33,12 +33,12 @@ def tensor(name: str, array: np.ndarray) -> InferInput:
 def test_answers_once_it_is_started(server) -> None:
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
 
-    response = ask(server.grpc_url, "identity", x=x)
+    response = infer(server.grpc_url, "identity", x=x)
 
     assert np.array_equal(response.as_numpy("y"), x)
 
 
-def test_a_killed_server_answers_again_on_the_same_ports(own_server) -> None:
+def test_a_killed_server_restarts_on_the_same_ports(own_server) -> None:
     server = own_server()
     ports = server.ports
     x = np.ones((1, 2), dtype=np.float32)
@@ -49,7 +49,7 @@ def test_a_killed_server_answers_again_on_the_same_ports(own_server) -> None:
 
     assert not dead
     assert server.ports == ports
-    assert ask(server.grpc_url, "identity", x=x).as_numpy("y").shape == (1, 2)
+    assert infer(server.grpc_url, "identity", x=x).as_numpy("y").shape == (1, 2)
 
 
 def test_a_paused_server_does_not_answer_and_a_resumed_one_does(own_server) -> None:
@@ -57,10 +57,10 @@ def test_a_paused_server_does_not_answer_and_a_resumed_one_does(own_server) -> N
 
     server.pause()
     with pytest.raises(InferenceServerException, match=r"(?i)deadline"):
-        ask(server.grpc_url, "identity", timeout=0.3, x=X)
+        infer(server.grpc_url, "identity", timeout=0.3, x=X)
     server.resume()
 
-    assert np.array_equal(ask(server.grpc_url, "identity", x=X).as_numpy("y"), X)
+    assert np.array_equal(infer(server.grpc_url, "identity", x=X).as_numpy("y"), X)
 
 
 def test_a_paused_server_can_be_closed(own_server) -> None:
@@ -72,7 +72,7 @@ def test_a_paused_server_can_be_closed(own_server) -> None:
     assert not server.running
 
 
-def test_http_and_metrics_are_where_it_says(server) -> None:
+def test_http_and_metrics_answer_at_their_urls(server) -> None:
     ready = urllib.request.urlopen(f"http://{server.http_url}/v2/health/ready").status
     text = urllib.request.urlopen(server.metrics_url).read().decode()
 
@@ -89,7 +89,7 @@ def test_only_the_chosen_models_are_served(served_repository) -> None:
     assert ready == (True, False)
 
 
-def test_each_line_of_the_server_is_handed_on(small_repository) -> None:
+def test_each_line_of_the_server_goes_to_the_log(small_repository) -> None:
     lines: list[str] = []
 
     with LocalServer(small_repository, ServerOptions(grace_seconds=0), log=lines.append) as server:
@@ -99,7 +99,7 @@ def test_each_line_of_the_server_is_handed_on(small_repository) -> None:
     assert set(tail) <= set(lines)
 
 
-def test_it_was_not_there_before_its_start(small_repository) -> None:
+def test_it_has_no_ports_before_its_start(small_repository) -> None:
     server = LocalServer(small_repository)
 
     assert not server.running
@@ -107,17 +107,19 @@ def test_it_was_not_there_before_its_start(small_repository) -> None:
         _ = server.grpc_url
 
 
-def test_a_dead_stub_is_found_by_asking_though_the_server_says_it_is_ready(own_server) -> None:
+def test_a_dead_stub_is_found_by_a_probe_although_the_server_reports_ready(own_server) -> None:
     server = own_server()
     stubs = [int(folder.name) for folder in Path("/proc").glob("[0-9]*") if is_stub(folder, server.pid)]
 
-    for stub in stubs:  # the one that completed the config may still be there
+    for stub in stubs:  # the one that completed the config may still run
         os.kill(stub, signal.SIGKILL)
 
     with InferenceServerClient(server.grpc_url) as client:
         assert client.is_model_ready("identity")
-        with pytest.raises(BackendUnavailableError, match="model 'identity' is reported ready and does not answer"):
-            warm_up(client, ["identity"], 10.0)
+        with pytest.raises(
+            BackendUnavailableError, match="model 'identity' does not answer, although the server reports it ready"
+        ):
+            probe_models(client, ["identity"], 10.0)
 
 
 def is_stub(folder: Path, server: int) -> bool:

@@ -1,4 +1,4 @@
-"""ONNX models on a real server: merged, completed, told how many threads."""
+"""ONNX models on a real server: merged requests, completed configs, thread counts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def becomes_true(claim: Callable[[], bool]) -> bool:
     return claim()
 
 
-def test_of_merged_requests_only_the_guilty_fails(server) -> None:
+@pytest.mark.clock  # the server waits 0.3 s for the four requests
+def test_of_merged_requests_only_the_bad_one_fails(server) -> None:
     start = threading.Barrier(4)
 
     def caller(index: int) -> float | str:
@@ -51,7 +52,7 @@ def test_of_merged_requests_only_the_guilty_fails(server) -> None:
 
     assert [first, *others] == [10, 20, 30]
     assert "idx=99 must be within" in bad
-    assert becomes_true(lambda: largest_batch(server.grpc_url) > 1)  # Triton counts after it has answered
+    assert becomes_true(lambda: largest_batch(server.grpc_url) > 1)  # Triton counts a request after its response
 
 
 IDENTITY = helper.make_node("Identity", ["x"], ["y"])
@@ -74,7 +75,7 @@ def write(
 
 @pytest.fixture(scope="module")
 def completed(tmp_path_factory):
-    """A server of models without a config, or with half of one."""
+    """Return a server of models without a config, or with an incomplete one."""
     from turnout_triton.server import LocalServer, ServerOptions
 
     repository = tmp_path_factory.mktemp("completed") / "repository"
@@ -97,7 +98,7 @@ def config_of(server, model: str):
     ("model", "batch", "dims"),
     [("nothing", 4, [2, 2]), ("sizes", 16, [2, 2]), ("fixed", 0, [2, 2]), ("scalar", 0, [1])],
 )
-def test_what_a_config_leaves_out_comes_from_the_file(completed, model, batch, dims) -> None:
+def test_missing_parts_of_a_config_come_from_the_file(completed, model, batch, dims) -> None:
     config = config_of(completed, model)
 
     assert config.max_batch_size == batch
@@ -122,7 +123,7 @@ def test_each_instance_is_a_process_of_its_own(completed) -> None:
     assert [len(stubs(completed.pid, f"versions_0_{instance}")) for instance in (0, 1, 2)] == [2, 2, 0]
 
 
-def test_the_thread_count_of_the_config_counts(completed) -> None:
+def test_the_thread_count_of_the_config_is_used(completed) -> None:
     assert threads_of(completed.pid, "scalar") - threads_of(completed.pid, "fixed") == 3
 
 

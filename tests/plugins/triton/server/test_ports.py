@@ -1,4 +1,4 @@
-"""Ports that are free, and stay so."""
+"""Free ports and their reservation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from turnout.errors import ConfigurationError
 from turnout_triton.server.ports import PortReservation, Ports, reserve
 
 
-def test_reserved_ports_differ_and_are_given_to_nobody_else() -> None:
+def test_two_reservations_have_six_distinct_ports() -> None:
     with closing(PortReservation("127.0.0.1", Ports())) as one, closing(PortReservation("127.0.0.1", Ports())) as other:
         ports = [getattr(held.ports, kind) for held in (one, other) for kind in ("http", "grpc", "metrics")]
 
@@ -27,13 +27,13 @@ def test_a_server_may_listen_on_a_reserved_port_which_refuses_callers_until_then
             socket.create_connection(("127.0.0.1", held.ports.grpc)).close()
 
 
-def test_where_one_port_is_taken_the_others_are_given_back() -> None:
+def test_if_one_port_is_in_use_the_others_are_released() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
         probe.close()
         wanted = Ports(http=free, grpc=other.getsockname()[1])
-        with pytest.raises(ConfigurationError, match=r"the grpc port \d+ of '127.0.0.1' cannot be had"):
+        with pytest.raises(ConfigurationError, match=r"the grpc port \d+ of '127.0.0.1' cannot be used"):
             PortReservation("127.0.0.1", wanted)
 
         with closing(PortReservation("127.0.0.1", Ports(http=free))) as held:
@@ -46,54 +46,54 @@ def test_one_port_for_two_is_refused() -> None:
 
 
 def test_a_host_of_another_machine_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"the http port 0 of '192\.0\.2\.1' cannot be had"):
+    with pytest.raises(ConfigurationError, match=r"the http port 0 of '192\.0\.2\.1' cannot be used"):
         PortReservation("192.0.2.1", Ports())
 
 
-def test_a_port_that_was_reserved_first_is_nobody_elses_though_nobody_listens() -> None:
+def test_a_reserved_port_cannot_be_reserved_again_although_it_has_no_listener() -> None:
     with (
         closing(PortReservation("127.0.0.1", Ports())) as first,
-        pytest.raises(ConfigurationError, match="the http port") as told,
+        pytest.raises(ConfigurationError, match="the http port") as refused,
     ):
         PortReservation("127.0.0.1", first.ports)
-    assert f"{first.ports.http} of '127.0.0.1' cannot be had" in str(told.value)
+    assert f"{first.ports.http} of '127.0.0.1' cannot be used" in str(refused.value)
     with closing(PortReservation("127.0.0.1", first.ports)) as again:
         assert again.ports == first.ports
 
 
-def test_without_the_claim_two_would_have_it(monkeypatch) -> None:
+def test_without_the_claim_two_reservations_would_share_a_port(monkeypatch) -> None:
     monkeypatch.setattr(PortReservation, "_claim", lambda *_: None)
 
     with closing(PortReservation("127.0.0.1", Ports())) as first, closing(PortReservation("127.0.0.1", first.ports)) as other:
         assert other.ports == first.ports
 
 
-def test_the_first_choice_that_can_be_had_is_taken() -> None:
+def test_the_first_free_choice_is_reserved() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        taken = Ports(grpc=listening.getsockname()[1])
+        used = Ports(grpc=listening.getsockname()[1])
         with closing(PortReservation("127.0.0.1", Ports())) as free:
             free.close()
-            with closing(reserve("127.0.0.1", [taken, free.ports, Ports()])) as held:
+            with closing(reserve("127.0.0.1", [used, free.ports, Ports()])) as held:
                 assert held.ports == free.ports
-        with pytest.raises(ConfigurationError, match=f"the grpc port {taken.grpc}"):
-            reserve("127.0.0.1", [taken])
+        with pytest.raises(ConfigurationError, match=f"the grpc port {used.grpc}"):
+            reserve("127.0.0.1", [used])
 
 
 def test_a_forked_child_leaves_the_ports_to_its_parent() -> None:
-    (said, saying), (ending, end) = os.pipe(), os.pipe()
+    (ready, announce), (stop, release) = os.pipe(), os.pipe()
     with closing(PortReservation("127.0.0.1", Ports())) as held:
         child = os.fork()
         if not child:
-            os.close(end)
-            os.write(saying, b"here")
-            os.read(ending, 1)
+            os.close(release)
+            os.write(announce, b"here")
+            os.read(stop, 1)
             os._exit(0)
-        os.read(said, 4)
+        os.read(ready, 4)
     try:
         with closing(PortReservation("127.0.0.1", held.ports)) as again:
             assert again.ports == held.ports
     finally:
-        os.close(end)
+        os.close(release)
         os.waitpid(child, 0)
-        for open_end in (said, saying, ending):
-            os.close(open_end)
+        for descriptor in (ready, announce, stop):
+            os.close(descriptor)

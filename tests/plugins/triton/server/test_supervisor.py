@@ -1,4 +1,4 @@
-"""Nothing is left of a server, whatever ends first: the server, who started it, or the supervisor between them."""
+"""The supervisor: no process or region of a server remains, whether the server, its starter or the supervisor ends first."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tritonclient.grpc import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
 from turnout_triton.server import LocalServer, ServerOptions
-from turnout_triton.server.environment import default_folder
+from turnout_triton.server.private_environment import default_folder
 
 KILLS = int(os.environ.get("TRITON_TEST_KILLS", "5"))
-"""How often the server is killed under load; 50 for the whole proof."""
+"""The number of kills under load; 50 for the full test."""
 
-# Starts a server, says where it is, and waits for its end.
+# Starts a server, prints its pids and address, and waits.
 STARTER = """
 import sys, threading
 from pathlib import Path
@@ -46,7 +46,7 @@ def group_of(pid: int) -> list[int]:
     return found
 
 
-def is_gone(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text() == ""
     except OSError:
@@ -66,10 +66,10 @@ def becomes_true(claim: Callable[[], bool], seconds: float = 15.0) -> bool:
 
 @contextlib.contextmanager
 def load(url: str) -> Iterator[list[int]]:
-    """Keep eight callers asking, whatever comes back; yields a list that grows with each answer."""
+    """Keep eight callers sending requests, also after errors; yield a list that grows with each response."""
     stop, answers = threading.Event(), []
 
-    def ask() -> None:
+    def send() -> None:
         given = InferInput("x", [1, 20_000], "FP32").set_data_from_numpy(np.ones((1, 20_000), np.float32))
         with InferenceServerClient(url) as client:
             while not stop.is_set():
@@ -79,7 +79,7 @@ def load(url: str) -> Iterator[list[int]]:
                 except InferenceServerException:
                     stop.wait(0.01)
 
-    threads = [threading.Thread(target=ask) for _ in range(8)]
+    threads = [threading.Thread(target=send) for _ in range(8)]
     for thread in threads:
         thread.start()
     try:
@@ -108,7 +108,7 @@ def test_a_server_killed_under_load_leaves_no_process_and_no_region(own_server) 
     assert left == []
 
 
-def test_what_is_left_would_be_seen(own_server) -> None:
+def test_remaining_processes_and_regions_would_be_detected(own_server) -> None:
     server = own_server()
     pid, supervisor = server.pid, server._process._supervisor.pid
 
@@ -125,7 +125,7 @@ def test_what_is_left_would_be_seen(own_server) -> None:
 
 @pytest.fixture
 def started(small_repository) -> Iterator[Callable[..., tuple[subprocess.Popen, int, int, str]]]:
-    """Starts a process that starts a server."""
+    """Return a function that starts a process that starts a server."""
     with contextlib.ExitStack() as stack:
 
         def start(grace_seconds: float = 0.0) -> tuple[subprocess.Popen, int, int, str]:
@@ -162,18 +162,19 @@ def test_the_server_ends_with_a_killed_supervisor_and_the_next_start_sweeps(own_
     assert regions_of(supervisor) == []
 
 
-def test_nothing_is_left_where_starter_and_supervisor_are_killed_together(started, own_server) -> None:
+def test_nothing_remains_if_starter_and_supervisor_are_killed_together(started, own_server) -> None:
     starter, pid, supervisor, _ = started()
 
     os.kill(starter.pid, signal.SIGKILL)
     os.kill(supervisor, signal.SIGKILL)
 
-    assert becomes_true(lambda: is_gone(supervisor))
+    assert becomes_true(lambda: has_ended(supervisor))
     own_server()
     assert becomes_true(lambda: group_of(pid) == [])
     assert regions_of(supervisor) == []
 
 
+@pytest.mark.clock  # without the supervisor it takes 33 s
 def test_a_killed_stub_does_not_delay_the_end_beyond_the_grace(small_repository) -> None:
     with LocalServer(small_repository, ServerOptions(grace_seconds=1.0)) as server:
         pid = server.pid

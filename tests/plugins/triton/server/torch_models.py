@@ -1,4 +1,4 @@
-"""Writes TorchScript models, and what transformers itself answers; run by the Python of the private environment."""
+"""A program for the Python of the private environment: it writes TorchScript models and the ids that transformers generates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 
 class Named(torch.nn.Module):
-    """Sum and difference; refuses a negative ``a``."""
+    """Sum and difference; a negative ``a`` is an error."""
 
     def forward(self, a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if bool((a < 0).any()):
@@ -34,7 +34,7 @@ class Text(torch.nn.Module):
 
 
 class Mapped(torch.nn.Module):
-    """Takes all inputs as one mapping."""
+    """Difference of inputs in one mapping."""
 
     def forward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         return inputs["a"] - inputs["b"]
@@ -47,7 +47,7 @@ def write_models(repository: Path) -> None:
 
 
 def write_expected(checkpoint: Path, given: Path, answers: Path) -> None:
-    """Write what ``generate`` answers to each row of ``given`` alone."""
+    """Write the ids that ``generate`` returns for each row of ``given`` alone."""
     from transformers import BlipForConditionalGeneration
 
     model = BlipForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32).eval()

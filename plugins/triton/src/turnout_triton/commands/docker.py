@@ -1,4 +1,4 @@
-"""``turnout triton docker``: the same model repository in NVIDIA's container."""
+"""``turnout triton docker``: a model repository in NVIDIA's container."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from turnout_triton.commands.options import PORT, model_option, repository_option
+from turnout_triton.commands.shared_options import PORT, model_option, repository_option
 
 
 @click.command("docker", short_help="Print the docker command, or a compose file, for NVIDIA's image.")
@@ -21,7 +21,7 @@ from turnout_triton.commands.options import PORT, model_option, repository_optio
 @click.option("--grpc-port", default=8001, show_default=True, type=PORT)
 @click.option("--metrics-port", default=8002, show_default=True, type=PORT)
 @click.option(
-    "--shared-memory", is_flag=True, help="Let clients of this machine hand over tensors in shared memory: --ipc host."
+    "--shared-memory", is_flag=True, help="Let clients of this machine send tensors through shared memory: --ipc host."
 )
 def docker(  # noqa: PLR0913  # click's options
     *,
@@ -36,19 +36,22 @@ def docker(  # noqa: PLR0913  # click's options
     metrics_port: int,
     shared_memory: bool,
 ) -> None:
-    """Print what serves the model repository in NVIDIA's container; nothing is started and nothing is fetched."""
+    """Print the command, or a compose file, that serves the model repository in NVIDIA's container.
+
+    It starts nothing and downloads nothing.
+    """
     from turnout_triton.server.container import TAG, Container
     from turnout_triton.server.ports import Ports
-    from turnout_triton.server.repository import choose, read_repository
+    from turnout_triton.server.servable_models import read_repository, select_models
 
-    chosen = choose(read_repository(repository), models, repository)
+    chosen = select_models(read_repository(repository), models, repository)
     ports = Ports(http_port, grpc_port, metrics_port)
     container = Container(repository.absolute(), models, host, ports, tag or TAG, gpus, shared_memory)
     click.echo(container.compose_file() if compose else shlex.join(container.docker_command()), nl=not compose)
     for model in chosen:
         if "transformers" in model.needs:
             click.echo(
-                f"model {model.name!r} hosts generate() in Python: build an image of your own on {TAG} that adds "
+                f"model {model.name!r} hosts generate() in Python: build an image on {TAG} with "
                 "'pip install torch transformers'",
                 err=True,
             )

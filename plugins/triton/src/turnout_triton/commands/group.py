@@ -1,4 +1,4 @@
-"""``turnout triton``: the commands around a Triton server."""
+"""``turnout triton``: the commands for a Triton server."""
 
 from __future__ import annotations
 

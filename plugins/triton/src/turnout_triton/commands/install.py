@@ -1,4 +1,4 @@
-"""``turnout triton install``: what ``turnout triton serve`` would install at its first use."""
+"""``turnout triton install``: the installation of Triton before ``turnout triton serve`` needs it."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ from pathlib import Path
 
 import click
 
-from turnout_triton.commands.options import FOLDER
+from turnout_triton.commands.shared_options import FOLDER
 
 
 @click.command("install", short_help="Install Triton from PyPI before it is needed.")
 @click.option(
-    "--for", "parts", multiple=True, type=click.Choice(("onnxruntime", "torch", "transformers")), help="Also this runtime."
+    "--for",
+    "parts",
+    multiple=True,
+    type=click.Choice(("onnxruntime", "torch", "transformers")),
+    help="Also install this runtime.",
 )
 @click.option("--environment", type=FOLDER, envvar="TURNOUT_TRITON_ENVIRONMENT", help="The folder to install into.")
 @click.option("--torch-index", metavar="URL", help="Index to install torch from, such as that of its CPU builds.")
 def install(parts: tuple[str, ...], environment: Path | None, torch_index: str | None) -> None:
     """Install Triton from PyPI into its private environment now, with the runtimes that your models need.
 
-    'turnout triton serve' does so by itself at its first use. Do it before where that is too late: in an image, in CI.
+    'turnout triton serve' does this at its first use. Do it earlier if that is too late: in an image, in CI.
     """
-    from turnout_triton.server.environment import PrivateEnvironment, default_folder
+    from turnout_triton.server.private_environment import PrivateEnvironment, default_folder
 
     private = PrivateEnvironment(environment or default_folder(), lambda line: click.echo(line, err=True), torch_index)
     private.ensure(parts)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from turnout_triton.commands.options import FOLDER, PORT, model_option, repository_option
+from turnout_triton.commands.shared_options import FOLDER, PORT, model_option, repository_option
 
 if TYPE_CHECKING:
     from turnout_triton.server import LocalServer, ServerOptions
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _finite(_: click.Context, __: click.Parameter, seconds: float) -> float:
+def _check_finite(_: click.Context, __: click.Parameter, seconds: float) -> float:
     if not math.isfinite(seconds):
-        raise click.BadParameter(f"{seconds} is no finite number of seconds")
+        raise click.BadParameter(f"{seconds} is not a finite number of seconds")
     return seconds
 
 
-def _seconds_option(name: str, *, default: float, least: float, told: str) -> Callable[[Command], Command]:
+def _seconds_option(name: str, *, default: float, least: float, text: str) -> Callable[[Command], Command]:
     kind = click.FloatRange(min=least)
-    return click.option(name, default=default, show_default=True, type=kind, callback=_finite, help=told)
+    return click.option(name, default=default, show_default=True, type=kind, callback=_check_finite, help=text)
 
 
 @click.command(
@@ -36,55 +36,57 @@ def _seconds_option(name: str, *, default: float, least: float, told: str) -> Ca
 )
 @repository_option
 @model_option
-@click.option("--binary", type=FOLDER, help="A tritonserver of yours. Default: the one on PATH, else the one from PyPI.")
+@click.option("--binary", type=FOLDER, help="A tritonserver of your own. Default: the one on PATH, or the one from PyPI.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--http-port", type=PORT, help="Default: 8000, or a free one where 8000 to 8002 are taken.")
-@click.option("--grpc-port", type=PORT, help="Default: 8001, or a free one.")
-@click.option("--metrics-port", type=PORT, help="Default: 8002, or a free one.")
+@click.option("--http-port", type=PORT, help="Default: 8000, or a free port if one of 8000 to 8002 is in use.")
+@click.option("--grpc-port", type=PORT, help="Default: 8001, or a free port.")
+@click.option("--metrics-port", type=PORT, help="Default: 8002, or a free port.")
 @click.option(
-    "--environment", type=FOLDER, envvar="TURNOUT_TRITON_ENVIRONMENT", help="Where Triton from PyPI is, or is installed."
+    "--environment", type=FOLDER, envvar="TURNOUT_TRITON_ENVIRONMENT", help="The folder to install Triton from PyPI into."
 )
 @click.option("--torch-index", metavar="URL", help="Index to install torch from, such as that of its CPU builds.")
-@_seconds_option("--ready-timeout", default=300.0, least=1, told="Seconds for loading.")
-@_seconds_option("--grace", default=5.0, least=0, told="Seconds for requests in flight at the end.")
-@click.option("--argument", "arguments", multiple=True, metavar="ARG", help="One more argument for tritonserver.")
-@click.option("--quiet", is_flag=True, help="Keep the server's log to yourself; its last lines are shown if it dies.")
+@_seconds_option("--ready-timeout", default=300.0, least=1, text="Limit in seconds for loading the models.")
+@_seconds_option("--grace", default=5.0, least=0, text="Limit in seconds for requests in flight at the end.")
+@click.option(
+    "--argument", "arguments", multiple=True, metavar="ARG", help="Another argument for tritonserver; may be repeated."
+)
+@click.option("--quiet", is_flag=True, help="Do not print the server's log; its last lines are printed if it dies.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def serve(context: click.Context, /, *, repository: Path, command: tuple[str, ...], quiet: bool, **given: Any) -> None:
     """Start a real Triton server for a model repository, and wait until every model has answered once.
 
-    It runs until Ctrl-C. With COMMAND behind --, it runs as long as that command, which finds TRITON_URL, TRITON_HTTP_URL and
-    INFERENCE_BACKEND=triton in its environment; the exit code is the command's.
+    It runs until Ctrl-C. With COMMAND after --, it runs as long as that command, which has TRITON_URL, TRITON_HTTP_URL,
+    TRITON_METRICS_URL and INFERENCE_BACKEND=triton in its environment; the exit code is the command's.
 
-    Without --binary and without a tritonserver on PATH, Triton 2.51 is installed from PyPI at the first time, into a folder of
-    its own: for development, tests and CI, on loopback only, since it predates the security fixes of August 2025.
+    Without --binary and without a tritonserver on PATH, Triton 2.51 is installed from PyPI the first time, into a folder of its
+    own: for development, tests and CI, on loopback only, because it predates the security fixes of August 2025.
 
-    Exit: 0 ended on request, 2 usage, repository or model, 3 the server died or was never ready.
+    Exit: 0 stopped on request, 2 usage, repository or model, 3 the server died or was never ready.
     """
     from turnout_triton.server import LocalServer
 
     log = None if quiet else _to_stderr
-    with _ended_by_signals(), LocalServer(repository, _options(**given), log=log, tell=_to_stderr) as server:
+    with _stop_on_signals(), LocalServer(repository, _options(**given), log=log, report=_to_stderr) as server:
         if command:
-            from turnout_triton.server.companion import run_beside
+            from turnout_triton.server.child_command import run_command
 
             _to_stderr(f"ready: grpc {server.grpc_url}, http {server.http_url}, metrics {server.metrics_url}")
-            context.exit(run_beside(server, command, _to_stderr))  # stdout is the command's
+            context.exit(run_command(server, command, _to_stderr))  # stdout is the command's
         _announce(server)
         raise server.wait_for_death()
 
 
 def _options(*, http_port: int | None, grpc_port: int | None, metrics_port: int | None, **given: Any) -> ServerOptions:
     from turnout_triton.server import Ports, ServerOptions
-    from turnout_triton.server.ports import TRITONS_OWN
+    from turnout_triton.server.ports import DEFAULT_PORTS
 
-    asked = Ports(http_port or 0, grpc_port or 0, metrics_port or 0)
+    requested = Ports(http_port or 0, grpc_port or 0, metrics_port or 0)
     return ServerOptions(
         models=given["models"],
         host=given["host"],
-        ports=TRITONS_OWN if asked == Ports() else asked,  # which clients try by default
-        other_ports=Ports() if asked == Ports() else None,
+        ports=DEFAULT_PORTS if requested == Ports() else requested,  # the ports that clients use by default
+        other_ports=Ports() if requested == Ports() else None,
         binary=given["binary"],
         environment=given["environment"],
         torch_index=given["torch_index"],
@@ -95,9 +97,9 @@ def _options(*, http_port: int | None, grpc_port: int | None, metrics_port: int 
 
 
 def _announce(server: LocalServer) -> None:
-    # The addresses come last: a script that has read them may end the server, and the log is complete by then.
+    # The addresses come last: a script that has read them may stop the server, and the log is complete by then.
     _to_stderr(
-        f"ready; next: TRITON_URL={server.grpc_url} INFERENCE_BACKEND=triton turnout check --deep; Ctrl-C ends the server"
+        f"ready; next: TRITON_URL={server.grpc_url} INFERENCE_BACKEND=triton turnout check --deep; Ctrl-C stops the server"
     )
     click.echo(f"grpc     {server.grpc_url}\nhttp     {server.http_url}\nmetrics  {server.metrics_url}")
 
@@ -107,17 +109,17 @@ def _to_stderr(line: str) -> None:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end the server as Ctrl-C does: in good order, with exit code 0."""
-    kept = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+def _stop_on_signals() -> Iterator[None]:
+    """Stop the server on SIGTERM and SIGHUP as on Ctrl-C: gracefully, with exit code 0."""
+    previous = {number: signal.signal(number, _exit) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     except KeyboardInterrupt:
-        _to_stderr("ended")
+        _to_stderr("stopped")
     finally:
-        for number, handler in kept.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
-def _leave(*_: object) -> NoReturn:
+def _exit(*_: object) -> NoReturn:
     raise SystemExit(0)

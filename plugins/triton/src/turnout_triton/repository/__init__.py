@@ -1,1 +1,1 @@
-"""A model repository of Triton's: config.pbtxt written, checked and read."""
+"""Triton's model repository: config.pbtxt is generated, compared and read."""

@@ -1,7 +1,7 @@
-"""Reading and writing config.pbtxt.
+"""The file config.pbtxt: its text, and whether turnout export wrote it.
 
-The first line of a written file carries a hash of the rest. A file without that line, or whose hash is another, was written or
-edited by hand.
+The first line of a generated file has a hash of the rest. A file without that line, or with another hash, was written or edited
+by hand.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ _MARKED = re.compile(rf"{re.escape(_MARK)}(?P<hash>[0-9a-f]{{64}})\n(?P<body>.*)
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """A config.pbtxt: Triton's ModelConfig, and whether nobody has touched it since it was written."""
+    """A config.pbtxt.
+
+    Attributes:
+        config: Triton's ModelConfig.
+        generated: turnout export wrote the file, and it is unchanged.
+    """
 
     config: Any
     generated: bool
@@ -33,23 +38,23 @@ def new_config() -> Any:
     return model_config_pb2.ModelConfig()
 
 
-def config_of(words: dict[str, Any]) -> Any:
-    """Return the ModelConfig that says ``words``, in Triton's names."""
+def config_from(fields: dict[str, Any]) -> Any:
+    """Return the ModelConfig with ``fields``, by Triton's names."""
     from google.protobuf import json_format
 
-    return json_format.ParseDict(words, new_config())
+    return json_format.ParseDict(fields, new_config())
 
 
-def words_of(message: Any) -> dict[str, Any]:
-    """Return what a message says, in Triton's names."""
+def fields_of(message: Any) -> dict[str, Any]:
+    """Return the fields that are set in a protobuf message, by Triton's names."""
     from google.protobuf import json_format
 
-    words: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
-    return words
+    fields: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    return fields
 
 
-def text_of_config(config: Any) -> str:
-    """Return the text of a config.pbtxt that says ``config``."""
+def config_text(config: Any) -> str:
+    """Return the text of a config.pbtxt for ``config``, its hash in the first line."""
     from google.protobuf import text_format
 
     body = text_format.MessageToString(config, use_short_repeated_primitives=True)
@@ -57,10 +62,10 @@ def text_of_config(config: Any) -> str:
 
 
 def read_config(file: Path) -> ConfigFile | None:
-    """Return what ``file`` says; None if there is no such file.
+    """Return the content of ``file``; None if there is no such file.
 
     Raises:
-        ConfigurationError: it is no config.pbtxt.
+        ConfigurationError: it is not a config.pbtxt.
     """
     from google.protobuf import text_format
 
@@ -72,7 +77,7 @@ def read_config(file: Path) -> ConfigFile | None:
         # A newer Triton may know more fields than these protobuf classes.
         text_format.Parse(text, config, allow_unknown_field=True)
     except (text_format.ParseError, UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(f"{str(file)!r} cannot be read as a model config: {text_of(error)}; mend that line") from error
+        raise ConfigurationError(f"{str(file)!r} cannot be read as a model config: {text_of(error)}; fix that line") from error
     marked = _MARKED.match(text)
     generated = marked is not None and hashlib.sha256(marked["body"].encode()).hexdigest() == marked["hash"]
     return ConfigFile(config, generated)

@@ -1,4 +1,4 @@
-"""Where several sources say different things of one model."""
+"""The differences between several sources of one model's config."""
 
 from __future__ import annotations
 
@@ -6,67 +6,73 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from turnout_triton.repository.facts import NONE, Facts
+from turnout_triton.repository.config_entries import NONE, Entries
 
-_PLACE = re.compile(r"KIND_(AUTO|CPU|GPU)( on \[[0-9, ]*\])?")
+_PLACEMENT = re.compile(r"KIND_(AUTO|CPU|GPU)( on \[[0-9, ]*\])?")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Who says something of a model: ``facts`` by what they are about.
+class ConfigSource:
+    """A source of a model's config, such as turnout.yaml or a server.
 
     Attributes:
-        verb: who says it, such as ``config.pbtxt says``.
-        facts: what is said.
-        silent: prefixes of what this source says nothing of.
-        verbs: who else says it, by prefix.
+        verb: the beginning of a sentence about an entry, such as ``config.pbtxt says``.
+        entries: the config, as comparable text.
+        silent: prefixes of the entries that this source leaves open; they are not compared.
+        verbs: other beginnings, by prefix of the entry.
     """
 
     verb: str
-    facts: Facts
+    entries: Entries
     silent: tuple[str, ...] = ()
     verbs: dict[str, str] = field(default_factory=dict)
 
-    def speaks_of(self, name: str) -> bool:
-        """Tell whether this source would say something of ``name``, if only that there is none."""
+    def covers(self, name: str) -> bool:
+        """Return whether this source decides the entry ``name``, if only by not having it."""
         return not name.startswith(self.silent)
 
-    def said(self, name: str) -> str:
-        """Return the fact called ``name``; ``none`` if there is none."""
-        return self.facts.get(name, NONE)
+    def entry(self, name: str) -> str:
+        """Return the entry ``name``; ``none`` if there is none."""
+        return self.entries.get(name, NONE)
 
     def sentence(self, name: str) -> str:
-        """Return who says what of ``name``."""
+        """Return a sentence about the entry ``name``, such as ``config.pbtxt says 8``."""
         verb = next((verb for prefix, verb in self.verbs.items() if name.startswith(prefix)), self.verb)
-        return f"{verb} {self.said(name)}"
+        return f"{verb} {self.entry(name)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that not all sources say alike: ``text`` has what each says, ``apart`` who differs from the first."""
+    """An entry on which sources disagree.
+
+    Attributes:
+        name: the entry.
+        text: the entry with the value of each source, in one line.
+        apart: the sources that differ from the first.
+    """
 
     name: str
     text: str
-    apart: tuple[Source, ...]
+    apart: tuple[ConfigSource, ...]
 
 
-def differences(sources: Sequence[Source]) -> list[Difference]:
-    """Return everything that ``sources`` say differently, as the first of them orders it."""
-    names = dict.fromkeys(name for source in sources for name in source.facts)
-    return [found for name in names for found in _difference(name, [one for one in sources if one.speaks_of(name)])]
+def differences(sources: Sequence[ConfigSource]) -> list[Difference]:
+    """Return every entry on which ``sources`` disagree, in the order of the first source."""
+    names = dict.fromkeys(name for source in sources for name in source.entries)
+    return [found for name in names for found in _compare(name, [one for one in sources if one.covers(name)])]
 
 
-def _difference(name: str, sources: Sequence[Source]) -> Iterator[Difference]:
+def _compare(name: str, sources: Sequence[ConfigSource]) -> Iterator[Difference]:
     if not sources:
         return
     first, *others = sources
-    apart = tuple(source for source in others if not _same(name, first.said(name), source.said(name)))
+    apart = tuple(source for source in others if not _is_equal(name, first.entry(name), source.entry(name)))
     if apart:
         yield Difference(name, f"{name}: {', '.join(source.sentence(name) for source in sources)}", apart)
 
 
-def _same(name: str, one: str, other: str) -> bool:
+def _is_equal(name: str, one: str, other: str) -> bool:
     if name == "instance_group" and "KIND_AUTO" in one + other:
-        # A server says what KIND_AUTO has become there.
-        return _PLACE.sub("", one) == _PLACE.sub("", other)
+        # A server reports the kind that it chose for KIND_AUTO.
+        return _PLACEMENT.sub("", one) == _PLACEMENT.sub("", other)
     return one == other

@@ -16,7 +16,7 @@ DEFAULT_REPOSITORY = Path("model_repository")
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What serves a model's file: Triton's name for the platform, and for the backend."""
+    """Triton's names for the platform and the backend of a model's file."""
 
     platform: str
     backend: str
@@ -34,18 +34,27 @@ def locate(model: ModelDeclaration, options: TritonOptions | None) -> Path:
     """Return the folder of ``model`` in its repository.
 
     Raises:
-        ExportError: the name on the server is no name of a folder.
+        ExportError: the name on the server is not a name of a folder.
     """
     if options is None:
         return model.folder / DEFAULT_REPOSITORY / model.name
     name = options.model or model.name
     if name in {".", ".."} or "/" in name or "\\" in name or not name.isprintable():
-        raise ExportError(f"model {model.name!r}: {name!r} is no name of a folder in a model repository; correct 'model'")
+        raise ExportError(f"model {model.name!r}: {name!r} is not a folder name in a model repository; correct 'model'")
     return model.folder / options.repository / name
 
 
+def model_folders(repository: Path) -> list[Path]:
+    """Return the folders of ``repository`` with a config.pbtxt or a version, by name; hidden folders are not models."""
+    return [folder for folder in sorted(repository.iterdir()) if _is_model(folder)]
+
+
+def _is_model(folder: Path) -> bool:
+    return folder.is_dir() and not folder.name.startswith(".") and ((folder / CONFIG).is_file() or bool(versions(folder)))
+
+
 def versions(folder: Path) -> list[int]:
-    """Return the versions in a model's folder, ascending; as Triton does, without names that start with a zero."""
+    """Return the versions in a model's folder, ascending; like Triton, without names that start with a zero."""
     if not folder.is_dir():
         return []
     names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
@@ -53,7 +62,7 @@ def versions(folder: Path) -> list[int]:
 
 
 def newest_file(folder: Path) -> Path | None:
-    """Return the greatest version's file, if it is one of ``PLATFORMS``."""
+    """Return the file of the greatest version, if it is one of ``PLATFORMS``."""
     for version in reversed(versions(folder)):
         found = [folder / str(version) / name for name in PLATFORMS]
         return next((file for file in found if file.exists()), None)

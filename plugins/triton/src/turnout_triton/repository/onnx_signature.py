@@ -33,14 +33,14 @@ _DATATYPES = {
 
 
 def read_onnx_signature(file: Path) -> ModelSignature:
-    """Return inputs and outputs of ``file``; an input with a default in the file is optional.
+    """Return the inputs and outputs of ``file``; an input with a default in the file is optional.
 
     Raises:
-        ExportError: it is no ONNX file, or has a tensor of a type that KServe v2 does not know.
+        ExportError: it is not an ONNX file, or has a tensor type that KServe v2 does not have.
     """
     try:
         with file.open("rb") as opened:
-            # Not closed here: an error that is raised below holds views of it.
+            # Not closed here: the traceback of an error below holds views of it, and a mapping with views cannot be closed.
             data = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
         return _signature(memoryview(data), file)
     except (ValueError, IndexError, OSError) as error:
@@ -53,7 +53,7 @@ def _signature(model: memoryview, file: Path) -> ModelSignature:
     inputs = [_spec(value, file, defaults) for value in protobuf_messages(graph, 11)]
     outputs = [_spec(value, file, set()) for value in protobuf_messages(graph, 12)]
     if not outputs:
-        raise ExportError(f"{str(file)!r} has no outputs, so it is no ONNX model; export the model again")
+        raise ExportError(f"{str(file)!r} has no outputs, so it is not an ONNX model; export the model again")
     return ModelSignature(tuple(inputs), tuple(outputs))
 
 
@@ -66,7 +66,7 @@ def _spec(value: memoryview, file: Path, defaults: set[str]) -> TensorSpec:
                 shape = next((_shape(dimensions) for dimensions in protobuf_messages(tensor, 2)), None)
                 return TensorSpec(name, _DATATYPES[types[0]], shape, name in defaults)
     raise ExportError(
-        f"tensor {name!r} of {str(file)!r} is of a type that KServe v2 has no datatype for; "
+        f"tensor {name!r} of {str(file)!r} has a type that KServe v2 has no datatype for; "
         f"export the model with one of: {', '.join(_DATATYPES.values())}"
     )
 

@@ -1,4 +1,4 @@
-"""A real Triton server on this machine, without docker: found or installed, started, watched and ended."""
+"""A real Triton server on this machine, without docker: installed if needed, started, watched and stopped."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from turnout_triton.server.local_server import LocalServer
-    from turnout_triton.server.options import ServerOptions
     from turnout_triton.server.ports import Ports
+    from turnout_triton.server.server_options import ServerOptions
 
 _MODULES = {
     "LocalServer": "turnout_triton.server.local_server",
     "Ports": "turnout_triton.server.ports",
-    "ServerOptions": "turnout_triton.server.options",
+    "ServerOptions": "turnout_triton.server.server_options",
 }
 
 __all__ = ["LocalServer", "Ports", "ServerOptions"]

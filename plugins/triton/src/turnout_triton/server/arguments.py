@@ -1,4 +1,4 @@
-"""What tritonserver is told on its command line."""
+"""The command line of tritonserver."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from turnout_triton.server.ports import Ports
-from turnout_triton.server.repository import RepositoryModel
+from turnout_triton.server.servable_models import ServableModel
 
 _PYTHON_BASED = ("python", "onnxruntime", "pytorch")
-STUB_TIMEOUT_SECONDS = 120  # importing torch and transformers takes more than Triton's 30 s on a busy machine
+STUB_TIMEOUT_SECONDS = 120  # importing torch and transformers exceeds Triton's default of 30 s on a busy machine
 
 
 def server_arguments(
-    repository: Path, host: str, ports: Ports, chosen: Sequence[RepositoryModel], *, python_based: bool
+    repository: Path, host: str, ports: Ports, chosen: Sequence[ServableModel], *, python_based: bool
 ) -> list[str]:
-    """Return the arguments for serving ``repository`` on ``ports`` of ``host``; only ``chosen`` models, if there are any."""
+    """Return the arguments to serve ``repository`` on ``ports`` of ``host``; if ``chosen`` has models, only those."""
     arguments = [
         f"--model-repository={repository.absolute()}",
-        "--exit-on-error=false",  # a model that fails is reported by us, with its reason
+        "--exit-on-error=false",  # a model that fails to load is reported by us, with its reason
         "--exit-timeout-secs=5",
     ]
-    for kind, port in (("http", ports.http), ("grpc", ports.grpc), ("metrics", ports.metrics)):
+    for kind, port in ports.by_kind().items():
         arguments += [f"--{kind}-port={port}", f"--{kind}-address={host}"]
     if chosen:
         arguments += ["--model-control-mode=explicit", *(f"--load-model={model.name}" for model in chosen)]

@@ -1,4 +1,4 @@
-"""The backend directory: Triton's python backend, and ours that are built on it."""
+"""The backend directory: Triton's python backend, and the hosted backends that are built on it."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from turnout.errors import MissingDependencyError
-from turnout_triton.server.environment import PrivateEnvironment
+from turnout_triton.server.private_environment import PrivateEnvironment
 
 HOSTED = Path(__file__).parent / "hosted"
-OURS = {"onnxruntime": "onnx_model", "pytorch": "torchscript_model"}
-"""Our backends: Triton's name of each, and the module in ``hosted`` that has its ``TritonPythonModel``."""
+HOSTED_BACKENDS = {"onnxruntime": "onnx_backend", "pytorch": "torchscript_backend"}
+"""The module in ``hosted`` with the ``TritonPythonModel`` of each backend, by Triton's name of the backend."""
 
 
-def make_backend_folder(environment: PrivateEnvironment) -> Path:
-    """Return the backend directory in ``environment``, made in one atomic step if this version of it is not there yet."""
+def ensure_backend_folder(environment: PrivateEnvironment) -> Path:
+    """Return the backend directory in ``environment``; write it in one atomic step if this version does not exist yet."""
     folder = environment.folder / "turnout" / f"backends-{_fingerprint()}"
     if folder.is_dir():
         return folder
-    with environment.locked():
+    with environment.lock():
         if not folder.is_dir():
-            making = Path(tempfile.mkdtemp(prefix="backends-making-", dir=folder.parent))
-            _fill(making, environment)
-            making.rename(folder)
+            unfinished = Path(tempfile.mkdtemp(prefix="backends-making-", dir=folder.parent))
+            _write_backends(unfinished, environment)
+            unfinished.rename(folder)
     return folder
 
 
@@ -41,7 +41,7 @@ def _fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-def _fill(folder: Path, environment: PrivateEnvironment) -> None:
+def _write_backends(folder: Path, environment: PrivateEnvironment) -> None:
     wheel = environment.site_packages / "pytriton" / "tritonserver"
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     stub = wheel / "python_backend_stubs" / python / "triton_python_backend_stub"
@@ -52,12 +52,12 @@ def _fill(folder: Path, environment: PrivateEnvironment) -> None:
     shutil.copytree(wheel / "backends" / "python", folder / "python", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(stub, folder / "python")
     (folder / "python" / stub.name).chmod(0o755)
-    for name, module in OURS.items():
-        _write_backend(folder / name, module)
+    for name, module in HOSTED_BACKENDS.items():
+        _write_hosted_backend(folder / name, module)
 
 
-def _write_backend(folder: Path, module: str) -> None:
-    """Write one backend: its ``model.py`` imports ``module`` from a copy beside it, under the same name as here."""
+def _write_hosted_backend(folder: Path, module: str) -> None:
+    """Write one backend: its ``model.py`` imports ``module`` from a copy of ``hosted`` under the same package name."""
     package = folder / "turnout_triton" / "server" / "hosted"
     package.mkdir(parents=True)
     for empty in (folder / "turnout_triton", folder / "turnout_triton" / "server"):

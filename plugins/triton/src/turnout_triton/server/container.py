@@ -1,4 +1,4 @@
-"""NVIDIA's container with the same model repository: as a docker command and as a compose file."""
+"""NVIDIA's container for a model repository, as a docker command and as a compose file."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from turnout.errors import ConfigurationError
-from turnout_triton.server.ports import TRITONS_OWN, Ports
+from turnout_triton.server.ports import DEFAULT_PORTS, Ports
 
 IMAGE = "nvcr.io/nvidia/tritonserver"
 TAG = "26.06-py3"
-"""An image with the backends onnxruntime, pytorch and python; later than the security fixes of August 2025."""
+"""An image with the backends onnxruntime, pytorch and python, and with the security fixes of August 2025."""
 
 _GPUS = re.compile(r"all\Z|[1-9][0-9]*\Z|device=(?P<ids>[\w-]+(,[\w-]+)*)\Z")
 _MOUNT = "/models"
@@ -25,18 +25,18 @@ class Container:
 
     Attributes:
         repository: the model repository; an absolute path.
-        models: serve only these; all if there are none.
-        host: the address of this machine that the ports are published on.
-        ports: the ports of this machine.
+        models: the models to serve; all if empty.
+        host: the address of this machine to publish the ports on.
+        ports: the published ports of this machine.
         tag: the image's tag.
         gpus: ``all``, a number, ``device=0,1``, or empty for none.
-        shares_memory: clients of this machine may hand over tensors in shared memory.
+        shares_memory: clients of this machine may send tensors through shared memory.
     """
 
     repository: Path
     models: tuple[str, ...] = ()
     host: str = "127.0.0.1"
-    ports: Ports = TRITONS_OWN
+    ports: Ports = DEFAULT_PORTS
     tag: str = TAG
     gpus: str = ""
     shares_memory: bool = False
@@ -44,33 +44,33 @@ class Container:
     def __post_init__(self) -> None:
         if self.gpus and not _GPUS.match(self.gpus):
             raise ConfigurationError(
-                f"--gpus {self.gpus!r} is neither 'all', nor a number, nor 'device=0,1'; correct it, or leave it out for none"
+                f"--gpus {self.gpus!r} is neither 'all', nor a number, nor 'device=0,1'; correct it, or omit it for no GPU"
             )
         if ":" in str(self.repository):
             raise ConfigurationError(
-                f"docker cannot mount {str(self.repository)!r}, whose name holds a colon; give --repository another folder"
+                f"docker cannot mount {str(self.repository)!r}, because its name has a colon; give --repository another folder"
             )
 
     def docker_command(self) -> list[str]:
-        """Return the words of ``docker run ...``."""
-        words = ["docker", "run", "--rm", "--name", "turnout-triton", *self._memory_words()]
+        """Return the command ``docker run ...``, word by word."""
+        words = ["docker", "run", "--rm", "--name", "turnout-triton", *self._memory_arguments()]
         if self.gpus:
             # docker reads the value as CSV: a comma between devices needs quotes of its own.
             words += ["--gpus", f'"{self.gpus}"' if "," in self.gpus else self.gpus]
-        for published in self._published():
+        for published in self._published_ports():
             words += ["--publish", published]
         words += ["--volume", f"{self.repository}:{_MOUNT}:ro"]
         words += ["--health-cmd", " ".join(_HEALTH), "--health-interval", "5s", "--health-start-period", "120s"]
-        return [*words, f"{IMAGE}:{self.tag}", *self._server_words()]
+        return [*words, f"{IMAGE}:{self.tag}", *self._server_command()]
 
     def compose_file(self) -> str:
-        """Return a compose file. Its values are JSON, which is YAML too."""
+        """Return the text of a compose file."""
         volume = {"type": "bind", "source": str(self.repository), "target": _MOUNT, "read_only": True}
         health = {"test": ["CMD", *_HEALTH], "interval": "5s", "timeout": "3s", "retries": 3, "start_period": "120s"}
         service: dict[str, object] = {
             "image": f"{IMAGE}:{self.tag}",
-            "command": self._server_words(),
-            "ports": list(self._published()),
+            "command": self._server_command(),
+            "ports": list(self._published_ports()),
             "volumes": [volume],
             "healthcheck": health,
             "restart": "unless-stopped",
@@ -78,18 +78,20 @@ class Container:
         service |= {"ipc": "host"} if self.shares_memory else {"shm_size": "1gb"}
         if self.gpus:
             service["deploy"] = {"resources": {"reservations": {"devices": [self._device()]}}}
+        # JSON is YAML too, so no YAML writer is needed here.
         lines = [f"    {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in service.items()]
         return "\n".join(["services:", "  triton:", *lines, ""])
 
-    def _memory_words(self) -> list[str]:
+    def _memory_arguments(self) -> list[str]:
         return ["--ipc", "host"] if self.shares_memory else ["--shm-size", "1g"]
 
-    def _published(self) -> Iterator[str]:
+    def _published_ports(self) -> Iterator[str]:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        for outside, inside in zip(_numbers(self.ports), _numbers(TRITONS_OWN), strict=True):
-            yield f"{host}:{outside}:{inside}"
+        inside = DEFAULT_PORTS.by_kind()
+        for kind, outside in self.ports.by_kind().items():
+            yield f"{host}:{outside}:{inside[kind]}"
 
-    def _server_words(self) -> list[str]:
+    def _server_command(self) -> list[str]:
         words = ["tritonserver", f"--model-repository={_MOUNT}"]
         if self.models:
             words += ["--model-control-mode=explicit", *(f"--load-model={name}" for name in self.models)]
@@ -103,7 +105,3 @@ class Container:
 
 
 _HEALTH = ("curl", "--fail", "--silent", "--show-error", "http://localhost:8000/v2/health/ready")
-
-
-def _numbers(ports: Ports) -> tuple[int, int, int]:
-    return ports.http, ports.grpc, ports.metrics

@@ -1,4 +1,4 @@
-"""Which tritonserver is started, and with what around it."""
+"""The tritonserver to start, and the environment that it needs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnout.errors import ConfigurationError, MissingDependencyError
-from turnout_triton.server.backend_folder import OURS, make_backend_folder
-from turnout_triton.server.environment import CORE, PrivateEnvironment
-from turnout_triton.server.repository import RepositoryModel
+from turnout_triton.server.backend_folder import HOSTED_BACKENDS, ensure_backend_folder
+from turnout_triton.server.private_environment import CORE, PrivateEnvironment
+from turnout_triton.server.servable_models import ServableModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Installation:
 
     Attributes:
         binary: the program.
-        arguments: what it must be told for its backends to be found.
+        arguments: arguments that it needs to find its backends.
         variables: environment variables that it needs.
         is_old_core: it is the one from PyPI, which predates the security fixes of August 2025.
     """
@@ -35,41 +35,44 @@ class Installation:
 
 
 def find_installation(
-    models: Sequence[RepositoryModel], binary: Path | None, environment: PrivateEnvironment, tell: Callable[[str], None]
+    models: Sequence[ServableModel], binary: Path | None, environment: PrivateEnvironment, report: Callable[[str], None]
 ) -> Installation:
-    """Return ``binary``, else the tritonserver on PATH, else the one of ``environment``, made on demand.
+    """Return ``binary``, or the tritonserver on PATH, or the one of ``environment``, installed if needed; blocks for that.
 
     Raises:
-        ConfigurationError: ``binary`` is no program.
-        MissingDependencyError: the environment cannot be made, or has no backend for a model.
+        ConfigurationError: ``binary`` is not a program.
+        MissingDependencyError: the environment cannot be installed, or has no backend for a model.
     """
     if sys.platform != "linux":
         raise MissingDependencyError(
             f"tritonserver runs on Linux, this is {sys.platform!r}; serve the same repository with: turnout triton docker"
         )
     if binary is not None:
-        return Installation(_checked(binary))
+        return Installation(_check_binary(binary))
     found = shutil.which("tritonserver")
     if found:
-        tell(f"using {found}, found on PATH")
+        report(f"using {found}, found on PATH")
         return Installation(Path(found))
     return _from_environment(models, environment)
 
 
-def check_host(host: str, installation: Installation, tell: Callable[[str], None]) -> None:
-    """Keep the old core on loopback, and say it aloud where another listens elsewhere.
+def check_host(host: str, installation: Installation, report: Callable[[str], None]) -> None:
+    """Raise ConfigurationError if the old core would listen beyond loopback; report a warning if another core does.
 
     Raises:
-        ConfigurationError: the old core would be reached from other machines.
+        ConfigurationError: other machines could reach the old core.
     """
     if _is_loopback(host):
         return
     if installation.is_old_core:
         raise ConfigurationError(
             f"--host {host!r} would open tritonserver {CORE} from PyPI to other machines; it predates the security fixes of "
-            "August 2025 and stays on loopback; leave --host out, or give --binary a newer one, or see: turnout triton docker"
+            "August 2025 and stays on loopback; omit --host, or give --binary a newer one, or see: turnout triton docker"
         )
-    tell(f"warning: Triton asks nobody for a password; whoever reaches {host} can run, and with some options load, models")
+    report(
+        f"warning: Triton has no authentication; every client that reaches {host} can run models, and with some options load "
+        "them"
+    )
 
 
 def _is_loopback(host: str) -> bool:
@@ -79,29 +82,28 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _checked(binary: Path) -> Path:
+def _check_binary(binary: Path) -> Path:
+    """Return the absolute path of ``binary``. Raises ConfigurationError if it is not a program."""
     if not (binary.is_file() and os.access(binary, os.X_OK)):
         state = "cannot be executed" if binary.exists() else "does not exist"
-        raise ConfigurationError(
-            f"--binary {str(binary)!r} {state}; correct it, or leave it out and tritonserver from PyPI is used"
-        )
+        raise ConfigurationError(f"--binary {str(binary)!r} {state}; correct it, or omit it to use tritonserver from PyPI")
     return binary.absolute()
 
 
-def _from_environment(models: Sequence[RepositoryModel], environment: PrivateEnvironment) -> Installation:
-    served = {*OURS, "python", "ensemble", ""}
+def _from_environment(models: Sequence[ServableModel], environment: PrivateEnvironment) -> Installation:
+    served = {*HOSTED_BACKENDS, "python", "ensemble", ""}
     for model in models:
         if model.backend not in served:
             raise MissingDependencyError(
                 f"model {model.name!r} needs Triton's backend {model.backend!r}; tritonserver from PyPI serves "
-                f"{', '.join(sorted(served - {''}))}; give --binary a tritonserver that has it, or leave it out with --model"
+                f"{', '.join(sorted(served - {''}))}; give --binary a tritonserver that has it, or select others with --model"
             )
     python = _python_library_folder()
     environment.ensure({part for model in models for part in model.needs})
     libraries = environment.site_packages / "nvidia_pytriton.libs"
     return Installation(
         environment.site_packages / "pytriton" / "tritonserver" / "bin" / "tritonserver",
-        (f"--backend-directory={make_backend_folder(environment)}",),
+        (f"--backend-directory={ensure_backend_folder(environment)}",),
         {
             "LD_LIBRARY_PATH": f"{libraries}:{python}",
             # The stub finds its packages through the first python3 on PATH, not through PYTHONPATH.
@@ -114,10 +116,10 @@ def _from_environment(models: Sequence[RepositoryModel], environment: PrivateEnv
 
 
 def _python_library_folder() -> Path:
-    """Return where this Python's shared library is, which the stub is linked against."""
+    """Return the folder of this Python's shared library, which the stub is linked against."""
     library = str(sysconfig.get_config_var("INSTSONAME") or "")
     folder = Path(str(sysconfig.get_config_var("LIBDIR")))
-    # Debian keeps it one folder deeper, and in a package of its own.
+    # Debian has it one folder deeper, and in a package of its own.
     for place in (folder, folder / str(sysconfig.get_config_var("MULTIARCH") or "")):
         if ".so" in library and (place / library).exists():
             return place

@@ -1,4 +1,4 @@
-"""Who listens on a port of this machine, as Linux tells in /proc."""
+"""The processes that listen on a port of this machine, from Linux's /proc."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _LISTENS = "0A"  # the state of a listening socket in /proc/net/tcp
 
 
 def group_listens(group: int, port: int) -> bool:
-    """Tell whether a process of the process group ``group`` listens on ``port``.
+    """Return whether a process of the process group ``group`` listens on ``port``.
 
-    True also where it is not to be seen, since another user's processes keep their files to themselves.
+    Also True if the process belongs to another user: the kernel hides its sockets.
     """
     sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     return bool(sockets) and any(_has_one_of(sockets, process) for process in _members(group))

@@ -1,4 +1,4 @@
-"""A Triton server of this process: started, ready, watched, ended."""
+"""A Triton server of this process: its start, its readiness, its end."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Self
 
 from turnout.errors import BackendUnavailableError, ConfigurationError
 from turnout_triton.server.arguments import server_arguments
-from turnout_triton.server.environment import PrivateEnvironment, default_folder
 from turnout_triton.server.installation import Installation, check_host, find_installation
-from turnout_triton.server.options import ServerOptions
+from turnout_triton.server.orphans import sweep_orphans
 from turnout_triton.server.ports import PortReservation, Ports, reserve
+from turnout_triton.server.private_environment import PrivateEnvironment, default_folder
 from turnout_triton.server.process import ServerProcess
-from turnout_triton.server.readiness import address, died, exit_text, wait_until_ready
-from turnout_triton.server.regions import sweep_dead
-from turnout_triton.server.repository import RepositoryModel, choose, read_repository
+from turnout_triton.server.readiness import address, exit_text, server_error, wait_until_ready
+from turnout_triton.server.servable_models import ServableModel, read_repository, select_models
+from turnout_triton.server.server_options import ServerOptions
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +30,11 @@ _BIND_FAILURES = ("already in use", "failed to start http", "failed to start grp
 class LocalServer:
     """A real tritonserver that serves ``repository``; a context manager, started by ``start`` or ``with``.
 
-    It answers when ``start`` returns: every model was asked once. It never restarts by itself. When this process ends, even by
-    ``kill -9``, the server's whole group ends with it. Not thread-safe, but for the urls.
+    When ``start`` returns, every model has answered once. It never restarts by itself. When this process ends, even by
+    ``kill -9``, the server's whole group ends with it. Not thread-safe, except the urls.
 
     Attributes:
-        ports: where it listens; they stay its own from the first ``start`` until ``close``.
+        ports: the ports it listens on, reserved from the first ``start`` until ``close``.
     """
 
     def __init__(
@@ -43,20 +43,20 @@ class LocalServer:
         options: ServerOptions | None = None,
         *,
         log: Callable[[str], None] | None = None,
-        tell: Callable[[str], None] = logger.info,
+        report: Callable[[str], None] = logger.info,
     ) -> None:
-        """Declare a server; nothing is started yet.
+        """Create a server without starting it.
 
         Args:
             repository: the folder of models, in Triton's layout.
-            options: how it is started.
-            log: takes each line that the server writes.
-            tell: takes what a person who waits should know.
+            options: its options.
+            log: receives each line that the server writes, in a thread of its own.
+            report: receives progress messages for the user, such as an installation.
         """
         self.repository = Path(repository)
         self._options = options or ServerOptions()
         self._log = log or (lambda _: None)
-        self._tell = tell
+        self._report = report
         self._reservation: PortReservation | None = None
         self._process: ServerProcess | None = None
 
@@ -86,7 +86,7 @@ class LocalServer:
 
     @property
     def metrics_url(self) -> str:
-        """The whole URL of the metrics."""
+        """The full URL of the metrics."""
         return f"http://{address(self._options.host, self.ports.metrics)}/metrics"
 
     @property
@@ -96,7 +96,7 @@ class LocalServer:
 
     @property
     def running(self) -> bool:
-        """Whether the process is there; it may be paused, or not ready yet."""
+        """True if the process runs; it may be paused, or not ready yet."""
         return self._process is not None and not self._process.ended.is_set()
 
     @property
@@ -111,54 +111,54 @@ class LocalServer:
             ConfigurationError: the repository, a model's name, the binary or a port cannot be used.
             ModelLoadError: a model cannot be loaded; the message has the server's reason.
             MissingDependencyError: tritonserver cannot be installed, or a model needs a backend that it does not have.
-            BackendUnavailableError: the server ended, or was not ready in time; the message has its last lines.
+            BackendUnavailableError: the server ended, or exceeded the timeout; the message has its last lines.
         """
         if self.running:
             return
-        sweep_dead()
+        sweep_orphans()
         options = self._options
-        models = choose(read_repository(self.repository), options.models, self.repository)
-        environment = PrivateEnvironment(options.environment or default_folder(), self._tell, options.torch_index)
-        installation = find_installation(models, options.binary, environment, self._tell)
-        check_host(options.host, installation, self._tell)
+        models = select_models(read_repository(self.repository), options.models, self.repository)
+        environment = PrivateEnvironment(options.environment or default_folder(), self._report, options.torch_index)
+        installation = find_installation(models, options.binary, environment, self._report)
+        check_host(options.host, installation, self._report)
         for _ in range(_BIND_ATTEMPTS - 1):
             try:
                 self._start_once(installation, models)
                 return
-            except _PortTakenError:
-                logger.info("a port was taken while the server started; others are tried")
+            except _PortLostError:
+                logger.info("another process took a port while the server started; trying other ports")
         self._start_once(installation, models)
 
     def close(self) -> None:
-        """End the server, its whole group and its shared memory; give the ports back. Does nothing the second time."""
+        """Stop the server, its whole group and its shared memory; release the ports. Does nothing a second time."""
         self._end_process()
         if self._reservation is not None:
             self._reservation.close()
             self._reservation = None
 
     def kill(self) -> None:
-        """Kill the server as a crash would, and wait until its group is gone; its ports stay reserved for ``restart``."""
+        """Kill the server as a crash would, and wait until its group has ended; its ports stay reserved for ``restart``."""
         process = self._running
         process.signal(signal.SIGKILL)
         process.ended.wait()
         process.end()
 
     def pause(self) -> None:
-        """Stop the server where it is: connections stay open and nothing answers."""
+        """Pause the server: connections stay open, but nothing answers."""
         self._running.signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let a paused server go on."""
+        """Resume a paused server."""
         self._running.signal(signal.SIGCONT)
 
     def restart(self) -> None:
-        """End the server if it still runs, and start it again on the same ports."""
+        """Stop the server if it still runs, and start it again on the same ports."""
         self._end_process()
         self.start()
 
     def wait_for_death(self) -> BackendUnavailableError:
-        """Wait until the server ends by itself, and return the error that says how, with its last lines."""
-        # A signal that arrives just before a wait without an end would be handled when that wait ends: never.
+        """Wait until the server ends by itself; return the error with its exit code and its last lines."""
+        # In turns: a signal that arrives just before an endless wait would never be handled.
         while not self._running.ended.wait(_SIGNALS_SECONDS):
             pass
         self._running.end()
@@ -166,7 +166,7 @@ class LocalServer:
 
     def death(self) -> BackendUnavailableError:
         """Return the error for a server that ended by itself, with its last lines."""
-        return died(self._running, f"tritonserver ended with {exit_text(self._running)}", str(self.repository))
+        return server_error(self._running, f"tritonserver ended with {exit_text(self._running)}", str(self.repository))
 
     @property
     def _running(self) -> ServerProcess:
@@ -174,17 +174,17 @@ class LocalServer:
             raise ConfigurationError(f"the server of {str(self.repository)!r} was not started; start it first")
         return self._process
 
-    def _start_once(self, installation: Installation, models: Sequence[RepositoryModel]) -> None:
-        """Start a process on the reserved ports and wait for it; leave nothing behind where that fails."""
+    def _start_once(self, installation: Installation, models: Sequence[ServableModel]) -> None:
+        """Start a process on the reserved ports and wait until it is ready; clean up if that fails."""
         options = self._options
         choices = [options.ports] if options.other_ports is None else [options.ports, options.other_ports]
         may_move = self._reservation is None and choices[-1] == Ports()
         self._reservation = self._reservation or reserve(options.host, choices)
         if options.other_ports is not None and self.ports != options.ports:
-            self._tell("one of the ports is taken; others are chosen")
+            self._report("a default port is in use; the server gets other ports")
         served = models if options.models else ()
-        told = server_arguments(self.repository, options.host, self.ports, served, python_based=installation.is_old_core)
-        command = [str(installation.binary), *told, *installation.arguments, *options.arguments]
+        arguments = server_arguments(self.repository, options.host, self.ports, served, python_based=installation.is_old_core)
+        command = [str(installation.binary), *arguments, *installation.arguments, *options.arguments]
         process = ServerProcess(command, installation.variables, self._log, options.grace_seconds)
         self._process = process
         names = [model.name for model in models]
@@ -193,7 +193,7 @@ class LocalServer:
         except BaseException as error:
             self.close()
             if may_move and isinstance(error, BackendUnavailableError) and _lost_a_port(process):
-                raise _PortTakenError(str(error)) from error
+                raise _PortLostError(str(error)) from error
             raise
 
     def _end_process(self) -> None:
@@ -201,8 +201,8 @@ class LocalServer:
             self._process.end()
 
 
-class _PortTakenError(BackendUnavailableError):
-    """Somebody else listens on a port that was free a moment ago."""
+class _PortLostError(BackendUnavailableError):
+    """Another process listens on a port that was free a moment ago."""
 
 
 def _lost_a_port(process: ServerProcess) -> bool:

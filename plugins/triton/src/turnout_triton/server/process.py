@@ -1,4 +1,4 @@
-"""A server process under its supervisor: started, listened to, ended."""
+"""A server process under its supervisor: its start, its log and its end."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from pathlib import Path
 from typing import IO
 
 from turnout_triton.server import supervisor
-from turnout_triton.server.regions import sweep_dead
+from turnout_triton.server.orphans import sweep_orphans
 
 Log = Callable[[str], None]
 _UNSET = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONWARNINGS")
-KEPT_LINES = 200
+TAIL_LINES = 200
 
 
 class ServerProcess:
-    """Runs ``command`` with ``variables`` set, in a session of its own; each line it writes goes to ``log``.
+    """A process of ``command`` with ``variables`` set, in a session of its own; ``log`` receives each line that it writes.
 
-    Whatever happens to this process, the server's whole group ends with it and its shared memory regions are removed: that is
-    the supervisor's work. Two threads listen, the log's and the end's; ``end`` joins them.
+    Whatever ends this process, the supervisor kills the server's whole group and removes its shared memory regions. Two threads
+    read the log and the exit code; ``end`` joins them. ``ended`` is an event and ``tail`` copies a deque, so neither needs a
+    lock.
     """
 
     def __init__(self, command: Sequence[str], variables: Mapping[str, str], log: Log, grace_seconds: float) -> None:
         self._log = log
         self._owner = os.getpid()
-        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._lines: deque[str] = deque(maxlen=TAIL_LINES)
         self.ended = threading.Event()
         self.exit_code: int | None = None
         order = {
@@ -62,7 +63,7 @@ class ServerProcess:
 
     @property
     def tail(self) -> list[str]:
-        """The last lines that the server wrote, 200 at most."""
+        """The last lines that the server wrote, up to 200."""
         return list(self._lines)
 
     def signal(self, number: signal.Signals) -> None:
@@ -71,25 +72,25 @@ class ServerProcess:
             os.kill(self.pid, number)
 
     def end(self) -> None:
-        """End the server and wait until nothing of it is left; in a forked child, and again, this does nothing."""
+        """Stop the server and wait until its whole group has ended. Does nothing in a forked child, or a second time."""
         if os.getpid() != self._owner or self._supervisor.returncode is not None:
             return
         self._stream(self._supervisor.stdin).close()
         self._supervisor.wait()
         self.ended.wait()
         if self.exit_code is None:
-            self._clean_up_for_the_supervisor()
+            self._clean_up()
         for thread in self._threads:
             thread.join()
         self._stream(self._supervisor.stdout).close()
         self._stream(self._supervisor.stderr).close()
 
-    def _clean_up_for_the_supervisor(self) -> None:
-        """Do what a killed supervisor could not: its server died with it, stubs and regions may be left."""
-        if self.pid:  # the group 0 is one's own
+    def _clean_up(self) -> None:
+        """Clean up after a killed supervisor: its server died with it, but stubs and regions may remain."""
+        if self.pid:  # killpg(0) would kill this process's own group
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
-        sweep_dead()
+        sweep_orphans()
 
     def _read_log(self) -> None:
         for line in self._stream(self._supervisor.stderr):

@@ -1,4 +1,4 @@
-"""Waiting until a server is there, and every model has answered."""
+"""The wait for a server: it listens, and every model has answered."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from turnout.errors import BackendUnavailableError
 from turnout_triton.server.listeners import group_listens
+from turnout_triton.server.model_probe import check_loaded, probe_models
 from turnout_triton.server.ports import Ports
 from turnout_triton.server.process import ServerProcess
-from turnout_triton.server.warm_up import check_models, warm_up
 
 logger = logging.getLogger(__name__)
 
@@ -30,45 +30,48 @@ def wait_until_ready(
     """Wait until the server listens on all three ports and each of ``models`` has answered once.
 
     Raises:
-        BackendUnavailableError: the server ended, or took too long; the message has its last lines.
+        BackendUnavailableError: the server ended, or exceeded the timeout; the message has its last lines.
         ModelLoadError: it cannot load a model.
     """
     end = time.monotonic() + timeout_seconds
     for port in (ports.grpc, ports.http, ports.metrics):
+        # The owner of the socket counts: another process may listen on a port that was free a moment ago.
         while not group_listens(process.pid, port):
             if process.ended.wait(_POLL_SECONDS):
                 process.end()
-                raise died(process, f"tritonserver ended with {exit_text(process)} before it was ready", repository)
+                raise server_error(process, f"tritonserver ended with {exit_text(process)} before it was ready", repository)
             if time.monotonic() > end:
-                raise died(process, f"tritonserver was not ready within {timeout_seconds:g} s", repository)
-    _ask_models(process, address(host, ports.grpc), models, repository, end)
+                raise server_error(process, f"tritonserver was not ready within {timeout_seconds:g} s", repository)
+    _probe_models(process, address(host, ports.grpc), models, repository, end)
 
 
 def exit_text(process: ServerProcess) -> str:
-    """Return with what the process ended: its exit code, the signal that ended it, or its supervisor."""
+    """Return the end of a server as text: its exit code, the signal that killed it, or its supervisor."""
     code = process.exit_code
     if code is None:
-        return "what watched over it"
+        return "its supervisor"
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def died(process: ServerProcess, what: str, repository: str) -> BackendUnavailableError:
-    """Return the error for a server that is not there, with the last lines that it wrote."""
+def server_error(process: ServerProcess, what: str, repository: str) -> BackendUnavailableError:
+    """Return the error for a server that failed, with the last lines of its log."""
     lines = [" ".join(line.split()) for line in process.tail if line.strip(" +-|\n")][-5:]
-    said = " | ".join(lines) or "none"
-    return BackendUnavailableError(f"{what}, for model repository {repository!r}; its last lines: {said}")
+    tail = " | ".join(lines) or "none"
+    return BackendUnavailableError(f"{what}, for model repository {repository!r}; its last lines: {tail}")
 
 
-def _ask_models(process: ServerProcess, url: str, models: Sequence[str], repository: str, end: float) -> None:
+def _probe_models(process: ServerProcess, url: str, models: Sequence[str], repository: str, end: float) -> None:
     from tritonclient.grpc import InferenceServerClient
     from tritonclient.utils import InferenceServerException
 
     with InferenceServerClient(url) as client:
         try:
-            check_models(client, list(models), repository)
-            for refused in warm_up(client, list(models), max(end - time.monotonic(), 1.0)):
+            check_loaded(client, list(models), repository)
+            for rejected in probe_models(client, list(models), max(end - time.monotonic(), 1.0)):
                 logger.warning(
-                    "model %s is loaded; it was asked with zeros and ones, and answered: %s", refused.model, refused.text
+                    "model %r is loaded, but returned an error for requests of zeros and ones: %s",
+                    rejected.model,
+                    rejected.text,
                 )
         except InferenceServerException as error:
-            raise died(process, f"tritonserver does not answer: {error}", repository) from error
+            raise server_error(process, f"tritonserver does not answer: {error}", repository) from error

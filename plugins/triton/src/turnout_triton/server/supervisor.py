@@ -1,9 +1,9 @@
-"""Runs a server in a session of its own and cleans up behind it, whatever ends first: the server, or who started it.
+"""Supervisor of a server: runs it in a session of its own and cleans up after it, whether the server or its starter ends first.
 
-A program of its own, of the standard library only: ``python -I -S supervisor.py ORDER``, with ``ORDER`` as JSON:
-``command`` (``{prefix}`` in it stands for the prefix of shared memory regions), ``set`` and ``unset`` (variables),
-``grace_seconds``, ``starter`` (a pid). The end of stdin, or of the starter, ends the server. stdout carries two lines: the
-server's pid, and in the end its exit code. The server writes to stderr.
+A separate program with the standard library only: ``python -I -S supervisor.py ORDER``, with ``ORDER`` as JSON: ``command``
+(``{prefix}`` in it is replaced by the prefix of shared memory regions), ``set`` and ``unset`` (environment variables),
+``grace_seconds``, ``starter`` (a pid). End of file on stdin, or the end of the starter, stops the server. stdout has two lines:
+the server's pid, and at the end its exit code. The server writes to stderr.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 _SET_DEATH_SIGNAL, _SET_SUBREAPER = 1, 36  # linux/prctl.h
-_CANNOT_RUN = 126  # the shell's exit code for a program that is there and cannot be run
+_CANNOT_RUN = 126  # the shell's exit code for a program that exists and cannot be executed
 _REGIONS = Path("/dev/shm")  # noqa: S108  # where the kernel keeps POSIX shared memory
 
 
 def main() -> None:
-    """Run the server until it ends or has to; report; leave nothing behind."""
+    """Run the server until it ends or must stop; report its exit code; remove its processes and regions."""
     order = json.loads(sys.argv[1])
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, _exit)
     _control_process(_SET_SUBREAPER, 1)  # stubs of a killed server become children of this process, which reaps them
     prefix = f"turnout-triton-{os.getpid()}-"
     starter = os.pidfd_open(order["starter"])
@@ -34,16 +34,16 @@ def main() -> None:
         server = _start(order, prefix)
     except OSError as error:
         sys.stderr.write(f"{order['command'][0]} cannot be run: {error.strerror}\n")
-        _tell(0)
-        _tell(_CANNOT_RUN)
+        _report(0)
+        _report(_CANNOT_RUN)
         return
-    _tell(server.pid)
+    _report(server.pid)
     try:
-        _wait_for_an_end(server.pid, starter)
+        _wait_for_end(server.pid, starter)
     finally:
-        code = _end(server, float(order["grace_seconds"]))
+        code = _stop(server, float(order["grace_seconds"]))
         _sweep(prefix)
-        _tell(code)
+        _report(code)
 
 
 def _start(order: dict[str, Any], prefix: str) -> subprocess.Popen[bytes]:
@@ -68,19 +68,19 @@ def _control_process(what: int, value: int) -> None:
     ctypes.CDLL(None).prctl(what, value, 0, 0, 0)
 
 
-def _wait_for_an_end(pid: int, starter: int) -> None:
+def _wait_for_end(pid: int, starter: int) -> None:
     ends = select.poll()
     for descriptor in (0, starter, os.pidfd_open(pid)):
         ends.register(descriptor, select.POLLIN | select.POLLHUP)
     ends.poll()
 
 
-def _end(server: subprocess.Popen[bytes], grace_seconds: float) -> int:
-    """Ask the server to end, then end its whole group; return its exit code."""
-    # The group is killed before the server is reaped: until then nobody else can be given its number.
-    if _alive(server.pid):
+def _stop(server: subprocess.Popen[bytes], grace_seconds: float) -> int:
+    """Terminate the server, then kill its whole group; return its exit code."""
+    # The group is killed before the server is reaped: until then the kernel cannot reuse its number.
+    if _is_alive(server.pid):
         _signal_group(server.pid, signal.SIGTERM)
-        _signal_group(server.pid, signal.SIGCONT)
+        _signal_group(server.pid, signal.SIGCONT)  # a paused server handles SIGTERM only then
         waiting = select.poll()
         waiting.register(os.pidfd_open(server.pid), select.POLLIN)
         waiting.poll(grace_seconds * 1000)
@@ -93,7 +93,7 @@ def _end(server: subprocess.Popen[bytes], grace_seconds: float) -> int:
             return code
 
 
-def _alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None
 
 
@@ -109,14 +109,14 @@ def _sweep(prefix: str) -> None:
         region.unlink(missing_ok=True)
 
 
-def _tell(number: int) -> None:
+def _report(number: int) -> None:
     try:
         os.write(1, f"{number}\n".encode())
     except BrokenPipeError:
         return
 
 
-def _leave(*_: object) -> NoReturn:
+def _exit(*_: object) -> NoReturn:
     raise SystemExit(0)
 
 

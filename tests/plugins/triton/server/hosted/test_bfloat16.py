@@ -1,4 +1,4 @@
-"""BF16 in and out of DLPack's capsules."""
+"""BF16 tensors in DLPack capsules."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_strided_array_is_carried_as_its_values() -> None:
     assert carried.tobytes() == np.ascontiguousarray(array.T).tobytes()
 
 
-def test_what_was_lent_is_freed_when_it_is_given_back() -> None:
+def test_the_memory_is_released_by_the_deleter() -> None:
     before = len(bfloat16._lent)
     capsule = bfloat16.to_capsule(np.zeros(4, dtype=bfloat16.BFLOAT16))
     managed = next(reversed(bfloat16._lent.values()))[2]

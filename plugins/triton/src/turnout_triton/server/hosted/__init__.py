@@ -1,1 +1,1 @@
-"""What runs inside Triton, in its private environment: numpy and one runtime are there, Turnout is not."""
+"""Code that runs inside Triton, in its private environment: with numpy and one runtime, without Turnout."""

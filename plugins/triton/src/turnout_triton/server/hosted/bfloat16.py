@@ -1,6 +1,6 @@
-"""BF16 through DLPack, which is the only way that the python backend carries it; numpy there has no such dtype.
+"""BF16 tensors through DLPack, the only way that the python backend carries them: numpy has no such dtype there.
 
-Here a BF16 tensor is an array of ``BFLOAT16``: two bytes an element, as they are.
+In this package a BF16 tensor is an array of ``BFLOAT16``: the two bytes of each element, uninterpreted.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _pointer_in.restype = ctypes.c_void_p
 _pointer_in.argtypes = (ctypes.py_object, ctypes.c_char_p)
 
 _lent: dict[int, tuple[Any, ...]] = {}
-"""What a capsule points into, until whoever took the capsule gives it back."""
+"""The memory behind each capsule, until its consumer calls the deleter."""
 _numbers = itertools.count(1)
 
 
@@ -67,19 +67,17 @@ def from_capsule(capsule: Any) -> NDArray[Any]:
 
 
 def to_capsule(array: NDArray[Any]) -> Any:
-    """Return a capsule with the BF16 tensor ``array``, which lives until the taker calls the capsule's deleter."""
+    """Return a capsule with the BF16 tensor ``array``, which stays alive until the consumer calls the capsule's deleter."""
     array = np.asarray(array, order="C")
     shape = (ctypes.c_int64 * array.ndim)(*array.shape)
     number = next(_numbers)
-    managed = _ManagedTensor(
-        _Tensor(array.ctypes.data, _CPU, 0, array.ndim, _CODE, _BITS, 1, shape, None, 0), number, _give_back
-    )
+    managed = _ManagedTensor(_Tensor(array.ctypes.data, _CPU, 0, array.ndim, _CODE, _BITS, 1, shape, None, 0), number, _deleter)
     _lent[number] = (array, shape, managed)
     return _new_capsule(ctypes.addressof(managed), _NAME, None)
 
 
-def _take_back(managed: Any) -> None:
+def _release(managed: Any) -> None:
     _lent.pop(managed.contents.context, None)
 
 
-_give_back = _Deleter(_take_back)
+_deleter = _Deleter(_release)

@@ -1,7 +1,7 @@
-"""Completing the config of an ONNX model, by the rules of Triton's own backend.
+"""The completion of an ONNX model's config, by the rules of Triton's own backend.
 
-Where config.pbtxt names inputs and outputs, nothing is added. Where it names none, they come from the file, and a model whose
-tensors all begin with an axis of any size is batched: up to ``max_batch_size``, or 4, with dynamic batching.
+If config.pbtxt declares inputs and outputs, nothing is added. If it declares none, they come from the file, and a model whose
+tensors all begin with a free axis is batched: up to ``max_batch_size``, or up to 4 with dynamic batching.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from turnout_triton.server.hosted.location import file_of_this_stub
+from turnout_triton.server.hosted.version_file import file_of_this_stub
 
 DEFAULT_MAX_BATCH_SIZE = 4  # Triton's own default for --backend-config=default-max-batch-size
 
@@ -32,7 +32,7 @@ DATATYPES = {
 
 
 def complete(config: Any) -> Any:
-    """Return Triton's ``config`` with inputs, outputs and batching of the model's file where it lacks them."""
+    """Return Triton's ``config``, completed with inputs, outputs and batching from the model's file."""
     given = config.as_dict()
     if given["input"] and given["output"]:
         return config
@@ -40,7 +40,7 @@ def complete(config: Any) -> Any:
 
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
-    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # only names are read here
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # only the signature is read here
     session = onnxruntime.InferenceSession(str(file_of_this_stub()), settings, providers=["CPUExecutionProvider"])
     _fill(config, session.get_inputs(), session.get_outputs())
     return config
@@ -67,7 +67,9 @@ def _begins_with_batch(node: Any) -> bool:
 
 def _tensor(node: Any, *, batched: bool) -> dict[str, Any]:
     if node.type not in DATATYPES:
-        raise ValueError(f"{node.name!r} is {node.type}, which Triton has no datatype for; export the model with another")
+        raise ValueError(
+            f"{node.name!r} is {node.type}, which Triton has no datatype for; export the model with another datatype"
+        )
     dims = [size if isinstance(size, int) else -1 for size in node.shape]
-    # A tensor of rank 0, or a batch of them, is declared with one element.
+    # Triton has no rank 0: such a tensor, or a batch of them, is declared with one element.
     return {"name": node.name, "data_type": DATATYPES[node.type], "dims": (dims[1:] if batched else dims) or [1]}

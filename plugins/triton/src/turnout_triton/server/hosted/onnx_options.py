@@ -1,21 +1,21 @@
-"""Options of an ONNX Runtime session, out of config.pbtxt."""
+"""The options of an ONNX Runtime session, from config.pbtxt."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from turnout_triton.server.hosted.parameters import parameters_of
+from turnout_triton.server.hosted.config_parameters import parameters_of
 
 _MODES = {"0": "ORT_SEQUENTIAL", "1": "ORT_PARALLEL"}
-# Triton's words for graph optimisation, as the README of its onnxruntime backend has them.
+# Triton's levels of graph optimization, from the README of its onnxruntime backend.
 _LEVELS = {-1: "ORT_ENABLE_BASIC", 1: "ORT_ENABLE_EXTENDED", 2: "ORT_DISABLE_ALL"}
 
 
 def session_options(onnxruntime: Any, config: Mapping[str, Any]) -> Any:
-    """Return session options as the config's ``parameters`` and ``optimization`` say, in the words of Triton's own backend."""
+    """Return session options for the config's ``parameters`` and ``optimization``, by the names of Triton's own backend."""
     settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = 3  # graphs of generate() cause hundreds of harmless warnings
+    settings.log_severity_level = 3  # graphs of generate() cause many harmless CanUpdateImplicitInputNameInSubgraphs warnings
     parameters = parameters_of(config)
     setters: Mapping[str, Callable[[str], None]] = {
         "intra_op_thread_count": lambda text: setattr(settings, "intra_op_num_threads", int(text)),

@@ -1,4 +1,4 @@
-"""An ONNX file, opened and called."""
+"""An ONNX Runtime session of a model version."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout_triton.server.hosted.batching import Arrays
 from turnout_triton.server.hosted.onnx_options import session_options
 from turnout_triton.server.hosted.ort_values import from_value, to_value
-from turnout_triton.server.hosted.text import to_bytes, to_text
+from turnout_triton.server.hosted.request_merging import Arrays
+from turnout_triton.server.hosted.text_tensors import to_bytes, to_text
 
 
-class OnnxModel:
-    """Answers with the outputs that the config declares, all of the model's if it declares none.
+class OnnxSession:
+    """A session that returns the outputs that the config declares, or all of the model's if it declares none.
 
-    ``batched``: axis 0 of every tensor is the batch.
+    Attributes:
+        batched: axis 0 of every tensor is the batch.
     """
 
     def __init__(self, file: Path, config: Mapping[str, Any]) -> None:
@@ -33,7 +34,9 @@ class OnnxModel:
         types = {node.type for node in nodes}
         self._has_bfloat16 = "tensor(bfloat16)" in types
         if self._has_bfloat16 and "tensor(string)" in types:
-            raise ValueError(f"{str(file)!r} has BF16 and text: ONNX Runtime's Python takes one or the other; split the model")
+            raise ValueError(
+                f"{str(file)!r} has BF16 and text tensors: ONNX Runtime's Python API accepts one or the other; split the model"
+            )
         known = [node.name for node in self._session.get_outputs()]
         self._outputs = [output["name"] for output in config["output"]] or known
         _check_names("input", [entry["name"] for entry in config["input"]], self._all_inputs(), file)
@@ -56,18 +59,19 @@ class OnnxModel:
         node = self._inputs.get(name)
         if array.dtype == np.object_:
             array = to_text(array, name)
-        # Triton has no tensors of rank 0: such an input is declared, and comes, with dims [1].
+        # Triton has no rank 0: such an input is declared, and arrives, with dims [1].
         return array.reshape(()) if node is not None and not node.shape and array.shape == (1,) and not self.batched else array
 
 
 def _output(array: NDArray[Any]) -> NDArray[Any]:
-    """Return an output as Triton can carry it: rank 0 as one element, text as bytes."""
+    """Return an output in a form that Triton carries: rank 0 as one element, text as bytes."""
     if array.dtype == np.object_:
         array = to_bytes(array)
     return array.reshape(1) if array.ndim == 0 else array
 
 
 def _check_names(kind: str, declared: list[str], known: list[str], file: Path) -> None:
+    """Raise ValueError if the config declares a name that the file does not have."""
     unknown = [name for name in declared if name not in known]
     if unknown:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Arrays to OrtValues and back: the way by which ONNX Runtime takes BF16."""
+"""Arrays to and from OrtValues, the only form in which ONNX Runtime accepts BF16."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ONNX_BFLOAT16 = 16  # onnx.TensorProto.BFLOAT16
 
 
 def to_value(ort_value: Any, array: NDArray[Any]) -> Any:
-    """Return ``array`` as an OrtValue; only these take BF16."""
+    """Return ``array`` as an OrtValue."""
     array = np.asarray(array, order="C")
     if array.dtype == BFLOAT16:
         return ort_value.ortvalue_from_numpy_with_onnx_type(array.view(np.uint16), _ONNX_BFLOAT16)
@@ -23,7 +23,7 @@ def to_value(ort_value: Any, array: NDArray[Any]) -> Any:
 
 
 def from_value(value: Any) -> NDArray[Any]:
-    """Return an OrtValue as an array; BF16 is copied out of its memory, since OrtValue.numpy() and DLPack refuse it."""
+    """Return an OrtValue as an array; BF16 is copied from its memory, because OrtValue.numpy() and DLPack refuse it."""
     if value.data_type() != "tensor(bfloat16)":
         array: NDArray[Any] = value.numpy()
         return array

@@ -1,4 +1,4 @@
-"""Arrays to torch's tensors and back; BF16 as two bytes an element, BYTES as lists of text."""
+"""Arrays to and from torch's tensors; BF16 as two bytes an element, BYTES as lists of text."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout_triton.server.hosted.bfloat16 import BFLOAT16
-from turnout_triton.server.hosted.text import to_bytes, to_text
+from turnout_triton.server.hosted.text_tensors import to_bytes, to_text
 
 
 def to_torch(name: str, array: NDArray[Any]) -> Any:
-    """Return ``array`` as a tensor of its own memory, or as a list of text."""
+    """Return ``array`` as a tensor with memory of its own, or as a list of text."""
     import torch
 
     if array.dtype == np.object_:
         return [str(element) for element in to_text(array, name).flat]
-    # The server's memory is read-only, and a model may write into what it is given.
+    # The server's memory is read-only, and a model may write into its inputs.
     own = np.array(array, order="C", copy=True)
     if own.dtype == BFLOAT16:
         return torch.from_numpy(own.view(np.int16)).view(torch.bfloat16)

@@ -1,4 +1,4 @@
-"""A TorchScript file, opened and called."""
+"""The TorchScript module of a model version."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from turnout_triton.server.hosted.batching import Arrays
-from turnout_triton.server.hosted.parameters import parameters_of
+from turnout_triton.server.hosted.config_parameters import parameters_of
+from turnout_triton.server.hosted.request_merging import Arrays
 from turnout_triton.server.hosted.torch_arrays import from_torch, to_torch
 from turnout_triton.server.hosted.torchscript_names import input_positions, output_positions
 
 
 class TorchScriptModule:
-    """Answers with the outputs that the config declares. ``batched``: axis 0 of every tensor is the batch."""
+    """A module that returns the outputs that the config declares.
+
+    Attributes:
+        batched: axis 0 of every tensor is the batch.
+    """
 
     def __init__(self, file: Path, config: Mapping[str, Any]) -> None:
         import torch
@@ -24,8 +28,8 @@ class TorchScriptModule:
         self._module = torch.jit.load(str(file), map_location="cpu").eval()
         arguments = self._module.forward.schema.arguments[1:]
         names = [entry["name"] for entry in config["input"]]
-        self._takes_dict = len(arguments) == 1 and str(arguments[0].type).startswith("Dict")
-        self._inputs = {} if self._takes_dict else input_positions(names, [argument.name for argument in arguments])
+        self._accepts_dict = len(arguments) == 1 and str(arguments[0].type).startswith("Dict")
+        self._inputs = {} if self._accepts_dict else input_positions(names, [argument.name for argument in arguments])
         self._outputs = output_positions([entry["name"] for entry in config["output"]])
 
     def run(self, arrays: Arrays) -> Arrays:
@@ -37,14 +41,16 @@ class TorchScriptModule:
         return {name: self._output(results, name, position) for name, position in self._outputs.items()}
 
     def _arguments(self, tensors: Mapping[str, Any]) -> Sequence[Any]:
-        if self._takes_dict:
+        if self._accepts_dict:
             return [tensors]
         positions = {self._inputs[name]: tensor for name, tensor in tensors.items()}
         return [positions[position] for position in sorted(positions)]
 
     def _output(self, results: Sequence[Any], name: str, position: int) -> Any:
         if position >= len(results):
-            raise IndexError(f"output {name!r} is the {position + 1}th of {len(results)} that the model returns")
+            raise IndexError(
+                f"output {name!r} is number {position} (from 0), and the model returns {len(results)}; correct config.pbtxt"
+            )
         return from_torch(name, results[position], batched=self.batched)
 
 
@@ -63,4 +69,4 @@ def _set_threads(torch: Any, parameters: Mapping[str, str]) -> None:
                 raise ValueError(f"parameter {name!r} cannot be {parameters[name]!r}; correct it in config.pbtxt") from error
     if parameters.get("DISABLE_OPTIMIZED_EXECUTION", "").lower() == "true":
         torch.jit.set_fusion_strategy([])
-        torch._C._jit_set_profiling_executor(False)  # what Triton's own backend does; no public name
+        torch._C._jit_set_profiling_executor(False)  # as Triton's own backend does; torch has no public name for it

@@ -1,7 +1,7 @@
-"""Which of a TorchScript model's arguments and results a tensor's name means, by Triton's conventions.
+"""The positions of a TorchScript model's arguments and results for tensor names, by Triton's conventions.
 
-All inputs are called after arguments of ``forward``; or all names end in ``__<position>``; or else the order in config.pbtxt
-counts. Outputs follow the second or the third.
+Either all inputs have the names of arguments of ``forward``, or all names end in ``__<position>``, or else the order in
+config.pbtxt counts. Outputs follow the second or the third convention.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def input_positions(names: Sequence[str], arguments: Sequence[str]) -> Mapping[s
     """Return the position among ``arguments`` (without self) of each input called ``names``, in the order of config.pbtxt.
 
     Raises:
-        ValueError: the names do not fit the arguments.
+        ValueError: the names do not match the arguments.
     """
     if names and all(name in arguments for name in names):
         return {name: arguments.index(name) for name in names}
@@ -24,7 +24,7 @@ def input_positions(names: Sequence[str], arguments: Sequence[str]) -> Mapping[s
     wrong = [name for name, position in positions.items() if position >= len(arguments)]
     if wrong or len(set(positions.values())) != len(names):
         raise ValueError(
-            f"config.pbtxt declares inputs {list(names)}; forward takes {list(arguments)}; call the inputs after its "
+            f"config.pbtxt declares inputs {list(names)}; forward takes {list(arguments)}; name the inputs like its "
             "arguments, or NAME__0, NAME__1 and so on"
         )
     return positions

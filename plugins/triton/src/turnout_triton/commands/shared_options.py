@@ -1,0 +1,15 @@
+"""The options of several commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+FOLDER = click.Path(path_type=Path)
+PORT = click.IntRange(1, 65535)
+
+repository_option = click.option(
+    "--repository", default=Path("model_repository"), show_default=True, type=FOLDER, help="The model repository to serve."
+)
+model_option = click.option("--model", "models", multiple=True, metavar="NAME", help="Serve only this model; may be repeated.")

@@ -1,0 +1,28 @@
+"""The file of a model version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def version_file(folder: Path, version: str, config: Mapping[str, Any], name: str) -> Path:
+    """Return the file of a version of the model in ``folder``: the config's ``default_model_filename``, or ``name``.
+
+    Raises:
+        FileNotFoundError: it does not exist.
+    """
+    file = folder / version / (config.get("default_model_filename") or name)
+    if not file.exists():
+        raise FileNotFoundError(f"version {version} has no file {str(file)!r}; write it, or correct default_model_filename")
+    return file
+
+
+def file_of_this_stub() -> Path:
+    """Return the file of the model that this process serves.
+
+    Triton (core 2.51) does not pass it to ``auto_complete_config``, but it is the first argument of the stub's command line.
+    """
+    arguments = Path("/proc/self/cmdline").read_bytes().decode("utf-8").split("\0")
+    return Path(arguments[1])

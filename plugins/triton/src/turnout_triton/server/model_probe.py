@@ -1,0 +1,100 @@
+"""A probe of every model with one request: a server that reports ready may have models that do not answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from turnout.errors import BackendUnavailableError, ModelLoadError, text_of
+from turnout_triton.repository.config_tensors import kserve_datatype
+
+logger = logging.getLogger(__name__)
+
+_PROBES = ((0, 1), (1, 1), (1, 2), (0, 64))
+"""The requests to try: a value, and the size of free axes. The first that succeeds is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedProbe:
+    """A model that returned an error for every probe: it may accept only real inputs."""
+
+    model: str
+    text: str
+
+
+def check_loaded(client: Any, expected: list[str], repository: str) -> None:
+    """Raise ModelLoadError if the server could not load a model.
+
+    Raises:
+        ModelLoadError: the message has each model with the server's reason.
+    """
+    index = client.get_model_repository_index().models
+    broken = {entry.name: entry.reason for entry in index if entry.name in expected and entry.state != "READY"}
+    if broken:
+        reasons = "; ".join(
+            f"model {name!r}: {' '.join(reason.split()) or 'no reason given'}" for name, reason in broken.items()
+        )
+        raise ModelLoadError(
+            f"tritonserver cannot load {len(broken)} of {len(expected)} models of {repository!r}: {reasons}; fix the model or "
+            "its config.pbtxt, or serve the others with --model"
+        )
+
+
+def probe_models(client: Any, models: list[str], timeout_seconds: float) -> list[RejectedProbe]:
+    """Send each model a request of zeros, and others if it rejects zeros; return the models that reject all.
+
+    Raises:
+        BackendUnavailableError: a model does not answer, although the server reports it ready.
+    """
+    return [rejected for model in models for rejected in _probe(client, model, timeout_seconds)]
+
+
+def _probe(client: Any, model: str, timeout_seconds: float) -> Iterator[RejectedProbe]:
+    from tritonclient.utils import InferenceServerException
+
+    config = client.get_model_config(model).config
+    if config.model_transaction_policy.decoupled:
+        logger.info("model %r streams its responses; it was not probed", model)
+        return
+    text = ""
+    for filler, size in _PROBES:
+        try:
+            client.infer(model, list(_inputs(config, filler, size)), client_timeout=timeout_seconds, **_sequence(config))
+        except InferenceServerException as error:
+            text = text_of(error)
+            if _is_dead(error):
+                raise BackendUnavailableError(
+                    f"model {model!r} does not answer, although the server reports it ready: {text}; see the server's log"
+                ) from error
+            continue
+        return
+    yield RejectedProbe(model, text)
+
+
+def _is_dead(error: Any) -> bool:
+    return str(error.status()) == "StatusCode.UNAVAILABLE" or "stub process" in str(error).lower()
+
+
+def _sequence(config: Any) -> dict[str, Any]:
+    if not config.HasField("sequence_batching"):
+        return {}
+    return {"sequence_id": 1, "sequence_start": True, "sequence_end": True}
+
+
+def _inputs(config: Any, filler: int, size: int) -> Iterator[Any]:
+    import numpy as np
+    from tritonclient.grpc import InferInput
+
+    from turnout.tensors import BYTES, dtype_of
+
+    for entry in config.input:
+        if entry.optional:
+            continue
+        datatype = kserve_datatype(entry.data_type)
+        shape = [1] * (config.max_batch_size > 0) + [size if declared < 0 else declared for declared in entry.dims]
+        array = np.full(shape, b"" if datatype == BYTES else filler, dtype=dtype_of(datatype))
+        tensor = InferInput(entry.name, shape, datatype)
+        tensor.set_data_from_numpy(array)
+        yield tensor

@@ -1,0 +1,71 @@
+"""The inputs and outputs of a model's file, merged with the declared ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from turnout import ModelDeclaration, ModelSignature
+from turnout.errors import ExportError
+from turnout.tensors import TensorSpec
+from turnout_triton.repository.file_signature import merge_signatures, read_file_signature
+
+FILE = ModelSignature(
+    (TensorSpec("x", "FP32", (-1, 3, -1)), TensorSpec("k", "FP32", (1,), optional=True)),
+    (TensorSpec("y", "FP32", (-1, 2)), TensorSpec("z", "INT64", (-1,))),
+)
+
+
+def declare(*inputs: TensorSpec, outputs: tuple[TensorSpec, ...] = ()) -> ModelDeclaration:
+    return ModelDeclaration("m", Path(), inputs, outputs, 8)
+
+
+def test_without_a_declaration_the_file_counts_without_inputs_that_have_a_default() -> None:
+    assert merge_signatures(declare(), FILE, "model.onnx") == ModelSignature(FILE.inputs[:1], FILE.outputs)
+
+
+def test_a_declaration_may_narrow_a_free_size_and_omit_an_output() -> None:
+    narrow = TensorSpec("x", "FP32", (-1, 3, 5))
+
+    found = merge_signatures(declare(narrow, outputs=FILE.outputs[1:]), FILE, "model.onnx")
+
+    assert found == ModelSignature((narrow,), FILE.outputs[1:])
+
+
+def test_the_order_is_that_of_the_file() -> None:
+    found = merge_signatures(declare(outputs=(FILE.outputs[1], FILE.outputs[0])), FILE, "model.onnx")
+
+    assert found.outputs == FILE.outputs
+
+
+def test_a_declaration_may_be_wider_than_the_file_but_for_the_batch_axis() -> None:
+    wide = TensorSpec("x", "FP32", (-1, -1, -1))
+    fixed = ModelSignature((TensorSpec("x", "FP32", (1, 3, -1)),), FILE.outputs)
+
+    assert merge_signatures(declare(wide), FILE, "model.onnx").inputs == (wide,)
+    with pytest.raises(ExportError, match=r"declares input 'x' as FP32 \[-1, -1, -1\], model.onnx has FP32 \[1, 3, -1\]"):
+        merge_signatures(declare(wide), fixed, "model.onnx")
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (TensorSpec("x", "FP16", (-1, 3, -1)), "declares input 'x' as FP16 [-1, 3, -1], model.onnx has FP32 [-1, 3, -1]"),
+        (TensorSpec("x", "FP32", (-1, 4, -1)), "declares input 'x' as FP32 [-1, 4, -1], model.onnx has FP32 [-1, 3, -1]"),
+        (TensorSpec("x", "FP32", (-1, 3)), "declares input 'x' as FP32 [-1, 3]"),
+        (TensorSpec("X", "FP32", (-1, 3, -1)), "turnout.yaml declares input 'X', model.onnx has: x, k"),
+        (TensorSpec("k", "FP32", (1,)), "model.onnx has input 'x' FP32 [-1, 3, -1], which turnout.yaml does not declare"),
+    ],
+)
+def test_a_contradiction_is_refused_with_both_sides(spec: TensorSpec, message: str) -> None:
+    with pytest.raises(ExportError) as caught:
+        merge_signatures(declare(spec), FILE, "model.onnx")
+
+    assert message in str(caught.value)
+
+
+def test_torchscript_declares_nothing(tmp_path: Path) -> None:
+    (tmp_path / "model.pt").write_bytes(b"")
+
+    assert read_file_signature(tmp_path / "model.pt") == read_file_signature(None) == ModelSignature()
