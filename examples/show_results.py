@@ -1,4 +1,4 @@
-"""Prints the JSON lines of ``turnout run``, with the metrics that it counted: python examples/show_results.py RESULTS [LOG]."""
+"""Prints the results and the metrics of ``turnout run``: python examples/show_results.py RESULTS [LOG]."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import re
 import sys
 from pathlib import Path
 
-SHOWN = re.compile(r"turnout_(inference_requests_total|inference_duration_seconds_(count|sum)|pipeline_duration_seconds_count)")
+METRICS = re.compile(
+    r"turnout_(inference_requests_total|inference_duration_seconds_(count|sum)|pipeline_duration_seconds_count)"
+)
 
 
 def show_picture(record: dict) -> None:
-    """Print one picture: a line for each region."""
+    """Print the record of one picture, one line for each region."""
     print(f"\n{record['image']}")
     for region in record["regions"]:
         box = ",".join(f"{edge:.0f}" for edge in region["box"])
@@ -21,15 +23,15 @@ def show_picture(record: dict) -> None:
 
 
 def show_metrics(log: str) -> None:
-    """Print the counted requests and seconds of the Prometheus text in ``log``."""
+    """Print the requests and seconds in ``log``, the metrics as Prometheus text."""
     print("\nmetrics")
     for line in log.splitlines():
-        if SHOWN.match(line) and not line.endswith(" 0.0"):
+        if METRICS.match(line) and not line.endswith(" 0.0"):
             print(f"  {line}")
 
 
 def main() -> None:
-    """Print what the arguments name."""
+    """Print the results file and the logs on the command line."""
     results, *log = map(Path, sys.argv[1:])
     for line in results.read_text().splitlines():
         show_picture(json.loads(line))

@@ -1,4 +1,4 @@
-"""Save trained weights as a Hugging Face checkpoint whose values float16 holds exactly."""
+"""Hugging Face checkpoints of trained weights, rounded to values of float16."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 
 def round_to_half(model: torch.nn.Module) -> None:
-    """Round every parameter and buffer to a value that float16 can hold, in place; the dtype stays."""
+    """Round every parameter and buffer to a value of float16, in place; the dtype is unchanged."""
     with torch.no_grad():
         for tensor in [*model.parameters(), *model.buffers()]:
             if tensor.is_floating_point():
@@ -19,14 +19,14 @@ def round_to_half(model: torch.nn.Module) -> None:
 
 
 def save(model: PreTrainedModel, folder: Path) -> None:
-    """Save ``model`` as float16; loaded with ``dtype=torch.float32`` it has the rounded values."""
+    """Save ``model`` as float16; ``dtype=torch.float32`` loads the rounded values."""
     round_to_half(model)
     model.half().save_pretrained(folder)
     model.float()
 
 
 def save_for_text(model: PreTrainedModel, folder: Path) -> None:
-    """Save a BLIP model with its tokenizer and what prepares its pictures."""
+    """Save a BLIP model with its tokenizer and preprocessor."""
     save(model, folder)
     tokenizer.build().save(str(folder / "tokenizer.json"))
     _write(
@@ -46,7 +46,7 @@ def save_for_text(model: PreTrainedModel, folder: Path) -> None:
 
 
 def save_for_masks(model: PreTrainedModel, folder: Path) -> None:
-    """Save the segmenter with what prepares its pictures."""
+    """Save the segmenter with its preprocessor."""
     save(model, folder)
     size, mean, std = crops.MASK_SIZE, crops.IMAGENET_MEAN, crops.IMAGENET_STD
     _write(folder / "preprocessor_config.json", _preprocessor(size, mean, std, resample=2))

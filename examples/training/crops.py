@@ -1,4 +1,4 @@
-"""From a picture and a box to a model's input, and from a mask of the crop back to the picture."""
+"""Crops of a picture as a model's input, and masks of a crop pasted into the picture."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def grown(box: Box, size: tuple[int, int]) -> Box:
-    """Return the box grown by ``MARGIN`` of its larger side on each side, clipped to ``size`` (width, height)."""
+def add_margin(box: Box, size: tuple[int, int]) -> Box:
+    """Return the box with ``MARGIN`` of its larger side added on each side, clipped to ``size`` (width, height)."""
     left, top, right, bottom = box
     margin = round(MARGIN * max(right - left, bottom - top))
     return max(0, left - margin), max(0, top - margin), min(size[0], right + margin), min(size[1], bottom + margin)
 
 
 def crop(picture: Image.Image, box: Box) -> Image.Image:
-    """Return what the models see of a box: the box with its margin."""
-    return picture.crop(grown(box, picture.size))
+    """Return the part of the picture that a model receives for a box: the box with its margin."""
+    return picture.crop(add_margin(box, picture.size))
 
 
-def for_captions(picture: Image.Image) -> NDArray[np.uint8]:
-    """Return the picture as the captioner and the answerer want it: uint8 [96, 96, 3], bicubic."""
+def resize_for_captions(picture: Image.Image) -> NDArray[np.uint8]:
+    """Return the picture in the size of the captioner and the answerer: uint8 [96, 96, 3], bicubic."""
     return np.asarray(picture.convert("RGB").resize((CAPTION_SIZE, CAPTION_SIZE), Image.Resampling.BICUBIC))
 
 
-def for_masks(picture: Image.Image) -> NDArray[np.uint8]:
-    """Return the picture as the segmenter wants it: uint8 [128, 128, 3], bilinear."""
+def resize_for_masks(picture: Image.Image) -> NDArray[np.uint8]:
+    """Return the picture in the size of the segmenter: uint8 [128, 128, 3], bilinear."""
     return np.asarray(picture.convert("RGB").resize((MASK_SIZE, MASK_SIZE), Image.Resampling.BILINEAR))
 
 
-def normalised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def normalize(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return BLIP's ``pixel_values`` FP32 [batch, 3, 96, 96] of uint8 [batch, 96, 96, 3]."""
-    return _normalised(pixels, MEAN, STD)
+    return _normalize(pixels, MEAN, STD)
 
 
-def imagenet_normalised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def normalize_imagenet(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the segmenter's ``pixel_values`` FP32 [batch, 3, 128, 128] of uint8 [batch, 128, 128, 3]."""
-    return _normalised(pixels, IMAGENET_MEAN, IMAGENET_STD)
+    return _normalize(pixels, IMAGENET_MEAN, IMAGENET_STD)
 
 
-def pasted(logits: NDArray[np.float32], box: Box, size: tuple[int, int]) -> NDArray[np.bool_]:
+def paste_mask(logits: NDArray[np.float32], box: Box, size: tuple[int, int]) -> NDArray[np.bool_]:
     """Return the mask of the whole picture, bool [height, width], from the logits of a box's crop, FP32 [h, w]."""
-    left, top, right, bottom = grown(box, size)
+    left, top, right, bottom = add_margin(box, size)
     fitted = Image.fromarray(logits).resize((right - left, bottom - top), Image.Resampling.BILINEAR)
     mask = np.zeros((size[1], size[0]), bool)
     mask[top:bottom, left:right] = np.asarray(fitted) > 0
     return mask
 
 
-def _normalised(pixels: NDArray[np.uint8], mean: tuple[float, ...], std: tuple[float, ...]) -> NDArray[np.float32]:
+def _normalize(pixels: NDArray[np.uint8], mean: tuple[float, ...], std: tuple[float, ...]) -> NDArray[np.float32]:
     scaled = (pixels.astype(np.float32) / 255 - np.float32(mean)) / np.float32(std)
     return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2), dtype=np.float32)

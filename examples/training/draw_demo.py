@@ -1,4 +1,4 @@
-"""Draw the demo pictures and the regions beside them.
+"""The demo pictures, with their region files.
 
 python -m examples.training.draw_demo --out examples/pictures
 """
@@ -23,7 +23,7 @@ PICTURES = (
 
 
 def main() -> None:
-    """Write every picture with NAME.regions.json beside it."""
+    """Write every picture and its region file, NAME.regions.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     out = parser.parse_args().out

@@ -1,4 +1,4 @@
-"""Score the checkpoints on the held-out set and tell whether each bar is reached.
+"""The scores of the checkpoints on the held-out set, compared with their bars.
 
 python -m examples.training.evaluate --checkpoints examples/checkpoints
 """
@@ -15,7 +15,7 @@ from examples.training.torch_models import TorchAnswerer, TorchCaptioner, TorchS
 
 
 def scores(checkpoints: Path) -> dict[str, float]:
-    """Return the score of each bar, computed by torch in FP32."""
+    """Return the score for each bar, computed by torch in FP32."""
     captioner = TorchCaptioner(checkpoints / "captioner")
     return {
         "crops": held_out.caption_score(held_out.crop_cases(), captioner),
@@ -26,7 +26,7 @@ def scores(checkpoints: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print a line for each bar; exit 1 when one is missed."""
+    """Print a line for each bar; exit 1 if a score is below its bar."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoints", type=Path, default=Path("examples/checkpoints"))
     torch.set_num_threads(1)

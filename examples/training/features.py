@@ -1,4 +1,4 @@
-"""The trained vision encoder's output for the pool's pictures, computed once and kept in memory."""
+"""The trained vision encoder's output for the pool's pictures, computed once and held in memory."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch import nn
 @torch.no_grad()
 def embed(vision: nn.Module, pictures: NDArray[np.uint8]) -> torch.Tensor:
     """Return ``last_hidden_state`` of every picture as FP16 [N, 145, hidden]."""
-    parts = [vision(torch.from_numpy(crops.normalised(part))).last_hidden_state.half() for part in _parts(pictures)]
+    parts = [vision(torch.from_numpy(crops.normalize(part))).last_hidden_state.half() for part in _split(pictures)]
     return torch.cat(parts)
 
 
-def _parts(pictures: NDArray[np.uint8], size: int = 64) -> list[NDArray[np.uint8]]:
+def _split(pictures: NDArray[np.uint8], size: int = 64) -> list[NDArray[np.uint8]]:
     return [pictures[i : i + size] for i in range(0, len(pictures), size)]

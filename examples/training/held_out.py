@@ -1,4 +1,4 @@
-"""The fixed held-out set, from seeds that no training draws, and the scores of whatever answers it."""
+"""The held-out set, from seeds that no training uses, and scores of models on it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Masks = Callable[[Image.Image, Box], NDArray[np.bool_]]
 
 @dataclass(frozen=True, slots=True)
 class TextCase:
-    """A picture, the box asked about (None: all of it), the question ("" for captions) and the right words."""
+    """A picture, the box (None for the whole picture), the question ("" for captions) and the correct text."""
 
     picture: Image.Image
     box: Box | None
@@ -40,7 +40,7 @@ class MaskCase:
 
 @cache
 def crop_cases(count: int = 200) -> tuple[TextCase, ...]:
-    """Return one object each of ``count`` scenes of one to four objects, with its name."""
+    """Return the crop of one object, with its name, from each of ``count`` scenes of one to four objects."""
     cases = []
     for seed in seeds.HELD_OUT[:count]:
         scene = draw_scene(seed)
@@ -51,14 +51,14 @@ def crop_cases(count: int = 200) -> tuple[TextCase, ...]:
 
 @cache
 def scene_cases(count: int = 200) -> tuple[TextCase, ...]:
-    """Return ``count`` whole scenes, one and two objects in turn, with their captions."""
+    """Return ``count`` whole scenes, alternately of one and two objects, with their captions."""
     scenes = [draw_scene(seed, count=1 + seed % 2) for seed in seeds.HELD_OUT[10_000 : 10_000 + count]]
     return tuple(TextCase(scene.picture, None, "", language.caption(scene)) for scene in scenes)
 
 
 @cache
 def question_cases(count: int = 300) -> tuple[TextCase, ...]:
-    """Return ``count`` questions, every third about a crop and the others about whole scenes."""
+    """Return ``count`` questions: every third about a crop, the others about whole scenes."""
     cases = []
     for seed in seeds.HELD_OUT[20_000 : 20_000 + count]:
         scene, rng = draw_scene(seed), np.random.default_rng([seed, 2])
@@ -71,7 +71,7 @@ def question_cases(count: int = 300) -> tuple[TextCase, ...]:
 
 @cache
 def mask_cases(count: int = 150) -> tuple[MaskCase, ...]:
-    """Return one object each of ``count`` scenes of one to four objects, with its mask."""
+    """Return one object, with its mask, from each of ``count`` scenes of one to four objects."""
     cases = []
     for seed in seeds.HELD_OUT[30_000 : 30_000 + count]:
         scene = draw_scene(seed)
@@ -81,12 +81,12 @@ def mask_cases(count: int = 150) -> tuple[MaskCase, ...]:
 
 
 def caption_score(cases: tuple[TextCase, ...], caption: Captions) -> float:
-    """Return the share of captions that are exactly right."""
+    """Return the fraction of captions that match exactly."""
     return float(np.mean([caption(case.picture, case.box) == case.expected for case in cases]))
 
 
 def answer_score(cases: tuple[TextCase, ...], answer: Answers) -> float:
-    """Return the share of answers that are exactly right."""
+    """Return the fraction of answers that match exactly."""
     return float(np.mean([answer(case.picture, case.box, case.question) == case.expected for case in cases]))
 
 

@@ -1,4 +1,4 @@
-"""The sizes of the captioner and the answerer, both of transformers' own BLIP classes."""
+"""Configuration of the captioner and the answerer, two of transformers' BLIP classes."""
 
 from __future__ import annotations
 

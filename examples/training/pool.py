@@ -1,4 +1,4 @@
-"""Draw the training pictures into shards once, so that the three trainings share them.
+"""The pool: training pictures, drawn once into shards that the three trainings share.
 
 python -m examples.training.pool --out POOL --shards 24
 """
@@ -15,25 +15,25 @@ from pathlib import Path
 import numpy as np
 from examples.training import crops, language, seeds
 from examples.training.scenes import Box, Scene, SceneObject, draw_scene
-from examples.training.shapes import COLOURS, SHAPES
+from examples.training.shapes import COLORS, SHAPES
 from numpy.typing import NDArray
 from PIL import Image
 
 SHARD = 1000
 PATCHES = 12
 COUNTS = (1, 1, 2, 2, 2, 2, 3, 3, 4, 4)
-CLASSES = {pair: code for code, pair in enumerate(product(COLOURS, SHAPES), start=1)}
+CLASSES = {pair: code for code, pair in enumerate(product(COLORS, SHAPES), start=1)}
 UNSURE = -100
 
 
 def patch_labels(masks: list[NDArray[np.bool_]], items: list[SceneObject], box: Box) -> NDArray[np.int8]:
-    """Return what each of the 12 x 12 patches of a crop shows: 0 nothing, a class, or ``UNSURE``."""
+    """Return the label of each of the 12 x 12 patches of a crop: 0 for the background, a class, or ``UNSURE``."""
     left, top, right, bottom = box
     shares = [np.zeros((PATCHES, PATCHES), np.float32)]
     for mask in masks:
         part = Image.fromarray(mask[top:bottom, left:right].astype(np.float32))
         shares.append(np.asarray(part.resize((PATCHES, PATCHES), Image.Resampling.BOX)))
-    codes = np.array([0] + [CLASSES[item.colour, item.shape] for item in items])
+    codes = np.array([0] + [CLASSES[item.color, item.shape] for item in items])
     stack = np.stack(shares)
     best = stack.max(axis=0)
     labels = codes[stack.argmax(axis=0)]
@@ -41,21 +41,21 @@ def patch_labels(masks: list[NDArray[np.bool_]], items: list[SceneObject], box: 
 
 
 def record(seed: int) -> dict[str, object]:
-    """Return the pictures, labels and sentences made of one scene and of one object in it."""
+    """Return the pictures, labels and sentences of one scene and of one object in it."""
     rng = np.random.default_rng([seed, 1])
     scene = draw_scene(seed, count=int(rng.choice(COUNTS)))
     size = scene.picture.size
     item = scene.objects[rng.integers(len(scene.objects))]
-    box = _unsteady(rng, item.box, size)
+    box = _jitter(rng, item.box, size)
     part = scene.picture.crop(box)
     masks, items = [other.mask for other in scene.objects], list(scene.objects)
     target = Image.fromarray(item.mask).crop(box).convert("L").resize((crops.MASK_SIZE,) * 2, Image.Resampling.BILINEAR)
     return {
-        "scene": crops.for_captions(scene.picture),
+        "scene": crops.resize_for_captions(scene.picture),
         "scene_patches": patch_labels(masks, items, (0, 0, *size)),
-        "crop": crops.for_captions(part),
+        "crop": crops.resize_for_captions(part),
         "crop_patches": patch_labels(masks, items, box),
-        "mask_crop": crops.for_masks(part),
+        "mask_crop": crops.resize_for_masks(part),
         "mask": np.asarray(target),
         "text": json.dumps(
             {
@@ -69,21 +69,21 @@ def record(seed: int) -> dict[str, object]:
 
 
 def _captions(scene: Scene) -> list[str]:
-    """Return the caption and that of the mirrored picture; none for more than two objects."""
+    """Return the caption and that of the mirrored picture; empty for more than two objects."""
     if len(scene.objects) > 2:
         return []
     width = scene.pixels.shape[1]
-    mirrored = tuple(replace(item, box=_mirrored(item.box, width)) for item in scene.objects)
+    mirrored = tuple(replace(item, box=_mirror(item.box, width)) for item in scene.objects)
     return [language.caption(scene), language.caption(replace(scene, objects=mirrored))]
 
 
-def _mirrored(box: Box, width: int) -> Box:
+def _mirror(box: Box, width: int) -> Box:
     return width - box[2], box[1], width - box[0], box[3]
 
 
-def _unsteady(rng: np.random.Generator, box: Box, size: tuple[int, int]) -> Box:
-    """Return the box with its margin; every second one is drawn by an unsteady hand."""
-    left, top, right, bottom = crops.grown(box, size)
+def _jitter(rng: np.random.Generator, box: Box, size: tuple[int, int]) -> Box:
+    """Return the box with its margin; half of them are moved a little at random."""
+    left, top, right, bottom = crops.add_margin(box, size)
     if rng.random() < 0.5:
         return left, top, right, bottom
     reach = 0.06 * max(right - left, bottom - top)
@@ -103,7 +103,7 @@ def write_shard(path: Path, number: int) -> None:
 
 
 def load(folder: Path, keys: tuple[str, ...], known: int = 0) -> dict[str, NDArray]:
-    """Return the arrays of all shards, or nothing when there are no more than ``known``."""
+    """Return the arrays of all shards, or an empty dict if there are not more than ``known``."""
     paths = sorted(folder.glob("shard_[0-9][0-9][0-9].npz"))
     if len(paths) <= known:
         return {}
@@ -112,7 +112,7 @@ def load(folder: Path, keys: tuple[str, ...], known: int = 0) -> dict[str, NDArr
 
 
 def main() -> None:
-    """Draw the shards that are not there yet."""
+    """Draw the shards that do not exist yet."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--shards", type=int, default=24)

@@ -1,11 +1,11 @@
-"""Drawn scenes of coloured shapes whose boxes and masks are known; the same seed draws the same scene."""
+"""Drawn scenes of colored shapes with known boxes and masks; a seed always draws the same scene."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from examples.training.shapes import COLOURS, SHAPES, Point, coverage
+from examples.training.shapes import COLORS, SHAPES, Point, coverage
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -20,12 +20,12 @@ class SceneObject:
     """One shape: ``box`` is (left, top, right, bottom) in pixels, ``mask`` is bool [height, width]."""
 
     shape: str
-    colour: str
+    color: str
     box: Box
     mask: NDArray[np.bool_]
 
     @property
-    def centre(self) -> Point:
+    def center(self) -> Point:
         """The middle of the box, in pixels."""
         left, top, right, bottom = self.box
         return (left + right) / 2, (top + bottom) / 2
@@ -40,57 +40,57 @@ class Scene:
 
     @property
     def picture(self) -> Image.Image:
-        """The picture as Pillow has it, mode RGB."""
+        """The picture as a Pillow image, mode RGB."""
         return Image.fromarray(self.pixels)
 
 
 def draw_scene(seed: int, *, count: int | None = None, size: tuple[int, int] | None = None) -> Scene:
-    """Return the scene of ``seed`` with ``count`` objects (1 to 4 by the seed) and ``size`` (width, height)."""
+    """Return the scene of ``seed`` with ``count`` objects and of ``size`` (width, height); by default both are random."""
     rng = np.random.default_rng(seed)
     drawn_size = tuple(int(v) for v in rng.integers(176, 353, 2))
     drawn_count = int(rng.integers(1, 5))
-    width, height = size or _gentle_aspect(*drawn_size)
+    width, height = size or _limit_aspect(*drawn_size)
     count = count or drawn_count
-    chosen = [(str(rng.choice(SHAPES)), str(rng.choice(list(COLOURS)))) for _ in range(count)]
+    chosen = [(str(rng.choice(SHAPES)), str(rng.choice(list(COLORS)))) for _ in range(count)]
     places = _places(rng, count, width, height)
-    pixels = _background(rng, width, height, [colour for _, colour in chosen])
+    pixels = _background(rng, width, height, [color for _, color in chosen])
     objects = []
-    for (shape, colour), (centre, radius) in zip(chosen, places, strict=True):
-        alpha = coverage(shape, centre, radius, float(rng.uniform(-18, 18)), (width, height))
-        _blend(pixels, np.asarray(alpha), alpha.getbbox(), _shade(rng, colour))
-        objects.append(_scene_object(shape, colour, np.asarray(alpha) >= 128))
+    for (shape, color), (center, radius) in zip(chosen, places, strict=True):
+        alpha = coverage(shape, center, radius, float(rng.uniform(-18, 18)), (width, height))
+        _blend(pixels, np.asarray(alpha), alpha.getbbox(), _shade(rng, color))
+        objects.append(_scene_object(shape, color, np.asarray(alpha) >= 128))
     noise = rng.standard_normal(pixels.shape, np.float32) * np.float32(rng.uniform(0, 8))
     return Scene(np.clip(pixels + noise, 0, 255).astype(np.uint8), tuple(objects))
 
 
-def _gentle_aspect(width: int, height: int) -> tuple[int, int]:
+def _limit_aspect(width: int, height: int) -> tuple[int, int]:
     return max(width, int(height * 0.72)), max(height, int(width * 0.72))
 
 
 def _places(rng: np.random.Generator, count: int, width: int, height: int) -> list[tuple[Point, float]]:
-    """Return centres and radii that keep apart; drawn anew until two objects also stand clearly."""
+    """Return centers and radii of objects that do not touch; two objects also have a clear relation."""
     low, high = RELATIVE_RADIUS[count]
     while True:
         radii = [float(r) * min(width, height) for r in rng.uniform(low, high, count)]
-        centres = [(float(rng.uniform(r + 3, width - r - 3)), float(rng.uniform(r + 3, height - r - 3))) for r in radii]
-        if _apart(centres, radii) and (count != 2 or stands_clearly(centres[0], centres[1], (width, height))):
-            return list(zip(centres, radii, strict=True))
+        centers = [(float(rng.uniform(r + 3, width - r - 3)), float(rng.uniform(r + 3, height - r - 3))) for r in radii]
+        if _is_apart(centers, radii) and (count != 2 or is_clear_relation(centers[0], centers[1], (width, height))):
+            return list(zip(centers, radii, strict=True))
 
 
-def _apart(centres: list[Point], radii: list[float]) -> bool:
+def _is_apart(centers: list[Point], radii: list[float]) -> bool:
     pairs = [(i, j) for i in range(len(radii)) for j in range(i)]
-    return all(np.hypot(*np.subtract(centres[i], centres[j])) > radii[i] + radii[j] + 4 for i, j in pairs)
+    return all(np.hypot(*np.subtract(centers[i], centers[j])) > radii[i] + radii[j] + 4 for i, j in pairs)
 
 
-def stands_clearly(one: Point, other: Point, size: tuple[int, int]) -> bool:
-    """Tell whether one point is clearly beside or clearly above the other, not across a diagonal."""
+def is_clear_relation(one: Point, other: Point, size: tuple[int, int]) -> bool:
+    """Return whether one point is clearly left of, or clearly above, the other, and not on a diagonal."""
     small, large = sorted((abs(one[0] - other[0]) / size[0], abs(one[1] - other[1]) / size[1]))
     return large > 1.5 * small
 
 
-def _background(rng: np.random.Generator, width: int, height: int, colours: list[str]) -> NDArray[np.float32]:
-    """Return a plain colour or a gradient of two, far from the colours of the objects."""
-    first, second = (_background_colour(rng, colours) for _ in range(2))
+def _background(rng: np.random.Generator, width: int, height: int, colors: list[str]) -> NDArray[np.float32]:
+    """Return one color or a gradient of two, far from the colors of the objects."""
+    first, second = (_background_color(rng, colors) for _ in range(2))
     if rng.random() < 0.4:
         second = first
     angle = rng.uniform(0, 2 * np.pi)
@@ -100,25 +100,25 @@ def _background(rng: np.random.Generator, width: int, height: int, colours: list
     return (first + (second - first) * ramp).astype(np.float32)
 
 
-def _background_colour(rng: np.random.Generator, colours: list[str]) -> NDArray[np.float64]:
+def _background_color(rng: np.random.Generator, colors: list[str]) -> NDArray[np.float64]:
     while True:
-        grey = rng.uniform(15, 245)
-        colour = np.clip(grey + rng.uniform(-35, 35, 3), 0, 255)
-        if all(np.linalg.norm(colour - COLOURS[name]) > BACKGROUND_DISTANCE for name in colours):
-            return colour
+        gray = rng.uniform(15, 245)
+        color = np.clip(gray + rng.uniform(-35, 35, 3), 0, 255)
+        if all(np.linalg.norm(color - COLORS[name]) > BACKGROUND_DISTANCE for name in colors):
+            return color
 
 
-def _shade(rng: np.random.Generator, colour: str) -> NDArray[np.float64]:
-    return np.clip(np.array(COLOURS[colour], float) * rng.uniform(0.9, 1.06) + rng.uniform(-10, 10, 3), 0, 255)
+def _shade(rng: np.random.Generator, color: str) -> NDArray[np.float64]:
+    return np.clip(np.array(COLORS[color], float) * rng.uniform(0.9, 1.06) + rng.uniform(-10, 10, 3), 0, 255)
 
 
-def _blend(pixels: NDArray[np.float32], alpha: NDArray[np.uint8], box: Box, colour: NDArray[np.float64]) -> None:
+def _blend(pixels: NDArray[np.float32], alpha: NDArray[np.uint8], box: Box, color: NDArray[np.float64]) -> None:
     left, top, right, bottom = box
     part = pixels[top:bottom, left:right]
-    part += (colour.astype(np.float32) - part) * (alpha[top:bottom, left:right, None] / np.float32(255))
+    part += (color.astype(np.float32) - part) * (alpha[top:bottom, left:right, None] / np.float32(255))
 
 
-def _scene_object(shape: str, colour: str, mask: NDArray[np.bool_]) -> SceneObject:
+def _scene_object(shape: str, color: str, mask: NDArray[np.bool_]) -> SceneObject:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    return SceneObject(shape, colour, box, mask)
+    return SceneObject(shape, color, box, mask)

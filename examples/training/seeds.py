@@ -1,4 +1,4 @@
-"""The seeds of scenes: training, held-out and demo seeds are ranges that cannot meet."""
+"""The seeds of scenes: disjoint ranges for training, the held-out set and the demo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outlines of the shapes and the colours they are painted in."""
+"""Shapes: their outlines and colors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from PIL import Image, ImageDraw
 
 SHAPES = ("circle", "square", "triangle", "star")
-COLOURS = {
+COLORS = {
     "red": (215, 40, 40),
     "green": (40, 160, 60),
     "blue": (45, 85, 220),
@@ -21,7 +21,7 @@ Point = tuple[float, float]
 
 
 def outline(shape: str, radius: float, degrees: float) -> list[Point]:
-    """Return the corners of a polygon around the origin, turned by ``degrees``."""
+    """Return the corners of a polygon around the origin, rotated by ``degrees``."""
     turn = math.radians(degrees)
     if shape == "square":
         return _on_circle([radius] * 4, turn + math.pi / 4)
@@ -32,20 +32,20 @@ def outline(shape: str, radius: float, degrees: float) -> list[Point]:
     raise ValueError(f"unknown polygon {shape!r}; known: square, triangle, star")
 
 
-def coverage(shape: str, centre: Point, radius: float, degrees: float, size: tuple[int, int]) -> Image.Image:
-    """Return how much of each pixel the shape covers: mode L, anti-aliased, of ``size`` (width, height)."""
-    left, top = (int(c - radius) - 2 for c in centre)
+def coverage(shape: str, center: Point, radius: float, degrees: float, size: tuple[int, int]) -> Image.Image:
+    """Return the coverage of each pixel by the shape: mode L, anti-aliased, of ``size`` (width, height)."""
+    left, top = (int(c - radius) - 2 for c in center)
     side = int(2 * radius) + 6
     patch = Image.new("L", (side * OVERSAMPLING, side * OVERSAMPLING))
-    _paint(patch, shape, (centre[0] - left, centre[1] - top), radius, degrees)
+    _paint(patch, shape, (center[0] - left, center[1] - top), radius, degrees)
     picture = Image.new("L", size)
     picture.paste(patch.resize((side, side), Image.Resampling.BOX), (left, top))
     return picture
 
 
-def _paint(patch: Image.Image, shape: str, centre: Point, radius: float, degrees: float) -> None:
+def _paint(patch: Image.Image, shape: str, center: Point, radius: float, degrees: float) -> None:
     draw = ImageDraw.Draw(patch)
-    x, y = (c * OVERSAMPLING for c in centre)
+    x, y = (c * OVERSAMPLING for c in center)
     radius *= OVERSAMPLING
     if shape == "circle":
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)

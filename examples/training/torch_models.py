@@ -1,4 +1,4 @@
-"""The checkpoints as plain functions, run by torch one picture at a time: what other runtimes are compared with."""
+"""The checkpoints run by torch, one picture at a time: the reference for other runtimes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_LENGTH = 20
 
 
 class TorchCaptioner:
-    """Captions a picture or a box of it, after ``prompt`` when there is one."""
+    """Captions a picture or a box of it; the caption continues ``prompt`` if there is one."""
 
     def __init__(self, folder: Path) -> None:
         self.model = BlipForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
@@ -25,8 +25,8 @@ class TorchCaptioner:
 
     def __call__(self, picture: Image.Image, box: Box | None = None, prompt: str = "") -> str:
         """Return the caption, greedy."""
-        asked = {"input_ids": torch.tensor([self._tokenizer.encode(prompt).ids])} if prompt else {}
-        ids = self.model.generate(**_pixels(picture, box), **asked, do_sample=False, max_length=MAX_LENGTH)
+        tokens = {"input_ids": torch.tensor([self._tokenizer.encode(prompt).ids])} if prompt else {}
+        ids = self.model.generate(**_pixels(picture, box), **tokens, do_sample=False, max_length=MAX_LENGTH)
         return self._tokenizer.decode(ids[0].tolist())
 
 
@@ -39,10 +39,10 @@ class TorchAnswerer:
 
     def __call__(self, picture: Image.Image, box: Box | None, question: str) -> str:
         """Return the answer, greedy."""
-        asked = torch.tensor([self._tokenizer.encode(question).ids])
+        question_ids = torch.tensor([self._tokenizer.encode(question).ids])
         ids = self.model.generate(
-            input_ids=asked,
-            attention_mask=torch.ones_like(asked),
+            input_ids=question_ids,
+            attention_mask=torch.ones_like(question_ids),
             **_pixels(picture, box),
             do_sample=False,
             max_length=MAX_LENGTH,
@@ -51,19 +51,19 @@ class TorchAnswerer:
 
 
 class TorchSegmenter:
-    """Finds the pixels of the object that a box was drawn for."""
+    """Segments the object in a box."""
 
     def __init__(self, folder: Path) -> None:
         self.model = AutoModelForImageSegmentation.from_pretrained(folder, trust_remote_code=True, dtype=torch.float32).eval()
 
     def __call__(self, picture: Image.Image, box: Box) -> NDArray[np.bool_]:
         """Return the mask of the whole picture, bool [height, width]."""
-        pixels = crops.imagenet_normalised(crops.for_masks(crops.crop(picture, box))[None])
+        pixels = crops.normalize_imagenet(crops.resize_for_masks(crops.crop(picture, box))[None])
         with torch.no_grad():
             logits = self.model(torch.from_numpy(pixels))[-1]
-        return crops.pasted(logits[0, 0].numpy(), box, picture.size)
+        return crops.paste_mask(logits[0, 0].numpy(), box, picture.size)
 
 
 def _pixels(picture: Image.Image, box: Box | None) -> dict[str, torch.Tensor]:
-    seen = crops.crop(picture, box) if box else picture
-    return {"pixel_values": torch.from_numpy(crops.normalised(crops.for_captions(seen)[None]))}
+    part = crops.crop(picture, box) if box else picture
+    return {"pixel_values": torch.from_numpy(crops.normalize(crops.resize_for_captions(part)[None]))}

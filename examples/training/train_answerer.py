@@ -1,4 +1,4 @@
-"""Train the answerer's text halves on the output of the captioner's vision encoder, which stays as it is.
+"""Training of the answerer's text encoder and decoder; the vision encoder is the captioner's, unchanged.
 
     python -m examples.training.train_answerer --pool POOL --captioner examples/checkpoints/captioner \
         --out examples/checkpoints/answerer
@@ -22,12 +22,12 @@ from transformers import BlipForConditionalGeneration
 
 QUESTION_TOKENS = 10
 ANSWER_TOKENS = 6
-# The kinds of question that are rare in the pool, or hard, are drawn more often.
+# How often a kind of question is repeated, because it is rare in the pool or hard.
 OFTEN = {"how many": 4, "what is": 3}
 
 
 class QuestionData:
-    """Features of pictures and every question asked about them; the last shard's are kept for watching progress."""
+    """Features of pictures with all their questions; those of the last shard are for validation."""
 
     def __init__(self, folder: Path, vision: nn.Module, limit: int) -> None:
         arrays = pool.load(folder, ("scene", "crop", "texts"))
@@ -35,25 +35,26 @@ class QuestionData:
         texts = [json.loads(text) for text in arrays["texts"][kept:]]
         pictures = np.concatenate([arrays["scene"][kept:], arrays["crop"][kept:][::2]])
         self.embeds = features.embed(vision, pictures)
-        asked = [entry["scene_questions"] for entry in texts] + [entry["crop_questions"] for entry in texts[::2]]
-        flat = [(row, *exchange) for row, exchanges in enumerate(asked) for exchange in exchanges]
+        exchanges_of = [entry["scene_questions"] for entry in texts] + [entry["crop_questions"] for entry in texts[::2]]
+        flat = [(row, *exchange) for row, exchanges in enumerate(exchanges_of) for exchange in exchanges]
         self.rows = np.array([row for row, _, _ in flat])
         self.questions = torch.from_numpy(encode([text for _, text, _ in flat], QUESTION_TOKENS, tokenizer.CLS))
         self.answers = torch.from_numpy(encode([text for _, _, text in flat], ANSWER_TOKENS, tokenizer.DEC))
         number = np.where(self.rows < limit, self.rows, (self.rows - limit) * 2)
-        watched = number >= limit - pool.SHARD
+        is_validation = number >= limit - pool.SHARD
         often = np.array([OFTEN.get(" ".join(text.split()[:2]), 1) for _, text, _ in flat])
-        self.training, self.watched = np.repeat(np.arange(len(flat)), often * ~watched), np.flatnonzero(watched)[::8]
+        self.training = np.repeat(np.arange(len(flat)), often * ~is_validation)
+        self.validation = np.flatnonzero(is_validation)[::8]
 
     def batch(self, chosen: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the embeds, questions and answers of the chosen exchanges."""
         return self.embeds[self.rows[chosen]].float(), self.questions[chosen], self.answers[chosen]
 
 
-def answer_logits(model: nn.Module, embeds: torch.Tensor, asked: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
+def answer_logits(model: nn.Module, embeds: torch.Tensor, questions: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
     """Return the decoder's logits for the answers."""
-    known = (asked != tokenizer.PAD).long()
-    read = model.text_encoder(input_ids=asked, attention_mask=known, encoder_hidden_states=embeds).last_hidden_state
+    known = (questions != tokenizer.PAD).long()
+    read = model.text_encoder(input_ids=questions, attention_mask=known, encoder_hidden_states=embeds).last_hidden_state
     return model.text_decoder(
         input_ids=answers,
         attention_mask=(answers != tokenizer.PAD).long(),
@@ -64,18 +65,18 @@ def answer_logits(model: nn.Module, embeds: torch.Tensor, asked: torch.Tensor, a
 
 
 @torch.no_grad()
-def watched_right(model: nn.Module, data: QuestionData) -> float:
-    """Return the share of right answers on the kept shard when every token is the likeliest."""
+def validate(model: nn.Module, data: QuestionData) -> float:
+    """Return the fraction of correct answers on the validation shard, with the most likely token at each position."""
     right = []
-    for chosen in np.array_split(data.watched, 8):
-        embeds, asked, answers = data.batch(chosen)
-        guessed = answer_logits(model, embeds, asked, answers).argmax(-1)[:, :-1]
+    for chosen in np.array_split(data.validation, 8):
+        embeds, questions, answers = data.batch(chosen)
+        guessed = answer_logits(model, embeds, questions, answers).argmax(-1)[:, :-1]
         right += ((guessed == answers[:, 1:]) | (answers[:, 1:] == tokenizer.PAD)).all(dim=1).tolist()
     return float(np.mean(right))
 
 
 def main() -> None:
-    """Train, saving the checkpoint on the way and at the end."""
+    """Train; save the checkpoint regularly and at the end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pool", type=Path, required=True)
     parser.add_argument("--captioner", type=Path, required=True)
@@ -84,7 +85,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--batch", type=int, default=96)
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--start", type=Path, help="a checkpoint whose text halves to go on from")
+    parser.add_argument("--start", type=Path, help="a checkpoint whose text encoder and decoder to continue from")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -98,26 +99,26 @@ def main() -> None:
     data = QuestionData(arguments.pool, model.vision_model.eval(), arguments.pictures)
     parameters = [*model.text_encoder.parameters(), *model.text_decoder.parameters()]
     print(f"{sum(p.numel() for p in model.parameters())} parameters, {time.monotonic() - started:.0f}s", flush=True)
-    optimiser = torch.optim.AdamW(parameters, lr=arguments.rate, weight_decay=0.02, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(parameters, lr=arguments.rate, weight_decay=0.02, betas=(0.9, 0.98))
     for step in range(arguments.steps):
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = arguments.rate * schedule(step, arguments.steps)
-        embeds, asked, answers = data.batch(rng.choice(data.training, arguments.batch))
+        embeds, questions, answers = data.batch(rng.choice(data.training, arguments.batch))
         targets = answers[:, 1:].masked_fill(answers[:, 1:] == tokenizer.PAD, IGNORED)
-        logits = answer_logits(model, embeds, asked, answers)[:, :-1]
+        logits = answer_logits(model, embeds, questions, answers)[:, :-1]
         loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
+        optimizer.step()
         if step % 50 == 0:
             print(f"{step} {time.monotonic() - started:.0f}s loss {loss:.4f}", flush=True)
         if step % 400 == 399:
-            print(f"{step} right {watched_right(model.eval(), data):.4f}", flush=True)
+            print(f"{step} right {validate(model.eval(), data):.4f}", flush=True)
             checkpoints.save_for_text(copy.deepcopy(model), arguments.out)
             model.train()
     checkpoints.save_for_text(model.eval(), arguments.out)
-    print(f"rounded right {watched_right(model, data):.4f} {time.monotonic() - started:.0f}s")
+    print(f"rounded right {validate(model, data):.4f} {time.monotonic() - started:.0f}s")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Train the captioner on the pool; an extra loss asks every patch for its colour and shape, then is thrown away.
+"""Training of the captioner; an auxiliary loss predicts the color and shape of every patch, and its head is not saved.
 
 python -m examples.training.train_captioner --pool POOL --out examples/checkpoints/captioner
 """
@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from examples.training import checkpoints, crops, models, pool, tokenizer
-from examples.training.augmentation import brightened, schedule
-from examples.training.shapes import COLOURS, SHAPES
+from examples.training.augmentation import brighten, schedule
+from examples.training.shapes import COLORS, SHAPES
 from numpy.typing import NDArray
 from torch import nn
 
@@ -24,28 +24,28 @@ CAPTION_TOKENS = 14
 
 
 class PatchHead(nn.Module):
-    """Reads the colour and the shape off every patch; trains the vision encoder and is not saved."""
+    """Predicts the color and the shape of every patch; it trains the vision encoder and is not saved."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.colour = nn.Linear(models.HIDDEN, 1 + len(COLOURS))
+        self.color = nn.Linear(models.HIDDEN, 1 + len(COLORS))
         self.shape = nn.Linear(models.HIDDEN, 1 + len(SHAPES))
 
     def loss(self, embeds: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Return the cross entropy of both readings: ``embeds`` [B, 145, H], ``labels`` [B, 12, 12]."""
+        """Return the cross entropy of both predictions: ``embeds`` [B, 145, H], ``labels`` [B, 12, 12]."""
         flat = labels.flatten().long()
         known = flat > 0
-        colour = torch.where(known, (flat - 1) // len(SHAPES) + 1, flat)
+        color = torch.where(known, (flat - 1) // len(SHAPES) + 1, flat)
         shape = torch.where(known, (flat - 1) % len(SHAPES) + 1, flat)
         patches = embeds[:, 1:].flatten(0, 1)
         entropy = nn.functional.cross_entropy
-        return entropy(self.colour(patches), colour, ignore_index=IGNORED) + entropy(
+        return entropy(self.color(patches), color, ignore_index=IGNORED) + entropy(
             self.shape(patches), shape, ignore_index=IGNORED
         )
 
 
 def encode(texts: list[str], length: int, first: int) -> NDArray[np.int64]:
-    """Return token ids [len(texts), length], right-padded, with ``first`` in the place of [CLS]."""
+    """Return token ids [len(texts), length], right-padded, with ``first`` instead of [CLS]."""
     table = tokenizer.build()
     table.enable_padding(pad_id=tokenizer.PAD, length=length)
     ids = np.array([entry.ids for entry in table.encode_batch(texts)], np.int64)
@@ -54,7 +54,7 @@ def encode(texts: list[str], length: int, first: int) -> NDArray[np.int64]:
 
 
 class CaptionData:
-    """The shards in memory: pictures, patch labels and captions; the last shard is kept for watching progress."""
+    """The shards in memory: pictures, patch labels and captions; the last shard is for validation."""
 
     def __init__(self, folder: Path) -> None:
         arrays = pool.load(folder, ("scene", "scene_patches", "crop", "crop_patches", "texts"))
@@ -68,27 +68,27 @@ class CaptionData:
         self.single = np.array([" of " not in text and "above" not in text for text in plain])
         half = len(texts)
         kept = np.arange(half - pool.SHARD, half)
-        self.watched = np.concatenate([kept[self.captioned[kept]], kept + half])
+        self.validation = np.concatenate([kept[self.captioned[kept]], kept + half])
         training = np.setdiff1d(np.arange(2 * half), np.concatenate([kept, kept + half]))
         pairs = self.captioned & ~self.single
         self.scenes_of_two = training[pairs[training]]
         self.others = training[~pairs[training]]
 
     def batch(self, rng: np.random.Generator, size: int, share_of_two: float) -> tuple[torch.Tensor, ...]:
-        """Return pixel values, token ids, whether a caption exists, and patch labels."""
+        """Return pixel values, token ids, a mask of the rows with a caption, and patch labels."""
         two = int(size * share_of_two)
         rows = np.concatenate([rng.choice(self.scenes_of_two, two), rng.choice(self.others, size - two)])
         mirror = rng.random(size) < 0.5
         pictures, patches = self.pictures[rows], self.patches[rows]
         pictures = np.where(mirror[:, None, None, None], pictures[:, :, ::-1], pictures)
         patches = np.where(mirror[:, None, None], patches[:, :, ::-1], patches)
-        pixels = brightened(rng, crops.normalised(pictures))
+        pixels = brighten(rng, crops.normalize(pictures))
         ids = self.ids[mirror.astype(int), rows]
         return tuple(torch.from_numpy(a) for a in (pixels, ids, self.captioned[rows], patches.copy()))
 
 
 def caption_loss(logits: torch.Tensor, ids: torch.Tensor, captioned: torch.Tensor) -> torch.Tensor:
-    """Return the cross entropy of the next token where a caption exists."""
+    """Return the cross entropy of the next token in the rows with a caption."""
     targets = ids[:, 1:].masked_fill(ids[:, 1:] == tokenizer.PAD, IGNORED)
     targets = targets.masked_fill(~captioned[:, None], IGNORED)
     return nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
@@ -102,12 +102,12 @@ def logits_of(model: nn.Module, embeds: torch.Tensor, ids: torch.Tensor) -> torc
 
 
 @torch.no_grad()
-def watched_exact(model: nn.Module, data: CaptionData, limit: int = 800) -> str:
-    """Return how many captions of the kept shard are exact when every token is the likeliest."""
+def validate(model: nn.Module, data: CaptionData, limit: int = 800) -> str:
+    """Return the fractions of exact captions on the validation shard, with the most likely token at each position."""
     right: dict[bool, list[bool]] = {True: [], False: []}
-    for rows in np.array_split(data.watched[:: max(1, len(data.watched) // limit)], 8):
+    for rows in np.array_split(data.validation[:: max(1, len(data.validation) // limit)], 8):
         ids = torch.from_numpy(data.ids[0, rows])
-        embeds = model.vision_model(torch.from_numpy(crops.normalised(data.pictures[rows]))).last_hidden_state
+        embeds = model.vision_model(torch.from_numpy(crops.normalize(data.pictures[rows]))).last_hidden_state
         guessed = logits_of(model, embeds, ids).argmax(-1)[:, :-1]
         same = ((guessed == ids[:, 1:]) | (ids[:, 1:] == tokenizer.PAD)).all(dim=1)
         for row, exact in zip(rows, same.tolist(), strict=True):
@@ -116,14 +116,14 @@ def watched_exact(model: nn.Module, data: CaptionData, limit: int = 800) -> str:
 
 
 def main() -> None:
-    """Train, saving the checkpoint on the way and at the end."""
+    """Train; save the checkpoint regularly and at the end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pool", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--start", type=Path, help="a checkpoint to go on from")
+    parser.add_argument("--start", type=Path, help="a checkpoint to continue from")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -135,29 +135,29 @@ def main() -> None:
     head = PatchHead()
     print(f"{sum(p.numel() for p in model.parameters())} parameters", flush=True)
     parameters = [*model.parameters(), *head.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=arguments.rate, weight_decay=0.02, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(parameters, lr=arguments.rate, weight_decay=0.02, betas=(0.9, 0.98))
     started = time.monotonic()
     for step in range(arguments.steps):
         progress = step / arguments.steps
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = arguments.rate * schedule(step, arguments.steps)
         pixels, ids, captioned, patches = data.batch(rng, arguments.batch, 0.1 if progress < 0.15 else 0.5)
         embeds = model.vision_model(pixels).last_hidden_state
         words = caption_loss(logits_of(model, embeds, ids), ids, captioned)
         seen = head.loss(embeds, patches)
         loss = words + (1.0 if progress < 0.5 else 0.4) * seen
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
+        optimizer.step()
         if step % 50 == 0:
             print(f"{step} {time.monotonic() - started:.0f}s words {words:.4f} patches {seen:.4f}", flush=True)
         if step % 500 == 499:
-            print(f"{step} {watched_exact(model.eval(), data)}", flush=True)
+            print(f"{step} {validate(model.eval(), data)}", flush=True)
             checkpoints.save_for_text(copy.deepcopy(model), arguments.out)
             model.train()
     checkpoints.save_for_text(model.eval(), arguments.out)
-    print(f"rounded {watched_exact(model, data)} {time.monotonic() - started:.0f}s")
+    print(f"rounded {validate(model, data)} {time.monotonic() - started:.0f}s")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The demo's settings on either backend."""
+"""Fixtures: the demo's settings on each backend."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PICTURES = sorted(path for path in (ROOT / "examples" / "pictures").iterdir() if
 
 @pytest.fixture(scope="session")
 def open_demo():
-    """Return what opens turnout.yaml with every model on one backend; closed at the end."""
+    """Return a function that opens turnout.yaml with every model on one backend; the apps are closed at the end."""
     apps = {}
     patch = pytest.MonkeyPatch()
 

@@ -1,4 +1,4 @@
-"""The demo models reach their bars through ONNX Runtime and the pipeline's own steps."""
+"""The demo models reach their bars on ONNX Runtime with the steps of the pipeline."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ def app():
 
 
 def caption(app):
-    def ask(picture, box):
+    def run(picture, box):
         if box is None:
             return app.run("caption_all", image=picture)["caption"]
         return app.run("caption_box", image=picture, regions=[list(box)])["captions"][0]
 
-    return ask
+    return run
 
 
 def answer(app):
-    def ask(picture, box, question):
+    def run(picture, box, question):
         if box is None:
             return app.run("answer_all", image=picture, question=question)["answer"]
         return app.run("answer_box", image=picture, regions=[list(box)], question=question)["answers"][0]
 
-    return ask
+    return run
 
 
 def segment(app):
@@ -85,11 +85,11 @@ def test_masks_fit(app) -> None:
     assert held_out.mask_score(held_out.mask_cases(), segment(app)) >= held_out.BARS["masks"]
 
 
-def test_answers_to_other_questions_miss_the_bar(app) -> None:
-    ask = answer(app)
+def test_answers_to_another_question_miss_the_bar(app) -> None:
+    run = answer(app)
 
     score = held_out.answer_score(
-        held_out.question_cases()[:60], lambda picture, box, _: ask(picture, box, "what shape is it?")
+        held_out.question_cases()[:60], lambda picture, box, _: run(picture, box, "what shape is it?")
     )
 
     assert score < held_out.BARS["questions"]

@@ -1,4 +1,4 @@
-"""The demo answers the same on every backend."""
+"""The demo has the same results on every backend."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 pytestmark = pytest.mark.filterwarnings("default")
 
 
-def test_both_backends_say_the_same_of_every_picture(open_demo, picture) -> None:
+def test_both_backends_have_the_same_results_for_every_picture(open_demo, picture) -> None:
     onnxruntime, direct = (open_demo(backend).run("describe", image=str(picture)) for backend in ("onnxruntime", "direct"))
 
     assert not onnxruntime.failures

@@ -1,4 +1,4 @@
-"""The demo through a real Triton server: the same answers, whatever way the tensors take, and batches of one fan-out."""
+"""The demo on a real Triton server: the same answers over every transport, and batches of one fan-out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from turnout.metrics import Metrics
 
 server_room = pytest.importorskip("turnout_triton.server")
 
-WAYS = {
+TRANSPORTS = {
     "grpc and shared memory": ("", 1),
     "grpc and the wire": ("", None),
     "http and shared memory": ("http://", 1),
@@ -37,9 +37,9 @@ def server() -> Iterator[Any]:
 
 @pytest.fixture
 def open_on_triton(server, monkeypatch) -> Callable[[str, int | None], turnout.Turnout]:
-    """Return what opens turnout.yaml on the server, with a threshold for shared memory in bytes, or without it."""
+    """Return a function that opens turnout.yaml on the server; a threshold of None turns shared memory off."""
 
-    def opened(scheme: str, threshold: int | None) -> turnout.Turnout:
+    def open_app(scheme: str, threshold: int | None) -> turnout.Turnout:
         settings = YAML(typ="safe").load(ROOT / "turnout.yaml")
         memory = {"shared_memory": "off"} if threshold is None else {"shared_memory_threshold_bytes": threshold}
         url = f"{scheme}{server.http_url if scheme else server.grpc_url}"
@@ -48,7 +48,7 @@ def open_on_triton(server, monkeypatch) -> Callable[[str, int | None], turnout.T
         monkeypatch.chdir(ROOT)
         return turnout.open(settings | {"backend": "triton"}, metrics=Metrics())
 
-    return opened
+    return open_app
 
 
 def _get(server: Any, path: str) -> Any:
@@ -57,13 +57,13 @@ def _get(server: Any, path: str) -> Any:
 
 
 def _counts(server: Any) -> dict[str, tuple[int, int]]:
-    """Return by model how many inferences and how many executions the server has counted."""
+    """Return the server's counts of inferences and executions by model."""
     stats = _get(server, "/v2/models/stats")["model_stats"]
     return {model["name"]: (model["inference_count"], model["execution_count"]) for model in stats}
 
 
 def _counts_after(server: Any, before: dict[str, tuple[int, int]], inferences: int) -> dict[str, tuple[int, int]]:
-    """Return what was counted since ``before``, once it is ``inferences`` of each model: Triton answers first."""
+    """Return the counts since ``before`` when they are ``inferences`` of each model: Triton counts after it has answered."""
     limit = time.monotonic() + 10
     while time.monotonic() < limit:
         counts = {name: (done - before[name][0], runs - before[name][1]) for name, (done, runs) in _counts(server).items()}
@@ -72,36 +72,39 @@ def _counts_after(server: Any, before: dict[str, tuple[int, int]], inferences: i
     raise AssertionError(f"the server did not count {inferences} inferences of each model: {counts}")
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_triton_says_the_same_as_onnxruntime_of_every_picture(open_demo, open_on_triton, server, way) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_triton_has_the_results_of_onnxruntime_for_every_picture(open_demo, open_on_triton, server, transport) -> None:
     local = open_demo("onnxruntime")
-    with open_on_triton(*WAYS[way]) as app:
+    with open_on_triton(*TRANSPORTS[transport]) as app:
         pairs = [(local.run("describe", image=str(file)), app.run("describe", image=str(file))) for file in PICTURES]
         regions = _get(server, "/v2/systemsharedmemory/status")
 
-    assert bool(regions) == way.endswith("shared memory")
-    for want, got in pairs:
+    assert bool(regions) == transport.endswith("shared memory")
+    for expected, got in pairs:
         assert not got.failures
-        assert (got["captions"], got["answers"]) == (want["captions"], want["answers"])
-        for ours, theirs in zip(got["masks"], want["masks"], strict=True):
+        assert (got["captions"], got["answers"]) == (expected["captions"], expected["answers"])
+        for ours, theirs in zip(got["masks"], expected["masks"], strict=True):
             assert np.array_equal(ours, theirs)
     assert _get(server, "/v2/systemsharedmemory/status") == []
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_mask_logits_differ_by_less_than_1e_4(open_demo, open_on_triton, way) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_mask_logits_differ_by_less_than_1e_4(open_demo, open_on_triton, transport) -> None:
     pixel_values = np.random.default_rng(7).standard_normal((8, 3, 128, 128)).astype(np.float32)
-    want = open_demo("onnxruntime").model("birefnet").infer({"pixel_values": pixel_values})["logits"]
+    expected = open_demo("onnxruntime").model("birefnet").infer({"pixel_values": pixel_values})["logits"]
 
-    with open_on_triton(*WAYS[way]) as app:
+    with open_on_triton(*TRANSPORTS[transport]) as app:
         answers = [app.model("birefnet").infer({"pixel_values": pixel_values})["logits"] for _ in range(2)]
 
-    assert all(float(np.abs(answer - want).max()) < 1e-4 for answer in answers)
+    assert all(float(np.abs(answer - expected).max()) < 1e-4 for answer in answers)
 
 
 def test_one_call_with_16_boxes_reaches_triton_as_batches(open_on_triton, server) -> None:
     with open_on_triton("", None) as app:
+        start = _counts(server)
         app.run("describe", image=str(PICTURES[0]), regions=SIXTEEN_BOXES)
+        # Otherwise the last counts of this run would be added to those of the next ones.
+        _counts_after(server, start, 16)
         before = _counts(server)
         for _ in range(3):
             assert not app.run("describe", image=str(PICTURES[0]), regions=SIXTEEN_BOXES).failures

@@ -1,4 +1,4 @@
-"""Recording the demo and verifying its models on a real Triton; a wrong row, planted in one, is found."""
+"""`turnout record` and `turnout verify` with a real Triton; a planted wrong row is found."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from turnout.recording import RecordingSet
 server_room = pytest.importorskip("turnout_triton.server")
 onnx = pytest.importorskip("onnx")
 
-# Doubles x; one row of a batch of 8 is off by a hundredth.
+# Doubles x; in a batch of 8, one row is wrong by 0.01.
 WRONG_ROW = """
 import triton_python_backend_utils as utils
 
@@ -67,7 +67,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def turnout_command(server: Any, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return what runs the command line in ``tmp_path``, on the demo's settings unless ``config`` names others."""
+    """Return a function that runs ``turnout`` in ``tmp_path``, with the demo's settings."""
     settings = YAML(typ="safe").load(ROOT / "turnout.yaml")
     settings["backend"] = "onnxruntime"
     for model in settings["models"].values():
@@ -91,16 +91,16 @@ def test_a_recorded_model_is_verified_on_three_backends(turnout_command: Any, tm
     assert recorded.returncode == 0, recorded.stderr
     requests = json.loads(recorded.stdout)["recorded"]
     assert verified.returncode == 0, verified.stderr
-    told = json.loads(verified.stdout)
-    assert (told["verdict"], told["requests"], len(RecordingSet(tmp_path / "recordings" / "blip_caption"))) == (
+    report = json.loads(verified.stdout)
+    assert (report["verdict"], report["requests"], len(RecordingSet(tmp_path / "recordings" / "blip_caption"))) == (
         "match",
         requests,
         requests,
     )
-    assert {arm["backend"]: arm["counts"] for arm in told["arms"]} == {
+    assert {arm["backend"]: arm["counts"] for arm in report["arms"]} == {
         name: {"match": requests} for name in ("triton", "direct", "recorded")
     }
-    assert [arm["verdict"] for arm in told["batching"]] == ["match"] * 3
+    assert [arm["verdict"] for arm in report["batching"]] == ["match"] * 3
 
 
 def test_masks_are_verified_on_three_backends(turnout_command: Any) -> None:
@@ -113,7 +113,7 @@ def test_masks_are_verified_on_three_backends(turnout_command: Any) -> None:
     }
 
 
-def test_one_wrong_row_in_a_real_servers_batch_of_8_is_pinned_on_batching(
+def test_one_wrong_row_in_a_real_servers_batch_of_8_is_attributed_to_batching(
     turnout_command: Any, server: Any, tmp_path: Path
 ) -> None:
     _write_twice(tmp_path / "twice.onnx")
@@ -129,7 +129,7 @@ def test_one_wrong_row_in_a_real_servers_batch_of_8_is_pinned_on_batching(
     assert turnout_command("verify", "twice", "--against", "triton", "--batch", "7").returncode == 0
 
 
-def test_a_backend_that_is_down_ends_with_3(turnout_command: Any, tmp_path: Path) -> None:
+def test_a_backend_that_is_down_exits_with_3(turnout_command: Any, tmp_path: Path) -> None:
     _write_twice(tmp_path / "twice.onnx")
     (tmp_path / "turnout.yaml").write_text(SETTINGS.format(url="127.0.0.1:9"))
 

@@ -1,4 +1,4 @@
-"""The examples are imported from the repository's root, as their own commands do."""
+"""Fixtures; the repository's root is on sys.path, as it is for the commands of the examples."""
 
 import sys
 from pathlib import Path

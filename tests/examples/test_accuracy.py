@@ -1,4 +1,4 @@
-"""The demo models on pictures they were not trained on."""
+"""The demo models reach their bars on the held-out set."""
 
 import pytest
 
@@ -33,8 +33,8 @@ def segmenter(checkpoints):
     return torch_models.TorchSegmenter(checkpoints / "segmenter")
 
 
-def shuffled(model, folder):
-    """Return the model with the values of every matrix in another order."""
+def shuffle(model, folder):
+    """Return a copy of the model with the values of every parameter in random order."""
     broken = type(model)(folder)
     torch.manual_seed(0)
     with torch.no_grad():
@@ -66,9 +66,9 @@ def test_a_prompt_is_continued(captioner) -> None:
 
 
 def test_shuffled_weights_miss_the_bars(captioner, answerer, segmenter, checkpoints) -> None:
-    words = shuffled(captioner, checkpoints / "captioner")
-    answers = shuffled(answerer, checkpoints / "answerer")
-    masks = shuffled(segmenter, checkpoints / "segmenter")
+    words = shuffle(captioner, checkpoints / "captioner")
+    answers = shuffle(answerer, checkpoints / "answerer")
+    masks = shuffle(segmenter, checkpoints / "segmenter")
 
     assert held_out.caption_score(held_out.crop_cases()[:30], words) < held_out.BARS["crops"]
     assert held_out.caption_score(held_out.scene_cases()[:30], words) < held_out.BARS["scenes"]
@@ -77,7 +77,7 @@ def test_shuffled_weights_miss_the_bars(captioner, answerer, segmenter, checkpoi
 
 
 @pytest.mark.parametrize("name", ["captioner", "answerer", "segmenter"])
-def test_weights_are_values_that_float16_holds(name, checkpoints) -> None:
+def test_weights_are_stored_as_float16(name, checkpoints) -> None:
     tensors = pytest.importorskip("safetensors.torch").load_file(checkpoints / name / "model.safetensors")
 
     assert {values.dtype for values in tensors.values() if values.is_floating_point()} == {torch.float16}

@@ -1,4 +1,4 @@
-"""The drawn scenes."""
+"""The drawn scenes, their texts and crops."""
 
 import json
 from itertools import pairwise
@@ -39,7 +39,7 @@ def test_masks_do_not_overlap(seed: int) -> None:
     assert np.sum([item.mask for item in draw_scene(seed).objects], axis=0).max() == 1
 
 
-def test_the_ranges_of_seeds_do_not_meet() -> None:
+def test_the_ranges_of_seeds_are_disjoint() -> None:
     ranges = sorted((seeds.TRAINING, seeds.HELD_OUT, seeds.DEMO), key=lambda seeds_of_one: seeds_of_one.start)
 
     assert all(one.stop <= other.start for one, other in pairwise(ranges))
@@ -50,7 +50,7 @@ def test_the_first_named_object_is_the_left_or_the_upper_one() -> None:
     words = language.caption(scene)
     axis = 0 if "left of" in words else 1
 
-    first = min(scene.objects, key=lambda item: item.centre[axis])
+    first = min(scene.objects, key=lambda item: item.center[axis])
 
     assert words.startswith(language.name(first))
 
@@ -63,26 +63,26 @@ def test_every_sentence_consists_of_known_words() -> None:
             assert set(text.replace("?", " ?").split()) <= set(language.WORDS)
 
 
-def test_a_box_at_the_edge_grows_only_inside_the_picture() -> None:
-    assert crops.grown((0, 5, 100, 55), (105, 200)) == (0, 0, 105, 65)
+def test_a_margin_at_the_edge_is_clipped_to_the_picture() -> None:
+    assert crops.add_margin((0, 5, 100, 55), (105, 200)) == (0, 0, 105, 65)
 
 
-def test_true_logits_paste_back_to_the_true_mask() -> None:
+def test_true_logits_are_pasted_as_the_true_mask() -> None:
     case = held_out.mask_cases(1)[0]
-    left, top, right, bottom = crops.grown(case.box, case.picture.size)
+    left, top, right, bottom = crops.add_margin(case.box, case.picture.size)
     logits = np.where(case.expected[top:bottom, left:right], 1, -1).astype(np.float32)
 
-    found = crops.pasted(logits, case.box, case.picture.size)
+    found = crops.paste_mask(logits, case.box, case.picture.size)
 
     assert held_out.iou(found, case.expected) == 1
 
 
-def test_the_scores_are_one_for_the_right_words_and_nought_for_wrong_ones() -> None:
+def test_the_score_is_1_for_correct_texts_and_0_for_wrong_ones() -> None:
     cases = held_out.crop_cases(3)
     right = {(case.picture.tobytes(), case.box): case.expected for case in cases}
 
     assert held_out.caption_score(cases, lambda picture, box: right[picture.tobytes(), box]) == 1
-    assert held_out.caption_score(cases, lambda picture, box: "a grey cloud") == 0
+    assert held_out.caption_score(cases, lambda picture, box: "a gray cloud") == 0
 
 
 def test_every_demo_picture_has_regions_inside_it(pictures) -> None:

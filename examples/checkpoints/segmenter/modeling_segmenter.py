@@ -1,4 +1,4 @@
-"""A small segmenter with BiRefNet's contract: a picture in, a list whose last element is one logit map out."""
+"""A small segmenter with BiRefNet's contract: its output is a list whose last element is one map of logits."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class SegmenterConfig(PreTrainedConfig):
 
 
 def block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    """Return a 3x3 convolution with its normalisation and activation."""
+    """Return a 3x3 convolution with its normalization and activation."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
     )
 
 
 class Rise(nn.Module):
-    """Brings a coarse map to a finer level's size and joins the two."""
+    """Resizes a coarse map to the size of a finer one and merges the two."""
 
     def __init__(self, coarse: int, fine: int) -> None:
         super().__init__()
@@ -33,10 +33,10 @@ class Rise(nn.Module):
         self.join = block(fine, fine)
 
     def forward(self, coarse: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
-        return self.join(fine + resized(self.fit(coarse), fine))
+        return self.join(fine + resize(self.fit(coarse), fine))
 
 
-def resized(maps: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+def resize(maps: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     """Return ``maps`` at the height and width of ``like``, bilinear."""
     return nn.functional.interpolate(maps, size=like.shape[-2:], mode="bilinear", align_corners=False)
 
@@ -61,10 +61,10 @@ class SegmenterForImageSegmentation(PreTrainedModel):
         self.post_init()
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """Return a list of one logit map at the input's resolution."""
+        """Return a list of one map of logits at the input's resolution."""
         half = self.down1(x)
         quarter = self.down2(half)
         eighth = self.down3(quarter)
         coarse = self.down4(eighth)
         maps = self.rise1(self.rise2(self.rise3(coarse, eighth), quarter), half)
-        return [resized(self.head(maps), x)]
+        return [resize(self.head(maps), x)]
