@@ -236,7 +236,7 @@ class AnswersLateRequests(Echo):
 class HangsWhenLate(Echo):
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         if request.remaining_seconds() == 0:
-            threading.Event().wait(5)
+            threading.Event().wait(20)
         return super().infer(request)
 
 
@@ -256,7 +256,7 @@ class HangsAfterFork(Echo):
 class HangsAfterClose(Echo):
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         if self.closed:
-            threading.Event().wait(5)
+            threading.Event().wait(20)
         return super().infer(request)
 
 

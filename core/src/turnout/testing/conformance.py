@@ -57,7 +57,7 @@ class ModelInferenceConformance(EchoKit):
     """
 
     def test_answers_with_its_outputs_and_the_id_of_the_request(self) -> None:
-        with self.opened("FP32") as model:
+        with self.open_echo("FP32") as model:
             response = self.infer(model, self.request(plain("FP32"), id="seven"))
 
         require_outputs(response, [self.output_name])
@@ -65,18 +65,18 @@ class ModelInferenceConformance(EchoKit):
 
     def test_returns_every_datatype_bit_for_bit(self) -> None:
         for datatype in self.datatypes:
-            with self.opened(datatype) as model:
+            with self.open_echo(datatype) as model:
                 self.require_echo(model, sample(datatype), f"{datatype} [3, 3]")
 
     def test_returns_bytes_that_are_no_text_or_refuses_them(self) -> None:
         if "BYTES" in self.datatypes:
-            with self.opened("BYTES") as model:
+            with self.open_echo("BYTES") as model:
                 values = np.array([[b"\xff\xfe\x00", b"\x80", b"a"]], dtype=object)
                 self.require_echo_or_refusal(model, values, "BYTES that are not UTF-8")
 
     def test_takes_tensors_without_elements(self) -> None:
         for datatype in self.datatypes:
-            with self.opened(datatype) as model:
+            with self.open_echo(datatype) as model:
                 self.require_echo(model, plain(datatype)[:0], f"{datatype} [0, 3]")
 
     def test_keeps_rank_0_or_refuses_it(self) -> None:
@@ -87,7 +87,7 @@ class ModelInferenceConformance(EchoKit):
     def test_takes_strided_arrays(self) -> None:
         for datatype in self.datatypes:
             values = plain(datatype)
-            with self.opened(datatype) as model:
+            with self.open_echo(datatype) as model:
                 self.require_echo(model, np.repeat(values, 2, axis=1)[:, ::2], f"{datatype}, every other column")
                 self.require_echo(model, values[::-1, ::-1], f"{datatype}, reversed")
                 self.require_echo(model, values.T, f"{datatype}, transposed")
@@ -97,19 +97,19 @@ class ModelInferenceConformance(EchoKit):
             values = plain(datatype)
             if values.dtype.kind in "iuf" and values.dtype.itemsize > 1:
                 swapped = values.astype(values.dtype.newbyteorder(">"))
-                with self.opened(datatype) as model:
+                with self.open_echo(datatype) as model:
                     require_same_bits(self.echo(model, swapped), values, f"{datatype}, big-endian")
 
     def test_returns_writable_outputs(self) -> None:
         for datatype in self.datatypes:
-            with self.opened(datatype) as model:
+            with self.open_echo(datatype) as model:
                 output = self.echo(model, plain(datatype))
 
             require(output.flags.writeable, f"the {datatype} output is read-only; return a copy")
 
     def test_returns_outputs_that_belong_to_the_caller(self) -> None:
         for datatype in self.datatypes:
-            with self.opened(datatype) as model:
+            with self.open_echo(datatype) as model:
                 # All calls in one thread, because a backend may keep a buffer for each thread.
                 calls = Pending(lambda model=model, datatype=datatype: self._require_ownership(model, datatype))  # type: ignore[misc]
                 calls.result(self.limit_seconds, "three calls")
@@ -117,19 +117,19 @@ class ModelInferenceConformance(EchoKit):
     def test_never_writes_to_inputs(self) -> None:
         for datatype in self.datatypes:
             values = plain(datatype)
-            with self.opened(datatype) as model:
+            with self.open_echo(datatype) as model:
                 self.echo(model, values)
             require_same_bits(values, plain(datatype), f"{datatype}: the request's array after the call")
 
     def test_takes_read_only_inputs(self) -> None:
         for datatype in self.datatypes:
             values = np.broadcast_to(plain(datatype)[:1], (3, 3))
-            with self.opened(datatype) as model:
+            with self.open_echo(datatype) as model:
                 error = self.refusal_of(model, self.request(values), f"a read-only {datatype} input")
             require(error is None, f"a read-only {datatype} input was refused: {error}")
 
     def test_gives_every_thread_its_own_answer(self) -> None:
-        with self.opened("FP32") as model:
+        with self.open_echo("FP32") as model:
             start = threading.Barrier(THREADS)
             callers = [Pending(lambda caller=caller: self._call_often(model, start, caller)) for caller in range(THREADS)]  # type: ignore[misc]
             wrong = [answer for caller in callers for answer in caller.result(self.limit_seconds, f"{CALLS} calls")]
@@ -137,7 +137,7 @@ class ModelInferenceConformance(EchoKit):
         require(not wrong, f"{len(wrong)} of {THREADS * CALLS} answers are another caller's, such as {wrong[:3]} (sent, got)")
 
     def test_refuses_a_bad_request_with_one_clear_line_then_answers_a_good_one(self) -> None:
-        with self.opened("FP32") as model:
+        with self.open_echo("FP32") as model:
             for what, bad in self.bad_requests().items():
                 error = self.refusal_of(model, bad, f"a request with {what}")
                 require(
@@ -147,7 +147,7 @@ class ModelInferenceConformance(EchoKit):
                 self.require_echo(model, plain("FP32"), f"a good request after one with {what}")
 
     def test_refuses_a_request_that_is_past_its_deadline(self) -> None:
-        with self.opened("FP32") as model:
+        with self.open_echo("FP32") as model:
             late = self.request(plain("FP32"), deadline=time.monotonic() - 1)
             error = self.refusal_of(model, late, "a request past its deadline")
             require(
@@ -157,13 +157,13 @@ class ModelInferenceConformance(EchoKit):
             self.require_echo(model, plain("FP32"), "a good request after a late one")
 
     def test_answers_in_one_event_loop_after_another(self) -> None:
-        with self.opened("FP32") as model:
+        with self.open_echo("FP32") as model:
             for turn in ("first", "second"):
                 output = self._run_loop(model).result(self.limit_seconds, f"the {turn} asyncio.run")
                 require_same_bits(output, plain("FP32"), f"the answer in the {turn} asyncio.run")
 
     def test_answers_in_three_event_loops_at_once(self) -> None:
-        with self.opened("FP32") as model:
+        with self.open_echo("FP32") as model:
             outputs = [loop.result(self.limit_seconds, "an event loop") for loop in [self._run_loop(model) for _ in range(3)]]
 
         for output in outputs:
@@ -172,13 +172,13 @@ class ModelInferenceConformance(EchoKit):
     def test_answers_or_refuses_in_a_forked_child(self) -> None:
         if not hasattr(os, "fork"):
             return
-        with self.opened("FP32") as model:
+        with self.open_echo("FP32") as model:
             self.require_echo(model, plain("FP32"), "a request before a fork")
             run_in_child(lambda: self._require_answer_or_refusal(model), self.limit_seconds, "infer")
             self.require_echo(model, plain("FP32"), "a request in the parent after a fork")
 
     def test_is_ready_until_it_is_closed(self) -> None:
-        with self.opened("FP32") as model:
+        with self.open_echo("FP32") as model:
             self.echo(model, plain("FP32"))
             before = Pending(model.ready).result(self.limit_seconds, "ready")
         after = Pending(model.ready).result(self.limit_seconds, "ready after close")
@@ -193,7 +193,7 @@ class ModelInferenceConformance(EchoKit):
             Pending(model.close).result(self.limit_seconds, f"the {turn} close")
 
     def test_refuses_requests_after_close(self) -> None:
-        with self.opened("FP32") as model:
+        with self.open_echo("FP32") as model:
             pass
 
         error = self.refusal_of(model, self.request(plain("FP32")), "infer after close")
@@ -201,7 +201,7 @@ class ModelInferenceConformance(EchoKit):
         require(isinstance(error, ClosedError), f"infer after close must raise ClosedError, got {error!r}")
 
     def _require_rank_0(self, datatype: str, value: np.ndarray[tuple[()], np.dtype[np.generic]]) -> None:
-        with self.opened(datatype, ()) as model:
+        with self.open_echo(datatype, ()) as model:
             self.require_echo(model, value, f"{datatype} []")
 
     def _require_ownership(self, model: ModelInference, datatype: str) -> None:

@@ -60,7 +60,7 @@ class EchoKit:
         return InferenceRequest({self.input_name: array}, deadline, id)
 
     @contextmanager
-    def opened(self, datatype: str, shape: tuple[int, ...] = ANY_BY_3) -> Iterator[ModelInference]:
+    def open_echo(self, datatype: str, shape: tuple[int, ...] = ANY_BY_3) -> Iterator[ModelInference]:
         """Open an echo model; close it at the end."""
         with contextlib.closing(self.model(datatype, shape)) as model:
             yield model
