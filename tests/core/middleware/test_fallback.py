@@ -164,7 +164,7 @@ def test_the_first_use_is_logged_once(caplog: pytest.LogCaptureFixture, meters: 
     (logged,) = caplog.records
     assert logged.getMessage() == (
         "model 'm': backend 'onnxruntime' answers for 'triton' from now on where that does not; metrics count it. "
-        "First: BackendUnavailableError: this backend is down; ask another one, or later"
+        "First: BackendUnavailableError: this backend is down; use another one, or retry later"
     )
     assert counted(meters) == {"unavailable": 400}
 
