@@ -1,8 +1,8 @@
-"""What stepping back costs: a healthy call through breaker, fallback, retry and shedder; goodput and refusals under overload.
+"""The cost of resilience: a healthy call through breaker, fallback, retry and shedder; answers and refusals under overload.
 
     python benchmarks/resilience.py
 
-Times are the fastest of many rounds, in microseconds a call over a bare call of the same model.
+Times are the fastest of many rounds, in microseconds a call above a bare call of the same model.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Bare(ModelInference):
 
 
 class Engine(ModelInference):
-    """Works on ``CAPACITY`` requests at once; the more wait, the longer each takes, as where memory or caches run short."""
+    """Serves ``CAPACITY`` requests at once; each waiting request slows all down, as a lack of memory or cache does."""
 
     def __init__(self) -> None:
         self._places = threading.Semaphore(CAPACITY)
@@ -64,28 +64,33 @@ def microseconds(infer: Callable[[InferenceRequest], object], request: Inference
     return 1e6 * min(once() for _ in range(ROUNDS))
 
 
-def breaking(inner: ModelInference) -> CircuitBreaker:
+def with_breaker(inner: ModelInference) -> CircuitBreaker:
     return CircuitBreaker(inner, "m", "triton", CircuitPolicy(), METERS.circuit("m", "triton"))
 
 
-def falling(inner: ModelInference) -> Fallback:
+def with_fallback(inner: ModelInference) -> Fallback:
     return Fallback(inner, Bare(), "m", ("triton", "direct"), METERS.fallbacks("m", "triton", "direct"))
 
 
-def retrying(inner: ModelInference) -> Retry:
+def with_retry(inner: ModelInference) -> Retry:
     return Retry(inner, 0.1, METERS.retries("m", "triton"))
 
 
-def shedding(inner: ModelInference) -> LoadShedder:
+def with_shedder(inner: ModelInference) -> LoadShedder:
     return LoadShedder(inner, "m", "triton", CAPACITY, METERS.shedding("m", "triton"))
 
 
-def costs() -> None:
+def measure_costs() -> None:
     plain = InferenceRequest({"x": np.ones(2, np.float32)})
     limited = InferenceRequest({"x": np.ones(2, np.float32)}, time.monotonic() + 3600)
     bare = microseconds(Bare().infer, plain)
-    print(f"a bare call: {bare:.2f} us; over it:")
-    for name, wrap in (("breaker", breaking), ("fallback", falling), ("retry", retrying), ("shedder", shedding)):
+    print(f"a bare call: {bare:.2f} us; above it:")
+    for name, wrap in (
+        ("breaker", with_breaker),
+        ("fallback", with_fallback),
+        ("retry", with_retry),
+        ("shedder", with_shedder),
+    ):
         model = wrap(Bare())
         print(
             f"  {name:9} {microseconds(model.infer, plain) - bare:5.2f} us"
@@ -93,8 +98,8 @@ def costs() -> None:
         )
 
 
-def offered(model: ModelInference, threads: int) -> tuple[float, list[float]]:
-    """Return answers a second and the times of refusals, of ``threads`` callers at a steady pace."""
+def offer_load(model: ModelInference, threads: int) -> tuple[float, list[float]]:
+    """Return the answers a second and the seconds of each refusal, for ``threads`` callers at a steady pace."""
     request = InferenceRequest({"x": np.ones(2, np.float32)})
     answered, refused = itertools.count(), []
     end = time.monotonic() + LOAD_SECONDS
@@ -116,13 +121,13 @@ def offered(model: ModelInference, threads: int) -> tuple[float, list[float]]:
     return next(answered) / LOAD_SECONDS, sorted(refused)
 
 
-def overload() -> None:
-    print(f"an engine of {CAPACITY} places, {1000 * WORK_SECONDS:g} ms a request, with max_in_flight {CAPACITY}:")
-    once, _ = offered(shedding(Engine()), CAPACITY)
+def measure_overload() -> None:
+    print(f"an engine for {CAPACITY} requests at once, {1000 * WORK_SECONDS:g} ms a request, with max_in_flight {CAPACITY}:")
+    once, _ = offer_load(with_shedder(Engine()), CAPACITY)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    ten, refused = offered(shedding(Engine()), 10 * CAPACITY)
+    ten, refused = offer_load(with_shedder(Engine()), 10 * CAPACITY)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
-    without, _ = offered(Engine(), 10 * CAPACITY)
+    without, _ = offer_load(Engine(), 10 * CAPACITY)
     print(f"  at 1 x   {once:7.0f} answers a second")
     print(
         f"  at 10 x  {ten:7.0f} answers a second, {ten / once:.0%}; {len(refused)} refusals, "
@@ -133,5 +138,5 @@ def overload() -> None:
 
 
 if __name__ == "__main__":
-    costs()
-    overload()
+    measure_costs()
+    measure_overload()

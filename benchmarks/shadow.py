@@ -1,13 +1,13 @@
-"""What a shadow costs the callers of the primary: latency with a shadow against without, in one run, side by side.
+"""The cost of a shadow for the callers of the primary: latency with and without one, in one run.
 
-The primary works as an accelerator does, without the CPU (``Slow``), and gives back as many bytes as it gets. The shadow is
-healthy, fails at once, hangs, or answers wrongly; every request is mirrored. Requests with and without a shadow alternate in
-blocks, so that what else runs on the machine weighs on both alike.
+The primary works without the CPU, as an accelerator does (``Served``), and returns as many bytes as it gets. The shadow is
+healthy, slow, fails at once, hangs, or answers wrongly; every request is mirrored. Requests with and without a shadow alternate
+in blocks, so that other load on the machine affects both.
 
     python benchmarks/shadow.py                     # small and 12 MB tensors, 4 callers
     python benchmarks/shadow.py --requests 4000
 
-The bar: no error, and a 99th percentile within 10 % or 1 ms of that without a shadow.
+The requirement: no error, and a 99th percentile within 10 % or 1 ms of that without a shadow.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BLOCKS = 10
 
 
 class Hangs(ModelInference):
-    """Answers nobody before ``ended`` is set."""
+    """Answers no request before ``ended`` is set."""
 
     def __init__(self) -> None:
         self.ended = threading.Event()
@@ -55,7 +55,7 @@ class Wrong(PlusOne):
 
 
 class Served(ModelInference):
-    """Answers from memory it has at hand after ``seconds``, as a server's client does; each caller has its own."""
+    """Answers after ``seconds`` from memory that exists already, as a client of a server does; each thread has its own."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -78,9 +78,9 @@ SHADOWS: dict[str, Callable[[], ModelInference]] = {
 
 
 def latencies(model: ModelInference, array: np.ndarray, requests: int, callers: int) -> tuple[list[float], int]:
-    """Return the seconds of every request, and how many failed or were wrong."""
+    """Return the seconds of every request, and the number of failed or wrong answers."""
 
-    def ask(_: int) -> tuple[list[float], int]:
+    def call(_: int) -> tuple[list[float], int]:
         mine, errors, own = [], 0, array.copy()
         first = own.reshape(-1)[0]
         for _ in range(requests // callers):
@@ -94,12 +94,12 @@ def latencies(model: ModelInference, array: np.ndarray, requests: int, callers: 
         return mine, errors
 
     with ThreadPoolExecutor(callers) as threads:
-        parts = list(threads.map(ask, range(callers)))
+        parts = list(threads.map(call, range(callers)))
     return [seconds for mine, _ in parts for seconds in mine], sum(errors for _, errors in parts)
 
 
 def compare(kind: str, megabytes: float, seconds: float, options: argparse.Namespace, folder: Path) -> None:
-    """Print both sides of one case."""
+    """Print the latencies of one case, without and with the shadow."""
     array = np.ones((1, round(megabytes * 250_000)), np.float32)
     meter = Metrics().shadows.meter("m", "first", "second")
     ledger = ShadowLedger("m", "first", "second", meter=meter, file=folder / f"{kind}.json")
@@ -112,7 +112,7 @@ def compare(kind: str, megabytes: float, seconds: float, options: argparse.Names
         for side in sorted(sides, reverse=turn % 2 == 0):
             took, failed = latencies(sides[side], array, options.requests // BLOCKS, options.callers)
             errors += failed
-            figures[side] += took if turn else []  # the first block brings memory in
+            figures[side] += took if turn else []  # the first block warms memory up
     shadowed.close()
     before, after = (1000 * np.percentile(figures[side], [50, 99]) for side in ("plain", "shadowed"))
     within = after[1] <= max(1.1 * before[1], before[1] + 1.0) and not errors

@@ -43,7 +43,7 @@ class Counter:
             raise self.error
 
 
-def _forked(work: Callable[[], bool]) -> bool:
+def _run_in_child(work: Callable[[], bool]) -> bool:
     child = os.fork()
     if not child:
         os._exit(0 if work() else 1)
@@ -53,7 +53,7 @@ def _forked(work: Callable[[], bool]) -> bool:
 def _child_gets(holder: Holder) -> bool:
     """Return whether a child that is forked while ``holder``'s lock is held can acquire it."""
     with holder.lock:
-        return _forked(lambda: holder.lock.acquire(timeout=0.2))
+        return _run_in_child(lambda: holder.lock.acquire(timeout=0.2))
 
 
 def test_a_child_has_locks_of_its_own() -> None:
@@ -77,14 +77,14 @@ def test_a_child_counts_its_fork() -> None:
 def test_around_fork_is_called_before_a_fork_and_again_in_the_parent() -> None:
     counter = Counter()
 
-    assert _forked(lambda: counter.calls == 1)
+    assert _run_in_child(lambda: counter.calls == 1)
     assert counter.calls == 2
 
 
 def test_threads_can_fork_at_the_same_time() -> None:
     counter = Counter()
     good: list[bool] = []
-    threads = [threading.Thread(target=lambda: good.extend(_forked(lambda: True) for _ in range(10))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: good.extend(_run_in_child(lambda: True) for _ in range(10))) for _ in range(4)]
 
     for thread in threads:
         thread.start()
@@ -99,7 +99,7 @@ def test_threads_can_fork_at_the_same_time() -> None:
 def test_an_error_stops_neither_the_fork_nor_the_others() -> None:
     counters = [Counter(error) for error in (None, ValueError("no"), None)]
 
-    assert _forked(lambda: [one.calls for one in counters] == [1, 1, 1])
+    assert _run_in_child(lambda: [one.calls for one in counters] == [1, 1, 1])
     assert [one.calls for one in counters] == [2, 2, 2]
     counters[1].error = None
 

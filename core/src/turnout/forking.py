@@ -48,19 +48,19 @@ class Forks:
     @classmethod
     def around(cls) -> None:
         """Call ``around_fork`` of every registered holder."""
-        _each(holder.around_fork for holder in _living(cls._prepared))
+        _each(holder.around_fork for holder in _list_alive(cls._prepared))
 
     @classmethod
     def forked(cls) -> None:
         """Count one more fork, and call ``renew`` of every registered holder."""
         cls.count += 1
-        _each(holder.renew for holder in _living(cls._renewed))
+        _each(holder.renew for holder in _list_alive(cls._renewed))
 
 
 Holder = TypeVar("Holder")
 
 
-def _living(holders: weakref.WeakSet[Holder]) -> list[Holder]:
+def _list_alive(holders: weakref.WeakSet[Holder]) -> list[Holder]:
     """Return the living holders. Copying the set is atomic; a loop over it fails if another thread adds to it."""
     found = (reference() for reference in list(holders.data))  # type: ignore[attr-defined]  # not in its stub
     return [holder for holder in found if holder is not None]

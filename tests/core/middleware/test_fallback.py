@@ -164,7 +164,7 @@ def test_the_first_use_is_logged_once(caplog: pytest.LogCaptureFixture, meters: 
     (logged,) = caplog.records
     assert logged.getMessage() == (
         "model 'm': fallback 'onnxruntime' answers while backend 'triton' is unavailable; see turnout_fallbacks_total. "
-        "First error: BackendUnavailableError: this backend is down; ask another one, or later"
+        "First error: BackendUnavailableError: this backend is down; use another one, or retry later"
     )
     assert counted(meters) == {"unavailable": 400}
 

@@ -175,6 +175,7 @@ def test_a_run_past_its_deadline_calls_no_model(make_pipeline: Make, asks: Any, 
     assert gate.calls == 0
 
 
+@pytest.mark.clock
 def test_the_deadline_withdraws_requests_that_no_thread_has_started(asks: Any, gate: Any, observed: Any, run: Run) -> None:
     executor = InferenceExecutor(1)
     model = Model("m", "test", lambda: Deployment(gate), executor)

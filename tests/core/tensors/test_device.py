@@ -18,7 +18,7 @@ X = np.arange(6, dtype=np.float32).reshape(2, 3)
 
 
 class OnDevice:
-    """What numpy, CuPy and torch look like from outside, as far as the interface goes."""
+    """An object with CUDA's array interface, as CuPy arrays and torch tensors have it."""
 
     def __init__(self, array: np.ndarray, index: int = 0) -> None:
         self._array = array

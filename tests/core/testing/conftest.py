@@ -1,38 +1,40 @@
-"""Backends for the conformance kit: a good one, and bad ones that change one thing each."""
+"""Backends for the conformance kit: a good one, and bad ones with one defect each."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 
 import numpy as np
 import pytest
 
-from turnout.errors import ClosedError, InvalidTensorError
+from turnout.errors import ClosedError, InferenceError, InvalidTensorError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.tensors import TensorSpec, as_bytes_elements, as_tensor
 from turnout.testing.samples import plain
 
 
 class Echo(ModelInference):
-    """A good backend; the bad ones below change one thing."""
+    """A good backend; each bad one below overrides one method."""
 
-    def __init__(self, spec: TensorSpec) -> None:
+    def __init__(self, spec: TensorSpec, output_name: str = "y") -> None:
         self.spec = spec
+        self.output_name = output_name
         self.closed = False
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         if self.closed:
             raise ClosedError("closed")
         request.check_deadline()
-        return InferenceResponse({"y": self.answer(self.take(request))}, request.id)
+        return InferenceResponse({self.output_name: self.answer(self.accept(request))}, request.id)
 
-    def take(self, request: InferenceRequest) -> np.ndarray:
-        if set(request.inputs) != {"x"}:
-            raise InvalidTensorError(f"want input 'x', got {list(request.inputs)}")
-        self.spec.check(request.inputs["x"])
-        return request.inputs["x"]
+    def accept(self, request: InferenceRequest) -> np.ndarray:
+        if set(request.inputs) != {self.spec.name}:
+            raise InvalidTensorError(f"the input is {self.spec.name!r}, got {list(request.inputs)}")
+        self.spec.check(request.inputs[self.spec.name])
+        return request.inputs[self.spec.name]
 
     def answer(self, array: np.ndarray) -> np.ndarray:
         return as_tensor(array).copy()
@@ -51,9 +53,9 @@ class TextEcho(Echo):
         return super().answer(array)
 
 
-class MisnamesOutput(Echo):
+class ReturnsAnotherId(Echo):
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        return InferenceResponse(dict(super().infer(request)), "somebody else's")
+        return InferenceResponse(dict(super().infer(request)), "another")
 
 
 class Aliases(Echo):
@@ -99,9 +101,9 @@ class WritesToInputs(Echo):
         return answer
 
 
-class WantsWritableInputs(Echo):
-    def take(self, request: InferenceRequest) -> np.ndarray:
-        array = super().take(request)
+class RequiresWritableInputs(Echo):
+    def accept(self, request: InferenceRequest) -> np.ndarray:
+        array = super().accept(request)
         if not array.flags.writeable:
             raise InvalidTensorError("the array is read-only")
         return array
@@ -172,59 +174,99 @@ class ForgetsByteOrder(Echo):
 
 
 class ForeignError(Echo):
-    def take(self, request: InferenceRequest) -> np.ndarray:
+    def accept(self, request: InferenceRequest) -> np.ndarray:
         try:
-            return super().take(request)
+            return super().accept(request)
         except InvalidTensorError as error:
             raise ValueError("foreign") from error
 
 
 class WordyError(Echo):
-    def take(self, request: InferenceRequest) -> np.ndarray:
+    def accept(self, request: InferenceRequest) -> np.ndarray:
         try:
-            return super().take(request)
+            return super().accept(request)
         except InvalidTensorError as error:
             raise InvalidTensorError(f"wrong:\n{error}") from error
 
 
 class WordlessError(Echo):
-    def take(self, request: InferenceRequest) -> np.ndarray:
+    def accept(self, request: InferenceRequest) -> np.ndarray:
         try:
-            return super().take(request)
+            return super().accept(request)
         except InvalidTensorError as error:
             raise InvalidTensorError from error
 
 
-class BreaksForGood(Echo):
+class BreaksPermanently(Echo):
     broken = False
 
-    def take(self, request: InferenceRequest) -> np.ndarray:
+    def accept(self, request: InferenceRequest) -> np.ndarray:
         if self.broken:
             raise InvalidTensorError("still broken")
         try:
-            return super().take(request)
+            return super().accept(request)
         except InvalidTensorError:
             self.broken = True
             raise
 
 
+class AnswersBadRequests(Echo):
+    def accept(self, request: InferenceRequest) -> np.ndarray:
+        try:
+            return super().accept(request)
+        except InvalidTensorError:
+            return np.zeros((1, 3), np.float32)
+
+
+class BlamesItself(Echo):
+    """Raises an error that would open the circuit: here the caller is wrong, not the backend."""
+
+    def accept(self, request: InferenceRequest) -> np.ndarray:
+        try:
+            return super().accept(request)
+        except InvalidTensorError as error:
+            raise InferenceError(str(error)) from error
+
+
+class AnswersLateRequests(Echo):
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        return super().infer(InferenceRequest(request.inputs, None, request.id))
+
+
 class HangsWhenLate(Echo):
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         if request.remaining_seconds() == 0:
-            threading.Event().wait(5)
+            threading.Event().wait(20)
+        return super().infer(request)
+
+
+class HangsAfterFork(Echo):
+    """As runtimes with threads do: a forked child waits for threads that it does not have."""
+
+    def __init__(self, spec: TensorSpec, output_name: str = "y") -> None:
+        super().__init__(spec, output_name)
+        self.pid = os.getpid()
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        if os.getpid() != self.pid:
+            threading.Event().wait(20)
         return super().infer(request)
 
 
 class HangsAfterClose(Echo):
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         if self.closed:
-            threading.Event().wait(5)
+            threading.Event().wait(20)
         return super().infer(request)
 
 
 class AnswersAfterClose(Echo):
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        return InferenceResponse({"y": self.answer(self.take(request))}, request.id) if self.closed else super().infer(request)
+        return (
+            InferenceResponse({self.output_name: self.answer(self.accept(request))}, request.id)
+            if self.closed
+            else super().infer(request)
+        )
 
 
 class ClosesOnce(Echo):
@@ -244,8 +286,8 @@ class NeverReady(Echo):
         return False
 
 
-class LivesInOneLoop(Echo):
-    """As clients of aio do: the second event loop fails, whenever it comes."""
+class WorksInOneLoopOnly(Echo):
+    """As aio clients do: the second event loop fails."""
 
     loop: object = None
 
@@ -257,8 +299,8 @@ class LivesInOneLoop(Echo):
 
 
 class OneLoopAtATime(Echo):
-    def __init__(self, spec: TensorSpec) -> None:
-        super().__init__(spec)
+    def __init__(self, spec: TensorSpec, output_name: str = "y") -> None:
+        super().__init__(spec, output_name)
         self.loops = threading.Barrier(2)
         self.threads: set[int] = set()
 

@@ -28,7 +28,7 @@ def test_plus_one_adds_one_to_numbers_and_keeps_their_datatype(datatype: str) ->
 
 
 @pytest.mark.parametrize("datatype", ["BOOL", "BYTES"])
-def test_plus_one_copies_what_is_no_number(datatype: str) -> None:
+def test_plus_one_copies_bool_and_bytes(datatype: str) -> None:
     values = plain(datatype)
 
     answer = PlusOne().infer(InferenceRequest({"x": values}))["x"]
@@ -66,22 +66,22 @@ def test_fails_raises_any_error() -> None:
         Fails(ZeroDivisionError("foreign")).infer(ONE)
 
 
-def test_unavailable_is_neither_ready_nor_reached() -> None:
+def test_unavailable_is_not_ready_and_fails() -> None:
     assert not Unavailable().ready()
     with pytest.raises(BackendUnavailableError):
         Unavailable().infer(ONE)
 
 
 def test_slow_answers_after_its_time() -> None:
-    began = time.monotonic()
+    start = time.monotonic()
 
     response = Slow(0.05).infer(ONE)
 
     assert response["x"].tolist() == [[2, 2, 2]]
-    assert time.monotonic() - began >= 0.05
+    assert time.monotonic() - start >= 0.05
 
 
-def test_slow_tells_that_it_has_started_and_is_released() -> None:
+def test_slow_sets_started_and_can_be_released() -> None:
     model = Slow(60)
     answers: list[InferenceResponse] = []
     thread = threading.Thread(target=lambda: answers.append(model.infer(ONE)))

@@ -17,7 +17,7 @@ def test_makes_nine_values_of_the_datatype(datatype: str, make: object) -> None:
 
 
 @pytest.mark.parametrize("datatype", ["FP16", "BF16", "FP32", "FP64"])
-def test_samples_hold_the_numbers_that_are_easily_spoilt(datatype: str) -> None:
+def test_samples_hold_the_numbers_that_a_conversion_damages(datatype: str) -> None:
     values = sample(datatype).astype(np.float64).ravel()
 
     assert np.isnan(values).tolist() == [True, True, *[False] * 7]

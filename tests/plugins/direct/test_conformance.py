@@ -6,16 +6,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from turnout import ModelDeclaration
+from turnout import ModelDeclaration, ModelInference
+from turnout.middleware.tensor_check import TensorCheck
 from turnout.tensors import DTYPES, TensorSpec
 from turnout.testing import ModelInferenceConformance
-from turnout_direct.inference import DirectInference, open_model
+from turnout_direct.inference import open_model
 from turnout_direct.options import DirectOptions
 
 
-def open_echo(folder: Path, datatype: str, shape: tuple[int, ...], options: dict[str, str]) -> DirectInference:
+def open_echo(folder: Path, datatype: str, shape: tuple[int, ...], options: dict[str, str]) -> ModelInference:
+    """Open an echo behind the app's check of requests: this backend leaves that check to it."""
     specs = [(TensorSpec(name, datatype, shape),) for name in "xy"]
-    return open_model(ModelDeclaration("echo", folder, *specs), DirectOptions.model_validate(options))
+    model = open_model(ModelDeclaration("echo", folder, *specs), DirectOptions.model_validate(options))
+    return TensorCheck(model, "echo")
 
 
 class TestPythonModule(ModelInferenceConformance):
@@ -27,12 +30,12 @@ class TestPythonModule(ModelInferenceConformance):
     def _importable(self, _modules: None, tmp_path: Path) -> None:
         self.folder = tmp_path
 
-    def model(self, datatype: str, shape: tuple[int, ...]) -> DirectInference:
+    def model(self, datatype: str, shape: tuple[int, ...]) -> ModelInference:
         return open_echo(self.folder, datatype, shape, {"loader": "factory", "factory": "turnout_test_modules:Echo"})
 
 
 class TestTorchScript(TestPythonModule):
-    def model(self, datatype: str, shape: tuple[int, ...]) -> DirectInference:
+    def model(self, datatype: str, shape: tuple[int, ...]) -> ModelInference:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             torch.jit.script(torch.nn.Identity()).save(str(self.folder / "echo.pt"))

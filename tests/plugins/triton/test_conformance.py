@@ -76,7 +76,7 @@ class TritonConformance(ModelInferenceConformance):
     def test_carries_rank_0_of_every_datatype(self) -> None:
         for datatype in self.datatypes:
             value = np.array(sample(datatype)[1, 1], dtype=DTYPES[datatype])
-            with self.opened(datatype, ()) as model:
+            with self.open_echo(datatype, ()) as model:
                 self.require_echo(model, value, f"{datatype} []")
                 assert model.signature().inputs == (TensorSpec("x", datatype, ()),)
 

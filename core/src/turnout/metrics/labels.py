@@ -1,4 +1,4 @@
-"""Closed sets of label values: how a request ended, why it fell back or was refused, what a comparison found.
+"""Closed sets of label values: outcomes, reasons and verdicts.
 
 Each set is here once. Other modules import a member instead of writing its text again, so a typo is an error at import and
 not a new time series.
@@ -22,7 +22,7 @@ from turnout.errors import (
 
 
 class Outcome(StrEnum):
-    """How a request to an arm ended: the label ``outcome`` of ``turnout_inference_requests_total``."""
+    """The outcome of a request to an arm: label ``outcome`` of ``turnout_inference_requests_total``."""
 
     OK = "ok"
     INVALID_REQUEST = "invalid_request"
@@ -34,7 +34,7 @@ class Outcome(StrEnum):
 
 
 class FallbackReason(StrEnum):
-    """Why the fallback backend got a request: the label ``reason`` of ``turnout_fallbacks_total``."""
+    """The reason for a fallback: label ``reason`` of ``turnout_fallbacks_total``."""
 
     CIRCUIT_OPEN = "circuit_open"
     OVERLOADED = "overloaded"
@@ -45,14 +45,14 @@ class FallbackReason(StrEnum):
 
 
 class RefusalReason(StrEnum):
-    """Why a request was refused before the backend got it: the label ``reason`` of ``turnout_refused_requests_total``."""
+    """The reason for a refusal before the backend got the request: label ``reason`` of ``turnout_refused_requests_total``."""
 
     CIRCUIT_OPEN = "circuit_open"
     MAX_IN_FLIGHT = "max_in_flight"
 
 
 class RecordingOutcome(StrEnum):
-    """How the recording of a request ended: the label ``outcome`` of ``turnout_recorded_requests_total``."""
+    """The outcome of recording a request: label ``outcome`` of ``turnout_recorded_requests_total``."""
 
     RECORDED = "recorded"
     DROPPED = "dropped"
@@ -64,7 +64,7 @@ class RecordingOutcome(StrEnum):
 
 
 class Verdict(StrEnum):
-    """How a comparison ended: the label ``verdict`` of ``turnout_shadow_comparisons_total``."""
+    """The outcome of a comparison: label ``verdict`` of ``turnout_shadow_comparisons_total``."""
 
     MATCH = "match"
     """Every output is within its tolerance."""

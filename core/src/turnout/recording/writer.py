@@ -44,7 +44,7 @@ class RecordingWriter:
         # The slow part, with its fsync, happens outside of the lock; inside are a rename and a line.
         try:
             size = _write(part, record)
-            with self._locked():
+            with self._lock_folder():
                 if not self._make_room(size):
                     return False
                 part.rename(self._folder / name)
@@ -84,7 +84,7 @@ class RecordingWriter:
             (self._folder / name).unlink(missing_ok=True)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _lock_folder(self) -> Iterator[None]:
         with locked(self._folder / ".lock"):
             if self._seen is None or self._seen != self._manifest_version():
                 self._scan()

@@ -1,4 +1,4 @@
-"""Testing models: a conformance kit for backends, with small real fakes for everything around them."""
+"""Test support: a conformance kit for backends, and small real models for all other tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the conformance checks know of the backend that they look at."""
+"""The echo kit: opens echo models of the backend under test, and calls them with a time limit."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ANY_BY_3 = (-1, 3)
 
 
 class EchoKit:
-    """Opens echo models of the backend under test and asks them, with a limit to every call.
+    """Opens echo models, and calls them with a time limit.
 
     Attributes:
-        datatypes: the KServe datatypes that the backend says it supports; FP32 must be among them.
-        input_name: the name of the model's one input.
-        output_name: the name of its one output.
-        limit_seconds: how long any one call may take before it counts as hanging.
+        datatypes: the KServe datatypes that the backend supports; FP32 must be one of them.
+        input_name: the name of the model's only input; any name.
+        output_name: the name of its only output; any name, also that of the input.
+        limit_seconds: the time after which a call counts as hanging.
     """
 
     datatypes: Sequence[str] = tuple(DTYPES)
@@ -34,14 +34,14 @@ class EchoKit:
     limit_seconds = 60.0
 
     def model(self, datatype: str, shape: tuple[int, ...]) -> ModelInference:
-        """Return a new model that answers its input, of ``datatype`` and ``shape`` (-1 for any size), unchanged.
+        """Return a new model that returns its input, of ``datatype`` and ``shape`` (-1 for any size), unchanged.
 
         For ``shape`` ``()``, rank 0, it may raise a TurnoutError instead.
         """
-        raise NotImplementedError("a conformance test says how a model of its backend is opened: define model()")
+        raise NotImplementedError("a conformance test must define model(), which opens a model of the backend")
 
     def bad_requests(self) -> Mapping[str, InferenceRequest]:
-        """Return requests that an FP32 [-1, 3] model does not take, by what is wrong with each; add your backend's own."""
+        """Return requests that an FP32 [-1, 3] model must refuse, by their defect; add those of your backend."""
         name, good = self.input_name, np.ones((2, 3), np.float32)
         return {
             "no input": InferenceRequest({}),
@@ -60,38 +60,39 @@ class EchoKit:
         return InferenceRequest({self.input_name: array}, deadline, id)
 
     @contextmanager
-    def opened(self, datatype: str, shape: tuple[int, ...] = ANY_BY_3) -> Iterator[ModelInference]:
-        """Open an echo model, and close it afterwards."""
+    def open_echo(self, datatype: str, shape: tuple[int, ...] = ANY_BY_3) -> Iterator[ModelInference]:
+        """Open an echo model; close it at the end."""
         with contextlib.closing(self.model(datatype, shape)) as model:
             yield model
 
     def infer(self, model: ModelInference, request: InferenceRequest, what: str = "infer") -> InferenceResponse:
-        """Return the answer to ``request``, or AssertionError after ``limit_seconds``."""
+        """Return the answer to ``request``; AssertionError after ``limit_seconds``."""
         return Pending(lambda: model.infer(request)).result(self.limit_seconds, what)
 
     def echo(self, model: ModelInference, array: NDArray[Any]) -> NDArray[Any]:
-        """Return what ``model`` makes of ``array``, or AssertionError after ``limit_seconds``."""
+        """Return the output for ``array``; AssertionError after ``limit_seconds``."""
         return Pending(lambda: self.echo_here(model, array)).result(self.limit_seconds, "infer")
 
     def echo_here(self, model: ModelInference, array: NDArray[Any]) -> NDArray[Any]:
-        """Return what ``model`` makes of ``array``, asked in this very thread."""
-        response = require_outputs(model.infer(self.request(array)), [self.output_name])
-        return response.outputs[self.output_name]
+        """Return the output for ``array``, called in this thread without a limit."""
+        return self._output_of(model.infer(self.request(array)))
 
     async def aecho(self, model: ModelInference, array: NDArray[Any]) -> NDArray[Any]:
-        """Return what ``model`` makes of ``array``, through ``ainfer``."""
-        response = require_outputs(await model.ainfer(self.request(array)), [self.output_name])
-        return response.outputs[self.output_name]
+        """Return the output for ``array``, through ``ainfer``."""
+        return self._output_of(await model.ainfer(self.request(array)))
 
     def require_echo(self, model: ModelInference, array: NDArray[Any], what: str) -> None:
-        """Return if ``array`` comes back bit for bit."""
+        """Raise AssertionError unless ``array`` is returned bit for bit."""
         want = array.copy()
         require_same_bits(self.echo(model, array), want, what)
 
     def require_echo_or_refusal(self, model: ModelInference, array: NDArray[Any], what: str) -> None:
-        """Return if ``array`` comes back bit for bit, or is refused with one clear line."""
+        """Raise AssertionError unless ``array`` is returned bit for bit, or refused with one clear line."""
         refusal(lambda: self.require_echo(model, array, what), what)
 
-    def refused(self, model: ModelInference, request: InferenceRequest, what: str) -> TurnoutError | None:
-        """Return the error with which ``request`` is refused, None if it is answered."""
+    def refusal_of(self, model: ModelInference, request: InferenceRequest, what: str) -> TurnoutError | None:
+        """Return the error that refuses ``request``; None if it is answered."""
         return refusal(lambda: self.infer(model, request, what), what)
+
+    def _output_of(self, response: object) -> NDArray[Any]:
+        return require_outputs(response, [self.output_name]).outputs[self.output_name]

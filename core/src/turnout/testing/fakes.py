@@ -1,4 +1,4 @@
-"""Small models for tests."""
+"""Fakes: small models for tests."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from turnout.inference import InferenceRequest, InferenceResponse, ModelInferenc
 
 
 class PlusOne(ModelInference):
-    """Adds 1 to every number and answers under the input's name; BOOL and BYTES come back as they are. Thread-safe."""
+    """Adds 1 to every number, and answers under the input's name; BOOL and BYTES are returned unchanged. Thread-safe."""
 
     def __init__(self) -> None:
         self._closed = False
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         if self._closed:
-            raise ClosedError("this PlusOne is closed; make another")
+            raise ClosedError("this PlusOne is closed; create another one")
         request.check_deadline()
         return InferenceResponse({name: _plus_one(array) for name, array in request.inputs.items()}, request.id)
 
@@ -39,10 +39,10 @@ class PlusOne(ModelInference):
 
 
 class Answers(ModelInference):
-    """Answers every request alike: with this response, or by raising this error.
+    """Answers every request with one response, or raises one error.
 
     Attributes:
-        requests: what was asked, in order.
+        requests: the requests, in order.
     """
 
     def __init__(self, answer: InferenceResponse | TurnoutError) -> None:
@@ -57,7 +57,7 @@ class Answers(ModelInference):
 
 
 class Streams(ModelInference):
-    """Streams these answers one after the other to every request; an error among them is raised in its place."""
+    """Streams the same answers to every request; an error among them is raised in its place."""
 
     def __init__(self, *answers: InferenceResponse | Exception) -> None:
         self._answers = answers
@@ -73,7 +73,7 @@ class Streams(ModelInference):
 
 
 class Fails(ModelInference):
-    """Fails every request with ``error``, which need not be Turnout's: a backend that forgot to translate."""
+    """Fails every request with ``error``, also a foreign one, which a real backend would have to translate."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -86,19 +86,19 @@ class Unavailable(ModelInference):
     """Cannot be reached."""
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        raise BackendUnavailableError("this backend is down; ask another one, or later")
+        raise BackendUnavailableError("this backend is down; use another one, or retry later")
 
     def ready(self) -> bool:
         return False
 
 
 class Slow(ModelInference):
-    """Answers what ``inner`` answers, ``seconds`` later: a model that works, as an accelerator's does, without the CPU.
+    """Answers as ``inner`` does, ``seconds`` later, without the CPU, as a model on an accelerator does.
 
-    Thread-safe. Gives up at the request's deadline; ``release`` and ``close`` end every wait.
+    Thread-safe. Stops at the request's deadline; ``release`` and ``close`` end every wait.
 
     Attributes:
-        started: set when the first request has come in; wait for it, with a limit, to act while a request is under way.
+        started: set at the first request. Wait for it, with a limit, to act while a request is in flight.
     """
 
     def __init__(self, seconds: float, inner: ModelInference | None = None) -> None:
@@ -117,7 +117,7 @@ class Slow(ModelInference):
         return self._inner.infer(request)
 
     def release(self) -> None:
-        """Let every request, under way or to come, be answered at once."""
+        """Answer all requests at once, those in flight and all later ones."""
         self._released.set()
 
     def ready(self) -> bool:

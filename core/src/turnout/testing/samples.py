@@ -1,4 +1,4 @@
-"""Arrays that a backend must carry bit for bit."""
+"""Sample arrays, which a backend must return bit for bit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TEXTS = [b"", b"a", b"trailing NUL\0", b"\0", "caf\u00e9 \U0001f600".encode(), 
 
 
 def sample(datatype: str) -> NDArray[Any]:
-    """Return a [3, 3] array of ``datatype`` with every value that is easily spoilt; BYTES are UTF-8 text."""
+    """Return a [3, 3] array of ``datatype`` with the values that a conversion damages; BYTES are UTF-8 text."""
     if datatype == BYTES:
         return _elements(_TEXTS)
     if datatype == "BOOL":
@@ -37,7 +37,7 @@ def sample(datatype: str) -> NDArray[Any]:
 
 
 def plain(datatype: str) -> NDArray[Any]:
-    """Return a [3, 3] array of ``datatype`` with nine harmless values, or with both for BOOL."""
+    """Return a [3, 3] array of ``datatype`` with nine ordinary values; BOOL has both."""
     if datatype == BYTES:
         return _elements([b"%d" % number for number in range(9)])
     numbers = np.arange(9).reshape(3, 3)

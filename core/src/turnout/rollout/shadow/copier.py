@@ -40,19 +40,19 @@ class ByteRate:
 
     def __init__(self, bytes_per_second: int) -> None:
         self._rate = bytes_per_second
-        self._most = self._left = bytes_per_second * BURST_SECONDS
+        self._most = self._available = bytes_per_second * BURST_SECONDS
         self._updated = time.monotonic()
 
     def has_room(self) -> bool:
         """Return whether the bound allows another copy now."""
         now = time.monotonic()
-        self._left = min(self._left + (now - self._updated) * self._rate, self._most)
+        self._available = min(self._available + (now - self._updated) * self._rate, self._most)
         self._updated = now
-        return self._left > 0
+        return self._available > 0
 
     def charge(self, size: int) -> None:
         """Subtract ``size`` bytes. A large copy may exceed the rest; the next one waits until the debt is paid."""
-        self._left -= size
+        self._available -= size
 
 
 class Copying:
@@ -153,6 +153,7 @@ class Copier:
     def _copy(self, array: Array) -> Array | None:
         if isinstance(array, DeviceTensor):
             return array.on_host()
+        # Objects cannot be in memory of bytes, and BYTES elements are immutable.
         if array.nbytes < SMALL_BYTES or array.dtype.hasobject:
             return array.copy()
         memory = self._free_memory(_room_of(array.nbytes))

@@ -55,6 +55,7 @@ class ShadowEvidence:
     @property
     def mismatch_ratio(self) -> float | None:
         """The share of comparisons that ended in a mismatch or an error; None without comparisons."""
+        # An error counts like a mismatch: after a promotion it would be an error for a user.
         wrong = self.verdicts[Verdict.MISMATCH] + self.verdicts[Verdict.ERROR]
         return wrong / self.comparisons if self.comparisons else None
 
@@ -92,6 +93,7 @@ class ShadowEvidence:
             "shadow": self.shadow,
             "identity": self.identity,
             "verdicts": {str(verdict): self.verdicts[verdict] for verdict in Verdict},
+            # JSON has no infinity.
             "max_abs_error": self.max_abs_error if math.isfinite(self.max_abs_error) else None,
             "worst": self.worst,
             "primary_latencies": _counts_as_json(self.primary_latencies),

@@ -86,6 +86,7 @@ class ShadowLedger:
 
     def forget(self) -> None:
         """Drop counts that are not written yet. In a forked child they belong to the parent, which writes them."""
+        # Two locks, because callers count drops while a thread waits for the disk.
         self._lock = threading.Lock()
         self._file_lock = threading.Lock()
         self._pending = self._empty()
@@ -101,6 +102,7 @@ class ShadowLedger:
     def _add(self, verdict: Verdict) -> None:
         pending = self._pending
         pending.verdicts[str(verdict)] += 1
+        # Wall-clock time: other processes and later runs read it.
         pending.updated = time.time()
         pending.since = pending.since or pending.updated
 

@@ -22,6 +22,7 @@ from turnout.tensors.copies import size_of
 
 logger = logging.getLogger(__name__)
 
+# Weak, so that a mirror of an old generation is not kept until the process ends.
 _all: weakref.WeakSet[Mirror] = weakref.WeakSet()
 
 
@@ -172,6 +173,7 @@ class Mirror:
             self._changed.notify()
 
     def _start_worker(self) -> None:
+        # An idle worker takes the request, so a shadow that keeps up has one thread.
         if self._closed or self._idle or len(self._threads) >= self._policy.threads:
             return
         thread = threading.Thread(target=self._work, name=f"{self._name()}-{len(self._threads)}", daemon=True)
@@ -190,6 +192,7 @@ class Mirror:
         with self._changed:
             if not self._queue and not self._closed:
                 self._idle += 1
+                # No periodic wake-up in an idle process: a timeout only while counts are unwritten.
                 self._changed.wait(WRITE_SECONDS if self._ledger.has_unwritten else None)
                 self._idle -= 1
             if not self._queue:
@@ -204,6 +207,7 @@ class Mirror:
         if self._settle(request):
             self._ledger.record(comparison.parity, request.seconds, comparison.seconds)
             self._comparer.keep(request, comparison)
+        # After the record is on disk: another request reuses the memory at once.
         self._copier.release((*request.inputs.values(), *request.outputs.values()))
         self._release(request.size)
 
@@ -220,6 +224,7 @@ class Mirror:
             self._ledger.drop()
 
     def _abandon(self) -> None:
+        # A worker that ends after this finds its request settled, and counts nothing.
         with self._changed:
             hanging = list(self._in_flight)
         for request in hanging:
@@ -227,6 +232,7 @@ class Mirror:
         self._ledger.write(now=True)
 
     def _join(self) -> None:
+        # One deadline for all threads, so that three that hang do not take three times as long.
         end = time.monotonic() + self._policy.closing_seconds
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))

@@ -29,6 +29,7 @@ class ShadowPolicy:
     tolerances: Tolerances = field(default_factory=Tolerances)
     queue_size: int = 64
     max_bytes: int = 256_000_000
+    # Copies of 5 GB a second delayed every caller by 3 to 10 ms (copier.py).
     max_bytes_per_second: int = 400_000_000
     timeout_seconds: float = 30.0
     threads: int = 1

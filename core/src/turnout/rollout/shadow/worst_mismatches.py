@@ -40,6 +40,7 @@ class WorstMismatches:
         if not self._keep or self._directory is None:
             return
         try:
+            # Listed each time, because other processes add to the folder too.
             known = _files(self._directory)
             if len(known) < self._keep or parity.excess > _excess(known[-1]):
                 self._write(self._directory, self._record(request), answer, parity.excess)
@@ -94,4 +95,5 @@ def _files(directory: Path) -> list[Path]:
 
 def _remove(files: list[Path]) -> None:
     for file in files:
+        # Another process may have removed it.
         file.unlink(missing_ok=True)
