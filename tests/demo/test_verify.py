@@ -124,7 +124,7 @@ def test_one_wrong_row_in_a_real_servers_batch_of_8_is_attributed_to_batching(
     assert verified.returncode == 1
     assert "triton   y       4/4" in verified.stdout
     assert (
-        "FAIL batching, not the backend, changes answers: 'triton' answers row 5 of a batch of 8 otherwise" in verified.stdout
+        "FAIL batching, not the backend, changes answers: 'triton' answers row 5 of a batch of 8 differently" in verified.stdout
     )
     assert turnout_command("verify", "twice", "--against", "triton", "--batch", "7").returncode == 0
 

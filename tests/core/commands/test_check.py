@@ -1,4 +1,4 @@
-"""Proving that the parts of an app can work."""
+"""Checks of the parts of an app."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def test_a_signature_in_one_line() -> None:
     assert describe_signature(signature) == "x FP32 [-1, 3], ids INT64 [...] -> y BOOL []"
 
 
-def test_sides_that_are_not_known_are_question_marks() -> None:
+def test_unknown_inputs_and_outputs_are_question_marks() -> None:
     assert describe_signature(ModelSignature()) == "? -> ?"

@@ -1,4 +1,4 @@
-"""Exporting models with their configuration."""
+"""Export of models with their configuration."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _write(file: Path) -> ModelSignature:
 
 @pytest.fixture
 def export(plugins_with: Any, tmp_path: Path) -> Callable[..., Any]:
-    """Return a function that exports a model of a file with an exporter that the test gives."""
+    """Return a function that exports a model of a file with the exporter of a test."""
 
     def run(write: Callable[[ExportRequest], ModelSignature], model: str = "m", format: str = "text") -> Any:
         file = tmp_path / "turnout.yaml"
@@ -51,25 +51,51 @@ def export(plugins_with: Any, tmp_path: Path) -> Callable[..., Any]:
     return run
 
 
-def test_an_exporter_is_told_of_the_model_and_its_file_is_published(export: Callable[..., Any], no_options: Any) -> None:
-    asked: list[ExportRequest] = []
+def test_an_exporter_gets_the_model_and_its_file_is_published(export: Callable[..., Any], no_options: Any) -> None:
+    requests: list[ExportRequest] = []
 
     def write(request: ExportRequest) -> ModelSignature:
-        asked.append(request)
+        requests.append(request)
         return _write(request.file)
 
     exported = export(write)
 
     assert exported.file.read_bytes() == b"model"
-    assert (asked[0].model.name, asked[0].model.max_batch_size, asked[0].options) == ("m", 4, no_options())
-    assert asked[0].model.inputs == (TensorSpec("x", "FP32", (-1, 2)),)
+    assert (requests[0].model.name, requests[0].model.max_batch_size, requests[0].options) == ("m", 4, no_options())
+    assert requests[0].model.inputs == (TensorSpec("x", "FP32", (-1, 2)),)
 
 
-def test_an_unknown_model_or_format_suggests(export: Callable[..., Any]) -> None:
+def test_an_unknown_model_or_format_gets_a_suggestion(export: Callable[..., Any]) -> None:
     with pytest.raises(UnknownNameError, match=r"unknown model 'othr'; known: m, other\. Did you mean 'other'\? In "):
         export(lambda request: _write(request.file), "othr")
     with pytest.raises(UnknownNameError, match=r"unknown export format 'txt'; known: text\. Did you mean 'text'\?"):
         export(lambda request: _write(request.file), "m", "txt")
+
+
+@pytest.mark.parametrize(("preferred", "format"), [((), None), (("b",), "b"), (("a", "b"), "a")])
+def test_without_a_format_the_preferred_one_is_used(
+    plugins_with: Any, tmp_path: Path, preferred: tuple[str, ...], format: str | None
+) -> None:
+    exporters = [
+        Exporter(name, "plus", f"model.{name}", lambda request: _write(request.file), preferred=name in preferred)
+        for name in ("a", "b")
+    ]
+    plugins = plugins_with({"plus": PlusOne}, exporters=exporters)
+    loaded = load_settings({"models": {"m": {"backend": "plus", "backends": {"plus": {}}}}}, registry=plugins)
+
+    if format is None:
+        with pytest.raises(UnknownNameError, match="several formats; name one with --format: a, b"):
+            export_model(loaded, plugins, "m", repository=tmp_path)
+    else:
+        assert export_model(loaded, plugins, "m", repository=tmp_path).file.suffix == f".{format}"
+
+
+def test_the_only_format_needs_no_name(exported_with: Callable[..., Any]) -> None:
+    assert exported_with(export_model, None, "plus").file.name == "model.txt"
+    with pytest.raises(
+        UnknownNameError, match=r"'more' cannot be exported: .* here: plus; .*:5 has: more\. More exporters: pip"
+    ):
+        exported_with(export_model, None, "more")
 
 
 def test_a_model_without_options_for_the_exporter_says_what_to_write(export: Callable[..., Any]) -> None:
@@ -102,21 +128,18 @@ def test_an_export_error_of_an_exporter_passes_through(export: Callable[..., Any
     assert caught.value is error
 
 
-# ---- with a repository whose configuration a plugin keeps
-
-
-class Keeper:
-    """A repository's functions, which keep what they were asked."""
+class Writer:
+    """The functions of a repository; they collect their requests."""
 
     def __init__(self, error: BaseException | None = None) -> None:
-        self.asked: list[ConfigurationRequest] = []
+        self.requests: list[ConfigurationRequest] = []
         self._error = error
 
     def locate(self, model: ModelDeclaration, options: object) -> Path:
         return model.folder / "served" / f"{model.name}_there"
 
     def configure(self, request: ConfigurationRequest) -> Configuration:
-        self.asked.append(request)
+        self.requests.append(request)
         if self._error is not None:
             raise self._error
         return Configuration({"config.txt": b"batch"}, notes=("kept",))
@@ -127,67 +150,67 @@ class Keeper:
 
 @pytest.fixture
 def exported_with(plugins_with: Any, tmp_path: Path) -> Callable[..., Any]:
-    """Return a function that calls one of the functions of export.py with a repository's keeper."""
+    """Return a function that calls a function of export.py with a repository."""
 
-    def run(function: Callable[..., Any], keeper: Keeper | None, *arguments: Any, **named: Any) -> Any:
+    def run(function: Callable[..., Any], writer: Writer | None, *arguments: Any, **named: Any) -> Any:
         file = tmp_path / "turnout.yaml"
         models = "".join(f"  {name}:\n    backend: {name}\n    backends: {{{name}: }}\n" for name in ("plus", "more"))
         file.write_text(f"models:\n{models}")
         exporter = Exporter("text", "plus", "model.txt", lambda request: _write(request.file))
-        kinds = [keeper.declaration()] if keeper else []
+        kinds = [writer.declaration()] if writer else []
         plugins = plugins_with({"plus": PlusOne, "more": PlusOne}, exporters=[exporter], repositories=kinds)
         return function(load_settings(file, registry=plugins), plugins, *arguments, **named)
 
     return run
 
 
-def test_the_configuration_is_asked_for_with_version_file_and_signature_and_published(
+def test_the_configuration_gets_version_file_and_signature_and_is_published(
     exported_with: Callable[..., Any], tmp_path: Path
 ) -> None:
-    keeper = Keeper()
+    writer = Writer()
 
-    exported = exported_with(export_model, keeper, "plus", "text", overwrite=True)
+    exported = exported_with(export_model, writer, "plus", "text", overwrite=True)
 
     folder = tmp_path / "served" / "plus_there"
-    [asked] = keeper.asked
+    [request] = writer.requests
     assert exported.file == folder / "1" / "model.txt"
     assert (folder / "config.txt").read_text() == "batch"
     assert exported.configuration.notes == ("kept",)
-    assert (asked.version, asked.file, asked.signature, asked.folder) == (1, "model.txt", SIGNATURE, folder)
-    assert (asked.overwrite, asked.options is not None) == (True, True)
+    assert (request.version, request.file, request.signature, request.folder) == (1, "model.txt", SIGNATURE, folder)
+    assert (request.overwrite, request.options is not None) == (True, True)
 
 
-def test_the_configuration_alone_is_asked_for_without_a_version(exported_with: Callable[..., Any], tmp_path: Path) -> None:
-    keeper = Keeper()
+def test_the_configuration_alone_gets_no_version(exported_with: Callable[..., Any], tmp_path: Path) -> None:
+    writer = Writer()
 
-    folder, configuration = exported_with(export_configuration, keeper, "plus")
+    folder, configuration = exported_with(export_configuration, writer, "plus")
 
     assert folder == tmp_path / "served" / "plus_there"
     assert [file.name for file in folder.iterdir()] == list(configuration.files) == ["config.txt"]
-    assert (keeper.asked[0].version, keeper.asked[0].signature) == (None, None)
+    assert (writer.requests[0].version, writer.requests[0].signature) == (None, None)
 
 
-def test_a_model_without_options_for_the_repository_stands_beside_the_settings(
+def test_a_model_without_options_for_the_repository_is_next_to_the_settings(
     exported_with: Callable[..., Any], tmp_path: Path
 ) -> None:
-    assert exported_with(model_folder, Keeper(), "more") == tmp_path / "model_repository" / "more"
+    assert exported_with(model_folder, Writer(), "more") == tmp_path / "model_repository" / "more"
     assert exported_with(model_folder, None, "plus") == tmp_path / "model_repository" / "plus"
-    assert exported_with(model_folder, Keeper(), "plus", Path("other")) == Path("other/plus_there")
+    assert exported_with(model_folder, Writer(), "plus", Path("other")) == Path("other/plus_there")
 
 
 def test_a_refused_configuration_refuses_the_export(exported_with: Callable[..., Any], tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="BF16"):
-        exported_with(export_model, Keeper(ExportError("no BF16")), "plus", "text")
+        exported_with(export_model, Writer(ExportError("no BF16")), "plus", "text")
     with pytest.raises(ExportError, match="model 'plus' cannot be configured for 'kept': KeyError: 'x'"):
-        exported_with(export_model, Keeper(KeyError("x")), "plus", "text")
+        exported_with(export_model, Writer(KeyError("x")), "plus", "text")
 
     assert list((tmp_path / "served").iterdir()) == []
 
 
-def test_what_is_declared_and_cannot_be_served_is_refused_before_the_exporter_works(plugins_with: Any, tmp_path: Path) -> None:
-    asked: list[ExportRequest] = []
-    exporter = Exporter("text", "plus", "model.txt", lambda request: (asked.append(request), SIGNATURE)[1])
-    kinds = [Keeper(ExportError("no FP64 there")).declaration()]
+def test_declared_tensors_that_cannot_be_served_are_refused_before_the_exporter_runs(plugins_with: Any, tmp_path: Path) -> None:
+    requests: list[ExportRequest] = []
+    exporter = Exporter("text", "plus", "model.txt", lambda request: (requests.append(request), SIGNATURE)[1])
+    kinds = [Writer(ExportError("no FP64 there")).declaration()]
     plugins = plugins_with({"plus": PlusOne}, exporters=[exporter], repositories=kinds)
     model = {"backend": "plus", "inputs": {"x": "FP64[1]"}, "outputs": {"y": "FP64[1]"}, "backends": {"plus": {}}}
     loaded = load_settings({"models": {"m": model}}, registry=plugins)
@@ -195,15 +218,17 @@ def test_what_is_declared_and_cannot_be_served_is_refused_before_the_exporter_wo
     with pytest.raises(ExportError, match="no FP64 there"):
         export_model(loaded, plugins, "m", "text", tmp_path)
 
-    assert asked == []
+    assert requests == []
 
 
-def test_without_a_plugin_that_keeps_configurations_there_is_none_to_write(exported_with: Callable[..., Any]) -> None:
+def test_without_a_plugin_that_writes_configurations_the_message_says_what_to_install(
+    exported_with: Callable[..., Any],
+) -> None:
     with pytest.raises(UnknownNameError, match="no installed plugin writes one; install one: pip install turnout-triton"):
         exported_with(export_configuration, None, "plus")
 
 
-def test_what_an_exporter_proved_is_kept_with_the_version(export: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_proof_of_an_exporter_is_saved_as_evidence(export: Callable[..., Any], tmp_path: Path) -> None:
     def write(request: ExportRequest) -> ModelSignature:
         request.report({"runtime": "plus", "max_abs_error": {"y": 1e-6}})
         return _write(request.file)
@@ -217,7 +242,7 @@ def test_what_an_exporter_proved_is_kept_with_the_version(export: Callable[..., 
     assert [file.name for file in exported.file.parent.iterdir()] == ["model.txt"]
 
 
-def test_an_exporter_that_proved_nothing_leaves_no_match(export: Callable[..., Any], tmp_path: Path) -> None:
+def test_an_exporter_without_proof_leaves_no_match(export: Callable[..., Any], tmp_path: Path) -> None:
     export(lambda request: _write(request.file))
 
     evidence = read_evidence(tmp_path, "m", "export")
@@ -225,7 +250,7 @@ def test_an_exporter_that_proved_nothing_leaves_no_match(export: Callable[..., A
     assert evidence.verdict == "dropped"
 
 
-def test_evidence_that_cannot_be_kept_costs_no_export(
+def test_evidence_that_cannot_be_saved_costs_no_export(
     export: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / ".turnout").write_text("a file where the folder should be")

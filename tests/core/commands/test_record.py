@@ -28,7 +28,7 @@ pipelines:
 
 
 class Measure(PipelineStep):
-    """Asks ``m`` twice of each file: its length, and that plus ``more``."""
+    """Sends ``m`` two requests for each file: its length, and its length plus ``more``."""
 
     model = "m"
     inputs = ("image",)
@@ -53,10 +53,10 @@ def record(
     """Return a function that records the model ``m``, which adds one."""
     (tmp_path / "turnout.yaml").write_text(SETTINGS, "utf-8")
 
-    def run(*files: Path, model: Any = PlusOne, **choices: Any) -> RecordResult:
+    def run(*files: Path, model: Any = PlusOne, **options: Any) -> RecordResult:
         plugins = plugins_with({"plus": model}, {"measure": Measure})
         monkeypatch.setattr(turnout.commands.record, "find_plugins", lambda: plugins)
-        return record_file(tmp_path / "turnout.yaml", "m", RecordOptions(files, **choices), progress=lambda _: None)
+        return record_file(tmp_path / "turnout.yaml", "m", RecordOptions(files, **options), progress=lambda _: None)
 
     return run
 
@@ -69,30 +69,30 @@ def photos(tmp_path: Path) -> list[Path]:
     return files
 
 
-def asked(folder: Path) -> list[float]:
+def recorded_values(folder: Path) -> list[float]:
     return sorted(float(record.inputs["x"][0]) for record in RecordingSet(folder))
 
 
-def test_what_a_pipeline_asks_of_the_model_is_recorded(record: Any, photos: list[Path], tmp_path: Path) -> None:
+def test_requests_of_a_pipeline_to_the_model_are_recorded(record: Any, photos: list[Path], tmp_path: Path) -> None:
     result = record(*photos[:2])
 
     assert (result.folder, result.recorded, result.failures) == (tmp_path / "recordings" / "m", 4, ())
-    assert asked(result.folder) == [10, 11, 20, 21]
-    assert all(kept.outputs["x"][0] == kept.inputs["x"][0] + 1 for kept in RecordingSet(result.folder))
+    assert recorded_values(result.folder) == [10, 11, 20, 21]
+    assert all(one.outputs["x"][0] == one.inputs["x"][0] + 1 for one in RecordingSet(result.folder))
 
 
 def test_further_inputs_of_the_pipeline_can_be_given(record: Any, photos: list[Path]) -> None:
-    assert asked(record(photos[0], inputs={"more": 5}).folder) == [10, 15]
+    assert recorded_values(record(photos[0], inputs={"more": 5}).folder) == [10, 15]
 
 
-def test_files_of_tensors_are_asked_themselves(record: Any, tmp_path: Path) -> None:
+def test_files_of_tensors_are_sent_to_the_model(record: Any, tmp_path: Path) -> None:
     np.savez(tmp_path / "one.npz", x=np.array([7], np.float32))
 
-    assert asked(record(tmp_path / "one.npz", directory=tmp_path / "elsewhere").folder) == [7]
+    assert recorded_values(record(tmp_path / "one.npz", directory=tmp_path / "elsewhere").folder) == [7]
     assert (tmp_path / "elsewhere" / "m").is_dir()
 
 
-def test_it_ends_when_there_are_as_many_as_wanted(record: Any, photos: list[Path]) -> None:
+def test_recording_ends_when_the_folder_is_full(record: Any, photos: list[Path]) -> None:
     result = record(*photos, requests=3)
 
     assert (result.recorded, result.held) == (3, 3)
@@ -108,28 +108,28 @@ def test_many_large_requests_wait_for_the_disk_and_none_is_dropped(record: Any, 
     assert (result.recorded, result.failures) == (12, ())
 
 
-def test_a_failed_file_stops_no_other(record: Any, photos: list[Path], tmp_path: Path) -> None:
+def test_a_failed_file_does_not_stop_the_others(record: Any, photos: list[Path], tmp_path: Path) -> None:
     result = record(photos[0], tmp_path / "missing.jpg", photos[1])
 
     assert result.recorded == 4
     assert [failure.split(":")[0] for failure in result.failures] == [str(tmp_path / "missing.jpg")]
 
 
-def test_a_backend_that_cannot_be_reached_ends_it(record: Any, photos: list[Path]) -> None:
+def test_a_backend_that_cannot_be_reached_ends_the_recording(record: Any, photos: list[Path]) -> None:
     with pytest.raises(BackendUnavailableError):
         record(photos[0], model=Unavailable)
 
     assert record(photos[0]).recorded == 2
 
 
-def test_an_unknown_model_is_told(record: Any, tmp_path: Path, photos: list[Path]) -> None:
+def test_an_unknown_model_is_refused(record: Any, tmp_path: Path, photos: list[Path]) -> None:
     record(photos[0])
 
     with pytest.raises(UnknownNameError, match="unknown model 'mm'"):
         record_file(tmp_path / "turnout.yaml", "mm", RecordOptions(photos), progress=lambda _: None)
 
 
-def test_it_must_be_clear_which_pipeline_runs(record: Any, tmp_path: Path, photos: list[Path]) -> None:
+def test_several_pipelines_need_the_option_pipeline(record: Any, tmp_path: Path, photos: list[Path]) -> None:
     (tmp_path / "turnout.yaml").write_text(SETTINGS + "  more:\n    - measure\n", "utf-8")
 
     with pytest.raises(PipelineError, match="has describe, more: name one with --pipeline"):
@@ -137,12 +137,12 @@ def test_it_must_be_clear_which_pipeline_runs(record: Any, tmp_path: Path, photo
     assert record(photos[0], pipeline="more").recorded == 2
 
 
-def test_it_must_be_clear_which_input_a_file_is(record: Any, photos: list[Path]) -> None:
+def test_a_file_needs_exactly_one_missing_input(record: Any, photos: list[Path]) -> None:
     with pytest.raises(PipelineError, match="missing: none"):
         record(photos[0], inputs={"image": "x"})
 
 
-def test_live_traffic_is_recorded_where_the_file_says_so(make_app: Any, tmp_path: Path) -> None:
+def test_live_requests_are_recorded_into_the_folder_of_the_settings(make_app: Any, tmp_path: Path) -> None:
     record = {"directory": str(tmp_path / "live"), "fraction": 1.0, "max_requests": 5}
     app = make_app(more={"plus": {"record": record}})
 
@@ -150,6 +150,6 @@ def test_live_traffic_is_recorded_where_the_file_says_so(make_app: Any, tmp_path
         assert app.model("plus").infer({"x": np.array([number], np.float32)})["x"][0] == number + 1
     app.close()
 
-    assert asked(tmp_path / "live" / "plus") == [0, 1, 2, 3, 4]
+    assert recorded_values(tmp_path / "live" / "plus") == [0, 1, 2, 3, 4]
     assert 'turnout_recorded_requests_total{model="plus",outcome="recorded"} 5.0' in app.metrics_text()
     assert 'turnout_recorded_requests_total{model="plus",outcome="full"} 2.0' in app.metrics_text()

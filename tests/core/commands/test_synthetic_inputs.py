@@ -14,16 +14,16 @@ def signature(*specs: TensorSpec) -> ModelSignature:
 
 
 @pytest.mark.parametrize("datatype", DTYPES)
-def test_every_datatype_can_be_made(datatype: str) -> None:
+def test_every_datatype_can_be_generated(datatype: str) -> None:
     spec = TensorSpec("x", datatype, (-1, 3, 4))
 
-    made = generate_inputs("m", signature(spec), 3, 2, {})
+    generated = generate_inputs("m", signature(spec), 3, 2, {})
 
-    assert [inputs["x"].shape for inputs in made] == [(2, 3, 4)] * 3
-    assert all(spec.accepts(inputs["x"]) for inputs in made)
+    assert [inputs["x"].shape for inputs in generated] == [(2, 3, 4)] * 3
+    assert all(spec.accepts(inputs["x"]) for inputs in generated)
 
 
-def test_the_same_seed_makes_the_same_inputs_and_another_makes_others() -> None:
+def test_equal_seeds_give_equal_inputs_and_another_seed_gives_others() -> None:
     spec = TensorSpec("x", "FP32", (-1, 5))
 
     first, again, other = (list(generate_inputs("m", signature(spec), 2, 1, {}, seed))[1]["x"] for seed in (1, 1, 2))
@@ -34,24 +34,24 @@ def test_the_same_seed_makes_the_same_inputs_and_another_makes_others() -> None:
 def test_tokens_are_small_and_masks_are_ones() -> None:
     specs = (TensorSpec("input_ids", "INT64", (-1, 50)), TensorSpec("attention_mask", "INT64", (-1, 50)))
 
-    (made,) = generate_inputs("m", signature(*specs), 1, 1, {})
+    (generated,) = generate_inputs("m", signature(*specs), 1, 1, {})
 
-    assert set(np.unique(made["input_ids"])) <= set(range(10))
-    assert set(np.unique(made["attention_mask"])) == {1}
+    assert set(np.unique(generated["input_ids"])) <= set(range(10))
+    assert set(np.unique(generated["attention_mask"])) == {1}
 
 
-def test_free_sizes_are_those_that_are_given() -> None:
+def test_given_shapes_set_the_free_sizes() -> None:
     spec = TensorSpec("x", "FP32", (-1, 3, -1, -1))
 
-    (made,) = generate_inputs("m", signature(spec), 1, 2, {"x": (3, 8, 8)})
+    (generated,) = generate_inputs("m", signature(spec), 1, 2, {"x": (3, 8, 8)})
 
-    assert made["x"].shape == (2, 3, 8, 8)
+    assert generated["x"].shape == (2, 3, 8, 8)
 
 
 def test_a_model_without_a_batch_axis_gets_none() -> None:
-    (made,) = generate_inputs("m", signature(TensorSpec("x", "FP32", (4,)), TensorSpec("s", "FP32", ())), 1, 0, {})
+    (generated,) = generate_inputs("m", signature(TensorSpec("x", "FP32", (4,)), TensorSpec("s", "FP32", ())), 1, 0, {})
 
-    assert (made["x"].shape, made["s"].shape) == ((4,), ())
+    assert (generated["x"].shape, generated["s"].shape) == ((4,), ())
 
 
 @pytest.mark.parametrize(
@@ -62,22 +62,22 @@ def test_a_model_without_a_batch_axis_gets_none() -> None:
         (TensorSpec("x", "FP32", (-1, 3, -1)), {"x": (4, 4)}, r"must be FP32 \[-1, 3, -1\], got the sizes \[4, 4\]"),
     ],
 )
-def test_sizes_that_are_missing_or_wrong_are_told(spec: TensorSpec, shapes: dict[str, tuple[int, ...]], words: str) -> None:
+def test_sizes_that_are_missing_or_wrong_are_refused(spec: TensorSpec, shapes: dict[str, tuple[int, ...]], words: str) -> None:
     with pytest.raises(InvalidInputError, match=words):
         generate_inputs("m", signature(spec), 1, 1, shapes)
 
 
-def test_a_model_that_says_nothing_of_its_inputs_is_told() -> None:
+def test_a_model_with_an_unknown_signature_is_refused() -> None:
     with pytest.raises(InvalidInputError, match=r"declare 'inputs' in turnout\.yaml"):
         generate_inputs("m", ModelSignature(), 1, 1, {})
 
 
-def test_requests_are_made_when_their_turn_comes() -> None:
-    made = generate_inputs("m", signature(TensorSpec("x", "FP32", (-1, 1000))), 10**12, 1, {})
+def test_requests_are_generated_on_demand() -> None:
+    generated = generate_inputs("m", signature(TensorSpec("x", "FP32", (-1, 1000))), 10**12, 1, {})
 
-    assert next(made)["x"].shape == (1, 1000)
+    assert next(generated)["x"].shape == (1, 1000)
 
 
-def test_a_size_for_an_input_that_is_none_is_refused() -> None:
+def test_a_size_for_an_unknown_input_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="model 'm' has no input 'z'; it has: x"):
         generate_inputs("m", signature(TensorSpec("x", "FP32", (-1, 4))), 1, 1, {"z": (4,)})

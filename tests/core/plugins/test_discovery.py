@@ -293,7 +293,12 @@ def test_the_command_line_works_beside_broken_installed_plugins(tmp_path: Path) 
 
     listed, helped = _turnout(tmp_path, "plugins"), _turnout(tmp_path, "--help")
 
-    assert (listed.returncode, listed.stderr, helped.returncode, helped.stderr) == (0, "next: turnout plugins --traceback\n", 0, "")
+    assert (listed.returncode, listed.stderr, helped.returncode, helped.stderr) == (
+        0,
+        "next: turnout plugins --traceback\n",
+        0,
+        "",
+    )
     lines = {line.split()[0]: line for line in listed.stdout.splitlines()}
     assert "turnout-broken 1.5 " in lines["broken"]
     assert "BROKEN: ModuleNotFoundError: No module named 'a_package_that_nobody_has'" in lines["broken"]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from turnout_triton.server.environment import VARIABLE
 
 from turnout_triton import plugin
 from turnout_triton.options import TritonOptions
@@ -30,6 +31,14 @@ def test_an_import_would_be_noticed() -> None:
     program = "import tritonclient.grpc\n" + WATCH.format(module="turnout_triton.plugin")
 
     assert "tritonclient" in subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+
+def test_the_backend_declares_its_server_variable_and_tuning() -> None:
+    (backend,) = plugin.turnout_backends()
+
+    assert (backend.server_command, backend.variables) == ("turnout triton serve", (VARIABLE,))
+    assert backend.tuning == ("model_config.instance_group",)
+    assert TritonOptions.model_validate({"url": "localhost:8001", "model_config": {"instance_group": [{"count": 2}]}})
 
 
 def test_an_http_model_needs_no_grpc() -> None:

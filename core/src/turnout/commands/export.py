@@ -95,7 +95,7 @@ def export_configuration(
     return folder, publish_configuration(folder, configure)
 
 
-def export_formats(plugins: Plugins, model: LoadedModel) -> list[Exporter]:
+def usable_exporters(plugins: Plugins, model: LoadedModel) -> list[Exporter]:
     """Return the exporters of the model's backends: the preferred first, then those of the serving backend, then by format."""
     usable = [exporter for exporter in plugins.exporters() if exporter.backend in model.options]
     return sorted(usable, key=lambda exporter: (not exporter.preferred, exporter.backend != model.backend, exporter.format))
@@ -113,7 +113,7 @@ def model_folder(loaded: LoadedSettings, plugins: Plugins, model: str, repositor
 
 
 def _default_format(plugins: Plugins, model: LoadedModel) -> str:
-    usable = export_formats(plugins, model)
+    usable = usable_exporters(plugins, model)
     if usable and (usable[0].preferred or len(usable) == 1):
         return usable[0].format
     if usable:

@@ -1,4 +1,4 @@
-"""A model's backends, measured side by side."""
+"""Measurements of a model's backends, side by side."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from turnout.commands.bench import BenchOptions, BenchResult, bench_file
+from turnout.commands.bench.load import LoadOutcome
 from turnout.errors import BackendUnavailableError, ConfigurationError, InferenceError, InvalidInputError, UnknownNameError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.tensors import TensorSpec
@@ -26,16 +27,16 @@ models:
 
 
 class Known(PlusOne):
-    """Keeps the first elements of what it was asked; takes ``seconds``."""
+    """Collects the first element of each request; takes ``seconds``."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         super().__init__()
-        self.asked: list[float] = []
+        self.received: list[float] = []
         self.seconds = seconds
         self.closed = False
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        self.asked.append(float(request.inputs["x"][0, 0]))
+        self.received.append(float(request.inputs["x"][0, 0]))
         time.sleep(self.seconds)  # what a model takes
         return super().infer(request)
 
@@ -52,16 +53,16 @@ Run = Callable[..., BenchResult]
 
 @pytest.fixture
 def bench(tmp_path: Path, plugins_with: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return a function that measures the model ``m`` on ``good``, which a test gives."""
+    """Return a function that measures the model ``m`` on ``good`` and ``other``."""
     (tmp_path / "turnout.yaml").write_text(SETTINGS, "utf-8")
 
     def run(
-        good: Callable[[], ModelInference] = Known, other: Callable[[], ModelInference] = Known, **choice: Any
+        good: Callable[[], ModelInference] = Known, other: Callable[[], ModelInference] = Known, **options: Any
     ) -> BenchResult:
         plugins = plugins_with({"good": good, "other": other})
         monkeypatch.setattr("turnout.commands.bench.command.find_plugins", lambda: plugins)
-        choice = {"seconds": 0.1, **choice}
-        return bench_file(tmp_path / "turnout.yaml", "m", BenchOptions(**choice), progress=lambda _: None)
+        options = {"seconds": 0.1, **options}
+        return bench_file(tmp_path / "turnout.yaml", "m", BenchOptions(**options), progress=lambda _: None)
 
     return run
 
@@ -77,12 +78,30 @@ def test_the_serving_backend_is_measured_alone_unless_others_are_named(bench: Ru
     measured = bench()
 
     assert (measured.model, measured.reference, measured.source) == ("m", "good", "generated from its signature")
-    assert [(one.backend, one.callers, one.rounds) for one in measured.results] == [("good", 1, measured.results[0].rounds)]
-    assert 3 <= measured.results[0].rounds <= 10
+    assert [(one.backend, one.callers) for one in measured.results] == [("good", 1)]
     assert measured.results[0].requests_per_second > 0
 
 
-def test_a_backend_that_is_slower_is_found_to_be(bench: Run) -> None:
+@pytest.mark.parametrize(("round_seconds", "rounds"), [(1.0, 10), (2.5, 4), (60.0, 3)])
+def test_the_number_of_rounds_follows_the_time_that_a_round_takes(
+    bench: Run, monkeypatch: pytest.MonkeyPatch, round_seconds: float, rounds: int
+) -> None:
+    class Loop:
+        def __init__(self, *_: Any) -> None:
+            pass
+
+        def run(self, seconds: float) -> tuple[float, LoadOutcome]:
+            return round_seconds, LoadOutcome([seconds])
+
+    monkeypatch.setattr("turnout.commands.bench.command.ClosedLoop", Loop)
+
+    (one,) = bench(seconds=10.0).results
+
+    assert (one.rounds, one.requests, one.latency_seconds["max"]) == (rounds, rounds, 1.0)
+
+
+@pytest.mark.clock
+def test_a_slower_backend_has_worse_ratios(bench: Run) -> None:
     good, slow = bench(lambda: Known(0.001), lambda: Known(0.004), against=["other"], seconds=0.3).results
 
     assert (good.latency_ratio, slow.backend) == (None, "other")
@@ -92,6 +111,7 @@ def test_a_backend_that_is_slower_is_found_to_be(bench: Run) -> None:
     assert slow.rate_ratio < 0.5
 
 
+@pytest.mark.clock
 def test_each_number_of_callers_is_measured(bench: Run) -> None:
     measured = bench(lambda: Known(0.002), against=["other"], callers=[1, 4], seconds=0.2)
 
@@ -100,7 +120,7 @@ def test_each_number_of_callers_is_measured(bench: Run) -> None:
     assert many.requests_per_second > 2 * alone.requests_per_second
 
 
-def test_the_models_own_recording_is_sent_in_turn(bench: Run, tmp_path: Path) -> None:
+def test_the_records_of_the_models_own_recording_are_sent_in_turn(bench: Run, tmp_path: Path) -> None:
     record(tmp_path / "recordings" / "m", 3)
     model = Known()
 
@@ -108,11 +128,11 @@ def test_the_models_own_recording_is_sent_in_turn(bench: Run, tmp_path: Path) ->
 
     assert measured.requests == 3
     assert measured.source.startswith("recorded in ")
-    assert set(model.asked) == {0, 1, 2}
+    assert set(model.received) == {0, 1, 2}
     assert model.closed
 
 
-def test_of_a_large_recording_as_much_is_sent_as_memory_holds(bench: Run, tmp_path: Path, monkeypatch: Any) -> None:
+def test_only_the_first_records_of_a_large_recording_are_sent(bench: Run, tmp_path: Path, monkeypatch: Any) -> None:
     folder = record(tmp_path / "large", 5)
 
     monkeypatch.setattr("turnout.commands.bench.command._MAX_RECORDS", 4)
@@ -123,26 +143,19 @@ def test_of_a_large_recording_as_much_is_sent_as_memory_holds(bench: Run, tmp_pa
     assert bench(recording=folder).requests == 1
 
 
-def test_a_slow_model_is_asked_in_three_rounds_at_least_and_no_longer_than_it_takes(bench: Run) -> None:
-    (one,) = bench(lambda: Known(0.05), seconds=0.01).results
-
-    assert one.rounds == 3
-    assert one.requests == 3
-
-
-def test_what_fails_is_told_and_the_rest_is_measured(bench: Run) -> None:
+def test_failures_are_reported_and_the_rest_is_measured(bench: Run) -> None:
     class Fails(Known):
         def infer(self, request: InferenceRequest) -> InferenceResponse:
             response = super().infer(request)
-            if len(self.asked) % 20 == 0:
+            if len(self.received) % 20 == 0:
                 raise InferenceError("every twentieth")
             return response
 
     measured = bench(Fails)
 
-    (told,) = measured.failures()
-    assert "requests to 'good' failed, callers: 1, InferenceError: 'generated-" in told
-    assert told.endswith(": every twentieth")
+    (failure,) = measured.failures()
+    assert "requests to 'good' failed, callers: 1, InferenceError: 'generated-" in failure
+    assert failure.endswith(": every twentieth")
     assert measured.results[0].requests > measured.results[0].failed["InferenceError"]
 
 
@@ -154,14 +167,14 @@ def test_a_request_of_another_model_is_refused_by_its_name(bench: Run, tmp_path:
     assert bench().results[0].requests
 
 
-def test_sizes_ask_for_made_requests_although_some_are_recorded(bench: Run, tmp_path: Path) -> None:
+def test_shapes_imply_generated_requests_despite_a_recording(bench: Run, tmp_path: Path) -> None:
     record(tmp_path / "recordings" / "m", 3)
 
     assert bench(shapes={"x": (4,)}).source == "generated from its signature"
 
 
 @pytest.mark.parametrize(
-    ("choice", "error"),
+    ("options", "error"),
     [
         ({"against": ["good"]}, ConfigurationError),
         ({"against": ["gud"]}, UnknownNameError),
@@ -169,21 +182,21 @@ def test_sizes_ask_for_made_requests_although_some_are_recorded(bench: Run, tmp_
         ({"inputs": [Path("nowhere.npz")]}, InvalidInputError),
     ],
 )
-def test_what_cannot_be_measured_is_refused(bench: Run, choice: dict[str, Any], error: type[Exception]) -> None:
+def test_wrong_options_are_refused(bench: Run, options: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
-        bench(**choice)
+        bench(**options)
     assert bench().results[0].requests
 
 
-def test_a_backend_that_is_away_ends_it(bench: Run) -> None:
+def test_a_backend_that_cannot_be_reached_ends_the_measurement(bench: Run) -> None:
     with pytest.raises(BackendUnavailableError):
         bench(other=Unavailable, against=["other"], generate=1, shapes={"x": (4,)})
 
 
 def test_json_holds_all_of_it(bench: Run) -> None:
-    told = bench(against=["other"]).as_json()
+    content = bench(against=["other"]).as_json()
 
-    assert (told["model"], told["reference"], told["requests"]) == ("m", "good", 4)
-    assert [one["backend"] for one in told["results"]] == ["good", "other"]
-    assert set(told["results"][0]["latency_seconds"]) == {"p50", "p95", "p99", "mean", "max"}
-    assert told["results"][0]["failed"] == {}
+    assert (content["model"], content["reference"], content["requests"]) == ("m", "good", 4)
+    assert [one["backend"] for one in content["results"]] == ["good", "other"]
+    assert set(content["results"][0]["latency_seconds"]) == {"p50", "p95", "p99", "mean", "max"}
+    assert content["results"][0]["failed"] == {}

@@ -1,4 +1,4 @@
-"""Figures of rounds."""
+"""Figures of a load."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_rates_are_medians_of_rounds_and_latencies_are_of_all() -> None:
     assert (one.rate_ratio, one.latency_ratio) == (None, None)
 
 
-def test_ratios_pair_the_rounds_so_that_a_machine_that_slows_down_changes_nothing() -> None:
+def test_ratios_pair_the_rounds_so_that_a_slower_machine_changes_no_ratio() -> None:
     reference = rounds([0.1] * 10, [0.2] * 5, [0.4] * 2)
     other = rounds([0.05] * 20, [0.1] * 10, [0.2] * 4)
 
@@ -39,14 +39,14 @@ def test_ratios_pair_the_rounds_so_that_a_machine_that_slows_down_changes_nothin
 @pytest.mark.parametrize(
     ("count", "known"), [(0, set()), (1, {"p50"}), (19, {"p50"}), (20, {"p50", "p95"}), (100, {"p50", "p95", "p99"})]
 )
-def test_percentiles_of_too_few_answers_are_not_told(count: int, known: set[str]) -> None:
-    told = summarize("a", 1, rounds([0.1] * count), None).latency_seconds
+def test_percentiles_of_too_few_answers_are_none(count: int, known: set[str]) -> None:
+    latency = summarize("a", 1, rounds([0.1] * count), None).latency_seconds
 
-    assert {name for name in ("p50", "p95", "p99") if told[name] is not None} == known
-    assert (told["max"] is None) == (count == 0)
+    assert {name for name in ("p50", "p95", "p99") if latency[name] is not None} == known
+    assert (latency["max"] is None) == (count == 0)
 
 
-def test_what_failed_is_counted_beside_what_did_not() -> None:
+def test_failed_and_successful_requests_are_counted() -> None:
     failing = Round(2.0, LoadOutcome([0.1], Counter(OverloadedError=3), {"OverloadedError": "full"}))
 
     one = summarize("a", 1, [failing], rounds([]))

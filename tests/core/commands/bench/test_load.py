@@ -1,4 +1,4 @@
-"""Callers that ask again when they are answered."""
+"""Callers that send their next request when they are outcome."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ RECORDS = [
 
 
 class Counts(PlusOne):
-    """Counts what it is asked, and how many ask at once; ``refuse`` every so many."""
+    """Counts requests by id, and how many are in flight; refuses every ``refuse``th."""
 
     def __init__(self, refuse: int = 0) -> None:
         super().__init__()
         self.lock = threading.Lock()
-        self.asked: Counter[str] = Counter()
+        self.received: Counter[str] = Counter()
         self.at_once = self.most_at_once = 0
         self.deadlines: list[float | None] = []
         self.refuse = refuse
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         with self.lock:
-            self.asked[request.id] += 1
+            self.received[request.id] += 1
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
             self.deadlines.append(request.deadline)
-            refused = self.refuse and self.asked.total() % self.refuse == 0
+            refused = self.refuse and self.received.total() % self.refuse == 0
         time.sleep(0.001)  # what a model takes
         with self.lock:
             self.at_once -= 1
@@ -49,17 +49,18 @@ class Counts(PlusOne):
         return super().infer(request)
 
 
+@pytest.mark.clock
 def test_every_request_is_counted_and_the_records_come_in_turn() -> None:
     model = Counts()
 
-    seconds, answered = ClosedLoop(model, RECORDS, 4, 60).run(0.2)
+    seconds, outcome = ClosedLoop(model, RECORDS, 4, 60).run(0.2)
 
     assert seconds >= 0.2
-    assert len(answered.latencies) == model.asked.total() > 8
-    assert max(model.asked.values()) - min(model.asked.values()) <= 1
+    assert len(outcome.latencies) == model.received.total() > 8
+    assert max(model.received.values()) - min(model.received.values()) <= 1
     assert model.most_at_once == 4
-    assert min(answered.latencies) >= 0.001
-    assert not answered.errors
+    assert min(outcome.latencies) >= 0.001
+    assert not outcome.errors
 
 
 def test_a_request_has_its_records_parameters_and_a_deadline() -> None:
@@ -77,36 +78,39 @@ def test_a_request_has_its_records_parameters_and_a_deadline() -> None:
     assert before + 7 <= (seen[0].deadline or 0) <= time.monotonic() + 7
 
 
+@pytest.mark.clock
 def test_refusals_are_counted_by_name_and_are_no_latencies() -> None:
     model = Counts(refuse=3)
 
-    _, answered = ClosedLoop(model, RECORDS, 2, 60).run(0.2)
+    _, outcome = ClosedLoop(model, RECORDS, 2, 60).run(0.2)
 
-    assert answered.errors == {"OverloadedError": model.asked.total() // 3}
-    assert answered.said == {"OverloadedError": "'third': full"}
-    assert len(answered.latencies) == model.asked.total() - model.asked.total() // 3
-
-
-def test_a_server_that_is_gone_is_not_asked_as_fast_as_it_can_refuse() -> None:
-    _, answered = ClosedLoop(Unavailable(), RECORDS, 2, 60).run(0.2)
-
-    assert 2 <= answered.errors["BackendUnavailableError"] <= 2 * 21
-    assert not answered.latencies
+    assert outcome.errors == {"OverloadedError": model.received.total() // 3}
+    assert outcome.said == {"OverloadedError": "'third': full"}
+    assert len(outcome.latencies) == model.received.total() - model.received.total() // 3
 
 
-def test_a_slow_model_ends_the_round_late_and_is_counted() -> None:
+@pytest.mark.clock
+def test_callers_pause_after_a_failure() -> None:
+    _, outcome = ClosedLoop(Unavailable(), RECORDS, 2, 60).run(0.2)
+
+    assert 2 <= outcome.errors["BackendUnavailableError"] <= 2 * 21
+    assert not outcome.latencies
+
+
+@pytest.mark.clock
+def test_a_slow_request_ends_the_round_late_and_is_counted() -> None:
     class Slow(PlusOne):
         def infer(self, request: InferenceRequest) -> InferenceResponse:
             time.sleep(0.05)
             return super().infer(request)
 
-    seconds, answered = ClosedLoop(Slow(), RECORDS, 2, 60).run(0.001)
+    seconds, outcome = ClosedLoop(Slow(), RECORDS, 2, 60).run(0.001)
 
-    assert len(answered.latencies) == 2
+    assert len(outcome.latencies) == 2
     assert seconds >= 0.05
 
 
-def test_the_first_of_each_failure_is_told() -> None:
+def test_the_message_of_the_first_failure_of_each_name_is_held() -> None:
     together = LoadOutcome()
     together.add(LoadOutcome([1.0], Counter(A=1), {"A": "first"}))
     together.add(LoadOutcome([2.0], Counter(A=2, B=1), {"A": "second", "B": "other"}))
@@ -117,22 +121,22 @@ def test_the_first_of_each_failure_is_told() -> None:
 
 
 def test_callers_end_before_an_interrupt_does() -> None:
-    """A thread that were still in an engine when the interpreter goes would abort it."""
+    """A thread that is in an engine when the interpreter ends would abort the process."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     model = Counts()
-    kept = signal.signal(signal.SIGUSR1, interrupt)
+    previous = signal.signal(signal.SIGUSR1, interrupt)
     later = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
     later.start()
     try:
         with pytest.raises(KeyboardInterrupt):
             ClosedLoop(model, RECORDS, 4, 60).run(60)
     finally:
-        signal.signal(signal.SIGUSR1, kept)
+        signal.signal(signal.SIGUSR1, previous)
         later.join()
 
-    asked = model.asked.total()
+    received = model.received.total()
     threading.Event().wait(0.02)
-    assert (model.asked.total(), model.at_once) == (asked, 0)
+    assert (model.received.total(), model.at_once) == (received, 0)

@@ -1,4 +1,4 @@
-"""A turnout.yaml with a source, a backend in this process and a server whose answer a test chooses."""
+"""A turnout.yaml with a source, a local backend and a server whose findings a test sets."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class FarmOptions(turnout.Options):
 
 
 class Farm:
-    """Plugins and a file; ``ask`` is what the server's repository finds."""
+    """Plugins and a file; ``answer`` returns the findings of the server's repository."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.asked: list[CheckRequest] = []
+        self.requests: list[CheckRequest] = []
         self.answer: Callable[[], Iterable[RepositoryFinding]] = lambda: [RepositoryFinding(True, "the same", True)]
 
     def check(self, request: CheckRequest) -> Iterable[RepositoryFinding]:
-        self.asked.append(request)
+        self.requests.append(request)
         return self.answer()
 
     def status(self, model: str = "m") -> ModelStatus:
@@ -50,10 +50,10 @@ class Farm:
         return status
 
     def publish(self, content: str = "version 1") -> Path:
-        made = self.file.parent / "model_repository" / "m" / "1"
-        made.mkdir(parents=True, exist_ok=True)
-        (made / "model.bin").write_text(content)
-        return made
+        version = self.file.parent / "model_repository" / "m" / "1"
+        version.mkdir(parents=True, exist_ok=True)
+        (version / "model.bin").write_text(content)
+        return version
 
 
 def _never_opened(*_: Any) -> Any:
@@ -67,16 +67,19 @@ def farm(tmp_path: Path, load_plugins: Callable[..., Plugins], monkeypatch: pyte
     file.write_text(SETTINGS, "utf-8")
     farm = Farm(file)
     names = {"source": False, "here": False, "server": True}
-    backends = [Backend(name, _never_opened, FarmOptions, remote=remote) for name, remote in names.items()]
+    served: dict[str, Any] = {"example": "{url: here}", "server_command": "serve it", "tuning": ("model_config.instances",)}
+    backends = [
+        Backend(name, _never_opened, FarmOptions, remote=remote, **(served if remote else {})) for name, remote in names.items()
+    ]
     exporters = [Exporter("bin", "source", "model.bin", lambda request: ModelSignature())]
     locate = lambda model, options: model.folder / "model_repository" / model.name  # noqa: E731
-    kept = Repository("kept", "server", locate, lambda request: Configuration(), farm.check, lambda path, folder: ())
-    plugins = _loaded(load_plugins, backends, exporters, [kept])
+    repository = Repository("kept", "server", locate, lambda request: Configuration(), farm.check, lambda path, folder: ())
+    plugins = _load(load_plugins, backends, exporters, [repository])
     monkeypatch.setattr(turnout.commands.status.command, "find_plugins", lambda: plugins)
     return farm
 
 
-def _loaded(load_plugins: Callable[..., Plugins], *declared: list[Any]) -> Plugins:
+def _load(load_plugins: Callable[..., Plugins], *declared: list[Any]) -> Plugins:
     source = (
         "from turnout import hookimpl\nDECLARED = []\n"
         "@hookimpl\ndef turnout_backends():\n    return DECLARED[0]\n"

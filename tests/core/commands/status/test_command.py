@@ -1,4 +1,4 @@
-"""The status of a whole turnout.yaml: read from real evidence, and from what is left when evidence is torn."""
+"""The status of a whole turnout.yaml, from valid and from damaged evidence."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from turnout.repository.evidence import Evidence, fingerprint, write_evidence
 
 
 def verified(farm: Any, *agreed: str, verdict: str = "match") -> None:
-    made = farm.file.parent / "model_repository" / "m" / "1"
+    version = farm.file.parent / "model_repository" / "m" / "1"
     arms = [{"backend": name, "verdict": verdict, "worst": ""} for name in agreed]
-    facts = {"version": 1, "sha256": fingerprint(made), "reference": "source", "arms": arms, "requests": 3}
+    facts = {"version": 1, "sha256": fingerprint(version), "reference": "source", "arms": arms, "requests": 3}
     write_evidence(farm.file.parent, Evidence("m", "verify", verdict, facts=facts))
 
 
@@ -34,7 +34,7 @@ def test_a_model_goes_through_its_stages(farm: Any) -> None:
     assert stages == [MigrationStage.ABSTRACT, MigrationStage.ABSTRACT, MigrationStage.EXPORTED, MigrationStage.SERVED]
 
 
-def test_a_file_that_changes_after_its_proof_takes_the_model_back(farm: Any) -> None:
+def test_a_file_that_changes_after_its_proof_lowers_the_stage(farm: Any) -> None:
     farm.publish()
     verified(farm, "here")
     farm.publish("version 1, retrained")
@@ -52,7 +52,7 @@ def test_answers_that_differed_prove_nothing(farm: Any) -> None:
     assert farm.status().stage is MigrationStage.ABSTRACT
 
 
-def test_what_the_file_names_is_told(farm: Any) -> None:
+def test_facts_of_the_file_and_of_the_plugins_are_listed(farm: Any) -> None:
     parts = ("canary: {backend: server, weight: 0.25}", "shadow: {backend: here}", "max_batch_size: 4", "dynamic_batching: {}")
     farm.file.write_text(farm.file.read_text() + "".join(f"    {part}\n" for part in parts))
 
@@ -67,7 +67,34 @@ def test_what_the_file_names_is_told(farm: Any) -> None:
     )
 
 
-def test_a_canary_without_weight_and_a_shadow_of_itself_take_no_part(farm: Any) -> None:
+@pytest.mark.parametrize(
+    ("options", "tuning"),
+    [("{}", ()), ("{model_config: {instances: 2}}", ("instances",)), ("{model_config: {other: 2}}", ())],
+)
+def test_options_that_the_serving_backend_declares_are_tuning(farm: Any, options: str, tuning: tuple[str, ...]) -> None:
+    text = farm.file.read_text().replace("backend: source", "backend: server", 1).replace("server:\n", f"server: {options}\n")
+    farm.file.write_text(text)
+
+    assert farm.status().facts.tuning == tuning
+
+
+def test_the_command_of_a_declared_server_is_the_next_step(farm: Any) -> None:
+    farm.publish()
+    farm.answer = lambda: [RepositoryFinding(False, "refused", reached=False)]
+    verified(farm, "here")
+
+    assert farm.status().next.command == "serve it"
+
+
+def test_a_model_without_a_server_gets_the_example_of_an_installed_backend(farm: Any) -> None:
+    farm.publish()
+    verified(farm, "here")
+    farm.file.write_text(farm.file.read_text().replace("backend: source", "backend: here", 1).replace("      server:\n", ""))
+
+    assert farm.status().next.why == "no server is configured; write 'server: {url: here}' under models.m.backends"
+
+
+def test_a_canary_without_weight_and_a_shadow_of_itself_are_ignored(farm: Any) -> None:
     farm.file.write_text(farm.file.read_text() + "    canary: {backend: server, weight: 0}\n    shadow: {backend: source}\n")
 
     facts = farm.status().facts
@@ -75,7 +102,7 @@ def test_a_canary_without_weight_and_a_shadow_of_itself_take_no_part(farm: Any) 
     assert (facts.canary, facts.shadowed) == (None, None)
 
 
-def test_the_server_is_asked_whether_it_is_there(farm: Any) -> None:
+def test_the_server_is_checked(farm: Any) -> None:
     up = farm.status()
     farm.answer = lambda: [RepositoryFinding(False, "refused", reached=False)]
     down = farm.status()
@@ -92,7 +119,7 @@ def test_one_live_replica_is_enough_to_be_reached(farm: Any) -> None:
     assert (state.reached, state.ok, state.text) == (True, False, "refused")
 
 
-def test_a_repository_that_raises_is_told_and_nothing_more(farm: Any) -> None:
+def test_a_repository_check_that_raises_is_a_finding(farm: Any) -> None:
     def raise_() -> Any:
         raise KeyError("x")
 
@@ -103,7 +130,7 @@ def test_a_repository_that_raises_is_told_and_nothing_more(farm: Any) -> None:
     assert (state.reached, state.ok, state.text) == (None, False, "the check of 'kept' failed: KeyError: 'x'")
 
 
-def test_the_servers_of_all_models_are_asked_at_once(farm: Any, limit_seconds: int) -> None:
+def test_the_servers_of_all_models_are_checked_at_the_same_time(farm: Any, limit_seconds: int) -> None:
     meeting = threading.Barrier(2, timeout=limit_seconds)
 
     def meet() -> list[RepositoryFinding]:
@@ -116,7 +143,7 @@ def test_the_servers_of_all_models_are_asked_at_once(farm: Any, limit_seconds: i
     assert [status.facts.servers[0].ok for status in status_of_file(farm.file)] == [True, True]
 
 
-def test_a_model_is_deserted_when_its_server_is_down_and_nothing_falls_back(farm: Any) -> None:
+def test_a_model_is_unavailable_if_its_server_is_down_and_it_has_no_fallback(farm: Any) -> None:
     farm.answer = lambda: [RepositoryFinding(False, "refused", reached=False)]
     farm.file.write_text(farm.file.read_text().replace("backend: source", "backend: server", 1))
     caught = farm.status().unavailable
@@ -146,7 +173,7 @@ VALUES = [None, [], {}, "x", -1, 1e999, {"a": []}]
 
 @pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
 @pytest.mark.parametrize("key", ["verdict", "at", "facts"])
-def test_evidence_with_any_value_at_any_place_is_no_traceback(farm: Any, key: str, value: Any) -> None:
+def test_evidence_with_any_value_at_any_key_raises_nothing(farm: Any, key: str, value: Any) -> None:
     farm.publish()
     verified(farm, "here")
     file = farm.file.parent / ".turnout" / "m.verify.json"
@@ -160,7 +187,7 @@ def test_evidence_with_any_value_at_any_place_is_no_traceback(farm: Any, key: st
 
 
 @pytest.mark.parametrize("inside", ["state", "repository"])
-def test_a_file_where_a_folder_should_be_is_no_traceback(farm: Any, inside: str) -> None:
+def test_a_file_in_place_of_a_folder_raises_nothing(farm: Any, inside: str) -> None:
     (farm.file.parent / (".turnout" if inside == "state" else "model_repository")).write_text("a file")
 
     assert farm.status().stage is MigrationStage.ABSTRACT
@@ -170,12 +197,12 @@ def test_json_has_everything(farm: Any) -> None:
     farm.publish()
     verified(farm, "here")
 
-    told = json.loads(json.dumps(farm.status().as_json()))
+    content = json.loads(json.dumps(farm.status().as_json()))
 
-    assert (told["model"], told["stage"], told["stage_name"]) == ("m", 2, "exported")
-    assert told["next"]["command"] == "turnout verify m --against server"
-    assert told["verify"]["agreed"] == ["source", "here"]
-    assert told["version"]["file"] == "model_repository/m/1/model.bin"
+    assert (content["model"], content["stage"], content["stage_name"]) == ("m", 2, "exported")
+    assert content["next"]["command"] == "turnout verify m --against server"
+    assert content["verify"]["agreed"] == ["source", "here"]
+    assert content["version"]["file"] == "model_repository/m/1/model.bin"
 
 
 def test_unknown_models_and_wrong_files_are_refused(farm: Any, tmp_path: Path) -> None:

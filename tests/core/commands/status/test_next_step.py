@@ -1,4 +1,4 @@
-"""A model is led from its first line to a tuned server, one command at a time."""
+"""The next command, from the first line of turnout.yaml to a tuned server."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_first_the_model_is_exported() -> None:
     assert command(replace(START, formats=())) == "turnout plugins"
 
 
-def test_a_version_that_nothing_proves_is_verified_in_this_process() -> None:
+def test_a_version_without_proof_is_verified_on_a_local_backend() -> None:
     unproved = replace(EXPORTED, export=None)
 
     assert command(unproved) == "turnout verify m --against here"
@@ -42,14 +42,14 @@ def test_a_version_that_nothing_proves_is_verified_in_this_process() -> None:
     assert "no evidence shows that version 1" in step(unproved).why
 
 
-def test_a_proof_of_files_that_have_changed_is_asked_for_again() -> None:
+def test_a_version_that_has_changed_since_its_proof_is_verified() -> None:
     stale = replace(EXPORTED, export=ParityProof("match", "", current=False))
 
     assert command(stale) == "turnout verify m --against here"
     assert "have changed since the last comparison" in step(stale).why
 
 
-def test_what_verify_found_is_said() -> None:
+def test_a_mismatch_of_verify_is_the_reason() -> None:
     wrong = replace(EXPORTED, export=None, verify=ParityProof("mismatch", "", True, ("source",), "here: output 'y' differs"))
 
     assert "here: output 'y' differs" in step(wrong).why
@@ -62,7 +62,7 @@ def test_a_model_with_one_backend_is_recorded_then_compared_with_its_recording()
     assert command(replace(alone, recorded=3)) == "turnout verify m"
 
 
-def test_without_a_server_the_exported_version_takes_over_here() -> None:
+def test_without_a_server_the_exported_version_serves_locally() -> None:
     local = replace(EXPORTED, backends=("source", "here"), remote=frozenset())
 
     assert command(local) == "turnout verify m --against here"
@@ -88,7 +88,7 @@ def test_a_move_goes_by_fallback_shadow_canary_and_switch() -> None:
     assert command(replace(shadowed, shadow=READY, canary="server", weight=0.1)) == "turnout switch m server"
 
 
-def test_a_shadow_that_answers_wrongly_is_looked_into() -> None:
+def test_a_shadow_with_mismatches_is_verified() -> None:
     wrong = replace(READY, verdicts={"match": 8, "mismatch": 1}, ready=False, promotion="not ready: 1 wrong answers")
     found = step(replace(VERIFIED, servers=UP, shadowed="server", shadow=wrong))
 
@@ -96,14 +96,14 @@ def test_a_shadow_that_answers_wrongly_is_looked_into() -> None:
     assert "not ready: 1 wrong answers" in found.why
 
 
-def test_what_a_shadow_showed_of_another_version_does_not_count() -> None:
+def test_shadow_results_of_another_version_do_not_count() -> None:
     found = step(replace(VERIFIED, servers=UP, shadowed="server", shadow=replace(READY, current=False)))
 
     assert found.command == "turnout status m"
     assert "other settings or another version" in found.why
 
 
-def test_a_served_model_is_told_what_it_lacks() -> None:
+def test_a_served_model_gets_the_steps_that_it_lacks() -> None:
     differs = (ServerState("server", True, False, "max_batch_size differs"),)
 
     assert "write 'fallback: here'" in step(replace(SERVING, fallback=None)).why
@@ -114,5 +114,5 @@ def test_a_served_model_is_told_what_it_lacks() -> None:
     assert "write 'shadow: {backend: here}'" in step(replace(SERVING, shadow=None)).why
 
 
-def test_at_the_end_nothing_is_left() -> None:
+def test_at_the_end_every_step_is_done() -> None:
     assert step(SERVING).why.startswith("every step is done")

@@ -1,4 +1,4 @@
-"""The version that stands, and whether what was proved is of it."""
+"""The newest version and the evidence that proves it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def evidence(folder: Path, **changes: Any) -> Evidence:
     return Evidence("m", "verify", "match", YEAR_2100, facts | changes)
 
 
-def test_the_newest_version_is_told_with_file_date_and_fingerprint(folder: Path) -> None:
+def test_the_newest_version_has_file_date_and_fingerprint(folder: Path) -> None:
     for name in ("model.onnx", "a.data"):
         os.utime(folder / "2" / name, (0, 0))
 
@@ -40,38 +40,38 @@ def test_the_newest_version_is_told_with_file_date_and_fingerprint(folder: Path)
     assert version.sha256 == fingerprint(folder / "2")
 
 
-def test_a_proof_is_of_the_files_that_it_was_made_of(folder: Path) -> None:
-    kept = evidence(folder)
-    before = proof_of(kept, newest_version(folder, folder, ()))
+def test_a_proof_holds_until_a_file_changes(folder: Path) -> None:
+    saved = evidence(folder)
+    before = proof_of(saved, newest_version(folder, folder, ()))
     (folder / "2" / "a.data").write_text("weightz")
-    after = proof_of(kept, newest_version(folder, folder, ()))
+    after = proof_of(saved, newest_version(folder, folder, ()))
 
     assert before is not None
     assert after is not None
     assert (before.holds, after.holds) == (True, False)
 
 
-def test_a_new_version_is_not_proved_by_an_older_ones_proof(folder: Path) -> None:
-    kept = evidence(folder)
+def test_an_older_proof_is_not_current_for_a_new_version(folder: Path) -> None:
+    saved = evidence(folder)
     (folder / "2").rename(folder / "3")
-    proof = proof_of(kept, newest_version(folder, folder, (kept,)))
+    proof = proof_of(saved, newest_version(folder, folder, (saved,)))
 
     assert proof is not None
     assert not proof.current
 
 
-def test_files_are_not_read_when_nothing_can_have_changed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = evidence(folder)
+def test_files_are_not_read_if_no_file_has_changed_since_the_evidence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = evidence(folder)
     monkeypatch.setattr(turnout.commands.status.proofs, "fingerprint", lambda _: "read")
 
-    version = newest_version(folder, folder, (None, kept))
+    version = newest_version(folder, folder, (None, saved))
 
     assert version is not None
-    assert version.sha256 == kept.facts["sha256"]
+    assert version.sha256 == saved.facts["sha256"]
 
 
 @pytest.mark.parametrize("at", ["2000-01-01T00:00:00+00:00", "", "yesterday", None, 5])
-def test_files_are_read_when_they_may_have_changed(folder: Path, at: Any) -> None:
+def test_files_are_read_if_they_may_have_changed_since_the_evidence(folder: Path, at: Any) -> None:
     old = Evidence("m", "verify", "match", at, {"version": 2, "sha256": "old"})
 
     version = newest_version(folder, folder, (old,))
@@ -80,7 +80,7 @@ def test_files_are_read_when_they_may_have_changed(folder: Path, at: Any) -> Non
     assert version.sha256 == fingerprint(folder / "2")
 
 
-def test_no_folder_no_version_and_an_empty_version_are_none(tmp_path: Path) -> None:
+def test_there_is_no_newest_version_without_a_folder_or_files(tmp_path: Path) -> None:
     (tmp_path / "empty" / "1").mkdir(parents=True)
 
     assert newest_version(None, tmp_path, ()) is None
@@ -88,7 +88,7 @@ def test_no_folder_no_version_and_an_empty_version_are_none(tmp_path: Path) -> N
     assert newest_version(tmp_path / "empty", tmp_path, ()) is None
 
 
-def test_verify_tells_who_agreed_and_what_was_wrong(folder: Path) -> None:
+def test_a_proof_of_verify_lists_the_matching_arms_and_the_mismatches(folder: Path) -> None:
     arms = [{"backend": "b", "verdict": "match", "worst": ""}, {"backend": "c", "verdict": "mismatch", "worst": "y differs"}]
     batching = [{"backend": "b", "text": "batching changes answers"}]
 
@@ -99,7 +99,7 @@ def test_verify_tells_who_agreed_and_what_was_wrong(folder: Path) -> None:
     assert proof.text == "b, c against a, 3 requests; c: y differs; batching changes answers"
 
 
-def test_an_export_tells_what_was_compared() -> None:
+def test_a_proof_of_an_export_names_both_runtimes() -> None:
     proof = proof_of(Evidence("m", "export", "match", "", {"runtime": "onnxruntime 1", "reference": "torch"}), None)
 
     assert proof is not None
@@ -107,16 +107,16 @@ def test_an_export_tells_what_was_compared() -> None:
 
 
 @pytest.mark.parametrize("facts", [None, [], "x", {"arms": 5, "batching": {}}, {"arms": [1, {"backend": 2}], "version": []}])
-def test_facts_that_nobody_wrote_prove_nothing(folder: Path, facts: Any) -> None:
-    kept = Evidence("m", "verify", "match", YEAR_2100, facts)
+def test_facts_that_no_command_writes_prove_nothing(folder: Path, facts: Any) -> None:
+    saved = Evidence("m", "verify", "match", YEAR_2100, facts)
 
-    proof = proof_of(kept, newest_version(folder, folder, (kept,)))
+    proof = proof_of(saved, newest_version(folder, folder, (saved,)))
 
     assert proof is not None
     assert not proof.holds
 
 
-def test_a_time_that_no_calendar_has_is_empty() -> None:
+def test_a_time_outside_the_calendar_is_empty() -> None:
     assert format_utc(float("inf")) == ""
     assert format_utc(1e300) == ""
     assert format_utc(0) == "1970-01-01T00:00:00+00:00"

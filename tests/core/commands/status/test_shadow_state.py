@@ -1,4 +1,4 @@
-"""What a shadow has shown counts while its arms, its tolerances and the version are the same."""
+"""Results of a shadow apply while its arms, tolerances and version are unchanged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RULE = "    shadow: {backend: server, promote_when: {comparisons: 3}}\n"
 
 
 def show(farm: Any, since: float | None = None, **verdicts: int) -> None:
-    """Keep evidence of what turnout.yaml says now."""
+    """Save evidence of the present settings."""
     plugins = turnout.commands.status.command.find_plugins()
     identity = evidence_identity(load_settings(farm.file, registry=plugins).model("m"), ("source", "server"), Tolerances())
     evidence = ShadowEvidence("m", "source", "server", identity, Counter(verdicts))
@@ -38,7 +38,7 @@ def state(farm: Any) -> ShadowState:
     return found
 
 
-def test_it_is_ready_when_it_has_shown_what_the_file_asks(farm: Any) -> None:
+def test_a_shadow_is_ready_when_it_meets_the_rule_of_the_file(farm: Any) -> None:
     farm.file.write_text(farm.file.read_text() + RULE)
     show(farm, match=2, dropped=1)
     early = state(farm)
@@ -50,13 +50,13 @@ def test_it_is_ready_when_it_has_shown_what_the_file_asks(farm: Any) -> None:
     assert state(farm).p95_ratio == pytest.approx(2.0, rel=0.03)
 
 
-def test_without_a_rule_turnouts_own_figures_count(farm: Any) -> None:
+def test_without_a_rule_the_default_rule_applies(farm: Any) -> None:
     show(farm, match=3)
 
     assert state(farm).promotion == "not ready: 3 of 1000 comparisons are done"
 
 
-def test_it_counts_after_the_model_has_moved(farm: Any) -> None:
+def test_the_results_stay_current_after_the_model_has_moved(farm: Any) -> None:
     farm.file.write_text(farm.file.read_text() + RULE)
     show(farm, match=3)
     farm.file.write_text(farm.file.read_text().replace("backend: source", "backend: server", 1))
@@ -66,7 +66,7 @@ def test_it_counts_after_the_model_has_moved(farm: Any) -> None:
 
 
 @pytest.mark.parametrize("change", [("server:", "server: {url: other}"), ("3}}", "3}, tolerance: {rtol: 0.5}}")])
-def test_other_options_or_tolerances_need_other_evidence(farm: Any, change: tuple[str, str]) -> None:
+def test_results_of_other_options_or_tolerances_are_not_current(farm: Any, change: tuple[str, str]) -> None:
     farm.file.write_text(farm.file.read_text() + RULE)
     show(farm, match=3)
     before = state(farm).current
@@ -75,7 +75,7 @@ def test_other_options_or_tolerances_need_other_evidence(farm: Any, change: tupl
     assert (before, state(farm).current) == (True, False)
 
 
-def test_what_began_before_the_version_was_written_is_of_another(farm: Any) -> None:
+def test_results_from_before_the_version_are_not_current(farm: Any) -> None:
     farm.publish()
     show(farm, since=time.time() - 3600, match=3)
 
@@ -84,7 +84,7 @@ def test_what_began_before_the_version_was_written_is_of_another(farm: Any) -> N
 
 @pytest.mark.parametrize("value", [None, [], {}, "x", -1, 1e999, {"1": 1e999}, {"99999999": 5}])
 @pytest.mark.parametrize("key", ["verdicts", "primary_latencies", "shadow_latencies", "since", "updated", "primary"])
-def test_figures_that_no_shadow_has_counted_are_no_traceback(farm: Any, key: str, value: Any) -> None:
+def test_evidence_with_impossible_figures_raises_nothing(farm: Any, key: str, value: Any) -> None:
     farm.publish()
     show(farm, match=3)
     file = farm.file.parent / ".turnout" / "m.shadow.json"

@@ -1,4 +1,4 @@
-"""What shows that a stage is reached, and that each piece of it is needed."""
+"""The evidence for each stage; each piece of it is needed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_each_stage_is_shown_by_its_evidence(facts: ModelFacts, stage: Migration
         {"export": replace(PROVED, verdict="dropped")},
     ],
 )
-def test_a_version_that_is_not_there_or_not_proved_is_not_exported(change: dict[str, Any]) -> None:
+def test_a_version_that_is_missing_or_not_proved_is_not_exported(change: dict[str, Any]) -> None:
     assert stage_of(replace(EXPORTED, **change)) is MigrationStage.ABSTRACT
 
 
@@ -66,12 +66,12 @@ def test_a_version_that_was_verified_after_it_was_published_is_exported() -> Non
         {"remote": frozenset()},
     ],
 )
-def test_a_server_counts_only_when_it_is_proved_and_something_answers_in_its_place(change: dict[str, Any]) -> None:
+def test_a_server_counts_only_with_proof_and_fallback(change: dict[str, Any]) -> None:
     assert stage_of(replace(SERVED, **change)) is MigrationStage.EXPORTED
 
 
 @pytest.mark.parametrize("part", ["canary", "shadowed"])
-def test_a_server_that_takes_a_part_needs_no_fallback(part: str) -> None:
+def test_a_server_as_canary_or_shadow_needs_no_fallback(part: str) -> None:
     facts = replace(SERVED, backend="here", fallback=None)
 
     assert stage_of(replace(facts, **{part: "server"})) is MigrationStage.SERVED
@@ -102,7 +102,7 @@ def test_a_server_is_tuned_only_when_it_serves_merges_and_was_measured(change: d
     assert stage_of(replace(TUNED, **change)) is MigrationStage.SERVED
 
 
-def test_a_server_that_is_down_just_now_takes_no_stage_away() -> None:
+def test_a_server_that_is_down_does_not_lower_the_stage() -> None:
     down = ServerState("server", False, False, "refused")
 
     assert stage_of(replace(TUNED, servers=(down,))) is MigrationStage.TUNED

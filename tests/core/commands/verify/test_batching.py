@@ -33,13 +33,13 @@ def found(**arms: Any) -> dict[str, BatchParity]:
     return {parity.backend: parity for parity in compare_batching(arms, ROWS, Tolerances())}
 
 
-def test_arms_that_answer_rows_alike_match() -> None:
+def test_arms_with_equal_answers_match() -> None:
     parities = found(direct=good, triton=good)
 
     assert [(parity.verdict, parity.changed, parity.text) for parity in parities.values()] == [(Verdict.MATCH, (), "")] * 2
 
 
-def test_one_row_wrong_in_a_batch_of_8_is_pinned_on_the_batching() -> None:
+def test_batching_is_named_as_the_cause_of_one_wrong_row_in_a_batch_of_8() -> None:
     triton = found(direct=good, triton=wrong_in_row_5_of_8)["triton"]
 
     assert (triton.verdict, triton.changed, triton.different_alone) == (Verdict.MISMATCH, (5,), ())
@@ -55,13 +55,13 @@ def test_batching_of_the_reference_itself_is_found() -> None:
     assert (parities["direct"].changed, parities["triton"].changed) == ((5,), ())
 
 
-def test_a_backend_that_differs_alone_too_is_not_blamed_on_batching() -> None:
+def test_batching_is_not_the_cause_if_the_backend_differs_alone_too() -> None:
     triton = found(direct=good, triton=off_by_a_hundredth)["triton"]
 
     assert (triton.verdict, triton.changed, triton.different_alone) == (Verdict.MATCH, (), tuple(range(8)))
 
 
-def test_an_answer_that_changes_from_call_to_call_is_called_so() -> None:
+def test_an_answer_that_changes_from_call_to_call_is_unsteady() -> None:
     random = np.random.default_rng(1)
 
     def dice(inputs: Mapping[str, Any]) -> InferenceResponse:
@@ -73,7 +73,7 @@ def test_an_answer_that_changes_from_call_to_call_is_called_so() -> None:
     assert "change from call to call, even alone" in parity.text
 
 
-def test_a_batch_that_fails_is_told() -> None:
+def test_a_batch_that_fails_is_reported() -> None:
     def no_batches(inputs: Mapping[str, Any]) -> InferenceResponse:
         return good(inputs) if len(inputs["x"]) == 1 else InferenceResponse({}, error=InferenceError("no room"))
 
@@ -83,26 +83,26 @@ def test_a_batch_that_fails_is_told() -> None:
     assert parity.text.endswith("rows 0, 1, 2, 3, 4, 5, 6, 7 of a batch of 8 differently than alone: no room")
 
 
-def test_an_output_without_a_row_for_each_is_told() -> None:
+def test_an_output_without_a_row_for_each_request_is_reported() -> None:
     def summed(inputs: Mapping[str, Any]) -> InferenceResponse:
         return InferenceResponse({"y": inputs["x"].sum(axis=0, keepdims=True)})
 
     assert "output 'y' is missing" in found(direct=summed)["direct"].text
 
 
-def test_rows_are_taken_from_requests_of_any_batch_size() -> None:
+def test_requests_of_any_batch_size_are_split_into_rows() -> None:
     requests = [{"x": np.arange(6).reshape(2, 3)}, {"x": np.arange(6, 12).reshape(2, 3)}]
 
     assert [row["x"].tolist() for row in split_rows(requests, 3)] == [[[0, 1, 2]], [[3, 4, 5]], [[6, 7, 8]]]
 
 
-def test_rows_of_other_shapes_are_passed_over() -> None:
+def test_rows_of_other_shapes_are_skipped() -> None:
     requests = [{"x": np.zeros((1, 3))}, {"x": np.zeros((1, 4))}, {"x": np.ones((1, 3))}]
 
     assert [row["x"].shape for row in split_rows(requests, 2)] == [(1, 3), (1, 3)]
 
 
-def test_too_few_rows_come_again() -> None:
+def test_too_few_rows_are_repeated() -> None:
     rows = split_rows([{"x": np.array([[1.0], [2.0]])}], 5)
 
     assert [float(row["x"][0, 0]) for row in rows] == [1, 2, 1, 2, 1]

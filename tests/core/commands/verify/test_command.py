@@ -38,7 +38,7 @@ models:
 
 
 class Doubles(ModelInference):
-    """Doubles ``x`` into ``y`` and numbers it in ``ids``; ``change`` may spoil the answer."""
+    """Returns twice ``x`` as ``y``, and ``ids``; ``change`` may change the answer."""
 
     def __init__(self, change: Callable[[dict[str, Any], Mapping[str, Any]], object] = lambda answer, inputs: None) -> None:
         self._change = change
@@ -61,13 +61,13 @@ class Doubles(ModelInference):
 def verify(
     tmp_path: Path, plugins_with: Callable[..., Plugins], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., VerifyReport]:
-    """Return a function that verifies the model ``m`` on ``good`` against ``other``, which a test gives."""
+    """Return a function that verifies the model ``m`` on ``good`` against ``other``."""
     (tmp_path / "turnout.yaml").write_text(SETTINGS, "utf-8")
 
-    def run(other: Callable[[], ModelInference], good: Callable[[], ModelInference] = Doubles, **choices: Any) -> VerifyReport:
+    def run(other: Callable[[], ModelInference], good: Callable[[], ModelInference] = Doubles, **options: Any) -> VerifyReport:
         plugins = plugins_with({"good": good, "other": other})
         monkeypatch.setattr(turnout.commands.verify.command, "find_plugins", lambda: plugins)
-        return verify_file(tmp_path / "turnout.yaml", "m", VerifyOptions(**choices), warn=pytest.fail)
+        return verify_file(tmp_path / "turnout.yaml", "m", VerifyOptions(**options), warn=pytest.fail)
 
     return run
 
@@ -88,7 +88,7 @@ def record(folder: Path, count: int = 3, model: str = "m", off_by: float = 0.0) 
         writer.add(RecordedRequest({"x": x}, outputs, model, "good", id=f"r{number}"))
 
 
-def test_equal_arms_match_on_made_requests(verify: Callable[..., VerifyReport]) -> None:
+def test_equal_arms_match_on_generated_requests(verify: Callable[..., VerifyReport]) -> None:
     verified = verify(Doubles)
 
     assert (verified.result.verdict, verified.result.requests, verified.saved) == (Verdict.MATCH, 4, ())
@@ -148,7 +148,7 @@ def test_a_recording_is_replayed_and_its_answers_are_compared(verify: Callable[.
     ]
 
 
-def test_answers_that_are_not_those_recorded_are_found(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
+def test_answers_that_differ_from_the_recorded_ones_are_found(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
     record(tmp_path / "old", 3, off_by=0.01)
 
     assert verify(Doubles, recording=tmp_path / "old").result.verdict is Verdict.MISMATCH
@@ -156,7 +156,7 @@ def test_answers_that_are_not_those_recorded_are_found(verify: Callable[..., Ver
 
 
 @pytest.mark.parametrize("spoil", [lambda file: file.unlink(), lambda file: file.write_bytes(file.read_bytes()[:-30])])
-def test_a_lost_or_torn_record_is_no_proof(verify: Callable[..., VerifyReport], tmp_path: Path, spoil: Any) -> None:
+def test_a_lost_or_damaged_record_is_no_proof(verify: Callable[..., VerifyReport], tmp_path: Path, spoil: Any) -> None:
     record(tmp_path / "recordings" / "m", 3)
     spoil(sorted((tmp_path / "recordings" / "m").glob("*.npz"))[1])
 
@@ -164,7 +164,7 @@ def test_a_lost_or_torn_record_is_no_proof(verify: Callable[..., VerifyReport], 
         verify(Doubles)
 
 
-def test_the_worst_request_is_kept_with_both_answers_and_can_be_sent_again(
+def test_the_worst_request_is_saved_with_both_answers_and_can_be_replayed(
     verify: Callable[..., VerifyReport], tmp_path: Path
 ) -> None:
     record(tmp_path / "recordings" / "m", 3)
@@ -175,8 +175,8 @@ def test_the_worst_request_is_kept_with_both_answers_and_can_be_sent_again(
     verified = verify(lambda: Doubles(spoil), save=tmp_path / "worst")
 
     assert verified.saved == (tmp_path / "worst" / "m.worst-other.npz",)
-    kept = read_recorded_request(verified.saved[0])
-    assert (kept.id, kept.inputs["x"][0, 0], kept.outputs["y"][0, 0]) == ("r2", 0.5, 1.0)
+    saved = read_recorded_request(verified.saved[0])
+    assert (saved.id, saved.inputs["x"][0, 0], saved.outputs["y"][0, 0]) == ("r2", 0.5, 1.0)
     with np.load(verified.saved[0]) as content:
         assert content["other//y"][0, 0] == 1.5
     assert verify(lambda: Doubles(spoil), inputs=verified.saved).result.verdict is Verdict.MISMATCH
@@ -206,7 +206,9 @@ def test_a_backend_that_cannot_be_opened_is_no_mismatch(verify: Callable[..., Ve
         verify(cannot)
 
 
-def test_a_request_that_fails_is_told_and_the_others_are_compared(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
+def test_a_request_that_fails_is_reported_and_the_others_are_compared(
+    verify: Callable[..., VerifyReport], tmp_path: Path
+) -> None:
     record(tmp_path / "recordings" / "m", 3)
 
     def break_at_one(answer: dict[str, Any], inputs: Mapping[str, Any]) -> None:
@@ -234,18 +236,18 @@ def test_every_arm_is_closed(verify: Callable[..., VerifyReport]) -> None:
     assert [arm.closed for arm in opened] == [True, True]
 
 
-def test_the_result_stays_for_status(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
+def test_the_result_is_saved_as_evidence(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
     (tmp_path / "model_repository" / "m" / "3").mkdir(parents=True)
     (tmp_path / "model_repository" / "m" / "3" / "model.onnx").write_bytes(b"onnx")
 
     verify(off(0.01))
 
-    kept = read_evidence(tmp_path, "m", "verify")
-    assert kept is not None
-    assert (kept.verdict, kept.facts["reference"], kept.facts["version"]) == ("mismatch", "good", 3)
-    assert kept.facts["arms"][0]["outputs"]["y"]["max_abs_error"] == pytest.approx(0.01, rel=1e-3)
-    assert len(kept.facts["sha256"]) == 64
-    json.dumps(dict(kept.facts), allow_nan=False)
+    saved = read_evidence(tmp_path, "m", "verify")
+    assert saved is not None
+    assert (saved.verdict, saved.facts["reference"], saved.facts["version"]) == ("mismatch", "good", 3)
+    assert saved.facts["arms"][0]["outputs"]["y"]["max_abs_error"] == pytest.approx(0.01, rel=1e-3)
+    assert len(saved.facts["sha256"]) == 64
+    json.dumps(dict(saved.facts), allow_nan=False)
 
 
 def test_tolerances_of_the_file_are_used(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
@@ -255,7 +257,7 @@ def test_tolerances_of_the_file_are_used(verify: Callable[..., VerifyReport], tm
     assert verify(off(0.2)).result.verdict is Verdict.MISMATCH
 
 
-def test_an_unknown_backend_is_told_before_anything_is_opened(verify: Callable[..., VerifyReport]) -> None:
+def test_an_unknown_backend_is_refused_before_an_arm_is_opened(verify: Callable[..., VerifyReport]) -> None:
     with pytest.raises(UnknownNameError, match="unknown backend 'othr'"):
         verify(pytest.fail, pytest.fail, against=("othr",))
 
@@ -280,6 +282,7 @@ def test_both_arms_failing_is_an_error_not_a_match(verify: Callable[..., VerifyR
     assert verify(broken, broken).result.verdict is not Verdict.MATCH
 
 
+@pytest.mark.clock
 def test_a_backend_that_opens_slowly_has_its_time_for_the_first_request(verify: Callable[..., VerifyReport]) -> None:
     def slowly() -> ModelInference:
         threading.Event().wait(0.3)
@@ -302,7 +305,7 @@ def test_nothing_compared_is_no_match(verify: Callable[..., VerifyReport], tmp_p
     assert (verified.result.verdict, verified.result.findings()[0][:20]) == (Verdict.ERROR, "nothing was compared")
 
 
-def test_a_folder_that_refuses_the_worst_request_costs_no_result(
+def test_a_folder_that_cannot_be_written_costs_no_result(
     verify: Callable[..., VerifyReport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warnings: list[str] = []
@@ -313,7 +316,7 @@ def test_a_folder_that_refuses_the_worst_request_costs_no_result(
     assert "the worst requests cannot be saved" in warnings[0]
 
 
-def test_records_of_another_model_say_nothing_of_the_backends(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
+def test_records_of_another_model_are_refused_and_are_no_mismatch(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:
     class Checks(Doubles):
         def infer(self, request: InferenceRequest) -> InferenceResponse:
             if "x" not in request.inputs:

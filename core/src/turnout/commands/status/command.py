@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from turnout.commands.export import export_formats
+from turnout.commands.export import usable_exporters
 from turnout.commands.requests import recording_folder
 from turnout.commands.status.facts import ModelFacts, ServerState
 from turnout.commands.status.next_step import NextStep, next_step
@@ -110,7 +110,7 @@ def _plugin_facts(plugins: Plugins, model: LoadedModel) -> dict[str, Any]:
         "sources": frozenset(exporter.backend for exporter in plugins.exporters()),
         "remote": frozenset(backend.name for backend in backends if backend.remote),
         "serve_commands": {backend.name: backend.server_command for backend in backends if backend.server_command},
-        "formats": tuple(exporter.format for exporter in export_formats(plugins, model)),
+        "formats": tuple(exporter.format for exporter in usable_exporters(plugins, model)),
         "tuning": tuple(_tuning(model, serving)) if serving else (),
     }
 
