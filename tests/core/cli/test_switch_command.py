@@ -1,4 +1,4 @@
-"""``turnout switch --weight``; without it see ``test_other_commands.py``."""
+"""``turnout switch``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+def test_switch_edits_the_one_line_and_keeps_every_comment(cli: Any, settings_file: Path) -> None:
+    before = settings_file.read_text()
+
+    ended = cli("switch", "first", "away")
+
+    assert ended.code == 0
+    assert "'first'" in ended.out
+    assert ended.err == "next: turnout check --deep\n"
+    assert settings_file.read_text() == before.replace(
+        "    backend: plus    # the one line", "    backend: away    # the one line"
+    )
+
+
+def test_switching_an_unknown_model_or_to_an_unknown_backend_changes_nothing(cli: Any, settings_file: Path) -> None:
+    before = settings_file.read_text()
+
+    wrong_backend, wrong_model = cli("switch", "first", "awey"), cli("switch", "frst", "away")
+
+    assert (wrong_backend.code, wrong_model.code, wrong_backend.out + wrong_model.out) == (2, 2, "")
+    assert "Did you mean 'away'?" in wrong_backend.err
+    assert "Did you mean 'first'?" in wrong_model.err
+    assert wrong_model.err.splitlines()[-1].startswith("next: turnout ")
+    assert settings_file.read_text() == before
 
 
 def test_a_share_is_written_and_every_comment_kept(cli: Any, settings_file: Path) -> None:

@@ -1,0 +1,42 @@
+"""``turnout models``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def test_models_are_listed_with_backend_others_and_inputs(cli: Any, settings_file: Path) -> None:
+    ended = cli("models")
+
+    assert (ended.code, ended.err) == (0, "")
+    rows = [line.split() for line in ended.out.splitlines()]
+    assert rows == [
+        ["model", "backend", "others", "inputs"],
+        ["first", "plus", "away", "x", "FP32", "[-1]"],
+        ["second", "plus", "-", "-"],
+    ]
+
+
+def test_models_as_json(cli: Any, settings_file: Path) -> None:
+    first, second = json.loads(cli("models", "--json").out)
+
+    assert first == {
+        "model": "first",
+        "backend": "plus",
+        "others": ["away"],
+        "max_batch_size": 0,
+        "inputs": {"x": "FP32 [-1]"},
+        "outputs": {},
+    }
+    assert second["model"] == "second"
+
+
+def test_models_of_a_wrong_file_is_a_configuration_error(cli: Any, settings_file: Path) -> None:
+    settings_file.write_text("models: [1]\n")
+
+    ended = cli("models", "--json")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.splitlines()[-1] == "next: turnout check"
