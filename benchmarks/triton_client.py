@@ -1,13 +1,12 @@
-"""What Turnout's Triton client costs beside NVIDIA's, against one real tritonserver, all sides interleaved in one run.
+"""Cost of a call by Turnout's Triton client and by NVIDIA's, against one real tritonserver, interleaved in one run.
 
-The model hands its input back (python backend), so that what is measured is the way there and back. Small tensors: FP32 [16]
-at one caller and at 32 in flight (32 threads). Large ones: FP32 [3,000,000], 12 MB each way, one caller, against
-``tritonclient.http``. Each round takes every side once, in turn; figures are medians over rounds of the wall time of a call,
-as a ratio to the raw client.
+The model returns its input (python backend), so that the round trip is measured. Small tensors: FP32 [16], with one caller and
+with 32 in flight (32 threads). Large ones: FP32 [3,000,000], 12 MB each way, one caller, against ``tritonclient.http``. Each
+round runs every side once, in turn; figures are medians over rounds of the wall time of a call, as a ratio to the raw client.
 
     python benchmarks/triton_client.py            # starts the server by itself
     python benchmarks/triton_client.py --rounds 60
-    python benchmarks/triton_client.py --threshold     # from which size on shared memory pays, Turnout against itself
+    python benchmarks/triton_client.py --threshold     # the size from which shared memory pays, Turnout against itself
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ instance_group [ { kind: KIND_CPU count: 1 } ]
 
 
 def raw_call(module: object, client: object, array: np.ndarray) -> Callable[[], np.ndarray]:
-    """Return a call as tritonclient's documentation writes it."""
+    """Return a call as in tritonclient's documentation."""
 
     def call() -> np.ndarray:
         tensor = module.InferInput("x", list(array.shape), "FP32")
@@ -63,18 +62,18 @@ def raw_call(module: object, client: object, array: np.ndarray) -> Callable[[], 
 def raw_shared_memory_call(
     client: tritonclient.grpc.InferenceServerClient, array: np.ndarray
 ) -> Iterator[Callable[[], np.ndarray]]:
-    """Return a call through tritonclient's own shared memory, its regions made and registered by hand before."""
+    """Yield a call through tritonclient's own shared memory, with regions that are created and registered beforehand."""
     regions = [shared_memory.create_shared_memory_region(name, f"/bench_{name}", array.nbytes) for name in ("x", "y")]
     for name in ("x", "y"):
         client.register_system_shared_memory(name, f"/bench_{name}", array.nbytes)
-    given = tritonclient.grpc.InferInput("x", list(array.shape), "FP32")
-    given.set_shared_memory("x", array.nbytes)
-    wanted = tritonclient.grpc.InferRequestedOutput("y")
-    wanted.set_shared_memory("y", array.nbytes)
+    tensor = tritonclient.grpc.InferInput("x", list(array.shape), "FP32")
+    tensor.set_shared_memory("x", array.nbytes)
+    output = tritonclient.grpc.InferRequestedOutput("y")
+    output.set_shared_memory("y", array.nbytes)
 
     def call() -> np.ndarray:
         shared_memory.set_shared_memory_region(regions[0], [array])
-        client.infer("echo", [given], outputs=[wanted])
+        client.infer("echo", [tensor], outputs=[output])
         return shared_memory.get_contents_as_numpy(regions[1], np.float32, list(array.shape)).copy()
 
     try:
@@ -86,7 +85,7 @@ def raw_shared_memory_call(
 
 
 def seconds_a_call(call: Callable[[], np.ndarray], calls: int) -> float:
-    """Return the wall time of one of ``calls`` calls, one after the other."""
+    """Return the mean wall time of ``calls`` calls, one after the other."""
     start = time.perf_counter()
     for _ in range(calls):
         call()
@@ -94,7 +93,7 @@ def seconds_a_call(call: Callable[[], np.ndarray], calls: int) -> float:
 
 
 class Crowd:
-    """Threads that wait for work, so that starting them is not measured."""
+    """Threads that wait for work, so that their start is not measured."""
 
     def __init__(self, threads: int) -> None:
         self._start, self._end = threading.Barrier(threads + 1), threading.Barrier(threads + 1)
@@ -103,7 +102,7 @@ class Crowd:
             threading.Thread(target=self._run, daemon=True).start()
 
     def seconds_a_call(self, call: Callable[[], np.ndarray], calls: int) -> float:
-        """Return the wall time divided by all calls, ``calls`` for each thread."""
+        """Return the wall time divided by the number of calls, ``calls`` for each thread."""
         self._work = (call, calls)
         start = time.perf_counter()
         self._start.wait()
@@ -121,7 +120,7 @@ class Crowd:
 
 @contextlib.contextmanager
 def echo_server() -> Iterator[LocalServer]:
-    """Serve a model that hands its input back."""
+    """Serve a model that returns its input."""
     with tempfile.TemporaryDirectory() as folder:
         version = Path(folder) / "echo" / "1"
         version.mkdir(parents=True)
@@ -135,7 +134,7 @@ def echo_server() -> Iterator[LocalServer]:
 def turnout_call(
     url: str, array: np.ndarray, shared_memory: str = "auto", threshold: int = 256 * 1024
 ) -> Iterator[Callable[[], np.ndarray]]:
-    """Open an app on the server; its call goes through every middleware, as a user's does."""
+    """Yield a call of an app on the server, through every middleware, as a user's."""
     options = {"url": url, "shared_memory": shared_memory, "shared_memory_threshold_bytes": threshold}
     settings = {"models": {"echo": {"backend": "triton", "backends": {"triton": options}}}}
     with turnout.open(settings, metrics=Metrics()) as app:
@@ -143,8 +142,8 @@ def turnout_call(
         yield lambda: model.infer({"x": array})["y"]
 
 
-def interleaved(sides: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Return the figures of every side, taken in turn."""
+def interleave(sides: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Return the figures of every side, measured in turn."""
     figures: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds + 2):
         for name, measure in sides.items():
@@ -180,13 +179,13 @@ def measure(server: LocalServer, rounds: int) -> None:
             "tritonclient.http": lambda: seconds_a_call(raw_http, 200),
             "turnout, http": lambda: seconds_a_call(ours_http, 200),
         }
-        report("FP32 [16], one after the other", interleaved(one, rounds), "tritonclient.grpc")
+        report("FP32 [16], one after the other", interleave(one, rounds), "tritonclient.grpc")
         many = {
             "tritonclient.grpc": lambda: crowd.seconds_a_call(raw, 20),
             "turnout, grpc: 32 in flight": lambda: crowd.seconds_a_call(ours, 20),
             "turnout, http": lambda: crowd.seconds_a_call(ours_http, 20),
         }
-        report("FP32 [16], 32 threads", interleaved(many, rounds), "tritonclient.grpc")
+        report("FP32 [16], 32 threads", interleave(many, rounds), "tritonclient.grpc")
         sides = {
             "tritonclient.http": raw_call(tritonclient.http, http, LARGE),
             "tritonclient.grpc": raw_call(tritonclient.grpc, grpc, LARGE),
@@ -200,7 +199,7 @@ def measure(server: LocalServer, rounds: int) -> None:
             assert np.array_equal(call(), LARGE)
             assert np.array_equal(call(), LARGE)
         large = {name: (lambda call=call: seconds_a_call(call, 3)) for name, call in sides.items()}
-        report("FP32 [3000000], one after the other", interleaved(large, rounds), "tritonclient.http")
+        report("FP32 [3000000], one after the other", interleave(large, rounds), "tritonclient.http")
 
 
 def measure_threshold(server: LocalServer, rounds: int) -> None:
@@ -214,7 +213,7 @@ def measure_threshold(server: LocalServer, rounds: int) -> None:
                 "wire": lambda call=wire: seconds_a_call(call, 20),
                 "shared memory": lambda call=region: seconds_a_call(call, 20),
             }
-            report(f"{kibibytes} KiB each way, grpc", interleaved(sides, rounds), "wire")
+            report(f"{kibibytes} KiB each way, grpc", interleave(sides, rounds), "wire")
 
 
 if __name__ == "__main__":
