@@ -161,13 +161,13 @@ def test_an_rgb_file_with_a_transparent_color_shows_the_background(encoded: Enco
     assert read_picture(data)[0, 0].tolist() == [255, 255, 255]
 
 
-def test_sixteen_bits_of_grey_are_scaled_not_clipped() -> None:
+def test_sixteen_bits_of_gray_are_scaled_not_clipped() -> None:
     data = png(4, 1, 16, 0, b"\0" + struct.pack(">HHHH", 0, 257, 32768, 65535))
 
     assert read_picture(data)[0].tolist() == [[0] * 3, [1] * 3, [128] * 3, [255] * 3]
 
 
-def test_a_transparent_value_of_sixteen_bit_grey_shows_the_background() -> None:
+def test_a_transparent_value_of_sixteen_bit_gray_shows_the_background() -> None:
     data = png(2, 1, 16, 0, b"\0" + struct.pack(">HH", 513, 65535), (b"tRNS", struct.pack(">H", 513)))
 
     assert read_picture(data, background=(7, 8, 9))[0].tolist() == [[7, 8, 9], [255, 255, 255]]

@@ -65,9 +65,9 @@ WRONG = {
     "inverted": ([9, 9, 5, 20], "is inverted: right is less than left"),
     "NaN": ([0, 0, math.nan, 5], r"contains nan; write \[left, top, right, bottom\]"),
     "infinite": ([0, 0, math.inf, 5], "contains inf"),
-    "text": (["0", 0, 5, 5], "contains '0', a str"),
-    "truth": ([True, 0, 5, 5], "contains True, a bool"),
-    "nothing": ([None, 0, 5, 5], "contains None, a NoneType"),
+    "text": (["0", 0, 5, 5], r"contains '0' \(type str\)"),
+    "truth": ([True, 0, 5, 5], r"contains True \(type bool\)"),
+    "nothing": ([None, 0, 5, 5], r"contains None \(type NoneType\)"),
     "three numbers": ([0, 0, 5], r"box \[0, 0, 5\] does not have four numbers"),
     "a string": ("0 0 5 5", "does not have four numbers"),
     "a number": (5, "does not have four numbers"),
@@ -75,7 +75,7 @@ WRONG = {
     "right of the picture": ([100, 0, 120, 5], "is outside the picture"),
     "below the picture": ([0, 50, 5, 60], "is outside the picture"),
     "another key": ({"bbox": [0, 0, 5, 5]}, r"it has the keys bbox, not 'box'; write .* picture\. Did you mean 'bbox'"),
-    "a label that is no text": ({"box": [0, 0, 5, 5], "label": 3}, "label 3 is a int; write text"),
+    "a label that is no text": ({"box": [0, 0, 5, 5], "label": 3}, r"label 3 \(type int\) is not text; write text"),
     "nested": ([[0, 0, 5, 5]], "does not have four numbers"),
 }
 

@@ -88,7 +88,8 @@ def _open_file(source: Any, name: str) -> Iterator[Any]:
         yield source if _is_seekable(source) else io.BytesIO(source.read())
     else:
         raise InvalidInputError(
-            f"picture is {source!r:.80}, a {type(source).__name__}; give a path, bytes, a file, a Pillow image or a numpy array"
+            f"picture is {source!r:.80} (type {type(source).__name__}); "
+            "give a path, bytes, a file, a Pillow image or a numpy array"
         )
 
 

@@ -79,7 +79,7 @@ def _list_items(value: Any) -> Sequence[Any]:
     if isinstance(value, np.ndarray) and value.ndim > 0:
         value = list(value)
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
-        raise InvalidInputError(f"regions are {value!r:.60}, a {type(value).__name__}; give a list of boxes: {_FORM}")
+        raise InvalidInputError(f"regions are {value!r:.60} (type {type(value).__name__}); give a list of boxes: {_FORM}")
     if value and all(isinstance(item, Real) for item in value):
         raise InvalidInputError(
             f"regions are {value!r:.60}, numbers; give a list of boxes, even for one box: [[left, top, right, bottom]]"
@@ -111,7 +111,7 @@ def _read_label(item: Any) -> str | None:
     label = item.get("label") if isinstance(item, Mapping) else None
     if label is None or isinstance(label, str):
         return label
-    raise InvalidInputError(f"label {label!r:.60} is a {type(label).__name__}; write text")
+    raise InvalidInputError(f"label {label!r:.60} (type {type(label).__name__}) is not text; write text")
 
 
 def _read_numbers(box: Any) -> list[float]:
@@ -121,7 +121,7 @@ def _read_numbers(box: Any) -> list[float]:
         raise InvalidInputError(f"box {box!r:.60} does not have four numbers; {_FORM}")
     for number in box:
         if not isinstance(number, Real) or isinstance(number, bool | np.bool_):
-            raise InvalidInputError(f"box {box!r:.60} contains {number!r:.20}, a {type(number).__name__}; {_FORM}")
+            raise InvalidInputError(f"box {box!r:.60} contains {number!r:.20} (type {type(number).__name__}); {_FORM}")
         if not math.isfinite(number):
             raise InvalidInputError(f"box {box!r:.60} contains {number!r}; {_FORM}")
     return [float(number) for number in box]

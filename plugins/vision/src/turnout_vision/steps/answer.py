@@ -31,7 +31,7 @@ class AnswerQuestion(TextStep):
         if question is None:
             question = self._question
         if not isinstance(question, str) or not question.strip():
-            raise InvalidInputError(f"question is {question!r:.60}, a {type(question).__name__}; give a question as text")
+            raise InvalidInputError(f"question is {question!r:.60} (type {type(question).__name__}); give a question as text")
         # Not str.format: the question may contain braces.
         return self._template.replace("{question}", question)
 
