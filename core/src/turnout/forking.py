@@ -78,4 +78,6 @@ def _each(calls: Iterable[Callable[[], None]]) -> None:
         raise failed
 
 
-os.register_at_fork(before=Forks.around, after_in_parent=Forks.around, after_in_child=Forks.forked)
+# Windows has no fork, so there is nothing to renew.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=Forks.around, after_in_parent=Forks.around, after_in_child=Forks.forked)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.files.atomic import replace_file, whole_file, write_whole
+from turnout.files.atomic import open_atomic, replace_file, write_atomic
 
 
 def test_permissions_stay(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_new_file_is_written_whole_and_is_its_owner_s_alone(tmp_path: Path) -> None:
-    write_whole(tmp_path / "new.json", b"{}")
+    write_atomic(tmp_path / "new.json", b"{}")
 
     assert (tmp_path / "new.json").read_bytes() == b"{}"
     assert stat.S_IMODE((tmp_path / "new.json").stat().st_mode) == 0o600
@@ -77,7 +77,7 @@ def test_a_new_file_is_written_whole_and_is_its_owner_s_alone(tmp_path: Path) ->
 def test_a_new_file_has_its_mode_without_the_bits_of_the_umask(tmp_path: Path, umask: int, mode: int) -> None:
     before = os.umask(umask)
     try:
-        with whole_file(tmp_path / "new.png", mode=0o666) as stream:
+        with open_atomic(tmp_path / "new.png", mode=0o666) as stream:
             stream.write(b"pixels")
     finally:
         os.umask(before)
@@ -90,7 +90,7 @@ def test_a_stream_can_seek_and_replaces_the_file_only_at_the_end(tmp_path: Path)
     file = tmp_path / "results.jsonl"
     file.write_bytes(b"old")
 
-    with whole_file(file) as stream:
+    with open_atomic(file) as stream:
         stream.write(b"?ew")
         stream.seek(0)
         stream.write(b"n")
@@ -104,7 +104,7 @@ def test_a_block_that_raises_leaves_the_old_file_and_no_other(tmp_path: Path) ->
     file.write_bytes(b"old")
 
     def write_half() -> None:
-        with whole_file(file) as stream:
+        with open_atomic(file) as stream:
             stream.write(b"half")
             raise KeyboardInterrupt
 

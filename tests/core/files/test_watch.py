@@ -67,7 +67,7 @@ def test_acts_once_for_a_file_that_stays_as_it_is(watch: Watch, acts: Acts) -> N
     looks = watch()
 
     for _ in range(3):
-        looks.look()
+        looks.poll()
 
     assert acts.count == 1  # it may have changed between the app's start and the first look
 
@@ -75,7 +75,7 @@ def test_acts_once_for_a_file_that_stays_as_it_is(watch: Watch, acts: Acts) -> N
 @pytest.mark.parametrize("change", ["written", "replaced", "touched"])
 def test_acts_when_the_file_has_changed(watch: Watch, file: Path, acts: Acts, change: str) -> None:
     looks = watch()
-    looks.look()
+    looks.poll()
     if change == "written":
         file.write_text("bb")
     elif change == "replaced":
@@ -83,8 +83,8 @@ def test_acts_when_the_file_has_changed(watch: Watch, file: Path, acts: Acts, ch
         (file.parent / "new").replace(file)
     _age(file, 50)
 
-    looks.look()
-    looks.look()
+    looks.poll()
+    looks.poll()
 
     assert acts.count == 2
 
@@ -92,26 +92,26 @@ def test_acts_when_the_file_has_changed(watch: Watch, file: Path, acts: Acts, ch
 def test_looks_again_at_a_file_so_new_that_a_second_write_would_not_show(watch: Watch, file: Path, acts: Acts) -> None:
     looks = watch()
     _age(file, 0)
-    looks.look()
-    looks.look()
+    looks.poll()
+    looks.poll()
     assert acts.count == 2
 
     _age(file, 100)
-    looks.look()
-    looks.look()
+    looks.poll()
+    looks.poll()
 
     assert acts.count == 3
 
 
 def test_a_file_that_is_gone_for_a_moment_is_waited_for(watch: Watch, file: Path, acts: Acts) -> None:
     looks = watch()
-    looks.look()
+    looks.poll()
     file.unlink()
-    looks.look()
+    looks.poll()
     assert acts.count == 1
 
     file.write_text("back")
-    looks.look()
+    looks.poll()
 
     assert acts.count == 2
 
@@ -122,12 +122,12 @@ def test_a_wrong_file_is_told_once_and_not_read_again_before_it_changes(
     looks, acts.error = watch(), ConfigurationError("no good")
 
     for _ in range(3):
-        looks.look()
+        looks.poll()
     assert (acts.count, len(caplog.messages)) == (1, 1)
     acts.error = None
     file.write_text("good")
     _age(file, 50)
-    looks.look()
+    looks.poll()
 
     assert acts.count == 2
 
@@ -135,12 +135,12 @@ def test_a_wrong_file_is_told_once_and_not_read_again_before_it_changes(
 def test_a_server_that_is_down_is_tried_again_and_told_once(watch: Watch, acts: Acts, caplog: pytest.LogCaptureFixture) -> None:
     looks, acts.error = watch(), BackendUnavailableError("down")
     for _ in range(3):
-        looks.look()
+        looks.poll()
     assert (acts.count, len(caplog.messages)) == (3, 1)
 
     acts.error = None
     for _ in range(3):
-        looks.look()
+        looks.poll()
 
     assert acts.count == 4
 

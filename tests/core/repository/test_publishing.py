@@ -13,7 +13,8 @@ import pytest
 from turnout import Configuration, ModelSignature
 from turnout.errors import ExportError
 from turnout.repository import publishing as publishing_module
-from turnout.repository.publishing import ExportedVersion, publish, publish_configuration, versions
+from turnout.repository.publishing import ExportedVersion, publish, publish_configuration
+from turnout.repository.versions import versions
 from turnout.tensors import TensorSpec
 
 SIGNATURE = ModelSignature((TensorSpec("x", "FP32", (-1,)),))
@@ -56,7 +57,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "no exchange":
         monkeypatch.setattr("turnout.repository.publishing.exchange", lambda one, other: False)
     if request.param == "no stage beside":
-        monkeypatch.setattr("turnout.repository.staging._usable", lambda place, target: False)
+        monkeypatch.setattr("turnout.repository.staging._is_usable", lambda place, target: False)
     return str(request.param)
 
 
@@ -195,7 +196,7 @@ def test_a_disk_that_fails_at_the_last_moment_leaves_the_repository_as_it_was(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(ExportError, match="No space left on device; the repository is as it was"):
+        with pytest.raises(ExportError, match="No space left on device; the repository is unchanged"):
             publish(model, "model.onnx", _write, _numbered)
 
     assert (versions(model), (model / "config.pbtxt").read_text()) == ([1], "1")

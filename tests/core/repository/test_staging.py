@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from turnout.errors import ExportError
+from turnout.files import lock
 from turnout.repository import staging
 from turnout.repository.staging import exchange, locked, stage_for
 
@@ -72,8 +73,8 @@ def test_a_lock_that_is_held_for_too_long_is_an_error(tmp_path: Path, monkeypatc
         assert alone
 
 
-def test_a_file_system_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staging, "fcntl", None)
+def test_a_system_without_locks_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "fcntl", None)
 
     with locked(tmp_path) as alone:
         assert not alone

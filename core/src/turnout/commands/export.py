@@ -14,7 +14,8 @@ from turnout.plugins.discovery import Plugins
 from turnout.plugins.known import install_commands
 from turnout.plugins.repositories import Configuration, ConfigurationRequest, Repository
 from turnout.repository.evidence import Evidence, fingerprint, write_evidence
-from turnout.repository.publishing import ExportedVersion, publish, publish_configuration, versions
+from turnout.repository.publishing import ExportedVersion, publish, publish_configuration
+from turnout.repository.versions import latest_version
 from turnout.settings import LoadedModel, LoadedSettings
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def export_model(
     declared = ModelSignature(view.declaration.inputs, view.declaration.outputs)
     if declared.inputs and declared.outputs:
         # An exporter may take minutes: refuse what cannot be served before it starts.
-        configure(version or max(versions(folder), default=0) + 1, declared)
+        configure(version or (latest_version(folder) or 0) + 1, declared)
     proved: dict[str, Any] = {}
     exported = publish(
         folder,

@@ -1,4 +1,4 @@
-"""Files whose content changes whole or not at all."""
+"""Files replaced atomically: a reader sees the old content or the new, never a part."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from typing import BinaryIO
 
 
 def replace_file(file: Path, content: bytes) -> None:
-    """Give ``file``, which is there, the new ``content``, as ``write_whole`` does; a symlink is followed.
+    """Write ``content`` to an existing ``file`` as ``write_atomic`` does; a symlink is followed.
 
     Raises:
-        OSError: there is no such file, or the folder or the disk refuses; the file is as it was.
+        OSError: there is no such file, or the folder or the disk refuses; the file is unchanged.
     """
-    write_whole(file.resolve(strict=True), content)
+    write_atomic(file.resolve(strict=True), content)
 
 
-def write_whole(file: Path, content: bytes) -> None:
-    """Give ``file`` its ``content``; readers see the old or the new one. Permissions stay; a new file is its owner's alone.
+def write_atomic(file: Path, content: bytes) -> None:
+    """Write ``content`` to ``file``. Permissions stay; a new file is readable by its owner only.
 
     Raises:
-        OSError: the folder or the disk refuses; what was there stays.
+        OSError: the folder or the disk refuses; ``file`` is unchanged.
     """
-    with whole_file(file) as stream:
+    with open_atomic(file) as stream:
         stream.write(content)
 
 
 @contextmanager
-def whole_file(file: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
-    """Open a stream whose content replaces ``file`` when the block ends; readers see the old content or the new.
+def open_atomic(file: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Open a stream whose content replaces ``file`` when the block ends.
 
     Permissions stay; a new file has ``mode``, of which the process's umask removes bits. If the block raises, ``file`` is
     unchanged.
@@ -47,6 +47,7 @@ def whole_file(file: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
         with os.fdopen(descriptor, "w+b") as stream:
             yield stream
             stream.flush()
+            # Before the rename: after a power cut the new name must not point to an empty file.
             os.fsync(stream.fileno())
         with suppress(FileNotFoundError):
             shutil.copymode(file, temporary)
@@ -55,14 +56,24 @@ def whole_file(file: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
         with suppress(OSError):
             temporary.unlink()
         raise
-    _sync_folder(file.parent)
+    sync_folder(file.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the new name last through a power cut, on systems that can."""
+def sync_file(file: Path) -> None:
+    """Flush the content of ``file`` to the disk, so that it survives a power cut.
+
+    Raises:
+        OSError: the disk is full or broken.
+    """
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the names in ``folder`` to the disk, on systems that can."""
+    # Windows cannot open a folder, and some network file systems cannot sync one; the content of the files is safe anyway.
     with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_file(folder)

@@ -1,4 +1,4 @@
-"""The folder beside turnout.yaml in which Turnout keeps what it has found out."""
+"""The folder ``.turnout`` beside turnout.yaml, which holds evidence and mismatches."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ STATE = ".turnout"
 
 
 def make_state_folder(folder: Path) -> Path:
-    """Return the state folder of the turnout.yaml in ``folder``, made if need be.
+    """Return the state folder of the turnout.yaml in ``folder``; create it if it does not exist.
 
-    git does not see it: what people sent, and what came of it on one machine, is nothing to commit.
+    git ignores it: requests of users and results of one machine must not be committed.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     state = folder / STATE
     state.mkdir(parents=True, exist_ok=True)

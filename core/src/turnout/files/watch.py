@@ -1,4 +1,4 @@
-"""Watching a file for changes."""
+"""A watch on a file, which calls back when the file changes."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ INTERVAL_SECONDS = 1.0
 SETTLED_SECONDS = 2.0
 """Two writes within one tick of the file system's clock look alike, so a file is read again until it is this old."""
 
-_Look = tuple[int, int, int] | None
+_Fingerprint = tuple[int, int, int] | None
 
 
 class FileWatch:
-    """Calls ``act`` in a thread of its own when a file has changed; ``close`` ends the thread.
+    """Calls ``act`` in its own thread when a file has changed; ``close`` ends the thread.
 
-    If ``act`` raises ConfigurationError, the next change is waited for; any other error of Turnout's, such as a server that is
-    down, is tried again at every look. Each is logged once. In a forked child the thread is started anew.
+    After a ConfigurationError of ``act`` the watch waits for the next change; after any other TurnoutError, such as a server
+    that is down, it calls ``act`` again at every poll. Each error is logged once. A forked child starts its own thread.
     """
 
     def __init__(self, file: Path, act: Callable[[], object], interval_seconds: float = INTERVAL_SECONDS) -> None:
         self._file = file
         self._act = act
         self._interval_seconds = interval_seconds
-        self._seen: _Look = None
-        self._again = True
-        self._told = ""
+        self._seen: _Fingerprint = None
+        self._repeat = True
+        self._logged = ""
         self._start()
         Forks.renew(self)
 
     def close(self) -> None:
-        """End the thread; what it does now is finished first."""
+        """End the thread; a call of ``act`` in progress ends first."""
         self._ended.set()
         self._thread.join()
 
@@ -49,42 +49,42 @@ class FileWatch:
 
     def _start(self) -> None:
         self._ended = threading.Event()
-        # A daemon: an app that nobody closes must not keep the process.
+        # A daemon: an app that is never closed must not keep the process alive.
         self._thread = threading.Thread(target=self._run, name="turnout-watch", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         while not self._ended.wait(self._interval_seconds):
             try:
-                self.look()
+                self.poll()
             except Exception:
                 logger.exception("the settings file %r cannot be watched", str(self._file))
 
-    def look(self) -> None:
-        """Act if the file has changed since the last look."""
+    def poll(self) -> None:
+        """Call ``act`` if the file has changed since the last poll."""
         now = time.time_ns()
-        seen = _look(self._file)
-        if seen is None or (seen == self._seen and not self._again):
+        seen = _fingerprint(self._file)
+        if seen is None or (seen == self._seen and not self._repeat):
             return
-        self._seen, self._again = seen, now - seen[1] < SETTLED_SECONDS * 1e9
+        self._seen, self._repeat = seen, now - seen[1] < SETTLED_SECONDS * 1e9
         try:
             self._act()
         except TurnoutError as error:
-            self._again = self._again or not isinstance(error, ConfigurationError)
-            self._tell(error)
+            self._repeat = self._repeat or not isinstance(error, ConfigurationError)
+            self._log(error)
         else:
-            self._told = ""
+            self._logged = ""
 
-    def _tell(self, error: TurnoutError) -> None:
+    def _log(self, error: TurnoutError) -> None:
         text = one_line(error)
-        if text != self._told:
-            logger.warning("%s cannot be used now, so what was read before stays in force: %s", self._file, text)
-        self._told = text
+        if text != self._logged:
+            logger.warning("%s cannot be applied; the previous settings stay in force: %s", self._file, text)
+        self._logged = text
 
 
-def _look(file: Path) -> _Look:
+def _fingerprint(file: Path) -> _Fingerprint:
     try:
         found = file.stat()
-    except OSError:
+    except OSError:  # an editor may have removed it to write it again
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from turnout.files.atomic import write_whole
+from turnout.files.atomic import write_atomic
 
 MANIFEST = "manifest.jsonl"
 
@@ -43,7 +43,7 @@ def keep_lines(folder: Path, model: str, files: Iterable[str]) -> None:
     """Remove every line that is not about one of ``files``. The caller holds the lock; readers see the old or the new file."""
     kept = set(files)
     lines = [_header(model), *(line for line in read_lines(folder) if line["file"] in kept)]
-    write_whole(folder / MANIFEST, b"".join(map(_encode_line, lines)))
+    write_atomic(folder / MANIFEST, b"".join(map(_encode_line, lines)))
 
 
 def _header(model: str) -> dict[str, Any]:

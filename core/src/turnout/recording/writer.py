@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from turnout.files.lock import locked
+from turnout.files.lock import file_lock
 from turnout.recording.manifest import MANIFEST, append_line, keep_lines
 from turnout.recording.policy import RecordingPolicy
 from turnout.recording.recorded_request import RecordedRequest
@@ -85,7 +85,7 @@ class RecordingWriter:
 
     @contextmanager
     def _lock_folder(self) -> Iterator[None]:
-        with locked(self._folder / ".lock"):
+        with file_lock(self._folder / ".lock"):
             if self._seen is None or self._seen != self._manifest_version():
                 self._scan()
             yield

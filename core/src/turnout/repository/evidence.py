@@ -1,7 +1,7 @@
-"""What was proved of a model, and when: small files beside turnout.yaml, which ``turnout status`` reads.
+"""Evidence: the last result of a proof of a model, in a small file beside turnout.yaml, for ``turnout status``.
 
-``.turnout/<model>.<topic>.json`` holds the last result of a topic: ``verify``, ``export``, ``shadow``. A reader sees the old or
-the new one, never half of one.
+``.turnout/<model>.<topic>.json`` holds the last result of a topic: ``verify``, ``export``, ``shadow``. It changes
+atomically.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from turnout.files.atomic import write_whole
+from turnout.files.atomic import write_atomic
 from turnout.files.state_folder import STATE, make_state_folder
 
 FORMAT = 1
@@ -26,10 +26,10 @@ class Evidence:
 
     Attributes:
         model: the model.
-        topic: what was proved: ``verify``, ``export``, ``shadow``.
+        topic: the kind of proof: ``verify``, ``export``, ``shadow``.
         verdict: ``match``, ``mismatch`` or ``error``.
-        at: when, in UTC, as ISO 8601 writes it.
-        facts: the figures, in types of JSON.
+        at: the time in UTC, in ISO 8601.
+        facts: the figures, in JSON types.
     """
 
     model: str
@@ -40,10 +40,10 @@ class Evidence:
 
 
 def write_evidence(folder: Path, evidence: Evidence) -> Path:
-    """Keep ``evidence`` in the state folder of the turnout.yaml in ``folder``, dated now if it has no date.
+    """Write ``evidence`` to the state folder of the turnout.yaml in ``folder``, with the current time if it has none.
 
     Raises:
-        OSError: the folder or the disk refuses; what was there stays.
+        OSError: the folder or the disk refuses; the previous evidence stays.
     """
     content = {
         "format": FORMAT,
@@ -54,12 +54,12 @@ def write_evidence(folder: Path, evidence: Evidence) -> Path:
         "facts": dict(evidence.facts),
     }
     file = make_state_folder(folder) / _file(folder, evidence.model, evidence.topic).name
-    write_whole(file, json.dumps(content, indent=2).encode())
+    write_atomic(file, json.dumps(content, indent=2).encode())
     return file
 
 
 def read_evidence(folder: Path, model: str, topic: str) -> Evidence | None:
-    """Return the last result; None if there is none, or none that this Turnout can read."""
+    """Return the last result; None if there is none, or if this version of Turnout cannot read it."""
     try:
         content = json.loads(_file(folder, model, topic).read_text("utf-8"))
         if content["format"] != FORMAT:
@@ -70,7 +70,7 @@ def read_evidence(folder: Path, model: str, topic: str) -> Evidence | None:
 
 
 def fingerprint(file: Path) -> str:
-    """Return the SHA-256 of a file, as ``sha256sum`` does; of a folder, that of its files' names and SHA-256s."""
+    """Return the SHA-256 of a file, as ``sha256sum`` prints it; of a folder, that of its files' names and SHA-256s."""
     if not file.is_dir():
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,8 +1,8 @@
-"""Publishing in a model repository: a version, its model's configuration or both, in one atomic step.
+"""Publishing into a model repository: a version, its model's configuration or both, in one atomic step.
 
-Whoever opens the model's folder sees it as it was or as it is to be. The first version comes by renaming a whole folder. Later
-the next folder is built of hard links beside the repository and exchanged with the present one. Where folders cannot be
-exchanged, the configuration is replaced first and the version appears second: docs/decisions/0005 says why.
+A reader of the model's folder sees the old state or the new one. The first version appears when a whole folder is renamed. For
+later ones the next folder is built from hard links next to the repository and exchanged with the present one. Where folders
+cannot be exchanged, the configuration is replaced first and the version appears second: see docs/decisions/0005.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from turnout.errors import ExportError
+from turnout.files.atomic import sync_file, sync_folder
 from turnout.inference import ModelSignature
 from turnout.plugins.repositories import Configuration
-from turnout.repository.staging import Stage, exchange, locked, stage_for, sync_file, sync_folder
+from turnout.repository.staging import Stage, exchange, locked, stage_for
+from turnout.repository.versions import latest_version
 
 Configure = Callable[[int, ModelSignature], Configuration]
-"""Returns the configuration that goes with a version of this number and signature."""
+"""Returns the configuration for a version with this number and signature."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedVersion:
-    """A version in a model repository: ``file`` is ``<repository>/<model>/<version>/model.<suffix>``."""
+    """A published version; ``file`` is ``<repository>/<model>/<version>/model.<suffix>``."""
 
     file: Path
     version: int
@@ -33,20 +35,8 @@ class ExportedVersion:
 
 
 def no_configuration(version: int, signature: ModelSignature) -> Configuration:
-    """Configure nothing."""
+    """Return an empty configuration."""
     return Configuration()
-
-
-def versions(model_folder: Path) -> list[int]:
-    """Return the numeric version folders of a model, ascending; Triton serves the greatest by default."""
-    if not model_folder.is_dir():
-        return []
-    return sorted(int(entry.name) for entry in model_folder.iterdir() if entry.is_dir() and _is_version(entry.name))
-
-
-def _is_version(name: str) -> bool:
-    # Triton ignores version folders whose names start with a zero.
-    return name.isascii() and name.isdecimal() and not name.startswith("0")
 
 
 def publish(
@@ -56,9 +46,9 @@ def publish(
     configure: Configure = no_configuration,
     version: int | None = None,
 ) -> ExportedVersion:
-    """Have ``write`` make the model's file, then publish it with its configuration as a new version of the model ``folder``.
+    """Publish the file that ``write`` creates, with its configuration, as a new version of the model ``folder``.
 
-    Nobody is locked out while ``write`` works; two at once get different versions.
+    The repository is not locked while ``write`` runs; two exports at once get different versions.
 
     Raises:
         ExportError: the version exists, or the repository cannot be written.
@@ -66,24 +56,25 @@ def publish(
     _refuse_existing(folder, version)
     try:
         with stage_for(folder) as stage:
-            made = stage.folder / "version"
-            made.mkdir()
-            made.chmod(0o755)
-            signature = write(made / filename)
-            sync_file(made / filename)
-            sync_folder(made)
+            staged = stage.folder / "version"
+            staged.mkdir()
+            # Triton may run as another user.
+            staged.chmod(0o755)
+            signature = write(staged / filename)
+            sync_file(staged / filename)
+            sync_folder(staged)
             with locked(folder.parent) as alone:
-                number = version if version is not None else max(versions(folder), default=0) + 1
+                number = version if version is not None else (latest_version(folder) or 0) + 1
                 _refuse_existing(folder, number)
                 configuration = configure(number, signature)
-                _install(stage, folder, configuration, (made, number), alone=alone)
+                _install(stage, folder, configuration, (staged, number), alone=alone)
     except OSError as error:
-        raise _cannot(folder, error) from error
+        raise _export_error(folder, error) from error
     return ExportedVersion(folder / str(number) / filename, number, signature, configuration)
 
 
 def publish_configuration(folder: Path, configure: Callable[[], Configuration]) -> Configuration:
-    """Give the model ``folder`` the configuration that ``configure`` returns; its versions stay as they are.
+    """Publish the configuration that ``configure`` returns for the model ``folder``; its versions stay unchanged.
 
     Raises:
         ExportError: the repository cannot be written.
@@ -93,7 +84,7 @@ def publish_configuration(folder: Path, configure: Callable[[], Configuration]) 
             configuration = configure()
             _install(stage, folder, configuration, None, alone=alone)
     except OSError as error:
-        raise _cannot(folder, error) from error
+        raise _export_error(folder, error) from error
     return configuration
 
 
@@ -105,10 +96,10 @@ def _refuse_existing(folder: Path, version: int | None) -> None:
         )
 
 
-def _cannot(folder: Path, error: OSError) -> ExportError:
+def _export_error(folder: Path, error: OSError) -> ExportError:
     return ExportError(
         f"model {folder.name!r} cannot be published in model repository {str(folder.parent)!r}: "
-        f"{error.strerror or error}; the repository is as it was"
+        f"{error.strerror or error}; the repository is unchanged"
     )
 
 
@@ -117,25 +108,25 @@ def _install(
 ) -> None:
     real = folder.resolve()
     if stage.beside and not real.exists():
-        _whole(stage, real, configuration, version).rename(real)
+        _build_folder(stage, real, configuration, version).rename(real)
         sync_folder(real.parent)
-    elif not _changes(real, configuration):
+    elif not _differs(real, configuration):
         if version:
             version[0].rename(real / str(version[1]))
             sync_folder(real)
-    elif not (stage.beside and alone and _exchanged(stage, real, configuration, version)):
-        _one_by_one(stage, real, configuration, version)
+    elif not (stage.beside and alone and _exchange(stage, real, configuration, version)):
+        _replace_files(stage, real, configuration, version)
 
 
-def _changes(folder: Path, configuration: Configuration) -> bool:
+def _differs(folder: Path, configuration: Configuration) -> bool:
     return any((folder / name).exists() for name in configuration.obsolete) or any(
         not (folder / name).is_file() or (folder / name).read_bytes() != content
         for name, content in configuration.files.items()
     )
 
 
-def _exchanged(stage: Stage, folder: Path, configuration: Configuration, version: tuple[Path, int] | None) -> bool:
-    whole = _whole(stage, folder, configuration, version)
+def _exchange(stage: Stage, folder: Path, configuration: Configuration, version: tuple[Path, int] | None) -> bool:
+    whole = _build_folder(stage, folder, configuration, version)
     if exchange(whole, folder):
         sync_folder(folder.parent)
         return True
@@ -144,8 +135,8 @@ def _exchanged(stage: Stage, folder: Path, configuration: Configuration, version
     return False
 
 
-def _whole(stage: Stage, folder: Path, configuration: Configuration, version: tuple[Path, int] | None) -> Path:
-    """Return the model's folder as it is to be, built on the stage; what stays is linked, not copied."""
+def _build_folder(stage: Stage, folder: Path, configuration: Configuration, version: tuple[Path, int] | None) -> Path:
+    """Build the next state of the model's folder on the stage; unchanged files are linked, not copied."""
     whole = stage.folder / "whole"
     if folder.exists():
         shutil.copytree(folder, whole, symlinks=True, copy_function=_link)
@@ -162,7 +153,7 @@ def _whole(stage: Stage, folder: Path, configuration: Configuration, version: tu
     return whole
 
 
-def _one_by_one(stage: Stage, folder: Path, configuration: Configuration, version: tuple[Path, int] | None) -> None:
+def _replace_files(stage: Stage, folder: Path, configuration: Configuration, version: tuple[Path, int] | None) -> None:
     folder.mkdir(exist_ok=True)
     for number, (name, content) in enumerate(configuration.files.items()):
         written = stage.folder / f"file-{number}"
@@ -185,7 +176,7 @@ def _link(source: str, target: str) -> None:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Write a new file; one that is linked elsewhere stays as it is there."""
+    """Write a new file. The old one is unlinked first: the present folder has a hard link to it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.unlink(missing_ok=True)
     file.write_bytes(content)

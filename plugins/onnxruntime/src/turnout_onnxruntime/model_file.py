@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from turnout.errors import ModelLoadError
+from turnout.repository.versions import latest_version
 
 FILENAME = "model.onnx"
 
@@ -30,21 +31,16 @@ def find_model_file(path: Path, folder: Path, model: str) -> Path:
 
 
 def _latest_version(folder: Path, model: str) -> Path:
-    versions = [entry for entry in folder.iterdir() if _is_version(entry.name) and entry.is_dir()]
-    if not versions:
+    version = latest_version(folder)
+    if version is None:
         raise ModelLoadError(
             f"model {model!r}: folder {str(folder)!r} has no version folder such as '1'; set 'path' of backend "
             f"'onnxruntime' to an ONNX file, or to a model's folder in a model repository"
         )
-    file = max(versions, key=lambda version: int(version.name)) / FILENAME
+    file = folder / str(version) / FILENAME
     if not file.is_file():
         raise ModelLoadError(
             f"model {model!r}: the latest version has no {FILENAME}: {str(file)!r} is missing; "
             f"write it with: turnout export {model} --format onnx"
         )
     return file
-
-
-def _is_version(name: str) -> bool:
-    # Triton ignores version folders with a leading zero.
-    return name.isascii() and name.isdecimal() and not name.startswith("0")

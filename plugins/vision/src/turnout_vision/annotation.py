@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.files.atomic import whole_file
+from turnout.files.atomic import open_atomic
 from turnout_vision.pixels import Color
 from turnout_vision.region_results import RegionResult
 from turnout_vision.regions import Region
@@ -51,7 +51,7 @@ def save_png(image: Image, file: Path) -> None:
         OSError: the file cannot be written.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(file, mode=0o666) as stream:
+    with open_atomic(file, mode=0o666) as stream:
         image.save(stream, "PNG")
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from turnout.errors import ConfigurationError
-from turnout.files.atomic import whole_file
+from turnout.files.atomic import open_atomic
 from turnout_vision.picture_record import PictureRecord
 
 Key = tuple[str, str, str]
@@ -52,7 +52,7 @@ class ResultsFile:
         content = b"".join(kept)
         if not file.exists() or file.read_bytes() != content:
             file.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(file, mode=0o666) as stream:
+            with open_atomic(file, mode=0o666) as stream:
                 stream.write(content)
         self._stream = os.open(file, os.O_WRONLY | os.O_APPEND)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.files.lock import locked
+from turnout.files.lock import file_lock
 from turnout.rollout.shadow import ShadowEvidence, read_shadow_evidence
 from turnout.rollout.shadow.evidence_file import add_shadow_evidence
 
@@ -100,7 +100,7 @@ def test_a_lock_that_is_never_released_is_not_waited_for(tmp_path: Path, monkeyp
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_child_that_was_forked_while_evidence_was_written_can_write_its_own(tmp_path: Path) -> None:
     file = tmp_path / "m.shadow.json"
-    with locked(file.with_suffix(".lock")):
+    with file_lock(file.with_suffix(".lock")):
         child = os.fork()
         if not child:
             try:

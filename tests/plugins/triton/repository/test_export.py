@@ -17,7 +17,7 @@ from turnout import Exporter, ExportRequest, ModelSignature
 from turnout.commands.export import export_model
 from turnout.errors import ExportError
 from turnout.plugins.discovery import Plugins
-from turnout.repository.publishing import versions
+from turnout.repository.versions import versions
 from turnout.settings import load_settings
 from turnout.tensors import TensorSpec
 from turnout_triton.repository.config_file import read_config

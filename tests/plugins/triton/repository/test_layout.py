@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from turnout import ModelDeclaration
-from turnout_triton.repository.layout import locate, newest_file, versions
+from turnout.repository.versions import versions
+from turnout_triton.repository.layout import locate, newest_file
 
 
 def test_versions_are_numbers_as_triton_reads_them(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from turnout.commands.status.facts import ParityProof, PublishedVersion
 from turnout.errors import TurnoutError
 from turnout.plugins.discovery import Plugins
 from turnout.repository.evidence import Evidence, fingerprint
-from turnout.repository.publishing import versions
+from turnout.repository.versions import versions
 from turnout.settings import LoadedSettings
 
 

@@ -19,7 +19,7 @@ from turnout.parity import Tolerances
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.recording import RecordedRequest
 from turnout.repository.evidence import Evidence, fingerprint, write_evidence
-from turnout.repository.publishing import versions
+from turnout.repository.versions import versions
 from turnout.serving.app import Turnout
 from turnout.settings import LoadedModel, LoadedSettings, load_settings
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from turnout.files.atomic import write_whole
-from turnout.files.lock import locked
+from turnout.files.atomic import write_atomic
+from turnout.files.lock import file_lock
 from turnout.files.state_folder import make_state_folder
 from turnout.rollout.shadow.evidence import ShadowEvidence
 
@@ -33,9 +33,9 @@ def add_shadow_evidence(file: Path, more: ShadowEvidence) -> None:
         OSError: the write failed; the file is unchanged.
     """
     make_state_folder(file.parent.parent)
-    with locked(file.with_suffix(".lock")):
+    with file_lock(file.with_suffix(".lock")):
         known = read_shadow_evidence(file)
         if known is not None and known.has_same_arms(more):
             known.merge(more)
             more = known
-        write_whole(file, json.dumps(more.as_json(), indent=1).encode())
+        write_atomic(file, json.dumps(more.as_json(), indent=1).encode())

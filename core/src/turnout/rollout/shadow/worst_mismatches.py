@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import tempfile
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from turnout.errors import TurnoutError
+from turnout.files.atomic import open_atomic
 from turnout.inference import InferenceResponse
 from turnout.parity import Parity
 from turnout.recording import RecordedRequest
@@ -64,17 +63,10 @@ class WorstMismatches:
         )
 
     def _write(self, directory: Path, record: RecordedRequest, answer: InferenceResponse, excess: float) -> None:
-        # Users' data: a file of mkstemp is readable by its owner only. The rename makes it appear whole.
+        # Users' data: only the owner may read the folder, and open_atomic makes files readable by their owner only.
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, name = tempfile.mkstemp(prefix=".worst-", suffix=".part", dir=directory)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                record.write(stream, {self._shadow: answer.outputs})
-            Path(name).rename(directory / f"{_rank(excess)}-{os.getpid()}-{next(_numbers):06d}.npz")
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
+        with open_atomic(directory / f"{_rank(excess)}-{os.getpid()}-{next(_numbers):06d}.npz") as stream:
+            record.write(stream, {self._shadow: answer.outputs})
 
 
 def _rank(excess: float) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from turnout import CheckRequest, RepositoryFinding
 from turnout.errors import BackendUnavailableError, ConfigurationError, ExportError, ModelLoadError
+from turnout.repository.versions import versions
 from turnout_triton.repository.config_file import ConfigFile, read_config
 from turnout_triton.repository.configure import served_versions
 from turnout_triton.repository.differences import ConfigSource, Difference, differences
-from turnout_triton.repository.layout import CONFIG, locate, versions
+from turnout_triton.repository.layout import CONFIG, locate
 from turnout_triton.repository.server_config import ServerConfig, read_server_config, urls_of
 from turnout_triton.repository.sources import file_source, server_source, yaml_source
 

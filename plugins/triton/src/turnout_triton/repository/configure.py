@@ -8,12 +8,13 @@ from typing import Any
 
 from turnout import Configuration, ConfigurationRequest, ModelSignature
 from turnout.errors import ConfigurationError, ExportError
+from turnout.repository.versions import versions
 from turnout_triton.repository.config_entries import data_files, entries_of
 from turnout_triton.repository.config_file import ConfigFile, config_text, read_config
 from turnout_triton.repository.differences import ConfigSource, differences
 from turnout_triton.repository.file_signature import read_signature
 from turnout_triton.repository.generated_config import generate_config
-from turnout_triton.repository.layout import CONFIG, PLATFORMS, newest_file, versions
+from turnout_triton.repository.layout import CONFIG, PLATFORMS, newest_file
 
 _KEEP_FOLDER = ".gitkeep"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from turnout import ModelDeclaration
 from turnout.errors import ExportError
+from turnout.repository.versions import latest_version, versions
 from turnout_triton.options import TritonOptions
 
 CONFIG = "config.pbtxt"
@@ -53,17 +54,8 @@ def _is_model(folder: Path) -> bool:
     return folder.is_dir() and not folder.name.startswith(".") and ((folder / CONFIG).is_file() or bool(versions(folder)))
 
 
-def versions(folder: Path) -> list[int]:
-    """Return the versions in a model's folder, ascending; like Triton, without names that start with a zero."""
-    if not folder.is_dir():
-        return []
-    names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
-    return sorted(int(name) for name in names if name.isascii() and name.isdecimal() and not name.startswith("0"))
-
-
 def newest_file(folder: Path) -> Path | None:
     """Return the file of the greatest version, if it is one of ``PLATFORMS``."""
-    for version in reversed(versions(folder)):
-        found = [folder / str(version) / name for name in PLATFORMS]
-        return next((file for file in found if file.exists()), None)
-    return None
+    version = latest_version(folder)
+    candidates = [] if version is None else [folder / str(version) / name for name in PLATFORMS]
+    return next((file for file in candidates if file.exists()), None)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout import CheckRequest, ModelDeclaration, ModelSignature
+from turnout.repository.versions import versions
 from turnout_triton.model_config_options import ModelConfigOptions
 from turnout_triton.options import TritonOptions
 from turnout_triton.repository.config_entries import Entries, data_entries, data_files, entries_of, sha256
@@ -13,7 +14,7 @@ from turnout_triton.repository.config_file import ConfigFile
 from turnout_triton.repository.differences import ConfigSource
 from turnout_triton.repository.file_signature import read_signature
 from turnout_triton.repository.generated_config import generate_config
-from turnout_triton.repository.layout import CONFIG, newest_file, versions
+from turnout_triton.repository.layout import CONFIG, newest_file
 from turnout_triton.repository.server_config import ServerConfig
 
 OPTIONAL = ("optimization", "model_warmup", "warm-up data ", "parameter ")

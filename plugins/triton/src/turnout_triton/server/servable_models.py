@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from turnout.errors import ConfigurationError, suggestion
+from turnout.repository.versions import versions
 from turnout_triton.repository.config_file import new_config, read_config
-from turnout_triton.repository.layout import CONFIG, PLATFORMS, model_folders, versions
+from turnout_triton.repository.layout import CONFIG, PLATFORMS, model_folders
 
 _BACKENDS_OF_PLATFORMS = {"onnxruntime_onnx": "onnxruntime", "pytorch_libtorch": "pytorch", "ensemble": "ensemble"}
 _NEEDS = {"onnxruntime": frozenset({"onnxruntime"}), "pytorch": frozenset({"torch"})}
