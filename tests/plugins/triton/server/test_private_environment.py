@@ -55,7 +55,7 @@ def test_after_a_killed_installation_two_processes_install_once(tmp_path) -> Non
 
     assert [one.returncode, other.returncode] == [0, 0]
     assert len([line for line in lines if line.startswith("installing tritonserver 2.51")]) == 1
-    assert "55 MB to fetch, 250 MB on disk" in lines[0]
+    assert "55 MB to download, 250 MB on disk" in lines[0]
     assert (PrivateEnvironment(folder, print).site_packages / "pytriton" / "tritonserver" / "bin" / "tritonserver").is_file()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["triton", "triton.lock"]
 

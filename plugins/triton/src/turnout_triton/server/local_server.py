@@ -181,7 +181,7 @@ class LocalServer:
         may_move = self._reservation is None and choices[-1] == Ports()
         self._reservation = self._reservation or reserve(options.host, choices)
         if options.other_ports is not None and self.ports != options.ports:
-            self._report("a default port is in use; the server gets other ports")
+            self._report(f"one of the ports {_port_list(options.ports)} is in use; using {_port_list(self.ports)} instead")
         served = models if options.models else ()
         arguments = server_arguments(self.repository, options.host, self.ports, served, python_based=installation.is_old_core)
         command = [str(installation.binary), *arguments, *installation.arguments, *options.arguments]
@@ -203,6 +203,10 @@ class LocalServer:
 
 class _PortLostError(BackendUnavailableError):
     """Another process listens on a port that was free a moment ago."""
+
+
+def _port_list(ports: Ports) -> str:
+    return ", ".join(map(str, ports.by_kind().values()))
 
 
 def _lost_a_port(process: ServerProcess) -> bool:

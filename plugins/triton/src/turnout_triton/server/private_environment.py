@@ -30,10 +30,10 @@ _PACKAGES: Mapping[str, tuple[str, ...]] = {
     "transformers": ("transformers==5.23.0", "tokenizers==0.23.3", "safetensors==0.8.0", "huggingface_hub==2.4.0"),
 }
 _SIZES = {
-    SERVER: "55 MB to fetch, 250 MB on disk",
-    "onnxruntime": "25 MB to fetch, 80 MB on disk",
-    "torch": "200 MB to fetch and 860 MB on disk as a CPU build, gigabytes as a CUDA build",
-    "transformers": "25 MB to fetch, 200 MB on disk",
+    SERVER: "55 MB to download, 250 MB on disk",
+    "onnxruntime": "25 MB to download, 80 MB on disk",
+    "torch": "200 MB to download and 860 MB on disk as a CPU build, gigabytes as a CUDA build",
+    "transformers": "25 MB to download, 200 MB on disk",
 }
 _PYTHONS = ((3, 11), (3, 12))  # numpy 1.26 has wheels for these, of the versions that Turnout runs on
 
@@ -91,8 +91,8 @@ class PrivateEnvironment:
         """Lock the environment against other processes; yield the file descriptor of the lock. Blocks without a limit.
 
         The kernel releases the lock when this process and every child that inherited the descriptor have ended, so the next
-        process waits for a pip that outlives its killed parent. ``turnout.files.lock`` fits neither: it waits for 5 s, an
-        installation takes minutes, and it unlocks for the children too.
+        process waits for a pip that outlives its killed parent. ``turnout.files.lock`` cannot do that: it gives up after
+        5 s, while an installation takes minutes, and it releases the lock also for the children.
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         with self.folder.with_name(f"{self.folder.name}.lock").open("w") as lock:

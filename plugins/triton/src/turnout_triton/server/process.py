@@ -43,20 +43,11 @@ class ServerProcess:
             "grace_seconds": grace_seconds,
             "starter": self._owner,
         }
-        self._supervisor = subprocess.Popen(  # noqa: S603  # our own program
-            [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), json.dumps(order)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
+        self._supervisor = _start_supervisor(order)
         self.pid = int(self._stream(self._supervisor.stdout).readline() or 0)
         self._threads = [
             threading.Thread(target=self._read_log, name=f"triton-log-{self.pid}", daemon=True),
-            threading.Thread(target=self._read_end, name=f"triton-end-{self.pid}", daemon=True),
+            threading.Thread(target=self._read_exit_code, name=f"triton-end-{self.pid}", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
@@ -97,7 +88,7 @@ class ServerProcess:
             self._lines.append(line.rstrip("\n"))
             self._log(line.rstrip("\n"))
 
-    def _read_end(self) -> None:
+    def _read_exit_code(self) -> None:
         line = self._stream(self._supervisor.stdout).readline()
         self.exit_code = int(line) if line else None
         self.ended.set()
@@ -107,3 +98,17 @@ class ServerProcess:
         if stream is None:
             raise RuntimeError("the supervisor was started without pipes")
         return stream
+
+
+def _start_supervisor(order: Mapping[str, object]) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603  # our own program
+        [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), json.dumps(order)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        # A session of its own: Ctrl-C in the terminal must not end the supervisor before it has cleaned up.
+        start_new_session=True,
+    )

@@ -94,9 +94,8 @@ class Generator:
         self._start = start_of(self._module)
         self._text = getattr(self._module.config, "text_config", None) or self._module.config
         decoder = getattr(self._module, "text_decoder", None) or getattr(self._module, "language_model", None)
-        defaults = (
-            decoder if decoder is not None and hasattr(decoder, "generation_config") else self._module
-        ).generation_config
+        generating = decoder if decoder is not None and hasattr(decoder, "generation_config") else self._module
+        defaults = generating.generation_config
         self._arguments = {name: value for name, value in dict(settings.get("generate") or {}).items() if value is not None}
         self._arguments["do_sample"] = False
         self._limit = self._set_limit(defaults)
