@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from turnout.plugins.discovery import Plugins
-from turnout.plugins.known import _DISTRIBUTIONS, distribution_of, install_commands, install_hint
+from turnout.plugins.known import _DISTRIBUTIONS, install_commands, install_hint
 
 PLUGINS = Path(__file__).parents[3] / "plugins"
 ENTRIES = [(kind, name, distribution) for kind, names in _DISTRIBUTIONS.items() for name, distribution in names.items()]
@@ -29,7 +29,7 @@ def test_a_missing_plugin_of_turnout_is_named_with_its_command() -> None:
 
 
 def test_an_unknown_name_has_no_hint() -> None:
-    assert (distribution_of("step", "shout"), install_hint("step", "shout")) == (None, "")
+    assert install_hint("step", "shout") == ""
 
 
 def test_each_distribution_is_listed_once() -> None:

@@ -17,7 +17,7 @@ from turnout.plugins.repositories import RepositoryModel
 from turnout.settings.document.scalars import resolve_plain
 
 _HEAD = """\
-# What runs each model. `turnout switch MODEL BACKEND` edits a model's line 'backend:'; `turnout check` proves this file.
+# What runs each model. `turnout switch MODEL BACKEND` edits a model's line 'backend:'; `turnout check` checks this file.
 # yaml-language-server: $schema=turnout.schema.json    (turnout schema > turnout.schema.json)
 """
 

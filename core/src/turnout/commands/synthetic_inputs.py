@@ -14,8 +14,8 @@ from turnout.tensors import BYTES, TensorSpec, as_bytes_elements, dtype_of
 
 Inputs = dict[str, NDArray[Any]]
 
-SMALL = 10
-"""Integers are below 10: tokens and indices that every model has."""
+_INTEGER_LIMIT = 10
+"""Integers are below it: every vocabulary has these tokens, and a larger index may be out of range."""
 
 
 def generate_inputs(
@@ -47,6 +47,7 @@ def generate_inputs(
         names = ", ".join(spec.name for spec in signature.inputs)
         raise InvalidInputError(f"model {model!r} has no input {unknown[0]!r}; it has: {names}. Correct --shape")
     random = np.random.default_rng(seed)
+    # Computed here, not in the generator below: wrong sizes are refused before the first request is sent.
     sizes = {spec.name: _shape(model, spec, rows, shapes.get(spec.name)) for spec in signature.inputs}
     return ({spec.name: _draw(random, spec, sizes[spec.name]) for spec in signature.inputs} for _ in range(count))
 
@@ -70,12 +71,13 @@ def _shape(model: str, spec: TensorSpec, rows: int, given: Sequence[int] | None)
 def _draw(random: np.random.Generator, spec: TensorSpec, shape: tuple[int, ...]) -> NDArray[Any]:
     dtype = dtype_of(spec.datatype)
     if spec.datatype == BYTES:
-        numbers = random.integers(0, SMALL, shape)
+        numbers = random.integers(0, _INTEGER_LIMIT, shape)
         return as_bytes_elements(np.char.add("text ", numbers.astype(str)), spec.name)
     if spec.datatype == "BOOL":
         return random.integers(0, 2, shape).astype(dtype)
     if np.issubdtype(dtype, np.integer):
+        # Random zeros in an attention mask could hide every token of a row.
         if "mask" in spec.name:
             return np.ones(shape, dtype)
-        return random.integers(0, 256 if spec.datatype == "UINT8" else SMALL, shape).astype(dtype)
+        return random.integers(0, 256 if spec.datatype == "UINT8" else _INTEGER_LIMIT, shape).astype(dtype)
     return np.asarray(random.standard_normal(shape)).astype(dtype)

@@ -17,17 +17,17 @@ _DISTRIBUTIONS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def distribution_of(kind: str, name: str) -> str | None:
-    """Return the distribution that brings the ``kind`` ``name``; None if it is not one of Turnout's own plugins."""
-    return _DISTRIBUTIONS[kind].get(name)
-
-
 def install_hint(kind: str, name: str) -> str:
-    """Return a sentence that says what to install for the ``kind`` ``name``, with a space in front; empty if unknown."""
-    distribution = distribution_of(kind, name)
+    """Return a sentence, after a space, that names the distribution to install for ``name``; empty if it is unknown.
+
+    Args:
+        kind: ``backend``, ``step``, ``export format``, ``repository`` or ``command``.
+        name: the name in turnout.yaml or on the command line.
+    """
+    distribution = _DISTRIBUTIONS[kind].get(name)
     return f" It comes with {distribution}: pip install {distribution}." if distribution else ""
 
 
 def install_commands(kind: str) -> str:
-    """Return the commands that install each known ``kind``, such as every backend, in one line."""
+    """Return the commands that install every known ``backend`` or other kind, in one line."""
     return " or ".join(f"pip install {name}" for name in dict.fromkeys(_DISTRIBUTIONS[kind].values()))

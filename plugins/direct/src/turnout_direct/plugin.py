@@ -19,8 +19,7 @@ def turnout_backends() -> Iterable[Backend[DirectOptions]]:
     from turnout_direct.options import DirectOptions
     from turnout_direct.starter import STARTER
 
-    example = "{loader: transformers, class: BlipForConditionalGeneration, checkpoint: FOLDER}"
-    yield Backend("direct", _create, DirectOptions, example=example, starter=STARTER)
+    yield Backend("direct", _create, DirectOptions, starter=STARTER)
 
 
 @hookimpl

@@ -118,7 +118,7 @@ def _move(facts: ModelFacts, server: str) -> Iterator[NextStep]:
     if facts.shadowed == server:
         yield from _watch(facts, server)
     if facts.canary != server:
-        why = f"the shadow is {shadow_text(facts)}" if facts.shadowed == server else _shadow_advice(facts, server)
+        why = f"the shadow is {_shadow_text(facts)}" if facts.shadowed == server else _shadow_advice(facts, server)
         yield NextStep(f"turnout switch {model} {server} --weight 0.1", why)
     yield NextStep(
         f"turnout switch {model} {server}", f"{server!r} answers {facts.weight:g} of the requests; this gives it all of them"
@@ -132,7 +132,7 @@ def _watch(facts: ModelFacts, server: str) -> Iterator[NextStep]:
         return
     if shadow is not None and shadow.current and shadow.verdicts.get("mismatch"):
         yield NextStep(f"turnout verify {facts.model} --against {server}", f"the shadow is {shadow.promotion}")
-    yield NextStep(f"turnout status {facts.model}", f"run this again after more comparisons: {shadow_text(facts)}")
+    yield NextStep(f"turnout status {facts.model}", f"run this again after more comparisons: {_shadow_text(facts)}")
 
 
 def _shadow_advice(facts: ModelFacts, server: str) -> str:
@@ -140,7 +140,7 @@ def _shadow_advice(facts: ModelFacts, server: str) -> str:
     return f"the answers of {server!r} match; {shadow} would compare live answers first"
 
 
-def shadow_text(facts: ModelFacts) -> str:
+def _shadow_text(facts: ModelFacts) -> str:
     """Return the state of the shadow's promotion, in one line."""
     if facts.shadow is None:
         return "nothing was compared yet"

@@ -11,13 +11,13 @@ from turnout.plugins.discovery import Plugins
 from turnout.plugins.repositories import CheckRequest, Repository, RepositoryFinding
 from turnout.settings import LoadedModel
 
-AT_ONCE = 8
+_CONCURRENT_CHECKS = 8
 
 
 def server_states(plugins: Plugins, models: Sequence[LoadedModel]) -> dict[str, tuple[ServerState, ...]]:
     """Return the states of each model by its name; blocks for a second or two, however many models there are."""
     kinds = [kind for kind in plugins.repositories() if _is_remote(plugins, kind.backend)]
-    with ThreadPoolExecutor(AT_ONCE, "turnout-status") as threads:
+    with ThreadPoolExecutor(_CONCURRENT_CHECKS, "turnout-status") as threads:
         checks = {
             model.name: [threads.submit(_check_server, kind, model) for kind in kinds if kind.backend in model.options]
             for model in models
