@@ -1,4 +1,4 @@
-"""Forks: how many led to this process, and new locks and state in each child."""
+"""Forks: their number, and callbacks that reset locks and state in each child."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class RecordingWriter:
     def _remove(self, names: list[str]) -> None:
         for name in names:
             del self._sizes[name]
-        # The manifest first: a record without a line is whole, a line without its record is a loss.
+        # The manifest first: a record without a line is still readable, a line without its record is reported as lost.
         keep_lines(self._folder, self._model, self._sizes)
         for name in names:
             (self._folder / name).unlink(missing_ok=True)
