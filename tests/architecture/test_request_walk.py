@@ -1,0 +1,113 @@
+"""The walk of a request in ARCHITECTURE.md is what a real call does, frame by frame."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import turnout
+from turnout import InferenceRequest, InferenceResponse, ModelInference
+from turnout.metrics import Metrics
+from turnout.plugins.discovery import Plugins
+
+PAGE = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text("utf-8")
+
+PLUGIN = """
+from turnout import Backend, Options, hookimpl
+
+CREATE = {}
+
+@hookimpl
+def turnout_backends():
+    return [Backend(name, lambda model, options, name=name: CREATE[name](), Options) for name in ("first", "other")]
+"""
+
+EVERYTHING = {
+    "backend": "first",
+    "backends": {"first": {}, "other": {}},
+    "record": {"directory": "recordings", "fraction": 1.0},
+    "fallback": "other",
+    "canary": {"backend": "other", "weight": 0.0},
+    "shadow": {"backend": "other", "fraction": 1.0},
+    "retry": {},
+    "circuit_breaker": {},
+    "max_in_flight": 4,
+}
+
+
+def frames_of_the_page() -> list[str]:
+    block = PAGE.partition("## One request")[2].partition("```text\n")[2].partition("```")[0]
+    return [line.split()[0] for line in block.splitlines()]
+
+
+def frames_above(frame: FrameType | None) -> list[str]:
+    """Return the classes whose methods are on the stack within the package, the outermost first."""
+    names = []
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith("turnout."):
+            names.append(type(frame.f_locals["self"]).__name__ if "self" in frame.f_locals else frame.f_code.co_name)
+        frame = frame.f_back
+    return names[::-1]
+
+
+class Witness(ModelInference):
+    """Records the frames that its caller came through."""
+
+    def __init__(self) -> None:
+        self.frames: list[str] = []
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        self.frames = frames_above(sys._getframe())
+        return InferenceResponse({name: array.copy() for name, array in request.inputs.items()}, request.id)
+
+
+@pytest.fixture
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    (tmp_path / "turnout_test_walk.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module("turnout_test_walk")
+    module.CREATE["other"] = Witness
+    yield module
+    del sys.modules["turnout_test_walk"]
+
+
+def walk(plugins: Any, settings: dict[str, Any]) -> list[str]:
+    witness = Witness()
+    plugins.CREATE["first"] = lambda: witness
+    found = Plugins([EntryPoint("walk", "turnout_test_walk", "turnout")])
+    with turnout.open({"models": {"m": settings}}, plugins=found, metrics=Metrics()) as app:
+        app.model("m").infer({"x": np.ones(1, np.float32)})
+    return witness.frames
+
+
+def test_the_frames_of_a_call_are_those_of_the_page(plugins: Any) -> None:
+    assert walk(plugins, EVERYTHING) == frames_of_the_page()
+
+
+def test_a_plain_model_passes_only_what_every_model_needs(plugins: Any) -> None:
+    plain = {"backend": "first", "backends": {"first": {}}}
+
+    assert walk(plugins, plain) == ["Model", "TensorCheck", "Meter", "ErrorBoundary", "Lazy"]
+
+
+@pytest.mark.parametrize("key", ["record", "fallback", "canary", "shadow", "retry", "max_in_flight"])
+def test_a_frame_that_a_key_does_not_ask_for_is_missed(plugins: Any, key: str) -> None:
+    without = {name: value for name, value in EVERYTHING.items() if name != key}
+
+    assert walk(plugins, without) != frames_of_the_page()
+
+
+def test_every_middleware_is_on_the_page() -> None:
+    sources = "".join(module.read_text() for module in Path(turnout.__file__).parent.glob("middleware/*.py"))
+    classes = set(re.findall(r"^class (\w+)\((?:Middleware|ModelInference)\)", sources, re.MULTILINE))
+
+    assert classes - {"Middleware"} <= set(frames_of_the_page())
