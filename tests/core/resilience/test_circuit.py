@@ -12,7 +12,7 @@ DOWN = BackendUnavailableError("down")
 
 
 def _circuit(clock: Clock, **policy: float) -> Circuit:
-    return Circuit("arm", CircuitPolicy(**policy), clock)  # type: ignore[arg-type]
+    return Circuit("m", "b", CircuitPolicy(**policy), clock)  # type: ignore[arg-type]
 
 
 def test_a_failure_opens_it_and_an_answer_closes_it_with_one_message_each() -> None:
@@ -25,8 +25,8 @@ def test_a_failure_opens_it_and_an_answer_closes_it_with_one_message_each() -> N
 
     assert messages == [
         "",
-        "arm: circuit open for 1 s after 2 failures in a row; last error: BackendUnavailableError: down",
-        "arm: circuit closed: the backend recovered",
+        "model 'm' on backend 'b': circuit open for 1 s after 2 failures in a row; last error: BackendUnavailableError: down",
+        "model 'm' on backend 'b': circuit closed: the backend recovered",
     ]
 
 
@@ -36,8 +36,10 @@ def test_check_raises_while_it_is_open_and_admits_no_trial() -> None:
     circuit.check()
     circuit.record_failure(circuit.admit(), DOWN)
 
-    with pytest.raises(CircuitOpenError, match="arm: circuit open since"):
+    with pytest.raises(CircuitOpenError, match="model 'm' on backend 'b': circuit open since") as caught:
         circuit.check()
+    assert (caught.value.model, caught.value.backend) == ("m", "b")
+    assert 0.8 <= (caught.value.retry_after_seconds or 0) <= 1.0
 
     clock.now += 1.0
     circuit.check()

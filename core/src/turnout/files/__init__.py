@@ -1,1 +1,1 @@
-"""Files that change whole, locks between processes, and watching a file for changes."""
+"""Atomic writes, locks between processes, and a watch on a file."""

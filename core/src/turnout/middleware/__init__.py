@@ -1,1 +1,1 @@
-"""One behaviour around a model in each file."""
+"""Middlewares: one behavior around a model in each file."""

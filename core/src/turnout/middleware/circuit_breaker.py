@@ -34,7 +34,7 @@ class CircuitBreaker(Middleware):
     ) -> None:
         super().__init__(inner)
         self._infer = inner.infer
-        self._circuit = Circuit(f"model {model!r} on backend {backend!r}", policy, clock)
+        self._circuit = Circuit(model, backend, policy, clock)
         self._meter = meter
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:

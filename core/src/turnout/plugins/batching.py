@@ -1,4 +1,4 @@
-"""How requests are merged into batches, in Triton's words and with its meaning."""
+"""Dynamic batching as declared in turnout.yaml, with the names and meanings of Triton's model configuration."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class QueuePolicy:
-    """How long and how many requests may wait.
+    """Limits of a queue.
 
     Attributes:
-        timeout_action: what becomes of a request that has waited too long.
-        default_timeout_microseconds: how long a request may wait; 0 is for ever.
-        allow_timeout_override: a request may bring a shorter timeout of its own.
-        max_queue_size: how many requests may wait; 0 is any number.
+        timeout_action: what happens to a request that has waited too long: it is refused, or runs after all others.
+        default_timeout_microseconds: how long a request may wait; 0 means no limit.
+        allow_timeout_override: a request may set a shorter timeout.
+        max_queue_size: how many requests may wait; 0 means no limit.
     """
 
     timeout_action: Literal["REJECT", "DELAY"] = "REJECT"
@@ -26,16 +26,16 @@ class QueuePolicy:
 
 @dataclass(frozen=True, slots=True)
 class DynamicBatching:
-    """How the requests of a model are merged.
+    """How to merge the requests of a model.
 
     Attributes:
-        preferred_batch_size: sizes that are run at once when they are reached; empty: the largest that the queue gives.
+        preferred_batch_size: batch sizes that run as soon as they are reached; if empty, the largest possible batch runs.
         max_queue_delay_microseconds: how long a request may wait for others.
-        preserve_ordering: answers leave in the order in which requests came.
-        priority_levels: how many levels there are, 1 being the highest; 0: no levels.
-        default_priority_level: the level of a request that names none.
-        default_queue_policy: of requests of a level that has no policy of its own.
-        priority_queue_policy: by level.
+        preserve_ordering: responses leave in the order of their requests.
+        priority_levels: the number of levels, of which 1 is the highest; 0 means no levels.
+        default_priority_level: the level of a request without one.
+        default_queue_policy: the policy of levels without their own.
+        priority_queue_policy: the policies by level.
     """
 
     preferred_batch_size: tuple[int, ...] = ()

@@ -1,4 +1,4 @@
-"""Declarations that plugins return from hooks: backends, steps, exporters, and the requests handed to them."""
+"""Declarations that plugins yield from hooks: backends, steps and exporters, with the arguments of their functions."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ OptionsT = TypeVar("OptionsT", bound="BaseModel")
 
 @dataclass(frozen=True, slots=True)
 class ModelDeclaration:
-    """What turnout.yaml says of a model, whatever runs it.
+    """The keys of a model in turnout.yaml that every backend may need.
 
     Attributes:
         name: the model's name.
         folder: the folder of turnout.yaml; relative paths in options start here.
-        inputs: declared inputs, batch axis included; empty when none are declared.
+        inputs: declared inputs, batch axis included; empty if none are declared.
         outputs: declared outputs, likewise.
-        max_batch_size: 0, or the largest size of the batch axis.
-        dynamic_batching: how requests are merged; None if they are not.
+        max_batch_size: the largest size of the batch axis; 0 for a model without one.
+        dynamic_batching: how to merge requests; None if they are not merged.
     """
 
     name: str
@@ -41,14 +41,14 @@ class ModelDeclaration:
 
 @dataclass(frozen=True, slots=True)
 class StepDeclaration:
-    """Where a step stands.
+    """The place of a step in turnout.yaml.
 
     Attributes:
         name: the step's name in its pipeline.
         pipeline: the pipeline's name.
         folder: the folder of turnout.yaml; relative paths in options start here.
-        models: for each model of the file, the options of each of its backends as written there, variables filled in; of them
-            only those that the step's ``model_options`` name, since others may be secrets.
+        models: options by model and backend, as written in the file, with variables substituted; only those that the
+            ``model_options`` of the step's kind name, because others may be secrets.
     """
 
     name: str
@@ -58,7 +58,7 @@ class StepDeclaration:
 
 
 def _ignore_report(facts: Mapping[str, Any]) -> None:
-    """Keep nothing."""
+    """Discard the facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,11 @@ class ExportRequest:
     """A model to write as one file.
 
     Attributes:
-        model: what turnout.yaml says of the model.
+        model: the model in turnout.yaml.
         options: the options of the exporter's backend for this model.
         file: the file to write; its folder exists and is empty.
-        report: takes what the exporter proved of the file, in types of JSON; uncalled, nothing was proved.
+        report: call it with the facts that the exporter proved about the file, in JSON types; if it is not called, the version
+            counts as not proved.
     """
 
     model: ModelDeclaration
@@ -83,12 +84,12 @@ class Backend(Generic[OptionsT]):
     """A kind of runtime.
 
     Attributes:
-        name: what turnout.yaml calls it.
+        name: its name in turnout.yaml.
         create: opens a model; blocks, may take minutes, and raises ModelLoadError or MissingDependencyError.
         options: the pydantic model of its options in turnout.yaml, derived from ``turnout.Options``.
-        batches: the backend merges concurrent requests itself.
-        remote: it asks a server, which may die while this process lives.
-        device_tensors: it takes inputs that are ``turnout.tensors.DeviceTensor``; others get copies of them as arrays.
+        batches: True if the backend merges concurrent requests itself.
+        remote: True if it calls a server, which may die while this process lives; its arms get a circuit breaker.
+        device_tensors: True if it accepts ``turnout.tensors.DeviceTensor`` inputs; otherwise they are copied to arrays.
         example: an example of its options as one line of YAML, for messages and ``turnout init``.
         starter: the keys of a first turnout.yaml, written by ``turnout init`` without files; empty if it has none.
         file_options: the option that names the model's file, by suffix such as ``.onnx``, for ``turnout init FILE``.
@@ -116,8 +117,8 @@ class Step(Generic[OptionsT]):
     """A kind of pipeline step.
 
     Attributes:
-        name: what turnout.yaml calls it.
-        create: makes one step; raises ConfigurationError or MissingDependencyError.
+        name: its name in turnout.yaml.
+        create: creates one step; raises ConfigurationError or MissingDependencyError.
         options: the pydantic model of its options in turnout.yaml, derived from ``turnout.Options``.
         model_options: the names of the backends' options that it reads in ``StepDeclaration.models``, such as ``checkpoint``.
     """
@@ -133,11 +134,11 @@ class Exporter:
     """Writes models of one backend in one format.
 
     Attributes:
-        format: what ``turnout export --format`` calls it, such as ``onnx``.
-        backend: the backend whose options say where the model comes from.
+        format: its name for ``turnout export --format``, such as ``onnx``.
+        backend: the backend whose options name the source of the model.
         filename: the file's name in a version folder of a model repository, such as ``model.onnx``.
-        export: writes the file and returns the signature of what it wrote; raises ExportError.
-        preferred: ``turnout export`` uses this format if the user names none.
+        export: writes the file and returns its signature; raises ExportError.
+        preferred: True if ``turnout export`` uses this format by default.
     """
 
     format: str

@@ -25,12 +25,14 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {"int": _check_int, "float": _chec
 
 
 def _strict(node: Any) -> Any:
-    """Return a core schema whose numbers refuse what pydantic would convert from a boolean or a fraction."""
+    """Return a core schema whose numbers refuse the booleans and fractions that pydantic would convert."""
     if isinstance(node, list | tuple):
         return type(node)(_strict(part) for part in node)
     if not isinstance(node, dict):
         return node
     kind = node.get("type")
+    if kind == "function-before" and node["function"].get("function") in _CHECKS.values():
+        return node  # a nested Options has done it already
     # Lists and unions nest their item schemas, so a number may be anywhere below; "metadata" holds no schema.
     strict: Any = {key: part if key == "metadata" else _strict(part) for key, part in node.items()}
     if isinstance(kind, str) and kind in _CHECKS:

@@ -1,7 +1,7 @@
-"""What a plugin declares that keeps the configuration of models in a model repository.
+"""Declarations of a plugin that maintains the configuration of models in a model repository.
 
-The layout of the folders is Turnout's: ``<repository>/<model>/<version>/<file>``. What stands beside the versions, such as
-Triton's config.pbtxt, is the plugin's.
+Turnout owns the folders, ``<repository>/<model>/<version>/<file>``; the plugin owns the files next to the versions, such as
+Triton's config.pbtxt.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationRequest:
-    """A model whose configuration is to be written.
+    """A model whose configuration Turnout is about to write.
 
     Attributes:
-        model: what turnout.yaml says of the model.
+        model: the model in turnout.yaml.
         options: the options of the repository's backend for this model; None if turnout.yaml has none.
-        folder: the model's folder as it is; it may not exist yet.
-        version: the version that is published together with the configuration; None if none is.
+        folder: the model's present folder; it may not exist yet.
+        version: the version that is published together with the configuration; None for the configuration alone.
         file: the name of that version's file, such as ``model.onnx``; empty if no version is published.
         signature: the inputs and outputs of that file; None if no version is published.
-        overwrite: also replace a configuration that somebody wrote by hand.
+        overwrite: also replace a configuration that was written by hand.
     """
 
     model: ModelDeclaration
@@ -44,9 +44,9 @@ class Configuration:
     """The configuration of a model: files below the model's folder, published in one step with the version.
 
     Attributes:
-        files: contents by relative name, such as ``config.pbtxt``; a file that is there already is replaced.
-        obsolete: relative names of files that go.
-        notes: what the user should know, such as what was left as it was.
+        files: contents by relative name, such as ``config.pbtxt``; an existing file is replaced.
+        obsolete: relative names of files to remove.
+        notes: messages for the user, such as which files were kept.
     """
 
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -56,13 +56,13 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """A model whose configuration is to be compared.
+    """A model whose configuration Turnout compares with its settings.
 
     Attributes:
-        model: what turnout.yaml says of the model.
+        model: the model in turnout.yaml.
         options: the options of the repository's backend for this model; None if turnout.yaml has none.
-        serves: the repository's backend is what runs the model.
-        deep: what cannot be reached is a failure, if ``serves``.
+        serves: True if the repository's backend serves the model.
+        deep: True if an unreachable server is a failure, where ``serves`` is True.
     """
 
     model: ModelDeclaration
@@ -73,12 +73,12 @@ class CheckRequest:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryFinding:
-    """One thing that a check found.
+    """One finding of a check.
 
     Attributes:
-        ok: nothing has to be done.
-        text: what was found, in one line.
-        reached: whether a server that had to be asked for it answered; None if none had to.
+        ok: True if there is nothing to do.
+        text: the finding in one line.
+        reached: whether the server that the check needed responded; None if it needed none.
     """
 
     ok: bool
@@ -92,8 +92,8 @@ class RepositoryModel:
 
     Attributes:
         name: its name in turnout.yaml.
-        settings: what turnout.yaml is to say of it, as plain values; empty if it cannot be taken over.
-        remarks: what the user should know, one line each; why, if it cannot be taken over.
+        settings: its keys for turnout.yaml, as plain values; empty if it cannot be used.
+        remarks: messages for the user, one line each, such as why it cannot be used.
     """
 
     name: str
@@ -103,14 +103,14 @@ class RepositoryModel:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """Keeps the configuration of models in a kind of model repository.
+    """A kind of model repository, whose configuration the plugin maintains.
 
     Attributes:
         name: the kind.
-        backend: the backend whose options say what stands in the configuration.
+        backend: the backend whose options the configuration is generated from.
         locate: returns a model's folder in its repository; the options are None if the model has none.
         configure: returns the configuration of a model; raises ExportError.
-        check: compares turnout.yaml, the configuration and, where it can be reached, the server.
+        check: compares turnout.yaml, the configuration and, if it is reachable, the server.
         describe: returns the models of a repository for a turnout.yaml in a folder; raises ConfigurationError.
     """
 

@@ -80,13 +80,15 @@ Admission = tuple[_Closed | _Open, float]
 
 
 class Circuit:
-    """Records every call of one arm, called ``name`` in messages, and refuses calls while the arm fails.
+    """Records every call of one arm, and refuses calls while the arm fails.
 
     Thread-safe: ``_state`` is replaced, and a closed state is changed, under ``_lock``. A forked child starts closed.
     """
 
-    def __init__(self, name: str, policy: CircuitPolicy, clock: Callable[[], float] = time.monotonic) -> None:
-        self._name = name
+    def __init__(self, model: str, backend: str, policy: CircuitPolicy, clock: Callable[[], float] = time.monotonic) -> None:
+        self._model = model
+        self._backend = backend
+        self._name = f"model {model!r} on backend {backend!r}"
         self._policy = policy
         self._clock = clock
         self._usual = UsualLatency()
@@ -197,7 +199,10 @@ class Circuit:
         return CircuitOpenError(
             f"{self._name}: circuit open since {state.opened_at:%H:%M:%S}, {now - state.since:.1f} s ago, after "
             f"{state.reason}; the next trial is in {state.until - now:.1f} s; last error: {state.last_error}. "
-            "Use another backend, or retry later"
+            "Use another backend, or retry later",
+            model=self._model,
+            backend=self._backend,
+            retry_after_seconds=state.until - now,
         )
 
     def _new_closed(self) -> _Closed:

@@ -75,10 +75,6 @@ class LoadedSettings:
             raise unknown_name("model", name, self.models, f"In {self.source}." if self.source else "")
         return self.models[name]
 
-    def check_model(self, name: str) -> None:
-        """Raise UnknownNameError if the settings have no model ``name``."""
-        self.model(name)
-
     def where(self, *path: str | int) -> str:
         """Return ``turnout.yaml:14`` for a path such as ``"models", "birefnet"``; empty if the settings are a mapping."""
         mark = self._document.mark_of_key(path)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import mmap
 import os
 import re
 import secrets
 from pathlib import Path
 
+from turnout.files.lock import try_lock
 from turnout_triton.client.messages import Buffer
 
 FOLDER = Path("/dev/shm")  # noqa: S108  # where Linux keeps POSIX shared memory objects
@@ -32,7 +32,7 @@ class SharedMemoryRegion:
         self._file = FOLDER / self.name
         self._descriptor = os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try_lock(self._descriptor)
             # Allocates the pages now, with an OSError: writing to a full /dev/shm later would be SIGBUS.
             os.posix_fallocate(self._descriptor, 0, size_bytes)
             self._map = mmap.mmap(self._descriptor, size_bytes)
@@ -93,8 +93,8 @@ def _is_dead(file: Path) -> bool:
     except OSError:  # removed meanwhile, or another user's
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.fstat(descriptor).st_size > 0  # an empty one is being created: its process locks it right after this
+        # An empty one is being created: its process locks it right after this.
+        return try_lock(descriptor) and os.fstat(descriptor).st_size > 0
     except OSError:
         return False
     finally:
