@@ -11,13 +11,13 @@ import pytest
 
 from turnout.errors import BackendUnavailableError
 from turnout.inference import InferenceResponse
-from turnout.parity import Fault, Parity, Tolerance, Tolerances, Verdict, compare, failed
+from turnout.parity import Fault, Parity, Tolerance, Tolerances, Verdict, compare, parity_of_error
 
 LOGITS = np.random.default_rng(7).standard_normal((8, 3, 50)).astype(np.float32)
 TOKENS = np.array([[1, 5, 9, 2], [1, 7, 2, 0]], np.int64)
 
 
-def changed(array: Any, place: tuple[int, ...], value: Any) -> Any:
+def change(array: Any, place: tuple[int, ...], value: Any) -> Any:
     other = array.copy()
     other[place] = value
     return other
@@ -48,7 +48,7 @@ def test_rounding_matches() -> None:
 
 @pytest.mark.parametrize("place", [(0, 0, 0), (7, 2, 49), (3, 1, 20)])
 def test_one_value_off_by_a_hundredth_is_found_where_it_is(place: tuple[int, ...]) -> None:
-    parity = of(LOGITS, changed(LOGITS, place, LOGITS[place] + np.float32(0.01)))
+    parity = of(LOGITS, change(LOGITS, place, LOGITS[place] + np.float32(0.01)))
 
     found = parity.outputs["y"]
     assert (parity.verdict, found.fault, found.mismatched, found.worst_index) == (Verdict.MISMATCH, Fault.VALUES, 1, place)
@@ -60,14 +60,14 @@ def test_one_value_off_by_a_hundredth_is_found_where_it_is(place: tuple[int, ...
 def test_a_wrong_value_in_the_last_piece_of_a_large_tensor_is_found() -> None:
     large = np.zeros((3, 50_000), np.float32)
 
-    parity = of(large, changed(large, (2, 49_999), 1.0))
+    parity = of(large, change(large, (2, 49_999), 1.0))
 
     assert parity.outputs["y"].worst_index == (2, 49_999)
 
 
 @pytest.mark.parametrize("place", [(0, 1), (1, 3)])
 def test_one_swapped_token_is_a_mismatch(place: tuple[int, int]) -> None:
-    parity = of(TOKENS, changed(TOKENS, place, 8))
+    parity = of(TOKENS, change(TOKENS, place, 8))
 
     assert fault(parity) == "values"
     assert "differs by more than nothing in 1 of 8 elements" in parity.text
@@ -95,7 +95,7 @@ def test_integers_take_a_tolerance() -> None:
 def test_one_other_byte_is_a_mismatch() -> None:
     texts = np.array([b"a red circle", b"a blue square\0"], object)
 
-    parity = of(texts, changed(texts, (1,), b"a blue square"))
+    parity = of(texts, change(texts, (1,), b"a blue square"))
 
     assert fault(parity) is Fault.VALUES
     assert r"the worst at [1]: b'a blue square', expected b'a blue square\x00'" in parity.text
@@ -106,7 +106,7 @@ def test_one_other_byte_is_a_mismatch() -> None:
 def test_nan_or_infinity_on_one_side_is_a_fault(dtype: Any, value: float) -> None:
     numbers = LOGITS.astype(dtype)
 
-    for pair in ((numbers, changed(numbers, (4, 1, 3), value)), (changed(numbers, (4, 1, 3), value), numbers)):
+    for pair in ((numbers, change(numbers, (4, 1, 3), value)), (change(numbers, (4, 1, 3), value), numbers)):
         parity = of(*pair)
         assert (fault(parity), parity.max_abs_error) == (Fault.NON_FINITE, math.inf)
         assert parity.outputs["y"].worst_index == (4, 1, 3)
@@ -114,15 +114,15 @@ def test_nan_or_infinity_on_one_side_is_a_fault(dtype: Any, value: float) -> Non
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_equal_nan_and_infinities_match(value: float) -> None:
-    numbers = changed(LOGITS, (0, 0, 0), value)
+    numbers = change(LOGITS, (0, 0, 0), value)
 
     assert of(numbers, numbers.copy()).verdict is Verdict.MATCH
-    assert fault(of(numbers, changed(numbers, (0, 0, 1), 5.0))) is Fault.VALUES
-    assert fault(of(numbers, changed(numbers, (0, 0, 0), -value if math.isinf(value) else 1.0))) is Fault.NON_FINITE
+    assert fault(of(numbers, change(numbers, (0, 0, 1), 5.0))) is Fault.VALUES
+    assert fault(of(numbers, change(numbers, (0, 0, 0), -value if math.isinf(value) else 1.0))) is Fault.NON_FINITE
 
 
 def test_no_tolerance_allows_nan_on_one_side() -> None:
-    parity = of(LOGITS, changed(LOGITS, (0, 0, 0), math.nan), rtol=10.0, atol=10.0, mismatched=1.0)
+    parity = of(LOGITS, change(LOGITS, (0, 0, 0), math.nan), rtol=10.0, atol=10.0, mismatched=1.0)
 
     assert fault(parity) is Fault.NON_FINITE
 
@@ -160,7 +160,7 @@ def test_a_missing_answer_is_an_error() -> None:
 
     assert parity.verdict is Verdict.ERROR
     assert compare(InferenceResponse({"y": LOGITS}, error=error), {"y": LOGITS}) == parity
-    assert failed(error).as_json() == {"verdict": "error", "error": "down", "outputs": {}}
+    assert parity_of_error(error).as_json() == {"verdict": "error", "error": "down", "outputs": {}}
 
 
 def test_the_tolerance_of_bf16_fits_its_precision() -> None:
@@ -178,7 +178,7 @@ def test_arrays_with_strides_and_without_elements_are_compared() -> None:
 
 
 def test_no_array_is_written_to() -> None:
-    numbers = changed(LOGITS, (0, 0, 0), math.nan)
+    numbers = change(LOGITS, (0, 0, 0), math.nan)
     numbers.flags.writeable = False
 
     assert of(numbers, numbers).verdict is Verdict.MATCH
@@ -228,4 +228,4 @@ def test_an_array_without_a_datatype_is_an_error() -> None:
 
 def test_byte_order_makes_no_difference() -> None:
     assert of(LOGITS, LOGITS.astype(">f4")).verdict is Verdict.MATCH
-    assert fault(of(TOKENS.astype(">i8"), changed(TOKENS, (0, 0), 3))) is Fault.VALUES
+    assert fault(of(TOKENS.astype(">i8"), change(TOKENS, (0, 0), 3))) is Fault.VALUES

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from turnout.errors import InferenceError
-from turnout.parity import ParitySummary, Verdict, compare, failed
+from turnout.parity import ParitySummary, Verdict, compare, parity_of_error
 
 ZEROS = np.zeros((2, 4), np.float32)
 
@@ -42,7 +42,7 @@ def test_the_worst_is_in_the_text() -> None:
 def test_a_failed_request_is_worse_than_any_difference() -> None:
     summary = summary_of(0)
 
-    summary.add(failed(InferenceError("the model broke")))
+    summary.add(parity_of_error(InferenceError("the model broke")))
 
     assert (summary.verdict, summary.text) == (Verdict.ERROR, "the model broke")
     assert summary.as_json()["counts"] == {"match": 1, "error": 1}

@@ -14,7 +14,7 @@ from turnout.tensors.archive import read_archive, write_archive
 from turnout.testing.samples import sample
 
 
-def written(groups: Any, notes: Any = None) -> io.BytesIO:
+def write(groups: Any, notes: Any = None) -> io.BytesIO:
     stream = io.BytesIO()
     write_archive(stream, groups, notes)
     stream.seek(0)
@@ -25,7 +25,7 @@ def written(groups: Any, notes: Any = None) -> io.BytesIO:
 def test_every_datatype_comes_back_bit_for_bit(datatype: str) -> None:
     array = sample(datatype)
 
-    groups, notes = read_archive(written({"": {"x": array}}))
+    groups, notes = read_archive(write({"": {"x": array}}))
 
     read = groups[""]["x"]
     assert (read.dtype, read.shape, notes) == (array.dtype, array.shape, {})
@@ -38,7 +38,7 @@ def test_every_datatype_comes_back_bit_for_bit(datatype: str) -> None:
 def test_every_rank_comes_back(datatype: str, shape: tuple[int, ...]) -> None:
     array = np.full(shape, b"a" if datatype == "BYTES" else 1, DTYPES[datatype])
 
-    assert read_archive(written({"": {"x": array}}))[0][""]["x"].shape == shape
+    assert read_archive(write({"": {"x": array}}))[0][""]["x"].shape == shape
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_every_rank_comes_back(datatype: str, shape: tuple[int, ...]) -> None:
 def test_every_name_comes_back_in_its_group(name: str) -> None:
     array = np.arange(3, dtype=np.float32)
 
-    groups, notes = read_archive(written({"": {name: array}, "outputs": {name: array + 1}}, {"note": [1]}))
+    groups, notes = read_archive(write({"": {name: array}, "outputs": {name: array + 1}}, {"note": [1]}))
 
     assert {group: {key: value.tolist() for key, value in tensors.items()} for group, tensors in groups.items()} == {
         "": {name: [0, 1, 2]},
@@ -58,7 +58,7 @@ def test_every_name_comes_back_in_its_group(name: str) -> None:
 
 def test_numpy_reads_numbers_and_an_archive_is_what_numpy_wrote(tmp_path: Path) -> None:
     array = np.arange(6, dtype=np.float32).reshape(2, 3)
-    (tmp_path / "a.npz").write_bytes(written({"": {"x": array}, "outputs": {"y": array}}, {}).getvalue())
+    (tmp_path / "a.npz").write_bytes(write({"": {"x": array}, "outputs": {"y": array}}, {}).getvalue())
     np.savez(tmp_path / "b.npz", x=array, texts=np.array(["a red circle"]))
 
     with np.load(tmp_path / "a.npz", allow_pickle=False) as content:
@@ -69,11 +69,11 @@ def test_numpy_reads_numbers_and_an_archive_is_what_numpy_wrote(tmp_path: Path) 
 def test_equal_tensors_are_equal_files() -> None:
     groups = {"": {"x": sample("FP32"), "t": sample("BYTES")}}
 
-    assert written(groups).getvalue() == written(groups).getvalue()
+    assert write(groups).getvalue() == write(groups).getvalue()
 
 
 def test_a_file_cut_anywhere_is_refused() -> None:
-    whole = written({"": {"x": sample("FP32")}, "outputs": {"t": sample("BYTES")}}, {"model": "m"}).getvalue()
+    whole = write({"": {"x": sample("FP32")}, "outputs": {"t": sample("BYTES")}}, {"model": "m"}).getvalue()
 
     for length in range(len(whole)):
         with pytest.raises(InvalidTensorError, match="no tensors can be read from it"):
@@ -83,7 +83,7 @@ def test_a_file_cut_anywhere_is_refused() -> None:
 
 def test_one_changed_bit_of_the_data_is_refused() -> None:
     array = np.arange(1000, dtype=np.float32)
-    whole = bytearray(written({"": {"x": array}}).getvalue())
+    whole = bytearray(write({"": {"x": array}}).getvalue())
     whole[whole.index(array.tobytes()) + 1234] ^= 1
 
     with pytest.raises(InvalidTensorError, match="Bad CRC-32"):
@@ -122,4 +122,4 @@ def test_entries_with_a_wrong_header_are_refused(entry: tuple[str, Any]) -> None
 
 def test_a_tensor_without_a_datatype_is_refused() -> None:
     with pytest.raises(InvalidTensorError, match="tensor 'x' cannot be sent"):
-        written({"": {"x": np.zeros(1, np.complex64)}})
+        write({"": {"x": np.zeros(1, np.complex64)}})

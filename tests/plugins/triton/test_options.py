@@ -9,14 +9,14 @@ from turnout.errors import SettingsError
 from turnout_triton.options import TritonOptions
 
 
-def opened(**options: object) -> TritonOptions:
+def read_options(**options: object) -> TritonOptions:
     source = {"models": {"m": {"backend": "triton", "backends": {"triton": {"url": "localhost:8001", **options}}}}}
     with turnout.open(source) as app:
         return app._loaded.backend_options["m", "triton"]
 
 
 def test_a_url_is_enough() -> None:
-    options = opened()
+    options = read_options()
 
     assert (options.url, options.model, options.version, options.timeout_seconds) == ("localhost:8001", None, "", 120)
     assert (options.compression, options.shared_memory, options.shared_memory_threshold_bytes) == ("none", "auto", 256 * 1024)
@@ -26,7 +26,7 @@ def test_a_url_is_enough() -> None:
 def test_every_option_can_be_set() -> None:
     tls = {"ca": "ca.pem", "certificate": "c.pem", "key": "k.pem", "server_name": "triton"}
     said = {"version": 3, "headers": {"A": "b"}, "tls": tls, "compression": "gzip", "cuda_shared_memory": True}
-    options = opened(url=["grpcs://a:1", "grpcs://b:1"], **said)
+    options = read_options(url=["grpcs://a:1", "grpcs://b:1"], **said)
 
     assert options.url == ("grpcs://a:1", "grpcs://b:1")
     assert options.version == "3"
@@ -56,12 +56,12 @@ def test_every_option_can_be_set() -> None:
 )
 def test_a_wrong_option_is_refused_with_its_path(options, text) -> None:
     with pytest.raises(SettingsError, match=r"models\.m\.backends\.triton") as caught:
-        opened(**options)
+        read_options(**options)
 
     assert text in str(caught.value)
 
 
 def test_headers_are_never_shown() -> None:
-    options = opened(headers={"authorization": "Bearer s3cr3t"})
+    options = read_options(headers={"authorization": "Bearer s3cr3t"})
 
     assert "s3cr3t" not in repr(options) + str(options) + options.model_dump_json()

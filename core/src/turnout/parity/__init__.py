@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from turnout.metrics.labels import Verdict
-from turnout.parity.comparison import Parity, compare, failed
+from turnout.parity.comparison import Parity, compare, parity_of_error
 from turnout.parity.faults import Fault
 from turnout.parity.output import OutputParity
 from turnout.parity.summary import OutputSummary, ParitySummary
@@ -20,5 +20,5 @@ __all__ = [
     "Tolerances",
     "Verdict",
     "compare",
-    "failed",
+    "parity_of_error",
 ]

@@ -54,7 +54,7 @@ class Parity:
         return {"verdict": str(self.verdict), "error": self.error, "outputs": outputs}
 
 
-def failed(error: TurnoutError) -> Parity:
+def parity_of_error(error: TurnoutError) -> Parity:
     """Return the parity of a request that failed with ``error``."""
     return Parity(Verdict.ERROR, error=str(error))
 
@@ -68,12 +68,12 @@ def compare(
     """
     for answer in (expected, actual):
         if isinstance(answer, InferenceResponse) and answer.error is not None:
-            return failed(answer.error)
+            return parity_of_error(answer.error)
     tolerances = tolerances or Tolerances()
     try:
         outputs = {name: _compare_output(name, expected[name], actual, tolerances) for name in expected}
     except TurnoutError as error:
-        return failed(error)
+        return parity_of_error(error)
     for name in actual:
         if name not in outputs:
             outputs[name] = incomparable(name, Fault.EXTRA, f"output {name!r} is not expected: {describe(actual[name])}")

@@ -62,7 +62,7 @@ def plan_pipeline(pipeline: str, steps: Mapping[str, PipelineStep]) -> PipelineP
     for position, name in enumerate(names):
         step = steps[name]
         problems += [
-            _missing(name, need, written, [(later, steps[later]) for later in names[position + 1 :]])
+            _describe_missing(name, need, written, [(later, steps[later]) for later in names[position + 1 :]])
             for need in step.needs
             if need not in written
         ]
@@ -75,7 +75,7 @@ def plan_pipeline(pipeline: str, steps: Mapping[str, PipelineStep]) -> PipelineP
     return PipelinePlan(steps, tuple(required), tuple(name for name in optional if name not in required), after)
 
 
-def _missing(name: str, need: str, written: set[str], later: Sequence[tuple[str, PipelineStep]]) -> str:
+def _describe_missing(name: str, need: str, written: set[str], later: Sequence[tuple[str, PipelineStep]]) -> str:
     provider = next((other for other, step in later if need in step.provides), None)
     advice = (
         f"move {provider!r}, which provides it, before {name!r}"

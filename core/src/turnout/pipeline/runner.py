@@ -67,7 +67,7 @@ class Pipeline:
                         for index, request in enumerate(progress.begin(name)):
                             pending[self._submit(self._model(name), request)] = (name, index)
                     continue
-                for future in wait(pending, _remaining(deadline), FIRST_COMPLETED).done:
+                for future in wait(pending, _seconds_until(deadline), FIRST_COMPLETED).done:
                     progress.receive(*pending.pop(future), _outcome(future))
         finally:
             # A request that no thread has started yet costs nothing more; the others end unread.
@@ -88,7 +88,7 @@ class Pipeline:
                         for index, request in enumerate(await asyncio.to_thread(progress.begin, name)):
                             pending[asyncio.create_task(_answer(self._model(name), request))] = (name, index)
                     continue
-                done, _ = await asyncio.wait(pending, timeout=_remaining(deadline), return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(pending, timeout=_seconds_until(deadline), return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     await asyncio.to_thread(progress.receive, *pending.pop(task), _outcome(task))
         finally:
@@ -120,7 +120,7 @@ async def _answer(model: ModelInference, request: InferenceRequest) -> Inference
     return await model.ainfer(request)
 
 
-def _remaining(deadline: float | None) -> float | None:
+def _seconds_until(deadline: float | None) -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 

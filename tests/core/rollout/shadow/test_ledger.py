@@ -11,12 +11,12 @@ import pytest
 from tests.core.rollout.shadow.counting_meter import CountingMeter
 
 from turnout.errors import InferenceError
-from turnout.parity import Parity, compare, failed
+from turnout.parity import Parity, compare, parity_of_error
 from turnout.rollout.shadow import ShadowLedger, read_shadow_evidence
 
 X = {"x": np.ones(3, np.float32)}
 MATCH, MISMATCH = compare(X, X), compare(X, {"x": X["x"] + 1})
-ERROR = failed(InferenceError("no answer"))
+ERROR = parity_of_error(InferenceError("no answer"))
 
 
 @pytest.fixture

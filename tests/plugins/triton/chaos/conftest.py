@@ -15,7 +15,7 @@ def protocol(request) -> str:
 
 
 @pytest.fixture
-def stacked() -> Iterator[Callable[..., Stack]]:
+def open_stack() -> Iterator[Callable[..., Stack]]:
     """Opens apps, which the test's end closes."""
     stacks: list[Stack] = []
 

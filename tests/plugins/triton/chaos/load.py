@@ -156,7 +156,7 @@ def unique_input(number: int, index: int) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def loaded(load: Load) -> Iterator[Load]:
+def keep_busy(load: Load) -> Iterator[Load]:
     """Keep ``load`` going for a block."""
     load.start()
     try:

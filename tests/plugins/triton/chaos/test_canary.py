@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.plugins.triton.chaos.load import FULL, Load, loaded, log_run, unique_input
+from tests.plugins.triton.chaos.load import FULL, Load, keep_busy, log_run, unique_input
 from tests.plugins.triton.chaos.stack import Stack
 from tests.plugins.triton.client.urls import url_of
 from tests.plugins.triton.client.waiting import until
@@ -35,10 +35,10 @@ def check_counters(stack: Stack, sent: int) -> None:
     assert tried + stack.attempts("local") == sent + stack.fell_back()
 
 
-def test_a_canary_that_is_killed_loses_no_request_and_gets_its_share_again(server, protocol, stacked) -> None:
-    stack = stacked(url_of(server, protocol), HALF)
+def test_a_canary_that_is_killed_loses_no_request_and_gets_its_share_again(server, protocol, open_stack) -> None:
+    stack = open_stack(url_of(server, protocol), HALF)
 
-    with loaded(Load(stack.model, 8, 0.01)) as load:
+    with keep_busy(Load(stack.model, 8, 0.01)) as load:
         until(lambda: stack.answered("triton") >= 100, 20)
         server.kill()
         until(lambda: stack.fell_back() >= 50, 20)
@@ -53,8 +53,8 @@ def test_a_canary_that_is_killed_loses_no_request_and_gets_its_share_again(serve
     assert stack.answered("triton") + stack.answered("local") == report.sent
 
 
-def test_one_user_stays_on_one_backend(server, protocol, stacked) -> None:
-    stack = stacked(url_of(server, protocol), HALF)
+def test_one_user_stays_on_one_backend(server, protocol, open_stack) -> None:
+    stack = open_stack(url_of(server, protocol), HALF)
     on_triton = []
 
     for user in range(40):
@@ -68,12 +68,12 @@ def test_one_user_stays_on_one_backend(server, protocol, stacked) -> None:
     check_counters(stack, 200)
 
 
-def test_the_weight_changes_under_load_and_nothing_is_lost(server, protocol, stacked, tmp_path) -> None:
+def test_the_weight_changes_under_load_and_nothing_is_lost(server, protocol, open_stack, tmp_path) -> None:
     url, file = url_of(server, protocol), tmp_path / "turnout.yaml"
     file.write_text(FILE.format(url=url))
-    stack = stacked(url, file=file)
+    stack = open_stack(url, file=file)
 
-    with loaded(Load(stack.model, 8, 0.005)) as load:
+    with keep_busy(Load(stack.model, 8, 0.005)) as load:
         for number in range(RELOADS):
             switch_weight(file, "identity", "triton", number % 5 / 4)
             stack.app.reload()

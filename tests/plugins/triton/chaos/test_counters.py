@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.plugins.triton.chaos.load import FULL, Load, loaded, unique_input
+from tests.plugins.triton.chaos.load import FULL, Load, keep_busy, unique_input
 from tests.plugins.triton.chaos.stack import FALLS_BACK, Stack
 from tests.plugins.triton.client.urls import url_of
 from tests.plugins.triton.client.waiting import until
@@ -23,11 +23,11 @@ TASKS = 2_000 if FULL else 300
 ROOT = Path(__file__).parents[4]
 
 
-def test_through_threads_and_an_outage_with_fallback_and_retry(own_server, protocol, stacked) -> None:
+def test_through_threads_and_an_outage_with_fallback_and_retry(own_server, protocol, open_stack) -> None:
     server = own_server()
-    stack = stacked(url_of(server, protocol), {**FALLS_BACK, "retry": {"budget_ratio": 0.1}})
+    stack = open_stack(url_of(server, protocol), {**FALLS_BACK, "retry": {"budget_ratio": 0.1}})
 
-    with loaded(Load(stack.model, 8, 0.005)) as load:
+    with keep_busy(Load(stack.model, 8, 0.005)) as load:
         until(lambda: stack.answered("triton") >= 100, 20)
         server.kill()
         until(lambda: stack.fell_back() >= 200, 20)
@@ -40,9 +40,9 @@ def test_through_threads_and_an_outage_with_fallback_and_retry(own_server, proto
     stack.check_counters(report.sent)
 
 
-def test_through_cancelled_tasks(own_server, protocol, stacked) -> None:
+def test_through_cancelled_tasks(own_server, protocol, open_stack) -> None:
     server = own_server()
-    stack = stacked(url_of(server, protocol), FALLS_BACK)
+    stack = open_stack(url_of(server, protocol), FALLS_BACK)
     started = threading.Event()
 
     async def send(index: int) -> str:
@@ -137,8 +137,8 @@ def test_through_forks(server, protocol) -> None:
         assert fell_back == local == (0 if protocol == "http" else 50)
 
 
-def test_retries_are_at_most_a_tenth_of_the_requests_while_no_server_listens(stacked) -> None:
-    stack = stacked(
+def test_retries_are_at_most_a_tenth_of_the_requests_while_no_server_listens(open_stack) -> None:
+    stack = open_stack(
         "http://127.0.0.1:9",
         {"retry": {"budget_ratio": 0.1}, "circuit_breaker": {"consecutive_failures": 1_000_000, "minimum_calls": 1_000_000}},
     )
@@ -154,8 +154,8 @@ def test_retries_are_at_most_a_tenth_of_the_requests_while_no_server_listens(sta
     assert 500 < stack.attempts("triton") <= 1.1 * 500
 
 
-def test_a_request_that_the_counters_miss_is_caught(server, stacked) -> None:
-    stack: Stack = stacked(url_of(server, "http"))
+def test_a_request_that_the_counters_miss_is_caught(server, open_stack) -> None:
+    stack: Stack = open_stack(url_of(server, "http"))
     for index in range(10):
         stack.model.infer(InferenceRequest({"x": unique_input(0, index)}))
 

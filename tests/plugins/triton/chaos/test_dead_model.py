@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from tests.plugins.triton.chaos.load import Load, loaded, log_run
+from tests.plugins.triton.chaos.load import Load, keep_busy, log_run
 from tests.plugins.triton.chaos.stack import FALLS_BACK
 from tests.plugins.triton.client.test_reconnect import stub_of
 from tests.plugins.triton.client.urls import url_of
@@ -37,13 +37,13 @@ def kill_stubs(server: LocalServer) -> None:
             os.kill(stub_of(server), signal.SIGKILL)
 
 
-def test_the_circuit_opens_after_five_failures_and_the_fallback_answers_all(alone, protocol, stacked) -> None:
-    stack = stacked(url_of(alone, protocol), FALLS_BACK)
+def test_the_circuit_opens_after_five_failures_and_the_fallback_answers_all(alone, protocol, open_stack) -> None:
+    stack = open_stack(url_of(alone, protocol), FALLS_BACK)
     assert stack.model.infer(InferenceRequest({"x": X}))["y"].tolist() == X.tolist()
 
     kill_stubs(alone)
     start = time.monotonic()
-    with loaded(Load(stack.model, threads=1, pace_seconds=0.005)) as load:
+    with keep_busy(Load(stack.model, threads=1, pace_seconds=0.005)) as load:
         until(lambda: load.sent >= 100, 60)
         report = load.finish()
 

@@ -12,8 +12,8 @@ USUAL_SECONDS = 0.05
 HASTY = 30
 
 
-def test_deadlines_shorter_than_the_usual_latency_open_no_circuit(server, protocol, stacked) -> None:
-    stack = stacked(url_of(server, protocol), name="slow")
+def test_deadlines_shorter_than_the_usual_latency_open_no_circuit(server, protocol, open_stack) -> None:
+    stack = open_stack(url_of(server, protocol), name="slow")
     request = {"seconds": np.full((1, 1), USUAL_SECONDS, np.float32)}
     for _ in range(3):
         stack.model.infer(request)
@@ -26,8 +26,8 @@ def test_deadlines_shorter_than_the_usual_latency_open_no_circuit(server, protoc
     assert stack.refused("triton") == 0
 
 
-def test_the_same_timeouts_of_a_server_that_is_usually_quick_open_it(server, protocol, stacked) -> None:
-    stack = stacked(url_of(server, protocol), {"circuit_breaker": {"open_seconds": 30}}, name="slow")
+def test_the_same_timeouts_of_a_server_that_is_usually_quick_open_it(server, protocol, open_stack) -> None:
+    stack = open_stack(url_of(server, protocol), {"circuit_breaker": {"open_seconds": 30}}, name="slow")
     quick, slow = (np.full((1, 1), seconds, np.float32) for seconds in (0.001, 1.0))
     for _ in range(20):
         stack.model.infer({"seconds": quick})

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 import pytest
-from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, RequestRecord, loaded, log_run
+from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, RequestRecord, keep_busy, log_run
 from tests.plugins.triton.chaos.local_plugin import LOCAL_SECONDS, Copies, Local
 from tests.plugins.triton.chaos.stack import FALLS_BACK, Stack
 from tests.plugins.triton.client.urls import url_of
@@ -52,7 +52,7 @@ def outages(server, stack: Stack, kills: int) -> Outages:
 
 def through_kills(server, stack: Stack, kills: int, requests: int) -> tuple[Report, Outages]:
     """Return the records of all requests, and the outages."""
-    with loaded(Load(stack.model)) as load:
+    with keep_busy(Load(stack.model)) as load:
         found = outages(server, stack, kills)
         until(lambda: load.sent >= requests, 600)
         report = load.finish()
@@ -62,9 +62,9 @@ def through_kills(server, stack: Stack, kills: int, requests: int) -> tuple[Repo
     return report, found
 
 
-def test_with_a_fallback_every_request_is_answered(own_server, protocol, stacked) -> None:
+def test_with_a_fallback_every_request_is_answered(own_server, protocol, open_stack) -> None:
     server = own_server()
-    stack = stacked(url_of(server, protocol), FALLS_BACK)
+    stack = open_stack(url_of(server, protocol), FALLS_BACK)
 
     report, found = through_kills(server, stack, KILLS, REQUESTS)
 
@@ -75,9 +75,9 @@ def test_with_a_fallback_every_request_is_answered(own_server, protocol, stacked
     assert report.percentile(99) <= LOCAL_SECONDS + 0.025 * SLACK
 
 
-def test_without_a_fallback_every_failure_is_unavailable_and_comes_at_once(own_server, protocol, stacked) -> None:
+def test_without_a_fallback_every_failure_is_unavailable_and_comes_at_once(own_server, protocol, open_stack) -> None:
     server = own_server()
-    stack = stacked(url_of(server, protocol))
+    stack = open_stack(url_of(server, protocol))
     before = threading.active_count()
 
     report, found = through_kills(server, stack, KILLS if FULL else 1, 0)
@@ -120,13 +120,13 @@ class MixesUp(ModelInference):
 
 
 @pytest.fixture
-def run_with_fallback(stacked, monkeypatch):
+def run_with_fallback(open_stack, monkeypatch):
     """Returns the records of a model that falls back to another, while the server is down."""
 
     def run(other: ModelInference, hung_seconds: float = 1.0) -> tuple[Report, Stack]:
         monkeypatch.setattr(Local, "opens", lambda: other)
-        stack = stacked("http://127.0.0.1:9", FALLS_BACK)
-        with loaded(Load(stack.model, pace_seconds=0.005)) as load:
+        stack = open_stack("http://127.0.0.1:9", FALLS_BACK)
+        with keep_busy(Load(stack.model, pace_seconds=0.005)) as load:
             until(lambda: load.sent >= 100, 20)
             return load.finish(hung_seconds), stack
 

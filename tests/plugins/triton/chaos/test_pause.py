@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, loaded, log_run
+from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, keep_busy, log_run
 from tests.plugins.triton.chaos.local_plugin import Copies
 from tests.plugins.triton.chaos.stack import FALLS_BACK, Stack
 from tests.plugins.triton.client.urls import url_of
@@ -22,7 +22,7 @@ LATE_SECONDS = 0.05
 def through_a_pause(server, stack: Stack) -> Report:
     """Return the records of 16 threads' requests while ``server`` is paused for a while, until it gets requests again."""
     threads = threading.active_count()
-    with loaded(Load(stack.model, 16, 0.05, DEADLINE_SECONDS)) as load:
+    with keep_busy(Load(stack.model, 16, 0.05, DEADLINE_SECONDS)) as load:
         until(lambda: stack.answered("triton") >= 50, 20)
         server.pause()
         threading.Event().wait(STOPPED_SECONDS)
@@ -37,7 +37,7 @@ def through_a_pause(server, stack: Stack) -> Report:
 
 def warm_up(stack: Stack) -> Stack:
     """Return ``stack`` after a first load, which starts the threads that stay, such as gRPC's."""
-    with loaded(Load(stack.model, 16, 0.02, DEADLINE_SECONDS)) as load:
+    with keep_busy(Load(stack.model, 16, 0.02, DEADLINE_SECONDS)) as load:
         until(lambda: load.sent >= 100, 20)
         load.finish().check_answers()
     return stack
@@ -48,8 +48,8 @@ def server(own_server):
     return own_server()
 
 
-def test_every_call_is_back_by_its_deadline(server, protocol, stacked) -> None:
-    stack = warm_up(stacked(url_of(server, protocol)))
+def test_every_call_is_back_by_its_deadline(server, protocol, open_stack) -> None:
+    stack = warm_up(open_stack(url_of(server, protocol)))
 
     report = through_a_pause(server, stack)
 
@@ -60,8 +60,8 @@ def test_every_call_is_back_by_its_deadline(server, protocol, stacked) -> None:
     assert report.percentile(100) <= DEADLINE_SECONDS + LATE_SECONDS * SLACK
 
 
-def test_with_a_fallback_every_call_is_answered_within_its_deadline(server, protocol, stacked) -> None:
-    stack = warm_up(stacked(url_of(server, protocol), FALLS_BACK))
+def test_with_a_fallback_every_call_is_answered_within_its_deadline(server, protocol, open_stack) -> None:
+    stack = warm_up(open_stack(url_of(server, protocol), FALLS_BACK))
 
     report = through_a_pause(server, stack)
 
@@ -78,7 +78,7 @@ class IgnoresDeadlines(ModelInference):
 
 
 def test_a_late_call_would_be_noticed() -> None:
-    with loaded(Load(IgnoresDeadlines(), 1, 0.001, DEADLINE_SECONDS)) as load:
+    with keep_busy(Load(IgnoresDeadlines(), 1, 0.001, DEADLINE_SECONDS)) as load:
         until(lambda: bool(load.ended), 5)
         report = load.finish()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, loaded, log_run
+from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, keep_busy, log_run
 from tests.plugins.triton.chaos.proxy import FAULTS, Fault, Pair, nothing, proxy, resets_after
 from tests.plugins.triton.chaos.stack import FALLS_BACK
 from tests.plugins.triton.client.waiting import until
@@ -42,7 +42,7 @@ def revive(server: LocalServer) -> LocalServer:
     return server
 
 
-def opened(url: str) -> ModelInference:
+def open_over_wire(url: str) -> ModelInference:
     return open_model(ModelDeclaration("identity"), TritonOptions(url=url, shared_memory="off", timeout_seconds=2))
 
 
@@ -53,14 +53,14 @@ def behind(server, protocol: str) -> str:
 def run_load(model: ModelInference, threads: int, timeout_seconds: float) -> Report:
     """Return the records of requests to ``model``: a number of them, or as many as there is time for."""
     end = time.monotonic() + LOAD_SECONDS
-    with loaded(Load(model, threads, 0.005, timeout_seconds)) as load:
+    with keep_busy(Load(model, threads, 0.005, timeout_seconds)) as load:
         until(lambda: load.sent >= REQUESTS or time.monotonic() > end, 2 * LOAD_SECONDS)
         return load.finish()
 
 
 def wait_until_well(model: ModelInference) -> None:
     """Wait until ``model`` returns right outputs."""
-    with loaded(Load(model, 1, 0.01, DEADLINE_SECONDS)) as load:
+    with keep_busy(Load(model, 1, 0.01, DEADLINE_SECONDS)) as load:
         until(lambda: any(record.outcome == "ok" for record in load.ended), 10)
         load.finish().check_answers()
 
@@ -69,13 +69,13 @@ def through(server, protocol: str, fault: Fault) -> Report:
     """Return the records of requests to ``server`` through a proxy with ``fault``; afterwards requests succeed."""
     with proxy(behind(server, protocol), fault) as between:
         url = f"{protocol}://{between.address}"
-        with contextlib.closing(opened(url)) as model:
+        with contextlib.closing(open_over_wire(url)) as model:
             between.is_breaking.set()
             report = run_load(model, 4, DEADLINE_SECONDS)
             between.is_breaking.clear()
             revive(server)
             wait_until_well(model)
-        with contextlib.closing(opened(url)) as model:
+        with contextlib.closing(open_over_wire(url)) as model:
             wait_until_well(model)
     log_run(protocol, fault.__name__, report)
     return report
@@ -107,7 +107,7 @@ def wrong_data(pair: Pair, piece: bytes, is_response: bool) -> bytes:
 def test_a_wrong_answer_would_be_noticed(server, protocol) -> None:
     with proxy(behind(server, protocol), wrong_data) as between:
         between.is_breaking.set()
-        with contextlib.closing(opened(f"{protocol}://{between.address}")) as model:
+        with contextlib.closing(open_over_wire(f"{protocol}://{between.address}")) as model:
             report = run_load(model, 2, DEADLINE_SECONDS)
 
     with pytest.raises(AssertionError, match="wrong answers"):
@@ -119,10 +119,10 @@ def any_fault(pair: Pair, piece: bytes, is_response: bool) -> bytes:
     return FAULTS[pair.number % len(FAULTS)](pair, piece, is_response)
 
 
-def test_with_a_fallback_no_broken_connection_is_noticed(server, protocol, stacked) -> None:
+def test_with_a_fallback_no_broken_connection_is_noticed(server, protocol, open_stack) -> None:
     with proxy(behind(server, protocol), any_fault) as between:
         url = f"{protocol}://{between.address}"
-        stack = stacked(url, FALLS_BACK, triton={"shared_memory": "off", "timeout_seconds": 2})
+        stack = open_stack(url, FALLS_BACK, triton={"shared_memory": "off", "timeout_seconds": 2})
         wait_until_well(stack.model)
         before = stack.attempts("triton")
         between.is_breaking.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, loaded, log_run
+from tests.plugins.triton.chaos.load import FULL, SLACK, Load, Report, keep_busy, log_run
 from tests.plugins.triton.chaos.local_plugin import LOCAL_SECONDS, Copies, Local
 from tests.plugins.triton.chaos.stack import Stack
 from tests.plugins.triton.client.urls import url_of
@@ -34,17 +34,17 @@ def server(own_server):
 
 
 def run_load(stack: Stack, requests: int) -> Report:
-    with loaded(Load(stack.model, 4, 0.005)) as load:
+    with keep_busy(Load(stack.model, 4, 0.005)) as load:
         until(lambda: load.sent >= requests, 120)
         return load.finish()
 
 
-def side_by_side(stacked: Callable[..., Stack], url: str) -> tuple[Report, dict[str, int]]:
+def side_by_side(open_stack: Callable[..., Stack], url: str) -> tuple[Report, dict[str, int]]:
     """Return the records of requests with a shadow, and its verdicts; fail if the shadow slowed callers.
 
     Blocks with and without it take turns, so that other load affects both.
     """
-    plain, shadowed = stacked(url, {"backend": "local"}), stacked(url, SHADOW)
+    plain, shadowed = open_stack(url, {"backend": "local"}), open_stack(url, SHADOW)
     without, behind = Report(0), Report(0)
     for _ in range(BLOCKS):
         for stack, report in ((plain, without), (shadowed, behind)):
@@ -61,26 +61,26 @@ def side_by_side(stacked: Callable[..., Stack], url: str) -> tuple[Report, dict[
     return behind, verdicts
 
 
-def test_a_healthy_server_matches_and_every_comparison_is_counted(server, protocol, stacked) -> None:
-    _, verdicts = side_by_side(stacked, url_of(server, protocol))
+def test_a_healthy_server_matches_and_every_comparison_is_counted(server, protocol, open_stack) -> None:
+    _, verdicts = side_by_side(open_stack, url_of(server, protocol))
 
     assert verdicts["match"] > 0
     assert (verdicts["mismatch"], verdicts["error"]) == (0, 0)
 
 
-def test_a_dead_shadow_does_not_slow_callers(server, protocol, stacked) -> None:
+def test_a_dead_shadow_does_not_slow_callers(server, protocol, open_stack) -> None:
     server.kill()
 
-    _, verdicts = side_by_side(stacked, url_of(server, protocol))
+    _, verdicts = side_by_side(open_stack, url_of(server, protocol))
 
     assert verdicts["error"] > 0
     assert (verdicts["match"], verdicts["mismatch"]) == (0, 0)
 
 
-def test_a_shadow_that_hangs_does_not_slow_callers(server, protocol, stacked) -> None:
+def test_a_shadow_that_hangs_does_not_slow_callers(server, protocol, open_stack) -> None:
     server.pause()
     try:
-        _, verdicts = side_by_side(stacked, url_of(server, protocol))
+        _, verdicts = side_by_side(open_stack, url_of(server, protocol))
     finally:
         server.resume()
 
@@ -89,9 +89,9 @@ def test_a_shadow_that_hangs_does_not_slow_callers(server, protocol, stacked) ->
     assert (verdicts["match"], verdicts["mismatch"]) == (0, 0)
 
 
-def test_a_model_that_is_off_by_a_hundredth_never_matches(server, protocol, stacked, monkeypatch) -> None:
+def test_a_model_that_is_off_by_a_hundredth_never_matches(server, protocol, open_stack, monkeypatch) -> None:
     monkeypatch.setattr(Local, "opens", staticmethod(lambda: Slow(LOCAL_SECONDS, OffByAHundredth())))
-    stack = stacked(url_of(server, protocol), SHADOW)
+    stack = open_stack(url_of(server, protocol), SHADOW)
 
     report = run_load(stack, 100)
     stack.app.close()
@@ -113,11 +113,11 @@ class Meddling(ModelInference):
         return self._inner.infer(request)
 
 
-def test_a_shadow_that_slows_callers_would_be_noticed(server, stacked) -> None:
+def test_a_shadow_that_slows_callers_would_be_noticed(server, open_stack) -> None:
     made: list[Stack] = []
 
     def meddled(url: str, settings: dict[str, object]) -> Stack:
-        made.append(stacked(url, settings))
+        made.append(open_stack(url, settings))
         if "shadow" in settings:
             made[-1].model = Meddling(made[-1].model)
         return made[-1]

@@ -1,4 +1,4 @@
-"""A server of odd models, and models opened over every transport."""
+"""A server of odd models, and models that are opened over every transport."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def memory(request) -> Mapping[str, Any]:
 
 
 @pytest.fixture
-def opened(protocol) -> Iterator[Callable[..., TritonInference]]:
-    """Opens a model of a server over ``protocol``; closed after the test."""
+def open_one(protocol) -> Iterator[Callable[..., TritonInference]]:
+    """Opens models of a server over ``protocol``; closed after the test."""
     with contextlib.ExitStack() as stack:
 
-        def open_one(server: LocalServer | str | tuple[str, ...], name: str, **options: Any) -> TritonInference:
+        def open_at(server: LocalServer | str | tuple[str, ...], name: str, **options: Any) -> TritonInference:
             url = url_of(server, protocol) if isinstance(server, LocalServer) else server
             made = open_model(ModelDeclaration(name), TritonOptions(url=url, **options))
             return stack.enter_context(contextlib.closing(made))
 
-        yield open_one
+        yield open_at

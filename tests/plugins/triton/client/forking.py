@@ -79,7 +79,7 @@ def said_by(app: turnout.Turnout) -> str:
         return "refused" if "after the fork" in str(error) and "\n" not in str(error) else f"unclear: {error}"
 
 
-def forked(app: turnout.Turnout, pipe: int) -> int:
+def fork_child(app: turnout.Turnout, pipe: int) -> int:
     """Return the pid of a child that ends as ``ENDING`` says."""
     if ENDING == "multiprocessing":
         process = multiprocessing.get_context("fork").Process(target=child, args=(app, pipe))
@@ -95,7 +95,7 @@ def forked(app: turnout.Turnout, pipe: int) -> int:
     sys.exit(0)
 
 
-def ended(pid: int) -> int | None:
+def wait_for_child(pid: int) -> int | None:
     """Return the exit code of a child; None for one that hangs, which is killed."""
     limit = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < limit:
@@ -115,7 +115,7 @@ PROCESSES: list[multiprocessing.Process] = []
 def fork_once(app: turnout.Turnout) -> tuple[int | None, float, str]:
     """Return the exit code of a child, the seconds that its requests took, and its outcome."""
     reader, writer = os.pipe()
-    code = ended(forked(app, writer))
+    code = wait_for_child(fork_child(app, writer))
     os.close(writer)
     ready = select.select([reader], [], [], 1)[0]
     took, _, said = (os.read(reader, 1000).decode().strip() if ready else "").partition(" ")

@@ -23,11 +23,13 @@ SLOW = ServerOptions(models=("slow",), grace_seconds=0)
 
 
 @pytest.fixture
-def every_transport(opened) -> Callable[[LocalServer, str], list[ModelInference]]:
+def every_transport(open_one) -> Callable[[LocalServer, str], list[ModelInference]]:
     """Opens a model over gRPC and HTTP, with and without shared memory."""
 
     def open_all(server: LocalServer, name: str) -> list[ModelInference]:
-        return [opened(url_of(server, protocol), name, **memory) for protocol in ("grpc", "http") for memory in (WIRE, SHARED)]
+        return [
+            open_one(url_of(server, protocol), name, **memory) for protocol in ("grpc", "http") for memory in (WIRE, SHARED)
+        ]
 
     return open_all
 

@@ -155,9 +155,9 @@ def failures_while(model, act: Callable[[], object]) -> list[BaseException]:
     return errors
 
 
-def test_two_real_servers_share_the_work_and_one_may_die(own_server, server, opened, protocol) -> None:
+def test_two_real_servers_share_the_work_and_one_may_die(own_server, server, open_one, protocol) -> None:
     other = own_server()
-    model = opened((url_of(server, protocol), url_of(other, protocol)), "identity")
+    model = open_one((url_of(server, protocol), url_of(other, protocol)), "identity")
     before = executed(server), executed(other)
     for _ in range(20):
         model.infer(InferenceRequest({"x": X}))
@@ -180,8 +180,8 @@ def test_two_real_servers_share_the_work_and_one_may_die(own_server, server, ope
         assert time.monotonic() - back < 1
 
 
-def test_urls_of_two_schemes_are_refused(opened) -> None:
+def test_urls_of_two_schemes_are_refused(open_one) -> None:
     with pytest.raises(ConfigurationError, match="2 addresses with the schemes grpc, http"):
-        opened(("grpc://localhost:1", "http://localhost:2"), "identity")
+        open_one(("grpc://localhost:1", "http://localhost:2"), "identity")
     with pytest.raises(ConfigurationError, match="0 addresses"):
-        opened((), "identity")
+        open_one((), "identity")

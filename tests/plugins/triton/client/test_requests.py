@@ -15,32 +15,32 @@ from turnout.errors import InvalidRequestError
 X = np.ones(3, np.float32)
 
 
-def said(model, **words) -> dict:
+def request_at_model(model, **words) -> dict:
     return json.loads(model.infer(InferenceRequest({"x": X}, **words))["said"][0])
 
 
-def test_the_id_reaches_the_model_and_comes_back(odd_server, opened) -> None:
-    model = opened(odd_server, "says")
+def test_the_id_reaches_the_model_and_comes_back(odd_server, open_one) -> None:
+    model = open_one(odd_server, "says")
 
-    assert said(model, id="order 66 é")["id"] == "order 66 é"
+    assert request_at_model(model, id="order 66 é")["id"] == "order 66 é"
     assert model.infer(InferenceRequest({"x": X}, id="seven")).id == "seven"
 
 
-def test_parameters_reach_the_model(odd_server, opened, protocol) -> None:
+def test_parameters_reach_the_model(odd_server, open_one, protocol) -> None:
     parameters = {"text": "a", "whole": -(2**62), "flag": True, "part": 0.5}
 
-    assert said(opened(odd_server, "says"), parameters=parameters)["parameters"] == parameters
+    assert request_at_model(open_one(odd_server, "says"), parameters=parameters)["parameters"] == parameters
 
 
 @pytest.mark.parametrize(
     ("version", "answered"), [("", "2"), ("1", "1"), (1, "1"), ("2", "2")], ids=["latest", "1", "int", "2"]
 )
-def test_a_request_reaches_its_version(odd_server, opened, version, answered) -> None:
-    assert said(opened(odd_server, "says", version=version))["version"] == answered
+def test_a_request_reaches_its_version(odd_server, open_one, version, answered) -> None:
+    assert request_at_model(open_one(odd_server, "says", version=version))["version"] == answered
 
 
-def test_a_higher_priority_is_executed_first(odd_server, opened) -> None:
-    model = opened(odd_server, "ranked")
+def test_a_higher_priority_is_executed_first(odd_server, open_one) -> None:
+    model = open_one(odd_server, "ranked")
 
     def place(seconds: float, priority: int) -> int:
         inputs = {"seconds": np.array([[seconds]], np.float32)}
@@ -57,8 +57,8 @@ def test_a_higher_priority_is_executed_first(odd_server, opened) -> None:
 
 
 @pytest.mark.parametrize("compression", ["gzip", "deflate"])
-def test_compressed_requests_are_answered(server, opened, memory, compression) -> None:
-    model = opened(server, "identity", compression=compression, **memory)
+def test_compressed_requests_are_answered(server, open_one, memory, compression) -> None:
+    model = open_one(server, "identity", compression=compression, **memory)
     x = np.tile(np.arange(1000, dtype=np.float32), (8, 1))
 
     assert np.array_equal(model.infer(InferenceRequest({"x": x}))["y"], x)
@@ -67,5 +67,5 @@ def test_compressed_requests_are_answered(server, opened, memory, compression) -
     assert np.array_equal(model.infer(InferenceRequest({"x": x[:1]}))["y"], x[:1])
 
 
-def test_a_model_can_have_another_name_on_the_server(odd_server, opened) -> None:
-    assert said(opened(odd_server, "my_own_name", model="says"))["version"] == "2"
+def test_a_model_can_have_another_name_on_the_server(odd_server, open_one) -> None:
+    assert request_at_model(open_one(odd_server, "my_own_name", model="says"))["version"] == "2"

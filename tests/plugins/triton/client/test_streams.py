@@ -34,8 +34,8 @@ def numbers(answers) -> list[int]:
 
 @grpc_only
 @pytest.mark.parametrize("count", [0, 1, 500])
-def test_every_response_comes_in_order(odd_server, opened, memory, count) -> None:
-    model = opened(odd_server, "streams", **memory)
+def test_every_response_comes_in_order(odd_server, open_one, memory, count) -> None:
+    model = open_one(odd_server, "streams", **memory)
 
     answers = list(model.infer_stream(request(count, id="seven")))
 
@@ -44,17 +44,17 @@ def test_every_response_comes_in_order(odd_server, opened, memory, count) -> Non
 
 
 @grpc_only
-def test_responses_come_while_the_model_works(odd_server, opened) -> None:
+def test_responses_come_while_the_model_works(odd_server, open_one) -> None:
     start = time.monotonic()
-    times = [time.monotonic() - start for _ in opened(odd_server, "streams").infer_stream(request(3, pause=0.15))]
+    times = [time.monotonic() - start for _ in open_one(odd_server, "streams").infer_stream(request(3, pause=0.15))]
 
     assert times[1] - times[0] > 0.1
     assert times[2] - times[1] > 0.1
 
 
 @grpc_only
-def test_leaving_early_stops_the_model(odd_server, opened) -> None:
-    model = opened(odd_server, "streams")
+def test_leaving_early_stops_the_model(odd_server, open_one) -> None:
+    model = open_one(odd_server, "streams")
     before = int(next(model.infer_stream(request(1)))["stopped"][0])
 
     stream = model.infer_stream(request(10_000, pause=0.01))
@@ -67,8 +67,8 @@ def test_leaving_early_stops_the_model(odd_server, opened) -> None:
 
 
 @grpc_only
-def test_an_error_in_mid_stream_comes_after_the_responses_before_it(odd_server, opened) -> None:
-    model = opened(odd_server, "streams")
+def test_an_error_in_mid_stream_comes_after_the_responses_before_it(odd_server, open_one) -> None:
+    model = open_one(odd_server, "streams")
     got = []
 
     with pytest.raises(InferenceError, match=r"'streams' on triton at 'grpc://.*the belt broke"):
@@ -79,8 +79,8 @@ def test_an_error_in_mid_stream_comes_after_the_responses_before_it(odd_server, 
 
 
 @grpc_only
-def test_a_stream_ends_at_its_deadline(odd_server, opened) -> None:
-    model = opened(odd_server, "streams")
+def test_a_stream_ends_at_its_deadline(odd_server, open_one) -> None:
+    model = open_one(odd_server, "streams")
     got, start = [], time.monotonic()
 
     with pytest.raises(DeadlineExceededError, match="did not answer in time"):
@@ -92,8 +92,8 @@ def test_a_stream_ends_at_its_deadline(odd_server, opened) -> None:
 
 
 @grpc_only
-def test_wrong_inputs_are_an_invalid_request(odd_server, opened) -> None:
-    model = opened(odd_server, "streams")
+def test_wrong_inputs_are_an_invalid_request(odd_server, open_one) -> None:
+    model = open_one(odd_server, "streams")
 
     with pytest.raises(InvalidRequestError, match="'streams' on triton"):
         list(model.infer_stream(InferenceRequest({"count": np.array([1], np.int64)})))
@@ -101,32 +101,32 @@ def test_wrong_inputs_are_an_invalid_request(odd_server, opened) -> None:
     assert numbers(model.infer_stream(request(2))) == [0, 1]
 
 
-def test_infer_on_a_decoupled_model_says_what_to_call(odd_server, opened) -> None:
-    model = opened(odd_server, "streams")
+def test_infer_on_a_decoupled_model_says_what_to_call(odd_server, open_one) -> None:
+    model = open_one(odd_server, "streams")
 
     with pytest.raises(InvalidRequestError, match=r"is decoupled: .*call infer_stream instead of infer"):
         model.infer(request(1))
 
 
 @http_only
-def test_http_refuses_to_stream(odd_server, opened) -> None:
+def test_http_refuses_to_stream(odd_server, open_one) -> None:
     with pytest.raises(InvalidRequestError, match=r"'streams' at 'http://.*give the gRPC port as 'url'"):
-        next(opened(odd_server, "streams").infer_stream(request(1)))
+        next(open_one(odd_server, "streams").infer_stream(request(1)))
 
 
 @grpc_only
-def test_a_model_that_answers_once_streams_once(odd_server, opened) -> None:
-    answers = list(opened(odd_server, "fails").infer_stream(InferenceRequest({"x": np.array([5], np.float32)})))
+def test_a_model_that_answers_once_streams_once(odd_server, open_one) -> None:
+    answers = list(open_one(odd_server, "fails").infer_stream(InferenceRequest({"x": np.array([5], np.float32)})))
 
     assert [answer["y"].tolist() for answer in answers] == [[5]]
 
 
 @grpc_only
-def test_a_killed_server_ends_the_stream(own_server, odd_server, opened) -> None:
+def test_a_killed_server_ends_the_stream(own_server, odd_server, open_one) -> None:
     from turnout_triton.server import ServerOptions
 
     server = own_server(odd_server.repository, ServerOptions(models=("streams",), grace_seconds=0))
-    stream = opened(server, "streams").infer_stream(request(1000, pause=0.02))
+    stream = open_one(server, "streams").infer_stream(request(1000, pause=0.02))
     next(stream)
     server.kill()
 

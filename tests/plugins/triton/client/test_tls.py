@@ -69,11 +69,11 @@ def urls(small_repository, files, mutual) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def send(urls, protocol, mutual, files, opened) -> Callable[..., np.ndarray]:
+def send(urls, protocol, mutual, files, open_one) -> Callable[..., np.ndarray]:
     """Sends a request with the right options, except for ``words``."""
 
     def one(x: np.ndarray = X, **words: object) -> np.ndarray:
-        model = opened(urls[protocol], "identity", tls=files.options(mutual, **words), timeout_seconds=5)
+        model = open_one(urls[protocol], "identity", tls=files.options(mutual, **words), timeout_seconds=5)
         return model.infer(InferenceRequest({"x": x}))["y"]
 
     return one
@@ -117,11 +117,11 @@ def test_a_missing_client_certificate_is_refused(send) -> None:
 
 
 @pytest.mark.parametrize("mutual", [False], indirect=True)
-def test_a_plain_client_cannot_reach_an_encrypted_server(urls, protocol, opened, files) -> None:
+def test_a_plain_client_cannot_reach_an_encrypted_server(urls, protocol, open_one, files) -> None:
     plain = urls[protocol].replace("grpcs://", "grpc://").replace("https://", "http://")
 
     with pytest.raises(BackendUnavailableError, match="'identity' on triton at "):
-        opened(plain, "identity", timeout_seconds=2)
+        open_one(plain, "identity", timeout_seconds=2)
 
 
 @pytest.mark.parametrize("mutual", [False], indirect=True)

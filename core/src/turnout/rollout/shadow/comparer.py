@@ -11,7 +11,7 @@ from time import perf_counter
 
 from turnout.errors import InferenceError, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
-from turnout.parity import Parity, Verdict, compare, failed
+from turnout.parity import Parity, Verdict, compare, parity_of_error
 from turnout.rollout.shadow.mirrored_request import MirroredRequest
 from turnout.rollout.shadow.policy import ShadowPolicy
 from turnout.rollout.shadow.worst_mismatches import WorstMismatches
@@ -57,10 +57,10 @@ class ShadowComparer:
             seconds = perf_counter() - start
             return Comparison(compare(request.outputs, answer, self._policy.tolerances), seconds, answer)
         except TurnoutError as error:
-            return Comparison(failed(error), perf_counter() - start)
+            return Comparison(parity_of_error(error), perf_counter() - start)
         except Exception as error:  # not a backend's error, which its boundary translates; it must not end the thread
             logger.exception("model %r: a mirrored request cannot be compared", self._model)
-            return Comparison(failed(InferenceError(one_line(error))), perf_counter() - start)
+            return Comparison(parity_of_error(InferenceError(one_line(error))), perf_counter() - start)
 
     def keep(self, request: MirroredRequest, comparison: Comparison) -> None:
         """Write a mismatch to disk if it is one of the worst."""

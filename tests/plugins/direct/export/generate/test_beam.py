@@ -55,7 +55,7 @@ def test_the_settings_compared_give_other_answers_than_greedy_decoding_and_than_
 
 
 @pytest.mark.parametrize("rows", [1, 3, 5])
-def test_the_neighbours_of_a_row_do_not_change_its_answer(rows, blip, batch_of, differing):
+def test_the_neighbors_of_a_row_do_not_change_its_answer(rows, blip, batch_of, differing):
     model, batch = blip(CAPTIONER, 0), batch_of(5, 8, 7)
     fewer = type(batch)(*(tensor[:rows] for tensor in batch.tensors()))
 

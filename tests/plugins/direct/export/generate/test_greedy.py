@@ -74,7 +74,7 @@ class ForgetfulCache(BlipCaptioner):
         return super().step(token, position, memory, cache)[0], cache
 
 
-class PicturesOfNeighbours(BlipCaptioner):
+class PicturesOfNeighbors(BlipCaptioner):
     def encode(self, pixel_values, input_ids, attention_mask):
         return super().encode(pixel_values.roll(1, 0), input_ids, attention_mask)
 
@@ -116,7 +116,7 @@ SABOTAGED = [
     (CAPTIONER, LastPromptTokenKept),
     (CAPTIONER, OnePositionTooFar),
     (CAPTIONER, ForgetfulCache),
-    (CAPTIONER, PicturesOfNeighbours),
+    (CAPTIONER, PicturesOfNeighbors),
     (ANSWERER, QuestionPaddingSeen),
 ]
 
@@ -132,7 +132,7 @@ def test_a_wrong_adapter_is_detected(name, adapter, blip, batch_of, alone, diffe
 
 @pytest.mark.parametrize("name", ADAPTERS)
 @pytest.mark.parametrize("rows", [1, 2, 5, 8])
-def test_the_neighbours_of_a_row_do_not_change_its_answer(name, rows, blip, batch_of, differing):
+def test_the_neighbors_of_a_row_do_not_change_its_answer(name, rows, blip, batch_of, differing):
     architecture, batch = ADAPTERS[name]("m", blip(name, 0)), batch_of(5, 8, 7, IMAGES[name])
     fewer = SimpleNamespace(tensors=lambda: tuple(tensor[:rows] for tensor in batch.tensors()))
 

@@ -15,11 +15,11 @@ URL = "grpc://127.0.0.1:1"
 
 
 @pytest.fixture
-def opened() -> Iterator[list[Any]]:
-    """The channels that were opened, closed at the end."""
-    channels: list[Any] = []
-    yield channels
-    for channel in channels:
+def channels() -> Iterator[list[Any]]:
+    """The channels that were opened; closed after the test."""
+    made: list[Any] = []
+    yield made
+    for channel in made:
         channel.close()
 
 
@@ -39,10 +39,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def channel(opened, clock) -> ReconnectingChannel:
+def channel(channels, clock) -> ReconnectingChannel:
     def open_channel() -> Any:
-        opened.append(grpc.insecure_channel("127.0.0.1:1"))
-        return opened[-1]
+        channels.append(grpc.insecure_channel("127.0.0.1:1"))
+        return channels[-1]
 
     return ReconnectingChannel(open_channel, URL, clock)
 
@@ -52,40 +52,40 @@ def time_out(channel: ReconnectingChannel, times: int) -> None:
         channel.record_timeout()
 
 
-def test_three_calls_without_a_response_open_a_new_connection(channel, opened, caplog) -> None:
+def test_three_calls_without_a_response_open_a_new_connection(channel, channels, caplog) -> None:
     before = channel.infer
 
     time_out(channel, 2)
-    assert opened == [channel.channel]
+    assert channels == [channel.channel]
     with caplog.at_level(logging.WARNING):
         channel.record_timeout()
 
-    assert (len(opened), channel.channel, channel.infer is before) == (2, opened[1], False)
+    assert (len(channels), channel.channel, channel.infer is before) == (2, channels[1], False)
     assert [record.message for record in caplog.records] == [
         f"triton at {URL!r}: no response to 3 calls in a row, opened a new connection"
     ]
 
 
-def test_a_response_in_between_keeps_the_connection(channel, opened) -> None:
+def test_a_response_in_between_keeps_the_connection(channel, channels) -> None:
     for _ in range(5):
         time_out(channel, 2)
         channel.record_response()
 
-    assert len(opened) == 1
+    assert len(channels) == 1
 
 
-def test_a_silent_server_gets_a_new_connection_at_most_every_two_seconds(channel, opened, clock) -> None:
+def test_a_silent_server_gets_a_new_connection_at_most_every_two_seconds(channel, channels, clock) -> None:
     time_out(channel, 30)
-    assert len(opened) == 2
+    assert len(channels) == 2
 
     clock.now += 2.1
     time_out(channel, 30)
 
-    assert len(opened) == 3
+    assert len(channels) == 3
 
 
-def test_calls_in_flight_stay_on_the_old_connection(channel, opened) -> None:
+def test_calls_in_flight_stay_on_the_old_connection(channel, channels) -> None:
     time_out(channel, 3)
 
     with pytest.raises(grpc.RpcError):  # refused by the port, not by a closed channel
-        opened[0].unary_unary("/x")(b"", timeout=5)
+        channels[0].unary_unary("/x")(b"", timeout=5)

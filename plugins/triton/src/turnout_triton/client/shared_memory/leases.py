@@ -4,8 +4,8 @@ Guarantee: an array belongs to its caller alone. The caller may keep it, write t
 other data before the last view is freed, and the array stays valid after the app was closed.
 
 Price: a region is in use as long as its array. A process lends at most 32 regions and 256 MiB, or an eighth of ``/dev/shm`` if
-that is less; beyond that a response is copied. A caller who keeps many responses so never takes the memory that the next
-requests, the server or this process need. The gain: at 12 MB each way a call takes 0.84 of the time that copying takes.
+that is less; beyond that a response is copied. So a caller who keeps many responses leaves memory for the next requests, for
+the server and for this process. The gain: at 12 MB each way a call takes 0.84 of the time that copying takes.
 
 Fork rule: parent and child never share an array. A region is memory that processes share, and a forked child would write into
 its parent's arrays. So the regions of all arrays are made private before each fork: copy-on-write memory at the same address,
