@@ -66,6 +66,7 @@ class FileWatch:
         seen = _fingerprint(self._file)
         if seen is None or (seen == self._seen and not self._repeat):
             return
+        # Set before the call: a change during it must count as a new one.
         self._seen, self._repeat = seen, now - seen[1] < SETTLED_SECONDS * 1e9
         try:
             self._act()

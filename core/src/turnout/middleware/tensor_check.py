@@ -21,7 +21,7 @@ def _ignore(_: TurnoutError) -> None:
 
 
 class _GoodShapes(dict[tuple[int, ...], bool]):
-    """Whether a shape fits ``spec``, by shape; the first 256 are remembered, so that a check is one look-up."""
+    """A memory of which shapes fit ``spec``; it holds the first 256, so that a repeated check is one look-up."""
 
     def __init__(self, spec: TensorSpec) -> None:
         super().__init__()

@@ -36,6 +36,7 @@ class Turnout:
     def __init__(self, loaded: LoadedSettings, plugins: Plugins, metrics: Metrics) -> None:
         self._loaded = loaded
         self._plugins = plugins
+        # One pool for all models: a fan-out of many requests shares it with other runs instead of multiplying threads.
         self._executor = InferenceExecutor(loaded.settings.executor_threads)
         self._composer = Composer(Arms(plugins, metrics), metrics)
         self.metrics = metrics
@@ -138,10 +139,12 @@ class Turnout:
 
     def close(self) -> None:
         """Close every model and end the threads. Runs in progress end with ClosedError."""
+        # In this order: a reload must not open a model again, and running calls end before their models close.
         self._reloader.close()
         self._executor.close()
         for model in self.models.values():
             model.close()
+        # In the multi-process mode other processes read the files, also after this one has ended.
         self.metrics.fold()
 
     def __enter__(self) -> Self:
@@ -192,6 +195,7 @@ def open(  # named for its public form, turnout.open
         PluginError: a plugin is missing, broken or in conflict.
     """
     app = assemble(source, plugins=plugins, metrics=metrics)
+    # A failed preload must not leave threads and opened models behind: the caller has no app to close.
     try:
         app.preload()
         if watch:

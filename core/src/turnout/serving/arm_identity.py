@@ -43,5 +43,6 @@ def _file_facts(folder: Path, values: Iterable[object]) -> Iterator[tuple[str, i
             found = (folder / value).stat()
         except (OSError, ValueError):
             continue
+        # Size and time, not a hash: this runs at each start and reload, and model files have gigabytes.
         if S_ISREG(found.st_mode):
             yield value, found.st_size, found.st_mtime_ns

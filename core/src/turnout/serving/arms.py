@@ -55,11 +55,13 @@ class Arms:
         arm = self._engines.lease(
             name, backend, arm_identity(model, backend), partial(self._build_engine, model, backend), resources
         )
+        # The shedder is inside the breaker: a refusal is counted by neither the circuit nor the engine's meter.
         if settings.max_in_flight is not None:
             arm = LoadShedder(arm, name, backend, settings.max_in_flight, meters.shedding(name, backend))
         if self._needs_circuit(model, backend):
             policy = CircuitPolicy(**settings.circuit_breaker.model_dump()) if settings.circuit_breaker else CircuitPolicy()
             arm = CircuitBreaker(arm, name, backend, policy, meters.circuit(name, backend))
+        # The retry is outside the breaker: each attempt counts, and an open circuit is not retried.
         if settings.retry is not None:
             arm = Retry(arm, settings.retry.budget_ratio, meters.retries(name, backend))
         return arm
@@ -76,6 +78,7 @@ class Arms:
         return replaceable or settings.circuit_breaker is not None or self._plugins.backend(backend).remote
 
     def _open(self, model: LoadedModel, backend: str) -> ModelInference:
+        # The load time includes the warm-up: that is what the first caller waits for.
         start = time.perf_counter()
         opened = self._create(model, backend)
         try:
@@ -95,6 +98,7 @@ class Arms:
             raise
         except Exception as error:
             raise _load_error(model, backend, one_line(error)) from error
+        # Checked here, where the message can name the plugin; later it would be an AttributeError of some middleware.
         if not isinstance(created, ModelInference):
             raise _load_error(model, backend, f"its plugin returned {type(created).__name__}, not a turnout.ModelInference")
         return created

@@ -36,6 +36,8 @@ class Composer:
     def deploy(self, model: LoadedModel) -> Deployment:
         """Return ``model`` as it serves; the caller closes it."""
         with ExitStack() as resources:
+            # From the inside out. The shadow is next to the serving arm, so that it sees no request of the canary or fallback;
+            # the recorder is outside, so that it keeps the response that the caller got, whichever arm gave it.
             composed = self._arms.lease(model, model.backend, resources)
             composed = self._with_shadow(composed, model, resources)
             composed = self._with_canary(composed, model, resources)
@@ -80,6 +82,7 @@ class Composer:
         if shadow is None or shadow.backend == model.backend:
             return inner
         default = settings.tolerance.tolerances() if settings.tolerance else Tolerances()
+        # Settings from a dict have no folder that belongs to them, so nothing is written for them.
         folder = model.declaration.folder if model.where else None
         policy = shadow.policy(folder, model.name, default)
         ledger = ShadowLedger(
@@ -90,6 +93,7 @@ class Composer:
             file=folder / STATE / f"{model.name}.shadow.json" if folder else None,
             identity=evidence_identity(model, (model.backend, shadow.backend), policy.tolerances),
         )
+        # A lease of its own: the mirror releases it with a time limit, since a shadow that hangs must not block a reload.
         lease = ExitStack()
         mirror = Shadow(inner, self._arms.lease(model, shadow.backend, lease), policy, ledger, release=lease.close)
         resources.callback(mirror.stop)
@@ -99,6 +103,7 @@ class Composer:
         canary = model.settings.canary
         if canary is None or canary.backend == model.backend:
             return inner
+        # An unavailable canary is a fallback from the canary to the serving backend, and is counted as one.
         meter = self._metrics.resilience.fallbacks(model.name, canary.backend, model.backend)
 
         def count(error: TurnoutError) -> None:

@@ -66,6 +66,7 @@ class Model(ModelInference):
         Raises:
             TurnoutError: as ``ModelInference.infer``; ModelLoadError if the model cannot be opened.
         """
+        # Without the lock: a deployment replaced in between is noticed below, after the call is counted.
         serving = self._serving or self._current()
         if type(request) is not InferenceRequest:
             request = self._request_of(serving, request, timeout_seconds, id, parameters)
@@ -123,6 +124,7 @@ class Model(ModelInference):
         with self._replacing:
             if self._configure_unopened(backend, deploy):
                 return
+            # The old deployment serves meanwhile, so that opening may take minutes and may fail.
             new = deploy()
             try:
                 if prepare:
@@ -145,6 +147,7 @@ class Model(ModelInference):
         with self._lock:
             self._closed = True
             serving, self._serving = self._serving, None
+        # Outside the lock: closing may take seconds, and callers must get their ClosedError at once.
         if serving is not None:
             serving.close()
         self._retirement.close()

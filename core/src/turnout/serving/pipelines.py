@@ -51,6 +51,7 @@ class Pipelines:
         if name not in self._loaded.settings.pipelines:
             source = self._loaded.source
             raise unknown_name("pipeline", name, self._loaded.settings.pipelines, f"In {source}." if source else "")
+        # Steps may read tokenizers from disk: two threads must not build the same pipeline twice.
         with self._lock:
             if name not in self._built:
                 self._built[name] = self._build(name)
@@ -62,6 +63,7 @@ class Pipelines:
             kind = self._plugins.step(step.kind)
             models = _select_options(self._loaded, kind.model_options)
             steps[step_name] = self._create(StepDeclaration(step_name, name, self._loaded.folder, models), kind)
+        # After all steps are created: a step decides itself which model it calls, often from its options.
         for step_name, created in steps.items():
             if created.model is not None and created.model not in self._models:
                 raise unknown_name("model", created.model, self._models, f"In step {step_name!r} of pipeline {name!r}.")

@@ -65,6 +65,7 @@ class Reloader:
             raise ConfigurationError(
                 "the settings of this app are a dict, which cannot be read again; open the app with a file"
             )
+        # The lock is held while models open: two reloads at once could leave a model on the older settings.
         with self._lock:
             fresh = self._load()
             changed, errors = self._apply(fresh)

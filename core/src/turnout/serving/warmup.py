@@ -37,6 +37,7 @@ def warm_up(opened: ModelInference, model: LoadedModel, backend: str, settings: 
     if not files:
         logger.warning("model %r: no warm-up on backend %r, no records in %r", model.name, backend, str(folder))
     signature = ModelSignature(declaration.inputs, declaration.outputs)
+    # Checked as live requests are: a record that no caller could send must not decide whether the model opens.
     checked = TensorCheck(opened, model.name, signature, declaration.max_batch_size)
     for file in files:
         try:
