@@ -83,7 +83,7 @@ class NoOptions(turnout.Options):
 
 
 class Gate(ModelInference):
-    """Answers when ``opened`` is set; ``started`` tells that a request has come in. Gives up after ``LIMIT_SECONDS``."""
+    """Answers when ``opened`` is set; ``started`` is set when a request arrives. Gives up after ``LIMIT_SECONDS``."""
 
     def __init__(self) -> None:
         self.started = threading.Event()
@@ -98,7 +98,7 @@ class Gate(ModelInference):
 
 
 class Meeting(ModelInference):
-    """Answers when ``parties`` requests are under way at the same time; else every one of them fails."""
+    """Answers when ``parties`` requests are in flight at the same time; else every one of them fails."""
 
     def __init__(self, parties: int) -> None:
         self.barrier = threading.Barrier(parties, timeout=LIMIT_SECONDS)
@@ -132,7 +132,7 @@ class Asks(PipelineStep):
 
 
 class Observed:
-    """Keeps what a pipeline tells its observer."""
+    """Records the calls of a pipeline's observer."""
 
     def __init__(self) -> None:
         self.runs: list[tuple[float, Mapping[str, Mapping[str, float]]]] = []
@@ -148,7 +148,7 @@ def limit_seconds() -> int:
 
 @pytest.fixture
 def gate() -> Iterator[Gate]:
-    """Return a model that answers when it is told to; every wait ends with the test."""
+    """Return a model that answers when it is released; every wait ends with the test."""
     model = Gate()
     yield model
     model.opened.set()

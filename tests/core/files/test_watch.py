@@ -116,7 +116,7 @@ def test_a_file_that_is_gone_for_a_moment_is_waited_for(watch: Watch, file: Path
     assert acts.count == 2
 
 
-def test_a_wrong_file_is_told_once_and_not_read_again_before_it_changes(
+def test_a_wrong_file_is_logged_once_and_not_read_again_before_it_changes(
     watch: Watch, file: Path, acts: Acts, caplog: pytest.LogCaptureFixture
 ) -> None:
     looks, acts.error = watch(), ConfigurationError("no good")
@@ -132,7 +132,9 @@ def test_a_wrong_file_is_told_once_and_not_read_again_before_it_changes(
     assert acts.count == 2
 
 
-def test_a_server_that_is_down_is_tried_again_and_told_once(watch: Watch, acts: Acts, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_that_is_down_is_tried_again_and_logged_once(
+    watch: Watch, acts: Acts, caplog: pytest.LogCaptureFixture
+) -> None:
     looks, acts.error = watch(), BackendUnavailableError("down")
     for _ in range(3):
         looks.poll()

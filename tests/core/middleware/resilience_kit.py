@@ -1,4 +1,4 @@
-"""Meters with a registry of their own, a clock that a test moves, a model that does what it is told."""
+"""Meters with a registry of their own, a clock that a test moves, a model that does as scripted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Meters(ResilienceMeters):
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """Does not move by itself."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -38,7 +38,7 @@ class Clock:
         return self.now
 
 
-class Told(ModelInference):
+class Scripted(ModelInference):
     """Answers, or raises ``error`` while that is set; ``during`` runs inside of each call.
 
     Attributes:

@@ -125,7 +125,7 @@ def test_the_primary_s_own_outage_is_not_hidden() -> None:
         canary.infer(_request())
 
 
-def test_a_stream_that_has_begun_is_not_begun_again() -> None:
+def test_a_stream_that_has_started_is_not_started_again() -> None:
     canary = Canary(Streams(OLD), Streams(NEW, BackendUnavailableError("down")), CanaryPolicy("m", 1.0))
 
     stream: Iterator[InferenceResponse] = canary.infer_stream(_request())

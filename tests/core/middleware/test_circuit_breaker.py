@@ -1,4 +1,4 @@
-"""A backend that fails is left alone, and tried again with one request at a time."""
+"""The circuit of a failing backend opens, and one request at a time probes it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from tests.core.middleware.resilience_kit import ANSWER, LIMIT_SECONDS, REQUEST, Clock, Meters, Told, at_once, outcome
+from tests.core.middleware.resilience_kit import ANSWER, LIMIT_SECONDS, REQUEST, Clock, Meters, Scripted, at_once, outcome
 
 from turnout import ModelSignature
 from turnout.errors import (
@@ -41,16 +41,16 @@ def meters() -> Meters:
 
 
 @pytest.fixture
-def model() -> Told:
-    return Told()
+def model() -> Scripted:
+    return Scripted()
 
 
 @pytest.fixture
-def breaker(model: Told, clock: Clock, meters: Meters) -> CircuitBreaker:
+def breaker(model: Scripted, clock: Clock, meters: Meters) -> CircuitBreaker:
     return CircuitBreaker(model, "m", "triton", PAUSES, meters.circuit("m", "triton"), clock)
 
 
-def opened(breaker: CircuitBreaker, model: Told, error: BaseException = DOWN) -> CircuitBreaker:
+def opened(breaker: CircuitBreaker, model: Scripted, error: BaseException = DOWN) -> CircuitBreaker:
     """Return ``breaker`` after five failures."""
     model.error = error
     assert [outcome(breaker) for _ in range(5)] == [error] * 5
@@ -58,7 +58,7 @@ def opened(breaker: CircuitBreaker, model: Told, error: BaseException = DOWN) ->
     return breaker
 
 
-def test_opens_after_five_failures_in_a_row_and_asks_nobody_then(breaker: CircuitBreaker, model: Told) -> None:
+def test_opens_after_five_failures_in_a_row_and_asks_nobody_then(breaker: CircuitBreaker, model: Scripted) -> None:
     model.error = DOWN
 
     results = [outcome(breaker) for _ in range(20)]
@@ -68,7 +68,7 @@ def test_opens_after_five_failures_in_a_row_and_asks_nobody_then(breaker: Circui
     assert len(model.requests) == 5
 
 
-def test_an_answer_between_failures_keeps_it_closed(breaker: CircuitBreaker, model: Told) -> None:
+def test_an_answer_between_failures_keeps_it_closed(breaker: CircuitBreaker, model: Scripted) -> None:
     for error in (DOWN, DOWN, DOWN, DOWN, None) * 3:
         model.error = error
         outcome(breaker)
@@ -76,7 +76,7 @@ def test_an_answer_between_failures_keeps_it_closed(breaker: CircuitBreaker, mod
     assert len(model.requests) == 15
 
 
-def test_opens_when_half_of_twenty_calls_in_ten_seconds_fail(breaker: CircuitBreaker, model: Told, clock: Clock) -> None:
+def test_opens_when_half_of_twenty_calls_in_ten_seconds_fail(breaker: CircuitBreaker, model: Scripted, clock: Clock) -> None:
     for number in range(20):
         clock.now += 0.4
         model.error = None if number % 2 else DOWN
@@ -88,7 +88,7 @@ def test_opens_when_half_of_twenty_calls_in_ten_seconds_fail(breaker: CircuitBre
         breaker.infer(REQUEST)
 
 
-def test_failures_older_than_the_window_are_forgotten(breaker: CircuitBreaker, model: Told, clock: Clock) -> None:
+def test_failures_older_than_the_window_are_forgotten(breaker: CircuitBreaker, model: Scripted, clock: Clock) -> None:
     for number in range(60):
         clock.now += 1.0
         model.error = None if number % 2 else DOWN
@@ -97,7 +97,7 @@ def test_failures_older_than_the_window_are_forgotten(breaker: CircuitBreaker, m
     assert len(model.requests) == 60
 
 
-def test_its_refusal_says_what_since_when_until_when_and_why(breaker: CircuitBreaker, model: Told, clock: Clock) -> None:
+def test_its_refusal_says_what_since_when_until_when_and_why(breaker: CircuitBreaker, model: Scripted, clock: Clock) -> None:
     opened(breaker, model)
     clock.now += 0.5
 
@@ -110,7 +110,7 @@ def test_its_refusal_says_what_since_when_until_when_and_why(breaker: CircuitBre
     assert said.endswith("last error: BackendUnavailableError: the server is down. Use another backend, or retry later")
 
 
-def test_one_answered_request_closes_it(breaker: CircuitBreaker, model: Told, clock: Clock) -> None:
+def test_one_answered_request_closes_it(breaker: CircuitBreaker, model: Scripted, clock: Clock) -> None:
     opened(breaker, model)
     model.error = None
     clock.now += 1.0
@@ -118,7 +118,7 @@ def test_one_answered_request_closes_it(breaker: CircuitBreaker, model: Told, cl
     assert [outcome(breaker) for _ in range(10)] == [ANSWER] * 10
 
 
-def pauses(breaker: CircuitBreaker, model: Told, clock: Clock, count: int) -> list[float]:
+def pauses(breaker: CircuitBreaker, model: Scripted, clock: Clock, count: int) -> list[float]:
     """Return how long each of the next ``count`` pauses is, to a hundredth of a second."""
     found = []
     for _ in range(count):
@@ -130,7 +130,7 @@ def pauses(breaker: CircuitBreaker, model: Told, clock: Clock, count: int) -> li
     return found
 
 
-def test_pauses_double_up_to_the_longest_each_with_jitter(breaker: CircuitBreaker, model: Told, clock: Clock) -> None:
+def test_pauses_double_up_to_the_longest_each_with_jitter(breaker: CircuitBreaker, model: Scripted, clock: Clock) -> None:
     opened(breaker, model)
 
     found = pauses(breaker, model, clock, 8)
@@ -140,13 +140,13 @@ def test_pauses_double_up_to_the_longest_each_with_jitter(breaker: CircuitBreake
     assert len({round(pause / whole, 3) for pause, whole in zip(found, (1, 2, 4, 8, 16, 30, 30, 30), strict=True)}) > 1
 
 
-def test_a_server_that_nobody_reaches_is_tried_every_second(breaker: CircuitBreaker, model: Told, clock: Clock) -> None:
+def test_an_unreachable_server_is_tried_every_second(breaker: CircuitBreaker, model: Scripted, clock: Clock) -> None:
     opened(breaker, model, NotReachedError("connection refused"))
 
     assert max(pauses(breaker, model, clock, 8)) <= 1.02
 
 
-def test_one_request_at_a_time_tries_it(breaker: CircuitBreaker, model: Told, clock: Clock, meters: Meters) -> None:
+def test_one_request_at_a_time_tries_it(breaker: CircuitBreaker, model: Scripted, clock: Clock, meters: Meters) -> None:
     opened(breaker, model)
     clock.now += 1.0
     inside, may_end = threading.Event(), threading.Event()
@@ -164,7 +164,7 @@ def test_one_request_at_a_time_tries_it(breaker: CircuitBreaker, model: Told, cl
     assert outcome(breaker) is ANSWER
 
 
-def test_a_trial_that_never_ends_does_not_keep_it_open_for_ever(breaker: CircuitBreaker, model: Told, clock: Clock) -> None:
+def test_a_trial_that_never_ends_does_not_keep_it_open_for_ever(breaker: CircuitBreaker, model: Scripted, clock: Clock) -> None:
     opened(breaker, model)
     clock.now += 1.0
     model.error = None
@@ -179,22 +179,22 @@ def test_a_trial_that_never_ends_does_not_keep_it_open_for_ever(breaker: Circuit
 
 
 @pytest.mark.parametrize("error", [DOWN, NotReachedError("refused"), InferenceError("CUDA error"), ModelLoadError("no file")])
-def test_faults_of_the_server_open_it(breaker: CircuitBreaker, model: Told, error: Exception) -> None:
+def test_faults_of_the_server_open_it(breaker: CircuitBreaker, model: Scripted, error: Exception) -> None:
     opened(breaker, model, error)
 
 
 @pytest.mark.parametrize(
     "error", [InvalidTensorError("wrong shape"), ClosedError("closed"), OverloadedError("full"), DeadlineExceededError("short")]
 )
-def test_what_is_not_the_servers_fault_never_opens_it(breaker: CircuitBreaker, model: Told, error: Exception) -> None:
+def test_what_is_not_the_servers_fault_never_opens_it(breaker: CircuitBreaker, model: Scripted, error: Exception) -> None:
     model.error = error
 
     assert [outcome(breaker) for _ in range(50)] == [error] * 50
 
 
 @pytest.mark.parametrize("error", [InvalidTensorError("wrong shape"), OverloadedError("full"), KeyboardInterrupt()])
-def test_a_trial_that_tells_nothing_leaves_the_next_to_the_next_request(
-    breaker: CircuitBreaker, model: Told, clock: Clock, error: BaseException
+def test_a_trial_that_proves_nothing_passes_its_turn_to_the_next_request(
+    breaker: CircuitBreaker, model: Scripted, clock: Clock, error: BaseException
 ) -> None:
     opened(breaker, model)
     clock.now += 1.0
@@ -206,13 +206,13 @@ def test_a_trial_that_tells_nothing_leaves_the_next_to_the_next_request(
     assert outcome(breaker) is ANSWER
 
 
-def times_out(model: Told, clock: Clock, seconds: float) -> None:
+def times_out(model: Scripted, clock: Clock, seconds: float) -> None:
     """Have ``model`` fail each request after ``seconds``."""
     model.error = DeadlineExceededError("late")
     model.during = lambda: setattr(clock, "now", clock.now + seconds)
 
 
-def test_deadlines_shorter_than_answers_take_open_it_for_nobody(breaker: CircuitBreaker, model: Told, clock: Clock) -> None:
+def test_deadlines_shorter_than_answers_take_open_it_for_nobody(breaker: CircuitBreaker, model: Scripted, clock: Clock) -> None:
     model.during = lambda: setattr(clock, "now", clock.now + 0.2)
     assert outcome(breaker) is ANSWER
     times_out(model, clock, 0.05)
@@ -224,7 +224,7 @@ def test_deadlines_shorter_than_answers_take_open_it_for_nobody(breaker: Circuit
     assert outcome(breaker) is ANSWER
 
 
-def test_deadlines_longer_than_answers_take_open_it(breaker: CircuitBreaker, model: Told, clock: Clock) -> None:
+def test_deadlines_longer_than_answers_take_open_it(breaker: CircuitBreaker, model: Scripted, clock: Clock) -> None:
     model.during = lambda: setattr(clock, "now", clock.now + 0.2)
     assert outcome(breaker) is ANSWER
     times_out(model, clock, 0.35)
@@ -234,7 +234,9 @@ def test_deadlines_longer_than_answers_take_open_it(breaker: CircuitBreaker, mod
     assert isinstance(results[5], CircuitOpenError)
 
 
-def test_a_server_that_never_answered_is_given_a_tenth_of_a_second(breaker: CircuitBreaker, model: Told, clock: Clock) -> None:
+def test_a_server_that_never_answered_is_given_a_tenth_of_a_second(
+    breaker: CircuitBreaker, model: Scripted, clock: Clock
+) -> None:
     times_out(model, clock, 0.09)
     assert not any(isinstance(outcome(breaker), CircuitOpenError) for _ in range(10))
 
@@ -243,7 +245,7 @@ def test_a_server_that_never_answered_is_given_a_tenth_of_a_second(breaker: Circ
     assert isinstance([outcome(breaker) for _ in range(6)][5], CircuitOpenError)
 
 
-def test_calls_from_before_it_closed_say_nothing_about_after(breaker: CircuitBreaker, model: Told, clock: Clock) -> None:
+def test_calls_from_before_it_closed_say_nothing_about_after(breaker: CircuitBreaker, model: Scripted, clock: Clock) -> None:
     streams = [breaker.infer_stream(REQUEST) for _ in range(8)]
     for stream in streams:
         next(stream)
@@ -259,7 +261,7 @@ def test_calls_from_before_it_closed_say_nothing_about_after(breaker: CircuitBre
     assert outcome(breaker) is ANSWER
 
 
-def test_the_lock_is_not_held_during_a_call(breaker: CircuitBreaker, model: Told) -> None:
+def test_the_lock_is_not_held_during_a_call(breaker: CircuitBreaker, model: Scripted) -> None:
     together = threading.Barrier(8, timeout=LIMIT_SECONDS)
     model.during = together.wait
 
@@ -268,7 +270,7 @@ def test_the_lock_is_not_held_during_a_call(breaker: CircuitBreaker, model: Told
     assert len(model.requests) == 8
 
 
-def test_eight_threads_find_it_open_after_few_failures(breaker: CircuitBreaker, model: Told) -> None:
+def test_eight_threads_find_it_open_after_few_failures(breaker: CircuitBreaker, model: Scripted) -> None:
     model.error = DOWN
 
     at_once(8, lambda: [outcome(breaker) for _ in range(100)])
@@ -277,7 +279,7 @@ def test_eight_threads_find_it_open_after_few_failures(breaker: CircuitBreaker, 
 
 
 def test_opening_and_closing_are_counted_and_logged_once_each(
-    breaker: CircuitBreaker, model: Told, clock: Clock, meters: Meters, caplog: pytest.LogCaptureFixture
+    breaker: CircuitBreaker, model: Scripted, clock: Clock, meters: Meters, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     opened(breaker, model)
@@ -297,7 +299,9 @@ def test_opening_and_closing_are_counted_and_logged_once_each(
     assert closing == "model 'm' on backend 'triton': circuit closed: the backend recovered"
 
 
-def test_while_open_it_is_not_ready_and_asks_nobody_for_a_signature(breaker: CircuitBreaker, model: Told, clock: Clock) -> None:
+def test_while_open_it_is_not_ready_and_asks_nobody_for_a_signature(
+    breaker: CircuitBreaker, model: Scripted, clock: Clock
+) -> None:
     assert breaker.ready()
     assert breaker.signature() == ModelSignature()
     opened(breaker, model)
@@ -311,7 +315,7 @@ def test_while_open_it_is_not_ready_and_asks_nobody_for_a_signature(breaker: Cir
     assert breaker.signature() == ModelSignature()
 
 
-def test_a_stream_counts_as_one_call(breaker: CircuitBreaker, model: Told) -> None:
+def test_a_stream_counts_as_one_call(breaker: CircuitBreaker, model: Scripted) -> None:
     assert list(breaker.infer_stream(REQUEST)) == [ANSWER, ANSWER]
     model.error = DOWN
 
@@ -344,7 +348,7 @@ def in_child(check: Callable[[], bool]) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_forked_child_starts_closed_though_another_thread_held_the_lock(breaker: CircuitBreaker, model: Told) -> None:
+def test_a_forked_child_starts_closed_though_another_thread_held_the_lock(breaker: CircuitBreaker, model: Scripted) -> None:
     opened(breaker, model)
     model.error = None
 
@@ -356,7 +360,7 @@ def test_a_forked_child_starts_closed_though_another_thread_held_the_lock(breake
 
 
 def test_a_healthy_call_costs_little(meters: Meters) -> None:
-    bare = Told()
+    bare = Scripted()
     breaker = CircuitBreaker(bare, "m", "triton", PAUSES, meters.circuit("m", "triton"))
 
     def fastest(infer: Callable[..., object]) -> float:
@@ -368,4 +372,4 @@ def test_a_healthy_call_costs_little(meters: Meters) -> None:
 
         return min(once() for _ in range(9))
 
-    assert fastest(breaker.infer) - fastest(bare.infer) < 5e-6  # 1 us where nobody else is busy: benchmarks/resilience.py
+    assert fastest(breaker.infer) - fastest(bare.infer) < 5e-6  # 1 us on an idle machine: benchmarks/resilience.py

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from tests.core.middleware.resilience_kit import ANSWER, REQUEST, Meters, Told, at_once, outcome
+from tests.core.middleware.resilience_kit import ANSWER, REQUEST, Meters, Scripted, at_once, outcome
 
 from turnout import InferenceRequest, ModelSignature
 from turnout.errors import (
@@ -62,9 +62,9 @@ def counted(meters: Meters) -> dict[str, float]:
     ],
 )
 def test_asks_the_other_backend_when_the_first_is_unavailable(error: TurnoutError, reason: str, meters: Meters) -> None:
-    other = Told()
+    other = Scripted()
 
-    assert falling(Told(error), other, meters).infer(REQUEST) is ANSWER
+    assert falling(Scripted(error), other, meters).infer(REQUEST) is ANSWER
 
     assert other.requests == [REQUEST]
     assert counted(meters) == {reason: 1}
@@ -72,17 +72,17 @@ def test_asks_the_other_backend_when_the_first_is_unavailable(error: TurnoutErro
 
 @pytest.mark.parametrize("error", [InvalidTensorError("shape"), InferenceError("failed"), ClosedError("closed")])
 def test_other_errors_pass_through(error: TurnoutError, meters: Meters) -> None:
-    other = Told()
+    other = Scripted()
 
-    assert outcome(falling(Told(error), other, meters)) is error
+    assert outcome(falling(Scripted(error), other, meters)) is error
 
     assert (other.requests, counted(meters)) == ([], {})
 
 
 def test_a_healthy_first_backend_answers_alone(meters: Meters) -> None:
-    other = Told()
+    other = Scripted()
 
-    assert falling(Told(), other, meters).infer(REQUEST) is ANSWER
+    assert falling(Scripted(), other, meters).infer(REQUEST) is ANSWER
 
     assert (other.requests, counted(meters)) == ([], {})
 
@@ -91,7 +91,7 @@ def test_when_both_are_unavailable_the_caller_hears_the_others_error_with_the_fi
     first, other = NotReachedError("first"), BackendUnavailableError("other")
 
     with pytest.raises(BackendUnavailableError, match="other") as caught:
-        falling(Told(first), Told(other)).infer(REQUEST)
+        falling(Scripted(first), Scripted(other)).infer(REQUEST)
 
     assert caught.value.__context__ is first
 
@@ -107,7 +107,7 @@ def test_a_first_backend_that_hangs_leaves_half_of_the_time_to_the_other() -> No
 
 
 def test_the_other_backend_gets_the_whole_deadline_and_the_rest_of_the_request() -> None:
-    first, other = Told(NotReachedError("down")), Told()
+    first, other = Scripted(NotReachedError("down")), Scripted()
     request = InferenceRequest({"x": X}, time.monotonic() + 60, "seven", {"key": 1})
 
     falling(first, other).infer(request)
@@ -135,16 +135,16 @@ def test_cutting_it_off_at_half_would_have_been_seen() -> None:
         fallback.infer(InferenceRequest({"x": X}, time.monotonic() + 0.25))
 
 
-def test_nobody_is_asked_after_the_deadline(meters: Meters) -> None:
-    late, other = DeadlineExceededError("late"), Told()
+def test_no_arm_is_called_after_the_deadline(meters: Meters) -> None:
+    late, other = DeadlineExceededError("late"), Scripted()
 
-    assert outcome(falling(Told(late), other, meters), InferenceRequest({"x": X}, time.monotonic() - 1)) is late
+    assert outcome(falling(Scripted(late), other, meters), InferenceRequest({"x": X}, time.monotonic() - 1)) is late
 
     assert (other.requests, counted(meters)) == ([], {})
 
 
 def test_comes_back_by_itself() -> None:
-    first, other = Told(NotReachedError("down")), Told()
+    first, other = Scripted(NotReachedError("down")), Scripted()
     fallback = falling(first, other)
     outcomes = [outcome(fallback) for _ in range(2)]
     first.error = None
@@ -170,7 +170,7 @@ def test_the_first_use_is_logged_once(caplog: pytest.LogCaptureFixture, meters: 
 
 
 def test_a_stream_falls_back_before_its_first_answer_only(meters: Meters) -> None:
-    first, other = Told(NotReachedError("down")), Told()
+    first, other = Scripted(NotReachedError("down")), Scripted()
     assert list(falling(first, other, meters).infer_stream(REQUEST)) == [ANSWER, ANSWER]
     first.error = None
     stream = falling(first, other, meters).infer_stream(REQUEST)

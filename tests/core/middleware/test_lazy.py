@@ -1,4 +1,4 @@
-"""A model that is opened by whoever asks first."""
+"""A model that opens at its first call."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_tries_again_after_it_could_not_be_opened() -> None:
     assert lazy.infer(_request())["x"].tolist() == [2, 2]
 
 
-def test_nobody_waits_for_another_s_opening_beyond_his_deadline() -> None:
+def test_no_caller_waits_beyond_its_deadline_for_an_attempt_of_another() -> None:
     opens = Opens()
     opens.may.clear()
     lazy = Lazy("m", opens)
@@ -167,7 +167,7 @@ def test_what_is_opened_after_close_is_closed_again() -> None:
     assert not opens.model.ready()
 
 
-def test_tells_what_it_takes_only_when_it_is_open() -> None:
+def test_it_has_a_signature_only_when_it_is_open() -> None:
     lazy = Lazy("m", Opens())
 
     with pytest.raises(BackendUnavailableError, match="is not open"):
@@ -177,7 +177,7 @@ def test_tells_what_it_takes_only_when_it_is_open() -> None:
     assert lazy.signature().inputs == ()
 
 
-def test_a_thread_that_cannot_be_started_hinders_the_next_request_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_that_cannot_be_started_does_not_block_the_next_request(monkeypatch: pytest.MonkeyPatch) -> None:
     opens = Opens()
     lazy = Lazy("m", opens)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from tests.core.middleware.resilience_kit import ANSWER, LIMIT_SECONDS, REQUEST, Meters, Told, at_once, outcome
+from tests.core.middleware.resilience_kit import ANSWER, LIMIT_SECONDS, REQUEST, Meters, Scripted, at_once, outcome
 
 from turnout.errors import InferenceError, OverloadedError, TurnoutError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
@@ -37,7 +37,7 @@ def shedding(model: ModelInference, meters: Meters | None = None, max_in_flight:
 
 
 def test_refuses_what_is_too_much_before_it_is_started() -> None:
-    model, meters, may_end = Told(), Meters(), threading.Event()
+    model, meters, may_end = Scripted(), Meters(), threading.Event()
     together = threading.Barrier(CAPACITY + 1, timeout=LIMIT_SECONDS)
     model.during = lambda: (together.wait(), may_end.wait(LIMIT_SECONDS))
     shedder = shedding(model, meters)
@@ -58,7 +58,7 @@ def test_refuses_what_is_too_much_before_it_is_started() -> None:
 
 @pytest.mark.parametrize("error", [InferenceError("failed"), KeyboardInterrupt()])
 def test_a_failed_request_gives_its_place_back(error: BaseException) -> None:
-    model = Told(error)
+    model = Scripted(error)
     shedder = shedding(model, max_in_flight=1)
     with pytest.raises(type(error)):
         shedder.infer(REQUEST)
@@ -68,7 +68,7 @@ def test_a_failed_request_gives_its_place_back(error: BaseException) -> None:
 
 
 def test_a_stream_holds_its_place_until_it_ends_or_is_left() -> None:
-    shedder = shedding(Told(), max_in_flight=1)
+    shedder = shedding(Scripted(), max_in_flight=1)
     stream = shedder.infer_stream(REQUEST)
     next(stream)
 
@@ -80,7 +80,7 @@ def test_a_stream_holds_its_place_until_it_ends_or_is_left() -> None:
 
 
 def test_a_forked_child_has_none_of_its_parents_requests() -> None:
-    shedder = shedding(Told(), max_in_flight=1)
+    shedder = shedding(Scripted(), max_in_flight=1)
     stream = shedder.infer_stream(REQUEST)
     next(stream)
 

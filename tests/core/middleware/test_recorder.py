@@ -163,7 +163,7 @@ def test_an_answer_that_cannot_be_written_fails_no_request(recorders: Recorders)
     assert recorders.counts == {"failed": 1}
 
 
-def test_a_full_folder_is_counted_and_told_once(recorders: Recorders, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_folder_is_counted_and_logged_once(recorders: Recorders, caplog: pytest.LogCaptureFixture) -> None:
     recorder = recorders.make(max_requests=2)
 
     for number in range(20):

@@ -6,14 +6,14 @@ import time
 
 import numpy as np
 import pytest
-from tests.core.middleware.resilience_kit import ANSWER, REQUEST, Meters, Told, at_once, outcome
+from tests.core.middleware.resilience_kit import ANSWER, REQUEST, Meters, Scripted, at_once, outcome
 
 from turnout import InferenceRequest, InferenceResponse
 from turnout.errors import BackendUnavailableError, CircuitOpenError, DeadlineExceededError, InferenceError, NotReachedError
 from turnout.middleware.retry import Retry
 
 
-class Drops(Told):
+class Drops(Scripted):
     """Is not reached by every ``every``-th call."""
 
     def __init__(self, every: int) -> None:
@@ -27,11 +27,11 @@ class Drops(Told):
         return ANSWER
 
 
-def retrying(model: Told, ratio: float = 0.1, meters: Meters | None = None) -> Retry:
+def retrying(model: Scripted, ratio: float = 0.1, meters: Meters | None = None) -> Retry:
     return Retry(model, ratio, (meters or Meters()).retries("m", "triton"))
 
 
-def saved_up(retry: Retry, model: Told) -> Retry:
+def saved_up(retry: Retry, model: Scripted) -> Retry:
     """Return ``retry`` with a full budget."""
     for _ in range(200):
         retry.infer(REQUEST)
@@ -51,7 +51,7 @@ def test_asks_once_more_and_the_caller_hears_nothing_of_it() -> None:
 
 
 def test_asks_no_third_time() -> None:
-    model = Told()
+    model = Scripted()
     retry = saved_up(retrying(model), model)
     model.error = NotReachedError("refused")
 
@@ -64,7 +64,7 @@ def test_asks_no_third_time() -> None:
     "error", [BackendUnavailableError("reset"), CircuitOpenError("open"), DeadlineExceededError("late"), InferenceError("no")]
 )
 def test_what_may_have_been_done_is_not_sent_again(error: Exception) -> None:
-    model = Told()
+    model = Scripted()
     retry = saved_up(retrying(model), model)
     model.error = error
 
@@ -75,7 +75,7 @@ def test_what_may_have_been_done_is_not_sent_again(error: Exception) -> None:
 
 @pytest.mark.parametrize("threads", [1, 8])
 def test_a_backend_that_is_never_reached_is_asked_at_most_a_tenth_more_often(threads: int) -> None:
-    model = Told(NotReachedError("refused"))
+    model = Scripted(NotReachedError("refused"))
     retry = retrying(model)
 
     at_once(threads, lambda: [outcome(retry) for _ in range(250)])
@@ -84,7 +84,7 @@ def test_a_backend_that_is_never_reached_is_asked_at_most_a_tenth_more_often(thr
 
 
 def test_a_retry_without_a_budget_would_have_been_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = Told(NotReachedError("refused"))
+    model = Scripted(NotReachedError("refused"))
     retry = retrying(model)
     monkeypatch.setattr(retry._budget, "spend", lambda: True)
 
@@ -95,7 +95,7 @@ def test_a_retry_without_a_budget_would_have_been_seen(monkeypatch: pytest.Monke
 
 
 def test_the_budget_holds_ten_tokens_at_most() -> None:
-    model = Told()
+    model = Scripted()
     retry = saved_up(retrying(model, ratio=1.0), model)
     retry._budget._ratio = 0.0
     model.error = NotReachedError("refused")
@@ -107,7 +107,7 @@ def test_the_budget_holds_ten_tokens_at_most() -> None:
 
 
 def test_nothing_is_sent_again_after_the_deadline() -> None:
-    model = Told()
+    model = Scripted()
     retry = saved_up(retrying(model), model)
     model.error = NotReachedError("refused")
 
@@ -116,13 +116,13 @@ def test_nothing_is_sent_again_after_the_deadline() -> None:
     assert len(model.requests) == 1
 
 
-def test_a_stream_is_begun_again_before_its_first_answer_only() -> None:
-    model = Told()
+def test_a_stream_is_retried_before_its_first_response_only() -> None:
+    model = Scripted()
     retry = saved_up(retrying(model), model)
     model.error = NotReachedError("refused")
     with pytest.raises(NotReachedError):
         list(retry.infer_stream(REQUEST))
-    begun_twice = len(model.requests)
+    started_twice = len(model.requests)
     model.error = None
     assert list(retry.infer_stream(REQUEST)) == [ANSWER, ANSWER]
     stream = retry.infer_stream(REQUEST)
@@ -131,4 +131,4 @@ def test_a_stream_is_begun_again_before_its_first_answer_only() -> None:
     with pytest.raises(NotReachedError):
         stream.throw(NotReachedError("in the middle"))
 
-    assert (begun_twice, len(model.requests)) == (2, 4)
+    assert (started_twice, len(model.requests)) == (2, 4)

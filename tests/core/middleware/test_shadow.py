@@ -41,7 +41,7 @@ class Off(PlusOne):
 
 
 class Hangs(ModelInference):
-    """Answers nobody before ``ended`` is set, whatever the deadline; not even ``close`` returns."""
+    """Answers no request before ``ended`` is set, whatever the deadline; not even ``close`` returns."""
 
     def __init__(self) -> None:
         self.started, self.ended = threading.Event(), threading.Event()
@@ -198,7 +198,7 @@ def test_closing_ends_a_wait_that_the_arm_s_closing_ends(make: Make, meter: Coun
     _no_threads()
 
 
-def test_closing_lets_what_is_under_way_be_compared(make: Make, meter: CountingMeter) -> None:
+def test_closing_lets_comparisons_in_progress_end(make: Make, meter: CountingMeter) -> None:
     shadow = make(Slow(0.1))
     _ask(shadow)
 

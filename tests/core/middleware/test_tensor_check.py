@@ -95,7 +95,7 @@ def test_optional_inputs_may_be_given() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 4])
-def test_every_batch_up_to_the_largest_is_taken(size: int) -> None:
+def test_every_batch_up_to_the_largest_is_accepted(size: int) -> None:
     batch = np.zeros((size, 3, 4, 2), np.float32)
 
     assert _check().infer(_request(pixel_values=batch))["pixel_values"].shape == (size, 3, 4, 2)

@@ -56,7 +56,10 @@ def turnout_backends():
 """
 
 BROKEN = {
-    "import": ("import a_package_that_nobody_has\n", "ModuleNotFoundError: No module named 'a_package_that_nobody_has'"),
+    "import": (
+        "import a_package_that_does_not_exist\n",
+        "ModuleNotFoundError: No module named 'a_package_that_does_not_exist'",
+    ),
     "syntax": ("def f(:\n", "SyntaxError: "),
     "exits": ("raise SystemExit('no licence')\n", "SystemExit: no licence"),
     "signature": (
@@ -147,7 +150,7 @@ def test_an_unknown_name_lists_what_is_known(load_plugins: Load, ask: Callable[[
     assert str(caught.value).startswith(said)
 
 
-def test_an_unknown_name_tells_of_broken_plugins_which_might_have_brought_it(load_plugins: Load) -> None:
+def test_an_unknown_name_lists_broken_plugins_that_may_declare_it(load_plugins: Load) -> None:
     plugins = load_plugins(lost=BROKEN["import"][0])
 
     with pytest.raises(UnknownNameError) as caught:
@@ -155,7 +158,7 @@ def test_an_unknown_name_tells_of_broken_plugins_which_might_have_brought_it(loa
 
     assert str(caught.value) == (
         "unknown backend 'lost'; known: none. Plugin 'lost' (no distribution) is broken: ModuleNotFoundError: "
-        "No module named 'a_package_that_nobody_has'. 'turnout plugins' lists what is installed"
+        "No module named 'a_package_that_does_not_exist'. 'turnout plugins' lists what is installed"
     )
 
 
@@ -206,7 +209,7 @@ def test_two_entry_points_with_one_name_are_both_listed_and_neither_is_loaded(lo
 def test_a_broken_plugin_keeps_its_traceback(load_plugins: Load) -> None:
     plugins = load_plugins(lost=BROKEN["import"][0], healthy=GOOD)
 
-    assert "import a_package_that_nobody_has" in _info(plugins, "lost").traceback
+    assert "import a_package_that_does_not_exist" in _info(plugins, "lost").traceback
     assert _info(plugins, "healthy").traceback == ""
 
 
@@ -287,7 +290,7 @@ def _turnout(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_line_works_beside_broken_installed_plugins(tmp_path: Path) -> None:
-    _install(tmp_path, "broken", "import a_package_that_nobody_has\n")
+    _install(tmp_path, "broken", "import a_package_that_does_not_exist\n")
     _install(tmp_path, "exiting", "raise SystemExit(5)\n")
     _install(tmp_path, "working", GOOD.replace('"onnx"', '"text"'))
 
@@ -301,7 +304,7 @@ def test_the_command_line_works_beside_broken_installed_plugins(tmp_path: Path) 
     )
     lines = {line.split()[0]: line for line in listed.stdout.splitlines()}
     assert "turnout-broken 1.5 " in lines["broken"]
-    assert "BROKEN: ModuleNotFoundError: No module named 'a_package_that_nobody_has'" in lines["broken"]
+    assert "BROKEN: ModuleNotFoundError: No module named 'a_package_that_does_not_exist'" in lines["broken"]
     assert "BROKEN: SystemExit: 5" in lines["exiting"]
     assert "backend good, step look, export format text, command wave" in lines["working"]
     assert "wave" in helped.stdout

@@ -210,7 +210,7 @@ def test_a_repository_that_is_a_file_cannot_be_written(tmp_path: Path) -> None:
         publish(tmp_path / "file" / "m", "model.onnx", _write)
 
 
-def test_a_version_that_somebody_else_publishes_meanwhile_is_not_overwritten(model: Path, way: str) -> None:
+def test_a_version_published_by_another_export_meanwhile_is_not_overwritten(model: Path, way: str) -> None:
     def write(file: Path) -> ModelSignature:
         publish(model, "model.onnx", _write, _numbered, version=1)
         file.write_bytes(b"second")
@@ -333,7 +333,7 @@ def _crash_at(step: int, model: Path) -> int:
         _countdown.append(step)
         try:
             publish(model, "model.onnx", _write, _numbered)
-        except BaseException:  # noqa: BLE001  # the exit code tells
+        except BaseException:  # noqa: BLE001  # the exit code says so
             os._exit(1)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -403,7 +403,7 @@ def test_a_reader_never_sees_a_version_without_its_configuration(model: Path) ->
                 file = os.open("config.pbtxt", os.O_RDONLY, dir_fd=folder)
                 config = os.read(file, 10).decode()
                 os.close(file)
-                # A folder that was exchanged meanwhile is being emptied; whoever looks again sees the new one.
+                # A folder that was exchanged meanwhile is being emptied; a second look sees the new one.
                 if os.fstat(folder).st_ino == model.stat().st_ino:
                     seen.append((config, numbers))
             except FileNotFoundError:

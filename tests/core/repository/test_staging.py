@@ -30,7 +30,7 @@ def test_what_cannot_be_exchanged_is_left_as_it_is(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["one"]
 
 
-def test_a_stage_stands_beside_the_repository_where_no_server_looks(tmp_path: Path) -> None:
+def test_a_stage_is_next_to_the_repository_where_no_server_reads(tmp_path: Path) -> None:
     with stage_for(tmp_path / "repository" / "m") as stage:
         assert stage.beside
         assert stage.folder.parent == tmp_path.resolve()

@@ -91,7 +91,7 @@ def test_without_metrics_of_its_own_an_app_counts_into_those_of_the_process(plug
     assert 'turnout_inference_requests_total{backend="p",model="shared_arm",outcome="ok"} 1.0' in render()
 
 
-def test_wrong_settings_are_told_before_anything_opens(plugins_with: Any) -> None:
+def test_wrong_settings_are_reported_before_anything_opens(plugins_with: Any) -> None:
     counts = Counts()
 
     with pytest.raises(SettingsError, match="Did you mean 'plus_one'"):
@@ -287,7 +287,7 @@ def test_leaving_the_with_block_closes_everything(make_app: MakeApp, asks: Any) 
             call()
 
 
-def test_closing_ends_a_run_under_way_with_closed_error(make_app: MakeApp, asks: Any, gate: Any, limit_seconds: int) -> None:
+def test_closing_ends_a_run_in_progress_with_closed_error(make_app: MakeApp, asks: Any, gate: Any, limit_seconds: int) -> None:
     app = make_app({"m": lambda: gate}, {"ask": lambda: asks("m", 3)}, executor_threads=1)
 
     with ThreadPoolExecutor(2) as threads:

@@ -183,7 +183,7 @@ class Hangs:
         return PlusOne()
 
 
-def test_a_model_that_hangs_while_it_is_opened_keeps_nobody_beyond_the_deadline(open_two: Open) -> None:
+def test_a_model_that_hangs_while_it_opens_keeps_no_caller_beyond_its_deadline(open_two: Open) -> None:
     hangs = Hangs()
     app = open_two(hangs)
 

@@ -52,7 +52,7 @@ def test_closing_waits_for_what_runs_and_refuses_what_is_queued(gate: Any, limit
     assert gate.calls == 1
 
 
-def test_after_close_nothing_is_taken_and_closing_again_is_allowed() -> None:
+def test_after_close_work_is_refused_and_closing_again_is_allowed() -> None:
     executor = InferenceExecutor(1)
 
     executor.close()

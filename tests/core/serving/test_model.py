@@ -199,7 +199,7 @@ def test_another_takes_its_place_and_the_old_one_is_closed_when_its_last_call_ha
     old.close = closed.set
     model = Model("m", "old", deploy(lambda: old), executor)
     with ThreadPoolExecutor(1) as threads:
-        under_way = threads.submit(model.infer, {"x": X})
+        in_flight = threads.submit(model.infer, {"x": X})
         assert old.started.wait(limit_seconds)
 
         model.replace("new", deploy(lambda: new), prepare=True)
@@ -207,13 +207,13 @@ def test_another_takes_its_place_and_the_old_one_is_closed_when_its_last_call_ha
         assert (model.backend, model.infer({"x": X})["x"].tolist()) == ("new", [2.0, 2.0])
         assert not closed.wait(0.05)
         old.opened.set()
-        assert under_way.result(limit_seconds)["x"].tolist() == [1.0, 1.0]
+        assert in_flight.result(limit_seconds)["x"].tolist() == [1.0, 1.0]
     assert closed.wait(limit_seconds)
     model.close()
     assert not new.ready()
 
 
-def test_a_stream_under_way_ends_where_it_began(executor: InferenceExecutor, limit_seconds: int) -> None:
+def test_a_stream_in_progress_ends_where_it_started(executor: InferenceExecutor, limit_seconds: int) -> None:
     closed, old = threading.Event(), Streams(InferenceResponse({"x": X}), InferenceResponse({"x": X}))
     old.close = closed.set  # type: ignore[method-assign]
     model = Model("m", "old", deploy(lambda: old), executor)
@@ -228,7 +228,7 @@ def test_a_stream_under_way_ends_where_it_began(executor: InferenceExecutor, lim
     model.close()
 
 
-def test_a_place_that_nobody_has_used_is_taken_without_opening(executor: InferenceExecutor) -> None:
+def test_a_model_that_was_never_used_is_replaced_without_opening(executor: InferenceExecutor) -> None:
     old, new = Opens(), Opens()
     model = Model("m", "old", deploy(old), executor)
 
@@ -268,10 +268,10 @@ def test_closing_ends_what_was_replaced_and_hangs(executor: InferenceExecutor, l
     old = Slow(limit_seconds)
     model = Model("m", "old", deploy(lambda: old), executor)
     with ThreadPoolExecutor(1) as threads:
-        under_way = threads.submit(model.infer, {"x": X})
+        in_flight = threads.submit(model.infer, {"x": X})
         assert old.started.wait(limit_seconds)
         model.replace("new", deploy(PlusOne), prepare=True)
 
         model.close()
 
-        assert isinstance(under_way.exception(limit_seconds), ClosedError)
+        assert isinstance(in_flight.exception(limit_seconds), ClosedError)

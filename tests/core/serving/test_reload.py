@@ -1,4 +1,4 @@
-"""Reading turnout.yaml again while requests are under way."""
+"""Reading turnout.yaml again while requests are in flight."""
 
 from __future__ import annotations
 

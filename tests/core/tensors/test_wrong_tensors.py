@@ -1,4 +1,4 @@
-"""Wrong tensors: each gets its one clear error, then a good one is taken."""
+"""Wrong tensors: each gets its one clear error, then a good one is accepted."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ WRONG: list[tuple[str, Callable[[], object], str]] = [
 
 
 @pytest.mark.parametrize(("wrong", "message"), [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
-def test_a_wrong_tensor_gets_its_one_clear_error_then_a_good_one_is_taken(wrong: Callable[[], object], message: str) -> None:
+def test_a_wrong_tensor_gets_its_one_clear_error_then_a_good_one_is_accepted(wrong: Callable[[], object], message: str) -> None:
     with pytest.raises(InvalidTensorError, match=message) as caught:
         wrong()
 

@@ -144,4 +144,4 @@ def breaks() -> None:
 
 
 def needs_package() -> None:
-    import a_package_nobody_has  # noqa: F401
+    import a_package_that_does_not_exist  # noqa: F401
