@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from turnout.metrics.labels import Verdict
 from turnout.parity.faults import Fault
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,8 @@ class OutputParity:
         return Verdict.MATCH if self.fault is None else Verdict.MISMATCH
 
     def as_json(self) -> dict[str, Any]:
-        """Return all fields in JSON types; infinity and NaN are null."""
-        values = {name: _null_non_finite(value) for name, value in asdict(self).items()}
-        return {"verdict": str(self.verdict)} | values
+        """Return the verdict and all fields in JSON types; infinity and NaN are null."""
+        return {"verdict": str(self.verdict), **json_fields(self)}
 
 
 def incomparable(name: str, fault: Fault, text: str) -> OutputParity:
@@ -60,5 +62,9 @@ def incomparable(name: str, fault: Fault, text: str) -> OutputParity:
     return OutputParity(name, fault, text, max_abs_error=math.inf, max_rel_error=math.inf, excess=math.inf)
 
 
-def _null_non_finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def json_fields(figures: DataclassInstance) -> dict[str, Any]:
+    """Return the fields of ``figures`` in JSON types; JSON has no infinity and no NaN, so they are null."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in asdict(figures).items()
+    }

@@ -9,7 +9,7 @@ from typing import Any
 
 from turnout.metrics.labels import Verdict
 from turnout.parity.comparison import Parity
-from turnout.parity.output import OutputParity
+from turnout.parity.output import OutputParity, json_fields
 
 
 @dataclass(slots=True)
@@ -43,12 +43,9 @@ class OutputSummary:
         self.size = size
 
     def as_json(self) -> dict[str, Any]:
-        """Return all fields in JSON types; infinity is null."""
-        values = {name: getattr(self, name) for name in self.__slots__}
+        """Return the verdict and all fields in JSON types; infinity and NaN are null."""
         verdict = Verdict.MISMATCH if self.mismatches else Verdict.MATCH
-        return {"verdict": str(verdict)} | {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
-        }
+        return {"verdict": str(verdict), **json_fields(self)}
 
 
 @dataclass(slots=True)
