@@ -63,6 +63,8 @@ class DirectInference(ModelInference):
                 f"model {self._model!r} was loaded in process {self._pid}, and this is its forked child {os.getpid()}, "
                 "where torch would hang; open the app after the fork, or start workers with 'spawn'"
             )
+        # A request may have waited for its turn; torch cannot be interrupted once it computes.
+        request.check_deadline()
         try:
             return InferenceResponse(self._answer(method, request), request.id)
         except TurnoutError:
