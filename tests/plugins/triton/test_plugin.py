@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from turnout_triton.server.environment import VARIABLE
 
 from turnout_triton import plugin
 from turnout_triton.options import TritonOptions
+from turnout_triton.server.private_environment import VARIABLE
 
 WATCH = """
 import sys

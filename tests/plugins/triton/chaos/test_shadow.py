@@ -61,6 +61,7 @@ def side_by_side(open_stack: Callable[..., Stack], url: str) -> tuple[Report, di
     return behind, verdicts
 
 
+@pytest.mark.clock
 def test_a_healthy_server_matches_and_every_comparison_is_counted(server, protocol, open_stack) -> None:
     _, verdicts = side_by_side(open_stack, url_of(server, protocol))
 
@@ -68,6 +69,7 @@ def test_a_healthy_server_matches_and_every_comparison_is_counted(server, protoc
     assert (verdicts["mismatch"], verdicts["error"]) == (0, 0)
 
 
+@pytest.mark.clock
 def test_a_dead_shadow_does_not_slow_callers(server, protocol, open_stack) -> None:
     server.kill()
 
@@ -77,6 +79,7 @@ def test_a_dead_shadow_does_not_slow_callers(server, protocol, open_stack) -> No
     assert (verdicts["match"], verdicts["mismatch"]) == (0, 0)
 
 
+@pytest.mark.clock
 def test_a_shadow_that_hangs_does_not_slow_callers(server, protocol, open_stack) -> None:
     server.pause()
     try:

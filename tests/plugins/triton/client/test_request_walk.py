@@ -45,15 +45,15 @@ def frames_of(call: Any, last: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("protocol", "last"), [("grpc", "GrpcTransport"), ("http", "HttpTransport")])
-def test_the_frames_of_a_call_are_those_of_the_page(opened, server, protocol, last) -> None:
-    model = opened((url_of(server, protocol),) * 2, "identity", **SHARED)
+def test_the_frames_of_a_call_are_those_of_the_page(open_one, server, protocol, last) -> None:
+    model = open_one((url_of(server, protocol),) * 2, "identity", **SHARED)
 
     frames = frames_of(lambda: model.infer(InferenceRequest(LARGE)), last)
 
     assert frames == [*frames_of_the_page()[:-1], last]
 
 
-def test_one_server_over_the_wire_has_no_other_frames(opened, server) -> None:
-    model = opened(url_of(server, "grpc"), "identity", **WIRE)
+def test_one_server_over_the_wire_has_no_other_frames(open_one, server) -> None:
+    model = open_one(url_of(server, "grpc"), "identity", **WIRE)
 
     assert frames_of(lambda: model.infer(InferenceRequest(LARGE)), "GrpcTransport") == ["TritonInference", "GrpcTransport"]
