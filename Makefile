@@ -1,13 +1,13 @@
-# Two commands do all the set-up on a fresh machine: `make demo` and `make test`. `make check` is the gate's other half.
+# `make demo`, `make test` and `make check` create their environments on a fresh machine. A commit must pass `test` and `check`.
 
 PYTHON ?= python3
 VENVS := .venvs
 BACKEND := $(or $(INFERENCE_BACKEND),onnxruntime)
-# What runs the demo on Triton: a real server, started before and ended after.
+# Runs the demo on Triton: starts a real server before it and stops it afterwards.
 SERVED := $(if $(filter triton,$(BACKEND)),$(VENVS)/demo/bin/turnout triton serve --quiet --grace 0 --)
 OUT ?= out/demo
 
-# torch comes as a CPU build where one is on offer; elsewhere add: TORCH_INDEX="--index-url <the CPU index of pytorch.org>"
+# For a CPU build of torch where pip's index has none: TORCH_INDEX="--index-url <the CPU index of pytorch.org>"
 TORCH_INDEX ?=
 PIP := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TEST_TOOLS := pytest pytest-cov pytest-timeout pytest-xdist hypothesis
@@ -18,7 +18,7 @@ ALONE := -m clock
 
 .PHONY: demo demo-run test test-core test-direct check format clean benchmarks models
 
-# ---- environments: one for each plugin's tests, one for the gate, one for the demo
+# ---- environments: one for each plugin's tests, one for the checks, one for the demo
 
 define install
 	$(PYTHON) -m venv $(VENVS)/$(1)
@@ -42,7 +42,7 @@ $(VENVS)/onnxruntime/.done: $(SOURCES)
 $(VENVS)/triton/.done: $(SOURCES)
 	$(call install,triton,$(TEST_TOOLS) onnx trustme "tritonclient[http]" -e core -e plugins/triton -e plugins/vision)
 
-# Triton itself with what the tests serve, in the cache of this user: the tests of several environments share it.
+# Triton with the packages that the tests' models need, in the user's cache: several environments share it.
 $(VENVS)/triton/.done-server: $(VENVS)/triton/.done plugins/triton/src/turnout_triton/server/private_environment.py
 	$(VENVS)/triton/bin/turnout triton install --for onnxruntime --for torch --for transformers $(if $(TORCH_INDEX),--torch-index $(lastword $(TORCH_INDEX)))
 	touch $@
@@ -50,7 +50,7 @@ $(VENVS)/triton/.done-server: $(VENVS)/triton/.done plugins/triton/src/turnout_t
 $(VENVS)/vision/.done: $(SOURCES)
 	$(call install,vision,$(TEST_TOOLS) -e core -e plugins/vision)
 
-# Everything, torch too: the direct plugin's tests, agreement between backends, training, benchmarks.
+# All plugins and torch: tests of the direct plugin and across backends, training, benchmarks.
 $(VENVS)/direct/.done: $(SOURCES)
 	$(call install,direct,$(TORCH_INDEX) torch)
 	$(VENVS)/direct/bin/python $(PIP) $(TEST_TOOLS) scikit-image -e core -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e "plugins/direct[export]"
@@ -71,7 +71,7 @@ $(VENVS)/demo/.done-triton: $(VENVS)/demo/.done
 	$(VENVS)/demo/bin/python $(PIP) -e plugins/triton
 	touch $@
 
-# ---- the main job
+# ---- the demo
 
 demo: $(VENVS)/demo/.done-$(BACKEND)
 	rm -rf $(OUT) && mkdir -p $(OUT)
@@ -84,7 +84,7 @@ demo-run:
 		|| { cat $(OUT)/metrics.log; exit 1; }
 	$(VENVS)/demo/bin/python examples/show_results.py $(OUT)/results.jsonl $(OUT)/metrics.log
 
-# ---- the gate
+# ---- checks and tests
 
 check: $(VENVS)/check/.done
 	$(VENVS)/check/bin/ruff format --check .
@@ -120,7 +120,7 @@ benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-serv
 	$(VENVS)/core/bin/python benchmarks/resilience.py
 	$(VENVS)/core/bin/python benchmarks/shadow.py
 
-# ---- making things again
+# ---- generated files
 
 models: $(VENVS)/direct/.done
 	for model in blip_caption blip_vqa birefnet; do $(VENVS)/direct/bin/turnout export $$model --format onnx; done

@@ -1,4 +1,4 @@
-"""Each import contract of pyproject.toml finds an offender that is planted for it."""
+"""Each import contract of pyproject.toml finds an offender that a test plants for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The references: every hook and every metric is written down, and nothing else is."""
+"""The references document every hook and every metric, and nothing else."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_hook_has_its_section_and_every_section_its_hook() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(HOOKS))
-def test_the_exact_signature_and_the_hooks_sentence_stand_in_the_reference(name: str) -> None:
+def test_the_exact_signature_and_the_docstring_are_in_the_reference(name: str) -> None:
     section = sections(HOOKS_PAGE)[name]
 
     assert f"```python\n{signature_of(HOOKS[name])}\n```" in section
@@ -52,7 +52,7 @@ def test_the_exact_signature_and_the_hooks_sentence_stand_in_the_reference(name:
 
 
 @pytest.mark.parametrize("name", sorted(DECLARATIONS))
-def test_the_fields_of_the_declaration_stand_in_the_reference_and_no_others(name: str) -> None:
+def test_the_reference_lists_the_fields_of_the_declaration_and_no_others(name: str) -> None:
     rows = re.findall(r"^\| `(\w+)` \|", sections(HOOKS_PAGE)[name], flags=re.MULTILINE)
 
     assert rows == [field.name for field in dataclasses.fields(DECLARATIONS[name])]
@@ -70,7 +70,7 @@ def test_the_example_of_a_hook_runs_and_declares_something(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(HOOKS))
-def test_a_shipped_plugin_that_the_reference_names_uses_the_hook(name: str) -> None:
+def test_the_shipped_plugins_that_the_reference_names_use_the_hook(name: str) -> None:
     named = re.findall(r"Used by `turnout-(\w+)`", sections(HOOKS_PAGE)[name])
     users = [file for file in (ROOT / "plugins").glob("*/src/*/plugin.py") if f"def {name}(" in file.read_text("utf-8")]
 
@@ -150,7 +150,7 @@ def test_the_unit_in_the_reference_is_that_of_the_name() -> None:
         assert (unit == "seconds") == name.endswith("_seconds")
 
 
-def test_a_row_that_is_missing_or_wrong_is_noticed() -> None:
+def test_a_missing_or_wrong_row_is_found() -> None:
     first, *_ = re.findall(r"^\| `turnout_.*\n", METRICS_PAGE, flags=re.MULTILINE)
 
     assert documented_metrics(METRICS_PAGE.replace(first, "")) != counted_metrics()

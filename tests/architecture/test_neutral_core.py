@@ -1,4 +1,4 @@
-"""The core names no plugin: what it says of one comes from the plugin's declarations.
+"""The core names no plugin: its messages about one come from the plugin's declarations.
 
 Docstrings and comments may name plugins as examples. Only ``plugins/known.py`` names them in code: a plugin that is not
 installed cannot declare what it brings.

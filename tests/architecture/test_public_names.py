@@ -1,4 +1,4 @@
-"""The public names: changing this list is a decision to write down."""
+"""The public names; a change of this list needs a page in docs/decisions."""
 
 from __future__ import annotations
 
@@ -58,21 +58,21 @@ def _names_for_type_checkers() -> dict[str, str]:
     return {alias.asname or alias.name: node.module or "" for node in imports for alias in node.names}
 
 
-def test_these_and_no_others_are_public() -> None:
+def test_only_these_names_are_public() -> None:
     assert turnout.__all__ == PUBLIC
     assert sorted(turnout.__all__) == turnout.__all__
     assert dir(turnout) == PUBLIC
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_every_public_name_is_something_with_a_docstring(name: str) -> None:
+def test_every_public_name_has_a_docstring(name: str) -> None:
     value = getattr(turnout, name)
 
     assert value == getattr(turnout, name)
     assert value.__doc__
 
 
-def test_type_checkers_see_what_python_sees() -> None:
+def test_type_checkers_see_the_same_names_as_python() -> None:
     assert _names_for_type_checkers() == turnout._ROOMS
     assert sorted((*turnout._ROOMS, *turnout._PUBLIC_ROOMS, "__version__")) == turnout.__all__
 

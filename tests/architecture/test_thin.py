@@ -1,4 +1,4 @@
-"""The core is thin: neither importing it nor asking every plugin imports a runtime."""
+"""The core is thin: neither its import nor the hooks of every plugin import a runtime."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ except SystemExit as end:
 """
 
 
-def imported(code: str, names: tuple[str, ...], *paths: Path) -> list[str]:
-    """Return which of the packages ``names`` a fresh Python has imported after ``code``."""
-    tell = f"\nimport sys\nprint('IMPORTED', *[name for name in {names!r} if name in sys.modules])"
+def find_imported(code: str, names: tuple[str, ...], *paths: Path) -> list[str]:
+    """Return those of the packages ``names`` that a fresh Python has imported after ``code``."""
+    report = f"\nimport sys\nprint('IMPORTED', *[name for name in {names!r} if name in sys.modules])"
     add = "".join(f"import sys; sys.path.insert(0, {str(path)!r})\n" for path in paths)
-    done = subprocess.run([sys.executable, "-c", f"{add}{code}{tell}"], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", f"{add}{code}{report}"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1].split()[1:]
 
@@ -57,16 +57,16 @@ def _plant(folder: Path, heavy: str) -> None:
     (folder / "turnout_sabotage.py").write_text(f"import {heavy}\nfrom turnout import hookimpl\n\n{hook}", "utf-8")
 
 
-def test_importing_turnout_and_asking_every_plugin_imports_no_runtime() -> None:
-    assert imported(IMPORT_EVERYTHING, HEAVY) == []
+def test_importing_turnout_and_calling_every_hook_imports_no_runtime() -> None:
+    assert find_imported(IMPORT_EVERYTHING, HEAVY) == []
 
 
 def test_the_help_imports_neither_a_runtime_nor_a_slow_package() -> None:
-    assert imported(HELP, SLOW) == []
+    assert find_imported(HELP, SLOW) == []
 
 
-def test_every_slow_package_that_the_core_needs_is_known_here() -> None:
-    assert {"numpy", "pydantic"} <= set(imported(IMPORT_EVERYTHING, SLOW))
+def test_the_slow_packages_of_the_core_are_in_the_list() -> None:
+    assert {"numpy", "pydantic"} <= set(find_imported(IMPORT_EVERYTHING, SLOW))
 
 
 @pytest.mark.parametrize("code", [IMPORT_EVERYTHING, HELP], ids=["everything", "help"])
@@ -74,7 +74,7 @@ def test_a_plugin_that_imports_a_runtime_at_its_top_is_caught(tmp_path: Path, co
     heavy = next((name for name in ("onnxruntime", "PIL", "torch") if _available(name)), None)
     if heavy is None:
         heavy = "onnx"
-        (tmp_path / "onnx.py").write_text('"""Stands for a runtime where none is installed."""\n', "utf-8")
+        (tmp_path / "onnx.py").write_text('"""A runtime, where none is installed."""\n', "utf-8")
     _plant(tmp_path, heavy)
 
-    assert heavy in imported(code, HEAVY, tmp_path)
+    assert heavy in find_imported(code, HEAVY, tmp_path)

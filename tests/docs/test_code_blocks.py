@@ -1,4 +1,4 @@
-"""Every code block of the documentation works as it stands."""
+"""Every code block of the documentation runs unchanged."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def clone(tmp_path, monkeypatch) -> Path:
         (tmp_path / folder).symlink_to(ROOT / folder)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("INFERENCE_BACKEND", raising=False)
-    monkeypatch.setenv("TRITON_URL", "localhost:9")  # where nobody is: somebody's own server may listen on 8001
+    monkeypatch.setenv("TRITON_URL", "localhost:9")  # a port without a server: a real one may listen on 8001
     return tmp_path
 
 
@@ -57,7 +57,7 @@ def test_python_runs(code, clone) -> None:
 
 
 @pytest.mark.parametrize("code", blocks("yaml"))
-def test_yaml_is_a_good_turnout_yaml(code, clone) -> None:
+def test_yaml_is_a_valid_turnout_yaml(code, clone) -> None:
     file = clone / "shown.yaml"
     file.write_text(code)
 
@@ -65,7 +65,7 @@ def test_yaml_is_a_good_turnout_yaml(code, clone) -> None:
 
 
 @pytest.mark.parametrize("code", blocks("console"))
-def test_commands_end_well(code, clone) -> None:
+def test_commands_exit_with_0(code, clone) -> None:
     commands = [line.removeprefix("$ ") for line in code.splitlines() if line.startswith("$ ")]
     assert commands
 

@@ -1,8 +1,8 @@
 """The tutorial as a reader types it: every file is written, every command is run, in order, in one shell, on a real Triton.
 
-A block is a file (``file=``), lines to insert below a line of turnout.yaml (``below=``), or commands with what they say: each
-line of it must come, in order; ``...`` stands for any text. A command that ends in ``&`` goes on until the page or the test
-ends it.
+A block is a file (``file=``), lines to insert below a line of turnout.yaml (``below=``), or commands with their output: each
+line of it must appear, in order; ``...`` matches any text. A command that ends in ``&`` runs until the page or the test stops
+it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COMMANDS = "switch record verify export status check init triton"
 
 
 class Terminal:
-    """A shell with job control, as a reader has; its output is kept as lines. ``close`` ends it with what it started."""
+    """A shell with job control, as a reader has; it records its output as lines. ``close`` stops it and its jobs."""
 
     def __init__(self, folder: Path) -> None:
         environment = {name: text for name, text in os.environ.items() if name not in ("TRITON_URL", "INFERENCE_BACKEND")}
@@ -56,14 +56,14 @@ class Terminal:
         return int(end[1]), "\n".join(self._lines[start : self._lines.index(end.string, start)])
 
     def wait_for(self, pattern: str, start: int = 0) -> re.Match[str]:
-        """Return the first match in the lines from ``start`` on; waits for it."""
+        """Wait for the first match in the lines from ``start`` on, and return it."""
 
         def found() -> re.Match[str] | None:
             return next((match for line in self._lines[start:] if (match := re.search(pattern, line))), None)
 
         with self._news:
             match = self._news.wait_for(found, LIMIT_SECONDS)
-        assert match, f"{pattern!r} did not come; the last lines: {self._lines[-20:]}"
+        assert match, f"no line matched {pattern!r}; the last lines: {self._lines[-20:]}"
         return match
 
     def close(self) -> None:
@@ -114,13 +114,13 @@ def commands(code: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def missing(shown: list[str], output: str) -> list[str]:
-    """Return the lines that did not come, in order; spaces count as one."""
+    """Return the lines that are not in the output in this order; several spaces count as one."""
     lines = iter([" ".join(line.split()) for line in output.splitlines()])
     patterns = {line: re.escape(" ".join(line.split())).replace(r"\.\.\.", ".*") for line in shown}
     return [line for line in shown if not any(re.fullmatch(patterns[line], given) for given in lines)]
 
 
-def test_every_command_of_the_tutorial_does_what_the_page_shows(terminal: Terminal, tmp_path: Path) -> None:
+def test_every_command_of_the_tutorial_prints_the_output_on_the_page(terminal: Terminal, tmp_path: Path) -> None:
     folder = tmp_path / "caption-app"
 
     for flags, code in blocks():
@@ -156,7 +156,7 @@ def test_the_page_has_every_command_of_a_move() -> None:
     assert [name for name in COMMANDS.split() if f"turnout {name}" not in typed] == []
 
 
-def test_a_line_that_does_not_come_is_missed() -> None:
+def test_a_missing_line_is_reported() -> None:
     output = "one  two\nthree 4 five\nlast"
 
     assert missing(["one two", "three ... five", "last"], output) == []
@@ -164,7 +164,7 @@ def test_a_line_that_does_not_come_is_missed() -> None:
     assert missing(["last", "one two"], output) == ["one two"]
 
 
-def test_a_command_that_fails_or_says_something_else_is_caught(terminal: Terminal) -> None:
+def test_a_command_that_fails_or_prints_other_lines_is_caught(terminal: Terminal) -> None:
     with pytest.raises(AssertionError, match="false"):
         type_and_read(terminal, "$ false\n")
     with pytest.raises(AssertionError, match="echo one"):

@@ -23,14 +23,14 @@ def thin_python(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("thin") / "environment"
     python = folder / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    wanted = [ROOT / "core", ROOT / "plugins" / "triton", ROOT / "plugins" / "vision"]
+    sources = [ROOT / "core", ROOT / "plugins" / "triton", ROOT / "plugins" / "vision"]
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", ROOT / "constraints.txt"]
-    subprocess.run([*install, *wanted], check=True)
+    subprocess.run([*install, *sources], check=True)
     return python
 
 
-def found(python: Path | str, names: tuple[str, ...]) -> str:
-    """Return the packages among ``names`` that an environment has."""
+def find_packages(python: Path | str, names: tuple[str, ...]) -> str:
+    """Return the packages among ``names`` that an environment has, as printed."""
     return subprocess.run([python, "-c", FIND, *names], check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -45,7 +45,7 @@ def test_the_demo_runs_without_torch_onnxruntime_or_transformers(thin_python, tm
     answers = {Path(line["image"]).name: line for line in map(json.loads, results.read_text().splitlines())}
     meadow = answers["meadow.png"]["regions"]
 
-    assert found(thin_python, RUNTIMES) == "[]"
+    assert find_packages(thin_python, RUNTIMES) == "[]"
     assert len(answers) == 6
     assert not any(line["failures"] for line in answers.values())
     assert [region["caption"] for region in meadow] == [
@@ -58,4 +58,4 @@ def test_the_demo_runs_without_torch_onnxruntime_or_transformers(thin_python, tm
 
 
 def test_the_search_for_runtimes_finds_an_installed_one() -> None:
-    assert found(sys.executable, ("numpy", "torch_is_not_here")) == "['numpy']"
+    assert find_packages(sys.executable, ("numpy", "torch_is_not_here")) == "['numpy']"

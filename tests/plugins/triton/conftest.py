@@ -1,4 +1,4 @@
-"""A real tritonserver for a whole test run, one for each worker, with small models of every kind."""
+"""Fixtures: a real tritonserver for a test run, one for each worker, with small models of every kind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AT_ONCE = ServerOptions(grace_seconds=0)
 
 CONFIG_TYPES = {name: "TYPE_STRING" if name == "BYTES" else f"TYPE_{name}" for name in ONNX_TYPES}
 
-# Waits for the given seconds, and returns them: a busy accelerator, seen from outside.
+# Waits for the given seconds, and returns them, like a busy accelerator.
 SLOW = """
 import time
 import triton_python_backend_utils as utils
@@ -71,7 +71,7 @@ def save_onnx(file: Path, nodes: Any, inputs: Any, outputs: Any, constants: Any 
 
 
 def write_datatypes(repository: Path) -> None:
-    """``x_FP32`` -> ``y_FP32`` and so on for every datatype but BF16, any number of rows of any length."""
+    """Write ``x_FP32`` [-1, -1] -> ``y_FP32`` and the same for every other datatype except BF16."""
     names = [name for name in ONNX_TYPES if name != "BF16"]
     inputs = {f"x_{name}": (name, [-1, -1]) for name in names}
     outputs = {f"y_{name}": (name, [-1, -1]) for name in names}
@@ -83,7 +83,7 @@ def write_datatypes(repository: Path) -> None:
 
 
 def write_identity(repository: Path) -> None:
-    """``x`` FP32 [-1, -1] -> ``y``, in batches up to 8."""
+    """Write ``x`` FP32 [-1, -1] -> ``y``, in batches up to 8."""
     x, y = {"x": ("FP32", [-1, -1])}, {"y": ("FP32", [-1, -1])}
     save_onnx(repository / "identity" / "1" / "model.onnx", [helper.make_node("Identity", ["x"], ["y"])], x, y)
     (repository / "identity" / "config.pbtxt").write_text(
@@ -95,7 +95,7 @@ def write_identity(repository: Path) -> None:
 
 
 def write_bfloat16(repository: Path) -> None:
-    """``x_BF16`` [-1, -1] -> ``y_BF16``, in batches up to 8."""
+    """Write ``x_BF16`` [-1, -1] -> ``y_BF16``, in batches up to 8."""
     x, y = {"x_BF16": ("BF16", [-1, -1])}, {"y_BF16": ("BF16", [-1, -1])}
     save_onnx(repository / "bfloat16" / "1" / "model.onnx", [helper.make_node("Identity", ["x_BF16"], ["y_BF16"])], x, y)
     (repository / "bfloat16" / "config.pbtxt").write_text(
@@ -106,7 +106,7 @@ def write_bfloat16(repository: Path) -> None:
 
 
 def write_rank0(repository: Path) -> None:
-    """``x`` FP32 [] -> ``y`` FP32 [], twice ``x``; Triton carries both as [1]."""
+    """Write ``x`` FP32 [] -> ``y`` FP32 [], twice ``x``; Triton transfers both as [1]."""
     nodes = [helper.make_node("Add", ["x", "x"], ["y"])]
     save_onnx(repository / "rank0" / "1" / "model.onnx", nodes, {"x": ("FP32", [])}, {"y": ("FP32", [])})
     (repository / "rank0" / "config.pbtxt").write_text(
@@ -117,9 +117,9 @@ def write_rank0(repository: Path) -> None:
 
 
 def write_lookup(repository: Path) -> None:
-    """``index`` INT64 [-1, 1] -> ``value`` FP32 [-1, 1]: 0, 10, 20 or 30; another index fails the whole run that it is in.
+    """Write ``index`` INT64 [-1, 1] -> ``value`` FP32 [-1, 1]: 0, 10, 20 or 30; another index fails its whole batch.
 
-    It waits 0.3 s for a batch of 4, so that callers of a test are merged.
+    It waits 0.3 s for a batch of 4, so that a test's requests are merged.
     """
     table = numpy_helper.from_array(np.array([0, 10, 20, 30], dtype=np.float32), "table")
     nodes = [helper.make_node("Gather", ["table", "index"], ["value"])]
@@ -142,13 +142,13 @@ def write_python(repository: Path, name: str, code: str, config: str) -> None:
 
 
 def write_slow(repository: Path) -> None:
-    """``seconds`` FP32 [-1, 1] -> ``seconds_slept``, after the largest of them."""
+    """Write ``seconds`` FP32 [-1, 1] -> ``seconds_slept``, after the largest of them."""
     config = "max_batch_size: 8\ndynamic_batching { }\n" + config_tensors("input", {"seconds": ("FP32", [1])})
     write_python(repository, "slow", SLOW, config + config_tensors("output", {"seconds_slept": ("FP32", [1])}))
 
 
 def write_counts(repository: Path) -> None:
-    """``count`` INT32 [1] -> as many responses with ``number`` INT32 [1]: a decoupled model."""
+    """Write ``count`` INT32 [1] -> ``count`` responses with ``number`` INT32 [1]: a decoupled model."""
     config = "model_transaction_policy { decoupled: true }\n" + config_tensors("input", {"count": ("INT32", [1])})
     write_python(repository, "counts", COUNTS, config + config_tensors("output", {"number": ("INT32", [1])}))
 
@@ -158,7 +158,7 @@ WRITERS = (write_datatypes, write_bfloat16, write_identity, write_rank0, write_l
 
 @pytest.fixture(scope="session")
 def served_repository(tmp_path_factory) -> Path:
-    """The model repository of ``server``: datatypes, bfloat16, identity, rank0, lookup, slow, counts, as described above."""
+    """Return the model repository of ``server``: datatypes, bfloat16, identity, rank0, lookup, slow, counts."""
     repository = tmp_path_factory.mktemp("served") / "repository"
     for write in WRITERS:
         write(repository)
@@ -167,14 +167,14 @@ def served_repository(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(served_repository) -> Iterator[LocalServer]:
-    """A real server of ``served_repository`` for all tests of a worker; a test that kills or pauses one uses ``own_server``."""
+    """Yield a real server for all tests of a worker; a test that kills or pauses its server uses ``own_server``."""
     with LocalServer(served_repository, AT_ONCE) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def small_repository(tmp_path_factory) -> Path:
-    """A model repository with ``identity`` only, for servers that a test starts itself: ready in about a second."""
+    """Return a model repository with ``identity`` only, for servers that a test starts itself: ready in about a second."""
     repository = tmp_path_factory.mktemp("small") / "repository"
     write_identity(repository)
     return repository
@@ -182,7 +182,7 @@ def small_repository(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def own_server(small_repository) -> Iterator[Callable[..., LocalServer]]:
-    """Starts servers of ``small_repository``, or of another, that a test may kill, pause and restart; ended after the test."""
+    """Yield a function that starts a server that the test may kill, pause and restart; it is stopped after the test."""
     with contextlib.ExitStack() as stack:
 
         def start(repository: Path = small_repository, options: ServerOptions = AT_ONCE) -> LocalServer:
