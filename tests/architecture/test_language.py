@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PAGES = sorted((ROOT / "docs").rglob("*.md")) + sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("plugins/*/README.md"))
 SOURCES = sorted((ROOT / "core/src").rglob("*.py")) + sorted((ROOT / "plugins").glob("*/src/**/*.py"))
 
 BEGINNINGS = re.compile(r"(What|Return if|Take that|Tell|Have|Whether)\b")
@@ -50,6 +51,11 @@ def test_docstrings_begin_with_a_verb_or_a_noun_and_no_word_is_dialect(file: Pat
 
     assert wrong_beginnings(text) == []
     assert DIALECT.findall(text) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_word_of_a_page_is_dialect(page: Path) -> None:
+    assert DIALECT.findall(page.read_text("utf-8")) == []
 
 
 @pytest.mark.parametrize("room", SUBTLE, ids=lambda room: room.name)
