@@ -31,8 +31,9 @@ def _blocks(language: str) -> Iterator[object]:
     for page in PAGES:
         for match in BLOCK.finditer(page.read_text()):
             # A block that needs the network, or a class around it, says so: ```console no-run
-            # Those of the tutorial are run in order, in one shell: test_tutorial.py.
-            if match["language"] == language and not {"no-run", "tutorial"} & set(match["flags"].split()):
+            # Blocks of the tutorial and of the pages for plugin authors are run in order, in one shell: test_tutorial.py,
+            # test_plugin_pages.py.
+            if match["language"] == language and not {"no-run", "tutorial", "plugin"} & set(match["flags"].split()):
                 line = page.read_text()[: match.start()].count("\n") + 1
                 yield pytest.param(match["code"], id=f"{page.relative_to(ROOT)}:{line}")
 
