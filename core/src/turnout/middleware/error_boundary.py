@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from numpy import ndarray
 
 from turnout.errors import InferenceError, TurnoutError, one_line
-from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.middleware.base import Middleware
 
 
@@ -38,14 +38,25 @@ class ErrorBoundary(Middleware):
         return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        with self.span(request):
-            for response in self.inner.infer_stream(request):
+        with self._translating(), _closing(self.inner.infer_stream(request)) as responses:
+            for response in responses:
                 if not _is_response(response):
                     raise self._refuse(response)
                 yield response
 
+    def span(self, request: InferenceRequest) -> AbstractContextManager[None]:
+        return self._translating()
+
+    def open(self, deadline: float | None = None) -> None:
+        with self._translating():
+            self.inner.open(deadline)
+
+    def signature(self) -> ModelSignature:
+        with self._translating():
+            return self.inner.signature()
+
     @contextmanager
-    def span(self, request: InferenceRequest) -> Iterator[None]:
+    def _translating(self) -> Iterator[None]:
         try:
             yield
         except TurnoutError as error:
@@ -61,6 +72,17 @@ class ErrorBoundary(Middleware):
     def _refuse(self, response: object) -> InferenceError:
         text = f"model {self._model!r} on backend {self._backend!r} returned {_describe(response)}; fix infer of the backend"
         return InferenceError(text, model=self._model, backend=self._backend)
+
+
+@contextmanager
+def _closing(stream: Iterator[InferenceResponse]) -> Iterator[Iterator[InferenceResponse]]:
+    """Close ``stream`` at the end of the block if it can be closed."""
+    # A generator is closed when the last reference to it is dropped; an iterator of a client library is not.
+    try:
+        yield stream
+    finally:
+        if hasattr(stream, "close"):
+            stream.close()
 
 
 def _is_response(response: object) -> bool:
