@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -296,3 +298,31 @@ def test_a_watched_file_is_read_again_by_itself(
     assert [thread.name for thread in threading.enumerate()].count("turnout-watch") == 1
     app.close()
     assert "turnout-watch" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_child_that_was_forked_during_a_reload_can_reload(make: Callable[..., App]) -> None:
+    started, released = threading.Event(), threading.Event()
+
+    class OpensSlowly(PlusOne):
+        def __init__(self) -> None:
+            super().__init__()
+            started.set()
+            released.wait(20)
+
+    app = make(b=OpensSlowly)
+    app.ask()
+    switch_backend(app.file, "m", "b")
+    with ThreadPoolExecutor(1) as threads:
+        reloading = threads.submit(app.reload)
+        assert started.wait(20)
+
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            released.set()
+            app.reload()
+            os._exit(0 if app.models["m"].backend == "b" and app.ask() == [2.0, 2.0] else 1)
+        released.set()
+
+        assert os.waitpid(child, 0)[1] == 0
+        assert reloading.result(20).changed == ("m",)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from turnout.errors import TurnoutError, one_line
+from turnout.forking import Forks
 from turnout.inference import ModelInference
 
 logger = logging.getLogger(__name__)
@@ -85,6 +86,11 @@ class Retirement:
         self._model = model
         self._lock = threading.Lock()
         self._retiring: dict[threading.Thread, Deployment] = {}
+        Forks.renew(self)
+
+    def renew(self) -> None:
+        """Replace the lock: a thread of the parent may have held it."""
+        self._lock = threading.Lock()
 
     def add(self, deployment: Deployment) -> None:
         """Retire ``deployment`` and close it when its calls have ended. Does not block."""
