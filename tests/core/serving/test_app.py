@@ -420,3 +420,33 @@ def test_an_input_may_have_any_name(make_app: MakeApp) -> None:
     assert asyncio.run(app.arun("all", given, self=4))["seen"] == [1, 2, 3, 4]
     with pytest.raises(PipelineError, match="pipeline 'all' got input 'self' twice, in the mapping and by keyword"):
         app.run("all", {**given, "self": 4}, self=5)
+
+
+def test_a_model_that_cannot_be_closed_leaves_no_other_open(make_app: MakeApp) -> None:
+    class Stuck(PlusOne):
+        def close(self) -> None:
+            super().close()
+            raise RuntimeError("stuck")
+
+    last = PlusOne()
+    app = make_app({"first": Stuck, "last": lambda: last})
+    for name in ("first", "last"):
+        app.model(name).open()
+
+    with pytest.raises(RuntimeError, match="stuck"):
+        app.close()
+
+    assert not last.ready()
+    app.close()
+
+
+def test_a_backend_whose_signature_fails_raises_no_foreign_exception(make_app: MakeApp) -> None:
+    class Broken(PlusOne):
+        def signature(self) -> ModelSignature:
+            raise KeyError("inputs")
+
+    app = make_app({"m": Broken})
+
+    with pytest.raises(InferenceError, match="model 'm' on backend 'm_backend' failed: KeyError: 'inputs'"):
+        app.model("m").signature()
+    assert app.model("m").infer({"x": X})["x"].tolist() == [2]

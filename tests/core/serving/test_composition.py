@@ -206,3 +206,19 @@ def test_the_fallback_answers_while_a_model_hangs_at_its_opening(open_two: Open)
 
     hangs.may.set()
     assert float(answer["x"][0]) == 11
+
+
+def test_a_composition_that_fails_half_way_releases_every_arm(open_two: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no threads left")
+
+    app = open_two(PlusOne, shadow={"backend": "other"}, fallback="other")
+    shared = app._composer._arms
+
+    for part in ("Shadow", "Fallback"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"turnout.serving.composition.{part}", fail)
+            with pytest.raises(RuntimeError, match="no threads left"):
+                _ask(app)
+        assert (shared._guarded._arms, shared._engines._arms) == ({}, {})
+    assert _ask(app) == 2

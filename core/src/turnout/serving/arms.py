@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 
 from turnout.errors import ModelLoadError, TurnoutError, one_line
@@ -85,7 +85,9 @@ class Arms:
             if model.settings.warmup is not None:
                 warm_up(opened, model, backend, model.settings.warmup)
         except BaseException:
-            opened.close()
+            # The reason why it cannot serve matters; a failure to close it would hide that.
+            with suppress(Exception):
+                opened.close()
             raise
         self._metrics.observe_load(model.name, backend, time.perf_counter() - start)
         return opened
