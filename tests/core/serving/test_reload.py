@@ -326,3 +326,22 @@ def test_a_child_that_was_forked_during_a_reload_can_reload(make: Callable[..., 
 
         assert os.waitpid(child, 0)[1] == 0
         assert reloading.result(20).changed == ("m",)
+
+
+def test_a_circuit_that_a_reload_removes_is_not_open(make: Callable[..., App], file: Path) -> None:
+    class Failing(PlusOne):
+        def infer(self, request: InferenceRequest) -> InferenceResponse:
+            raise BackendUnavailableError("down")
+
+    file.write_text(FILE.replace("b: {}}", "b: {}}\n    circuit_breaker: {consecutive_failures: 1}"))
+    app = make(a=Failing)
+    labels = {"model": "m", "backend": "a"}
+
+    with pytest.raises(BackendUnavailableError):
+        app.ask()
+    before = app.app.metrics.registry.get_sample_value("turnout_circuit_open", labels)
+    file.write_text(FILE)
+    app.reload()
+    app.close()
+
+    assert (before, app.app.metrics.registry.get_sample_value("turnout_circuit_open", labels)) == (1, 0)

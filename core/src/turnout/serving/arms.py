@@ -60,7 +60,10 @@ class Arms:
             arm = LoadShedder(arm, name, backend, settings.max_in_flight, meters.shedding(name, backend))
         if self._needs_circuit(model, backend):
             policy = CircuitPolicy(**settings.circuit_breaker.model_dump()) if settings.circuit_breaker else CircuitPolicy()
-            arm = CircuitBreaker(arm, name, backend, policy, meters.circuit(name, backend))
+            meter = meters.circuit(name, backend)
+            # A circuit that a reload removes while it is open must not be reported as open forever.
+            resources.callback(meter.closed)
+            arm = CircuitBreaker(arm, name, backend, policy, meter)
         # The retry is outside the breaker: each attempt counts, and an open circuit is not retried.
         if settings.retry is not None:
             arm = Retry(arm, settings.retry.budget_ratio, meters.retries(name, backend))
