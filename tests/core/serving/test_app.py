@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -450,3 +451,27 @@ def test_a_backend_whose_signature_fails_raises_no_foreign_exception(make_app: M
     with pytest.raises(InferenceError, match="model 'm' on backend 'm_backend' failed: KeyError: 'inputs'"):
         app.model("m").signature()
     assert app.model("m").infer({"x": X})["x"].tolist() == [2]
+
+
+def test_a_child_that_was_forked_while_a_pipeline_was_built_builds_it(make_app: MakeApp, asks: Any, limit_seconds: int) -> None:
+    started, released = threading.Event(), threading.Event()
+
+    def create() -> PipelineStep:
+        started.set()
+        released.wait(limit_seconds)
+        return asks("plus", 1)  # type: ignore[no-any-return]
+
+    app = make_app(steps={"ask": create})
+    building = threading.Thread(target=app.pipeline, args=("all",))
+    building.start()
+    assert started.wait(limit_seconds)
+
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        released.set()
+        os._exit(0 if app.run("all")["answers"] == [1.0] else 1)
+    released.set()
+    building.join(limit_seconds)
+
+    assert os.waitpid(child, 0)[1] == 0
