@@ -97,10 +97,11 @@ class Retirement:
         thread = threading.Thread(
             target=self._close_when_drained, args=(deployment,), name=f"turnout-retire-{self._model}", daemon=True
         )
+        # Started under the lock: ``close`` cannot join a thread that has not started.
         with self._lock:
+            deployment.retire()
+            thread.start()
             self._retiring[thread] = deployment
-        deployment.retire()
-        thread.start()
 
     def close(self) -> None:
         """Close all retired deployments now, even with calls in flight; blocks for 10 s at most for each."""
