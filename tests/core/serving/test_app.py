@@ -475,3 +475,10 @@ def test_a_child_that_was_forked_while_a_pipeline_was_built_builds_it(make_app: 
     building.join(limit_seconds)
 
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_backend_that_exits_while_opening_fails_the_request_only(make_app: MakeApp) -> None:
+    app = make_app({"m": _raises(SystemExit(3))})
+
+    with pytest.raises(ModelLoadError, match="model 'm' cannot be opened on backend 'm_backend': SystemExit: 3"):
+        app.model("m").infer({"x": X})

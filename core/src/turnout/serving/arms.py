@@ -101,7 +101,7 @@ class Arms:
         except TurnoutError as error:
             error.locate(model.name, backend)
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # remote code of a checkpoint may exit, which would end the caller's thread
             raise _load_error(model, backend, one_line(error)) from error
         # Checked here, where the message can name the plugin; later it would be an AttributeError of some middleware.
         if not isinstance(created, ModelInference):
