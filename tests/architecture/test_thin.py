@@ -37,9 +37,9 @@ except SystemExit as end:
 
 def imported(code: str, names: tuple[str, ...], *paths: Path) -> list[str]:
     """Return which of the packages ``names`` a fresh Python has imported after ``code``."""
-    tell = f"\nimport sys\nprint('IMPORTED', *[name for name in {names!r} if name in sys.modules])"
+    report = f"\nimport sys\nprint('IMPORTED', *[name for name in {names!r} if name in sys.modules])"
     add = "".join(f"import sys; sys.path.insert(0, {str(path)!r})\n" for path in paths)
-    done = subprocess.run([sys.executable, "-c", f"{add}{code}{tell}"], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", f"{add}{code}{report}"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1].split()[1:]
 

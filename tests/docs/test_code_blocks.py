@@ -1,4 +1,4 @@
-"""Every code block of the documentation works as it stands."""
+"""Every code block of the documentation works unchanged."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def clone(tmp_path, monkeypatch) -> Path:
         (tmp_path / folder).symlink_to(ROOT / folder)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("INFERENCE_BACKEND", raising=False)
-    monkeypatch.setenv("TRITON_URL", "localhost:9")  # where nobody is: somebody's own server may listen on 8001
+    monkeypatch.setenv("TRITON_URL", "localhost:9")  # no server is there; one on 8001 may be real
     return tmp_path
 
 

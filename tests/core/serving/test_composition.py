@@ -1,4 +1,4 @@
-"""What an app composes of a model's settings."""
+"""Composition: the arms and middlewares that an app builds from a model's settings."""
 
 from __future__ import annotations
 
@@ -189,8 +189,8 @@ def test_a_model_that_hangs_while_it_opens_keeps_no_caller_beyond_its_deadline(o
 
     start = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(app.model("m").infer, {"x": X}, timeout_seconds=0.2) for _ in range(8)]
-        errors = [future.exception(LIMIT_SECONDS) for future in asked]
+        futures = [pool.submit(app.model("m").infer, {"x": X}, timeout_seconds=0.2) for _ in range(8)]
+        errors = [future.exception(LIMIT_SECONDS) for future in futures]
 
     assert all(isinstance(error, DeadlineExceededError) for error in errors)
     assert time.monotonic() - start < LIMIT_SECONDS / 2

@@ -104,7 +104,7 @@ def _ask_while_reloading(
     app: App, requests: int, reloads: int, switch_file: Callable[[App, int], object] = _switch
 ) -> Counter[str]:
     """Return what became of ``requests`` or more from 8 threads, while the file switches ``reloads`` times or more."""
-    numbers, switched, asked = itertools.count(), threading.Event(), threading.Event()
+    numbers, switched, done = itertools.count(), threading.Event(), threading.Event()
 
     def ask(_: int) -> Counter[str]:
         mine: Counter[str] = Counter()
@@ -113,7 +113,7 @@ def _ask_while_reloading(
                 mine["right" if app.ask(value=number % 1000) == [number % 1000 + 1] * 2 else "wrong"] += 1
             except TurnoutError:
                 mine["lost"] += 1
-        asked.set()
+        done.set()
         return mine
 
     def switch() -> int:
@@ -122,7 +122,7 @@ def _ask_while_reloading(
             app.reload()
             if count == reloads:
                 switched.set()
-            if count >= reloads and asked.is_set():
+            if count >= reloads and done.is_set():
                 return count
         return 0
 
@@ -131,7 +131,7 @@ def _ask_while_reloading(
         try:
             outcomes = sum(threads.map(ask, range(8)), Counter[str]())
         finally:
-            asked.set()
+            done.set()
             switched.set()
         outcomes["reloads"] = switching.result()
     return outcomes
