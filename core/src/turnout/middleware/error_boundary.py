@@ -1,9 +1,9 @@
-"""Translation of foreign exceptions, and of responses that are none."""
+"""Translation of foreign exceptions, and refusal of foreign responses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 from numpy import ndarray
 
@@ -15,8 +15,8 @@ from turnout.middleware.base import Middleware
 class ErrorBoundary(Middleware):
     """Turns every foreign exception into InferenceError and names model and backend in every error.
 
-    A backend that returns something else than an InferenceResponse of arrays gets an InferenceError, too: its caller would fail
-    at a place that says nothing of the backend.
+    If a backend returns another value than an InferenceResponse of arrays, that is an InferenceError too: later it would fail in
+    code that does not know the backend.
     """
 
     def __init__(self, inner: ModelInference, model: str, backend: str) -> None:
@@ -38,25 +38,22 @@ class ErrorBoundary(Middleware):
         return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        with self._translating(), _closing(self.inner.infer_stream(request)) as responses:
+        with self._translation(), _close_after(self.inner.infer_stream(request)) as responses:
             for response in responses:
                 if not _is_response(response):
                     raise self._refuse(response)
                 yield response
 
-    def span(self, request: InferenceRequest) -> AbstractContextManager[None]:
-        return self._translating()
-
     def open(self, deadline: float | None = None) -> None:
-        with self._translating():
+        with self._translation():
             self.inner.open(deadline)
 
     def signature(self) -> ModelSignature:
-        with self._translating():
+        with self._translation():
             return self.inner.signature()
 
     @contextmanager
-    def _translating(self) -> Iterator[None]:
+    def _translation(self) -> Iterator[None]:
         try:
             yield
         except TurnoutError as error:
@@ -75,7 +72,7 @@ class ErrorBoundary(Middleware):
 
 
 @contextmanager
-def _closing(stream: Iterator[InferenceResponse]) -> Iterator[Iterator[InferenceResponse]]:
+def _close_after(stream: Iterator[InferenceResponse]) -> Iterator[Iterator[InferenceResponse]]:
     """Close ``stream`` at the end of the block if it can be closed."""
     # A generator is closed when the last reference to it is dropped; an iterator of a client library is not.
     try:
