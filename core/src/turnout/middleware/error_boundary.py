@@ -15,8 +15,8 @@ from turnout.middleware.base import Middleware
 class ErrorBoundary(Middleware):
     """Turns every foreign exception into InferenceError and names model and backend in every error.
 
-    If a backend returns another value than an InferenceResponse of arrays, that is an InferenceError too: later it would fail in
-    code that does not know the backend.
+    A value that is no InferenceResponse of arrays is an InferenceError too: later it would fail in code
+    that does not know the backend.
     """
 
     def __init__(self, inner: ModelInference, model: str, backend: str) -> None:
