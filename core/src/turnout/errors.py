@@ -69,7 +69,7 @@ class ConfigurationError(TurnoutError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in a settings file, at ``where`` (``turnout.yaml:14:5``), with the line and a caret."""
+    """One error in a settings file, at ``where`` (``turnout.yaml:14:5``), with the line and a caret."""
 
     where: str
     message: str

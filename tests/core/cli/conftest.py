@@ -55,7 +55,7 @@ class Look(PipelineStep):
     provides = ("seen",)
 
 
-class Tell(PipelineStep):
+class Describe(PipelineStep):
     needs = ("seen",)
 
 
@@ -82,7 +82,7 @@ def turnout_backends():
 @hookimpl
 def turnout_steps():
     yield Step("look", lambda declaration, options: Look(), Options)
-    yield Step("tell", lambda declaration, options: Tell(), Options)
+    yield Step("describe", lambda declaration, options: Describe(), Options)
 
 
 @hookimpl
@@ -146,7 +146,7 @@ models:
 pipelines:
   describe:
     - look
-    - tell
+    - describe
 """
 
 

@@ -15,7 +15,7 @@ def test_a_file_that_works_is_ok(cli: Any, settings_file: Path) -> None:
 
     assert (ended.code, ended.err) == (0, "")
     assert "2 models, 1 pipelines" in ended.out
-    assert "inputs image [regions]; steps look, tell" in ended.out
+    assert "inputs image [regions]; steps look, describe" in ended.out
 
 
 def test_deep_opens_every_model_and_prints_its_tensors(cli: Any, settings_file: Path) -> None:
@@ -47,14 +47,14 @@ def test_json_has_every_finding(cli: Any, settings_file: Path) -> None:
 
 
 def test_a_pipeline_in_the_wrong_order_fails_with_the_step_to_move(cli: Any, settings_file: Path) -> None:
-    text = settings_file.read_text().replace("    - look\n    - tell\n", "    - tell\n    - look\n")
+    text = settings_file.read_text().replace("    - look\n    - describe\n", "    - describe\n    - look\n")
     settings_file.write_text(text)
 
     ended = cli("check")
 
     assert ended.code == 1
     assert "FAIL" in ended.out
-    assert "move 'look', which provides it, before 'tell'" in ended.out
+    assert "move 'look', which provides it, before 'describe'" in ended.out
     assert ended.err == "next: fix what FAIL names, then turnout check --deep\n"
 
 

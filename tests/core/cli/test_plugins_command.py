@@ -21,7 +21,7 @@ def test_plugins_are_listed_with_their_declarations(cli: Any) -> None:
         "turnout-cli-test",
         "2.5",
         (
-            "backend plus, backend lost, backend away, backend kept, step look, step tell, export format text, "
+            "backend plus, backend lost, backend away, backend kept, step look, step describe, export format text, "
             "export format remote, repository kept"
         ),
     ]

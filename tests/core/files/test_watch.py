@@ -181,3 +181,31 @@ def test_a_forked_child_watches_too(watch: Watch, acts: Acts, file: Path) -> Non
         os._exit(0 if acts.called.wait(LIMIT_SECONDS) else 1)
 
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_closing_does_not_wait_forever_for_an_act_that_hangs(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turnout.files.watch.CLOSE_SECONDS", 0.05)
+    started, released = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        started.set()
+        released.wait(LIMIT_SECONDS)
+
+    watch = FileWatch(file, hang, 0.001)
+    assert started.wait(LIMIT_SECONDS)
+    watch.close()
+
+    assert not released.is_set()
+    released.set()
+    watch.close()
+
+
+def test_a_change_that_the_parent_was_applying_at_a_fork_is_applied_in_the_child(watch: Watch, acts: Acts) -> None:
+    looks = watch()
+    looks.poll()
+    looks.close()
+
+    looks.renew()  # as a forked child does
+    looks.poll()
+
+    assert acts.count == 2

@@ -100,9 +100,7 @@ assert 'outcome="ok"} 1.0' in metrics.render()
 def test_a_process_shares_its_metrics_and_refuses_other_buckets() -> None:
     done = subprocess.run([sys.executable, "-c", SHARED], capture_output=True, text=True, check=True)
 
-    assert done.stdout.startswith(
-        "metrics.latency_buckets_seconds asks for [0.1, 1.0], but the metrics of this process have [0.001,"
-    )
+    assert done.stdout.startswith("metrics.latency_buckets_seconds is [0.1, 1.0], but the metrics of this process have [0.001,")
     assert "open(..., metrics=turnout.metrics.Metrics(buckets))" in done.stdout
 
 

@@ -45,3 +45,18 @@ def test_each_meter_counts_in_its_own_series() -> None:
     assert registry.get_sample_value("turnout_fallbacks_total", labels) == 1
     circuit.closed()
     assert registry.get_sample_value("turnout_circuit_open", arm) == 0
+
+
+def test_a_removed_circuit_is_not_open_and_hides_no_other() -> None:
+    registry = CollectorRegistry()
+    meters = ResilienceMeters(registry)
+    arm = {"model": "m", "backend": "triton"}
+    old, new = meters.circuit("m", "triton"), meters.circuit("m", "triton")
+
+    old.opened()
+    new.opened()
+    old.closed()
+    both = registry.get_sample_value("turnout_circuit_open", arm)
+    new.closed()
+
+    assert (both, registry.get_sample_value("turnout_circuit_open", arm)) == (1, 0)

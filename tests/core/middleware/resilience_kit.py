@@ -18,7 +18,7 @@ LIMIT_SECONDS = 20
 
 
 class Meters(ResilienceMeters):
-    """What is counted in a registry of its own."""
+    """The counts of a separate registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -42,7 +42,7 @@ class Scripted(ModelInference):
     """Answers, or raises ``error`` while that is set; ``during`` runs inside of each call.
 
     Attributes:
-        requests: what was asked, in order.
+        requests: the requests, in order.
     """
 
     def __init__(self, error: BaseException | None = None) -> None:

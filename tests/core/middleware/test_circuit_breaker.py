@@ -122,8 +122,8 @@ def pauses(breaker: CircuitBreaker, model: Scripted, clock: Clock, count: int) -
     """Return how long each of the next ``count`` pauses is, to a hundredth of a second."""
     found = []
     for _ in range(count):
-        start, asked = clock.now, len(model.requests)
-        while len(model.requests) == asked:
+        start, sent = clock.now, len(model.requests)
+        while len(model.requests) == sent:
             clock.now += 0.01
             outcome(breaker)
         found.append(clock.now - start)
@@ -328,7 +328,7 @@ def test_a_stream_counts_as_one_call(breaker: CircuitBreaker, model: Scripted) -
 
 
 def in_child(check: Callable[[], bool]) -> bool:
-    """Tell whether ``check`` holds in a forked child, which ends within the limit."""
+    """Return whether ``check`` holds in a forked child, which ends within the limit."""
     pid = os.fork()
     if pid == 0:
         code = 1

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from turnout import InferenceRequest, InferenceResponse
+from turnout import InferenceRequest, InferenceResponse, ModelSignature
 from turnout.errors import InferenceError, OverloadedError, TurnoutError
 from turnout.middleware.error_boundary import ErrorBoundary
 from turnout.testing import Answers, Fails, PlusOne, Streams
@@ -98,3 +98,46 @@ def test_what_is_no_response_of_arrays_is_an_error_of_the_backend(kind: str, cal
     assert str(caught.value).startswith(f"model 'blip' on backend 'mine' {said}")
     assert str(caught.value).endswith("; fix infer of the backend")
     assert caught.value.backend == "mine"
+
+
+class Stream:
+    """An iterator of responses that is no generator, as a client library may return one."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def __iter__(self) -> Stream:
+        return self
+
+    def __next__(self) -> InferenceResponse:
+        return InferenceResponse({})
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_leaving_a_stream_early_closes_that_of_the_backend() -> None:
+    stream = Stream()
+
+    class StreamsThat(PlusOne):
+        def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+            return stream
+
+    responses = ErrorBoundary(StreamsThat(), "m", "b").infer_stream(REQUEST)
+    next(responses)
+    responses.close()  # type: ignore[attr-defined]
+
+    assert stream.closed
+
+
+@pytest.mark.parametrize("call", ["signature", "open"])
+def test_a_foreign_exception_outside_of_a_request_is_translated_too(call: str) -> None:
+    class Broken(PlusOne):
+        def signature(self) -> ModelSignature:
+            raise KeyError("inputs")
+
+        def open(self, deadline: float | None = None) -> None:
+            raise KeyError("inputs")
+
+    with pytest.raises(InferenceError, match=r"model 'm' on backend 'b' failed: KeyError: 'inputs'"):
+        getattr(ErrorBoundary(Broken(), "m", "b"), call)()

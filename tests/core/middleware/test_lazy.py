@@ -22,7 +22,7 @@ class Opens:
     """Opens a model when ``may`` is set, and counts how often; fails the first ``failures`` times."""
 
     def __init__(self, failures: int = 0) -> None:
-        self.may, self.asked = threading.Event(), threading.Event()
+        self.may, self.called = threading.Event(), threading.Event()
         self.may.set()
         self.count = 0
         self.model = PlusOne()
@@ -30,7 +30,7 @@ class Opens:
 
     def __call__(self) -> ModelInference:
         self.count += 1
-        self.asked.set()
+        self.called.set()
         assert self.may.wait(LIMIT_SECONDS)
         if self.count <= self._failures:
             raise BackendUnavailableError("down")
@@ -74,7 +74,7 @@ def test_no_caller_waits_beyond_its_deadline_for_an_attempt_of_another() -> None
     lazy = Lazy("m", opens)
     first = threading.Thread(target=lazy.infer, args=(_request(),), name="opens")
     first.start()
-    assert opens.asked.wait(LIMIT_SECONDS)
+    assert opens.called.wait(LIMIT_SECONDS)
 
     with pytest.raises(DeadlineExceededError, match="model 'm' was still opening"):
         lazy.infer(_request(time.monotonic() + 0.01))
@@ -111,7 +111,7 @@ def test_a_child_that_is_forked_while_it_is_opened_opens_its_own() -> None:
     lazy = Lazy("m", opens)
     first = threading.Thread(target=lazy.infer, args=(_request(),), name="opens")
     first.start()
-    assert opens.asked.wait(LIMIT_SECONDS)
+    assert opens.called.wait(LIMIT_SECONDS)
 
     child = os.fork()
     if not child:
@@ -140,7 +140,7 @@ def test_all_who_ask_share_one_attempt_and_its_failure() -> None:
     threads = [threading.Thread(target=ask, name="asks") for _ in range(4)]
     for thread in threads:
         thread.start()
-    assert opens.asked.wait(LIMIT_SECONDS)
+    assert opens.called.wait(LIMIT_SECONDS)
     opens.may.set()
     for thread in threads:
         thread.join(LIMIT_SECONDS)

@@ -1,4 +1,4 @@
-"""What is too much is refused at once; what is let through is answered as fast as before."""
+"""Load shedding: excess requests are refused at once; admitted ones are answered as fast as before."""
 
 from __future__ import annotations
 

@@ -191,3 +191,14 @@ def test_a_stream_closed_by_its_caller_counts_as_ok() -> None:
 
     metrics.fold()
     assert _counts(metrics) == {"ok": 1}
+
+
+def test_a_stream_that_started_before_a_fork_may_end_in_the_child() -> None:
+    metrics = Metrics()
+    meter = metrics.requests("m", "b")
+    stream = Meter(Streams(InferenceResponse({}), InferenceResponse({})), meter).infer_stream(REQUEST)
+    next(stream)
+
+    meter.in_flight.renew()  # as a forked child does
+
+    assert len(list(stream)) == 1

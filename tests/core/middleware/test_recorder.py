@@ -67,11 +67,11 @@ def test_what_the_caller_does_to_its_arrays_afterwards_is_not_recorded(recorders
     may_write = threading.Event()
     add = RecordingWriter.add
     monkeypatch.setattr(RecordingWriter, "add", lambda *given: may_write.wait(20) and add(*given))
-    recorder, asked = recorders.make(), request(1)
+    recorder, given = recorders.make(), request(1)
 
-    answer = recorder.infer(asked)
+    answer = recorder.infer(given)
     answer["x"][:] = 99
-    asked.inputs["x"][:] = 99
+    given.inputs["x"][:] = 99
     may_write.set()
     recorder.close()
 
@@ -283,10 +283,10 @@ ANSWER = InferenceResponse({})
 
 
 def _seconds(infer: Callable[[InferenceRequest], InferenceResponse]) -> float:
-    asked = request()
+    given = request()
     start = time.perf_counter()
     for _ in range(CALLS):
-        infer(asked)
+        infer(given)
     return time.perf_counter() - start
 
 

@@ -1,4 +1,4 @@
-"""A shadow: asked off the caller's path, compared, and never in the way."""
+"""A shadow: called off the caller's path, compared, and never in the way."""
 
 from __future__ import annotations
 
@@ -223,9 +223,9 @@ def test_counts_are_exact_through_sixteen_threads(make: Make, meter: CountingMet
 
     assert answers == [(X + index + 1).tolist() for index in range(2000)]
     assert meter.verdicts.total() == 2000
-    asked = meter.verdicts["match"] + meter.verdicts["mismatch"]
-    assert asked + meter.verdicts["dropped"] == 2000
-    assert meter.verdicts["mismatch"] == -(-asked // 3)
+    compared = meter.verdicts["match"] + meter.verdicts["mismatch"]
+    assert compared + meter.verdicts["dropped"] == 2000
+    assert meter.verdicts["mismatch"] == -(-compared // 3)
 
 
 @pytest.mark.parametrize("side", [10, 300])

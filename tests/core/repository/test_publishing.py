@@ -37,7 +37,7 @@ def _configured(text: str, **more: str) -> Configuration:
 
 
 def _numbered(number: int, signature: ModelSignature) -> Configuration:
-    """Return a configuration that names its version, so that a reader can tell whether the two belong together."""
+    """Return a configuration that names its version, so that a reader can check whether the two belong together."""
     return _configured(str(number), **{"warmup/data": str(number)})
 
 
@@ -346,7 +346,7 @@ def _state(model: Path) -> tuple[str, str, list[int]]:
 
 
 def _consistent(model: Path, older: int) -> bool:
-    """Tell whether the model has versions up to ``older``, or the next one too, with the configuration of the greatest."""
+    """Return whether the model has versions up to ``older``, or the next one too, with the configuration of the greatest."""
     for greatest in (older, older + 1):
         numbers = list(range(1, greatest + 1))
         if _state(model) == (("", "", []) if greatest == 0 else (str(greatest), str(greatest), numbers)):

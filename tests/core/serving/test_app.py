@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -420,3 +421,64 @@ def test_an_input_may_have_any_name(make_app: MakeApp) -> None:
     assert asyncio.run(app.arun("all", given, self=4))["seen"] == [1, 2, 3, 4]
     with pytest.raises(PipelineError, match="pipeline 'all' got input 'self' twice, in the mapping and by keyword"):
         app.run("all", {**given, "self": 4}, self=5)
+
+
+def test_a_model_that_cannot_be_closed_leaves_no_other_open(make_app: MakeApp) -> None:
+    class Stuck(PlusOne):
+        def close(self) -> None:
+            super().close()
+            raise RuntimeError("stuck")
+
+    last = PlusOne()
+    app = make_app({"first": Stuck, "last": lambda: last})
+    for name in ("first", "last"):
+        app.model(name).open()
+
+    with pytest.raises(RuntimeError, match="stuck"):
+        app.close()
+
+    assert not last.ready()
+    app.close()
+
+
+def test_a_backend_whose_signature_fails_raises_no_foreign_exception(make_app: MakeApp) -> None:
+    class Broken(PlusOne):
+        def signature(self) -> ModelSignature:
+            raise KeyError("inputs")
+
+    app = make_app({"m": Broken})
+
+    with pytest.raises(InferenceError, match="model 'm' on backend 'm_backend' failed: KeyError: 'inputs'"):
+        app.model("m").signature()
+    assert app.model("m").infer({"x": X})["x"].tolist() == [2]
+
+
+def test_a_child_that_was_forked_while_a_pipeline_was_built_builds_it(make_app: MakeApp, asks: Any, limit_seconds: int) -> None:
+    started, released = threading.Event(), threading.Event()
+
+    def create() -> PipelineStep:
+        started.set()
+        released.wait(limit_seconds)
+        return asks("plus", 1)  # type: ignore[no-any-return]
+
+    app = make_app(steps={"ask": create})
+    building = threading.Thread(target=app.pipeline, args=("all",))
+    building.start()
+    assert started.wait(limit_seconds)
+
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        released.set()
+        os._exit(0 if app.run("all")["answers"] == [1.0] else 1)
+    released.set()
+    building.join(limit_seconds)
+
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_backend_that_exits_while_opening_fails_the_request_only(make_app: MakeApp) -> None:
+    app = make_app({"m": _raises(SystemExit(3))})
+
+    with pytest.raises(ModelLoadError, match="model 'm' cannot be opened on backend 'm_backend': SystemExit: 3"):
+        app.model("m").infer({"x": X})

@@ -1,4 +1,4 @@
-"""What an app composes of a model's settings."""
+"""Composition: the arms and middlewares that an app builds from a model's settings."""
 
 from __future__ import annotations
 
@@ -189,8 +189,8 @@ def test_a_model_that_hangs_while_it_opens_keeps_no_caller_beyond_its_deadline(o
 
     start = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(app.model("m").infer, {"x": X}, timeout_seconds=0.2) for _ in range(8)]
-        errors = [future.exception(LIMIT_SECONDS) for future in asked]
+        futures = [pool.submit(app.model("m").infer, {"x": X}, timeout_seconds=0.2) for _ in range(8)]
+        errors = [future.exception(LIMIT_SECONDS) for future in futures]
 
     assert all(isinstance(error, DeadlineExceededError) for error in errors)
     assert time.monotonic() - start < LIMIT_SECONDS / 2
@@ -206,3 +206,19 @@ def test_the_fallback_answers_while_a_model_hangs_at_its_opening(open_two: Open)
 
     hangs.may.set()
     assert float(answer["x"][0]) == 11
+
+
+def test_a_composition_that_fails_half_way_releases_every_arm(open_two: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no threads left")
+
+    app = open_two(PlusOne, shadow={"backend": "other"}, fallback="other")
+    shared = app._composer._arms
+
+    for part in ("Shadow", "Fallback"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"turnout.serving.composition.{part}", fail)
+            with pytest.raises(RuntimeError, match="no threads left"):
+                _ask(app)
+        assert (shared._guarded._arms, shared._engines._arms) == ({}, {})
+    assert _ask(app) == 2

@@ -88,3 +88,27 @@ def test_closing_releases_its_resources_instead_of_the_model() -> None:
     deployment.close()
 
     assert (released.is_set(), model.closed.is_set()) == (True, False)
+
+
+def test_closing_while_a_deployment_is_added_waits_for_its_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    starting, closed = threading.Event(), threading.Event()
+    model, retirement = Closes(), Retirement("m")
+
+    class StartsLate(threading.Thread):
+        def start(self) -> None:
+            starting.set()
+            closed.wait(0.2)
+            super().start()
+
+    adding = threading.Thread(target=retirement.add, args=(Deployment(model),))
+    monkeypatch.setattr(threading, "Thread", StartsLate)
+    adding.start()
+    try:
+        assert starting.wait(LIMIT_SECONDS)
+        retirement.close()
+    finally:
+        closed.set()
+        adding.join(LIMIT_SECONDS)
+
+    assert model.closed.is_set()
+    _check_no_thread_remains()

@@ -98,3 +98,29 @@ def test_a_forked_child_may_close_what_its_parent_used(executor: InferenceExecut
         os._exit(0)
 
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_closing_between_the_choice_of_a_pool_and_the_submit_is_a_closed_error(
+    executor: InferenceExecutor, monkeypatch: pytest.MonkeyPatch, limit_seconds: int
+) -> None:
+    submitting, closed = threading.Event(), threading.Event()
+
+    class Slowly(ThreadPoolExecutor):
+        def submit(self, *args: Any, **keywords: Any) -> Any:
+            submitting.set()
+            closed.wait(0.2)
+            return super().submit(*args, **keywords)
+
+    def close() -> None:
+        assert submitting.wait(limit_seconds)
+        executor.close()
+        closed.set()
+
+    monkeypatch.setattr("turnout.serving.executor.ThreadPoolExecutor", Slowly)
+    closing = threading.Thread(target=close)
+    closing.start()
+    try:
+        future = executor.submit(PlusOne(), REQUEST)
+        assert isinstance(future.exception(limit_seconds), ClosedError | None)
+    finally:
+        closing.join(limit_seconds)

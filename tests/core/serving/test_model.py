@@ -275,3 +275,24 @@ def test_closing_ends_what_was_replaced_and_hangs(executor: InferenceExecutor, l
         model.close()
 
         assert isinstance(in_flight.exception(limit_seconds), ClosedError)
+
+
+def test_a_model_that_cannot_be_closed_still_closes_the_deployment_that_it_replaced(
+    executor: InferenceExecutor, gate: Any, limit_seconds: int
+) -> None:
+    class Stuck(PlusOne):
+        def close(self) -> None:
+            raise RuntimeError("stuck")
+
+    old = Slow(limit_seconds)
+    model = Model("m", "b", deploy(lambda: old), executor)
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(model.infer, {"x": X})
+        assert old.started.wait(limit_seconds)
+        model.replace("b", deploy(Stuck), prepare=False)
+
+        with pytest.raises(RuntimeError, match="stuck"):
+            model.close()
+
+        assert not old.ready()
+        assert isinstance(running.exception(limit_seconds), ClosedError)

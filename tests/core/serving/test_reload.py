@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -102,7 +104,7 @@ def _ask_while_reloading(
     app: App, requests: int, reloads: int, switch_file: Callable[[App, int], object] = _switch
 ) -> Counter[str]:
     """Return what became of ``requests`` or more from 8 threads, while the file switches ``reloads`` times or more."""
-    numbers, switched, asked = itertools.count(), threading.Event(), threading.Event()
+    numbers, switched, done = itertools.count(), threading.Event(), threading.Event()
 
     def ask(_: int) -> Counter[str]:
         mine: Counter[str] = Counter()
@@ -111,7 +113,7 @@ def _ask_while_reloading(
                 mine["right" if app.ask(value=number % 1000) == [number % 1000 + 1] * 2 else "wrong"] += 1
             except TurnoutError:
                 mine["lost"] += 1
-        asked.set()
+        done.set()
         return mine
 
     def switch() -> int:
@@ -120,7 +122,7 @@ def _ask_while_reloading(
             app.reload()
             if count == reloads:
                 switched.set()
-            if count >= reloads and asked.is_set():
+            if count >= reloads and done.is_set():
                 return count
         return 0
 
@@ -129,7 +131,7 @@ def _ask_while_reloading(
         try:
             outcomes = sum(threads.map(ask, range(8)), Counter[str]())
         finally:
-            asked.set()
+            done.set()
             switched.set()
         outcomes["reloads"] = switching.result()
     return outcomes
@@ -296,3 +298,50 @@ def test_a_watched_file_is_read_again_by_itself(
     assert [thread.name for thread in threading.enumerate()].count("turnout-watch") == 1
     app.close()
     assert "turnout-watch" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_child_that_was_forked_during_a_reload_can_reload(make: Callable[..., App]) -> None:
+    started, released = threading.Event(), threading.Event()
+
+    class OpensSlowly(PlusOne):
+        def __init__(self) -> None:
+            super().__init__()
+            started.set()
+            released.wait(20)
+
+    app = make(b=OpensSlowly)
+    app.ask()
+    switch_backend(app.file, "m", "b")
+    with ThreadPoolExecutor(1) as threads:
+        reloading = threads.submit(app.reload)
+        assert started.wait(20)
+
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            released.set()
+            app.reload()
+            os._exit(0 if app.models["m"].backend == "b" and app.ask() == [2.0, 2.0] else 1)
+        released.set()
+
+        assert os.waitpid(child, 0)[1] == 0
+        assert reloading.result(20).changed == ("m",)
+
+
+def test_a_circuit_that_a_reload_removes_is_not_open(make: Callable[..., App], file: Path) -> None:
+    class Failing(PlusOne):
+        def infer(self, request: InferenceRequest) -> InferenceResponse:
+            raise BackendUnavailableError("down")
+
+    file.write_text(FILE.replace("b: {}}", "b: {}}\n    circuit_breaker: {consecutive_failures: 1}"))
+    app = make(a=Failing)
+    labels = {"model": "m", "backend": "a"}
+
+    with pytest.raises(BackendUnavailableError):
+        app.ask()
+    before = app.app.metrics.registry.get_sample_value("turnout_circuit_open", labels)
+    file.write_text(FILE)
+    app.reload()
+    app.close()
+
+    assert (before, app.app.metrics.registry.get_sample_value("turnout_circuit_open", labels)) == (1, 0)

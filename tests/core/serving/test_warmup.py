@@ -20,17 +20,17 @@ X = np.full((1,), -1, np.float32)
 
 
 class Listening(PlusOne):
-    """Keeps what it was asked; ``error`` is raised for 3."""
+    """Keeps its requests; ``error`` is raised for 3."""
 
     def __init__(self, error: Exception | None = None) -> None:
         super().__init__()
-        self.asked: list[float] = []
+        self.values: list[float] = []
         self.error = error
         self.closed = False
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        self.asked.append(float(request.inputs["x"][0]))
-        if self.error is not None and self.asked[-1] == 3:
+        self.values.append(float(request.inputs["x"][0]))
+        if self.error is not None and self.values[-1] == 3:
             raise self.error
         return super().infer(request)
 
@@ -75,7 +75,7 @@ def test_the_records_come_before_the_first_request_and_are_not_counted(opened: A
     answers = [ask(app), ask(app)]
 
     assert answers == [0, 0]
-    assert model.asked == [0, 1, 2, 3, 4, -1, -1]
+    assert model.values == [0, 1, 2, 3, 4, -1, -1]
     counted = {"model": "m", "backend": "one", "outcome": "ok"}
     assert app.metrics.registry.get_sample_value("turnout_inference_requests_total", counted) == 2
 
@@ -85,7 +85,7 @@ def test_only_so_many_are_asked_as_the_file_says(opened: Any, records: Path) -> 
 
     ask(opened(lambda: model, warmup={"recorded": str(records), "requests": 2}))
 
-    assert model.asked == [0, 1, -1]
+    assert model.values == [0, 1, -1]
 
 
 def test_a_model_that_is_preloaded_is_warm_at_the_start(opened: Any) -> None:
@@ -93,7 +93,7 @@ def test_a_model_that_is_preloaded_is_warm_at_the_start(opened: Any) -> None:
 
     opened(lambda: model, preload=True)
 
-    assert model.asked == [0, 1, 2, 3, 4]
+    assert model.values == [0, 1, 2, 3, 4]
 
 
 def test_a_record_that_the_model_cannot_answer_ends_the_opening_with_its_name(opened: Any) -> None:
@@ -117,14 +117,14 @@ def test_a_record_that_the_model_cannot_answer_ends_the_opening_with_its_name(op
     assert ask(app) == 0
 
 
-@pytest.mark.parametrize("error", [NotReachedError("gone"), DeadlineExceededError("late")])
-def test_a_server_that_is_gone_is_no_wrong_warmup(opened: Any, error: Exception) -> None:
+@pytest.mark.parametrize("error", [NotReachedError("down"), DeadlineExceededError("late")])
+def test_a_server_that_is_down_is_no_wrong_warmup(opened: Any, error: Exception) -> None:
     with pytest.raises(type(error)):
         ask(opened(lambda: Listening(error)))
 
 
 def test_a_fallback_answers_for_a_model_that_cannot_be_warmed_up(opened: Any) -> None:
-    assert ask(opened(lambda: Listening(BackendUnavailableError("gone")), fallback="two")) == 0
+    assert ask(opened(lambda: Listening(BackendUnavailableError("down")), fallback="two")) == 0
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "empty", "file"])
@@ -146,7 +146,7 @@ def test_the_folder_of_all_recordings_will_do(opened: Any, records: Path) -> Non
 
     ask(opened(lambda: model, warmup={"recorded": str(records.parent / "recordings")}))
 
-    assert model.asked == [0, 1, 2, 3, 4, -1]
+    assert model.values == [0, 1, 2, 3, 4, -1]
 
 
 def test_a_record_that_is_rotated_away_meanwhile_is_passed_over(opened: Any, records: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_record_that_is_rotated_away_meanwhile_is_passed_over(opened: Any, rec
     model = Rotates()
 
     assert ask(opened(lambda: model)) == 0
-    assert model.asked == [0, 2, 3, 4, -1]
+    assert model.values == [0, 2, 3, 4, -1]
 
 
 @pytest.mark.parametrize(("rows", "width"), [(20, 1), (1, 2)], ids=["too many rows", "another shape"])

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from turnout.errors import InvalidTensorError
-from turnout.inference import ModelSignature, request_of
+from turnout.errors import BackendUnavailableError, InvalidTensorError
+from turnout.inference import InferenceRequest, InferenceResponse, ModelSignature, request_of
 from turnout.middleware.tensor_check import TensorCheck
 from turnout.tensors import DeviceTensor, TensorSpec, describe, device_tensor_of
 from turnout.testing import PlusOne
@@ -81,3 +81,36 @@ def test_it_is_checked_like_an_array() -> None:
 
     with pytest.raises(InvalidTensorError, match=r"tensor 'x' must be FP32 \[-1, 3\], got FP64 \[2, 3\]"):
         check.infer(request_of({"x": OnDevice(X.astype(np.float64))}))
+
+
+def test_a_model_that_opens_after_its_check_gets_arrays_too() -> None:
+    seen: list[Any] = []
+
+    class OpensLate(PlusOne):
+        def open(self, deadline: float | None = None) -> None:
+            raise BackendUnavailableError("not yet")
+
+        def infer(self, request: InferenceRequest) -> InferenceResponse:
+            seen.append(request)
+            return super().infer(request)
+
+    TensorCheck(OpensLate(), "m").infer(request_of({"x": OnDevice(X)}))
+
+    assert isinstance(seen[0].inputs["x"], np.ndarray)
+
+
+def test_a_tensor_that_cannot_be_copied_is_a_refused_request() -> None:
+    class Lost(OnDevice):
+        def cpu(self) -> Any:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    refused: list[object] = []
+    signature = ModelSignature((TensorSpec("x", "FP32", (-1, 3)),))
+    check = TensorCheck(PlusOne(), "m", signature, on_refusal=refused.append)
+
+    with pytest.raises(
+        InvalidTensorError, match=r"tensor 'x' cannot be copied from the GPU: RuntimeError: CUDA error"
+    ) as caught:
+        check.infer(request_of({"x": Lost(X)}))
+
+    assert refused == [caught.value]

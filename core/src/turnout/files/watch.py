@@ -14,6 +14,7 @@ from turnout.forking import Forks
 logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 1.0
+CLOSE_SECONDS = 10.0
 SETTLED_SECONDS = 2.0
 """Two writes within one tick of the file system's clock look alike, so a file is read again until it is this old."""
 
@@ -38,12 +39,13 @@ class FileWatch:
         Forks.renew(self)
 
     def close(self) -> None:
-        """End the thread; a call of ``act`` in progress ends first."""
+        """End the thread; blocks for 10 s at most while a call of ``act`` is in progress."""
         self._ended.set()
-        self._thread.join()
+        self._thread.join(CLOSE_SECONDS)
 
     def renew(self) -> None:
-        """Start the thread of a forked child."""
+        """Start the thread of a forked child, which polls once more: a call that the parent was making does not end here."""
+        self._repeat = True
         if not self._ended.is_set():
             self._start()
 

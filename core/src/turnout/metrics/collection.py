@@ -153,7 +153,7 @@ def shared_metrics(buckets: tuple[float, ...] = LATENCY_BUCKETS_SECONDS) -> Metr
         metrics = _shared[0]
     if metrics.buckets != buckets:
         raise ConfigurationError(
-            f"metrics.latency_buckets_seconds asks for {list(buckets)}, but the metrics of this process have "
+            f"metrics.latency_buckets_seconds is {list(buckets)}, but the metrics of this process have "
             f"{list(metrics.buckets)}; open both apps with the same buckets, or "
             "give one its own: open(..., metrics=turnout.metrics.Metrics(buckets))"
         )

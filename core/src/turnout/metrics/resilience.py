@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from turnout.forking import Forks
 from turnout.metrics.labels import FallbackReason, RefusalReason
 
 Count = Callable[[], None]
@@ -43,7 +47,10 @@ class FallbackMeter:
 
 
 class ResilienceMeters:
-    """The families, in ``registry``; returns meters with bound cells. A successful request touches none of them."""
+    """The families, in ``registry``; returns meters with bound cells. A successful request touches none of them.
+
+    Thread-safe: ``_open_circuits`` is under ``_lock``.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._fallbacks = Counter(
@@ -68,13 +75,29 @@ class ResilienceMeters:
         self._retries = Counter(
             "turnout_retries", "Requests that were sent a second time.", ("model", "backend"), registry=registry
         )
+        self._open_circuits: dict[tuple[str, str], set[object]] = defaultdict(set)
+        self.renew()
+        Forks.renew(self)
+
+    def renew(self) -> None:
+        """Start with closed circuits, as a forked child does."""
+        self._lock = threading.Lock()
+        self._open_circuits.clear()
 
     def circuit(self, model: str, backend: str) -> CircuitMeter:
-        """Return the meter of one arm's circuit, which starts closed."""
-        gauge = self._circuit_open.labels(model, backend)
-        gauge.set(0)
+        """Return the meter of one arm's circuit, which starts closed. Call ``closed`` when the circuit is removed."""
+        circuit = object()
+
+        # A reload gives an arm a second circuit while the first still has calls: neither may hide that the other is open.
+        def set_open(*, is_open: bool) -> None:
+            with self._lock:
+                circuits = self._open_circuits[model, backend]
+                (circuits.add if is_open else circuits.discard)(circuit)
+                self._circuit_open.labels(model, backend).set(bool(circuits))
+
+        set_open(is_open=False)
         refused = self._refused.labels(model, backend, RefusalReason.CIRCUIT_OPEN)
-        return CircuitMeter(lambda: gauge.set(1), lambda: gauge.set(0), refused.inc)
+        return CircuitMeter(partial(set_open, is_open=True), partial(set_open, is_open=False), refused.inc)
 
     def shedding(self, model: str, backend: str) -> SheddingMeter:
         """Return the meter of one arm's load shedding."""

@@ -1,4 +1,4 @@
-"""Translation of foreign exceptions, and of responses that are none."""
+"""Translation of foreign exceptions, and refusal of foreign responses."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from numpy import ndarray
 
 from turnout.errors import InferenceError, TurnoutError, one_line
-from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.middleware.base import Middleware
 
 
 class ErrorBoundary(Middleware):
     """Turns every foreign exception into InferenceError and names model and backend in every error.
 
-    A backend that returns something else than an InferenceResponse of arrays gets an InferenceError, too: its caller would fail
-    at a place that says nothing of the backend.
+    A value that is no InferenceResponse of arrays is an InferenceError too: later it would fail in code
+    that does not know the backend.
     """
 
     def __init__(self, inner: ModelInference, model: str, backend: str) -> None:
@@ -38,14 +38,22 @@ class ErrorBoundary(Middleware):
         return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        with self.span(request):
-            for response in self.inner.infer_stream(request):
+        with self._translation(), _close_after(self.inner.infer_stream(request)) as responses:
+            for response in responses:
                 if not _is_response(response):
                     raise self._refuse(response)
                 yield response
 
+    def open(self, deadline: float | None = None) -> None:
+        with self._translation():
+            self.inner.open(deadline)
+
+    def signature(self) -> ModelSignature:
+        with self._translation():
+            return self.inner.signature()
+
     @contextmanager
-    def span(self, request: InferenceRequest) -> Iterator[None]:
+    def _translation(self) -> Iterator[None]:
         try:
             yield
         except TurnoutError as error:
@@ -61,6 +69,17 @@ class ErrorBoundary(Middleware):
     def _refuse(self, response: object) -> InferenceError:
         text = f"model {self._model!r} on backend {self._backend!r} returned {_describe(response)}; fix infer of the backend"
         return InferenceError(text, model=self._model, backend=self._backend)
+
+
+@contextmanager
+def _close_after(stream: Iterator[InferenceResponse]) -> Iterator[Iterator[InferenceResponse]]:
+    """Close ``stream`` at the end of the block if it can be closed."""
+    # A generator is closed when the last reference to it is dropped; an iterator of a client library is not.
+    try:
+        yield stream
+    finally:
+        if hasattr(stream, "close"):
+            stream.close()
 
 
 def _is_response(response: object) -> bool:

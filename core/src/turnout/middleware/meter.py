@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import perf_counter
 
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
@@ -57,5 +57,7 @@ class Meter(Middleware):
             outcome = self._failed[outcome_of(error)]
             raise
         finally:
-            self._leave()
+            # A stream that started before a fork may end in the child, whose count does not include it.
+            with suppress(IndexError):
+                self._leave()
             outcome.add(perf_counter() - start)

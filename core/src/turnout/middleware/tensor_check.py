@@ -8,7 +8,7 @@ from typing import Any
 from numpy import ndarray
 from numpy.typing import NDArray
 
-from turnout.errors import InferenceError, InvalidTensorError, TurnoutError, suggestion
+from turnout.errors import InferenceError, InvalidTensorError, TurnoutError, one_line, suggestion
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.middleware.base import Middleware
 from turnout.tensors import DeviceTensor, TensorSpec, describe
@@ -83,9 +83,11 @@ class TensorCheck(Middleware):
     def _validate(self, request: InferenceRequest) -> InferenceRequest:
         """Return ``request`` with host arrays where ``inner`` needs them."""
         inputs = request.inputs
-        if self._signature is None and not self._has_signature(request.deadline):
-            return request
+        known = self._signature is not None or self._has_signature(request.deadline)
         try:
+            if not known:
+                # The arm may answer after all, and may accept host arrays only.
+                return request if self._device_tensors else _on_host(request)
             if not self._fits(inputs):
                 self._check(inputs)
                 if not self._device_tensors:
@@ -192,10 +194,19 @@ def _on_host(request: InferenceRequest) -> InferenceRequest:
     given: Mapping[str, object] = request.inputs
     if not any(isinstance(value, DeviceTensor) for value in given.values()):
         return request
-    inputs: dict[str, Any] = {
-        name: value.on_host() if isinstance(value, DeviceTensor) else value for name, value in given.items()
-    }
+    inputs: dict[str, Any] = {name: _copy_to_host(name, value) for name, value in given.items()}
     return InferenceRequest(inputs, request.deadline, request.id, request.parameters)
+
+
+def _copy_to_host(name: str, value: object) -> object:
+    if not isinstance(value, DeviceTensor):
+        return value
+    try:
+        return value.on_host()
+    except Exception as error:
+        raise InvalidTensorError(
+            f"tensor {name!r} cannot be copied from the GPU: {one_line(error)}; copy it to the CPU"
+        ) from error
 
 
 def _list(specs: Mapping[str, TensorSpec]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import pluggy
 
 from turnout.errors import PluginError, one_line
+from turnout.forking import Forks
 from turnout.plugins import hookspecs
 from turnout.plugins.declarations import Backend, Exporter, Step
 from turnout.plugins.hookspecs import PROJECT
@@ -79,6 +80,11 @@ class Inventory:
         self._results: dict[str, HookResult] = {}
         for name, group in groupby(sorted(entries, key=lambda entry: entry.name), lambda entry: entry.name):
             self._load(name, list(group))
+        Forks.renew(self)
+
+    def renew(self) -> None:
+        """Replace the lock: a thread of the parent may have held the old one."""
+        self._lock = threading.RLock()
 
     def result(self, hook: str) -> HookResult:
         """Return what the plugins declare through ``hook``."""

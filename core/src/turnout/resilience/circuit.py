@@ -182,7 +182,7 @@ class Circuit:
         state.failures_in_a_row += 1
         window.add_failure(now)
         if state.failures_in_a_row >= policy.consecutive_failures:
-            return f"{state.failures_in_a_row} failures in a row"
+            return "1 failure" if state.failures_in_a_row == 1 else f"{state.failures_in_a_row} failures in a row"
         if window.calls >= policy.minimum_calls and window.failures >= policy.failure_ratio * window.calls:
             return f"{window.failures} failures of {window.calls} calls in {policy.window_seconds:g} s"
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -142,10 +143,12 @@ class Turnout:
         # In this order: a reload must not open a model again, and running calls end before their models close.
         self._reloader.close()
         self._executor.close()
-        for model in self.models.values():
-            model.close()
-        # In the multi-process mode other processes read the files, also after this one has ended.
-        self.metrics.fold()
+        # A stack, so that a model whose backend fails to close leaves no other model open.
+        with ExitStack() as closing:
+            # In the multi-process mode other processes read the files, also after this one has ended.
+            closing.callback(self.metrics.fold)
+            for model in self.models.values():
+                closing.callback(model.close)
 
     def __enter__(self) -> Self:
         return self

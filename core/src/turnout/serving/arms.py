@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 
 from turnout.errors import ModelLoadError, TurnoutError, one_line
@@ -60,7 +60,10 @@ class Arms:
             arm = LoadShedder(arm, name, backend, settings.max_in_flight, meters.shedding(name, backend))
         if self._needs_circuit(model, backend):
             policy = CircuitPolicy(**settings.circuit_breaker.model_dump()) if settings.circuit_breaker else CircuitPolicy()
-            arm = CircuitBreaker(arm, name, backend, policy, meters.circuit(name, backend))
+            meter = meters.circuit(name, backend)
+            # A circuit that a reload removes while it is open must not be reported as open forever.
+            resources.callback(meter.closed)
+            arm = CircuitBreaker(arm, name, backend, policy, meter)
         # The retry is outside the breaker: each attempt counts, and an open circuit is not retried.
         if settings.retry is not None:
             arm = Retry(arm, settings.retry.budget_ratio, meters.retries(name, backend))
@@ -85,7 +88,9 @@ class Arms:
             if model.settings.warmup is not None:
                 warm_up(opened, model, backend, model.settings.warmup)
         except BaseException:
-            opened.close()
+            # The reason why it cannot serve matters; a failure to close it would hide that.
+            with suppress(Exception):
+                opened.close()
             raise
         self._metrics.observe_load(model.name, backend, time.perf_counter() - start)
         return opened
@@ -96,7 +101,7 @@ class Arms:
         except TurnoutError as error:
             error.locate(model.name, backend)
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # remote code of a checkpoint may exit, which would end the caller's thread
             raise _load_error(model, backend, one_line(error)) from error
         # Checked here, where the message can name the plugin; later it would be an AttributeError of some middleware.
         if not isinstance(created, ModelInference):

@@ -94,7 +94,7 @@ class Composer:
             identity=evidence_identity(model, (model.backend, shadow.backend), policy.tolerances),
         )
         # A lease of its own: the mirror releases it with a time limit, since a shadow that hangs must not block a reload.
-        lease = ExitStack()
+        lease = resources.enter_context(ExitStack())
         mirror = Shadow(inner, self._arms.lease(model, shadow.backend, lease), policy, ledger, release=lease.close)
         resources.callback(mirror.stop)
         return mirror

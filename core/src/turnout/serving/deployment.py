@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from turnout.errors import TurnoutError, one_line
+from turnout.forking import Forks
 from turnout.inference import ModelInference
 
 logger = logging.getLogger(__name__)
@@ -85,16 +86,22 @@ class Retirement:
         self._model = model
         self._lock = threading.Lock()
         self._retiring: dict[threading.Thread, Deployment] = {}
+        Forks.renew(self)
+
+    def renew(self) -> None:
+        """Replace the lock: a thread of the parent may have held it."""
+        self._lock = threading.Lock()
 
     def add(self, deployment: Deployment) -> None:
         """Retire ``deployment`` and close it when its calls have ended. Does not block."""
         thread = threading.Thread(
             target=self._close_when_drained, args=(deployment,), name=f"turnout-retire-{self._model}", daemon=True
         )
+        # Started under the lock: ``close`` cannot join a thread that has not started.
         with self._lock:
+            deployment.retire()
+            thread.start()
             self._retiring[thread] = deployment
-        deployment.retire()
-        thread.start()
 
     def close(self) -> None:
         """Close all retired deployments now, even with calls in flight; blocks for 10 s at most for each."""

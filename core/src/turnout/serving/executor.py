@@ -36,7 +36,9 @@ class InferenceExecutor:
         Raises:
             ClosedError: ``close`` was called.
         """
-        return self._current_pool().submit(self._infer, model, request)
+        # Under the lock: a pool that is closed between its choice and the submit would raise a foreign RuntimeError.
+        with self._lock:
+            return self._current_pool().submit(self._infer, model, request)
 
     def close(self) -> None:
         """Refuse new and queued work with ClosedError, wait for what runs, and end the threads."""
@@ -55,14 +57,13 @@ class InferenceExecutor:
         return model.infer(request)
 
     def _current_pool(self) -> ThreadPoolExecutor:
-        with self._lock:
-            if self._closed:
-                raise _closed_error()
-            # A child of a C library's fork has not run ``renew``; its pid still differs.
-            if self._pool is None or self._pid != os.getpid():
-                self._pid = os.getpid()
-                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="turnout-infer")
-            return self._pool
+        if self._closed:
+            raise _closed_error()
+        # A child of a C library's fork has not run ``renew``; its pid still differs.
+        if self._pool is None or self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="turnout-infer")
+        return self._pool
 
 
 def _closed_error() -> ClosedError:

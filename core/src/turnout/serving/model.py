@@ -148,9 +148,11 @@ class Model(ModelInference):
             self._closed = True
             serving, self._serving = self._serving, None
         # Outside the lock: closing may take seconds, and callers must get their ClosedError at once.
-        if serving is not None:
-            serving.close()
-        self._retirement.close()
+        try:
+            if serving is not None:
+                serving.close()
+        finally:
+            self._retirement.close()
 
     def _request_of(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from turnout.errors import StepError, TurnoutError, one_line, unknown_name
+from turnout.forking import Forks
 from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.pipeline import Pipeline, PipelineStep, plan_pipeline
@@ -34,6 +35,11 @@ class Pipelines:
         self._submit = submit
         self._lock = threading.Lock()
         self._built: dict[str, Pipeline] = {}
+        Forks.renew(self)
+
+    def renew(self) -> None:
+        """Replace the lock: a thread of the parent may have held it."""
+        self._lock = threading.Lock()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from turnout.errors import ConfigurationError, TurnoutError
 from turnout.files.watch import INTERVAL_SECONDS, FileWatch
+from turnout.forking import Forks
 from turnout.serving.arm_identity import arm_identity
 from turnout.settings import LoadedSettings
 from turnout.settings.loaded import LoadedModel
@@ -48,6 +49,11 @@ class Reloader:
         self._in_force = dict(loaded.models)
         self._logged_restart: tuple[str, ...] = ()
         self._watch: FileWatch | None = None
+        Forks.renew(self)
+
+    def renew(self) -> None:
+        """Replace the lock: a thread of the parent may have held it."""
+        self._lock = threading.Lock()
 
     def model(self, name: str) -> LoadedModel:
         """Return the settings by which the model ``name`` is served now."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from turnout.forking import Forks
 from turnout.inference import ModelInference
 
 
@@ -27,6 +28,11 @@ class SharedArms:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._arms: dict[tuple[str, str], _SharedArm] = {}
+        Forks.renew(self)
+
+    def renew(self) -> None:
+        """Replace the lock: a thread of the parent may have held it."""
+        self._lock = threading.Lock()
 
     def lease(
         self,

@@ -90,7 +90,7 @@ def _facts(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, servers
 
 
 def _settings_facts(model: LoadedModel) -> dict[str, Any]:
-    """Return the facts in the settings; a canary or shadow on the serving backend itself, or without weight, is none."""
+    """Return the facts in the settings; a canary or shadow on the serving backend itself, or without weight, does not count."""
     canary, shadow = model.settings.canary, model.settings.shadow
     has_canary = canary is not None and canary.backend != model.backend and canary.weight > 0
     return {

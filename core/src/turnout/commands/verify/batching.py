@@ -1,4 +1,4 @@
-"""Effect of batching on answers: each row is sent on its own and in a batch, to tell batching from the backend as the cause."""
+"""Effect of batching on answers: each row is sent alone and in a batch, to separate batching from the backend as the cause."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class SharedMemoryTransport(TransportWrapper):
             # server lacks.
             if not self._pool.make_room(deadline):
                 raise
-        return self._inner.infer(request, _left(deadline))
+        return self._inner.infer(request, _remaining_seconds(deadline))
 
     def close(self) -> None:
         self._pool.close()  # while the connections that unregister are open
@@ -69,13 +69,13 @@ class SharedMemoryTransport(TransportWrapper):
         key = (request.model, request.version, request.heads)
         outputs = self._outputs.get(key, ()) if self._outputs else ()
         if self._is_refused or not (outputs or self._has_large(request.buffers)):
-            return self._learn_outputs(key, self._inner.infer(request, _left(deadline)))
+            return self._learn_outputs(key, self._inner.infer(request, _remaining_seconds(deadline)))
         with RequestRegions(self._pool, self._threshold_bytes, request.model, deadline) as regions:
             placed = self._place(regions, request, outputs, deadline)
             response = None if placed is None else self._infer_placed(regions, placed, deadline)
         if response is None:
             self._outputs.pop(key, None)
-            response = self._inner.infer(request, _left(deadline))
+            response = self._inner.infer(request, _remaining_seconds(deadline))
         return self._learn_outputs(key, response)
 
     def _place(
@@ -98,14 +98,14 @@ class SharedMemoryTransport(TransportWrapper):
     def _infer_placed(self, regions: RequestRegions, request: KServeRequest, deadline: float) -> KServeResponse | None:
         """Return the response; None if it does not fit into the regions, as when an output has grown."""
         try:
-            return regions.read_outputs(self._inner.infer(request, _left(deadline)))
+            return regions.read_outputs(self._inner.infer(request, _remaining_seconds(deadline)))
         except RegionTooSmallError:
             return None
         except RegionRefusedError:
             pass  # the server was restarted
         try:
             regions.register_again()
-            return regions.read_outputs(self._inner.infer(request, _left(deadline)))
+            return regions.read_outputs(self._inner.infer(request, _remaining_seconds(deadline)))
         except RegionRefusedError:
             return None
 
@@ -135,7 +135,7 @@ class SharedMemoryTransport(TransportWrapper):
         logger.warning("triton at %r: no shared memory, tensors go over the wire: %s", self._url, text_of(error))
 
 
-def _left(deadline: float) -> float:
+def _remaining_seconds(deadline: float) -> float:
     return max(0.001, deadline - time.monotonic())
 
 
