@@ -182,7 +182,10 @@ class ModelInference(ABC):
         """
 
     async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
-        """Answer ``request`` without blocking the event loop, by default in a thread. Raises what ``infer`` raises."""
+        """Answer ``request`` without blocking the event loop, by default in a thread. Raises what ``infer`` raises.
+
+        An app answers its own ``ainfer`` with ``infer`` in one of its threads, so a backend need not override this.
+        """
         return await asyncio.to_thread(self.infer, request)
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
@@ -193,7 +196,10 @@ class ModelInference(ABC):
         yield self.infer(request)
 
     def open(self, deadline: float | None = None) -> None:  # noqa: B027  # most models are open from the start
-        """Open now what the first use would open; blocks until ``deadline`` at most. Raises what ``infer`` raises."""
+        """Open now what the first use would open; blocks until ``deadline`` at most. Raises what ``infer`` raises.
+
+        ``Backend.create`` returns a model that is open, so a backend need not override this.
+        """
 
     def signature(self) -> ModelSignature:
         """Return the inputs and outputs that the model itself declares."""

@@ -54,7 +54,7 @@ def test_a_need_without_a_provider_lists_the_names_and_suggests() -> None:
 
     assert str(caught.value) == (
         "pipeline 'p': step 'needy' needs 'imagee', but the steps before it provide image; "
-        "put a step that provides it before 'needy'. Did you mean 'image'?"
+        "put a step that provides it before 'needy' (Did you mean 'image'?)"
     )
 
 

@@ -68,7 +68,7 @@ BROKEN = {
     ),
     "unknown": (
         HEAD + "@hookimpl\ndef turnout_backend():\n    return ()\n",
-        "PluginValidationError: unknown hook 'turnout_backend'",
+        "PluginError: it implements an unknown hook 'turnout_backend'; known: turnout_backends, turnout_steps, turnout_exp",
     ),
     "silent": ("x = 1\n", "PluginError: it implements no hook; mark its functions with turnout.hookimpl"),
     "raises": (HEAD + "@hookimpl\ndef turnout_backends():\n    raise KeyError('gpu')\n", "KeyError: 'gpu'"),

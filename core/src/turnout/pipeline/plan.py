@@ -77,10 +77,12 @@ def plan_pipeline(pipeline: str, steps: Mapping[str, PipelineStep]) -> PipelineP
 
 def _describe_missing(name: str, need: str, written: set[str], later: Sequence[tuple[str, PipelineStep]]) -> str:
     provider = next((other for other, step in later if need in step.provides), None)
+    # A sentence of its own would end in the middle of a list of problems.
+    near = f" ({suggestion(need, written).strip()})" if suggestion(need, written) else ""
     advice = (
         f"move {provider!r}, which provides it, before {name!r}"
         if provider
-        else f"put a step that provides it before {name!r}.{suggestion(need, written)}"
+        else f"put a step that provides it before {name!r}{near}"
     )
     return f"step {name!r} needs {need!r}, but the steps before it provide {', '.join(sorted(written)) or 'nothing'}; {advice}"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pluggy
 
-from turnout.errors import PluginError, one_line
+from turnout.errors import PluginError, one_line, suggestion
 from turnout.forking import Forks
 from turnout.plugins import hookspecs
 from turnout.plugins.declarations import Backend, Exporter, Step
@@ -106,8 +106,9 @@ class Inventory:
         return tuple(sorted((*found, *self._namesakes), key=lambda info: info.name))
 
     def broken(self) -> list[PluginInfo]:
-        """Return the plugins with an error so far; calls no hook."""
-        return [info for info in (*self._infos.values(), *self._namesakes) if info.error]
+        """Return the plugins that failed so far, each name once; calls no hook. A conflict concerns one name only."""
+        failed = {info.name: info for info in (*self._infos.values(), *self._namesakes) if info.traceback}
+        return list((failed | {info.name: info for info in self._namesakes}).values())
 
     def _load(self, name: str, entries: list[EntryPoint]) -> None:
         if len(entries) > 1:
@@ -127,6 +128,11 @@ class Inventory:
             self._record(name, error)
 
     def _check_hooks(self, module: object) -> None:
+        for name, function in vars(module).items():
+            if hasattr(function, f"{PROJECT}_impl") and name not in KINDS:
+                raise PluginError(
+                    f"it implements an unknown hook {name!r}; known: {', '.join(KINDS)}.{suggestion(name, KINDS)}"
+                )
         self._manager.check_pending()
         if not self._manager.get_hookcallers(module):
             raise PluginError("it implements no hook; mark its functions with turnout.hookimpl")
