@@ -12,10 +12,10 @@ from typing import Any
 import click
 import pytest
 
-from turnout.cli.group import _COMMANDS
+from turnout.cli.group import OWN_COMMANDS
 
 
-@pytest.mark.parametrize("name", sorted(_COMMANDS))
+@pytest.mark.parametrize("name", sorted(OWN_COMMANDS))
 def test_every_command_is_a_click_command_with_its_own_help(cli: Any, name: str) -> None:
     command = importlib.import_module(f"turnout.cli.{name}_command").command
 
@@ -31,7 +31,7 @@ def test_the_help_lists_every_command_with_a_sentence(cli: Any) -> None:
     ended = cli("--help")
 
     assert (ended.code, ended.err) == (0, "")
-    for name, sentence in _COMMANDS.items():
+    for name, sentence in OWN_COMMANDS.items():
         assert any(line.split()[:1] == [name] and line.endswith(sentence) for line in ended.out.splitlines())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -65,8 +66,8 @@ PLUGINS = (
 @pytest.fixture
 def plugins_command(cli: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return ``turnout plugins`` in an environment with a plugin, one in conflict with it, and a broken one."""
-    found = type("Found", (), {"infos": PLUGINS, "commands": dict})
-    monkeypatch.setattr("turnout.plugins.discovery.find_plugins", found)
+    found = SimpleNamespace(infos=PLUGINS, commands=dict)
+    monkeypatch.setattr("turnout.plugins.discovery.find_plugins", lambda own_commands=(): found)
     return lambda *arguments: cli("plugins", *arguments)
 
 

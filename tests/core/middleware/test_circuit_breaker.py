@@ -359,6 +359,7 @@ def test_a_forked_child_starts_closed_though_another_thread_held_the_lock(breake
     assert isinstance(outcome(breaker), CircuitOpenError)
 
 
+@pytest.mark.clock
 def test_a_healthy_call_costs_little(meters: Meters) -> None:
     bare = Scripted()
     breaker = CircuitBreaker(bare, "m", "triton", PAUSES, meters.circuit("m", "triton"))

@@ -96,6 +96,7 @@ def test_when_both_are_unavailable_the_caller_hears_the_others_error_with_the_fi
     assert caught.value.__context__ is first
 
 
+@pytest.mark.clock
 def test_a_first_backend_that_hangs_leaves_half_of_the_time_to_the_other() -> None:
     fallback = falling(Slow(30), PlusOne())
     start = time.monotonic()

@@ -118,6 +118,7 @@ def in_three(claim: Callable[[], tuple[float, float]]) -> tuple[float, float]:
     return max(claim() for _ in range(3))
 
 
+@pytest.mark.clock
 def test_at_ten_times_the_capacity_as_much_is_answered_and_refusals_come_at_once() -> None:
     def attempt() -> tuple[float, float]:
         at_one, _ = offered(shedding(Engine()), CAPACITY, 0.6)
@@ -130,6 +131,7 @@ def test_at_ten_times_the_capacity_as_much_is_answered_and_refusals_come_at_once
     assert -refusal <= 0.005
 
 
+@pytest.mark.clock
 def test_without_it_the_same_load_would_have_been_seen() -> None:
     at_one, _ = offered(Engine(), CAPACITY, 0.4)
 

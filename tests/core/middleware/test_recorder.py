@@ -264,6 +264,7 @@ def test_inputs_on_a_gpu_are_recorded_from_there(recorders: Recorders) -> None:
     assert next(iter(RecordingSet(recorders.folder))).inputs["x"].tolist() == [0, 1, 2]
 
 
+@pytest.mark.clock
 def test_a_request_that_is_not_chosen_pays_under_a_microsecond(recorders: Recorders) -> None:
     class Nothing(ModelInference):
         def infer(self, request: InferenceRequest) -> InferenceResponse:

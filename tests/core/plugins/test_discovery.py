@@ -81,7 +81,10 @@ BROKEN = {
         HEAD + "@hookimpl\ndef turnout_backends():\n    yield Step('s', None, Options)\n",
         "PluginError: turnout_backends yields Step, not Backend",
     ),
-    "nothing": (HEAD + "@hookimpl\ndef turnout_backends():\n    return None\n", "TypeError: 'NoneType' object is not iterable"),
+    "nothing": (
+        HEAD + "@hookimpl\ndef turnout_backends():\n    return None\n",
+        "PluginError: turnout_backends returns NoneType; yield each Backend, or return a list",
+    ),
 }
 
 
@@ -214,21 +217,24 @@ def test_a_broken_plugin_keeps_its_traceback(load_plugins: Load) -> None:
 
 
 def test_a_command_of_turnout_itself_is_refused_to_a_plugin(load_plugins: Load) -> None:
-    load_plugins(first=GOOD)
+    load_plugins(
+        first=GOOD.replace('yield click.Command("wave")', 'yield click.Command("wave")\n    yield click.Command("nod")')
+    )
     [module] = [entry for entry in sys.modules if entry.startswith("turnout_test_first_")][-1:]
 
     plugins = Plugins([EntryPoint("first", module, "turnout")], own_commands={"wave"})
 
-    assert plugins.commands() == {}
+    assert list(plugins.commands()) == ["nod"]
     assert plugins.backend("good").name == "good"
-    assert _info(plugins, "first").error == "PluginError: its command 'wave' is one of Turnout's own; give it another name"
+    assert _info(plugins, "first").error == "its command 'wave' is one of Turnout's own; give it another name"
 
 
 OPTIONS = {
-    "class Loose(BaseModel):\n    pass\n": "the options of backend 'b', Loose, accept unknown keys; derive them from turnout",
+    "class Loose(BaseModel):\n    pass\n": "the options of backend 'b', Loose, are not derived from turnout.Options; derive",
+    "class Loose(turnout.Options, extra='allow'):\n    pass\n": "accept unknown keys; remove 'extra' from model_config",
     "Loose = None\n": "the options of backend 'b' are None, not a class; derive one from turnout.Options",
     "Loose = {}\n": "the options of backend 'b' are {}, not a class; derive one from turnout.Options",
-    "class Loose:\n    pass\n": "not a class; derive one from turnout.Options",
+    "class Loose:\n    pass\n": "are not derived from turnout.Options; derive them",
     "Loose = turnout.Options()\n": "not a class; derive one from turnout.Options",
 }
 

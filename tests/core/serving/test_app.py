@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import turnout
-from turnout import ModelInference, ModelSignature, PipelineContext, PipelineStep, TensorSpec, Turnout
+from turnout import InferenceRequest, ModelInference, ModelSignature, PipelineContext, PipelineStep, TensorSpec, Turnout
 from turnout.errors import (
     ClosedError,
     DeadlineExceededError,
@@ -482,3 +482,92 @@ def test_a_backend_that_exits_while_opening_fails_the_request_only(make_app: Mak
 
     with pytest.raises(ModelLoadError, match="model 'm' cannot be opened on backend 'm_backend': SystemExit: 3"):
         app.model("m").infer({"x": X})
+
+
+class ForgetsItsComma(PipelineStep):
+    inputs = "raster"  # type: ignore[assignment]  # the slip
+
+    def process(self, context: PipelineContext) -> None:
+        """Do nothing."""
+
+
+class DoesNothing(PipelineStep):
+    provides = ("y",)
+
+
+class ForgetsToWrite(PipelineStep):
+    provides = ("y", "z")
+
+    def process(self, context: PipelineContext) -> None:
+        context["y"] = 1
+
+
+class ReportsText(PipelineStep):
+    def process(self, context: PipelineContext) -> None:
+        context.report("broken", 0)  # type: ignore[arg-type]  # the slip
+
+
+class ForgetsToReturn(PipelineStep):
+    model = "m"
+
+    def preprocess(self, context: PipelineContext) -> Any:
+        InferenceRequest({"x": X})
+
+
+class ReturnsOne(ForgetsToReturn):
+    def preprocess(self, context: PipelineContext) -> Any:
+        return InferenceRequest({"x": X})
+
+
+class ReturnsArrays(ForgetsToReturn):
+    def preprocess(self, context: PipelineContext) -> Any:
+        return [X]
+
+
+SLIPS: dict[type[PipelineStep], str] = {
+    ForgetsItsComma: "cannot be created: its inputs is the text 'raster', not a tuple of names; write ('raster',)",
+    DoesNothing: "cannot be created: it has no model and no process, so it does nothing; set self.model, or override process",
+    ForgetsToWrite: "step 's' did not write 'z', which it provides; fix the step",
+    ReportsText: "step 's' reports str, not an error of turnout.errors; pass one",
+    ForgetsToReturn: "step 's' returned NoneType from preprocess, not a list of turnout.InferenceRequest; fix the step",
+    ReturnsOne: "step 's' returned InferenceRequest from preprocess, not a list of turnout.InferenceRequest; fix the step",
+    ReturnsArrays: "step 's' returned a list with ndarray from preprocess, not a list of turnout.InferenceRequest; fix",
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS, ids=lambda slip: slip.__name__)
+@pytest.mark.parametrize("door", ["run", "arun"])
+def test_a_slip_of_a_step_is_named_at_the_step_that_made_it(make_app: MakeApp, slip: type[PipelineStep], door: str) -> None:
+    app = make_app({"m": PlusOne}, steps={"s": slip}, pipelines={"all": ["s"]})
+
+    with pytest.raises(TurnoutError) as caught:
+        app.run("all") if door == "run" else asyncio.run(app.arun("all"))
+
+    assert SLIPS[slip] in str(caught.value)
+    assert app.model("m").infer({"x": X})["x"].tolist() == [2]
+
+
+class SaysNothing(PlusOne):
+    def signature(self) -> Any:
+        return None
+
+
+class SaysNonsense(PlusOne):
+    def signature(self) -> ModelSignature:
+        return ModelSignature((TensorSpec("x", "float32", (-1,)),))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (SaysNothing, "model 'm' on backend 'm_backend' returned NoneType, not a ModelSignature; fix signature of the backend"),
+        (SaysNonsense, "model 'm' on backend 'm_backend' has a wrong signature: unknown datatype 'float32'; known: BOOL"),
+    ],
+)
+def test_a_signature_that_is_none_names_the_backend(make_app: MakeApp, kind: type[ModelInference], said: str) -> None:
+    app = make_app({"m": kind})
+
+    with pytest.raises(InferenceError) as caught:
+        app.model("m").signature()
+
+    assert str(caught.value).startswith(said)

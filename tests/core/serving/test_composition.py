@@ -198,6 +198,7 @@ def test_a_model_that_hangs_while_it_opens_keeps_no_caller_beyond_its_deadline(o
     assert _ask(app) == 2
 
 
+@pytest.mark.clock
 def test_the_fallback_answers_while_a_model_hangs_at_its_opening(open_two: Open) -> None:
     hangs = Hangs()
     app = open_two(hangs, fallback="other")

@@ -10,7 +10,7 @@ import click
 
 from turnout.cli.exits import FAILED, exit_code, print_error
 
-_COMMANDS = {
+OWN_COMMANDS = {
     "bench": "Measure how fast a model answers on its backends.",
     "check": "Check a turnout.yaml, and with --deep its models.",
     "export": "Write a model into a model repository.",
@@ -29,17 +29,17 @@ class TurnoutGroup(click.Group):
     """A command group that lists its commands without importing them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*_COMMANDS, *self._load_plugin_commands()})
+        return sorted({*OWN_COMMANDS, *self._load_plugin_commands()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in _COMMANDS:
+        if cmd_name in OWN_COMMANDS:
             module = importlib.import_module(f"turnout.cli.{cmd_name}_command")
             command: click.Command = module.command
             return command
         return self._load_plugin_commands().get(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = dict(_COMMANDS)
+        rows = dict(OWN_COMMANDS)
         rows |= {name: command.get_short_help_str(80) for name, command in self._load_plugin_commands().items()}
         with formatter.section("Commands"):
             formatter.write_dl(sorted(rows.items()))
@@ -57,7 +57,7 @@ class TurnoutGroup(click.Group):
         from turnout.plugins.discovery import find_plugins
 
         if not hasattr(self, "_plugin_commands"):
-            self._plugin_commands = dict(find_plugins(own_commands=_COMMANDS).commands())
+            self._plugin_commands = dict(find_plugins(own_commands=OWN_COMMANDS).commands())
         return self._plugin_commands
 
 

@@ -20,9 +20,10 @@ def command(with_traceback: bool, as_json: bool) -> None:  # noqa: FBT001  # cli
 
     A plugin that declares the same name as another one is listed as broken.
     """
+    from turnout.cli.group import OWN_COMMANDS
     from turnout.plugins.discovery import find_plugins
 
-    infos = find_plugins().infos
+    infos = find_plugins(OWN_COMMANDS).infos
     if as_json:
         print_json([_entries(info) | ({"traceback": info.traceback} if with_traceback else {}) for info in infos])
         return

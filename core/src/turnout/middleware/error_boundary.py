@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from numpy import ndarray
 
-from turnout.errors import InferenceError, TurnoutError, one_line
+from turnout.errors import InferenceError, InvalidRequestError, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.middleware.base import Middleware
 
@@ -49,8 +49,15 @@ class ErrorBoundary(Middleware):
             self.inner.open(deadline)
 
     def signature(self) -> ModelSignature:
-        with self._translation():
-            return self.inner.signature()
+        try:
+            with self._translation():
+                signature: object = self.inner.signature()
+        except InvalidRequestError as error:  # a wrong TensorSpec is the backend's fault, not that of a request
+            raise self._describe_fault(f"has a wrong signature: {error} Fix signature of the backend") from error
+        if not isinstance(signature, ModelSignature):
+            found = type(signature).__name__
+            raise self._describe_fault(f"returned {found}, not a ModelSignature; fix signature of the backend")
+        return signature
 
     @contextmanager
     def _translation(self) -> Iterator[None]:
@@ -63,11 +70,13 @@ class ErrorBoundary(Middleware):
             raise self._translate(error) from error
 
     def _translate(self, error: Exception) -> InferenceError:
-        text = f"model {self._model!r} on backend {self._backend!r} failed: {one_line(error)}"
-        return InferenceError(text, model=self._model, backend=self._backend)
+        return self._describe_fault(f"failed: {one_line(error)}")
 
     def _refuse(self, response: object) -> InferenceError:
-        text = f"model {self._model!r} on backend {self._backend!r} returned {_describe(response)}; fix infer of the backend"
+        return self._describe_fault(f"returned {_describe(response)}; fix infer of the backend")
+
+    def _describe_fault(self, fault: str) -> InferenceError:
+        text = f"model {self._model!r} on backend {self._backend!r} {fault}"
         return InferenceError(text, model=self._model, backend=self._backend)
 
 

@@ -83,6 +83,8 @@ class PipelineContext(MutableMapping[str, Any]):
 
     def report(self, error: TurnoutError, index: int | None = None) -> None:
         """Record that item ``index`` of this step failed; the run continues."""
+        if not isinstance(error, TurnoutError):
+            raise PipelineError(f"step {self._name!r} reports {type(error).__name__}, not an error of turnout.errors; pass one")
         self._failures.append(StepFailure(self._name, index, error))
 
     def __getitem__(self, name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -48,10 +48,10 @@ class Progress:
         context = self._context(name)
         if step.model is None:
             self._time(name, "process", lambda: step.process(context))
-            self._finished.add(name)
+            self._finish(name)
             return []
         prepared = self._time(name, "preprocess", lambda: step.preprocess(context))
-        requests = [self._with_deadline(request) for request in prepared]
+        requests = [self._with_deadline(request) for request in _check_requests(name, prepared)]
         self._contexts[name] = context
         self._responses[name] = [None] * len(requests)
         self._sent[name] = time.perf_counter()
@@ -76,6 +76,13 @@ class Progress:
         step, context = self._plan.steps[name], self._contexts.pop(name)
         responses = [response for response in self._responses.pop(name) if response is not None]
         self._time(name, "postprocess", lambda: step.postprocess(context, responses))
+        self._finish(name)
+
+    def _finish(self, name: str) -> None:
+        # Checked at the step that forgot it: a later step would be blamed for a KeyError.
+        missing = [provided for provided in self._plan.steps[name].provides if provided not in self._values]
+        if missing:
+            raise StepError(f"step {name!r} did not write {', '.join(map(repr, missing))}, which it provides; fix the step")
         self._finished.add(name)
 
     def _context(self, name: str) -> PipelineContext:
@@ -104,3 +111,13 @@ class Progress:
             raise StepError(f"step {name!r} failed in {part}: {one_line(error)}; fix the step") from error
         finally:
             self._timings[name][part] = time.perf_counter() - start
+
+
+def _check_requests(name: str, prepared: object) -> Sequence[InferenceRequest]:
+    """Return ``prepared``; raise StepError if it is not a list of requests, such as the None of a forgotten ``return``."""
+    if isinstance(prepared, Sequence) and all(isinstance(request, InferenceRequest) for request in prepared):
+        return prepared
+    found = type(prepared).__name__
+    if isinstance(prepared, Sequence) and not isinstance(prepared, str):
+        found = f"a {found} with {next(type(item).__name__ for item in prepared if not isinstance(item, InferenceRequest))}"
+    raise StepError(f"step {name!r} returned {found} from preprocess, not a list of turnout.InferenceRequest; fix the step")

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from turnout.inference import ModelInference, ModelSignature
     from turnout.pipeline import PipelineStep
     from turnout.plugins.batching import DynamicBatching
+    from turnout.plugins.options import Options
     from turnout.tensors import TensorSpec
 
-OptionsT = TypeVar("OptionsT", bound="BaseModel")
+OptionsT = TypeVar("OptionsT", bound="Options")
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,7 @@ class Inventory:
 
     def _declarations(self, plugin: str, hook: str, call: Any) -> list[Any]:
         try:
-            declarations = list(call())
+            declarations = _list(hook, call())
             for declaration in declarations:
                 self._check(hook, declaration)
         except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin's hook may raise anything
@@ -170,12 +170,15 @@ class Inventory:
             raise PluginError(f"{hook} yields {type(declaration).__name__}, not {wanted}")
         if isinstance(declaration, Backend | Step):
             _check_options(f"{kind} {declaration.name!r}", declaration.options)
-        if hook == "turnout_commands" and declaration.name in self._own_commands:
-            raise PluginError(f"its command {declaration.name!r} is one of Turnout's own; give it another name")
 
     def _conflicts(self, hook: str, found: Mapping[str, list[Declared]]) -> Iterator[tuple[str, str]]:
+        own = self._own_commands if hook == "turnout_commands" else frozenset()
         for name, claims in found.items():
-            if len(claims) == 1:
+            if name in own:
+                message = f"its command {name!r} is one of Turnout's own; give it another name"
+                self._add_error(claims[0].plugin, message)
+                yield name, message
+            if len(claims) == 1 or name in own:
                 continue
             owners = sorted({claim.plugin for claim in claims})
             names = " and ".join(f"{owner!r} ({self._infos[owner].distribution})" for owner in owners)
@@ -185,13 +188,24 @@ class Inventory:
             yield name, message
 
 
+def _list(hook: str, declarations: object) -> list[Any]:
+    if not isinstance(declarations, Iterable):
+        wanted = KINDS[hook][0]
+        raise PluginError(f"{hook} returns {type(declarations).__name__}; yield each {wanted}, or return a list of them")
+    return list(declarations)
+
+
 def _check_options(owner: str, options: object) -> None:
-    """Raise PluginError unless ``options`` is a pydantic model that refuses unknown keys: a misspelled key must not be lost."""
-    config = getattr(options, "model_config", None)
-    if not isinstance(options, type) or not isinstance(config, dict):
+    """Raise PluginError unless ``options`` are strict: a misspelled key, or ``true`` for a number, must not get through."""
+    # Here, because it imports pydantic, which 'turnout --help' does not need.
+    from turnout.plugins.options import Options
+
+    if not isinstance(options, type):
         raise PluginError(f"the options of {owner} are {options!r}, not a class; derive one from turnout.Options")
-    if config.get("extra") != "forbid":
-        raise PluginError(f"the options of {owner}, {options.__name__}, accept unknown keys; derive them from turnout.Options")
+    if not issubclass(options, Options):
+        raise PluginError(f"the options of {owner}, {options.__name__}, are not derived from turnout.Options; derive them")
+    if options.model_config.get("extra") != "forbid":
+        raise PluginError(f"the options of {owner}, {options.__name__}, accept unknown keys; remove 'extra' from model_config")
 
 
 def _name_of(declaration: Any) -> str:

@@ -105,7 +105,11 @@ class Arms:
             raise _load_error(model, backend, one_line(error)) from error
         # Checked here, where the message can name the plugin; later it would be an AttributeError of some middleware.
         if not isinstance(created, ModelInference):
-            raise _load_error(model, backend, f"its plugin returned {type(created).__name__}, not a turnout.ModelInference")
+            raise _load_error(
+                model,
+                backend,
+                f"its plugin returned {type(created).__name__}, not a turnout.ModelInference; fix create of the backend",
+            )
         return created
 
 

@@ -85,13 +85,27 @@ class Pipelines:
         except Exception as error:
             raise self._step_error(declaration, one_line(error)) from error
         if not isinstance(step, PipelineStep):
-            raise self._step_error(declaration, f"its plugin returned {type(step).__name__}, not a turnout.PipelineStep")
+            reason = f"its plugin returned {type(step).__name__}, not a turnout.PipelineStep; fix create of the step"
+            raise self._step_error(declaration, reason)
+        if mistake := _find_mistake(step):
+            raise self._step_error(declaration, mistake)
         return step
 
     def _step_error(self, declaration: StepDeclaration, reason: str) -> StepError:
         name, pipeline = declaration.name, declaration.pipeline
         where = self._loaded.where("pipelines", pipeline)
         return StepError(f"step {name!r} of pipeline {pipeline!r} cannot be created: {reason}. {where}".rstrip())
+
+
+def _find_mistake(step: PipelineStep) -> str:
+    """Return a slip that Python accepts: a tuple without its comma, or a step that does nothing; empty if there is none."""
+    for attribute in ("inputs", "optional_inputs", "needs", "provides"):
+        names = getattr(step, attribute)
+        if isinstance(names, str):
+            return f"its {attribute} is the text {names!r}, not a tuple of names; write ({names!r},)"
+    if step.model is None and type(step).process is PipelineStep.process:
+        return "it has no model and no process, so it does nothing; set self.model, or override process"
+    return ""
 
 
 def _select_options(loaded: LoadedSettings, names: Collection[str]) -> dict[str, dict[str, dict[str, Any]]]:

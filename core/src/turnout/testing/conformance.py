@@ -152,7 +152,8 @@ class ModelInferenceConformance(EchoKit):
             error = self.refusal_of(model, late, "a request past its deadline")
             require(
                 isinstance(error, DeadlineExceededError),
-                f"a request past its deadline must raise DeadlineExceededError, got {error!r}",
+                f"a request past its deadline must raise DeadlineExceededError, got {error!r}; "
+                "call request.check_deadline() first",
             )
             self.require_echo(model, plain("FP32"), "a good request after a late one")
 
@@ -211,7 +212,7 @@ class ModelInferenceConformance(EchoKit):
         sent, other = mine.copy(), second.copy()
         require_same_bits(first, plain(datatype), f"{datatype}: an answer after the next call")
         overwrite(first)
-        require_same_bits(mine, sent, f"{datatype}: a request whose answer was written to")
+        require_same_bits(mine, sent, f"{datatype}: writing to an output changed the input; return a copy, not a view of it")
         require_same_bits(second, other, f"{datatype}: an answer after an older one was written to")
         require_same_bits(self.echo_here(model, plain(datatype)), plain(datatype), f"{datatype}: the next answer after that")
 
