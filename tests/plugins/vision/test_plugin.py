@@ -59,6 +59,10 @@ class ServerOptions(turnout.Options):
     revision: str | None = None
 
 
+class Idle(turnout.PipelineStep):
+    model = "m"
+
+
 def test_a_step_sees_the_checkpoint_of_a_model_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = turnout.Backend("server", lambda *_: PlusOne(), ServerOptions)
     other = types.ModuleType("other_plugin")
@@ -69,7 +73,7 @@ def test_a_step_sees_the_checkpoint_of_a_model_and_no_secret(monkeypatch: pytest
 
     def create(declaration: turnout.StepDeclaration, options: object) -> turnout.PipelineStep:
         seen.append(declaration)
-        return turnout.PipelineStep()
+        return Idle()
 
     for step in ("load_image", "segment_regions", "caption", "answer"):
         monkeypatch.setattr(factories, f"create_{step}", create)

@@ -128,8 +128,10 @@ class Inventory:
             self._record(name, error)
 
     def _check_hooks(self, module: object) -> None:
-        for name, function in vars(module).items():
-            if hasattr(function, f"{PROJECT}_impl") and name not in KINDS:
+        for attribute, function in vars(module).items():
+            marks = getattr(function, f"{PROJECT}_impl", None)
+            name = (marks or {}).get("specname") or attribute
+            if marks is not None and name not in KINDS:
                 raise PluginError(
                     f"it implements an unknown hook {name!r}; known: {', '.join(KINDS)}.{suggestion(name, KINDS)}"
                 )
