@@ -12,7 +12,8 @@ TORCH_INDEX ?=
 PIP := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TEST_TOOLS := pytest pytest-cov pytest-timeout pytest-xdist hypothesis
 PYTEST := -m pytest --timeout 300
-# Two passes: tests that the clock decides run alone, in one process. Exit 5 of the second means that there are none here.
+# Two passes: tests that the clock decides run alone, in one process, and without coverage, which would slow what they measure.
+# Exit 5 of the second means that there are none here.
 PARALLEL := --numprocesses 2 --dist loadfile -m "not clock"
 ALONE := -m clock
 
@@ -101,8 +102,8 @@ define run_tests
 endef
 
 test-core: $(VENVS)/core/.done
-	$(VENVS)/core/bin/python $(PYTEST) $(PARALLEL) tests/core --cov=turnout --cov-report=
-	$(VENVS)/core/bin/python $(PYTEST) $(ALONE) tests/core --cov=turnout --cov-append --cov-report=term:skip-covered --cov-fail-under=95
+	$(VENVS)/core/bin/python $(PYTEST) $(PARALLEL) tests/core --cov=turnout --cov-report=term:skip-covered --cov-fail-under=95
+	$(VENVS)/core/bin/python $(PYTEST) $(ALONE) tests/core
 
 test-%: $(VENVS)/%/.done
 	$(call run_tests,$*,tests/plugins/$*)
