@@ -51,7 +51,7 @@ class Forks:
         _each(holder.around_fork for holder in _list_alive(cls._prepared))
 
     @classmethod
-    def forked(cls) -> None:
+    def enter_child(cls) -> None:
         """Count one more fork, and call ``renew`` of every registered holder."""
         cls.count += 1
         _each(holder.renew for holder in _list_alive(cls._renewed))
@@ -80,4 +80,4 @@ def _each(calls: Iterable[Callable[[], None]]) -> None:
 
 # Windows has no fork, so there is nothing to renew.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=Forks.around, after_in_parent=Forks.around, after_in_child=Forks.forked)
+    os.register_at_fork(before=Forks.around, after_in_parent=Forks.around, after_in_child=Forks.enter_child)

@@ -53,7 +53,7 @@ def test_a_forked_child_drops_the_calls_of_its_parent() -> None:
     durations.add(0.1)
     in_flight.enter(None)
 
-    Forks.forked()
+    Forks.enter_child()
     durations.fold()
     in_flight.fold()
 
