@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from turnout.cli.options import config_option, json_option, model_argument, print_json
+from turnout.commands.paths import display_path
 
 if TYPE_CHECKING:
     from turnout.plugins.discovery import Plugins
@@ -71,10 +71,10 @@ def _export(
     exported = export_model(loaded, plugins, model, format_, repository, version, overwrite=overwrite)
     size = exported.file.stat().st_size
     if as_json:
-        written = {"file": _display_path(exported.file), "version": exported.version, "bytes": size}
+        written = {"file": display_path(exported.file, Path()), "version": exported.version, "bytes": size}
         print_json({**written, "proved": _read_proof(loaded, model), **_configuration_entries(exported.configuration)})
         return
-    click.echo(f"{_display_path(exported.file)}: version {exported.version}, {size:,} bytes")
+    click.echo(f"{display_path(exported.file, Path())}: version {exported.version}, {size:,} bytes")
     click.echo(describe_signature(exported.signature))
     _print_proof(_read_proof(loaded, model))
     _print_configuration(exported.file.parents[1], exported.configuration)
@@ -103,7 +103,7 @@ def _configure(
 
     folder, configuration = export_configuration(loaded, plugins, model, repository, overwrite=overwrite)
     if as_json:
-        print_json({"folder": _display_path(folder), **_configuration_entries(configuration)})
+        print_json({"folder": display_path(folder, Path()), **_configuration_entries(configuration)})
         return
     _print_configuration(folder, configuration)
 
@@ -114,12 +114,6 @@ def _configuration_entries(configuration: Configuration) -> dict[str, list[str]]
 
 def _print_configuration(folder: Path, configuration: Configuration) -> None:
     for name in sorted(configuration.files):
-        click.echo(_display_path(folder / name))
+        click.echo(display_path(folder / name, Path()))
     for note in configuration.notes:
         click.echo(f"note: {note}", err=True)
-
-
-def _display_path(path: Path) -> str:
-    """Return ``path`` relative to the current folder if it is in it."""
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith(os.pardir) else relative

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from turnout.commands.export import usable_exporters
+from turnout.commands.paths import display_path
 from turnout.commands.requests import recording_folder
 from turnout.commands.status.facts import ModelFacts, ServerState
 from turnout.commands.status.next_step import NextStep, next_step
-from turnout.commands.status.proofs import display_path, newest_version, proof_of, repository_folder
+from turnout.commands.status.proofs import newest_version, proof_of, repository_folder
 from turnout.commands.status.servers import server_states
 from turnout.commands.status.shadow_state import shadow_state
 from turnout.commands.status.stages import MigrationStage, stage_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout.commands.export import model_folder
+from turnout.commands.paths import display_path
 from turnout.commands.status.facts import ParityProof, PublishedVersion
 from turnout.errors import TurnoutError
 from turnout.plugins.discovery import Plugins
@@ -90,12 +90,6 @@ def _summarize_verify(facts: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def display_path(file: Path, base: Path) -> str:
-    """Return ``file`` relative to ``base``; unchanged if it is not below ``base``."""
-    relative = os.path.relpath(file, base)
-    return str(file) if relative.startswith(os.pardir) else relative
 
 
 def format_utc(seconds: float) -> str:
