@@ -1,7 +1,7 @@
 """Evidence: the last result of a proof of a model, in a small file beside turnout.yaml, for ``turnout status``.
 
-``.turnout/<model>.<topic>.json`` holds the last result of a topic: ``verify``, ``export``, ``shadow``. It changes
-atomically.
+``.turnout/<model>.<topic>.json`` holds the last result of a topic, ``verify`` or ``export``. It changes atomically. The
+evidence of a shadow adds up instead: see ``rollout/shadow/evidence_file.py``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Evidence:
 
     Attributes:
         model: the model.
-        topic: the kind of proof: ``verify``, ``export``, ``shadow``.
+        topic: the kind of proof: ``verify`` or ``export``.
         verdict: ``match``, ``mismatch`` or ``error``.
         at: the time in UTC, in ISO 8601.
         facts: the figures, in JSON types.
