@@ -8,7 +8,6 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
-from prometheus_client.utils import INF
 
 from turnout.metrics.histogram import BatchHistogram
 
@@ -25,7 +24,7 @@ class Families:
     """One object for each family, all in ``registry``."""
 
     def __init__(self, registry: CollectorRegistry, buckets: tuple[float, ...]) -> None:
-        self.buckets = (*buckets, INF) if buckets[-1] != INF else buckets
+        self._buckets = buckets
         self.requests = Counter(
             "turnout_inference_requests",
             "Requests to a model's backend, by outcome.",
@@ -61,4 +60,4 @@ class Families:
         self.build.labels(version("turnout")).set(1)
 
     def _histogram(self, registry: CollectorRegistry, name: str, description: str, labels: tuple[str, ...]) -> BatchHistogram:
-        return BatchHistogram(name, description, labels, registry=registry, buckets=self.buckets)
+        return BatchHistogram(name, description, labels, registry=registry, buckets=self._buckets)
