@@ -29,7 +29,7 @@ class WorstMismatches:
 
     def __init__(self, directory: Path | None, keep: int, model: str, backends: tuple[str, str]) -> None:
         self._directory = directory
-        self._keep = keep if directory else 0
+        self._keep = keep
         self._model = model
         self._primary, self._shadow = backends
         self._failure_logged = False
