@@ -15,6 +15,7 @@ from turnout.plugins.discovery import Plugins
 from turnout.plugins.known import install_commands
 from turnout.plugins.repositories import RepositoryModel
 from turnout.settings.document.scalars import resolve_plain
+from turnout.settings.schema.file import unique_names
 
 _HEAD = """\
 # What runs each model. `turnout switch MODEL BACKEND` edits a model's line 'backend:'; `turnout check` checks this file.
@@ -48,8 +49,9 @@ def _example(plugins: Plugins) -> str:
 
 def _file_models(plugins: Plugins, files: Sequence[Path], folder: Path) -> str:
     backends = [_backend_for(plugins, file) for file in files]
+    names = unique_names([_model_name(file) for file in files])
     lines = [f"backend: {backends[0].name}", "", "models:"]
-    for name, file, backend in zip(_unique_names(files), files, backends, strict=True):
+    for name, file, backend in zip(names, files, backends, strict=True):
         lines.append(f"  {name}:")
         if backend.name != backends[0].name:
             lines.append(f"    backend: {backend.name}")
@@ -69,16 +71,8 @@ def _backend_for(plugins: Plugins, file: Path) -> Backend[Any]:
     )
 
 
-def _unique_names(files: Sequence[Path]) -> list[str]:
-    names: list[str] = []
-    for file in files:
-        base = re.sub(r"[^A-Za-z0-9_.-]+", "_", file.stem).lstrip("_.-") or "model"
-        name, number = base, 1
-        while name in names:
-            number += 1
-            name = f"{base}_{number}"
-        names.append(name)
-    return names
+def _model_name(file: Path) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", file.stem).lstrip("_.-") or "model"
 
 
 def repository_settings(plugins: Plugins, repository: Path, folder: Path) -> str:

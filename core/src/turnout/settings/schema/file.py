@@ -198,7 +198,7 @@ class Settings(SettingsModel):
 
 
 def unique_names(kinds: Sequence[str]) -> list[str]:
-    """Return a name for each step of a pipeline: its kind, with a number from the second of a kind on (``caption_2``)."""
+    """Return a name for each of ``kinds``, such as the steps of a pipeline; from the second of a kind on with a number."""
     names: list[str] = []
     # All kinds are in use from the start: a kind may itself be called caption_2, and the first of a kind keeps its name.
     used = set(kinds)
