@@ -18,10 +18,13 @@ import turnout
 for name in turnout.__all__:
     getattr(turnout, name)
 
+from turnout.plugins import hookspecs
 from turnout.plugins.discovery import find_plugins
 
 plugins = find_plugins()
-for hook in ("turnout_backends", "turnout_steps", "turnout_exporters", "turnout_repositories", "turnout_commands"):
+hooks = [name for name in vars(hookspecs) if name.startswith("turnout_")]
+assert hooks
+for hook in hooks:
     plugins.declared(hook)
 """
 
