@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CORE = "core/src/turnout"
 VISION = "plugins/vision/src/turnout_vision"
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
 
 OFFENDERS = {
     "layers": (f"{CORE}/errors.py", "import turnout.inference"),
@@ -56,11 +59,18 @@ def lint(checkout: Path, contract: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_each_contract_has_an_offender() -> None:
-    import tomllib
+    assert [contract["id"] for contract in CONTRACTS] == list(OFFENDERS)
 
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 
-    assert [contract["id"] for contract in contracts] == list(OFFENDERS)
+def test_the_floors_in_the_architecture_page_are_those_of_the_contract() -> None:
+    [layers] = [contract["layers"] for contract in CONTRACTS if contract["id"] == "layers"]
+    page = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    floors: dict[int, set[str]] = {}
+
+    for floor, room in re.findall(r"^\| (\d) \| `(\w+)(?:/|\.py)` \|", page, re.MULTILINE):
+        floors.setdefault(int(floor), set()).add(room)
+
+    assert floors == {floor: set(layer.split(" | ")) for floor, layer in enumerate(reversed(layers))}
 
 
 @pytest.mark.parametrize("contract", OFFENDERS)
