@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.plugins.triton.chaos.load import FULL, Load, keep_busy, log_run, unique_input
+from tests.plugins.triton.chaos.outage import through_an_outage
 from tests.plugins.triton.chaos.stack import Stack
 from tests.plugins.triton.client.urls import url_of
 from tests.plugins.triton.client.waiting import until
@@ -38,14 +39,7 @@ def check_counters(stack: Stack, sent: int) -> None:
 def test_a_canary_that_is_killed_loses_no_request_and_gets_its_share_again(server, protocol, open_stack) -> None:
     stack = open_stack(url_of(server, protocol), HALF)
 
-    with keep_busy(Load(stack.model, 8, 0.01)) as load:
-        until(lambda: stack.answered("triton") >= 100, 20)
-        server.kill()
-        until(lambda: stack.fell_back() >= 50, 20)
-        server.restart()
-        answered = stack.answered("triton")
-        until(lambda: stack.answered("triton") > answered + 100, 20)
-        report = load.finish()
+    report = through_an_outage(server, stack)
 
     log_run(report, f"triton {stack.answered('triton')}, local {stack.answered('local')}, back {stack.fell_back()}")
     report.check_all_answered()

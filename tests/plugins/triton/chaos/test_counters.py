@@ -11,10 +11,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.plugins.triton.chaos.load import FULL, Load, keep_busy, unique_input
+from tests.plugins.triton.chaos.load import FULL, unique_input
+from tests.plugins.triton.chaos.outage import through_an_outage
 from tests.plugins.triton.chaos.stack import FALLS_BACK, Stack
 from tests.plugins.triton.client.urls import url_of
-from tests.plugins.triton.client.waiting import until
 
 from turnout import InferenceRequest
 from turnout.errors import TurnoutError
@@ -27,14 +27,7 @@ def test_through_threads_and_an_outage_with_fallback_and_retry(own_server, proto
     server = own_server()
     stack = open_stack(url_of(server, protocol), {**FALLS_BACK, "retry": {"budget_ratio": 0.1}})
 
-    with keep_busy(Load(stack.model, 8, 0.005)) as load:
-        until(lambda: stack.answered("triton") >= 100, 20)
-        server.kill()
-        until(lambda: stack.fell_back() >= 200, 20)
-        server.restart()
-        answered = stack.answered("triton")
-        until(lambda: stack.answered("triton") > answered + 50, 20)
-        report = load.finish()
+    report = through_an_outage(server, stack)
 
     report.check_all_answered()
     stack.check_counters(report.sent)
