@@ -39,8 +39,7 @@ def open_model(model: ModelDeclaration, options: TritonOptions) -> ModelInferenc
 
 def open_transport(model: ModelDeclaration, options: TritonOptions) -> Transport:
     """Return the transport to the server of ``options``, or to all of them; sends nothing yet. Raises as ``open_model``."""
-    urls = (options.url,) if isinstance(options.url, str) else options.url
-    endpoints = [parse_endpoint(url, model.name) for url in urls]
+    endpoints = [parse_endpoint(url, model.name) for url in options.urls]
     _check_schemes(endpoints, model.name, options)
     if options.cuda_shared_memory:
         check_cuda_installed()

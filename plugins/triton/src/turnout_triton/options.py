@@ -79,3 +79,8 @@ class TritonOptions(Options):
     def _accept_number(cls, version: object) -> object:
         # In YAML a version is a number. bool is an int in Python, but True is not a version.
         return str(version) if isinstance(version, int) and not isinstance(version, bool) else version
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The servers of the model."""
+        return (self.url,) if isinstance(self.url, str) else self.url

@@ -13,7 +13,7 @@ from turnout_triton.repository.config_file import ConfigFile, read_config
 from turnout_triton.repository.configure import served_versions
 from turnout_triton.repository.differences import ConfigSource, Difference, differences
 from turnout_triton.repository.layout import CONFIG, locate
-from turnout_triton.repository.server_config import ServerConfig, read_server_config, urls_of
+from turnout_triton.repository.server_config import ServerConfig, read_server_config
 from turnout_triton.repository.sources import file_source, server_source, yaml_source
 
 
@@ -62,7 +62,7 @@ def _missing_config(request: CheckRequest, folder: Path) -> RepositoryFinding:
 
 def _read_servers(state: _Check) -> None:
     request = state.request
-    for url in urls_of(request.options) if request.options is not None else ():
+    for url in request.options.urls if request.options is not None else ():
         try:
             server = read_server_config(url, state.folder.name, request.options, request.model.folder)
         except BackendUnavailableError as error:

@@ -45,11 +45,6 @@ class ServerConfig:
     tensors: Tensors
 
 
-def urls_of(options: TritonOptions) -> tuple[str, ...]:
-    """Return the servers of a model."""
-    return (options.url,) if isinstance(options.url, str) else tuple(options.url)
-
-
 def read_server_config(url: str, model: str, options: TritonOptions, folder: Path) -> ServerConfig:
     """Return the config that the server at ``url`` reports for ``model``; blocks for up to two seconds.
 
