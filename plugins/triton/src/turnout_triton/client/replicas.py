@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from turnout.errors import BackendUnavailableError, NotReachedError, OverloadedError
+from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.messages import KServeRequest, KServeResponse
 from turnout_triton.client.transport import Transport
 
@@ -92,7 +93,7 @@ class Replicas:
 
     def _call(self, replica: _Replica, call: Callable[[Transport, float], Result], deadline: float) -> Result:
         try:
-            result = call(replica.transport, max(0.001, deadline - time.monotonic()))
+            result = call(replica.transport, remaining_seconds(deadline))
         except OverloadedError:
             raise  # a full queue is no outage: the server keeps its turn
         except BackendUnavailableError:

@@ -15,6 +15,7 @@ from collections import deque
 from turnout.errors import TurnoutError
 from turnout.forking import Forks
 from turnout_triton.client.connection_settings import ConnectionSettings
+from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.endpoints import Endpoint
 from turnout_triton.client.failures import Callee, failure
 from turnout_triton.client.http.round_trip import HttpRequest, HttpResponse, compress, round_trip
@@ -109,7 +110,7 @@ class HttpConnections:
     def _open(self, callee: Callee, deadline: float) -> http.client.HTTPConnection:
         host, port = self._endpoint.host, self._endpoint.port
         try:
-            opened = socket.create_connection((host, port), timeout=max(0.001, deadline - time.monotonic()))
+            opened = socket.create_connection((host, port), timeout=remaining_seconds(deadline))
             # Else Nagle's algorithm holds the last segment of a body back until the server acknowledges the one before.
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._context is not None:

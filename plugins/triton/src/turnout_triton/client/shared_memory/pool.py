@@ -9,6 +9,7 @@ from collections import defaultdict
 
 from turnout.errors import TurnoutError
 from turnout.forking import Forks
+from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.messages import Buffer
 from turnout_triton.client.shared_memory.leases import ArrayLeases
 from turnout_triton.client.shared_memory.region import SharedMemoryRegion, dead_regions, remove_region
@@ -187,5 +188,4 @@ class RegionPool:
 
 
 def _timeout(deadline: float) -> float:
-    # At least 1 ms: gRPC takes 0 for a deadline that has passed, and a socket for non-blocking.
-    return max(0.001, min(_CONTROL_SECONDS, deadline - time.monotonic()))
+    return min(_CONTROL_SECONDS, remaining_seconds(deadline))

@@ -11,6 +11,7 @@ from typing import Any
 from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError, TurnoutError, text_of
 from turnout.forking import Forks
 from turnout.tensors import BYTES
+from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.failures import RegionRefusedError, RegionTooSmallError, ServerMemoryError
 from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, TensorHead
 from turnout_triton.client.shared_memory.pool import RegionPool
@@ -59,7 +60,7 @@ class SharedMemoryTransport(TransportWrapper):
             # server lacks.
             if not self._pool.make_room(deadline):
                 raise
-        return self._inner.infer(request, _remaining_seconds(deadline))
+        return self._inner.infer(request, remaining_seconds(deadline))
 
     def close(self) -> None:
         self._pool.close()  # while the connections that unregister are open
@@ -69,13 +70,13 @@ class SharedMemoryTransport(TransportWrapper):
         key = (request.model, request.version, request.heads)
         outputs = self._outputs.get(key, ()) if self._outputs else ()
         if self._is_refused or not (outputs or self._has_large(request.buffers)):
-            return self._learn_outputs(key, self._inner.infer(request, _remaining_seconds(deadline)))
+            return self._learn_outputs(key, self._inner.infer(request, remaining_seconds(deadline)))
         with RequestRegions(self._pool, self._threshold_bytes, request.model, deadline) as regions:
             placed = self._place(regions, request, outputs, deadline)
             response = None if placed is None else self._infer_placed(regions, placed, deadline)
         if response is None:
             self._outputs.pop(key, None)
-            response = self._inner.infer(request, _remaining_seconds(deadline))
+            response = self._inner.infer(request, remaining_seconds(deadline))
         return self._learn_outputs(key, response)
 
     def _place(
@@ -98,14 +99,14 @@ class SharedMemoryTransport(TransportWrapper):
     def _infer_placed(self, regions: RequestRegions, request: KServeRequest, deadline: float) -> KServeResponse | None:
         """Return the response; None if it does not fit into the regions, as when an output has grown."""
         try:
-            return regions.read_outputs(self._inner.infer(request, _remaining_seconds(deadline)))
+            return regions.read_outputs(self._inner.infer(request, remaining_seconds(deadline)))
         except RegionTooSmallError:
             return None
         except RegionRefusedError:
             pass  # the server was restarted
         try:
             regions.register_again()
-            return regions.read_outputs(self._inner.infer(request, _remaining_seconds(deadline)))
+            return regions.read_outputs(self._inner.infer(request, remaining_seconds(deadline)))
         except RegionRefusedError:
             return None
 
@@ -133,10 +134,6 @@ class SharedMemoryTransport(TransportWrapper):
                 return
             self._is_logged = True
         logger.warning("triton at %r: no shared memory, tensors go over the wire: %s", self._url, text_of(error))
-
-
-def _remaining_seconds(deadline: float) -> float:
-    return max(0.001, deadline - time.monotonic())
 
 
 def _have_known_sizes(heads: Iterable[TensorHead]) -> bool:
