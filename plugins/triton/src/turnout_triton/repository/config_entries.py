@@ -9,12 +9,12 @@ from typing import Any
 
 from turnout_triton.repository.config_file import fields_of
 from turnout_triton.repository.config_tensors import kserve_datatype
-from turnout_triton.repository.layout import WARMUP
+from turnout_triton.repository.layout import PLATFORMS, WARMUP
 
 Entries = dict[str, str]
 
 NONE = "none"
-_PLATFORMS = {"onnxruntime": "onnxruntime_onnx", "pytorch": "pytorch_libtorch"}
+_PLATFORMS = {one.backend: one.platform for one in PLATFORMS.values() if one.platform}
 _DEFAULTS = {"input_pinned_memory": {"enable": True}, "output_pinned_memory": {"enable": True}}
 
 

@@ -10,7 +10,7 @@ from turnout.repository.versions import versions
 from turnout_triton.repository.config_file import new_config, read_config
 from turnout_triton.repository.layout import CONFIG, PLATFORMS, model_folders
 
-_BACKENDS_OF_PLATFORMS = {"onnxruntime_onnx": "onnxruntime", "pytorch_libtorch": "pytorch", "ensemble": "ensemble"}
+_BACKENDS_OF_PLATFORMS = {one.platform: one.backend for one in PLATFORMS.values() if one.platform}
 _NEEDS = {"onnxruntime": frozenset({"onnxruntime"}), "pytorch": frozenset({"torch"})}
 _NEEDS_OF_GENERATE = frozenset({"torch", "transformers"})
 
