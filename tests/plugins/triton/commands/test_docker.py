@@ -80,9 +80,9 @@ def test_a_model_that_hosts_generate_needs_another_image(turnout, tmp_path) -> N
     (version / "model.py").touch()
     (version / "generate.json").write_text("{}")
 
-    ran = turnout("docker", "--repository", tmp_path / "repository")
+    ran = turnout("docker", "--repository", tmp_path / "repository", "--tag", "25.12-py3")
 
-    assert "model 'captions' hosts generate() in Python: build an image" in ran.stderr
+    assert "model 'captions' hosts generate() in Python: build an image on 25.12-py3 with" in ran.stderr
 
 
 def test_a_missing_repository_is_refused(turnout) -> None:

@@ -51,7 +51,7 @@ def docker(  # noqa: PLR0913  # click's options
     for model in chosen:
         if "transformers" in model.needs:
             click.echo(
-                f"model {model.name!r} hosts generate() in Python: build an image on {TAG} with "
+                f"model {model.name!r} hosts generate() in Python: build an image on {container.tag} with "
                 "'pip install torch transformers'",
                 err=True,
             )
