@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from turnout_triton.commands.shared_options import FOLDER, PORT, model_option, repository_option
+from turnout_triton.commands.shared_options import FOLDER, PORT, model_option, repository_option, torch_index_option
 
 if TYPE_CHECKING:
     from turnout_triton.server import LocalServer, ServerOptions
@@ -31,9 +31,7 @@ def _seconds_option(name: str, *, default: float, least: float, text: str) -> Ca
     return click.option(name, default=default, show_default=True, type=kind, callback=_check_finite, help=text)
 
 
-@click.command(
-    "serve", context_settings={"ignore_unknown_options": False}, short_help="Start a real Triton here, without docker."
-)
+@click.command("serve", short_help="Start a real Triton here, without docker.")
 @repository_option
 @model_option
 @click.option("--binary", type=FOLDER, help="A tritonserver of your own. Default: the one on PATH, or the one from PyPI.")
@@ -44,7 +42,7 @@ def _seconds_option(name: str, *, default: float, least: float, text: str) -> Ca
 @click.option(
     "--environment", type=FOLDER, envvar="TURNOUT_TRITON_ENVIRONMENT", help="The folder to install Triton from PyPI into."
 )
-@click.option("--torch-index", metavar="URL", help="Index to install torch from, such as that of its CPU builds.")
+@torch_index_option
 @_seconds_option("--ready-timeout", default=300.0, least=1, text="Limit in seconds for loading the models.")
 @_seconds_option("--grace", default=5.0, least=0, text="Limit in seconds for requests in flight at the end.")
 @click.option(

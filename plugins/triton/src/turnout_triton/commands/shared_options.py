@@ -12,4 +12,7 @@ PORT = click.IntRange(1, 65535)
 repository_option = click.option(
     "--repository", default=Path("model_repository"), show_default=True, type=FOLDER, help="The model repository to serve."
 )
+torch_index_option = click.option(
+    "--torch-index", metavar="URL", help="Index to install torch from, such as that of its CPU builds."
+)
 model_option = click.option("--model", "models", multiple=True, metavar="NAME", help="Serve only this model; may be repeated.")
