@@ -50,6 +50,5 @@ def _is_current(loaded: LoadedSettings, model: LoadedModel, version: PublishedVe
 
 def _tolerances(model: LoadedModel) -> Tolerances:
     """Return the tolerances of the shadow's comparisons, as ``Composer`` does."""
-    settings = model.settings
-    default = settings.tolerance.tolerances() if settings.tolerance else Tolerances()
-    return settings.shadow.policy(Path(), model.name, default).tolerances if settings.shadow else default
+    shadow, default = model.settings.shadow, model.settings.tolerances()
+    return shadow.policy(Path(), model.name, default).tolerances if shadow else default

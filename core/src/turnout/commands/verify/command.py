@@ -15,13 +15,12 @@ from turnout.commands.verify.result import ArmParity, VerifyResult
 from turnout.errors import InvalidTensorError
 from turnout.files.state_folder import STATE
 from turnout.metrics import Metrics
-from turnout.parity import Tolerances
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.recording import RecordedRequest
 from turnout.repository.evidence import Evidence, fingerprint, write_evidence
 from turnout.repository.versions import versions
 from turnout.serving.app import Turnout
-from turnout.settings import LoadedModel, LoadedSettings, load_settings
+from turnout.settings import LoadedSettings, load_settings
 
 DEFAULT_ROWS = 8
 
@@ -75,18 +74,13 @@ def verify_file(file: Path, model: str, options: VerifyOptions, *, warn: Callabl
             model,
             arms,
             records,
-            tolerances=_tolerances(view),
+            tolerances=view.settings.tolerances(),
             batch=min(DEFAULT_ROWS, view.settings.max_batch_size) if options.batch is None else options.batch,
             timeout_seconds=options.timeout,
         )
     saved = _save_worst_requests(result, options.save or loaded.folder / STATE, warn)
     _save_evidence(loaded, plugins, result, source, warn)
     return VerifyReport(result, source, saved)
-
-
-def _tolerances(model: LoadedModel) -> Tolerances:
-    settings = model.settings.tolerance
-    return settings.tolerances() if settings else Tolerances()
 
 
 def _save_worst_requests(result: VerifyResult, folder: Path, warn: Callable[[str], None]) -> tuple[Path, ...]:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from pydantic.config import JsonDict
 
 from turnout.errors import InvalidTensorError
+from turnout.parity import Tolerances
 from turnout.plugins.declarations import ModelDeclaration
 from turnout.settings.schema.base import SettingsModel, problem
 from turnout.settings.schema.batching import DynamicBatchingSettings
@@ -114,6 +115,10 @@ class ModelSettings(SettingsModel):
         batching = self.dynamic_batching.declaration() if self.dynamic_batching else None
         inputs, outputs = self._specs(self.inputs), self._specs(self.outputs)
         return ModelDeclaration(name, folder, inputs, outputs, self.max_batch_size, batching)
+
+    def tolerances(self) -> Tolerances:
+        """Return the tolerances of the model's answers; the defaults of parity if the settings name none."""
+        return self.tolerance.tolerances() if self.tolerance else Tolerances()
 
     def other_backends(self) -> dict[str, str]:
         """Return the backends that may receive requests next to the serving one, by key: fallback, shadow, canary."""
