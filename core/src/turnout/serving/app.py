@@ -51,9 +51,7 @@ class Turnout:
         Raises:
             UnknownNameError: the file has no such model.
         """
-        if name not in self.models:
-            raise unknown_name("model", name, self.models, self._place())
-        return self.models[name]
+        return self.models[self._loaded.model(name).name]
 
     def arm(self, model: str, backend: str) -> ModelInference:
         """Return ``model`` on ``backend`` alone, for a comparison; the caller closes it.
