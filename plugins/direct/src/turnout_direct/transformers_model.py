@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from turnout.errors import ModelLoadError
+from turnout.errors import ModelLoadError, suggestion
 from turnout_direct.checkpoint_source import find_checkpoint_source
 from turnout_direct.options import DirectOptions
 
@@ -62,11 +61,10 @@ def _find_class(name: str, model: str) -> Any:
 
     kind = getattr(transformers, name, None)
     if not isinstance(kind, type) or not hasattr(kind, "from_pretrained") or not (_is_auto(kind) or _is_module(kind)):
-        near = difflib.get_close_matches(name, _model_classes(), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         state = "is not a model class" if kind is not None else "does not exist"
         raise ModelLoadError(
-            f"model {model!r}: class {name!r} {state} in transformers {transformers.__version__}.{hint} "
+            f"model {model!r}: class {name!r} {state} in transformers {transformers.__version__}."
+            f"{suggestion(name, _model_classes())} "
             "Name a model class, such as 'BlipForConditionalGeneration' or 'AutoModel'"
         )
     return kind
