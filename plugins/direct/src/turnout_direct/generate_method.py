@@ -40,9 +40,8 @@ class GenerateMethod:
         self._model = model
         self._family = family_of(module, model.name)
         self._limit = limit_of(self._family, options)
-        limits = {"max_length", "max_new_tokens"}
-        others = {name: value for name, value in options.arguments().items() if name not in limits}
-        self._arguments = others | self._limit.arguments()
+        # If the options set a limit, it is this one, under the same name.
+        self._arguments = options.arguments() | self._limit.arguments()
         self._configure_decoder()
 
     def __call__(self, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
