@@ -28,13 +28,14 @@ def open_model(declaration: ModelDeclaration, options: OnnxruntimeOptions) -> On
     runtime = import_onnxruntime()
     providers = choose_providers(options.providers, runtime, name)
     shapes = read_shapes(file)
+    mem_pattern = _has_fixed_shapes(shapes)
     try:
-        session = open_session(runtime, file, name, options, providers=providers, mem_pattern=_has_fixed_shapes(shapes))
+        session = open_session(runtime, file, name, options, providers=providers, mem_pattern=mem_pattern)
     except ModelLoadError:
         if options.providers != "auto" or providers == CPU:
             raise
         # A provider of the wheel may find no device on this machine; ``auto`` then falls back to the CPU.
-        session = open_session(runtime, file, name, options, providers=CPU, mem_pattern=_has_fixed_shapes(shapes))
+        session = open_session(runtime, file, name, options, providers=CPU, mem_pattern=mem_pattern)
     if options.providers == "auto":
         log_providers(session, providers, name)
     else:
