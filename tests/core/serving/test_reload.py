@@ -267,7 +267,7 @@ def test_changes_that_need_a_restart_are_logged_once(
 
 def test_the_app_of_a_dict_cannot_be_read_again(plugins_with: Any) -> None:
     loaded = load_settings({"models": {}}, registry=plugins_with({}))
-    reloader = Reloader(loaded, lambda: loaded, lambda *_: None)
+    reloader = Reloader(loaded, lambda _: loaded, lambda *_: None)
 
     for call in (reloader.reload, reloader.watch):
         with pytest.raises(ConfigurationError, match="open the app with a file"):

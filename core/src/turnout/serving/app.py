@@ -36,14 +36,13 @@ class Turnout:
 
     def __init__(self, loaded: LoadedSettings, plugins: Plugins, metrics: Metrics) -> None:
         self._loaded = loaded
-        self._plugins = plugins
         # One pool for all models: a fan-out of many requests shares it with other runs instead of multiplying threads.
         self._executor = InferenceExecutor(loaded.settings.executor_threads)
         self._composer = Composer(Arms(plugins, metrics), metrics)
         self.metrics = metrics
         self.models: Mapping[str, Model] = {name: self._build_model(model) for name, model in loaded.models.items()}
         self._pipelines = Pipelines(loaded, plugins, self.models, metrics, self._executor.submit)
-        self._reloader = Reloader(loaded, self._read_file, self._adopt)
+        self._reloader = Reloader(loaded, partial(load_settings, registry=plugins), self._adopt)
 
     def model(self, name: str) -> Model:
         """Return the model called ``name``.
@@ -156,9 +155,6 @@ class Turnout:
 
     def _build_model(self, model: LoadedModel) -> Model:
         return Model(model.name, model.backend, partial(self._composer.deploy, model), self._executor)
-
-    def _read_file(self) -> LoadedSettings:
-        return load_settings(self._loaded.folder / Path(self._loaded.source).name, registry=self._plugins)
 
     def _adopt(self, model: LoadedModel, prepare: bool) -> None:  # noqa: FBT001  # Reloader's signature
         self.models[model.name].replace(model.backend, partial(self._composer.deploy, model), prepare=prepare)

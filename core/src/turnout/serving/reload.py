@@ -41,8 +41,9 @@ class Reloader:
     metrics and threads need a restart. A wrong file changes nothing.
     """
 
-    def __init__(self, loaded: LoadedSettings, load: Callable[[], LoadedSettings], adopt: Adopt) -> None:
+    def __init__(self, loaded: LoadedSettings, load: Callable[[Path], LoadedSettings], adopt: Adopt) -> None:
         self._first = loaded
+        self._file = loaded.folder / Path(loaded.source).name
         self._load = load
         self._adopt = adopt
         self._lock = threading.Lock()
@@ -73,7 +74,7 @@ class Reloader:
             )
         # The lock is held while models open: two reloads at once could leave a model on the older settings.
         with self._lock:
-            fresh = self._load()
+            fresh = self._load(self._file)
             changed, errors = self._apply(fresh)
             restart = tuple(_restart_keys(self._first, fresh))
             self._log_restart(restart)
@@ -86,7 +87,7 @@ class Reloader:
         if not self._first.source:
             raise ConfigurationError("the settings of this app are a dict, which cannot be watched; open the app with a file")
         if self._watch is None:
-            self._watch = FileWatch(self._first.folder / Path(self._first.source).name, self.reload, INTERVAL_SECONDS)
+            self._watch = FileWatch(self._file, self.reload, INTERVAL_SECONDS)
 
     def close(self) -> None:
         """Stop watching."""
