@@ -11,7 +11,7 @@ from turnout.commands.requests import recording_folder
 from turnout.errors import BackendUnavailableError, PipelineError, TurnoutError
 from turnout.metrics import Metrics
 from turnout.plugins.discovery import find_plugins
-from turnout.recording import RecordingPolicy, read_recorded_request
+from turnout.recording import RecordingPolicy, read_recorded_request, record_files
 from turnout.serving.app import Turnout
 from turnout.settings import LoadedModel, LoadedSettings, load_settings
 from turnout.settings.schema.recording import RecordingSettings
@@ -77,11 +77,11 @@ def record_file(file: Path, model: str, options: RecordOptions, *, progress: Cal
     plugins = find_plugins()
     loaded = _record_only(load_settings(file, registry=plugins), model, options)
     folder = recording_folder(loaded, loaded.model(model))
-    before = _count_records(folder)
+    before = len(record_files(folder))
     with Turnout(loaded, plugins, Metrics()) as app:
         failures = _send_all(app, model, options, folder, progress)
     failures += _write_failures(app.metrics, model)
-    held = _count_records(folder)
+    held = len(record_files(folder))
     return RecordResult(folder, held - before, held, tuple(failures))
 
 
@@ -97,10 +97,6 @@ def _recording_settings(model: LoadedModel, options: RecordOptions) -> Recording
     settings = model.settings.record or RecordingSettings()
     directory = Path.cwd() / options.directory if options.directory else settings.directory
     return _BlockingRecordingSettings(directory=directory, fraction=1.0, max_bytes=MAX_BYTES, max_requests=options.requests)
-
-
-def _count_records(folder: Path) -> int:
-    return len(list(folder.glob("*.npz")))
 
 
 def _write_failures(metrics: Metrics, model: str) -> list[str]:
@@ -120,7 +116,7 @@ def _send_all(app: Turnout, model: str, options: RecordOptions, folder: Path, pr
     send = _sender(app, model, options)
     failures: list[str] = []
     for file in options.files:
-        if _count_records(folder) >= options.requests:
+        if len(record_files(folder)) >= options.requests:
             progress(f"{str(folder)!r} holds {options.requests} records; no more requests are sent")
             break
         try:

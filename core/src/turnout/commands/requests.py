@@ -9,7 +9,7 @@ from pathlib import Path
 
 from turnout.commands.synthetic_inputs import generate_inputs
 from turnout.inference import ModelInference
-from turnout.recording import RecordedRequest, RecordingSet, folder_of_model, read_recorded_request
+from turnout.recording import RecordedRequest, RecordingSet, folder_of_model, read_recorded_request, record_files
 from turnout.settings import LoadedModel, LoadedSettings
 from turnout.settings.schema.recording import RecordingSettings
 
@@ -56,7 +56,7 @@ def select_requests(
         return [read_recorded_request(file) for file in options.inputs], f"inputs of {', '.join(map(str, options.inputs))}"
     own = recording_folder(loaded, model)
     recording = options.recording
-    if recording is None and options.generate is None and not options.shapes and any(own.glob("*.npz")):
+    if recording is None and options.generate is None and not options.shapes and record_files(own):
         recording = own
     if recording is not None:
         records = RecordingSet(folder_of_model(recording, model.name))

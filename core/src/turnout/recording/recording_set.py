@@ -16,6 +16,11 @@ def folder_of_model(folder: Path, model: str) -> Path:
     return inner if inner.is_dir() else folder
 
 
+def record_files(folder: Path) -> list[Path]:
+    """Return the records of ``folder``, oldest first; none if there is no such folder."""
+    return sorted(folder.glob("*.npz"))
+
+
 class RecordingSet:
     """The records of a folder, oldest first. Iteration reads one file at a time.
 
@@ -32,7 +37,7 @@ class RecordingSet:
         """
         self.folder = folder
         listed = [line["file"] for line in read_lines(folder)]
-        self.files = tuple(sorted(folder.glob("*.npz")))
+        self.files = tuple(record_files(folder))
         # Only the manifest shows that a record was deleted; a listing of the folder cannot.
         lost = sorted(set(listed) - {file.name for file in self.files})
         if lost:

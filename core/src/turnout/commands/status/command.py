@@ -19,6 +19,7 @@ from turnout.commands.status.stages import MigrationStage, stage_of
 from turnout.plugins.declarations import Backend
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.plugins.known import install_commands
+from turnout.recording import record_files
 from turnout.repository.evidence import read_evidence
 from turnout.settings import LoadedModel, LoadedSettings, load_settings
 
@@ -130,6 +131,6 @@ def _tuning(model: LoadedModel, backend: Backend[Any]) -> Iterator[str]:
 
 def _count_records(loaded: LoadedSettings, model: LoadedModel) -> int:
     try:
-        return len(list(recording_folder(loaded, model).glob("*.npz")))
+        return len(record_files(recording_folder(loaded, model)))
     except OSError:
         return 0
