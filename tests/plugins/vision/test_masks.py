@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from turnout.errors import InferenceError
-from turnout_vision.masks import paste_mask
+from turnout_vision.masks import bounding_box, paste_mask
 from turnout_vision.regions import Region
 
 REGION = Region(2, 1, 6, 4)
@@ -61,3 +61,11 @@ def test_infinite_logits_are_certain() -> None:
 def test_an_array_that_is_not_a_map_is_refused(logits: Any, message: str) -> None:
     with pytest.raises(InferenceError, match=message):
         paste_mask(logits, REGION, 5, 8, threshold=0.5)
+
+
+def test_the_bounding_box_ends_after_the_last_pixel_of_a_mask() -> None:
+    mask = np.zeros((5, 8), np.bool_)
+    mask[1, 3] = mask[3, 5] = True
+
+    assert bounding_box(mask) == (3, 1, 6, 4)
+    assert bounding_box(np.zeros((5, 8), np.bool_)) is None

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.files.atomic import open_atomic
+from turnout_vision.masks import bounding_box
 from turnout_vision.pixels import Color
 from turnout_vision.region_results import RegionResult
 from turnout_vision.regions import Region
@@ -66,15 +67,18 @@ def _draw_masks(picture: NDArray[np.uint8], results: Sequence[RegionResult]) -> 
     """Return a copy of ``picture`` with the masks of ``results`` drawn on it."""
     copy = picture.copy()
     for index, result in enumerate(results):
-        if result.mask is not None and result.mask.shape == picture.shape[:2] and result.mask.any():
+        if result.mask is not None and result.mask.shape == picture.shape[:2]:
             _draw_mask(copy, result.mask, region_color(index))
     return copy
 
 
 def _draw_mask(picture: NDArray[np.uint8], mask: NDArray[np.bool_], color: Color) -> None:
     """Blend ``color`` into the pixels of ``mask`` in ``picture``, and draw the mask's outline in it."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    box = bounding_box(mask)
+    if box is None:
+        return
+    left, top, right, bottom = box
+    part = np.s_[top:bottom, left:right]
     inside, pixels = mask[part], picture[part]
     blend = pixels[inside].astype(np.float32)
     blend += _MASK_OPACITY * (np.asarray(color, np.float32) - blend)

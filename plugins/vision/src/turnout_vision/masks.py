@@ -1,4 +1,4 @@
-"""Masks of a picture, computed from a segmenter's logits."""
+"""Masks of a picture: their computation from a segmenter's logits, their bounding box."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ def paste_mask(logits: NDArray[Any], region: Region, height: int, width: int, *,
     # The logit of the threshold is compared, so that no sigmoid of the whole plane is computed.
     mask[region.top : region.bottom, region.left : region.right] = plane >= math.log(threshold / (1 - threshold))
     return mask
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+    """Return left, top, right and bottom of the smallest box around ``mask``, BOOL [height, width]; None if it is empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def _read_plane(logits: NDArray[Any]) -> NDArray[np.float32]:

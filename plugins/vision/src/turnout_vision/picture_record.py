@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout import PipelineResult
+from turnout_vision.masks import bounding_box
 from turnout_vision.region_results import RegionResult, picture_texts, region_results
 
 PictureRecord = dict[str, Any]
@@ -40,14 +41,8 @@ def _region_record(result: RegionResult, rle: bool) -> PictureRecord:  # noqa: F
         record["label"] = region.label
     record.update(result.texts)
     if result.mask is not None:
-        record["mask"] = {"area": int(result.mask.sum()), "box": _bounding_box(result.mask)}
+        box = bounding_box(result.mask)
+        record["mask"] = {"area": int(result.mask.sum()), "box": list(box) if box else None}
         if rle:
             record["mask"]["rle"] = run_lengths(result.mask)
     return record
-
-
-def _bounding_box(mask: NDArray[np.bool_]) -> list[int] | None:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
-        return None
-    return [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
