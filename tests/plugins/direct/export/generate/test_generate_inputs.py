@@ -5,22 +5,11 @@ import pytest
 from turnout import ModelDeclaration
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
-from turnout_direct.export.generate.blip import BlipAnswerer, BlipCaptioner
 from turnout_direct.export.generate.blip2 import Blip2WithOpt
 from turnout_direct.export.generate.generate_inputs import example_inputs, generate_inputs
 
 PICTURES = TensorSpec("pixel_values", "FP32", (-1, 3, 32, 32))
 IDS, MASK = TensorSpec("input_ids", "INT64", (-1, -1)), TensorSpec("attention_mask", "INT64", (-1, -1))
-
-
-@pytest.fixture(scope="module")
-def captioner(blip):
-    return BlipCaptioner("m", blip("BlipForConditionalGeneration", 0))
-
-
-@pytest.fixture(scope="module")
-def answerer(blip):
-    return BlipAnswerer("m", blip("BlipForQuestionAnswering", 0))
 
 
 def test_without_a_declaration_everything_is_free_but_the_picture(captioner):

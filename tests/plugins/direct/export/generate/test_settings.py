@@ -4,7 +4,6 @@ import pytest
 
 from turnout.errors import ExportError
 from turnout_direct.export.generate.beam import BeamSettings
-from turnout_direct.export.generate.blip import BlipAnswerer, BlipCaptioner
 from turnout_direct.export.generate.blip2 import Blip2WithOpt
 from turnout_direct.export.generate.settings import beams_of, width_of
 from turnout_direct.generation_options import GenerationOptions
@@ -50,16 +49,6 @@ def test_other_settings_that_change_an_answer_are_refused_and_good_ones_work_aft
         beams_of("m", generation, own)
 
     assert beams_of("m", {"num_beams": 2}, {}) == BeamSettings(2)
-
-
-@pytest.fixture(scope="module")
-def captioner(blip):
-    return BlipCaptioner("m", blip("BlipForConditionalGeneration", 0))
-
-
-@pytest.fixture(scope="module")
-def answerer(blip):
-    return BlipAnswerer("m", blip("BlipForQuestionAnswering", 0))
 
 
 def test_the_width_counts_what_an_answer_begins_with(captioner, answerer):
