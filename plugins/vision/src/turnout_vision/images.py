@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from turnout.errors import InvalidInputError
 from turnout_vision.array_pixels import array_to_rgb
 from turnout_vision.file_signatures import describe_content
+from turnout_vision.options import MAX_PIXELS, WHITE
 from turnout_vision.pillow_warnings import ignore_pillow_warnings
 from turnout_vision.pixels import Color, image_to_rgb
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-MAX_PIXELS = 25_000_000
-WHITE: Color = (255, 255, 255)
 
 
 def read_picture(source: Any, *, max_pixels: int = MAX_PIXELS, background: Color = WHITE) -> NDArray[np.uint8]:

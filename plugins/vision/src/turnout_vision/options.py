@@ -10,6 +10,8 @@ from turnout import Options
 
 # Pillow raises DecompressionBombError above this size, whatever limit we set.
 PILLOW_MAX_PIXELS = 178_956_970
+MAX_PIXELS = 25_000_000
+WHITE = (255, 255, 255)
 
 Byte = Annotated[int, Field(ge=0, le=255)]
 Size = Annotated[int, Field(ge=1, le=16_384)]
@@ -24,8 +26,8 @@ class LoadImageOptions(Options):
         max_regions: the number of regions of one picture that are processed.
     """
 
-    max_pixels: int = Field(25_000_000, ge=1, le=PILLOW_MAX_PIXELS)
-    background: tuple[Byte, Byte, Byte] = (255, 255, 255)
+    max_pixels: int = Field(MAX_PIXELS, ge=1, le=PILLOW_MAX_PIXELS)
+    background: tuple[Byte, Byte, Byte] = WHITE
     max_regions: int = Field(100, ge=1)
 
 
