@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from turnout.cli.exits import FAILED
 from turnout.cli.options import SECONDS, complete_backends, config_option, json_option, model_argument, print_json, print_table
 from turnout.cli.request_options import check_one_source, request_options
 
@@ -53,7 +54,7 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
         click.echo(f"FAIL {failure}", err=as_json)
     if failures:
         click.echo(f"next: turnout verify {model}", err=True)
-        raise SystemExit(1)
+        raise SystemExit(FAILED)
 
 
 _COLUMNS = (

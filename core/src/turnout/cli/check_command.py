@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from turnout.cli.exits import FAILED
 from turnout.cli.options import config_option, json_option, print_json, print_table
 
 
@@ -29,4 +30,4 @@ def command(config: Path, deep: bool, as_json: bool) -> None:  # noqa: FBT001  #
         print_table(("", "what", "name", "found"), rows)
     if not all(finding.ok for finding in findings):
         click.echo("next: fix what FAIL names, then turnout check --deep", err=True)
-        raise SystemExit(1)
+        raise SystemExit(FAILED)

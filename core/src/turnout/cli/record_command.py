@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from turnout.cli.exits import FAILED
 from turnout.cli.options import config_option, json_option, model_argument, print_json
 
 
@@ -68,4 +69,4 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
     if result.recorded:
         click.echo(f"next: turnout verify {model}", err=True)
     if result.failures:
-        raise SystemExit(1)
+        raise SystemExit(FAILED)

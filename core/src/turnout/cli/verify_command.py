@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from turnout.cli.exits import FAILED
 from turnout.cli.options import complete_backends, config_option, json_option, model_argument, print_json, print_table
 from turnout.cli.request_options import check_one_source, request_options
 
@@ -45,7 +46,7 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
         _print(verified)
     if verified.result.verdict != "match":
         click.echo(f"next: {_next_command(verified)}", err=True)
-        raise SystemExit(1)
+        raise SystemExit(FAILED)
 
 
 def _next_command(verified: VerifyReport) -> str:
