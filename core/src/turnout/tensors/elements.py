@@ -30,12 +30,10 @@ def as_bytes_elements(array: NDArray[Any], name: str = "") -> NDArray[Any]:
 
 
 def _encode(element: object, name: str, index: int) -> bytes:
-    if isinstance(element, bytes):
-        return bytes(element)
-    if isinstance(element, bytearray | memoryview):
-        return bytes(element)
     if isinstance(element, str):
         return _encode_text(element, name, index)
+    if isinstance(element, bytes | bytearray | memoryview):
+        return bytes(element)
     raise InvalidTensorError(
         f"tensor {name!r} is BYTES, but element {index} is {type(element).__name__}; use bytes or str for every element"
     )
