@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 from tests.docs.test_code_blocks import BLOCK, ROOT
-from tests.docs.test_tutorial import Terminal, commands, missing
+from tests.docs.test_tutorial import Terminal, check, type_and_read
 
 PAGES = ("write-a-backend.md", "write-a-step.md")
-EXIT_CODE = re.compile(r"# exit code (\d+)$")
 
 
 @pytest.fixture
@@ -47,19 +46,6 @@ def test_a_reader_of_the_page_gets_a_plugin_that_works(page: str, terminal: Term
             check(terminal, f"python - <<'END OF BLOCK'\n{code}END OF BLOCK", [])
         else:
             type_and_read(terminal, code)
-
-
-def type_and_read(terminal: Terminal, code: str) -> None:
-    for command, shown in commands(code):
-        check(terminal, command, shown)
-
-
-def check(terminal: Terminal, command: str, shown: list[str]) -> None:
-    expected = EXIT_CODE.search(command)
-    code, output = terminal.run(command)
-
-    assert code == (int(expected[1]) if expected else 0), f"$ {command}\n{output}"
-    assert not missing(shown, output), f"$ {command}\n{output}"
 
 
 def test_an_exit_code_or_an_output_that_the_page_does_not_show_is_caught(terminal: Terminal) -> None:

@@ -24,6 +24,7 @@ pytest.importorskip("turnout_triton.server")
 
 PAGE = ROOT / "docs" / "tutorial" / "move-one-model-to-triton-safely.md"
 LIMIT_SECONDS = 120
+EXIT_CODE = re.compile(r"# exit code (\d+)$")
 COMMANDS = "switch record verify export status check init triton"
 
 
@@ -140,14 +141,20 @@ def insert(file: Path, line: str, text: str) -> None:
 
 def type_and_read(terminal: Terminal, code: str) -> None:
     for command, shown in commands(code):
-        code_of_end, output = terminal.run(command)
-
-        assert code_of_end == 0, f"$ {command}\n{output}"
-        assert not missing(shown, output), f"$ {command}\n{output}"
+        check(terminal, command, shown)
         if command.endswith("&"):
             url = terminal.wait_for(r"^grpc +(\S+)$")[1]
             terminal.wait_for("^ready")
             assert terminal.run(f"export TRITON_URL={url}")[0] == 0
+
+
+def check(terminal: Terminal, command: str, shown: list[str]) -> None:
+    """Run a command; its exit code must be 0, or that of its comment ``# exit code 2``."""
+    expected = EXIT_CODE.search(command)
+    code, output = terminal.run(command)
+
+    assert code == (int(expected[1]) if expected else 0), f"$ {command}\n{output}"
+    assert not missing(shown, output), f"$ {command}\n{output}"
 
 
 def test_the_page_has_every_command_of_a_move() -> None:
