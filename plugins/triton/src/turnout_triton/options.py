@@ -11,6 +11,8 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator, model_valida
 from turnout import Options
 from turnout_triton.model_config_options import ModelConfigOptions
 
+DEFAULT_REPOSITORY = Path("model_repository")
+
 
 class TlsOptions(Options):
     """TLS of a connection; an empty mapping trusts the system's authorities.
@@ -70,7 +72,7 @@ class TritonOptions(Options):
     shared_memory: Literal["auto", "off"] = "auto"
     shared_memory_threshold_bytes: int = Field(256 * 1024, ge=0)
     cuda_shared_memory: bool = Field(default=False, description="Experimental: no GPU has run it yet.")
-    repository: Path = Path("model_repository")
+    repository: Path = DEFAULT_REPOSITORY
     configuration: ModelConfigOptions = Field(ModelConfigOptions(), alias="model_config")
     ensemble: tuple[str, ...] = ()
 

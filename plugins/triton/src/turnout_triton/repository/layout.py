@@ -8,11 +8,10 @@ from pathlib import Path
 from turnout import ModelDeclaration
 from turnout.errors import ExportError
 from turnout.repository.versions import latest_version, versions
-from turnout_triton.options import TritonOptions
+from turnout_triton.options import DEFAULT_REPOSITORY, TritonOptions
 
 CONFIG = "config.pbtxt"
 WARMUP = "warmup"
-DEFAULT_REPOSITORY = Path("model_repository")
 
 
 @dataclass(frozen=True, slots=True)
