@@ -69,15 +69,7 @@ def test_axes_that_are_declared_with_a_size_are_fixed(file, nets):
     assert signature.inputs == (fixed,)
 
 
-def test_a_class_of_transformers_is_loaded_and_exported(tmp_path, file):
-    from transformers import SegformerConfig, SegformerForSemanticSegmentation
-
-    config = SegformerConfig(
-        num_labels=1, depths=[1, 1], hidden_sizes=[8, 16], num_encoder_blocks=2, num_attention_heads=[1, 2],
-        sr_ratios=[2, 1], patch_sizes=[7, 3], strides=[4, 2], mlp_ratios=[2, 2], decoder_hidden_size=16,
-    )  # fmt: skip
-    model = SegformerForSemanticSegmentation(config).eval()
-    model.save_pretrained(tmp_path / "checkpoint")
+def test_a_class_of_transformers_is_loaded_and_exported(segformer, tmp_path, file):
     options = DirectOptions(loader="transformers", class_="SegformerForSemanticSegmentation", checkpoint="checkpoint")
     request = ExportRequest(ModelDeclaration("segmenter", tmp_path, inputs=(PICTURES,)), options, file)
 
@@ -85,7 +77,7 @@ def test_a_class_of_transformers_is_loaded_and_exported(tmp_path, file):
 
     assert signature.outputs == (TensorSpec("logits", "FP32", (-1, 1, 8, 8)),)
     with torch.inference_mode():
-        expected = model(pictures(4)).logits.numpy()
+        expected = segformer(pictures(4)).logits.numpy()
     np.testing.assert_allclose(run(file, pixel_values=pictures(4).numpy())[0], expected, atol=1e-5)
 
 

@@ -98,15 +98,7 @@ def test_an_output_of_megapixels_keeps_its_batch_axis_free_though_one_row_is_tri
     assert load(file)(pictures(2, 640, 640)).shape == (2, 1, 640, 640)
 
 
-def test_a_checkpoint_of_transformers_is_exported_and_served_by_direct_again(tmp_path, file, open_direct, infer):
-    from transformers import SegformerConfig, SegformerForSemanticSegmentation
-
-    config = SegformerConfig(
-        num_labels=1, depths=[1, 1], hidden_sizes=[8, 16], num_encoder_blocks=2, num_attention_heads=[1, 2],
-        sr_ratios=[2, 1], patch_sizes=[7, 3], strides=[4, 2], mlp_ratios=[2, 2], decoder_hidden_size=16,
-    )  # fmt: skip
-    model = SegformerForSemanticSegmentation(config).eval()
-    model.save_pretrained(tmp_path / "checkpoint")
+def test_a_checkpoint_of_transformers_is_exported_and_served_by_direct_again(segformer, tmp_path, file, open_direct, infer):
     options = DirectOptions(loader="transformers", class_="SegformerForSemanticSegmentation", checkpoint="checkpoint")
 
     signature = export_torchscript(ExportRequest(ModelDeclaration("segmenter", tmp_path, inputs=(PICTURES,)), options, file))
@@ -114,7 +106,7 @@ def test_a_checkpoint_of_transformers_is_exported_and_served_by_direct_again(tmp
     assert signature.outputs == (TensorSpec("logits", "FP32", (-1, 1, 8, 8)),)
     served = open_direct(outputs={"logits": "FP32[-1,1,8,8]"}, loader="torchscript", path="model.pt")
     with torch.inference_mode():
-        expected = model(pictures(4)).logits.numpy()
+        expected = segformer(pictures(4)).logits.numpy()
     np.testing.assert_array_equal(infer(served, pixel_values=pictures(4).numpy())["logits"], expected)
 
 
