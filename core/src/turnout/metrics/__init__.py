@@ -6,21 +6,15 @@
 
 from __future__ import annotations
 
-from turnout.metrics.calls import Durations, InFlight
-from turnout.metrics.collection import Metrics, PipelineMeter, RequestMeter, render, shared_metrics
+from turnout.metrics.collection import Metrics, RequestMeter, render, shared_metrics
 from turnout.metrics.families import LATENCY_BUCKETS_SECONDS
-from turnout.metrics.labels import FallbackReason, Outcome, RecordingOutcome, RefusalReason, Verdict
+from turnout.metrics.labels import FallbackReason, Outcome, Verdict
 
 __all__ = [
     "LATENCY_BUCKETS_SECONDS",
-    "Durations",
     "FallbackReason",
-    "InFlight",
     "Metrics",
     "Outcome",
-    "PipelineMeter",
-    "RecordingOutcome",
-    "RefusalReason",
     "RequestMeter",
     "Verdict",
     "render",
