@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, cast
 
-from turnout.errors import PluginConflictError, UnknownNameError, suggestion
+from turnout.errors import PluginConflictError, UnknownNameError, unknown_name
 from turnout.plugins.declarations import Backend, Exporter, Step
 from turnout.plugins.hookspecs import PROJECT
 from turnout.plugins.inventory import KINDS, Declared, Inventory, PluginInfo
@@ -97,8 +97,7 @@ class Plugins:
         result = self._inventory.result(next(hook for hook, (_, word) in KINDS.items() if word == kind))
         if name in result.conflicts:
             return result.conflicts[name]
-        known = sorted(result.declared)
-        text = f"unknown {kind} {name!r}; known: {', '.join(known) or 'none'}.{suggestion(name, known)}"
+        text = str(unknown_name(kind, name, result.declared))
         reasons = [f" Plugin {info.name!r} ({info.distribution}) is broken: {info.error}." for info in self._inventory.broken()]
         return text + ("".join(reasons) or install_hint(kind, name)) + " 'turnout plugins' lists what is installed"
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
 
-from turnout.errors import suggestion
+from turnout.errors import suggestion, unknown_name
 from turnout.settings.document.document import Document, DocumentPath
 from turnout.settings.problems.report import Report
 from turnout.settings.problems.validate import validate
@@ -108,7 +108,7 @@ class OptionsCheck:
     def _check_model(self, model: Any, place: DocumentPath) -> None:
         if isinstance(model, str) and model not in self._models():
             written = str(self._document.value_at(place) or model)
-            self._report.add_at_value(place, lambda: _unknown_model_text(written, list(self._models())))
+            self._report.add_at_value(place, lambda: str(unknown_name("model", written, self._models())))
 
     def _report_missing(self, kind: str, written: str, name: str, path: DocumentPath) -> None:
         hint = "" if written == name else ". The value from the environment is not a known name"
@@ -118,10 +118,6 @@ class OptionsCheck:
 def _missing_options_text(name: str, backend: str, entries: Mapping[str, Any]) -> str:
     listed = f"it has: {', '.join(entries) or 'none'}.{suggestion(backend, entries)}"
     return f"{backend!r} has no options under models.{name}.backends; {listed} Add '{backend}: {{...}}' there"
-
-
-def _unknown_model_text(model: str, known: Sequence[str]) -> str:
-    return f"unknown model {model!r}; known: {', '.join(known) or 'none'}.{suggestion(model, known)}"
 
 
 def _mapping(value: Any) -> dict[str, Any]:
