@@ -16,6 +16,16 @@ def test_prints_the_environment_with_the_requested_runtime(server) -> None:
     assert (default_folder() / "bin" / "python").exists()
 
 
+def test_the_folder_that_the_environment_names_may_be_in_the_home_folder(server, tmp_path, monkeypatch) -> None:
+    (tmp_path / "mine").symlink_to(default_folder())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TURNOUT_TRITON_ENVIRONMENT", "~/mine")
+
+    result = CliRunner().invoke(triton, ["install"])
+
+    assert result.stdout == f"{tmp_path / 'mine'}\n"
+
+
 def test_refuses_an_unknown_runtime() -> None:
     result = CliRunner().invoke(triton, ["install", "--for", "tensorflow"])
 

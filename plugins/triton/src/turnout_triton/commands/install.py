@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from turnout_triton.commands.shared_options import FOLDER, torch_index_option
+from turnout_triton.commands.shared_options import environment_option, torch_index_option
 
 
 @click.command("install", short_help="Install Triton from PyPI before it is needed.")
@@ -17,7 +17,7 @@ from turnout_triton.commands.shared_options import FOLDER, torch_index_option
     type=click.Choice(("onnxruntime", "torch", "transformers")),
     help="Also install this runtime.",
 )
-@click.option("--environment", type=FOLDER, envvar="TURNOUT_TRITON_ENVIRONMENT", help="The folder to install into.")
+@environment_option
 @torch_index_option
 def install(parts: tuple[str, ...], environment: Path | None, torch_index: str | None) -> None:
     """Install Triton from PyPI into its private environment now, with the runtimes that your models need.

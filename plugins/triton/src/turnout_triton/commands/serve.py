@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from turnout_triton.commands.shared_options import FOLDER, PORT, model_option, repository_option, torch_index_option
+from turnout_triton.commands.shared_options import (
+    FOLDER,
+    PORT,
+    environment_option,
+    model_option,
+    repository_option,
+    torch_index_option,
+)
 
 if TYPE_CHECKING:
     from turnout_triton.server import LocalServer, ServerOptions
@@ -39,9 +46,7 @@ def _seconds_option(name: str, *, default: float, least: float, text: str) -> Ca
 @click.option("--http-port", type=PORT, help="Default: 8000, or a free port if one of 8000 to 8002 is in use.")
 @click.option("--grpc-port", type=PORT, help="Default: 8001, or a free port.")
 @click.option("--metrics-port", type=PORT, help="Default: 8002, or a free port.")
-@click.option(
-    "--environment", type=FOLDER, envvar="TURNOUT_TRITON_ENVIRONMENT", help="The folder to install Triton from PyPI into."
-)
+@environment_option
 @torch_index_option
 @_seconds_option("--ready-timeout", default=300.0, least=1, text="Limit in seconds for loading the models.")
 @_seconds_option("--grace", default=5.0, least=0, text="Limit in seconds for requests in flight at the end.")
