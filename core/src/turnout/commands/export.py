@@ -57,7 +57,7 @@ def export_model(
         published = {"version": number, "file": exporter.filename, "signature": signature, "overwrite": overwrite}
         return _configuration(plugins, view, folder, published)
 
-    declared = ModelSignature(view.declaration.inputs, view.declaration.outputs)
+    declared = view.declaration.signature
     if declared.inputs and declared.outputs:
         # An exporter may take minutes: refuse what cannot be served before it starts.
         configure(version or (latest_version(folder) or 0) + 1, declared)

@@ -37,6 +37,13 @@ class ModelDeclaration:
     max_batch_size: int = 0
     dynamic_batching: DynamicBatching | None = None
 
+    @property
+    def signature(self) -> ModelSignature:
+        """The declared tensors."""
+        from turnout.inference import ModelSignature  # with numpy, which `turnout --help` does without
+
+        return ModelSignature(self.inputs, self.outputs)
+
 
 @dataclass(frozen=True, slots=True)
 class StepDeclaration:

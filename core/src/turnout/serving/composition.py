@@ -6,8 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from turnout.errors import TurnoutError
-from turnout.files.state_folder import STATE
-from turnout.inference import ModelInference, ModelSignature
+from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.metrics.labels import fallback_reason_of, outcome_of
 from turnout.middleware.canary import Canary
@@ -15,8 +14,7 @@ from turnout.middleware.fallback import Fallback
 from turnout.middleware.recorder import Recorder
 from turnout.middleware.shadow import Shadow
 from turnout.middleware.tensor_check import TensorCheck
-from turnout.parity import Tolerances
-from turnout.rollout.shadow import ShadowLedger
+from turnout.rollout.shadow import ShadowLedger, shadow_evidence_file
 from turnout.serving.arm_identity import evidence_identity
 from turnout.serving.arms import Arms
 from turnout.serving.deployment import Deployment
@@ -62,7 +60,7 @@ class Composer:
         return TensorCheck(
             inner,
             model.name,
-            ModelSignature(declaration.inputs, declaration.outputs),
+            declaration.signature,
             declaration.max_batch_size,
             device_tensors=all(self._arms.accepts_device_tensors(backend) for backend in backends),
             on_refusal=on_refusal,
@@ -81,16 +79,15 @@ class Composer:
         settings, shadow = model.settings, model.settings.shadow
         if shadow is None or shadow.backend == model.backend:
             return inner
-        default = settings.tolerance.tolerances() if settings.tolerance else Tolerances()
         # Settings from a dict have no folder that belongs to them, so nothing is written for them.
         folder = model.declaration.folder if model.where else None
-        policy = shadow.policy(folder, model.name, default)
+        policy = shadow.policy(folder, model.name, settings.tolerances())
         ledger = ShadowLedger(
             model.name,
             model.backend,
             shadow.backend,
             meter=self._metrics.shadows.meter(model.name, model.backend, shadow.backend),
-            file=folder / STATE / f"{model.name}.shadow.json" if folder else None,
+            file=shadow_evidence_file(folder, model.name) if folder else None,
             identity=evidence_identity(model, (model.backend, shadow.backend), policy.tolerances),
         )
         # A lease of its own: the mirror releases it with a time limit, since a shadow that hangs must not block a reload.

@@ -6,9 +6,9 @@ import logging
 from pathlib import Path
 
 from turnout.errors import BackendUnavailableError, DeadlineExceededError, ModelLoadError, text_of
-from turnout.inference import ModelInference, ModelSignature
+from turnout.inference import ModelInference
 from turnout.middleware.tensor_check import TensorCheck
-from turnout.recording import folder_of_model, read_recorded_request
+from turnout.recording import folder_of_model, read_recorded_request, record_files
 from turnout.settings.loaded import LoadedModel
 from turnout.settings.schema.warmup import WarmupSettings
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 def warmup_files(folder: Path, requests: int) -> list[Path]:
     """Return the oldest ``requests`` records of ``folder``; none if there is no such folder."""
-    return sorted(folder.glob("*.npz"))[:requests]
+    return record_files(folder)[:requests]
 
 
 def warm_up(opened: ModelInference, model: LoadedModel, backend: str, settings: WarmupSettings) -> None:
@@ -36,9 +36,8 @@ def warm_up(opened: ModelInference, model: LoadedModel, backend: str, settings: 
     files = warmup_files(folder, settings.requests)
     if not files:
         logger.warning("model %r: no warm-up on backend %r, no records in %r", model.name, backend, str(folder))
-    signature = ModelSignature(declaration.inputs, declaration.outputs)
     # Checked as live requests are: a record that no caller could send must not decide whether the model opens.
-    checked = TensorCheck(opened, model.name, signature, declaration.max_batch_size)
+    checked = TensorCheck(opened, model.name, declaration.signature, declaration.max_batch_size)
     for file in files:
         try:
             checked.infer(read_recorded_request(file).request())

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from turnout.commands.status.facts import PublishedVersion, ShadowState
 from turnout.commands.status.proofs import format_utc
-from turnout.files.state_folder import STATE
 from turnout.parity import Tolerances, Verdict
 from turnout.rollout.promotion import PromotionRule, judge
-from turnout.rollout.shadow import ShadowEvidence, read_shadow_evidence
+from turnout.rollout.shadow import ShadowEvidence, read_shadow_evidence, shadow_evidence_file
 from turnout.serving.arm_identity import evidence_identity
 from turnout.settings import LoadedModel, LoadedSettings
 
@@ -18,7 +17,7 @@ from turnout.settings import LoadedModel, LoadedSettings
 def shadow_state(loaded: LoadedSettings, model: LoadedModel, version: PublishedVersion | None) -> ShadowState | None:
     """Return the results of the shadow of ``model``; None if there are none, or none that can be read."""
     try:
-        evidence = read_shadow_evidence(loaded.folder / STATE / f"{model.name}.shadow.json")
+        evidence = read_shadow_evidence(shadow_evidence_file(loaded.folder, model.name))
         return None if evidence is None else _state(loaded, model, version, evidence)
     except (ArithmeticError, ValueError, TypeError):  # the file was edited: no shadow writes such figures
         return None

@@ -7,11 +7,16 @@ from pathlib import Path
 
 from turnout.files.atomic import write_atomic
 from turnout.files.lock import file_lock
-from turnout.files.state_folder import make_state_folder
+from turnout.files.state_folder import STATE, make_state_folder
 from turnout.rollout.shadow.evidence import ShadowEvidence
 
 # A damaged or foreign file must not fill the memory of a command that shows the state.
 MAX_BYTES = 1 << 20
+
+
+def shadow_evidence_file(folder: Path, model: str) -> Path:
+    """Return the file of the shadow evidence of ``model``; ``folder`` is that of turnout.yaml."""
+    return folder / STATE / f"{model}.shadow.json"
 
 
 def read_shadow_evidence(file: Path) -> ShadowEvidence | None:
