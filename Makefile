@@ -17,7 +17,7 @@ PYTEST := -m pytest --timeout 300
 PARALLEL := --numprocesses 2 --dist loadfile -m "not clock"
 ALONE := -m clock
 
-.PHONY: demo demo-run test test-core test-direct check format clean benchmarks models
+.PHONY: demo demo-run test test-architecture test-core test-direct check format clean benchmarks models
 
 # ---- environments: one for each plugin's tests, one for the checks, one for the demo
 
@@ -92,14 +92,16 @@ check: $(VENVS)/check/.done
 	$(VENVS)/check/bin/ruff check .
 	$(VENVS)/check/bin/mypy core/src plugins/*/src
 	$(VENVS)/check/bin/lint-imports
-	$(VENVS)/check/bin/python -m pytest tests/architecture --quiet
 
-test: test-core test-onnxruntime test-vision test-triton test-direct
+test: test-architecture test-core test-onnxruntime test-vision test-triton test-direct
 
 define run_tests
 	$(VENVS)/$(1)/bin/python $(PYTEST) $(PARALLEL) $(2)
 	$(VENVS)/$(1)/bin/python $(PYTEST) $(ALONE) $(2) || test $$? -eq 5
 endef
+
+test-architecture: $(VENVS)/check/.done
+	$(VENVS)/check/bin/python -m pytest tests/architecture --quiet
 
 test-core: $(VENVS)/core/.done
 	$(VENVS)/core/bin/python $(PYTEST) $(PARALLEL) tests/core --cov=turnout --cov-report=term:skip-covered --cov-fail-under=95
