@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md")) + sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("plugins/*/README.md"))
+PAGES += [ROOT / "core/README.md", *sorted((ROOT / "changelog").glob("*.md"))]
 SOURCES = sorted((ROOT / "core/src").rglob("*.py")) + sorted((ROOT / "plugins").glob("*/src/**/*.py"))
 
 BEGINNINGS = re.compile(r"(What|Return if|Take that|Tell|Have|Whether)\b")
