@@ -25,7 +25,7 @@ plugins = find_plugins()
 hooks = [name for name in vars(hookspecs) if name.startswith("turnout_")]
 assert hooks
 for hook in hooks:
-    plugins.declared(hook)
+    plugins.declarations_of(hook)
 """
 
 HELP = """

@@ -10,7 +10,7 @@ import pytest
 from turnout.errors import ExportError
 from turnout.files import lock
 from turnout.repository import staging
-from turnout.repository.staging import exchange, locked, stage_for
+from turnout.repository.staging import exchange, repository_lock, stage_for
 
 
 def test_two_folders_are_exchanged(tmp_path: Path) -> None:
@@ -52,10 +52,10 @@ def test_a_lock_keeps_others_out_until_it_is_given_back(tmp_path: Path) -> None:
     entered = threading.Event()
 
     def enter() -> None:
-        with locked(tmp_path):
+        with repository_lock(tmp_path):
             entered.set()
 
-    with locked(tmp_path) as alone:
+    with repository_lock(tmp_path) as alone:
         waiting = threading.Thread(target=enter, name="waiting")
         waiting.start()
         assert alone
@@ -67,14 +67,18 @@ def test_a_lock_keeps_others_out_until_it_is_given_back(tmp_path: Path) -> None:
 def test_a_lock_that_is_held_for_too_long_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staging, "LOCK_SECONDS", 0.05)
 
-    with locked(tmp_path), pytest.raises(ExportError, match=r"has been locked by another export for 0\.05 s"), locked(tmp_path):
+    with (
+        repository_lock(tmp_path),
+        pytest.raises(ExportError, match=r"has been locked by another export for 0\.05 s"),
+        repository_lock(tmp_path),
+    ):
         pass
-    with locked(tmp_path) as alone:
+    with repository_lock(tmp_path) as alone:
         assert alone
 
 
 def test_a_system_without_locks_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "fcntl", None)
 
-    with locked(tmp_path) as alone:
+    with repository_lock(tmp_path) as alone:
         assert not alone

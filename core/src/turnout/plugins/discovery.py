@@ -33,7 +33,7 @@ class Plugins:
         """Every plugin, with its declarations and its error; calls every hook."""
         return self._inventory.infos()
 
-    def declared(self, hook: str) -> Mapping[str, Declared]:
+    def declarations_of(self, hook: str) -> Mapping[str, Declared]:
         """Return the usable declarations of ``hook`` by name; a name that two plugins claim is not usable."""
         return self._inventory.result(hook).declared
 
@@ -56,36 +56,36 @@ class Plugins:
 
     def backends(self) -> tuple[Backend[Any], ...]:
         """Return the backends, by name."""
-        return tuple(declared.declaration for _, declared in sorted(self.declared("turnout_backends").items()))
+        return tuple(declared.declaration for _, declared in sorted(self.declarations_of("turnout_backends").items()))
 
     def exporters(self) -> tuple[Exporter, ...]:
         """Return the exporters, by format."""
-        return tuple(declared.declaration for _, declared in sorted(self.declared("turnout_exporters").items()))
+        return tuple(declared.declaration for _, declared in sorted(self.declarations_of("turnout_exporters").items()))
 
     def repositories(self) -> tuple[Repository, ...]:
         """Return the kinds of model repositories, by name."""
-        return tuple(declared.declaration for _, declared in sorted(self.declared("turnout_repositories").items()))
+        return tuple(declared.declaration for _, declared in sorted(self.declarations_of("turnout_repositories").items()))
 
     def commands(self) -> Mapping[str, click.Command]:
         """Return the commands that plugins add."""
-        return {name: declared.declaration for name, declared in self.declared("turnout_commands").items()}
+        return {name: declared.declaration for name, declared in self.declarations_of("turnout_commands").items()}
 
     def known_backends(self) -> list[str]:
         """Return the names of the backends, sorted."""
-        return sorted(self.declared("turnout_backends"))
+        return sorted(self.declarations_of("turnout_backends"))
 
     def known_steps(self) -> list[str]:
         """Return the names of the kinds of steps, sorted."""
-        return sorted(self.declared("turnout_steps"))
+        return sorted(self.declarations_of("turnout_steps"))
 
     def backend_options(self, name: str) -> type[BaseModel] | None:
         """Return the options of a backend; None if no working plugin declares it."""
-        declared = self.declared("turnout_backends").get(name)
+        declared = self.declarations_of("turnout_backends").get(name)
         return declared.declaration.options if declared else None
 
     def step_options(self, name: str) -> type[BaseModel] | None:
         """Return the options of a kind of step; None if no working plugin declares it."""
-        declared = self.declared("turnout_steps").get(name)
+        declared = self.declarations_of("turnout_steps").get(name)
         return declared.declaration.options if declared else None
 
     def known_variables(self) -> list[str]:
@@ -98,7 +98,9 @@ class Plugins:
         if name in result.conflicts:
             return result.conflicts[name]
         text = str(unknown_name(kind, name, result.declared))
-        reasons = [f" Plugin {info.name!r} ({info.distribution}) is broken: {info.error}." for info in self._inventory.broken()]
+        reasons = [
+            f" Plugin {info.name!r} ({info.distribution}) is broken: {info.error}." for info in self._inventory.broken_plugins()
+        ]
         return text + ("".join(reasons) or install_hint(kind, name)) + " 'turnout plugins' lists what is installed"
 
     def _find(self, hook: str, name: str) -> Any:

@@ -105,7 +105,7 @@ class Inventory:
         ]
         return tuple(sorted((*found, *self._namesakes), key=lambda info: info.name))
 
-    def broken(self) -> list[PluginInfo]:
+    def broken_plugins(self) -> list[PluginInfo]:
         """Return the plugins that failed so far, each name once; calls no hook. A conflict concerns one name only."""
         failed = {info.name: info for info in (*self._infos.values(), *self._namesakes) if info.traceback}
         return list((failed | {info.name: info for info in self._namesakes}).values())

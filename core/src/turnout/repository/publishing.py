@@ -17,7 +17,7 @@ from turnout.errors import ExportError
 from turnout.files.atomic import sync_file, sync_folder
 from turnout.inference import ModelSignature
 from turnout.plugins.repositories import Configuration
-from turnout.repository.staging import Stage, exchange, locked, stage_for
+from turnout.repository.staging import Stage, exchange, repository_lock, stage_for
 from turnout.repository.versions import latest_version
 
 Configure = Callable[[int, ModelSignature], Configuration]
@@ -63,7 +63,7 @@ def publish(
             signature = write(staged / filename)
             sync_file(staged / filename)
             sync_folder(staged)
-            with locked(folder.parent) as alone:
+            with repository_lock(folder.parent) as alone:
                 number = version if version is not None else (latest_version(folder) or 0) + 1
                 _refuse_existing(folder, number)
                 configuration = configure(number, signature)
@@ -80,7 +80,7 @@ def publish_configuration(folder: Path, configure: Callable[[], Configuration]) 
         ExportError: the repository cannot be written.
     """
     try:
-        with stage_for(folder) as stage, locked(folder.parent) as alone:
+        with stage_for(folder) as stage, repository_lock(folder.parent) as alone:
             configuration = configure()
             _install(stage, folder, configuration, None, alone=alone)
     except OSError as error:

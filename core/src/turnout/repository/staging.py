@@ -48,7 +48,7 @@ def stage_for(folder: Path) -> Iterator[Stage]:
     prefix = f".{repository.resolve().name}.publishing-" if beside else ".publishing-"
     if not beside:
         folder.mkdir(exist_ok=True)
-    with locked(repository):
+    with repository_lock(repository):
         for abandoned in (place if beside else folder).glob(f"{prefix}*"):
             _remove_if_abandoned(abandoned)
         created = Path(tempfile.mkdtemp(prefix=prefix, dir=place if beside else folder))
@@ -86,7 +86,7 @@ def _remove_if_abandoned(folder: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[bool]:
+def repository_lock(folder: Path) -> Iterator[bool]:
     """Hold the lock on the repository ``folder``; yield False if its file system has no locks.
 
     Raises:
