@@ -20,7 +20,7 @@ class Decoding(Protocol):
     def begin(self, *inputs: torch.Tensor) -> tuple[State, State]:
         """Return constants and initial state for a batch of inputs."""
 
-    def is_unfinished(self, state: State) -> torch.Tensor:
+    def unfinished(self, state: State) -> torch.Tensor:
         """Return BOOL []: true until every row has ended."""
 
     def advance(self, constants: State, state: State) -> State:

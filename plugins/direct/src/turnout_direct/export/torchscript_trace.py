@@ -28,7 +28,7 @@ def forward(self, {parameters}) -> {returns}:
 _GENERATE = """
 def forward(self, {parameters}) -> {returns}:
     constants, state = self.model.begin({names})
-    while bool(self.model.is_unfinished(state)):
+    while bool(self.model.unfinished(state)):
         state = self.model.advance(constants, state)
     return self.model.finish(state)
 """

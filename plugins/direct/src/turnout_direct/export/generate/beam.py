@@ -90,7 +90,7 @@ class BeamDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped h
         beams = BeamState(done, ~done, ids, scores, ids.clone(), nowhere, torch.zeros_like(nowhere, dtype=torch.bool))
         return (encoded.lengths, *map(self._repeat, encoded.memory)), (position, *beams, *map(self._repeat, cache))
 
-    def is_unfinished(self, state: State) -> torch.Tensor:
+    def unfinished(self, state: State) -> torch.Tensor:
         position, done, *_ = state
         return (position < self.width - 1) & ~done.all()
 

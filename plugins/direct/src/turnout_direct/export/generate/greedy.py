@@ -37,7 +37,7 @@ class GreedyDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped
         done = torch.zeros_like(encoded.lengths, dtype=torch.bool)
         return (encoded.lengths, *encoded.memory), (position, ids, done, *cache)
 
-    def is_unfinished(self, state: State) -> torch.Tensor:
+    def unfinished(self, state: State) -> torch.Tensor:
         position, _, done, *_ = state
         return (position < self.width - 1) & ~done.all()
 

@@ -34,7 +34,7 @@ class DecodingLoop(torch.nn.Module):  # type: ignore[misc]  # torch is untyped h
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor]:
         constants, state = self.decoding.begin(*inputs)
         state = self.loop(
-            lambda *state: self.decoding.is_unfinished(state), lambda *state: self.decoding.advance(constants, state), state
+            lambda *state: self.decoding.unfinished(state), lambda *state: self.decoding.advance(constants, state), state
         )
         return (self.decoding.finish(state),)
 
@@ -51,8 +51,8 @@ class FixedPromptDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is un
         ids = self.tokens.expand(pixel_values.shape[0], -1)
         return self.decoding.begin(pixel_values, ids, torch.ones_like(ids))
 
-    def is_unfinished(self, state: State) -> torch.Tensor:
-        return self.decoding.is_unfinished(state)
+    def unfinished(self, state: State) -> torch.Tensor:
+        return self.decoding.unfinished(state)
 
     def advance(self, constants: State, state: State) -> State:
         return self.decoding.advance(constants, state)
