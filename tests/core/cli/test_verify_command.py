@@ -26,8 +26,8 @@ def test_equal_backends_end_with_0_and_a_table(verify: Any) -> None:
     assert lines[1].split("  ")[0] == "backend"
     assert lines[2].split()[:6] == ["kept", "x", "4/4", "0", "0", "0"]
     assert lines[3:] == [
-        "batching on plus: match (4 rows alone and together)",
-        "batching on kept: match (4 rows alone and together)",
+        "batching on plus: match (2, 3, 4 rows alone and together)",
+        "batching on kept: match (2, 3, 4 rows alone and together)",
         "verdict: match",
     ]
 

@@ -13,6 +13,7 @@ from turnout.cli.options import complete_backends, config_option, json_option, m
 from turnout.cli.request_options import check_one_source, request_options
 
 if TYPE_CHECKING:
+    from turnout.commands.verify.batching import BatchParity
     from turnout.commands.verify.command import VerifyReport
 
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     help="Compare with this backend; by default with all others.",
 )
 @request_options
-@click.option("--batch", type=click.IntRange(min=0), help="Rows to send alone and in one batch; 8 by default, 0: none.")
+@click.option(
+    "--batch", type=click.IntRange(min=0), help="Rows of the largest batch; max_batch_size by default, 0: no batches."
+)
 @click.option("--ignore-answers", is_flag=True, help="Do not compare with the recorded answers.")
 @click.option("--save", type=click.Path(path_type=Path, file_okay=False), help="The folder for the worst request of each arm.")
 @config_option
@@ -73,12 +76,18 @@ def _print(verified: VerifyReport) -> None:
     if rows:
         print_table(("backend", "output", "equal", "max abs", "max rel", "mean abs", "cosine", "IoU", "argmax"), rows)
     for arm in result.batching:
-        click.echo(f"batching on {arm.backend}: {arm.verdict} ({arm.rows} rows alone and together)")
+        click.echo(f"batching on {arm.backend}: {arm.verdict} ({_describe_sizes(arm)})")
     for finding in result.findings():
         click.echo(f"FAIL {finding}")
     for file in verified.saved:
         click.echo(f"saved {os.path.relpath(file)}", err=True)
     click.echo(f"verdict: {result.verdict}")
+
+
+def _describe_sizes(arm: BatchParity) -> str:
+    sizes = f"{', '.join(map(str, arm.sizes))} rows alone and together"
+    untried = arm.rows < arm.largest and not arm.changed
+    return f"{sizes}; {arm.largest} would take too long: give a longer --timeout" if untried else sizes
 
 
 def _columns(output: Any) -> dict[str, float | None]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnout.commands.synthetic_inputs import generate_inputs
+from turnout.commands.verify.batch_rows import shorten_masks
 from turnout.inference import ModelInference
 from turnout.recording import RecordedRequest, RecordingSet, folder_of_model, read_recorded_request, record_files
 from turnout.settings import LoadedModel, LoadedSettings
@@ -64,5 +65,5 @@ def select_requests(
     rows = 1 if model.settings.max_batch_size else 0
     inputs = generate_inputs(model.name, arm.signature(), options.generate or GENERATED, rows, options.shapes)
     return (
-        RecordedRequest(arrays, name=f"generated-{index}") for index, arrays in enumerate(inputs)
+        RecordedRequest(shorten_masks(arrays, index), name=f"generated-{index}") for index, arrays in enumerate(inputs)
     ), "generated from its signature"

@@ -7,12 +7,14 @@ from turnout.tensors.datatypes import BYTES, DTYPES, datatype_of, dtype_of
 from turnout.tensors.device import DeviceTensor, device_tensor_of
 from turnout.tensors.elements import as_bytes_elements
 from turnout.tensors.protobuf import protobuf_fields, protobuf_messages, read_varint
+from turnout.tensors.rows import RowProof, prove_rows
 from turnout.tensors.spec import TensorSpec, as_tensor, describe, parse_spec
 
 __all__ = [
     "BYTES",
     "DTYPES",
     "DeviceTensor",
+    "RowProof",
     "TensorSpec",
     "as_bytes_elements",
     "as_tensor",
@@ -24,6 +26,7 @@ __all__ = [
     "parse_spec",
     "protobuf_fields",
     "protobuf_messages",
+    "prove_rows",
     "read_varint",
     "to_binary",
 ]

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pytest
 
-from turnout.commands.verify.batching import BatchParity, compare_batching, split_rows
+from turnout.commands.verify.batching import BatchParity, compare_batching
 from turnout.errors import InferenceError
 from turnout.inference import InferenceResponse
 from turnout.parity import Tolerances, Verdict
@@ -79,35 +79,53 @@ def test_a_batch_that_fails_is_reported() -> None:
 
     parity = found(direct=no_batches)["direct"]
 
-    assert parity.changed == tuple(range(8))
-    assert parity.text.endswith("rows 0, 1, 2, 3, 4, 5, 6, 7 of a batch of 8 differently than alone: no room")
+    assert (parity.changed, parity.sizes) == ((0, 1), (2,))
+    assert parity.text.endswith("rows 0, 1 of a batch of 2 differently than alone: no room")
 
 
 def test_an_output_without_a_row_for_each_request_is_reported() -> None:
     def summed(inputs: Mapping[str, Any]) -> InferenceResponse:
         return InferenceResponse({"y": inputs["x"].sum(axis=0, keepdims=True)})
 
-    assert "output 'y' is missing" in found(direct=summed)["direct"].text
+    text = found(direct=summed)["direct"].text
+    assert "output 'y' is FP32 [1, 3] for one row and FP32 [1, 3] for a batch of 2: it has no row for each request" in text
+    assert "write 'max_batch_size: 1' in turnout.yaml" in text
 
 
-def test_requests_of_any_batch_size_are_split_into_rows() -> None:
-    requests = [{"x": np.arange(6).reshape(2, 3)}, {"x": np.arange(6, 12).reshape(2, 3)}]
+def test_a_batch_on_a_second_axis_is_reported() -> None:
+    def scores(inputs: Mapping[str, Any]) -> InferenceResponse:
+        return InferenceResponse({"scores": inputs["x"] @ inputs["x"].T})
 
-    assert [row["x"].tolist() for row in split_rows(requests, 3)] == [[[0, 1, 2]], [[3, 4, 5]], [[6, 7, 8]]]
+    text = found(direct=scores)["direct"].text
 
-
-def test_rows_of_other_shapes_are_skipped() -> None:
-    requests = [{"x": np.zeros((1, 3))}, {"x": np.zeros((1, 4))}, {"x": np.ones((1, 3))}]
-
-    assert [row["x"].shape for row in split_rows(requests, 2)] == [(1, 3), (1, 3)]
+    assert "FP32 [2, 2] for a batch of 2: axis 1 depends on the other rows" in text
+    assert "max_batch_size: 1" in text
 
 
-def test_too_few_rows_are_repeated() -> None:
-    rows = split_rows([{"x": np.array([[1.0], [2.0]])}], 5)
+def test_statistics_of_the_batch_are_reported() -> None:
+    def centered(inputs: Mapping[str, Any]) -> InferenceResponse:
+        return InferenceResponse({"y": inputs["x"] - inputs["x"].mean(axis=0)})
 
-    assert [float(row["x"][0, 0]) for row in rows] == [1, 2, 1, 2, 1]
+    assert found(direct=centered)["direct"].verdict is Verdict.MISMATCH
 
 
-@pytest.mark.parametrize("inputs", [{"x": np.zeros(())}, {"x": np.zeros((2, 1)), "z": np.zeros((3, 1))}, {}])
-def test_requests_without_a_batch_axis_have_no_rows(inputs: Any) -> None:
-    assert split_rows([inputs], 4) == []
+def test_batches_larger_than_the_rows_repeat_them() -> None:
+    def wrong_above_30(inputs: Mapping[str, Any]) -> InferenceResponse:
+        return InferenceResponse({"y": inputs["x"] * (2 if len(inputs["x"]) < 30 else 3)})
+
+    (parity,) = compare_batching({"direct": wrong_above_30}, ROWS, Tolerances(), largest=32)
+
+    # Rows of zeros are right.
+    assert (parity.sizes, parity.rows, 0 in parity.changed, 9 in parity.changed) == ((2, 3, 32), 32, False, True)
+
+
+def test_a_batch_that_would_take_too_long_is_smaller() -> None:
+    def slow(inputs: Mapping[str, Any]) -> InferenceResponse:
+        time.sleep(0.02 * len(inputs["x"]))
+        return good(inputs)
+
+    (parity,) = compare_batching({"direct": slow}, ROWS, Tolerances(), largest=1000, budget_seconds=0.2)
+
+    assert parity.verdict is Verdict.MATCH
+    assert 3 <= parity.rows <= 10
+    assert parity.largest == 1000

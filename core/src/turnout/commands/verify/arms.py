@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any
 
-from turnout.commands.verify.batching import compare_batching, split_rows
+from turnout.commands.verify.batch_rows import Row, split_rows
+from turnout.commands.verify.batching import DISTINCT_ROWS, BatchParity, compare_batching
 from turnout.commands.verify.result import RECORDED, ArmParity, VerifyResult
 from turnout.errors import (
     BackendUnavailableError,
@@ -59,8 +60,8 @@ def compare_arms(
 ) -> VerifyResult:
     """Send ``records`` to every arm of ``model``, of which the first is the reference, and compare the answers; blocks.
 
-    Recorded answers are compared with the reference's too. With ``batch`` above 1, that many rows are sent to each arm one by
-    one and as one batch.
+    Recorded answers are compared with the reference's too. With ``batch`` above 1, rows are sent to each arm one by one and in
+    batches of 2, 3 and ``batch`` rows.
 
     Raises:
         BackendUnavailableError: an arm cannot be reached.
@@ -71,10 +72,43 @@ def compare_arms(
         # Opening may take minutes, which must not count against the timeout of the first request.
         arm.open()
     senders: dict[str, _Send] = {backend: partial(_send, arm, timeout_seconds) for backend, arm in arms.items()}
-    comparisons, first, sent = _compare_all(senders, records, tolerances, batch)
-    rows = split_rows((record.inputs for record in first), batch) if batch > 1 else []
-    batching = compare_batching({name: _row_sender(send) for name, send in senders.items()}, rows, tolerances) if rows else []
+    comparisons, first, sent = _compare_all(senders, records, tolerances, min(batch, DISTINCT_ROWS))
+    batching = _compare_batches(senders, [record.inputs for record in first], tolerances, batch, timeout_seconds)
     return VerifyResult(model, next(iter(arms)), sent, tuple(one.result() for one in comparisons), tuple(batching))
+
+
+def prove_batching(
+    model: str,
+    backend: str,
+    arm: ModelInference,
+    requests: Sequence[Row],
+    *,
+    tolerances: Tolerances,
+    max_batch_size: int,
+    timeout_seconds: float = 60.0,
+) -> BatchParity | None:
+    """Return the effect of batching on the answers of one open arm to the rows of ``requests``; blocks.
+
+    None if no requests are merged: ``max_batch_size`` is below 2, or the requests have no batch axis.
+
+    Raises:
+        BackendUnavailableError: the arm cannot be reached.
+        ModelLoadError: the arm cannot be opened.
+    """
+    send: _Send = partial(_send, arm, timeout_seconds)
+    parities = _compare_batches({backend: send}, requests, tolerances, max_batch_size, timeout_seconds)
+    return replace(parities[0], text=f"model {model!r}: {parities[0].text}" * bool(parities[0].text)) if parities else None
+
+
+def _compare_batches(
+    senders: Mapping[str, _Send], requests: Sequence[Row], tolerances: Tolerances, batch: int, timeout_seconds: float
+) -> list[BatchParity]:
+    rows = split_rows(requests, min(batch, DISTINCT_ROWS)) if batch > 1 else []
+    if not rows:
+        return []
+    arms = {name: _row_sender(send) for name, send in senders.items()}
+    # Half of the timeout: the time of a large batch is an estimate.
+    return compare_batching(arms, rows, tolerances, largest=batch, budget_seconds=timeout_seconds / 2)
 
 
 def _compare_all(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import cycle, islice
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from turnout.commands.verify.batch_rows import Row
 from turnout.inference import InferenceResponse
 from turnout.parity import Parity, Tolerances, Verdict, compare
+from turnout.tensors.rows import MERGED_ROWS_ADVICE, affordable_size, batch_sizes, find_shape_dependence, stack_rows
 
-Row = Mapping[str, NDArray[Any]]
 Send = Callable[[Row], InferenceResponse]
 """Returns the answer to inputs, or a response with ``error`` set."""
+
+DISTINCT_ROWS = 8
+"""The number of rows that are sent alone; a larger batch repeats them."""
+SHOWN_ROWS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,9 @@ class BatchParity:
 
     Attributes:
         backend: the arm.
-        rows: the number of rows, sent one by one and then as one batch.
+        rows: the rows of the largest batch that was sent, or of the first in which an answer changed.
+        sizes: the sizes of all batches that were sent.
+        largest: the largest size that the model accepts; above ``rows`` if such a batch would take too long.
         changed: the rows, from 0, whose answer in the batch differs from their answer alone.
         different_alone: the rows whose answer alone differs from the reference arm's.
         unsteady: the rows of ``changed`` whose answer alone differs at a second call: the cause is chance, not batching.
@@ -33,6 +37,8 @@ class BatchParity:
 
     backend: str
     rows: int
+    sizes: tuple[int, ...] = ()
+    largest: int = 0
     changed: tuple[int, ...] = ()
     different_alone: tuple[int, ...] = ()
     unsteady: tuple[int, ...] = ()
@@ -44,77 +50,97 @@ class BatchParity:
         return Verdict.MISMATCH if self.changed else Verdict.MATCH
 
 
-def split_rows(requests: Iterable[Row], count: int) -> list[Row]:
-    """Return ``count`` rows of requests whose first axis is a batch axis, all of the shapes of the first row.
+def compare_batching(
+    arms: Mapping[str, Send],
+    rows: Sequence[Row],
+    tolerances: Tolerances,
+    *,
+    largest: int | None = None,
+    budget_seconds: float = 30.0,
+) -> list[BatchParity]:
+    """Send ``rows`` one by one and in batches of 2, 3 and ``largest`` to every arm, of which the first is the reference.
 
-    If there are fewer rows, they are repeated: a batch of equal rows must get equal answers too.
+    Blocks. A batch with more rows than ``rows`` repeats them; ``largest`` is their number if None. The largest batch is smaller
+    if it would take more than ``budget_seconds``. An arm gets no further batch after one that changes answers.
     """
-    rows: list[Row] = []
-    for request in requests:
-        size = _batch_size(request)
-        for index in range(size):
-            row = {name: array[index : index + 1] for name, array in request.items()}
-            if not rows or _shapes(row) == _shapes(rows[0]):
-                rows.append(row)
-            if len(rows) == count:
-                return rows
-    return list(islice(cycle(rows), count)) if rows else []
-
-
-def compare_batching(arms: Mapping[str, Send], rows: Sequence[Row], tolerances: Tolerances) -> list[BatchParity]:
-    """Send ``rows`` one by one and as one batch to every arm, of which the first is the reference; blocks."""
-    batch = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
     results: list[BatchParity] = []
     reference: list[InferenceResponse] = []
     for backend, send in arms.items():
         alone = [send(row) for row in rows]
         reference = reference or alone
-        together = _split_response(send(batch), len(rows))
-        parities = [compare(one, other, tolerances) for one, other in zip(alone, together, strict=True)]
-        changed = _mismatches(parities)
         different = _mismatches(compare(one, other, tolerances) for one, other in zip(reference, alone, strict=True))
-        unsteady = tuple(
-            row for row in changed if compare(alone[row], send(rows[row]), tolerances).verdict is not Verdict.MATCH
-        )
-        text = _text(backend, len(rows), parities, changed, different, unsteady)
-        results.append(BatchParity(backend, len(rows), changed, different, unsteady, text))
+        arm = _Arm(backend, send, rows, alone, different, tolerances)
+        results.append(_compare_sizes(arm, largest or len(rows), budget_seconds))
     return results
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    """An arm with the answers that its rows get alone."""
+
+    backend: str
+    send: Send
+    rows: Sequence[Row]
+    alone: Sequence[InferenceResponse]
+    different_alone: tuple[int, ...]
+    tolerances: Tolerances
+
+
+def _compare_sizes(arm: _Arm, largest: int, budget_seconds: float) -> BatchParity:
+    result = BatchParity(arm.backend, 1, (), largest, different_alone=arm.different_alone)
+    seconds_per_row = 0.0
+    for wanted in batch_sizes(largest):
+        size = affordable_size(wanted, arm.rows, seconds_per_row, budget_seconds)
+        if size in result.sizes:
+            continue
+        started = time.monotonic()
+        response = arm.send(stack_rows(arm.rows, size))
+        seconds_per_row = (time.monotonic() - started) / size
+        result = replace(_compare_batch(arm, response, size), sizes=(*result.sizes, size), largest=largest)
+        if result.changed:
+            break
+    return result
+
+
+def _compare_batch(arm: _Arm, response: InferenceResponse, size: int) -> BatchParity:
+    alone = [arm.alone[index % len(arm.alone)] for index in range(size)]
+    together, dependence = _split_response(response, alone)
+    parities = [compare(one, other, arm.tolerances) for one, other in zip(alone, together, strict=True)]
+    changed = _mismatches(parities)
+    unsteady = tuple(row for row in changed if _is_unsteady(arm, row))
+    mismatch = dependence or (parities[changed[0]].text if changed else "")
+    text = _text(arm, size, mismatch, changed, unsteady)
+    if text and not unsteady and response.error is None:
+        text = f"{text}; {MERGED_ROWS_ADVICE}"
+    return BatchParity(arm.backend, size, (), size, changed, arm.different_alone, unsteady, text)
+
+
+def _is_unsteady(arm: _Arm, row: int) -> bool:
+    index = row % len(arm.rows)
+    return compare(arm.alone[index], arm.send(arm.rows[index]), arm.tolerances).verdict is not Verdict.MATCH
 
 
 def _mismatches(parities: Iterable[Parity]) -> tuple[int, ...]:
     return tuple(row for row, parity in enumerate(parities) if parity.verdict is not Verdict.MATCH)
 
 
-def _split_response(response: InferenceResponse, count: int) -> list[InferenceResponse]:
-    """Return the answer of each row; an output without an axis of ``count`` rows is left out, so the comparison misses it."""
+def _split_response(response: InferenceResponse, alone: Sequence[InferenceResponse]) -> tuple[list[InferenceResponse], str]:
+    """Return the answer of each row, and how the shape of an output depends on the batch; such an output is left out."""
+    count = len(alone)
     if response.error is not None:
-        return [response] * count
+        return [response] * count, ""
     rows = {name: array for name, array in response.items() if array.ndim and array.shape[0] == count}
-    return [InferenceResponse({name: array[row : row + 1] for name, array in rows.items()}) for row in range(count)]
+    answers = [InferenceResponse({name: array[row : row + 1] for name, array in rows.items()}) for row in range(count)]
+    return answers, "" if any(one.error for one in alone) else find_shape_dependence(alone, response)
 
 
-def _batch_size(request: Row) -> int:
-    sizes = {array.shape[0] if array.ndim else 0 for array in request.values()}
-    return sizes.pop() if len(sizes) == 1 else 0
-
-
-def _shapes(row: Row) -> list[tuple[str, Any]]:
-    return sorted((name, (array.dtype, array.shape)) for name, array in row.items())
-
-
-def _text(
-    backend: str,
-    count: int,
-    parities: Sequence[Parity],
-    changed: tuple[int, ...],
-    different: tuple[int, ...],
-    unsteady: tuple[int, ...],
-) -> str:
+def _text(arm: _Arm, count: int, mismatch: str, changed: tuple[int, ...], unsteady: tuple[int, ...]) -> str:
     if not changed:
         return ""
-    rows = f"row{'s' * (len(changed) > 1)} {', '.join(map(str, changed))} of a batch of {count}"
-    mismatch = parities[changed[0]].text
+    listed = f"{', '.join(map(str, changed[:SHOWN_ROWS]))}{' and more' * (len(changed) > SHOWN_ROWS)}"
+    rows = f"row{'s' * (len(changed) > 1)} {listed} of a batch of {count}"
     if unsteady:
-        return f"the answers of {backend!r} to {rows} change from call to call, even alone: {mismatch}"
-    cause = "" if set(changed) & set(different) else ", not the backend,"
-    return f"batching{cause} changes answers: {backend!r} answers {rows} differently than alone: {mismatch}"
+        return f"the answers of {arm.backend!r} to {rows} change from call to call, even alone: {mismatch}"
+    different = {row for row in changed if row % len(arm.rows) in arm.different_alone}
+    cause = "" if different else ", not the backend,"
+    return f"batching{cause} changes answers: {arm.backend!r} answers {rows} differently than alone: {mismatch}"

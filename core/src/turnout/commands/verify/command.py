@@ -22,8 +22,6 @@ from turnout.repository.versions import versions
 from turnout.serving.app import Turnout
 from turnout.settings import LoadedSettings, load_settings
 
-DEFAULT_ROWS = 8
-
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions(RequestOptions):
@@ -31,7 +29,7 @@ class VerifyOptions(RequestOptions):
 
     Attributes:
         against: the backends to compare with; empty for all others with options in turnout.yaml.
-        batch: the number of rows to send one by one and as one batch; None for 8, or ``max_batch_size`` if that is smaller.
+        batch: the largest number of rows to send as one batch; None for ``max_batch_size``.
         ignore_answers: recorded answers are not compared.
         save: the folder for the worst request of each arm; None for the state folder.
     """
@@ -75,7 +73,7 @@ def verify_file(file: Path, model: str, options: VerifyOptions, *, warn: Callabl
             arms,
             records,
             tolerances=view.settings.tolerances(),
-            batch=min(DEFAULT_ROWS, view.settings.max_batch_size) if options.batch is None else options.batch,
+            batch=view.settings.max_batch_size if options.batch is None else options.batch,
             timeout_seconds=options.timeout,
         )
     saved = _save_worst_requests(result, options.save or loaded.folder / STATE, warn)
