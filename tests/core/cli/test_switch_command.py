@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -53,4 +54,38 @@ def test_a_weight_that_is_no_share_changes_nothing(cli: Any, settings_file: Path
     ended = cli("switch", "first", "away", f"--weight={weight}")
 
     assert (ended.code, ended.out) == (2, "")
+    assert settings_file.read_text() == before
+
+
+def test_a_switch_shows_what_serves_and_is_undone(cli: Any, settings_file: Path) -> None:
+    before = settings_file.read_text()
+    share, whole = cli("switch", "first", "away", "--weight", "0.3"), cli("switch", "first", "away")
+
+    back, again = cli("switch", "first", "--back"), cli("switch", "first", "--back")
+
+    assert share.out.endswith("first serves:\n  backend   plus\n  canary    away, weight 0.3\n")
+    assert "its canary was removed: 'away' had weight 0.3\n" in whole.out
+    assert whole.out.endswith("first serves:\n  backend   away\n")
+    assert (back.code, back.out.endswith(share.out[-60:]), again.code) == (0, True, 0)
+    assert settings_file.read_text() == before
+    assert cli("switch", "first", "--back").code == 2
+
+
+@pytest.mark.parametrize("arguments", [[], ["away", "--back"], ["--back", "--weight", "0.1"]])
+def test_a_switch_names_a_backend_or_goes_back(cli: Any, settings_file: Path, arguments: list[str]) -> None:
+    before = settings_file.read_text()
+
+    ended = cli("switch", "first", *arguments)
+
+    assert (ended.code, settings_file.read_text()) == (2, before)
+    assert "name a BACKEND, with or without --weight, or give --back alone" in ended.err
+
+
+def test_a_dry_run_prints_json_and_writes_nothing(cli: Any, settings_file: Path) -> None:
+    before = settings_file.read_text()
+
+    ended = cli("switch", "first", "away", "--dry-run", "--json")
+
+    report = json.loads(ended.out)
+    assert (report["changed"], report["dry_run"], report["serves"]["backend"]) == (True, True, "away")
     assert settings_file.read_text() == before

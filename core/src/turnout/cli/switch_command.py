@@ -1,4 +1,4 @@
-"""``turnout switch``: move a model, or a share of its requests, to another backend."""
+"""``turnout switch``: move a model, or a share of its requests, to another backend, or undo that."""
 
 from __future__ import annotations
 
@@ -6,30 +6,48 @@ from pathlib import Path
 
 import click
 
-from turnout.cli.options import backend_argument, config_option, model_argument
+from turnout.cli.options import complete_backends, config_option, json_option, model_argument, print_json
 
 
 @click.command("switch")
 @model_argument
-@backend_argument
+@click.argument("backend", required=False, shell_complete=complete_backends)
 @click.option(
     "--weight",
     type=click.FloatRange(0, 1),
     metavar="SHARE",
     help="Move only this share of the requests, 0 to 1: BACKEND becomes the canary of MODEL.",
 )
+@click.option("--back", is_flag=True, help="Undo the last switch of MODEL; again for the one before.")
+@click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 @config_option
-def command(model: str, backend: str, weight: float | None, config: Path) -> None:
-    """Move MODEL to BACKEND: edit the line 'backend:' of the model in place; comments stay."""
-    from turnout.plugins.discovery import find_plugins
+@json_option
+def command(
+    model: str,
+    backend: str | None,
+    *,
+    weight: float | None,
+    back: bool,
+    dry_run: bool,
+    config: Path,
+    as_json: bool,
+) -> None:
+    """Move MODEL to BACKEND: edit the line 'backend:' of the model in place; comments stay.
 
-    if weight is not None:
-        from turnout.settings.edit.weight import switch_weight
+    A switch of all requests removes the model's canary.
+    """
+    from turnout.commands.switch.command import SwitchRequest, switch_file
 
-        click.echo(switch_weight(config, model, backend, weight, registry=find_plugins()))
-        click.echo("next: turnout status", err=True)
+    if back == (backend is not None) or (back and weight is not None):
+        raise click.UsageError("name a BACKEND, with or without --weight, or give --back alone")
+    report = switch_file(config, SwitchRequest(model, backend, weight, dry_run=dry_run), warn=_warn)
+    if as_json:
+        print_json(report.as_json())
         return
-    from turnout.settings import switch_backend
+    for line in report.lines():
+        click.echo(line)
+    click.echo(f"next: turnout {'status' if weight is not None else 'check --deep'}", err=True)
 
-    click.echo(switch_backend(config, model, backend, registry=find_plugins()))
-    click.echo("next: turnout check --deep", err=True)
+
+def _warn(text: str) -> None:
+    click.echo(f"warning: {text}", err=True)

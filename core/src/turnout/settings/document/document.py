@@ -39,6 +39,7 @@ class Document:
         values: dicts, lists and scalars as written, without substitution of variables.
         keys: the mark of each key.
         marks: the mark of each value.
+        ends: where each dict and list ends in the text; after the next token's comments if it is not in brackets.
         problems: problems of the text itself; ``values`` does not contain the parts that they refuse.
     """
 
@@ -48,6 +49,7 @@ class Document:
     keys: Mapping[DocumentPath, Mark]
     marks: Mapping[DocumentPath, Mark]
     problems: tuple[tuple[Mark, str], ...] = field(default=())
+    ends: Mapping[DocumentPath, int] = field(default_factory=dict)
 
     def mark_of_key(self, path: DocumentPath) -> Mark:
         """Return the place of the key of ``path``, of its value if it has no key, or of its nearest parent."""

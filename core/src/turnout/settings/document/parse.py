@@ -73,6 +73,7 @@ class _Builder:
         self._documents = self._values = 0
         self._keys: dict[DocumentPath, Mark] = {}
         self._marks: dict[DocumentPath, Mark] = {}
+        self._ends: dict[DocumentPath, int] = {}
         self._problems: list[tuple[Mark, str]] = []
 
     def add(self, event: Event) -> None:
@@ -98,7 +99,9 @@ class _Builder:
             case SequenceStartEvent():
                 self._open_collection(_Collection([]), start, end)
             case MappingEndEvent() | SequenceEndEvent():
-                self._open.pop()
+                closed = self._open.pop()
+                if not closed.discarded:
+                    self._ends[closed.path] = end
             case ScalarEvent():
                 self._add_scalar(event, start, end)
 
@@ -157,7 +160,7 @@ class _Builder:
         return SettingsError([document.problem(self._mark(index, index), message)])
 
     def document(self) -> Document:
-        return Document(self._source, self.text, self._root, self._keys, self._marks, tuple(self._problems))
+        return Document(self._source, self.text, self._root, self._keys, self._marks, tuple(self._problems), self._ends)
 
     def _mark(self, start: int, end: int) -> Mark:
         line = bisect.bisect_right(self._line_starts, start)

@@ -22,7 +22,8 @@ class BackendSwitch:
             longer has an effect on this model.
         after: the name of the new backend.
         line: the number of the line.
-        diff: the changed line as a unified diff; empty if the file is unchanged.
+        diff: the changed lines as a unified diff; empty if the file is unchanged.
+        canary: the backend and weight of the canary that was removed, as written; None if there was none.
     """
 
     file: str
@@ -31,18 +32,22 @@ class BackendSwitch:
     after: str
     line: int
     diff: str
+    canary: tuple[object, object] | None = None
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: model {self.model!r}"
         if not self.diff:
             return f"{place} is already on {self.after!r}; the file is unchanged"
         before = "named no backend" if self.before is None else f"was on {self.before!r}"
-        return f"{place} {before}, is on {self.after!r} now\n{self.diff}"
+        moved = f"{before}, is on {self.after!r} now" if self.before != self.after else f"stays on {self.after!r}"
+        removed = f"\nits canary was removed: {self.canary[0]!r} had weight {self.canary[1]}" if self.canary else ""
+        return f"{place} {moved}{removed}\n{self.diff}"
 
 
 def switch_backend(file: Path | str, model: str, backend: str, *, registry: Registry | None = None) -> BackendSwitch:
-    """Set the ``backend`` of ``model`` in the settings ``file``. Only that line changes; comments and quotes stay.
+    """Set the ``backend`` of ``model`` in the settings ``file``, and remove its canary; comments and all else stay.
 
+    A canary that stayed would get its share again at the next switch, such as a step back from the canary's backend.
     With a ``registry``, a backend that no plugin provides is refused, because the file could no longer be loaded here.
 
     Raises:
@@ -50,9 +55,19 @@ def switch_backend(file: Path | str, model: str, backend: str, *, registry: Regi
         ConfigurationError: the model has no options for ``backend``, the file cannot be edited, or it cannot be written.
     """
     edit = FileEdit(file, model)
+    switch = edit_backend(edit, backend, registry)
+    edit.write()
+    return switch
+
+
+def edit_backend(edit: FileEdit, backend: str, registry: Registry | None) -> BackendSwitch:
+    """Make the edit of ``switch_backend`` without writing the file. Raises as ``switch_backend``."""
     edit.check_backend(backend, registry)
-    place: DocumentPath = ("models", model, "backend")
+    place: DocumentPath = ("models", edit.model, "backend")
     before = edit.document.value_at(place)
+    canary = edit.document.value_at(("models", edit.model, "canary"))
     edit.set(("backend",), text_scalar(backend), backend)
+    edit.remove("canary")
     line = edit.document.mark_of_key(place).line
-    return BackendSwitch(str(file), model, before, backend, line, edit.write())
+    removed = (canary.get("backend"), canary.get("weight")) if isinstance(canary, dict) else None
+    return BackendSwitch(edit.source, edit.model, before, backend, line, edit.diff(), removed)

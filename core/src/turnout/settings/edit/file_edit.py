@@ -12,6 +12,7 @@ from turnout.files.atomic import replace_file
 from turnout.settings.document.parse import parse
 from turnout.settings.document.source import read_text
 from turnout.settings.edit.line_edit import CannotEditError, set_value
+from turnout.settings.edit.removal import remove_value
 from turnout.settings.registry import Registry
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -21,6 +22,8 @@ class FileEdit:
     """The edits of one model in one file; nothing is written before ``write``.
 
     Attributes:
+        source: the file, as the user named it.
+        model: the model.
         document: the content of the file with the edits so far.
     """
 
@@ -33,8 +36,9 @@ class FileEdit:
         """
         self._path = Path(file)
         self._text = read_text(self._path)
-        self._model = model
-        self.document = self._before = parse(self._text, str(file))
+        self.source = str(file)
+        self.model = model
+        self.document = self._before = parse(self._text, self.source)
         models = self.document.value_at(("models",))
         if not isinstance(models, dict) or model not in models:
             raise unknown_name("model", model, models if isinstance(models, dict) else (), f"In {self.document.source}.")
@@ -48,12 +52,12 @@ class FileEdit:
             ConfigurationError: the model has no options for it.
             UnknownNameError: ``registry`` has no such backend.
         """
-        entries = self.document.value_at(("models", self._model, "backends"))
+        entries = self.document.value_at(("models", self.model, "backends"))
         if not isinstance(entries, dict) or backend not in entries:
             known = list(entries) if isinstance(entries, dict) else []
             raise self.error(
                 f"it has no options for {backend!r}; it has: {', '.join(known) or 'none'}.{suggestion(backend, known)} "
-                f"Add '{backend}: {{...}}' under models.{self._model}.backends"
+                f"Add '{backend}: {{...}}' under models.{self.model}.backends"
             )
         if registry is not None and registry.backend_options(backend) is None:
             raise UnknownNameError(registry.why_missing("backend", backend))
@@ -64,15 +68,37 @@ class FileEdit:
         Raises:
             ConfigurationError: the file cannot be edited there.
         """
-        place = ("models", self._model, *keys)
+        place = ("models", self.model, *keys)
         try:
             edited = set_value(self.document, place, written, below=below)
         except CannotEditError as error:
             raise self.error(str(error)) from None
-        # YAML has forms that an edit of one line breaks, so the new text is kept only if it has exactly the intended values.
+        self.replace_text(edited, _set(self.document.values, place, value))
+
+    def remove(self, key: str) -> None:
+        """Remove ``key`` of the model with its value, if it has one; comments stay.
+
+        Raises:
+            ConfigurationError: the file cannot be edited there.
+        """
+        place = ("models", self.model, key)
+        if place not in self.document.keys:
+            return
+        try:
+            edited = remove_value(self.document, place)
+        except CannotEditError as error:
+            raise self.error(str(error)) from None
+        self.replace_text(edited, _without(self.document.values, place))
+
+    def replace_text(self, edited: str, values: Any) -> None:
+        """Take ``edited`` as the file's text.
+
+        Raises:
+            ConfigurationError: it does not have exactly these ``values``: YAML has forms that an edit of a few lines breaks.
+        """
         with suppress(SettingsError):
             after = parse(edited, self.document.source)
-            if after.values == _set(self.document.values, place, value):
+            if after.values == values:
                 self.document = after
                 return
         raise self.error("the line cannot be edited in place; edit it by hand")
@@ -83,17 +109,20 @@ class FileEdit:
         Raises:
             ConfigurationError: the file cannot be written.
         """
-        before, after, name = self._before.text, self.document.text, self.document.source
-        content = (_BYTE_ORDER_MARK if self._text.startswith(_BYTE_ORDER_MARK) else "") + after
+        content = (_BYTE_ORDER_MARK if self._text.startswith(_BYTE_ORDER_MARK) else "") + self.document.text
         if content != self._text:
             self._replace(content)
-        lines = difflib.unified_diff(before.splitlines(), after.splitlines(), name, name, n=0, lineterm="")
-        return "\n".join(lines)
+        return self.diff()
+
+    def diff(self) -> str:
+        """Return the edits as a unified diff."""
+        before, after = self._before.text.splitlines(), self.document.text.splitlines()
+        return "\n".join(difflib.unified_diff(before, after, self.source, self.source, n=0, lineterm=""))
 
     def error(self, reason: str) -> ConfigurationError:
         """Return the error for a model that cannot be switched because of ``reason``."""
-        line = self._before.mark_of_key(("models", self._model)).line
-        return ConfigurationError(f"cannot switch model {self._model!r} in {self._before.source}:{line}: {reason}")
+        line = self._before.mark_of_key(("models", self.model)).line
+        return ConfigurationError(f"cannot switch model {self.model!r} in {self._before.source}:{line}: {reason}")
 
     def _replace(self, content: str) -> None:
         try:
@@ -110,3 +139,11 @@ def _set(values: Any, place: tuple[str, ...], value: Any) -> Any:
     key, *rest = place
     inner = _set((values or {}).get(key), tuple(rest), value) if rest else value
     return (values or {}) | {key: inner}
+
+
+def _without(values: Any, place: tuple[str, ...]) -> Any:
+    """Return a copy of ``values`` without the key ``place``."""
+    key, *rest = place
+    if rest:
+        return values | {key: _without(values[key], tuple(rest))}
+    return {name: value for name, value in values.items() if name != key}

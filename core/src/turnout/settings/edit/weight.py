@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from turnout.settings.document.document import Document
+from turnout.settings.document.document import Document, child_of
 from turnout.settings.edit.file_edit import FileEdit
 from turnout.settings.edit.line_edit import text_scalar
+from turnout.settings.environment import substitute
 from turnout.settings.registry import Registry
 
 
@@ -53,25 +55,33 @@ def switch_weight(
             edited, or it cannot be written.
     """
     edit = FileEdit(file, model)
+    switch = edit_weight(edit, backend, weight, registry)
+    edit.write()
+    return switch
+
+
+def edit_weight(edit: FileEdit, backend: str, weight: float, registry: Registry | None) -> WeightSwitch:
+    """Make the edit of ``switch_weight`` without writing the file. Raises as ``switch_weight``."""
     edit.check_backend(backend, registry)
     if not 0 <= weight <= 1:
         raise edit.error(f"a weight is a share from 0 to 1, got {weight}")
-    if backend == _serving_backend(edit.document, model):
+    if backend == _serving_backend(edit.document, edit.model):
         raise edit.error(f"{backend!r} already serves it; --weight gives a share to another backend")
-    canary = edit.document.value_at(("models", model, "canary"))
+    place: tuple[str, ...] = ("models", edit.model, "canary")
+    canary = edit.document.value_at(place)
+    before = None
     if isinstance(canary, dict) and canary:
         edit.set(("canary", "backend"), text_scalar(backend), backend)
         edit.set(("canary", "weight"), repr(float(weight)), float(weight), below="backend")
-        before = canary.get("backend"), canary.get("weight")
-        place: tuple[str, ...] = ("models", model, "canary", "weight")
+        before, place = (canary.get("backend"), canary.get("weight")), (*place, "weight")
     else:
         written = f"{{backend: {text_scalar(backend)}, weight: {float(weight)!r}}}"
         edit.set(("canary",), written, {"backend": backend, "weight": float(weight)}, below="backend")
-        before, place = None, ("models", model, "canary")
     line = edit.document.mark_of_key(place).line
-    return WeightSwitch(str(file), model, backend, before, float(weight), line, edit.write())
+    return WeightSwitch(edit.source, edit.model, backend, before, float(weight), line, edit.diff())
 
 
 def _serving_backend(document: Document, model: str) -> object:
-    """Return the backend that serves ``model`` as the file names it; a variable as written."""
-    return document.value_at(("models", model, "backend")) or document.value_at(("backend",))
+    """Return the backend that serves ``model``, with variables substituted."""
+    values = substitute(document.values, os.environ).values
+    return child_of(child_of(values, "models", {}).get(model), "backend", None) or child_of(values, "backend", None)

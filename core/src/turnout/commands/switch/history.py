@@ -1,0 +1,65 @@
+"""The switches of a model, newest last, in ``.turnout/<model>.switch.json``: what ``--back`` undoes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from turnout.commands.switch.traffic import Traffic
+from turnout.files.atomic import write_atomic
+from turnout.files.state_folder import STATE, make_state_folder
+
+FORMAT = 1
+KEPT = 50
+"""How many switches of a model are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSwitch:
+    """One switch: its time in UTC, and the traffic before and after it."""
+
+    at: str
+    before: Traffic
+    after: Traffic
+
+
+def read_history(folder: Path, model: str) -> tuple[RecordedSwitch, ...]:
+    """Return the switches of ``model``; empty if there are none, or if this version of Turnout cannot read them."""
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        content = json.loads(_file(folder, model).read_text("utf-8"))
+        if content["format"] == FORMAT:
+            return tuple(
+                RecordedSwitch(str(one["at"]), Traffic(**one["before"]), Traffic(**one["after"])) for one in content["switches"]
+            )
+    return ()
+
+
+def write_history(folder: Path, model: str, switches: Sequence[RecordedSwitch]) -> None:
+    """Write the newest of ``switches``.
+
+    Raises:
+        OSError: the folder or the disk refuses; the previous record stays.
+    """
+    content = {"format": FORMAT, "model": model, "switches": [asdict(one) for one in switches[-KEPT:]]}
+    make_state_folder(folder)
+    write_atomic(_file(folder, model), json.dumps(content, indent=2).encode())
+
+
+def former_backends(history: Sequence[RecordedSwitch], present: str) -> frozenset[str]:
+    """Return the backends that the switches so far came from: a step back to one of them is a rollback.
+
+    A backend that was left by a rollback is not one of them.
+    """
+    path: list[str] = []
+    for switch in history:
+        for backend in (switch.before.backend, switch.after.backend):
+            path = path[: path.index(backend)] if backend in path else path
+            path.append(backend)
+    return frozenset(path[: path.index(present)] if present in path else path)
+
+
+def _file(folder: Path, model: str) -> Path:
+    return folder / STATE / f"{model}.switch.json"
