@@ -39,11 +39,14 @@ class TurnoutError(Exception):
         model: the name of the model that it is about; None if it is about no single one, or not known.
         backend: the backend of that model, likewise.
         retry_after_seconds: how long to wait before another attempt can succeed; None if waiting does not help, or not known.
+        next_step: what the user does next: a command that can be typed, or a sentence; None if the place that raised the error
+            does not know it.
     """
 
     model: str | None = None
     backend: str | None = None
     retry_after_seconds: float | None = None
+    next_step: str | None = None
 
     def __init__(
         self,
@@ -51,11 +54,13 @@ class TurnoutError(Exception):
         model: str | None = None,
         backend: str | None = None,
         retry_after_seconds: float | None = None,
+        next_step: str | None = None,
     ) -> None:
         super().__init__(*args)
         self.model = model
         self.backend = backend
         self.retry_after_seconds = retry_after_seconds
+        self.next_step = next_step
 
     def locate(self, model: str, backend: str) -> None:
         """Set ``model`` and ``backend`` where they are not known yet."""
@@ -93,7 +98,15 @@ class PipelineError(ConfigurationError):
 
 
 class UnknownNameError(ConfigurationError):
-    """Nothing has this name; the message lists the known names."""
+    """Nothing has this name; the message lists the known names.
+
+    Attributes:
+        name: the unknown name; empty if it is not known.
+        nearest: the known name nearest to it; empty if none is near.
+    """
+
+    name: str = ""
+    nearest: str = ""
 
 
 class PluginError(TurnoutError):
@@ -166,17 +179,24 @@ class ExportError(TurnoutError):
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the known name nearest to ``name``, or an empty string."""
+    near = nearest_name(name, known)
+    return f" Did you mean {near!r}?" if near else ""
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """Return the known name nearest to ``name``; empty if none is near."""
     import difflib  # 1 % of the start-up time of a command, for a message that is rarely needed
 
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), "")
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") -> UnknownNameError:
     """Return the error for an unknown name, with the known names and the nearest of them."""
     names = sorted(known)
     place = f" {where}" if where else ""
-    return UnknownNameError(f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}.{suggestion(name, names)}{place}")
+    error = UnknownNameError(f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}.{suggestion(name, names)}{place}")
+    error.name, error.nearest = name, nearest_name(name, names)
+    return error
 
 
 def text_of(error: BaseException) -> str:

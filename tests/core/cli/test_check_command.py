@@ -55,7 +55,7 @@ def test_a_pipeline_in_the_wrong_order_fails_with_the_step_to_move(cli: Any, set
     assert ended.code == 1
     assert "FAIL" in ended.out
     assert "move 'look', which provides it, before 'describe'" in ended.out
-    assert ended.err == "next: fix what FAIL names, then turnout check --deep\n"
+    assert ended.err == "next: change what FAIL names\n"
 
 
 def test_a_model_that_cannot_be_opened_fails_with_its_reason_in_one_line(cli: Any, settings_file: Path) -> None:
@@ -116,7 +116,7 @@ def test_all_wrong_settings_are_reported_with_line_and_suggestion(cli: Any, sett
     assert "turnout.yaml:3:5" in ended.err
     assert "Did you mean 'backend'?" in ended.err
     assert "Did you mean 'plus'?" in ended.err
-    assert ended.err.splitlines()[-1] == "next: turnout check"
+    assert ended.err.splitlines()[-1] == "next: edit line 2 of turnout.yaml"
 
 
 def test_a_file_that_is_not_there_says_so(cli: Any) -> None:

@@ -39,14 +39,14 @@ def test_exporting_a_version_that_exists_fails(cli: Any, settings_file: Path) ->
 
     assert (ended.code, ended.out) == (1, "")
     assert "error: version 1 of model 'first' exists" in ended.err
-    assert ended.err.splitlines()[-1].startswith("next: turnout ")
+    assert ended.err.splitlines()[-1] == "next: leave --version out"
 
 
 def test_exporting_from_a_backend_that_cannot_be_reached_ends_with_3(cli: Any, settings_file: Path) -> None:
     ended = cli("export", "first", "--format", "remote")
 
     assert (ended.code, ended.out) == (3, "")
-    assert ended.err == "error: connection refused at port 1\nnext: turnout check --deep\n"
+    assert ended.err == "error: connection refused at port 1\nnext: turnout status first\n"
 
 
 def test_exporting_in_an_unknown_format_lists_the_known_ones(cli: Any, settings_file: Path) -> None:

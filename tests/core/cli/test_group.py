@@ -92,4 +92,4 @@ def test_the_installed_script_runs(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
-    assert done.stderr.splitlines()[-1].startswith("next: turnout ")
+    assert done.stderr.splitlines()[-1] == f"next: {script} init"

@@ -12,7 +12,7 @@ def test_init_writes_a_file_and_refuses_to_overwrite_it(cli: Any) -> None:
     Path("turnout.yaml").write_text("mine")
     again, forced = cli("init"), cli("init", "--force")
 
-    assert (first.code, first.out, first.err) == (0, "wrote turnout.yaml\n", "next: turnout check --config turnout.yaml\n")
+    assert (first.code, first.out, first.err) == (0, "wrote turnout.yaml\n", "next: turnout check\n")
     assert (again.code, again.out) == (2, "")
     assert "'turnout.yaml' exists; --force overwrites it" in again.err
     assert (forced.code, Path("turnout.yaml").read_text()) == (0, written)

@@ -38,5 +38,6 @@ def test_models_of_a_wrong_file_is_a_configuration_error(cli: Any, settings_file
 
     ended = cli("models", "--json")
 
-    assert (ended.code, ended.out) == (2, "")
-    assert ended.err.splitlines()[-1] == "next: turnout check"
+    assert ended.code == 2
+    assert json.loads(ended.out)["error"]["next"] == "edit line 1 of turnout.yaml"
+    assert ended.err.splitlines()[-1] == "next: edit line 1 of turnout.yaml"

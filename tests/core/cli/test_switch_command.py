@@ -41,7 +41,7 @@ def test_a_share_is_written_and_every_comment_kept(cli: Any, settings_file: Path
 
     assert ended.code == 0
     assert "'away' serves 0.1 of the requests of model 'first' now; there was no canary" in ended.out
-    assert ended.err == "next: turnout status\n"
+    assert ended.err == "next: turnout status first\n"
     line = "    backend: plus    # the one line\n"
     assert settings_file.read_text() == before.replace(line, f"{line}    canary: {{backend: away, weight: 0.1}}\n")
     assert cli("check").code == 0

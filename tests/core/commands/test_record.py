@@ -56,7 +56,7 @@ def record(
     def run(*files: Path, model: Any = PlusOne, **options: Any) -> RecordResult:
         plugins = plugins_with({"plus": model}, {"measure": Measure})
         monkeypatch.setattr(turnout.commands.record, "find_plugins", lambda: plugins)
-        return record_file(tmp_path / "turnout.yaml", "m", RecordOptions(files, **options), progress=lambda _: None)
+        return record_file(tmp_path / "turnout.yaml", "m", RecordOptions(files, **options))
 
     return run
 
@@ -126,7 +126,7 @@ def test_an_unknown_model_is_refused(record: Any, tmp_path: Path, photos: list[P
     record(photos[0])
 
     with pytest.raises(UnknownNameError, match="unknown model 'mm'"):
-        record_file(tmp_path / "turnout.yaml", "mm", RecordOptions(photos), progress=lambda _: None)
+        record_file(tmp_path / "turnout.yaml", "mm", RecordOptions(photos))
 
 
 def test_several_pipelines_need_the_option_pipeline(record: Any, tmp_path: Path, photos: list[Path]) -> None:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from turnout.cli.exits import FAILED
-from turnout.cli.options import SECONDS, complete_backends, config_option, json_option, model_argument, print_json, print_table
+from turnout.cli.options import (
+    SECONDS,
+    complete_backends,
+    config_option,
+    json_option,
+    model_argument,
+    print_json,
+    print_table,
+    quiet_option,
+)
+from turnout.cli.printing import paint, print_next
 from turnout.cli.request_options import check_one_source, request_options
 
 if TYPE_CHECKING:
@@ -34,6 +44,7 @@ if TYPE_CHECKING:
     help="How long each backend receives requests.",
 )
 @request_options
+@quiet_option
 @config_option
 @json_option
 def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
@@ -44,16 +55,16 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
     from turnout.commands.bench import BenchOptions, bench_file
 
     check_one_source(choices)
-    measured = bench_file(config, model, BenchOptions(**choices), progress=lambda text: click.echo(text, err=True))
+    measured = bench_file(config, model, BenchOptions(**choices))
     if as_json:
         print_json(measured.as_json())
     else:
         _print(measured)
     failures = measured.failures()
     for failure in failures:
-        click.echo(f"FAIL {failure}", err=as_json)
+        click.echo(f"{paint('FAIL')} {failure}", err=as_json)
     if failures:
-        click.echo(f"next: turnout verify {model}", err=True)
+        print_next(f"turnout verify {model}")
         raise SystemExit(FAILED)
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import click
 
 from turnout.cli.exits import FAILED
-from turnout.cli.options import config_option, json_option, print_json, print_table
+from turnout.cli.options import config_option, json_option, print_json, print_table, quiet_option
+from turnout.cli.printing import print_next
 
 
 @click.command("check")
+@quiet_option
 @config_option
 @click.option("--deep", is_flag=True, help="Also open every model, which may take minutes.")
 @json_option
@@ -29,5 +31,5 @@ def command(config: Path, deep: bool, as_json: bool) -> None:  # noqa: FBT001  #
         ]
         print_table(("", "what", "name", "found"), rows)
     if not all(finding.ok for finding in findings):
-        click.echo("next: fix what FAIL names, then turnout check --deep", err=True)
+        print_next("change what FAIL names")
         raise SystemExit(FAILED)

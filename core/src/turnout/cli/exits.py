@@ -1,15 +1,29 @@
-"""The end of a command that fails: the message, the next command to type, the exit code."""
+"""The end of a command that fails: the exit code, and what the user does next."""
 
 from __future__ import annotations
 
+import errno
+import re
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-import click
-
 if TYPE_CHECKING:
-    from turnout.errors import TurnoutError
+    from turnout.cli.invocation import Invocation
+    from turnout.errors import SettingsError, TurnoutError
 
-FAILED, WRONG, UNREACHABLE = 1, 2, 3
+FAILED, WRONG, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
+
+_INSTALL = re.compile(r"\S*(?:pip|-m pip) install (?:'[^']+'|[^\s;,()]+?(?=[.,;)]?(?:\s|$)))")
+_PLACE = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?::\d+)?")
+_SYSTEM_STEPS: Mapping[int, str] = {
+    errno.ENOENT: "create what is missing, or name another path",
+    errno.EACCES: "give this user access to it, or name another path",
+    errno.EROFS: "name a path on a file system that can be written",
+    errno.ENOSPC: "free some space on that disk",
+    errno.EISDIR: "name a file, not a folder",
+    errno.ENOTDIR: "name a folder, not a file",
+}
+_ANY_STEP = "change what the error names"
 
 
 def exit_code(error: TurnoutError) -> int:
@@ -21,28 +35,47 @@ def exit_code(error: TurnoutError) -> int:
     return UNREACHABLE if isinstance(error, BackendUnavailableError) else FAILED
 
 
-def print_error(error: TurnoutError) -> None:
-    """Print ``error`` and the next command to type on stderr."""
-    click.echo(f"error: {error}", err=True)
-    click.echo(f"next: {_next_command(error)}", err=True)
+def next_step(error: TurnoutError, invocation: Invocation) -> str:
+    """Return what the user does after ``error``: a command that can be typed here and is not the one that failed, or advice."""
+    return invocation.suggest(next(_steps(error, invocation)))
 
 
-def _next_command(error: TurnoutError) -> str:
-    from turnout.errors import (
-        BackendUnavailableError,
-        ConfigurationError,
-        InvalidInputError,
-        ModelLoadError,
-        PluginError,
-        UnknownNameError,
-    )
+def system_step(error: OSError) -> str:
+    """Return what the user does after an error of the operating system."""
+    return _SYSTEM_STEPS.get(error.errno or 0, _ANY_STEP)
 
-    if isinstance(error, UnknownNameError):
-        return "turnout models"
-    if isinstance(error, PluginError):
-        return "turnout plugins"
-    if isinstance(error, ConfigurationError):
-        return "turnout check"
-    if isinstance(error, ModelLoadError | BackendUnavailableError):
-        return "turnout check --deep"
-    return "turnout record --help" if isinstance(error, InvalidInputError) else "turnout models"
+
+def _steps(error: TurnoutError, invocation: Invocation) -> Iterator[str]:
+    """Yield possible steps, the best one first; the last one is never a command."""
+    from turnout.errors import PluginError, SettingsError, UnknownNameError
+
+    if error.next_step is not None:
+        yield error.next_step
+    if isinstance(error, UnknownNameError) and error.nearest:
+        retyped = invocation.retype(error.name, error.nearest)
+        yield from [retyped] if retyped else []
+    if install := _INSTALL.search(str(error)):
+        yield install.group()
+    if isinstance(error, SettingsError):
+        yield from _edits(error)
+    general = {"turnout models": UnknownNameError, "turnout plugins": PluginError}
+    commands = [command for command, kind in general.items() if isinstance(error, kind)]
+    yield from (step for step in [*commands, *_model_steps(error)] if invocation.command not in step.split())
+    yield _ANY_STEP
+
+
+def _edits(error: SettingsError) -> Iterator[str]:
+    """Yield the place of the first problem: no command changes the file."""
+    places = [_PLACE.fullmatch(problem.where) for problem in error.problems]
+    for problem, place in zip(error.problems, places, strict=True):
+        yield f"edit line {place['line']} of {place['file']}" if place else f"edit {problem.where or 'the settings'}"
+
+
+def _model_steps(error: TurnoutError) -> Iterator[str]:
+    """Yield a command that shows the model without opening it, which is what failed."""
+    from turnout.errors import BackendUnavailableError, DeadlineExceededError, InvalidRequestError, ModelLoadError
+
+    if isinstance(error, ModelLoadError | BackendUnavailableError | DeadlineExceededError):
+        yield f"turnout status {error.model}" if error.model else "turnout status"
+    if isinstance(error, InvalidRequestError):
+        yield "give other inputs, as the error says"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.options import config_option, json_option, model_argument, print_json
+from turnout.cli.options import config_option, json_option, model_argument, print_json, quiet_option
+from turnout.cli.printing import print_line
 from turnout.commands.paths import display_path
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--version", type=click.IntRange(min=1), help="The version to write; the next one by default.")
 @click.option("--config-only", is_flag=True, help="Write no version, only the configuration of the existing ones.")
 @click.option("--force-config", is_flag=True, help="Also replace a configuration that was written or edited by hand.")
+@quiet_option
 @config_option
 @json_option
 def command(
@@ -116,4 +118,4 @@ def _print_configuration(folder: Path, configuration: Configuration) -> None:
     for name in sorted(configuration.files):
         click.echo(display_path(folder / name, Path()))
     for note in configuration.notes:
-        click.echo(f"note: {note}", err=True)
+        print_line("note", note)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from turnout.cli.exits import FAILED, exit_code, print_error
+from turnout.cli.exits import FAILED, INTERRUPTED, exit_code, next_step, system_step
+from turnout.cli.invocation import Invocation, read_invocation
+from turnout.cli.printing import color_choice, print_failure, print_json_error
 
 OWN_COMMANDS = {
     "bench": "Measure how fast a model answers on its backends.",
@@ -37,6 +39,12 @@ class TurnoutGroup(click.Group):
             command: click.Command = module.command
             return command
         return self._load_plugin_commands().get(cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from turnout.cli.stages import show_stages
+
+        with show_stages(ctx.meta):
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = dict(OWN_COMMANDS)
@@ -67,15 +75,43 @@ def turnout() -> None:
     """Run named models on the backend that turnout.yaml names, and move them safely."""
 
 
-def main(arguments: list[str] | None = None) -> Any:
+def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 ok, 1 a check failed, 2 usage or configuration, 3 backend unreachable."""
     from turnout.errors import TurnoutError
 
+    given = sys.argv[1:] if arguments is None else arguments
+    invocation = read_invocation(sys.argv[0], given)
     try:
-        turnout.main(arguments, prog_name="turnout")
+        code = _run(given, invocation)
     except TurnoutError as error:
-        print_error(error)
-        sys.exit(exit_code(error))
+        code = exit_code(error)
+        print_failure(invocation, type(error).__name__, str(error), next_step(error, invocation), code)
     except OSError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(FAILED)
+        code = FAILED
+        print_failure(invocation, type(error).__name__, str(error), system_step(error), code)
+    sys.exit(code)
+
+
+def _run(arguments: list[str], invocation: Invocation) -> int:
+    """Return the exit code of a command line; print what click finds wrong with it."""
+    try:
+        # Not standalone: click would print a usage error, and exit, without a word in JSON.
+        ended = turnout.main(
+            arguments,
+            prog_name=invocation.program,
+            complete_var="_TURNOUT_COMPLETE",
+            standalone_mode=False,
+            obj=invocation,
+            color=color_choice(),
+        )
+        return ended if isinstance(ended, int) else 0
+    except click.ClickException as error:
+        error.show()
+        if invocation.as_json:
+            context = getattr(error, "ctx", None)
+            step = f"{context.command_path} --help" if context else ""
+            print_json_error(type(error).__name__, error.format_message(), step, error.exit_code)
+        return error.exit_code
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        return INTERRUPTED

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from turnout.cli.options import config_option
+from turnout.cli.printing import print_next
 
 
 @click.command("init")
@@ -27,7 +28,7 @@ def command(files: tuple[Path, ...], repository: Path | None, config: Path, forc
         raise click.UsageError(f"{str(config)!r} exists; --force overwrites it, --config names another")
     config.write_text(_text(files, repository, config.parent), encoding="utf-8")
     click.echo(f"wrote {config}")
-    click.echo(f"next: turnout check --config {config}", err=True)
+    print_next("turnout check")
 
 
 def _text(files: tuple[Path, ...], repository: Path | None, folder: Path) -> str:

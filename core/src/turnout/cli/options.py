@@ -11,7 +11,11 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from turnout.cli.printing import paint
+
 DEFAULT_CONFIG = "turnout.yaml"
+QUIET = "turnout.quiet"
+"""The key of click's ``Context.meta`` that a command, also one of a plugin, sets to True to show no stage."""
 
 
 class _Seconds(click.FloatRange):
@@ -34,6 +38,15 @@ config_option = click.option(
     show_default=True,
     type=click.Path(path_type=Path),
     help="The settings file.",
+)
+
+
+def _set_quiet(context: click.Context, _: click.Parameter, quiet: bool) -> None:  # noqa: FBT001  # click's signature
+    context.meta[QUIET] = quiet
+
+
+quiet_option = click.option(
+    "--quiet", "-q", is_flag=True, expose_value=False, callback=_set_quiet, help="Do not show what the command is doing."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -76,4 +89,5 @@ def print_table(columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> 
     cells = [columns, *[tuple(str(row.get(column) or "-") for column in columns) for row in rows]]
     widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
     for row in cells:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        click.echo("  ".join(paint(cell) for cell in [*padded[:-1], padded[-1].rstrip()]))

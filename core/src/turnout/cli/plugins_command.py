@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from turnout.cli.options import json_option, print_json, print_table
+from turnout.cli.printing import paint, print_next
 
 if TYPE_CHECKING:
     from turnout.plugins.inventory import PluginInfo
@@ -33,7 +34,7 @@ def command(with_traceback: bool, as_json: bool) -> None:  # noqa: FBT001  # cli
     for info in broken if with_traceback else ():
         click.echo(f"\nplugin {info.name!r} ({info.distribution}):\n{info.traceback.rstrip()}")
     if broken and not with_traceback:
-        click.echo("next: turnout plugins --traceback", err=True)
+        print_next("turnout plugins --traceback")
 
 
 def _entries(info: PluginInfo) -> dict[str, Any]:
@@ -47,5 +48,5 @@ def _entries(info: PluginInfo) -> dict[str, Any]:
 
 def _format_declarations(info: PluginInfo) -> str:
     if info.error:
-        return f"BROKEN: {info.error}"
+        return f"{paint('BROKEN')}: {info.error}"
     return ", ".join(f"{kind} {name}" for kind, name in info.brings) or "nothing"

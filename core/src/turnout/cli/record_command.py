@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from turnout.cli.exits import FAILED
-from turnout.cli.options import config_option, json_option, model_argument, print_json
+from turnout.cli.options import config_option, json_option, model_argument, print_json, quiet_option
+from turnout.cli.printing import print_line, print_next
 
 
 def _parse_inputs(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def _parse_inputs(_: click.Context, __: click.Parameter, written: tuple[str, ...
     help="The largest number of records in the folder.",
 )
 @click.option("--directory", type=click.Path(path_type=Path, file_okay=False), help="Records go into DIRECTORY/MODEL.")
+@quiet_option
 @config_option
 @json_option
 def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
@@ -57,7 +59,7 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
     """
     from turnout.commands.record import RecordOptions, record_file
 
-    result = record_file(config, model, RecordOptions(**choices), progress=lambda text: click.echo(text, err=True))
+    result = record_file(config, model, RecordOptions(**choices))
     folder = os.path.relpath(result.folder)
     if as_json:
         counts = {"recorded": result.recorded, "held": result.held}
@@ -65,8 +67,8 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
     else:
         click.echo(f"recorded {result.recorded} requests of {model} in {folder}, which holds {result.held}")
     for failure in result.failures:
-        click.echo(f"failed: {failure}", err=True)
+        print_line("failed", failure)
     if result.recorded:
-        click.echo(f"next: turnout verify {model}", err=True)
+        print_next(f"turnout verify {model}")
     if result.failures:
         raise SystemExit(FAILED)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from turnout.cli.options import complete_backends, config_option, json_option, model_argument, print_json
+from turnout.cli.printing import print_line, print_next
 
 
 @click.command("switch")
@@ -46,8 +47,8 @@ def command(
         return
     for line in report.lines():
         click.echo(line)
-    click.echo(f"next: turnout {'status' if weight is not None else 'check --deep'}", err=True)
+    print_next("turnout check --deep" if weight is None else f"turnout status {model}")
 
 
 def _warn(text: str) -> None:
-    click.echo(f"warning: {text}", err=True)
+    print_line("warning", text)

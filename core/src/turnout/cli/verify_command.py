@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from turnout.cli.exits import FAILED
-from turnout.cli.options import complete_backends, config_option, json_option, model_argument, print_json, print_table
+from turnout.cli.options import (
+    complete_backends,
+    config_option,
+    json_option,
+    model_argument,
+    print_json,
+    print_table,
+    quiet_option,
+)
+from turnout.cli.printing import paint, print_line, print_next
 from turnout.cli.request_options import check_one_source, request_options
 
 if TYPE_CHECKING:
@@ -32,6 +41,7 @@ if TYPE_CHECKING:
 )
 @click.option("--ignore-answers", is_flag=True, help="Do not compare with the recorded answers.")
 @click.option("--save", type=click.Path(path_type=Path, file_okay=False), help="The folder for the worst request of each arm.")
+@quiet_option
 @config_option
 @json_option
 def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
@@ -48,7 +58,7 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
     else:
         _print(verified)
     if verified.result.verdict != "match":
-        click.echo(f"next: {_next_command(verified)}", err=True)
+        print_next(_next_command(verified))
         raise SystemExit(FAILED)
 
 
@@ -61,7 +71,7 @@ def _next_command(verified: VerifyReport) -> str:
 
 
 def _warn(text: str) -> None:
-    click.echo(f"warning: {text}", err=True)
+    print_line("warning", text)
 
 
 def _print(verified: VerifyReport) -> None:
@@ -78,10 +88,10 @@ def _print(verified: VerifyReport) -> None:
     for arm in result.batching:
         click.echo(f"batching on {arm.backend}: {arm.verdict} ({_describe_sizes(arm)})")
     for finding in result.findings():
-        click.echo(f"FAIL {finding}")
+        click.echo(f"{paint('FAIL')} {finding}")
     for file in verified.saved:
         click.echo(f"saved {os.path.relpath(file)}", err=True)
-    click.echo(f"verdict: {result.verdict}")
+    click.echo(f"verdict: {paint(str(result.verdict))}")
 
 
 def _describe_sizes(arm: BatchParity) -> str:

@@ -163,9 +163,13 @@ def _configure(kind: Repository, request: ConfigurationRequest) -> Configuration
 
 
 def _run_exporter(exporter: Exporter, request: ExportRequest) -> ModelSignature:
+    logger.info("exporting model %r as %r", request.model.name, exporter.format)
     try:
         return exporter.export(request)
-    except (TurnoutError, OSError):
+    except TurnoutError as error:
+        error.locate(request.model.name, exporter.backend)
+        raise
+    except OSError:
         raise
     except Exception as error:
         raise ExportError(

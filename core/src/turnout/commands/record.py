@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from turnout.recording import RecordingPolicy, read_recorded_request, record_fil
 from turnout.serving.app import Turnout
 from turnout.settings import LoadedModel, LoadedSettings, load_settings
 from turnout.settings.schema.recording import RecordingSettings
+
+logger = logging.getLogger(__name__)
 
 MAX_BYTES = 1_000_000_000
 _DISK_WAIT_SECONDS = 60.0
@@ -63,10 +66,10 @@ class _BlockingRecordingSettings(RecordingSettings):
         return replace(super().policy(folder, model), wait_seconds=_DISK_WAIT_SECONDS)
 
 
-def record_file(file: Path, model: str, options: RecordOptions, *, progress: Callable[[str], None]) -> RecordResult:
+def record_file(file: Path, model: str, options: RecordOptions) -> RecordResult:
     """Send requests to ``model`` of a turnout.yaml and record them; blocks.
 
-    A file that fails does not stop the others; ``progress`` is called after each. Recording ends when the folder is full.
+    A file that fails does not stop the others. Recording ends when the folder is full.
 
     Raises:
         SettingsError: turnout.yaml is wrong.
@@ -79,7 +82,7 @@ def record_file(file: Path, model: str, options: RecordOptions, *, progress: Cal
     folder = recording_folder(loaded, loaded.model(model))
     before = len(record_files(folder))
     with Turnout(loaded, plugins, Metrics()) as app:
-        failures = _send_all(app, model, options, folder, progress)
+        failures = _send_all(app, model, options, folder)
     failures += _write_failures(app.metrics, model)
     held = len(record_files(folder))
     return RecordResult(folder, held - before, held, tuple(failures))
@@ -112,20 +115,21 @@ def _count_outcome(metrics: Metrics, model: str, outcome: str) -> int:
     return int(metrics.registry.get_sample_value("turnout_recorded_requests_total", labels) or 0)
 
 
-def _send_all(app: Turnout, model: str, options: RecordOptions, folder: Path, progress: Callable[[str], None]) -> list[str]:
+def _send_all(app: Turnout, model: str, options: RecordOptions, folder: Path) -> list[str]:
     send = _sender(app, model, options)
     failures: list[str] = []
-    for file in options.files:
+    for number, file in enumerate(options.files, 1):
         if len(record_files(folder)) >= options.requests:
-            progress(f"{str(folder)!r} holds {options.requests} records; no more requests are sent")
+            rest = len(options.files) - number + 1
+            logger.warning("%r holds %d records; %d files were not sent", str(folder), options.requests, rest)
             break
+        logger.info("recording file %d of %d: %s", number, len(options.files), file)
         try:
             failures += send(file)
         except BackendUnavailableError:
             raise
         except TurnoutError as error:
             failures.append(f"{file}: {error}")
-        progress(str(file))
     return failures
 
 

@@ -92,7 +92,8 @@ def _refuse_existing(folder: Path, version: int | None) -> None:
     if version is not None and (folder / str(version)).exists():
         raise ExportError(
             f"version {version} of model {folder.name!r} exists at {str(folder / str(version))!r}; "
-            "leave --version out for the next one"
+            "leave --version out for the next one",
+            next_step="leave --version out",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -21,6 +22,8 @@ from turnout.serving.arm_identity import arm_identity
 from turnout.serving.shared_arms import SharedArms
 from turnout.serving.warmup import warm_up
 from turnout.settings.loaded import LoadedModel
+
+logger = logging.getLogger(__name__)
 
 
 class Arms:
@@ -83,6 +86,7 @@ class Arms:
     def _open(self, model: LoadedModel, backend: str) -> ModelInference:
         # The load time includes the warm-up: that is what the first caller waits for.
         start = time.perf_counter()
+        logger.info("opening model %r on backend %r", model.name, backend)
         opened = self._create(model, backend)
         try:
             if model.settings.warmup is not None:
@@ -92,7 +96,9 @@ class Arms:
             with suppress(Exception):
                 opened.close()
             raise
-        self._metrics.observe_load(model.name, backend, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        self._metrics.observe_load(model.name, backend, seconds)
+        logger.info("model %r: open on backend %r after %.1f s", model.name, backend, seconds)
         return opened
 
     def _create(self, model: LoadedModel, backend: str) -> ModelInference:

@@ -62,7 +62,7 @@ def bench(tmp_path: Path, plugins_with: Any, monkeypatch: pytest.MonkeyPatch) ->
         plugins = plugins_with({"good": good, "other": other})
         monkeypatch.setattr("turnout.commands.bench.command.find_plugins", lambda: plugins)
         options = {"seconds": 0.1, **options}
-        return bench_file(tmp_path / "turnout.yaml", "m", BenchOptions(**options), progress=lambda _: None)
+        return bench_file(tmp_path / "turnout.yaml", "m", BenchOptions(**options))
 
     return run
 

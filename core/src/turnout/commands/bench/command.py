@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from turnout.plugins.discovery import find_plugins
 from turnout.recording import RecordedRequest
 from turnout.serving.app import Turnout
 from turnout.settings import load_settings
+
+logger = logging.getLogger(__name__)
 
 ROUNDS = 10
 MIN_ROUNDS = 3
@@ -73,7 +76,7 @@ class BenchResult:
         return asdict(self)
 
 
-def bench_file(file: Path, model: str, options: BenchOptions, *, progress: Callable[[str], None]) -> BenchResult:
+def bench_file(file: Path, model: str, options: BenchOptions) -> BenchResult:
     """Measure ``model`` of a turnout.yaml on the serving backend and on others, in alternating rounds; blocks.
 
     Every arm is opened and warmed up before the first round. Requests go straight to the arm, without circuit or fallback.
@@ -88,14 +91,14 @@ def bench_file(file: Path, model: str, options: BenchOptions, *, progress: Calla
     view = loaded.model(model)
     check_against(view, options.against)
     with Turnout(loaded, plugins, Metrics()) as app, open_side_by_side(app, view, options.against) as arms:
-        for backend, arm in arms.items():
-            progress(f"opening {backend}")
+        for arm in arms.values():
             arm.open()
         requests, source = select_requests(arms[view.backend], loaded, view, options)
         records = _read_records(requests)
+        logger.info("warming up model %r", model)
         for arm in arms.values():
             _warm_up(arm, records, options.timeout)
-        results = [one for callers in options.callers for one in _measure(arms, records, callers, options, progress)]
+        results = [one for callers in options.callers for one in _measure(arms, records, callers, options)]
     return BenchResult(model, view.backend, source, len(records), tuple(results))
 
 
@@ -125,7 +128,6 @@ def _measure(
     records: Sequence[RecordedRequest],
     callers: int,
     options: BenchOptions,
-    progress: Callable[[str], None],
 ) -> list[LoadFigures]:
     """Return the figures of each arm; the arms alternate in short rounds, so that drift of the machine affects all alike."""
     loops = {backend: ClosedLoop(arm, records, callers, options.timeout) for backend, arm in arms.items()}
@@ -134,7 +136,7 @@ def _measure(
     for number in range(ROUNDS):
         if number >= MIN_ROUNDS and spent >= options.seconds:
             break
-        progress(f"callers: {callers}, round {number + 1}")
+        logger.info("measuring with %d callers, round %d of at most %d", callers, number + 1, ROUNDS)
         for backend, loop in loops.items():
             rounds[backend].append(Round(*loop.run(options.seconds / ROUNDS)))
         spent += max(of_one[-1].seconds for of_one in rounds.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +24,8 @@ from turnout.errors import (
 from turnout.inference import InferenceResponse, ModelInference
 from turnout.parity import ParitySummary, Tolerances, Verdict, compare
 from turnout.recording import RecordedRequest
+
+logger = logging.getLogger(__name__)
 
 _ARM_ERRORS = (BackendUnavailableError, ModelLoadError, PluginError, ClosedError)
 """Errors of an arm as a whole; any other error is the answer to one request."""
@@ -106,6 +109,7 @@ def _compare_batches(
     rows = split_rows(requests, min(batch, DISTINCT_ROWS)) if batch > 1 else []
     if not rows:
         return []
+    logger.info("proving that batches of up to %d do not change answers on %s", batch, " and ".join(senders))
     arms = {name: _row_sender(send) for name, send in senders.items()}
     # Half of the timeout: the time of a large batch is an estimate.
     return compare_batching(arms, rows, tolerances, largest=batch, budget_seconds=timeout_seconds / 2)
@@ -116,6 +120,7 @@ def _compare_all(
 ) -> tuple[list[_ArmComparison], list[RecordedRequest], int]:
     """Return the comparisons, the first requests (enough for ``batch`` rows), and the number of requests."""
     reference, *others = senders
+    logger.info("comparing %s with %s", " and ".join(others) or "the recorded answers", reference)
     comparisons = {backend: _ArmComparison(backend, tolerances) for backend in others}
     recorded = _ArmComparison(RECORDED, tolerances)
     first: list[RecordedRequest] = []

@@ -24,7 +24,9 @@ def read_text(file: Path) -> str:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         reason = error.strerror or error
-        raise ConfigurationError(f"cannot read the settings file {str(file)!r}: {reason}; 'turnout init' writes one") from error
+        text = f"cannot read the settings file {str(file)!r}: {reason}; 'turnout init' writes one"
+        step = "turnout init" if isinstance(error, FileNotFoundError) and file.parent.is_dir() else None
+        raise ConfigurationError(text, next_step=step or f"name another file than {str(file)!r}") from error
     if len(content) > MAX_BYTES:
         raise _error(file, f"larger than {MAX_BYTES} bytes; settings are never this large")
     try:
@@ -33,7 +35,7 @@ def read_text(file: Path) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         raise _error(file, "not UTF-8 here; save the file as UTF-8", line) from None
     if not text.removeprefix("\ufeff").strip():
-        raise _error(file, "the file is empty; 'turnout init' writes one that works")
+        raise _error(file, "the file is empty; 'turnout init' writes one that works", step="turnout init --force")
     return text
 
 
@@ -85,5 +87,7 @@ class _Copy:
         return Mark(order, order)
 
 
-def _error(file: Path, message: str, line: int = 1) -> SettingsError:
-    return SettingsError([Problem(f"{file}:{line}:1", message)])
+def _error(file: Path, message: str, line: int = 1, step: str | None = None) -> SettingsError:
+    error = SettingsError([Problem(f"{file}:{line}:1", message)])
+    error.next_step = step
+    return error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from turnout_direct.options import DirectOptions
 if TYPE_CHECKING:
     import torch
 
+logger = logging.getLogger(__name__)
+
 
 def export_request(request: ExportRequest, form: FileFormat) -> ModelSignature:
     """Load the model of ``request`` on the CPU and export it with ``export_module``.
@@ -27,6 +30,7 @@ def export_request(request: ExportRequest, form: FileFormat) -> ModelSignature:
         ModelLoadError: the model cannot be loaded.
     """
     options = request.options.model_copy(update={"device": "cpu", "compile": False})
+    logger.info("loading model %r for the export", request.model.name)
     module = load_module(options, request.model.folder, request.model.name)
     return export_module(request.model, options, module, request.file, form, request.report)
 
@@ -45,6 +49,7 @@ def export_module(
     and ``report`` receives the differences.
     """
     traceable = _traceable_of(model, options, module)
+    logger.info("writing %s of model %r", form.title, model.name)
     try:
         with DeformConvAsGridSample():
             form.write(traceable, file)

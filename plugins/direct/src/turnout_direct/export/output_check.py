@@ -54,6 +54,7 @@ def _batches(traceable: Traceable) -> tuple[int, ...]:
 
 
 def _check_batch(run: Run, traceable: Traceable, form: FileFormat, batch: int, errors: dict[str, float]) -> Outputs:
+    logger.info("proving a batch of %d of model %r on %s", batch, traceable.model, form.runtime)
     outputs, difference = _compare(run, traceable, form, traceable.example(batch), errors)
     if difference and traceable.decoding is not None:
         # If two tokens are equally likely, rounding decides between them; a wrong graph is wrong for other examples too.

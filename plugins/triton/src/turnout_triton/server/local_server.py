@@ -188,6 +188,7 @@ class LocalServer:
         process = ServerProcess(command, installation.variables, self._log, options.grace_seconds)
         self._process = process
         names = [model.name for model in models]
+        logger.info("starting Triton with %d models of %s", len(names), self.repository)
         try:
             wait_until_ready(process, options.host, self.ports, names, str(self.repository), options.ready_timeout_seconds)
         except BaseException as error:
@@ -195,6 +196,7 @@ class LocalServer:
             if may_move and isinstance(error, BackendUnavailableError) and _lost_a_port(process):
                 raise _PortLostError(str(error)) from error
             raise
+        logger.info("Triton is ready: %s", self.grpc_url)
 
     def _end_process(self) -> None:
         if self._process is not None:

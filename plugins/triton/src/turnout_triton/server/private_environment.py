@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import shutil
 import subprocess
@@ -38,6 +39,8 @@ _SIZES = {
 _PYTHONS = ((3, 11), (3, 12))  # numpy 1.26 has wheels for these, of the versions that Turnout runs on
 
 Report = Callable[[str], None]
+
+logger = logging.getLogger(__name__)
 
 
 def default_folder() -> Path:
@@ -145,6 +148,7 @@ def _pip(folder: Path) -> Sequence[str]:
 
 
 def _run(command: Sequence[str], what: str, lock: int) -> None:
+    logger.info("%s", what)
     # A PYTHONPATH of this environment would mix the packages of the two.
     variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
     ran = subprocess.run(  # noqa: S603  # built here
