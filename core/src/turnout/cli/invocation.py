@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 PROGRAM = "turnout"
-_WITHOUT_CONFIG = frozenset({"plugins", "schema", "triton"})
+_WITH_CONFIG = frozenset({"bench", "check", "export", "init", "models", "record", "run", "status", "switch", "verify"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Invocation:
         if any("=" not in word for word in words[:place]):
             return step
         words[place] = self.program
-        takes_config = words[place + 1 : place + 2] and words[place + 1] not in _WITHOUT_CONFIG
+        takes_config = not _WITH_CONFIG.isdisjoint(words[place + 1 : place + 2])
         if self.config is not None and takes_config and "--config" not in words:
             words += ["--config", shlex.quote(self.config)]
         return " ".join(words)
