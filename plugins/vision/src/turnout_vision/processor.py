@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.errors import ConfigurationError, MissingDependencyError
 from turnout_vision.checkpoint import Checkpoint
-from turnout_vision.preprocess import BIREFNET, ImagePreprocessor, parse_preprocessor
+from turnout_vision.preprocess import BIREFNET, ImagePreprocessor, preprocessor_of
 from turnout_vision.tokens import UNLIMITED, TextCodec
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def read_segmenter_preprocessor(checkpoint: Checkpoint | None) -> ImagePreproces
         ConfigurationError: the settings are broken, unreachable or not supported.
     """
     config = _read_image_config(checkpoint) if checkpoint else None
-    return parse_preprocessor(*config) if config else BIREFNET
+    return preprocessor_of(*config) if config else BIREFNET
 
 
 def read_image_preprocessor(checkpoint: Checkpoint) -> ImagePreprocessor:
@@ -41,7 +41,7 @@ def read_image_preprocessor(checkpoint: Checkpoint) -> ImagePreprocessor:
             f"checkpoint {checkpoint.name!r} has no preprocessor_config.json or processor_config.json; save one with "
             "AutoProcessor.save_pretrained, or name another with `processor:`"
         )
-    return parse_preprocessor(*config)
+    return preprocessor_of(*config)
 
 
 def read_text_codec(checkpoint: Checkpoint) -> TextCodec:
@@ -70,14 +70,12 @@ def read_text_codec(checkpoint: Checkpoint) -> TextCodec:
 
 
 def _read_image_config(checkpoint: Checkpoint) -> tuple[Mapping[str, Any], str] | None:
-    config = checkpoint.json("preprocessor_config.json")
-    if config is not None:
-        return config, f"preprocessor_config.json of {checkpoint.name!r}"
-    # transformers 5 saves the image processor and the tokenizer's settings in one file.
+    # transformers 5 saves the image processor and the tokenizer's settings in one file, and reads it first.
     config = (checkpoint.json("processor_config.json") or {}).get("image_processor")
     if isinstance(config, dict):
         return config, f"processor_config.json of {checkpoint.name!r}"
-    return None
+    config = checkpoint.json("preprocessor_config.json")
+    return None if config is None else (config, f"preprocessor_config.json of {checkpoint.name!r}")
 
 
 def _read_tokenizer(checkpoint: Checkpoint) -> Tokenizer:

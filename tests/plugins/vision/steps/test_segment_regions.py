@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, PipelineContext, PipelineStep, StepDeclaration
-from turnout.errors import InferenceError, InvalidInputError
+from turnout.errors import ConfigurationError, InferenceError, InvalidInputError
 from turnout_vision.factories import create_load_image, create_segment_regions
 from turnout_vision.options import LoadImageOptions, SegmentRegionsOptions
 from turnout_vision.regions import Region
@@ -163,3 +163,29 @@ def test_boxes_of_a_detector_step_are_accepted_in_any_form(
         ("segment_regions", 1),
         ("segment_regions", 3),
     ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"do_center_crop": True, "crop_size": {"height": 20, "width": 20}},
+        {"do_pad": True, "pad_size": {"height": 40, "width": 40}},
+    ],
+)
+def test_a_processor_that_crops_or_pads_is_refused_unless_the_step_gives_a_size(
+    run: Any,
+    declaration: StepDeclaration,
+    scene: NDArray[np.uint8],
+    segmenter: Any,
+    tmp_path: Path,
+    write: Any,
+    preprocessor_config: Any,
+    changes: dict[str, Any],
+) -> None:
+    write(tmp_path / "preprocessor_config.json", preprocessor_config(**changes))
+
+    with pytest.raises(ConfigurationError, match=r"crops, pads or turns its pictures, .* write `size: \[H, W\]`"):
+        run(steps(declaration, processor=str(tmp_path)), {"segmenter": segmenter()}, image=scene)
+    result = run(steps(declaration, processor=str(tmp_path), size=(24, 24)), {"segmenter": segmenter()}, image=scene)
+
+    assert not result.failures

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
-from turnout.errors import InferenceError
+from turnout.errors import ConfigurationError, InferenceError
 from turnout_vision.checkpoint import find_checkpoint
 from turnout_vision.masks import paste_mask
 from turnout_vision.options import SegmentRegionsOptions
@@ -36,7 +36,14 @@ class SegmentRegions(PipelineStep):
     @cached_property
     def _preprocessor(self) -> ImagePreprocessor:
         preprocessor = read_segmenter_preprocessor(self._checkpoint)
-        return preprocessor if self._options.size is None else preprocessor.with_size(self._options.size)
+        if self._options.size is not None:
+            return preprocessor.with_size(self._options.size)
+        if not preprocessor.keeps_the_frame:
+            raise ConfigurationError(
+                f"the image processor of model {self.model!r} crops, pads or turns its pictures, and segment_regions puts the "
+                "model's map back over the whole region; write `size: [H, W]` in the step to resize only"
+            )
+        return preprocessor
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
         picture, margin = context["picture"], self._options.margin

@@ -1,0 +1,6 @@
+"""Image preprocessing: from RGB pixels to ``pixel_values``, as a checkpoint's image processor in transformers does it."""
+
+from turnout_vision.preprocess.config import preprocessor_of
+from turnout_vision.preprocess.preprocessor import BIREFNET, ImagePreprocessor
+
+__all__ = ["BIREFNET", "ImagePreprocessor", "preprocessor_of"]

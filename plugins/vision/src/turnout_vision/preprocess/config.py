@@ -1,0 +1,45 @@
+"""From the content of a ``preprocessor_config.json`` to an image preprocessor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from turnout.errors import ConfigurationError
+from turnout_vision.preprocess.kinds import KINDS, UNNAMED
+from turnout_vision.preprocess.preprocessor import ImagePreprocessor
+from turnout_vision.preprocess.settings import Settings
+
+
+def preprocessor_of(config: Mapping[str, Any], where: str) -> ImagePreprocessor:
+    """Return the preprocessor that ``config``, the content of a ``preprocessor_config.json``, describes.
+
+    Every key is read, or known to change no pixels, or refused.
+
+    Raises:
+        ConfigurationError: ``config`` is incomplete, or has an image processor or a setting that is not supported.
+    """
+    kind = _read_kind(config, where)
+    recipe, defaults = (KINDS[kind] if kind else UNNAMED).recipe, (KINDS[kind] if kind else UNNAMED).defaults
+    settings = Settings(config, defaults, kind=kind, where=where)
+    settings.value("default_to_square")
+    preprocessor = recipe(settings)
+    settings.check_all_read()
+    return preprocessor
+
+
+def _read_kind(config: Mapping[str, Any], where: str) -> str | None:
+    """Return the name of the image processor without the suffixes that versions of transformers gave it."""
+    given = config.get("image_processor_type") or config.get("feature_extractor_type")
+    if given is None:
+        return None
+    name = str(given).removesuffix("Pil").removesuffix("Fast")
+    if name.endswith("FeatureExtractor"):
+        name = name.removesuffix("FeatureExtractor") + "ImageProcessor"
+    if name in KINDS:
+        return name
+    raise ConfigurationError(
+        f"{where}: the image processor is {given!r}, which is not supported; supported: {', '.join(sorted(KINDS))}. If it does "
+        "the same as one of these, copy the file into a folder, change image_processor_type there, and write `processor:` with "
+        "the folder"
+    )

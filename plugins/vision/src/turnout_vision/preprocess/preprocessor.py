@@ -1,0 +1,107 @@
+"""The image preprocessor: geometry, values, padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from turnout_vision.preprocess.geometry import BlackCanvas, CenterCrop, Operation, Resize, check_fits
+from turnout_vision.preprocess.sizes import ExactSize, Size
+from turnout_vision.preprocess.values import Normalization, Scaling
+
+
+class Padding(Protocol):
+    """Adds zeros around values, FP32 [3, height, width]."""
+
+    def margins(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return the rows above and below, and the columns left and right."""
+
+
+@dataclass(frozen=True, slots=True)
+class PadTo:
+    """Pads on the right and at the bottom, up to ``height`` and ``width``."""
+
+    height: int
+    width: int
+
+    def margins(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return the margins.
+
+        Raises:
+            InvalidInputError: the picture is larger.
+        """
+        check_fits((height, width), (self.height, self.width))
+        return (0, self.height - height), (0, self.width - width)
+
+
+@dataclass(frozen=True, slots=True)
+class PadToMultiple:
+    """Pads each side on both ends, up to a multiple of ``divisor``."""
+
+    divisor: int
+
+    def margins(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        missing = [ceil(side / self.divisor) * self.divisor - side for side in (height, width)]
+        return (missing[0] // 2, missing[0] - missing[0] // 2), (missing[1] // 2, missing[1] - missing[1] // 2)
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePreprocessor:
+    """Computes ``pixel_values`` from pixels. Thread-safe.
+
+    Attributes:
+        geometry: what happens to the picture first.
+        scaling: the values of its bytes.
+        padding: zeros around the values.
+        bgr: True if the channels are blue, green, red.
+    """
+
+    geometry: Sequence[Operation]
+    scaling: Scaling
+    padding: Padding | None = None
+    bgr: bool = False
+
+    def pixel_values(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return FP32 [1, 3, height, width] computed from UINT8 [height, width, 3].
+
+        Raises:
+            InvalidInputError: the settings give this picture no size, or one without an end.
+        """
+        for operation in self.geometry:
+            pixels = operation.apply(pixels)
+        values = self.scaling.apply(pixels)
+        if self.padding is not None:
+            values = np.pad(values, ((0, 0), *self.padding.margins(*values.shape[1:])))
+        return np.ascontiguousarray((values[::-1] if self.bgr else values)[np.newaxis])
+
+    @property
+    def size(self) -> Size | None:
+        """The height and width of ``pixel_values``; None if they depend on the picture."""
+        if isinstance(self.padding, PadTo):
+            return self.padding.height, self.padding.width
+        last = self.geometry[-1] if self.geometry and self.padding is None else None
+        if isinstance(last, Resize):
+            return (last.target.height, last.target.width) if isinstance(last.target, ExactSize) else None
+        return (last.height, last.width) if isinstance(last, CenterCrop | BlackCanvas) else None
+
+    @property
+    def keeps_the_frame(self) -> bool:
+        """True if ``pixel_values`` show the whole picture and nothing else: no crop, no padding, no rotation."""
+        return self.padding is None and all(isinstance(operation, Resize) for operation in self.geometry)
+
+    def with_size(self, size: Size) -> ImagePreprocessor:
+        """Return a copy that only resizes to ``size``, a height and width, with the same filter and values."""
+        filters = [operation.resample for operation in self.geometry if isinstance(operation, Resize)]
+        return replace(self, geometry=(Resize(ExactSize(*size), filters[0] if filters else 2),), padding=None)
+
+
+# From BiRefNet's documentation; its checkpoints have no preprocessor settings.
+BIREFNET = ImagePreprocessor(
+    (Resize(ExactSize(1024, 1024), 2),),
+    Scaling(1 / 255, normalizations=(Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),)),
+)

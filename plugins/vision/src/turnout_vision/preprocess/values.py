@@ -1,0 +1,52 @@
+"""Values: from the 256 bytes of a channel to the numbers that a model reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """Subtracts ``mean``, then divides by ``std``, each per channel."""
+
+    mean: Triple
+    std: Triple
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """Computes the value of a byte in the order and precision of transformers, so that both agree in every bit.
+
+    Attributes:
+        factor: of the bytes; None leaves them 0..255.
+        offset: subtracted after ``factor``.
+        normalizations: applied one after the other.
+    """
+
+    factor: float | None
+    offset: float = 0.0
+    normalizations: tuple[Normalization, ...] = ()
+
+    def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return FP32 [3, height, width] for UINT8 [height, width, 3]."""
+        values = np.empty((3, *pixels.shape[:2]), np.float32)
+        table = self._table()
+        for channel in range(3):
+            np.take(table[:, channel], pixels[:, :, channel], out=values[channel])
+        return values
+
+    def _table(self) -> NDArray[np.float32]:
+        """Return the value of each byte, FP32 [256, 3]."""
+        values = np.repeat(np.arange(256, dtype=np.float64)[:, np.newaxis], 3, axis=1)
+        if self.factor is not None:
+            values = values * self.factor
+        table = values.astype(np.float32) - np.float32(self.offset)
+        for each in self.normalizations:
+            mean, std = np.asarray(each.mean, np.float32), np.asarray(each.std, np.float32)
+            table = np.divide(table - mean, std, dtype=np.float32)
+        return np.ascontiguousarray(table)
