@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from turnout.errors import ConfigurationError
-from turnout_triton.repository.config_file import config_from, config_text, read_config
+from turnout_triton.repository.config_file import config_bytes, config_from, read_config
 
 CONFIG = config_from({"name": "m", "max_batch_size": 8, "parameters": {"b": {"string_value": "1"}, "a": {"string_value": "2"}}})
 
 
 def test_a_written_file_is_read_back_and_recognized_as_generated(tmp_path: Path) -> None:
     file = tmp_path / "config.pbtxt"
-    file.write_text(config_text(CONFIG))
+    file.write_bytes(config_bytes(CONFIG))
 
     found = read_config(file)
 
@@ -27,7 +27,7 @@ def test_the_text_does_not_depend_on_the_order_of_the_fields() -> None:
         {"parameters": {"a": {"string_value": "2"}, "b": {"string_value": "1"}}, "max_batch_size": 8, "name": "m"}
     )
 
-    assert config_text(other) == config_text(CONFIG)
+    assert config_bytes(other) == config_bytes(CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_the_text_does_not_depend_on_the_order_of_the_fields() -> None:
 )
 def test_an_edited_file_is_the_users_own(tmp_path: Path, edit: tuple[str, str]) -> None:
     file = tmp_path / "config.pbtxt"
-    file.write_text(config_text(CONFIG).replace(*edit))
+    file.write_text(config_bytes(CONFIG).decode().replace(*edit))
 
     found = read_config(file)
 
@@ -52,7 +52,7 @@ def test_a_file_of_a_newer_triton_can_be_read(tmp_path: Path) -> None:
     assert found.config.name == "m"
 
 
-@pytest.mark.parametrize("content", [b'name: "m', b"\xff\xfe", b"max_batch_size: eight"])
+@pytest.mark.parametrize("content", [b'name: "m', b"max_batch_size: eight"])
 def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "config.pbtxt"
     file.write_bytes(content)

@@ -72,7 +72,9 @@ def test_an_edited_config_is_kept_too_and_force_replaces_it(project: Any) -> Non
     assert any(
         "instance_group: turnout.yaml says 1 x KIND_AUTO, config.pbtxt says 3 x KIND_AUTO" in note for note in kept.notes
     )
-    assert forced.notes == ()
+    assert forced.notes[0].startswith(
+        "scale/config.pbtxt: replaced instance_group: turnout.yaml says 1 x KIND_AUTO, config.pbtxt"
+    )
     assert read_config(project.config_file()).generated
 
 

@@ -76,7 +76,9 @@ def test_a_rate_limiter_stays_in_the_config_and_its_group_is_imported(project: A
     model = describe_one(project, f"{ONNX}instance_group {{ count: 3 rate_limiter {{ priority: 1 }} }}\n{IO}")
 
     assert model.settings["backends"]["triton"]["model_config"] == {"instance_group": [{"count": 3}]}
-    assert model.remarks == ("config.pbtxt also sets rate_limiter, which turnout.yaml cannot express; keep that file",)
+    assert model.remarks == (
+        "config.pbtxt also sets rate_limiter, which turnout.yaml cannot express; turnout export keeps them there",
+    )
 
 
 def test_a_model_without_a_config_is_described_by_its_file(project: Any) -> None:
@@ -113,9 +115,8 @@ def test_fields_that_turnout_yaml_cannot_express_are_named(project: Any) -> None
 
     model = describe_one(project, ONNX + warmup + "response_cache { enable: true }\n" + IO)
 
-    assert model.remarks == (
-        "config.pbtxt also sets model_warmup, response_cache, which turnout.yaml cannot express; keep that file",
-    )
+    [remark] = model.remarks
+    assert remark.startswith("config.pbtxt also sets model_warmup, response_cache, which turnout.yaml cannot express; turnout")
 
 
 @pytest.mark.parametrize(

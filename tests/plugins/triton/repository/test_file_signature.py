@@ -39,13 +39,32 @@ def test_the_order_is_that_of_the_file() -> None:
     assert found.outputs == FILE.outputs
 
 
-def test_a_declaration_may_be_wider_than_the_file_but_for_the_batch_axis() -> None:
+def test_a_size_that_the_file_fixes_for_an_input_stays_fixed() -> None:
     wide = TensorSpec("x", "FP32", (-1, -1, -1))
     fixed = ModelSignature((TensorSpec("x", "FP32", (1, 3, -1)),), FILE.outputs)
 
-    assert merge_signatures(declare(wide), FILE, "model.onnx").inputs == (wide,)
-    with pytest.raises(ExportError, match=r"declares input 'x' as FP32 \[-1, -1, -1\], model.onnx has FP32 \[1, 3, -1\]"):
-        merge_signatures(declare(wide), fixed, "model.onnx")
+    with pytest.raises(ExportError, match=r"declares input 'x' as FP32 \[-1, -1, -1\], model.onnx has FP32 \[-1, 3, -1\]"):
+        merge_signatures(declare(wide), FILE, "model.onnx")
+    with pytest.raises(ExportError, match=r"model.onnx has FP32 \[1, 3, -1\]"):
+        merge_signatures(declare(TensorSpec("x", "FP32", (-1, 3, -1))), fixed, "model.onnx")
+
+
+def test_torchscript_and_ensembles_have_no_fixed_sizes_of_their_own() -> None:
+    wide = TensorSpec("x", "FP32", (-1, -1, -1))
+
+    assert merge_signatures(declare(wide), FILE, "model.pt").inputs == (wide,)
+
+
+@pytest.mark.parametrize("shape", [(-1, 7), (-1, 2, 2), (-1, -1)])
+def test_an_output_shape_of_an_onnx_file_is_a_hint_that_config_pbtxt_repeats(shape: tuple[int, ...]) -> None:
+    found = merge_signatures(declare(outputs=(TensorSpec("y", "FP32", shape),)), FILE, "model.onnx")
+
+    assert found.outputs == FILE.outputs[:1]
+
+
+def test_the_datatype_of_an_output_is_no_hint() -> None:
+    with pytest.raises(ExportError, match=r"declares output 'y' as FP16 \[-1, 2\], model.onnx has FP32 \[-1, 2\]"):
+        merge_signatures(declare(outputs=(TensorSpec("y", "FP16", (-1, 2)),)), FILE, "model.onnx")
 
 
 @pytest.mark.parametrize(

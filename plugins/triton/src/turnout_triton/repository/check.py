@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from turnout import CheckRequest, RepositoryFinding
 from turnout.errors import BackendUnavailableError, ConfigurationError, ExportError, ModelLoadError
@@ -43,13 +44,13 @@ def check(request: CheckRequest) -> Iterable[RepositoryFinding]:
         if request.options is None and not (state.folder / CONFIG).exists():
             return []
         state.present = read_config(state.folder / CONFIG)
-        yaml = yaml_source(request, state.folder, state.present)
+        sources, asked = _local_sources(state)
     except (ConfigurationError, ExportError) as error:
         return [RepositoryFinding(False, str(error))]
     if state.present is None:
         state.findings.append(_missing_config(request, state.folder))
     _read_servers(state)
-    _compare(state, yaml)
+    _compare(state, sources, asked)
     return state.findings
 
 
@@ -77,9 +78,17 @@ def _read_servers(state: _Check) -> None:
         state.findings.append(found)
 
 
-def _compare(state: _Check, yaml: ConfigSource) -> None:
-    sources = [yaml, *([file_source(state.present, state.folder)] if state.present else [])]
-    sources += [server_source(server, sources) for server in state.servers]
+def _local_sources(state: _Check) -> tuple[list[ConfigSource], Any]:
+    """Return turnout.yaml and config.pbtxt as sources, and the config that a server should run."""
+    yaml, asked = yaml_source(state.request, state.folder, state.present)
+    if state.present is None:
+        return [yaml], asked
+    file, asked = file_source(state.present, state.folder)
+    return [yaml, file], asked
+
+
+def _compare(state: _Check, sources: list[ConfigSource], asked: Any) -> None:
+    sources += [server_source(server, sources, asked) for server in state.servers]
     if len(sources) == 1:
         return
     failures = [f"{one.text}; {_advice(state, sources, one)}" for one in differences(sources)]

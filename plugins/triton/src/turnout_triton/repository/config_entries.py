@@ -1,4 +1,7 @@
-"""A model config as entries: short texts by name, which can be compared across sources."""
+"""A model config as entries: short texts by name, which can be compared across sources.
+
+Every field that is set becomes an entry, also those that this module does not know by name.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,25 @@ from typing import Any
 
 from turnout_triton.repository.config_file import fields_of
 from turnout_triton.repository.config_tensors import kserve_datatype
-from turnout_triton.repository.layout import PLATFORMS, WARMUP
+from turnout_triton.repository.layout import WARMUP
+from turnout_triton.repository.normal_form import normal_form, platform_of
 
 Entries = dict[str, str]
 
 NONE = "none"
-_PLATFORMS = {one.backend: one.platform for one in PLATFORMS.values() if one.platform}
-_DEFAULTS = {"input_pinned_memory": {"enable": True}, "output_pinned_memory": {"enable": True}}
+TENSOR_SETTINGS = "settings of "
+"""The beginning of an entry with what a tensor has beside datatype and shape, such as ``optional``."""
+SCHEDULING = "ensemble_scheduling"
+_SAID = frozenset(
+    {"name", "platform", "backend", "max_batch_size", "version_policy", "dynamic_batching", "instance_group", "optimization"}
+    | {"model_warmup", "input", "output", "parameters"}
+)
+"""The fields with an entry of their own form, which turnout.yaml can say."""
 
 
 def entries_of(config: Any, folder: str) -> Entries:
     """Return the entries of the ModelConfig of a ``folder``; order and form do not depend on who wrote the config."""
+    config = normal_form(config)
     entries = {
         "name": config.name or folder,
         "platform": platform_of(config),
@@ -27,14 +38,19 @@ def entries_of(config: Any, folder: str) -> Entries:
         "version_policy": _version_policy(config),
         "dynamic_batching": _dynamic_batching(config),
         "instance_group": _instance_group(config),
-        "optimization": _json(_optimization(config)),
+        "optimization": _json(fields_of(config.optimization)),
         "model_warmup": _json([fields_of(sample) for sample in config.model_warmup]),
     }
     entries |= dict([*_tensors("input", config.input), *_tensors("output", config.output)])
     entries |= {f"parameter {name!r}": value.string_value for name, value in config.parameters.items()}
-    if config.ensemble_scheduling.step:
-        entries["ensemble_scheduling"] = _json(fields_of(config.ensemble_scheduling))
-    return entries
+    others = fields_of(config)
+    return entries | {name: _json(value) for name, value in others.items() if name not in _SAID}
+
+
+def unsaid_entries(config: Any) -> tuple[str, ...]:
+    """Return prefixes of all entries that turnout.yaml has no words for."""
+    names = (field.name for field in config.DESCRIPTOR.fields)
+    return (TENSOR_SETTINGS, *(name for name in names if name not in _SAID and name != SCHEDULING))
 
 
 def data_files(config: Any) -> set[str]:
@@ -53,17 +69,16 @@ def sha256(data: bytes) -> str:
     return f"sha256 {hashlib.sha256(data).hexdigest()[:12]}"
 
 
-def platform_of(config: Any) -> str:
-    """Return the platform; newer configs name only the backend."""
-    return str(config.platform or _PLATFORMS.get(config.backend, config.backend))
-
-
 def _tensors(kind: str, tensors: Iterable[Any]) -> Iterable[tuple[str, str]]:
     for tensor in tensors:
         text = f"{kserve_datatype(tensor.data_type)} {list(tensor.dims)}"
         if tensor.HasField("reshape"):
             text += f" reshaped to {list(tensor.reshape.shape)}"
         yield f"{kind} {tensor.name!r}", text
+        fields = fields_of(tensor)
+        more = {name: value for name, value in fields.items() if name not in ("name", "data_type", "dims", "reshape")}
+        if more:
+            yield f"{TENSOR_SETTINGS}{kind} {tensor.name!r}", _json(more)
 
 
 def _version_policy(config: Any) -> str:
@@ -76,31 +91,18 @@ def _version_policy(config: Any) -> str:
 
 
 def _dynamic_batching(config: Any) -> str:
-    if not config.HasField("dynamic_batching"):
-        return NONE
-    fields = fields_of(config.dynamic_batching)
-    # The server fills in the largest batch if no size is preferred.
-    if fields.get("preferred_batch_size") == [config.max_batch_size]:
-        del fields["preferred_batch_size"]
-    return _json(fields)
+    return _json(fields_of(config.dynamic_batching)) if config.HasField("dynamic_batching") else NONE
 
 
 def _instance_group(config: Any) -> str:
-    groups = [_group(group) for group in config.instance_group]
-    return "; ".join(groups) or "1 x KIND_AUTO"
+    return "; ".join(_group(group) for group in config.instance_group) or "Triton's default"
 
 
 def _group(group: Any) -> str:
     fields = fields_of(group)
-    kind, count = fields.get("kind", "KIND_AUTO"), fields.get("count", 1)
-    gpus = f" on {list(group.gpus)}" if group.gpus else ""
-    return f"{count} x {kind}{gpus}"
-
-
-def _optimization(config: Any) -> dict[str, Any]:
-    """Return the optimization without the defaults that a server writes out."""
-    fields = fields_of(config.optimization)
-    return {name: value for name, value in fields.items() if value not in (_DEFAULTS.get(name), {}, [])}
+    kind, count = fields.pop("kind", "KIND_AUTO"), fields.pop("count", "default")
+    gpus = f" on {fields.pop('gpus')}" if group.gpus else ""
+    return f"{count} x {kind}{gpus}" + (f" {_json(fields)}" if fields else "")
 
 
 def _json(value: Any) -> str:

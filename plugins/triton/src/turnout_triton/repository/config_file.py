@@ -1,4 +1,4 @@
-"""The file config.pbtxt: its text, and whether turnout export wrote it.
+"""The file config.pbtxt: its content, and whether turnout export wrote it.
 
 The first line of a generated file has a hash of the rest. A file without that line, or with another hash, was written or edited
 by hand.
@@ -7,15 +7,26 @@ by hand.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from turnout.errors import ConfigurationError, text_of
+from turnout_triton.repository.config_text import (
+    comments_of,
+    decode,
+    encode,
+    has_broken_quotes,
+    printable,
+    without_broken_bytes,
+)
 
 _MARK = "# Written by turnout export from turnout.yaml; edit that one. An edited file is kept. sha256: "
 _MARKED = re.compile(rf"{re.escape(_MARK)}(?P<hash>[0-9a-f]{{64}})\n(?P<body>.*)\Z", re.DOTALL)
+_KEPT = "# Kept from the file that was here before, because turnout.yaml does not say it: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +36,16 @@ class ConfigFile:
     Attributes:
         config: Triton's ModelConfig.
         generated: turnout export wrote the file, and it is unchanged.
+        kept: the entries of a generated file that come from the hand-written file that it replaced.
+        comments: the comments of a hand-written file, or those that a generated file kept.
+        incomplete: what ``config`` lacks of the file, because it cannot be read here; empty if it lacks nothing.
     """
 
     config: Any
     generated: bool
+    kept: tuple[str, ...] = ()
+    comments: tuple[str, ...] = ()
+    incomplete: str = ""
 
 
 def new_config() -> Any:
@@ -53,12 +70,14 @@ def fields_of(message: Any) -> dict[str, Any]:
     return fields
 
 
-def config_text(config: Any) -> str:
-    """Return the text of a config.pbtxt for ``config``, its hash in the first line."""
+def config_bytes(config: Any, kept: Sequence[str] = (), comments: Sequence[str] = ()) -> bytes:
+    """Return the content of a config.pbtxt for ``config``, its hash in the first line; ``kept`` and ``comments`` follow."""
     from google.protobuf import text_format
 
-    body = text_format.MessageToString(config, use_short_repeated_primitives=True)
-    return f"{_MARK}{hashlib.sha256(body.encode()).hexdigest()}\n{body}"
+    lines = [*([_KEPT + json.dumps(list(kept))] if kept else []), *comments]
+    text = text_format.MessageToString(config, use_short_repeated_primitives=True, as_utf8=True)
+    body = encode("".join(f"{line}\n" for line in lines) + text)
+    return f"{_MARK}{hashlib.sha256(body).hexdigest()}\n".encode() + body
 
 
 def read_config(file: Path) -> ConfigFile | None:
@@ -67,17 +86,37 @@ def read_config(file: Path) -> ConfigFile | None:
     Raises:
         ConfigurationError: it is not a config.pbtxt.
     """
-    from google.protobuf import text_format
-
     if not file.is_file():
         return None
-    config = new_config()
     try:
-        text = file.read_text("utf-8")
-        # A newer Triton may know more fields than these protobuf classes.
-        text_format.Parse(text, config, allow_unknown_field=True)
-    except (text_format.ParseError, UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(f"{str(file)!r} cannot be read as a model config: {text_of(error)}; fix that line") from error
+        text = decode(file.read_bytes(), str(file))
+    except OSError as error:
+        raise ConfigurationError(f"{str(file)!r} cannot be read: {text_of(error)}; correct its permissions") from error
+    config, incomplete = _parse(text, file)
     marked = _MARKED.match(text)
-    generated = marked is not None and hashlib.sha256(marked["body"].encode()).hexdigest() == marked["hash"]
-    return ConfigFile(config, generated)
+    generated = marked is not None and hashlib.sha256(encode(marked["body"])).hexdigest() == marked["hash"]
+    comments = comments_of(text)
+    kept = [name for line in comments if generated and line.startswith(_KEPT) for name in json.loads(line.removeprefix(_KEPT))]
+    own = tuple(line for line in comments if not line.startswith((_MARK, _KEPT)))
+    return ConfigFile(config, generated, tuple(kept), own, incomplete)
+
+
+def _parse(text: str, file: Path) -> tuple[Any, str]:
+    """Return the config in ``text``, and what it lacks."""
+    from google.protobuf import text_format
+
+    config, readable = new_config(), without_broken_bytes(text)
+    try:
+        # A newer Triton may know more fields than these protobuf classes.
+        text_format.Parse(readable, config, allow_unknown_field=True)
+    except (text_format.ParseError, UnicodeError) as error:
+        raise ConfigurationError(
+            f"{str(file)!r} cannot be read as a model config: {printable(text_of(error))}; fix that line"
+        ) from error
+    if has_broken_quotes(text):
+        return config, "a text with bytes that are not UTF-8; save the file as UTF-8"
+    try:
+        text_format.Parse(readable, new_config())
+    except text_format.ParseError as error:
+        return config, f"a field that this version of tritonclient does not know ({text_of(error)}); install a newer one"
+    return config, ""

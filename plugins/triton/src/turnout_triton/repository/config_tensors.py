@@ -38,9 +38,16 @@ def tensor_fields(signature: ModelSignature, max_batch_size: int, platform: str,
 
 
 def spec_of(tensor: Any, max_batch_size: int) -> TensorSpec:
-    """Return the spec of a ModelInput or ModelOutput in the model's own shape, batch axis included."""
-    dims = tuple(tensor.reshape.shape) if tensor.HasField("reshape") else tuple(tensor.dims)
-    return TensorSpec(tensor.name, kserve_datatype(tensor.data_type), (-1, *dims) if max_batch_size else dims)
+    """Return the spec of a ModelInput or ModelOutput in the shape that a client sends, batch axis included.
+
+    That is ``dims``; a ``reshape`` with sizes is between the server and the model's file. An empty one means an axis that
+    Turnout adds and removes itself.
+    """
+    dims = tuple(tensor.dims)
+    if tensor.HasField("reshape") and not tensor.reshape.shape:
+        dims = dims[:-1]
+    shape = (-1, *dims) if max_batch_size else dims
+    return TensorSpec(tensor.name, kserve_datatype(tensor.data_type), shape, bool(getattr(tensor, "optional", False)))
 
 
 def kserve_datatype(data_type: int) -> str:

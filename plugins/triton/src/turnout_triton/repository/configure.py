@@ -10,11 +10,12 @@ from turnout import Configuration, ConfigurationRequest, ModelSignature
 from turnout.errors import ConfigurationError, ExportError
 from turnout.repository.versions import versions
 from turnout_triton.repository.config_entries import data_files, entries_of
-from turnout_triton.repository.config_file import ConfigFile, config_text, read_config
-from turnout_triton.repository.differences import ConfigSource, differences
-from turnout_triton.repository.file_signature import read_signature
+from turnout_triton.repository.config_file import ConfigFile, config_bytes, read_config
+from turnout_triton.repository.differences import ConfigSource, Difference, differences
+from turnout_triton.repository.file_signature import ONNX, config_signature, read_signature
 from turnout_triton.repository.generated_config import generate_config
-from turnout_triton.repository.layout import CONFIG, PLATFORMS, newest_file
+from turnout_triton.repository.layout import CONFIG, ENSEMBLE, PLATFORMS, newest_file
+from turnout_triton.repository.merged_config import MergedConfig, merge_config
 
 _KEEP_FOLDER = ".gitkeep"
 
@@ -28,30 +29,44 @@ def configure(request: ConfigurationRequest) -> Configuration:
     ensemble = bool(request.options and request.options.ensemble)
     present, problem = _read_present(request.folder)
     filename, signature = ("", ModelSignature()) if ensemble else _file_to_configure(request, present)
-    if filename not in PLATFORMS and not ensemble:
+    if filename and filename not in PLATFORMS:
         return Configuration(notes=(f"Triton has no backend for {filename!r}, so no {CONFIG} was written",))
     try:
-        generated = generate_config(request.model, request.options, request.folder, filename, signature)
-        if not ensemble:
-            _check_versions(request, generated.config, filename)
+        generated = generate_config(request.model, request.options, request.folder, filename, signature, present)
+        merged = merge_config(generated, present, request.model.name)
+        if filename:
+            _check_versions(request, merged.config, filename)
     except ExportError as error:
         if request.options is None and request.version is not None and not (request.folder / CONFIG).exists():
             # turnout.yaml has no triton entry for this model: the file is good for its other backends.
             return Configuration(notes=(f"no {CONFIG} was written: {error}",))
         raise
-    if (problem or (present and not present.generated)) and not request.overwrite:
-        return Configuration(notes=_difference_notes(request, present, generated.config) if present else (problem,))
-    files = {CONFIG: config_text(generated.config).encode(), **generated.files}
-    if ensemble and not versions(request.folder):
+    by_hand = bool(problem) or (present is not None and not present.generated)
+    if by_hand and not request.overwrite:
+        return Configuration(notes=_difference_notes(request, present, merged.config) if present else (problem,))
+    comments = present.comments if present else ()
+    files = {CONFIG: config_bytes(merged.config, merged.kept, comments), **generated.files}
+    if merged.config.platform == ENSEMBLE.platform and not versions(request.folder):
         files[f"1/{_KEEP_FOLDER}"] = b""  # Triton needs a version, empty for an ensemble; git keeps no empty folder
-    return Configuration(files, _obsolete_files(present, files))
+    notes = _replacement_notes(request, present, merged) if by_hand else ()
+    return Configuration(files, _obsolete_files(present, merged.config, files), notes)
 
 
 def _file_to_configure(request: ConfigurationRequest, present: ConfigFile | None) -> tuple[str, ModelSignature]:
-    """Return name and signature of the published version's file, or of the newest version's if none is published."""
+    """Return name and signature of the published version's file, or of the newest version's if none is published.
+
+    The name is empty for a file that only Triton knows; what it takes and gives is in its config.pbtxt.
+    """
     if request.signature is not None:
         return request.file, request.signature
     file = newest_file(request.folder)
+    if present and not present.generated and (file is None or file.name != ONNX):
+        # The file does not say what it takes and gives, so turnout.yaml decides, and config.pbtxt where that says nothing.
+        declared, there = request.model.signature, config_signature(present.config)
+        signature = ModelSignature(declared.inputs or there.inputs, declared.outputs or there.outputs)
+        return file.name if file else "", signature
+    if file is None and present is not None:
+        return "", config_signature(present.config)
     if file is None:
         raise ExportError(
             f"model {request.model.name!r} has no version with {' or '.join(PLATFORMS)} in {str(request.folder)!r}; "
@@ -68,19 +83,41 @@ def _read_present(folder: Path) -> tuple[ConfigFile | None, str]:
         return None, f"{error}; it was kept, --force-config replaces it"
 
 
-def _difference_notes(request: ConfigurationRequest, present: ConfigFile, generated: Any) -> tuple[str, ...]:
-    model = request.folder.name
-    name = f"{model}/{CONFIG}"
-    yaml = ConfigSource("turnout.yaml says", entries_of(generated, model))
-    found = differences([yaml, ConfigSource(f"{CONFIG} says", entries_of(present.config, model))])
+def _difference_notes(request: ConfigurationRequest, present: ConfigFile, merged: Any) -> tuple[str, ...]:
+    name = f"{request.folder.name}/{CONFIG}"
     kept = f"{name} was written or edited by hand and was kept; --force-config replaces it"
-    return (kept, *(f"{name} differs: {one.text}" for one in found))
+    return (kept, *(f"{name} differs: {one.text}" for one in _differences(request, present, merged)))
 
 
-def _obsolete_files(present: ConfigFile | None, files: Iterable[str]) -> frozenset[str]:
+def _differences(request: ConfigurationRequest, present: ConfigFile, merged: Any) -> list[Difference]:
+    model = request.folder.name
+    yaml = ConfigSource("turnout.yaml says", entries_of(merged, model))
+    return differences([yaml, ConfigSource(f"{CONFIG} says", entries_of(present.config, model))])
+
+
+def _replacement_notes(request: ConfigurationRequest, present: ConfigFile | None, merged: MergedConfig) -> tuple[str, ...]:
+    """Return what became of a hand-written file: what was replaced, and what was kept.
+
+    Raises:
+        ExportError: a part of it cannot be read here, so it would be lost.
+    """
+    name = f"{request.folder.name}/{CONFIG}"
+    if present is None:
+        return (f"{name} could not be read; nothing of it was kept",)
+    if present.incomplete:
+        raise ExportError(f"{str(request.folder / CONFIG)!r} has {present.incomplete}: replaced, it would be lost")
+    notes = [f"{name}: replaced {one.text}" for one in _differences(request, present, merged.config)]
+    if merged.kept:
+        notes.append(f"{name}: kept what turnout.yaml does not say: {', '.join(merged.kept)}")
+    if present.comments:
+        notes.append(f"{name}: its comments were moved to the beginning of the file")
+    return tuple(notes)
+
+
+def _obsolete_files(present: ConfigFile | None, merged: Any, files: Iterable[str]) -> frozenset[str]:
     if present is None or not present.generated:
         return frozenset()
-    return frozenset(data_files(present.config) - set(files))
+    return frozenset(data_files(present.config) - data_files(merged) - set(files))
 
 
 def _check_versions(request: ConfigurationRequest, config: Any, filename: str) -> None:

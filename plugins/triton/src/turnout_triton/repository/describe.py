@@ -16,6 +16,7 @@ from turnout_triton.repository.config_file import fields_of, read_config
 from turnout_triton.repository.file_signature import config_signature, read_file_signature
 from turnout_triton.repository.layout import CONFIG, PLATFORMS, model_folders, newest_file
 from turnout_triton.repository.options_from_config import escape_variables, options_from_config, parse_numbers, remarks
+from turnout_triton.repository.reshape import reshapes
 
 URL = "${TRITON_URL:-localhost:8001}"
 
@@ -58,11 +59,14 @@ def _describe_model(model: Path, folder: Path) -> RepositoryModel:
     settings |= _dynamic_batching(config)
     signature = _restore_rank_0(config_signature(config), read_file_signature(newest_file(model)))
     settings |= _tensor_settings(signature, config.max_batch_size)
+    if any(tensor.optional for tensor in config.input):
+        del settings["inputs"]  # turnout.yaml has no word for an optional one; the server says which inputs it takes
     if config.ensemble_scheduling.step:
         triton["ensemble"] = [step.model_name for step in config.ensemble_scheduling.step]
     options = options_from_config(config)
     triton |= {"model_config": options} if options else {}
-    backends = {"triton": triton} | _in_process_entry(model, folder)
+    # In this process the model would take and give the shapes of its file, not those that clients of the server send and get.
+    backends = {"triton": triton} | ({} if reshapes(config) else _in_process_entry(model, folder))
     return RepositoryModel(name, settings | {"backends": backends}, tuple(remarks(config)))
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from turnout_triton.repository.config_entries import NONE, Entries
-
-_PLACEMENT = re.compile(r"KIND_(AUTO|CPU|GPU)( on \[[0-9, ]*\])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +63,6 @@ def _compare(name: str, sources: Sequence[ConfigSource]) -> Iterator[Difference]
     if not sources:
         return
     first, *others = sources
-    apart = tuple(source for source in others if not _is_equal(name, first.entry(name), source.entry(name)))
+    apart = tuple(source for source in others if source.entry(name) != first.entry(name))
     if apart:
         yield Difference(name, f"{name}: {', '.join(source.sentence(name) for source in sources)}", apart)
-
-
-def _is_equal(name: str, one: str, other: str) -> bool:
-    if name == "instance_group" and "KIND_AUTO" in one + other:
-        # A server reports the kind that it chose for KIND_AUTO.
-        return _PLACEMENT.sub("", one) == _PLACEMENT.sub("", other)
-    return one == other

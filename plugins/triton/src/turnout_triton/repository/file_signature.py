@@ -12,6 +12,8 @@ from turnout_triton.repository.config_file import ConfigFile
 from turnout_triton.repository.config_tensors import spec_of
 from turnout_triton.repository.onnx_signature import read_onnx_signature
 
+ONNX = "model.onnx"
+
 
 def read_file_signature(file: Path | None) -> ModelSignature:
     """Return the inputs and outputs of ``file``; empty for any other format than ONNX.
@@ -19,7 +21,7 @@ def read_file_signature(file: Path | None) -> ModelSignature:
     Raises:
         ExportError: the file cannot be read.
     """
-    if file is None or file.name != "model.onnx":
+    if file is None or file.name != ONNX:
         return ModelSignature()
     return read_onnx_signature(file)
 
@@ -73,23 +75,41 @@ def _merge_side(
                 f"model {model.name!r}: {filename} has input {name!r} {spec}, which turnout.yaml does not declare; "
                 "declare it, or no inputs"
             )
-    # In the file's order, because the PyTorch backend assigns names without a number by position.
-    return tuple(by_name[name] for name in theirs if name in by_name)
+    # In the file's order, because the PyTorch backend assigns names without a number by position. NVIDIA's ONNX Runtime backend
+    # compares output shapes with the file exactly, so config.pbtxt gets the file's.
+    served = theirs if filename == ONNX and kind == "output" else by_name
+    return tuple(_ranked(served[name], by_name[name]) for name in theirs if name in by_name)
+
+
+def _ranked(served: TensorSpec, declared: TensorSpec) -> TensorSpec:
+    """Return ``served``, or ``declared`` if its rank is unknown."""
+    return declared if served.shape is None else served
 
 
 def _check_match(kind: str, declared: TensorSpec, found: TensorSpec, model: ModelDeclaration, filename: str) -> None:
-    """Raise ExportError if the declaration of a tensor contradicts the file."""
-    if declared.datatype != found.datatype or not _fits(declared.shape, found.shape, batched=model.max_batch_size > 0):
+    """Raise ExportError if the declaration of a tensor contradicts the file.
+
+    The output shapes of an ONNX file are hints, which ONNX Runtime does not enforce: turnout.yaml may correct them. A size that
+    the file fixes for an input is enforced, and NVIDIA's backend does not load a config.pbtxt that frees it.
+    """
+    if filename == ONNX and kind == "output" and declared.datatype == found.datatype:
+        return
+    exact = filename == ONNX
+    batched = model.max_batch_size > 0
+    if declared.datatype != found.datatype or not _fits(declared.shape, found.shape, batched=batched, exact=exact):
         raise ExportError(
             f"model {model.name!r}: turnout.yaml declares {kind} {declared.name!r} as {declared}, {filename} has {found}; "
             "correct the declaration (without the batch axis if max_batch_size is above 0), or export the model again"
         )
 
 
-def _fits(shape: tuple[int, ...] | None, theirs: tuple[int, ...] | None, *, batched: bool) -> bool:
-    """Return whether two shapes can belong to one tensor; a batch axis must be free in the file too."""
+def _fits(shape: tuple[int, ...] | None, theirs: tuple[int, ...] | None, *, batched: bool, exact: bool) -> bool:
+    """Return whether two shapes can belong to one tensor; a batch axis must be free in the file too.
+
+    ``exact``: a size that the file fixes must be fixed in ``shape``.
+    """
     if shape is None or theirs is None:
         return True
     if len(shape) != len(theirs) or (batched and theirs[0] != -1):
         return False
-    return all(-1 in (our, their) or our == their for our, their in zip(shape, theirs, strict=True))
+    return all(their in (our, -1) or (our == -1 and not exact) for our, their in zip(shape, theirs, strict=True))

@@ -9,30 +9,46 @@ from typing import Any
 
 from turnout import DynamicBatching, ModelDeclaration, ModelSignature
 from turnout.errors import ExportError
-from turnout_triton.model_config_options import ModelConfigOptions
+from turnout_triton.model_config_options import InstanceGroup, ModelConfigOptions
 from turnout_triton.options import TritonOptions
-from turnout_triton.repository.config_file import config_from
+from turnout_triton.repository.config_file import ConfigFile, config_from
 from turnout_triton.repository.config_tensors import tensor_fields
-from turnout_triton.repository.ensemble import ensemble_fields
 from turnout_triton.repository.file_signature import merge_signatures
-from turnout_triton.repository.layout import ENSEMBLE, PLATFORMS, Platform
+from turnout_triton.repository.layout import CONFIG, ENSEMBLE, PLATFORMS, Platform
 from turnout_triton.repository.model_warmup import warmup_fields
+from turnout_triton.repository.own_wiring import ensemble_tensors, is_own_wiring
+from turnout_triton.repository.reshape import reshaped_signature
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratedConfig:
-    """A ModelConfig of Triton's for turnout.yaml, and the files that it names, by name below the model's folder."""
+    """A ModelConfig of Triton's for turnout.yaml.
+
+    Attributes:
+        config: the ModelConfig.
+        files: the files that it names, by name below the model's folder.
+        default_group: turnout.yaml has no instance group; the config has one instance, Turnout's default.
+        given_groups: the fields that turnout.yaml gives of each instance group.
+    """
 
     config: Any
     files: Mapping[str, bytes]
+    default_group: bool = False
+    given_groups: tuple[frozenset[str], ...] = ()
 
 
 def generate_config(
-    model: ModelDeclaration, options: TritonOptions | None, folder: Path, filename: str, signature: ModelSignature
+    model: ModelDeclaration,
+    options: TritonOptions | None,
+    folder: Path,
+    filename: str,
+    signature: ModelSignature,
+    present: ConfigFile | None = None,
 ) -> GeneratedConfig:
     """Return the config of ``model``, whose newest version is ``filename`` with the inputs and outputs ``signature``.
 
-    For an unknown file, such as a python model's, the config has no platform, and only the declared tensors.
+    For an unknown file, such as a python model's, the config has no platform, and only the declared tensors. An ensemble keeps
+    the wiring of its own that the ``present`` config.pbtxt has.
 
     Raises:
         ExportError: Triton cannot serve the model; the message has the reason and the way out.
@@ -40,21 +56,26 @@ def generate_config(
     fields: dict[str, Any] = {"name": folder.name, "max_batch_size": model.max_batch_size}
     own = options.configuration if options else ModelConfigOptions()
     fields |= {"version_policy": _version_policy(own), "parameters": _parameters(own)}
-    if options and options.ensemble:
+    names = options.ensemble if options else ()
+    if names or (present and is_own_wiring(present) and filename not in PLATFORMS):
         _check_ensemble(model, own)
-        fields |= {"platform": ENSEMBLE.platform} | ensemble_fields(model, options.ensemble, folder)
-        return GeneratedConfig(config_from(fields), {})
+        chained = ensemble_tensors(model, names, folder, present)
+        return GeneratedConfig(config_from(fields | {"platform": ENSEMBLE.platform} | chained), {}, default_group=True)
+    _check_no_ensemble(model, filename, present)
     platform = PLATFORMS.get(filename, Platform("", ""))
-    served = merge_signatures(model, signature, filename)
+    served = merge_signatures(model, reshaped_signature(model, signature, filename, present), filename)
     _check_ranks(model, served)
     fields |= {"platform": platform.platform, "backend": platform.backend}
     fields |= {"default_model_filename": filename} if filename in PLATFORMS else {}
     fields |= tensor_fields(served, model.max_batch_size, platform.platform, model.name)
-    fields |= {"instance_group": [_set_fields(group) for group in own.instance_group] or [{"count": 1}]}
+    groups = own.instance_group or (InstanceGroup(),)
+    fields |= {"instance_group": [_set_fields(group) for group in groups] if own.instance_group else [{"count": 1}]}
     fields |= {"optimization": _set_fields(own.optimization)} if own.optimization else {}
     fields |= {"dynamic_batching": _dynamic_batching(model.dynamic_batching)} if model.dynamic_batching else {}
     warmup, files = warmup_fields(model, served, own.model_warmup if served.inputs else ())
-    return GeneratedConfig(config_from(fields | ({"model_warmup": warmup} if warmup else {})), files)
+    fields |= {"model_warmup": warmup} if warmup else {}
+    given = tuple(frozenset(group.model_fields_set) for group in groups)
+    return GeneratedConfig(config_from(fields), files, not own.instance_group, given)
 
 
 def _check_ranks(model: ModelDeclaration, served: ModelSignature) -> None:
@@ -88,6 +109,15 @@ def _dynamic_batching(batching: DynamicBatching) -> dict[str, Any]:
     if fields["default_queue_policy"] is None:
         del fields["default_queue_policy"]
     return fields
+
+
+def _check_no_ensemble(model: ModelDeclaration, filename: str, present: ConfigFile | None) -> None:
+    """Raise ExportError if a model with a file has the hand-written wiring of an ensemble."""
+    if present and is_own_wiring(present) and filename in PLATFORMS:
+        raise ExportError(
+            f"model {model.name!r}: {CONFIG} is an ensemble with wiring of its own, and the newest version has {filename}; "
+            f"remove that version, or remove platform and ensemble_scheduling from {CONFIG}"
+        )
 
 
 def _check_ensemble(model: ModelDeclaration, own: ModelConfigOptions) -> None:

@@ -8,11 +8,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from turnout_triton.model_config_options import InstanceGroup, ModelConfigOptions
+from turnout_triton.repository.config_entries import entries_of, unsaid_entries
 from turnout_triton.repository.config_file import fields_of
 from turnout_triton.repository.layout import CONFIG
+from turnout_triton.repository.reshape import reshapes
 
 _SUPPORTED = ("instance_group", "version_policy", "optimization", "parameters")
-_UNSUPPORTED = ("model_warmup", "response_cache", "model_repository_agents", "batch_input", "batch_output")
+_REMARKED = frozenset({"model_transaction_policy"})
+"""Fields that have a remark of their own."""
 
 
 def options_from_config(config: Any) -> dict[str, Any]:
@@ -51,14 +54,18 @@ def remarks(config: Any) -> Iterator[str]:
     if config.model_transaction_policy.decoupled:
         yield "streams its responses (decoupled); call it with infer_stream"
     if unsupported := list(_unsupported_fields(config)):
-        yield f"{CONFIG} also sets {', '.join(unsupported)}, which turnout.yaml cannot express; keep that file"
+        yield f"{CONFIG} also sets {', '.join(unsupported)}, which turnout.yaml cannot express; turnout export keeps them there"
+    if reshapes(config):
+        yield "is served with other shapes than its file has (reshape), so it has no entry for this process"
     if any(tensor.allow_ragged_batch for tensor in config.input):
         yield "accepts ragged batches; Turnout sends the rows of a request with one shape"
 
 
 def _unsupported_fields(config: Any) -> Iterator[str]:
     fields, options = fields_of(config), options_from_config(config)
-    yield from (name for name in _UNSUPPORTED if name in fields)
+    yield from ["model_warmup"] if "model_warmup" in fields else []
+    entries, unsaid = entries_of(config, ""), unsaid_entries(config)
+    yield from (name for name in entries if name.startswith(unsaid) and name not in _REMARKED)
     yield from (name for name in ("optimization", "parameters") if name in fields and name not in options)
     if any("rate_limiter" in group for group in fields.get("instance_group", ())):
         yield "rate_limiter"

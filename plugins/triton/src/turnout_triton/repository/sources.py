@@ -9,41 +9,78 @@ from turnout import CheckRequest, ModelDeclaration, ModelSignature
 from turnout.repository.versions import versions
 from turnout_triton.model_config_options import ModelConfigOptions
 from turnout_triton.options import TritonOptions
-from turnout_triton.repository.config_entries import Entries, data_entries, data_files, entries_of, sha256
+from turnout_triton.repository.completed_config import complete_config
+from turnout_triton.repository.config_entries import (
+    SCHEDULING,
+    Entries,
+    data_entries,
+    data_files,
+    entries_of,
+    sha256,
+    unsaid_entries,
+)
 from turnout_triton.repository.config_file import ConfigFile
 from turnout_triton.repository.differences import ConfigSource
-from turnout_triton.repository.file_signature import read_signature
+from turnout_triton.repository.file_signature import ONNX, read_file_signature, read_signature
 from turnout_triton.repository.generated_config import generate_config
 from turnout_triton.repository.layout import CONFIG, newest_file
+from turnout_triton.repository.merged_config import MergedConfig, merge_config
 from turnout_triton.repository.server_config import ServerConfig
+from turnout_triton.repository.server_defaults import as_asked
 
 OPTIONAL = ("optimization", "model_warmup", "warm-up data ", "parameter ")
 """Entries that a hand-written config.pbtxt or a server may have without turnout.yaml."""
 
 
-def yaml_source(request: CheckRequest, folder: Path, present: ConfigFile | None) -> ConfigSource:
-    """Return turnout.yaml as a source; inputs and outputs that it does not declare come from the model's file.
+def yaml_source(request: CheckRequest, folder: Path, present: ConfigFile | None) -> tuple[ConfigSource, Any]:
+    """Return turnout.yaml as a source, and the config that export would write.
+
+    Inputs and outputs that turnout.yaml does not declare come from the model's file.
 
     Raises:
         ExportError: Triton cannot serve the model of turnout.yaml.
     """
-    options: TritonOptions | None = request.options
-    model, file = request.model, newest_file(folder)
-    if options and options.ensemble:
-        entries = entries_of(generate_config(model, options, folder, "", ModelSignature()).config, folder.name)
-        return ConfigSource("turnout.yaml says", entries)
+    model, options = request.model, _options_here(request, folder, present)
+    ensemble = bool(options and options.ensemble)
+    file = None if ensemble else newest_file(folder)
     by_us = present if present and present.generated else None
-    signature = read_signature(file, by_us)
+    signature = ModelSignature() if ensemble else read_signature(file, by_us)
     unknown = _unknown_sides(model, signature)
     filename = file.name if file and not unknown else ""
-    silent = (*unknown, *_open_entries(request, filename, elsewhere=present is None and not versions(folder)))
-    if by_us and filename:
-        silent = ()
-    generated = generate_config(model, options, folder, filename, signature)
+    generated = generate_config(model, options, folder, filename, signature, present)
+    merged = merge_config(generated, present, model.name)
+    silent = _silent_entries(request, folder, filename, unknown, present, merged)
     hashes = {name: sha256(data) for name, data in generated.files.items()}
-    entries = entries_of(generated.config, folder.name) | data_entries(hashes)
+    entries = entries_of(merged.config, folder.name) | data_entries(hashes)
     entries = {name: text for name, text in entries.items() if not name.startswith(silent)}
-    return ConfigSource("turnout.yaml says", entries, silent, _file_verbs(model, filename))
+    return ConfigSource("turnout.yaml says", entries, silent, _file_verbs(model, filename)), merged.config
+
+
+def _options_here(request: CheckRequest, folder: Path, present: ConfigFile | None) -> TritonOptions | None:
+    """Return the options, without the ensemble's models if the repository is not on this machine."""
+    options: TritonOptions | None = request.options
+    if not options or present or any((folder.parent / name).exists() for name in options.ensemble):
+        return options
+    return options.model_copy(update={"ensemble": ()})
+
+
+def _silent_entries(
+    request: CheckRequest,
+    folder: Path,
+    filename: str,
+    unknown: list[str],
+    present: ConfigFile | None,
+    merged: MergedConfig,
+) -> tuple[str, ...]:
+    """Return the prefixes of the entries that turnout.yaml does not say: what it cannot, what it leaves open, what was kept."""
+    unsaid = [*unsaid_entries(merged.config), *(name for name in merged.kept if name != "instance_group")]
+    ensemble = bool(merged.config.ensemble_scheduling.step)
+    if not ensemble or SCHEDULING in merged.kept:
+        unsaid.append(SCHEDULING)
+    if present and present.generated and (filename or ensemble):
+        return (*unsaid, *(["platform"] if SCHEDULING in merged.kept else []))
+    elsewhere = present is None and not versions(folder)
+    return (*unsaid, *unknown, *_open_entries(request, filename, elsewhere=elsewhere))
 
 
 def _unknown_sides(model: ModelDeclaration, signature: ModelSignature) -> list[str]:
@@ -55,7 +92,7 @@ def _file_verbs(model: ModelDeclaration, filename: str) -> dict[str, str]:
     """Return the verbs of the entries that come from the model's file instead of turnout.yaml."""
     if not filename:
         return {}
-    by_file = {"input ": not model.inputs, "output ": not model.outputs}
+    by_file = {"input ": not model.inputs, "output ": not model.outputs or filename == ONNX}
     return {"platform": f"{filename} needs"} | {kind: f"{filename} has" for kind, is_by_file in by_file.items() if is_by_file}
 
 
@@ -76,25 +113,26 @@ def _open_entries(request: CheckRequest, filename: str, *, elsewhere: bool) -> l
     return [name for name, value in values.items() if not value]
 
 
-def file_source(present: ConfigFile, folder: Path) -> ConfigSource:
-    """Return config.pbtxt as a source, with the data that it names."""
-    files = {name: folder / name for name in data_files(present.config)}
+def file_source(present: ConfigFile, folder: Path) -> tuple[ConfigSource, Any]:
+    """Return config.pbtxt as a source, with the data that it names, and its config as Triton completes it."""
+    config = complete_config(present.config, read_file_signature(newest_file(folder)))
+    files = {name: folder / name for name in data_files(config)}
     hashes = {name: sha256(file.read_bytes()) if file.is_file() else "no file" for name, file in files.items()}
-    return ConfigSource(f"{CONFIG} says", entries_of(present.config, folder.name) | data_entries(hashes))
+    return ConfigSource(f"{CONFIG} says", entries_of(config, folder.name) | data_entries(hashes)), config
 
 
-def server_source(server: ServerConfig, sources: list[ConfigSource]) -> ConfigSource:
-    """Return a server as a source, without the optional entries that it adds to those of ``sources``."""
+def server_source(server: ServerConfig, sources: list[ConfigSource], asked: Any) -> ConfigSource:
+    """Return a server as a source, without what it adds to the sources and to the config ``asked``, the one it should run."""
     # If turnout.yaml has no batch axis, the shapes are compared as they are.
-    entries = _server_entries(server, keep_batch_axis="max_batch_size" in sources[0].silent)
+    entries = _server_entries(server, asked, keep_batch_axis="max_batch_size" in sources[0].silent)
     added = {name for name in entries if name.startswith(OPTIONAL) and not any(name in one.entries for one in sources)}
     compared = {name: text for name, text in entries.items() if name not in added}
     return ConfigSource(f"server {server.url} says", compared, ("warm-up data ",))
 
 
-def _server_entries(server: ServerConfig, *, keep_batch_axis: bool) -> Entries:
+def _server_entries(server: ServerConfig, asked: Any, *, keep_batch_axis: bool) -> Entries:
     """Return the entries of a server, with the tensors of its metadata."""
-    entries = entries_of(server.config, "")
+    entries = entries_of(as_asked(server.config, asked), "")
     for (kind, name), (datatype, shape) in server.tensors.items():
         key = f"{kind} {name!r}"
         dims = list(shape[1:] if server.config.max_batch_size and not keep_batch_axis else shape)

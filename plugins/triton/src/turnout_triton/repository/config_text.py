@@ -1,0 +1,63 @@
+"""The text of a config.pbtxt, as Triton reads it.
+
+Measured with tritonserver 2.51: bytes that are not UTF-8 are skipped in comments and dropped from texts in quotes. A byte order
+mark, a NUL byte and any character outside ASCII elsewhere are refused. Here each byte that is not UTF-8 becomes a surrogate,
+which is written back as the same byte.
+"""
+
+from __future__ import annotations
+
+import re
+
+from turnout.errors import ConfigurationError
+
+_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_QUOTED_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|(?P<comment>#[^\n]*)')
+_REFUSED = re.compile(r"\0|[^\x00-\x7f]")
+_NOT_UTF8 = re.compile(r"[\udc80-\udcff]")
+
+
+def decode(content: bytes, name: str) -> str:
+    """Return the text of a file called ``name``.
+
+    Raises:
+        ConfigurationError: Triton refuses the bytes.
+    """
+    if content.startswith(_BYTE_ORDER_MARKS):
+        raise ConfigurationError(f"{name!r} begins with a byte order mark, which Triton refuses; save it as UTF-8 without one")
+    text = content.decode("utf-8", "surrogateescape")
+    nul = text.find("\0")
+    found = _REFUSED.search(_QUOTED_OR_COMMENT.sub(lambda match: " " * len(match[0]), text))
+    place = nul if nul >= 0 else found.start() if found else -1
+    if place >= 0:
+        line = text.count("\n", 0, place) + 1
+        raise ConfigurationError(
+            f"{name!r}, line {line}, has {printable(text[place])!r} outside of quotes and comments, where Triton refuses it; "
+            "remove it"
+        )
+    return text
+
+
+def encode(text: str) -> bytes:
+    """Return the bytes of ``text``, those that are not UTF-8 included."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def comments_of(text: str) -> tuple[str, ...]:
+    """Return the comments in ``text``, each without its end of line."""
+    return tuple(match["comment"].rstrip("\r") for match in _QUOTED_OR_COMMENT.finditer(text) if match["comment"])
+
+
+def has_broken_quotes(text: str) -> bool:
+    """Return whether a text in quotes has bytes that are not UTF-8."""
+    return any(_NOT_UTF8.search(match[0]) for match in _QUOTED_OR_COMMENT.finditer(text) if not match["comment"])
+
+
+def without_broken_bytes(text: str) -> str:
+    """Return ``text`` without the bytes that are not UTF-8."""
+    return _NOT_UTF8.sub("", text)
+
+
+def printable(text: str) -> str:
+    """Return ``text`` without surrogates, which no terminal can print."""
+    return text.encode("utf-8", "backslashreplace").decode()
