@@ -32,8 +32,8 @@ class FileFormat(Protocol):
     def write(self, traceable: Traceable, file: Path) -> None:
         """Write ``traceable`` to ``file``, or raise ExportError."""
 
-    def open(self, traceable: Traceable, file: Path) -> Run | None:
-        """Return a function that runs ``file``, or None if the runtime is not installed; the runtime's errors pass through."""
+    def open(self, traceable: Traceable, file: Path) -> Run:
+        """Return a function that runs ``file``; the runtime's errors pass through."""
 
     def signature(self, traceable: Traceable, file: Path, outputs: Mapping[int, Outputs]) -> ModelSignature:
         """Return the inputs and outputs of ``file``; ``outputs`` are its outputs for the examples, by batch size."""

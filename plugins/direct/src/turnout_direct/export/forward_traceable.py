@@ -11,6 +11,7 @@ from turnout import ModelDeclaration
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
 from turnout_direct.export.failures import first_line
+from turnout_direct.export.half_precision import dtype_name, float32_answers
 from turnout_direct.export.traceable import Traceable, check_inputs, random_example
 from turnout_direct.forward_method import ForwardMethod
 from turnout_direct.options import DirectOptions
@@ -47,7 +48,13 @@ def forward_traceable(model: ModelDeclaration, options: DirectOptions, module: t
     forward = _create_method(model, options, module)
     inputs = forward.signature().inputs or _config_inputs(model.name, label, module)
     check_inputs(model.name, inputs)
-    call = OrderedForward(module, forward, [spec.name for spec in inputs], precision_of(model, options))
+    names = [spec.name for spec in inputs]
+    call = OrderedForward(module, forward, names, precision_of(model, options))
+    dtype = dtype_name(module)
+
+    def call_in_float32(wide: torch.nn.Module) -> OrderedForward:
+        return OrderedForward(wide, _create_method(model, options, wide), names, Precision())
+
     return Traceable(
         model=model.name,
         label=label,
@@ -56,6 +63,9 @@ def forward_traceable(model: ModelDeclaration, options: DirectOptions, module: t
         outputs=tuple(_run_once(model.name, label, call, inputs)),
         example=lambda batch, seed=0: random_example(inputs, batch, seed),
         reference=torch.inference_mode()(call),
+        max_batch_size=model.max_batch_size,
+        dtype=dtype,
+        truth=None if dtype == "float32" else float32_answers(module, call_in_float32),
     )
 
 

@@ -45,8 +45,8 @@ def export_module(
 ) -> ModelSignature:
     """Write ``module``, loaded and on the CPU, to ``file``, and return the inputs and outputs of the file.
 
-    Every -1 of a declared input stays free. If the format's runtime is installed, the file's outputs are compared with torch's,
-    and ``report`` receives the differences.
+    Every -1 of a declared input stays free. The file's outputs are compared with torch's, and ``report`` receives the
+    differences.
     """
     traceable = _traceable_of(model, options, module)
     logger.info("writing %s of model %r", form.title, model.name)

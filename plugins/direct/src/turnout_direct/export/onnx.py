@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import logging
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +13,13 @@ from turnout_direct.export.file_format import Outputs, Run
 from turnout_direct.export.module_export import export_request
 from turnout_direct.export.onnx_file import TITLE, check_file, read_signature, write_onnx
 from turnout_direct.export.traceable import Traceable
+from turnout_direct.import_failures import describe_import_failure
 
 if TYPE_CHECKING:
     import torch
 
-logger = logging.getLogger(__name__)
+
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
 class Onnx:
@@ -31,10 +32,7 @@ class Onnx:
         write_onnx(traceable, file)
         check_file(file, traceable)
 
-    def open(self, traceable: Traceable, file: Path) -> Run | None:
-        if importlib.util.find_spec("onnxruntime") is None:
-            logger.warning("model %r was exported but not checked: onnxruntime is not installed", traceable.model)
-            return None
+    def open(self, traceable: Traceable, file: Path) -> Run:
         session = _open_session(file)
 
         def run(inputs: tuple[torch.Tensor, ...]) -> Outputs:
@@ -57,7 +55,7 @@ def export_onnx(request: ExportRequest) -> ModelSignature:
     Raises:
         ExportError: the model cannot be written as ONNX; no file remains.
         ModelLoadError: the model cannot be loaded.
-        MissingDependencyError: a package that writes ONNX is not installed.
+        MissingDependencyError: a package that writes or runs ONNX is not installed: a file is published only with its proof.
     """
     _check_packages()
     return export_request(request, Onnx())
@@ -73,10 +71,11 @@ def _open_session(file: Path) -> Any:
 
 
 def _check_packages() -> None:
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"writing ONNX needs the package {error.name!r}; install it: pip install 'turnout-direct[export]'"
-        ) from error
+    for package in PACKAGES:
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            raise MissingDependencyError(
+                f"the export as ONNX writes a file with 'onnx' and 'onnxscript' and compares it with torch on 'onnxruntime': "
+                f"{describe_import_failure(error)}; pip install 'turnout-direct[export]'"
+            ) from error

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from turnout.errors import ExportError
 from turnout_direct.arrays import to_numpy
+from turnout_direct.export.closeness import greatest_difference, is_as_close_to_truth, is_close, scale_of
 from turnout_direct.export.failures import first_line, last_line
 from turnout_direct.export.file_format import FileFormat, Outputs, Run
-from turnout_direct.export.traceable import LARGEST_EXAMPLE, Traceable
+from turnout_direct.export.row_check import check_rows
+from turnout_direct.export.traceable import LARGEST_EXAMPLE, OTHER_SEEDS, Traceable
 
 if TYPE_CHECKING:
     import torch
@@ -23,29 +24,44 @@ logger = logging.getLogger(__name__)
 
 # Batch 1, which torch's tracing treats as a special case, then a batch in which every free axis differs from the trace.
 BATCHES = (1, LARGEST_EXAMPLE)
-# Seeds of further examples, which are run if a token differs.
-OTHER_SEEDS = (1, 2, 3)
-# A wrong graph differs by far more; this is not the tolerance of two runtimes.
-RELATIVE_ERROR = 1e-3
+TRACED_BATCH = 2
 
 
 Report = Callable[[Mapping[str, Any]], None]
 
 
-def check_outputs(file: Path, traceable: Traceable, form: FileFormat, report: Report = lambda _: None) -> dict[int, Outputs]:
-    """Return the outputs of ``file`` by batch size, compared with the module's; empty if its runtime is not installed.
+class Difference(NamedTuple):
+    """The first output of a file that differs from torch's."""
 
-    ``report`` receives the batch sizes and the greatest difference of each output.
+    name: str
+    batch: int
+    expected: NDArray[Any]
+    actual: NDArray[Any]
+
+    def __str__(self) -> str:
+        shapes = f"({list(self.actual.shape)}) than torch ({list(self.expected.shape)})"
+        text = f"returns another {self.name!r} {shapes} for a batch of {self.batch}"
+        if self.expected.shape != self.actual.shape or not scale_of(self.expected):
+            return text
+        difference = greatest_difference(self.expected, self.actual)
+        return f"{text}: by up to {difference:.3g}, in values up to {scale_of(self.expected):.3g}" if difference else text
+
+
+def check_outputs(file: Path, traceable: Traceable, form: FileFormat, report: Report = lambda _: None) -> dict[int, Outputs]:
+    """Return the outputs of ``file`` by batch size, compared with the module's.
+
+    If a server may merge requests, each row of a batch is also compared with the answer that it gets alone. ``report`` receives
+    the batch sizes and the greatest difference of each output.
 
     Raises:
-        ExportError: the runtime cannot load or run the file, or its outputs differ.
+        ExportError: the runtime cannot load or run the file, its outputs differ, or its rows depend on each other.
     """
     run = _open(file, traceable, form)
-    if run is None:
-        return {}
     errors: dict[str, float] = {}
     outputs = {batch: _check_batch(run, traceable, form, batch, errors) for batch in _batches(traceable)}
-    report({"runtime": form.runtime, "reference": "torch", "batch_sizes": list(outputs), "max_abs_error": errors})
+    proof = {"runtime": form.runtime, "reference": "torch", "batch_sizes": list(outputs), "max_abs_error": errors}
+    sizes = check_rows(run, traceable, form)
+    report(proof | ({"independent_rows": list(sizes)} if sizes else {}))
     return outputs
 
 
@@ -60,34 +76,64 @@ def _check_batch(run: Run, traceable: Traceable, form: FileFormat, batch: int, e
         # If two tokens are equally likely, rounding decides between them; a wrong graph is wrong for other examples too.
         others = [_compare(run, traceable, form, traceable.example(batch, seed), {})[1] for seed in OTHER_SEEDS]
         if any(others):
-            raise _difference_error(traceable, form, f"{difference}, and for other batches; the export is wrong or tokens tie:")
+            tie = (
+                "tokens tie" if traceable.dtype == "float32" else f"tokens tie, as in {traceable.dtype} they may (try float32)"
+            )
+            raise _difference_error(traceable, form, f"{difference}, and for other batches; the export is wrong or {tie}:")
         logger.warning("model %r: %s %s, but not for other batches: two tokens tie", traceable.model, form.runtime, difference)
     elif difference:
-        advice = "its code probably branches on x.shape: treat every size alike, or"
-        raise _difference_error(traceable, form, f"{difference}; {advice}")
+        raise _difference_error(traceable, form, f"{difference}; {_cause(run, traceable, form, batch)}, or")
     return outputs
+
+
+def _cause(run: Run, traceable: Traceable, form: FileFormat, batch: int) -> str:
+    """Return why the file differs for a batch of ``batch`` rows, found by more calls, and what to do."""
+    inputs = traceable.example(batch)
+    first, second = (_as_arrays(traceable, _run_reference(traceable, form, inputs)) for _ in range(2))
+    if not all(is_close(first[name], second[name], traceable.relative_error) for name in first):
+        return (
+            "torch itself answers differently from call to call: remove dropout, sampling and random numbers from its forward"
+        )
+    if batch != TRACED_BATCH and _compare(run, traceable, form, traceable.example(TRACED_BATCH), {})[1] is None:
+        return "other sizes are right, so its code branches on x.shape: treat every size alike"
+    if traceable.dtype != "float32":
+        return f"{traceable.dtype} rounds more than the export allows ({traceable.relative_error:g}): set 'dtype: float32'"
+    return "its code does something that the written graph does not: write it with torch operators on tensors"
 
 
 def _compare(
     run: Run, traceable: Traceable, form: FileFormat, inputs: tuple[torch.Tensor, ...], errors: dict[str, float]
-) -> tuple[Outputs, str | None]:
+) -> tuple[Outputs, Difference | None]:
     """Return the outputs of the file and their first difference from torch; record in ``errors`` the greatest error so far."""
-    expected = _run_reference(traceable, form, inputs)
+    expected = _as_arrays(traceable, _run_reference(traceable, form, inputs))
     try:
         outputs = run(inputs)
     except Exception as error:
-        advice = "make its code take sizes from x.shape, with half precision set 'dtype: float32', else"
+        advice = "make its code take sizes from x.shape, else"
         raise _runtime_error(traceable, form, f"run it on {_shapes(traceable, inputs)}", error, advice) from error
-    for name, tensor, output in zip(traceable.outputs, expected, outputs, strict=True):
-        reference = to_numpy(name, tensor)
-        if reference.shape != output.shape or not _is_close(reference, output):
-            batch = len(inputs[0]) if inputs else 0
-            return (
-                outputs,
-                f"returns another {name!r} ({list(output.shape)}) than torch ({list(reference.shape)}) for a batch of {batch}",
-            )
-        errors[name] = max(errors.get(name, 0.0), _greatest_difference(reference, output))
+    truth: Mapping[str, NDArray[Any]] | None = None
+    for (name, reference), output in zip(expected.items(), outputs, strict=True):
+        if not is_close(reference, output, traceable.relative_error):
+            truth = truth or _truth(traceable, inputs)
+            if name not in truth or not is_as_close_to_truth(reference, output, truth[name], traceable.relative_error):
+                return outputs, Difference(name, len(inputs[0]) if inputs else 0, reference, output)
+        errors[name] = max(errors.get(name, 0.0), greatest_difference(reference, output))
     return outputs, None
+
+
+def _truth(traceable: Traceable, inputs: tuple[torch.Tensor, ...]) -> Mapping[str, NDArray[Any]]:
+    """Return the outputs in float32, for a module in half precision; empty if it cannot compute them."""
+    if traceable.truth is None:
+        return {}
+    try:
+        return _as_arrays(traceable, traceable.truth(*inputs))
+    except Exception as error:  # noqa: BLE001  # its code may insist on half precision
+        logger.info("model %r cannot be run in float32: %s", traceable.model, first_line(error))
+        return {}
+
+
+def _as_arrays(traceable: Traceable, tensors: tuple[torch.Tensor, ...]) -> dict[str, NDArray[Any]]:
+    return {name: to_numpy(name, tensor) for name, tensor in zip(traceable.outputs, tensors, strict=True)}
 
 
 def _run_reference(traceable: Traceable, form: FileFormat, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
@@ -100,26 +146,11 @@ def _run_reference(traceable: Traceable, form: FileFormat, inputs: tuple[torch.T
         ) from error
 
 
-def _open(file: Path, traceable: Traceable, form: FileFormat) -> Run | None:
+def _open(file: Path, traceable: Traceable, form: FileFormat) -> Run:
     try:
         return form.open(traceable, file)
     except Exception as error:
-        raise _runtime_error(traceable, form, "load it", error, "with half precision set 'dtype: float32', else") from error
-
-
-def _is_close(reference: NDArray[Any], output: NDArray[Any]) -> bool:
-    if reference.dtype.kind != "f":
-        return bool(np.array_equal(reference, output))
-    finite = np.abs(reference[np.isfinite(reference)])
-    scale = float(finite.max()) if finite.size else 1.0
-    return bool(np.allclose(output, reference, rtol=RELATIVE_ERROR, atol=RELATIVE_ERROR * scale, equal_nan=True))
-
-
-def _greatest_difference(reference: NDArray[Any], output: NDArray[Any]) -> float:
-    if reference.dtype.kind != "f":
-        return 0.0
-    finite = np.isfinite(reference)
-    return float(np.abs(output[finite].astype(np.float64) - reference[finite]).max(initial=0.0))
+        raise _runtime_error(traceable, form, "load it", error, "") from error
 
 
 def _difference_error(traceable: Traceable, form: FileFormat, text: str) -> ExportError:
@@ -129,9 +160,12 @@ def _difference_error(traceable: Traceable, form: FileFormat, text: str) -> Expo
 def _runtime_error(traceable: Traceable, form: FileFormat, action: str, error: Exception, advice: str) -> ExportError:
     # TorchScript's interpreter prints the traceback first and the reason last.
     reason = last_line(error) if "TorchScript interpreter" in first_line(error) else first_line(error)
+    half = (
+        "" if traceable.dtype == "float32" else f"set 'dtype: float32' ({form.runtime} may lack it in {traceable.dtype}), else "
+    )
     return ExportError(
         f"{_subject(traceable, form)}, but {form.runtime} cannot {action}: {reason!r}; "
-        f"{advice} keep the model on the backend 'direct'"
+        f"{half}{advice}{' ' * bool(advice)}keep the model on the backend 'direct'"
     )
 
 

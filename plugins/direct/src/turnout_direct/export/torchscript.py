@@ -22,7 +22,7 @@ class TorchScript:
     def write(self, traceable: Traceable, file: Path) -> None:
         write_torchscript(traceable, file)
 
-    def open(self, traceable: Traceable, file: Path) -> Run | None:
+    def open(self, traceable: Traceable, file: Path) -> Run:
         return open_torchscript(traceable, file)
 
     def signature(self, traceable: Traceable, file: Path, outputs: Mapping[int, Outputs]) -> ModelSignature:

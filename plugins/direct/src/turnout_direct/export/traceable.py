@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from turnout.errors import ExportError
 from turnout.tensors import BYTES, TensorSpec
+from turnout_direct.export.closeness import RELATIVE_ERRORS
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +26,8 @@ FREE_IMAGE_SIZE = 128
 LARGEST_EXAMPLE = 3
 # Rows with more elements than this are images of megapixels: three of them may not fit into memory.
 LARGE_ROW_ELEMENTS = 1_000_000
+# Seeds of further examples, which are run if a token differs.
+OTHER_SEEDS = (1, 2, 3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +43,9 @@ class Traceable:
         example: returns valid inputs for a batch size, the same at every call; a second argument is another seed.
         reference: returns the outputs that the file must return for such inputs, computed without the graph.
         decoding: the methods of the loop in ``module``, for formats that write a loop in another way.
+        max_batch_size: the largest number of rows that a server merges; 0 for a model whose requests are not merged.
+        dtype: the precision in which the module computes.
+        truth: returns the outputs computed in float32, for a module in half precision; None if it cannot.
     """
 
     model: str
@@ -50,6 +56,14 @@ class Traceable:
     example: Callable[..., Tensors]
     reference: Callable[..., Tensors]
     decoding: Decoding | None = None
+    max_batch_size: int = 0
+    dtype: str = "float32"
+    truth: Callable[..., Tensors] | None = None
+
+    @property
+    def relative_error(self) -> float:
+        """The allowed difference of an output, as a share of its greatest value."""
+        return RELATIVE_ERRORS[self.dtype]
 
     def free_axes(self) -> tuple[dict[int, str], ...]:
         """Return the names of each input's free axes."""

@@ -14,6 +14,7 @@ from turnout_direct.export.generate.greedy import GreedyDecoding
 from turnout_direct.export.generate.loop import DecodingLoop, FixedPromptDecoding
 from turnout_direct.export.generate.registry import architecture_of
 from turnout_direct.export.generate.settings import beams_of, width_of
+from turnout_direct.export.half_precision import dtype_name
 from turnout_direct.export.traceable import Traceable, sizes_of
 from turnout_direct.generate_method import GenerateMethod
 from turnout_direct.length_limit import limit_of
@@ -47,6 +48,8 @@ def generate_traceable(model: ModelDeclaration, options: DirectOptions, module: 
         example=lambda batch, seed=0: example_inputs(architecture.family, inputs, batch, longest=longest, seed=seed),
         reference=reference,
         decoding=decoding,
+        max_batch_size=model.max_batch_size,
+        dtype=dtype_name(module),
     )
 
 
