@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from turnout.errors import ConfigurationError, MissingDependencyError
+from turnout.errors import ConfigurationError
 from turnout_vision.checkpoint import Checkpoint
 from turnout_vision.preprocess import BIREFNET, ImagePreprocessor, preprocessor_of
+from turnout_vision.tokenizer_file import read_tokenizer, token_text
 from turnout_vision.tokens import UNLIMITED, TextCodec
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ def read_text_codec(checkpoint: Checkpoint) -> TextCodec:
     Raises:
         ConfigurationError: a file is missing, broken or unreachable, or two files contradict each other.
     """
-    tokenizer = _read_tokenizer(checkpoint)
     config = checkpoint.json("config.json") or {}
     named = {**(checkpoint.json("special_tokens_map.json") or {}), **(checkpoint.json("tokenizer_config.json") or {})}
+    tokenizer = read_tokenizer(checkpoint, named, config.get("model_type"))
     placeholders = _read_placeholders(checkpoint, config, tokenizer)
     special = {id_ for id_, token in tokenizer.get_added_tokens_decoder().items() if token.special}
     text_config = config.get("text_config") or {}
@@ -64,6 +65,7 @@ def read_text_codec(checkpoint: Checkpoint) -> TextCodec:
         stops=frozenset(_read_stops(checkpoint, config, named, tokenizer)),
         placeholders=placeholders,
         max_tokens=_read_max_tokens(named),
+        cleans_spaces=_cleans_spaces(named, tokenizer),
         # BlipForQuestionAnswering encodes the question apart from the answer, so an answer that looks like it is an answer.
         echoes="BlipForQuestionAnswering" not in (config.get("architectures") or ()),
     )
@@ -78,33 +80,8 @@ def _read_image_config(checkpoint: Checkpoint) -> tuple[Mapping[str, Any], str] 
     return None if config is None else (config, f"preprocessor_config.json of {checkpoint.name!r}")
 
 
-def _read_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
-    try:
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise MissingDependencyError(
-            "a step that reads or writes text needs the package tokenizers; install it: pip install tokenizers"
-        ) from error
-    file = checkpoint.file("tokenizer.json")
-    if file is None:
-        raise ConfigurationError(
-            f"checkpoint {checkpoint.name!r} has no tokenizer.json; save one with AutoProcessor.save_pretrained, or name "
-            "another with `processor:`"
-        )
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # tokenizers raises bare Exception
-        raise ConfigurationError(
-            f"checkpoint {checkpoint.name!r}: {str(file)!r} is not a tokenizer: {error}; save it again"
-        ) from error
-    # A checkpoint saves the padding and truncation of its last use; both would change prompts.
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
-
-
 def _read_pad(checkpoint: Checkpoint, named: Mapping[str, Any], tokenizer: Tokenizer) -> int:
-    for token in (_content(named.get("pad_token")), *_PADS):
+    for token in (token_text(named.get("pad_token")), *_PADS):
         if token and (id_ := tokenizer.token_to_id(token)) is not None:
             return int(id_)
     raise ConfigurationError(
@@ -118,6 +95,12 @@ def _read_max_tokens(named: Mapping[str, Any]) -> int:
     return int(limit) if isinstance(limit, int | float) and 0 < limit < UNLIMITED else UNLIMITED
 
 
+def _cleans_spaces(named: Mapping[str, Any], tokenizer: Tokenizer) -> bool:
+    """Return the setting for spaces before punctuation, which transformers 5 does not apply to BPE."""
+    forced = named.get("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output")
+    return bool(named.get("clean_up_tokenization_spaces")) and (type(tokenizer.model).__name__ != "BPE" or bool(forced))
+
+
 def _read_placeholders(checkpoint: Checkpoint, config: Mapping[str, Any], tokenizer: Tokenizer) -> tuple[int, ...]:
     if config.get("model_type") not in ("blip-2", "instructblip"):
         return ()
@@ -127,7 +110,7 @@ def _read_placeholders(checkpoint: Checkpoint, config: Mapping[str, Any], tokeni
         )
     saved = checkpoint.json("processor_config.json") or {}
     count = saved.get("num_query_tokens") or config.get("num_query_tokens")
-    token = _content(saved.get("image_token")) or "<image>"
+    token = token_text(saved.get("image_token")) or "<image>"
     if not isinstance(count, int) or not 0 < count <= 1024:
         raise ConfigurationError(
             f"checkpoint {checkpoint.name!r}: num_query_tokens is {count!r}; a BLIP-2 needs 1 to 1024: save it again"
@@ -146,7 +129,7 @@ def _read_placeholders(checkpoint: Checkpoint, config: Mapping[str, Any], tokeni
 
 
 def _read_stops(checkpoint: Checkpoint, config: Mapping[str, Any], named: Mapping[str, Any], tokenizer: Tokenizer) -> set[int]:
-    written = {_content(named.get(key)) for key in ("sep_token", "eos_token")} - {None}
+    written = {token_text(named.get(key)) for key in ("sep_token", "eos_token")} - {None}
     stops = _token_ids(tokenizer, written or _STOPS)
     # BLIP stops at its separator; the eos_token_id 2 in its files is a word of its vocabulary.
     if config.get("model_type") == "blip":
@@ -154,11 +137,6 @@ def _read_stops(checkpoint: Checkpoint, config: Mapping[str, Any], named: Mappin
     generation = checkpoint.json("generation_config.json") or {}
     ends = generation.get("eos_token_id", (config.get("text_config") or {}).get("eos_token_id"))
     return stops | {id_ for id_ in (ends if isinstance(ends, list) else [ends]) if isinstance(id_, int)}
-
-
-def _content(token: Any) -> str | None:
-    value = token.get("content") if isinstance(token, Mapping) else token
-    return value if isinstance(value, str) else None
 
 
 def _token_ids(tokenizer: Tokenizer, tokens: Iterable[str | None]) -> set[int]:

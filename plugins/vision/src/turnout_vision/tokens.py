@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 UNLIMITED = 1 << 30
+_CLEANED = (
+    *((f" {mark}", mark) for mark in ".?!,"),
+    (" ' ", "'"),
+    *((f" {ending}", ending) for ending in ("n't", "'m", "'s", "'ve", "'re")),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +35,7 @@ class TextCodec:
         placeholders: ids before every prompt, which the model replaces by the picture.
         max_tokens: the maximum number of tokens of a prompt.
         echoes: True if the model repeats the prompt before the generated text.
+        cleans_spaces: True if a decoded text has no space before punctuation and contractions.
     """
 
     tokenizer: Tokenizer
@@ -39,6 +45,7 @@ class TextCodec:
     placeholders: tuple[int, ...] = ()
     max_tokens: int = UNLIMITED
     echoes: bool = True
+    cleans_spaces: bool = False
 
     def ids(self, text: str) -> tuple[int, ...]:
         """Return the ids of a prompt: placeholders, special tokens, text.
@@ -122,4 +129,15 @@ class TextCodec:
 
     def _decode(self, ids: Sequence[int]) -> str:
         words = [token for token in ids if token not in self.starts]
-        return str(self.tokenizer.decode(words, skip_special_tokens=True)).strip()
+        text = str(self.tokenizer.decode(words, skip_special_tokens=True))
+        # A BPE model marks the end of a word, where CLIP has no decoder for it.
+        suffix = getattr(self.tokenizer.model, "end_of_word_suffix", None)
+        text = text.replace(suffix, " ") if suffix else text
+        return (_clean_spaces(text) if self.cleans_spaces else text).strip()
+
+
+def _clean_spaces(text: str) -> str:
+    """Return ``text`` as the ``clean_up_tokenization`` of transformers does, in its order."""
+    for found, written in _CLEANED:
+        text = text.replace(found, written)
+    return text
