@@ -96,7 +96,7 @@ def test_the_frames_of_a_call_are_those_of_the_page(plugins: Any) -> None:
 def test_a_plain_model_passes_only_what_every_model_needs(plugins: Any) -> None:
     plain = {"backend": "first", "backends": {"first": {}}}
 
-    assert walk(plugins, plain) == ["Model", "TensorCheck", "Meter", "ErrorBoundary", "Lazy"]
+    assert walk(plugins, plain) == ["Model", "TensorCheck", "OutageLog", "Meter", "ErrorBoundary", "Lazy"]
 
 
 @pytest.mark.parametrize("key", ["record", "fallback", "canary", "shadow", "retry", "max_in_flight"])

@@ -31,6 +31,7 @@ from turnout import (
 )
 from turnout.errors import TurnoutError
 from turnout.metrics import Metrics
+from turnout.metrics.labels import PipelineOutcome
 from turnout.pipeline import Pipeline, plan_pipeline
 from turnout.plugins.discovery import Plugins
 from turnout.serving.app import open as open_app
@@ -136,6 +137,10 @@ class Observed:
 
     def __init__(self) -> None:
         self.runs: list[tuple[float, Mapping[str, Mapping[str, float]]]] = []
+        self.outcomes: list[str] = []
+
+    def count_run(self, outcome: PipelineOutcome) -> None:
+        self.outcomes.append(outcome)
 
     def observe_run(self, seconds: float, timings: Mapping[str, Mapping[str, float]]) -> None:
         self.runs.append((seconds, timings))

@@ -25,7 +25,7 @@ def is_logged(line: str, messages: list[str]) -> bool:
 
 def test_a_dead_server_logs_the_lines_on_the_page(tmp_path, caplog: pytest.LogCaptureFixture) -> None:
     [settings], [lines] = page_blocks("yaml"), page_blocks("text")
-    opened, _closed, fell_back = lines.splitlines()
+    failed, opened, _closed, fell_back = lines.splitlines()
     (tmp_path / "turnout.yaml").write_text(settings.replace("localhost:8001", "localhost:9"))  # a port without a server
     (tmp_path / "model_repository").symlink_to(ROOT / "model_repository")
 
@@ -33,6 +33,7 @@ def test_a_dead_server_logs_the_lines_on_the_page(tmp_path, caplog: pytest.LogCa
         for _ in range(6):
             app.model("birefnet").infer({"pixel_values": PIXELS})
 
+    assert is_logged(failed, caplog.messages)
     assert is_logged(opened, caplog.messages)
     assert is_logged(fell_back, caplog.messages)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from turnout import errors, metrics, tensors, testing
+    from turnout.errors import StepFailure
     from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature, Parameter
-    from turnout.pipeline import PipelineContext, PipelineResult, PipelineStep, StepFailure
+    from turnout.pipeline import PipelineContext, PipelineResult, PipelineStep
     from turnout.plugins.batching import DynamicBatching, QueuePolicy
     from turnout.plugins.declarations import Backend, Exporter, ExportRequest, ModelDeclaration, Step, StepDeclaration
     from turnout.plugins.hookspecs import hookimpl
@@ -52,7 +53,7 @@ _ROOMS = {
     "RepositoryModel": "turnout.plugins.repositories",
     "Step": "turnout.plugins.declarations",
     "StepDeclaration": "turnout.plugins.declarations",
-    "StepFailure": "turnout.pipeline",
+    "StepFailure": "turnout.errors",
     "TensorSpec": "turnout.tensors",
     "Turnout": "turnout.serving.app",
     "hookimpl": "turnout.plugins.hookspecs",

@@ -3,8 +3,11 @@
 TurnoutError
 ├── ConfigurationError            fix the file
 │   ├── SettingsError             turnout.yaml is wrong; holds every problem found
-│   ├── PipelineError             steps that cannot work together in this order
 │   └── UnknownNameError          no plugin, model or pipeline has this name
+├── PipelineError                 a pipeline cannot run, or parts of a run failed
+│   ├── PipelineWiringError       its steps or inputs do not fit together; a ConfigurationError too
+│   └── PipelineFailedError       parts of a run failed; holds each failure
+│       └── PipelineUnavailableError  all of them for want of a backend; a BackendUnavailableError too
 ├── PluginError                   install, upgrade or remove something
 │   ├── PluginConflictError       two plugins claim one name
 │   └── MissingDependencyError    a plugin needs a package that is not installed
@@ -28,8 +31,14 @@ A message is one line of four parts: what was asked, what is there instead, wher
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from turnout.error_text import nearest_name as nearest_name
+from turnout.error_text import one_line as one_line
+from turnout.error_text import suggestion as suggestion
+from turnout.error_text import text_of as text_of
 
 
 class TurnoutError(Exception):
@@ -93,10 +102,6 @@ class SettingsError(ConfigurationError):
         self.problems = tuple(problems)
 
 
-class PipelineError(ConfigurationError):
-    """The steps of a pipeline cannot work together in this order."""
-
-
 class UnknownNameError(ConfigurationError):
     """Nothing has this name; the message lists the known names.
 
@@ -107,6 +112,60 @@ class UnknownNameError(ConfigurationError):
 
     name: str = ""
     nearest: str = ""
+
+
+class PipelineError(TurnoutError):
+    """A pipeline cannot run, or parts of a run failed."""
+
+
+class PipelineWiringError(PipelineError, ConfigurationError):
+    """The steps of a pipeline cannot work together, or its inputs are not those that it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailure:
+    """A part of a pipeline's run that failed.
+
+    Attributes:
+        step: the step's name.
+        index: the index of the failed item (a region, for the vision steps); None for the whole step.
+        error: the reason.
+        model: the model that the step calls; None if it calls none, or if it is not known.
+    """
+
+    step: str
+    index: int | None
+    error: TurnoutError
+    model: str | None = None
+
+    @property
+    def backend(self) -> str | None:
+        """The backend that failed; None if the error names none."""
+        return self.error.backend
+
+    def __str__(self) -> str:
+        item = "" if self.index is None else f" [{self.index}]"
+        return f"{self.step}{item}: {self.error}"
+
+
+class PipelineFailedError(PipelineError):
+    """Parts of a run failed: a step got no answer at all, or the caller accepts no failure.
+
+    Attributes:
+        failures: every failure of the run.
+        values: the values of the steps that were answered, by name.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        failures: Sequence[StepFailure] = (),
+        values: Mapping[str, object] | None = None,
+        **known: Any,
+    ) -> None:
+        super().__init__(message, **known)
+        self.failures = tuple(failures)
+        self.values = values or {}
 
 
 class PluginError(TurnoutError):
@@ -153,6 +212,10 @@ class ForkedAfterLoadError(BackendUnavailableError):
     """The model was loaded before this process was forked, and would hang here."""
 
 
+class PipelineUnavailableError(PipelineFailedError, BackendUnavailableError):
+    """Parts of a run failed because backends are unavailable; another backend, or a later run, may answer."""
+
+
 class DeadlineExceededError(TurnoutError):
     """The response did not arrive before the request's deadline."""
 
@@ -177,19 +240,6 @@ class ExportError(TurnoutError):
     """The model cannot be written in this format; the message says why and what to do."""
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the known name nearest to ``name``, or an empty string."""
-    near = nearest_name(name, known)
-    return f" Did you mean {near!r}?" if near else ""
-
-
-def nearest_name(name: str, known: Iterable[str]) -> str:
-    """Return the known name nearest to ``name``; empty if none is near."""
-    import difflib  # 1 % of the start-up time of a command, for a message that is rarely needed
-
-    return next(iter(difflib.get_close_matches(name, list(known), n=1)), "")
-
-
 def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") -> UnknownNameError:
     """Return the error for an unknown name, with the known names and the nearest of them."""
     names = sorted(known)
@@ -197,14 +247,3 @@ def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") ->
     error = UnknownNameError(f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}.{suggestion(name, names)}{place}")
     error.name, error.nearest = name, nearest_name(name, names)
     return error
-
-
-def text_of(error: BaseException) -> str:
-    """Return the text of a foreign exception in one line, 600 characters of it at most; its kind if it has no text."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 600 else f"{text[:600]}..."
-
-
-def one_line(error: BaseException) -> str:
-    """Return the kind and text of a foreign exception in one line."""
-    return f"{type(error).__name__}: {text_of(error) if str(error).strip() else 'no text'}"

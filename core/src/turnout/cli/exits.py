@@ -28,9 +28,18 @@ _ANY_STEP = "change what the error names"
 
 def exit_code(error: TurnoutError) -> int:
     """Return 2 for wrong settings, broken plugins and models that cannot be opened, 3 for an unreachable backend, else 1."""
-    from turnout.errors import BackendUnavailableError, ConfigurationError, ModelLoadError, PluginError
+    from turnout.errors import (
+        BackendUnavailableError,
+        ConfigurationError,
+        ModelLoadError,
+        PipelineError,
+        PipelineFailedError,
+        PluginError,
+    )
 
-    if isinstance(error, ConfigurationError | PluginError | ModelLoadError):
+    if isinstance(error, PipelineFailedError):
+        return UNREACHABLE if isinstance(error, BackendUnavailableError) else FAILED
+    if isinstance(error, ConfigurationError | PipelineError | PluginError | ModelLoadError):
         return WRONG
     return UNREACHABLE if isinstance(error, BackendUnavailableError) else FAILED
 

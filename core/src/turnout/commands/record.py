@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout.commands.requests import recording_folder
-from turnout.errors import BackendUnavailableError, PipelineError, TurnoutError
+from turnout.errors import BackendUnavailableError, PipelineFailedError, PipelineWiringError, TurnoutError
 from turnout.metrics import Metrics
 from turnout.plugins.discovery import find_plugins
 from turnout.recording import RecordingPolicy, read_recorded_request, record_files
@@ -74,7 +74,7 @@ def record_file(file: Path, model: str, options: RecordOptions) -> RecordResult:
     Raises:
         SettingsError: turnout.yaml is wrong.
         UnknownNameError: there is no such model or pipeline.
-        PipelineError: several pipelines, or several inputs of the pipeline, are possible.
+        PipelineWiringError: several pipelines, or several inputs of the pipeline, are possible.
         BackendUnavailableError: the model's backend cannot be reached.
     """
     plugins = find_plugins()
@@ -148,17 +148,20 @@ def _send_tensors(app: Turnout, model: str, file: Path) -> list[str]:
 
 
 def _run_pipeline(app: Turnout, pipeline: str, inputs: Mapping[str, Any], file: Path) -> list[str]:
-    result = app.run(pipeline, **inputs)
-    for failure in result.failures:
+    try:
+        failures = app.run(pipeline, inputs).failures
+    except PipelineFailedError as error:
+        failures = error.failures
+    for failure in failures:
         if isinstance(failure.error, BackendUnavailableError):
             raise failure.error
-    return [f"{file}: {failure.error}" for failure in result.failures]
+    return [f"{file}: {failure.error}" for failure in failures]
 
 
 def _only_pipeline(app: Turnout) -> str:
     if len(app.pipelines) != 1:
         names = ", ".join(app.pipelines) or "none"
-        raise PipelineError(
+        raise PipelineWiringError(
             f"files that are not .npz need a pipeline that turns them into tensors; this turnout.yaml has {names}: "
             "name one with --pipeline"
         )
@@ -169,7 +172,7 @@ def _file_input(app: Turnout, pipeline: str, options: RecordOptions) -> str:
     """Return the name of the pipeline's one required input that the options do not set."""
     missing = [name for name in app.pipeline(pipeline).plan.inputs if name not in options.inputs]
     if len(missing) != 1:
-        raise PipelineError(
+        raise PipelineWiringError(
             f"a file must be the only missing input of pipeline {pipeline!r}; missing: {', '.join(missing) or 'none'}; "
             "set the others with --set NAME=VALUE"
         )

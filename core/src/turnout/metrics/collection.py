@@ -12,7 +12,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from turnout.errors import ConfigurationError
 from turnout.metrics.calls import Durations, InFlight, is_multiprocess
 from turnout.metrics.families import LATENCY_BUCKETS_SECONDS, Families
-from turnout.metrics.labels import Outcome
+from turnout.metrics.labels import Outcome, PipelineOutcome
 from turnout.metrics.recording import RecordingFamilies
 from turnout.metrics.resilience import ResilienceMeters
 from turnout.metrics.shadow import ShadowMetrics
@@ -55,13 +55,18 @@ class PipelineMeter:
     """The bound cells of one pipeline's runs, one for each step and part."""
 
     def __init__(self, families: Families, pipeline: str, parts: Mapping[str, Sequence[str]]) -> None:
+        self._runs = {outcome: families.pipeline_runs.labels(pipeline, outcome) for outcome in PipelineOutcome}
         self._run = families.pipeline_seconds.labels(pipeline)
         self._parts = {
             (step, part): families.step_seconds.labels(pipeline, step, part) for step, names in parts.items() for part in names
         }
 
+    def count_run(self, outcome: PipelineOutcome) -> None:
+        """Count a run by its outcome."""
+        self._runs[outcome].inc()
+
     def observe_run(self, seconds: float, timings: Mapping[str, Mapping[str, float]]) -> None:
-        """Record one run and the parts of its steps."""
+        """Record the duration of an answered run, and of the parts of its steps."""
         self._run.observe(seconds)
         for step, parts in timings.items():
             for part, part_seconds in parts.items():

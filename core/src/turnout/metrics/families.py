@@ -48,6 +48,9 @@ class Families:
             registry, "turnout_execution_duration_seconds", "Seconds of one execution in the backend itself.", _ARM
         )
         self.load_seconds = self._histogram(registry, "turnout_model_load_duration_seconds", "Seconds to open a model.", _ARM)
+        self.pipeline_runs = Counter(
+            "turnout_pipeline_runs", "Runs of a pipeline, by outcome.", ("pipeline", "outcome"), registry=registry
+        )
         self.pipeline_seconds = self._histogram(
             registry, "turnout_pipeline_duration_seconds", "Seconds of a whole run of a pipeline.", ("pipeline",)
         )

@@ -17,6 +17,7 @@ from turnout.errors import (
     ModelLoadError,
     NotReachedError,
     OverloadedError,
+    PipelineWiringError,
     TurnoutError,
 )
 
@@ -31,6 +32,17 @@ class Outcome(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"
     CLOSED = "closed"
     ERROR = "error"
+
+
+class PipelineOutcome(StrEnum):
+    """The outcome of a run of a pipeline: label ``outcome`` of ``turnout_pipeline_runs_total``."""
+
+    OK = "ok"
+    PARTIAL = "partial"
+    """The run returned, with failures."""
+    INVALID_REQUEST = "invalid_request"
+    """The caller's inputs are wrong."""
+    FAILED = "failed"
 
 
 class FallbackReason(StrEnum):
@@ -97,6 +109,12 @@ _FALLBACK_REASONS: tuple[tuple[type[TurnoutError], FallbackReason], ...] = (
 def outcome_of(error: BaseException) -> Outcome:
     """Return the outcome of a request that raised ``error``."""
     return next((outcome for kind, outcome in _OUTCOMES if isinstance(error, kind)), Outcome.ERROR)
+
+
+def pipeline_outcome_of(error: BaseException) -> PipelineOutcome:
+    """Return the outcome of a run that raised ``error``."""
+    wrong = isinstance(error, InvalidRequestError | PipelineWiringError)
+    return PipelineOutcome.INVALID_REQUEST if wrong else PipelineOutcome.FAILED
 
 
 def fallback_reason_of(error: TurnoutError) -> FallbackReason:

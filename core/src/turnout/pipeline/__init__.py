@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from turnout.pipeline.context import PipelineContext, PipelineResult, StepFailure
+from turnout.errors import StepFailure
+from turnout.pipeline.context import PipelineContext
 from turnout.pipeline.plan import PipelinePlan, plan_pipeline
+from turnout.pipeline.result import PipelineResult
 from turnout.pipeline.runner import Pipeline, PipelineObserver
 from turnout.pipeline.step import PipelineStep
 

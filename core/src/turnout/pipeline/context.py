@@ -1,55 +1,11 @@
-"""The values of one run: a step's view of them, and the result for the caller."""
+"""The values of one run, as a step sees them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, MutableMapping
 from typing import Any
 
-from turnout.errors import PipelineError, TurnoutError, suggestion
-
-
-@dataclass(frozen=True, slots=True)
-class StepFailure:
-    """A part of a run that failed; the rest of the run was answered.
-
-    Attributes:
-        step: the step's name.
-        index: the index of the failed item (a region, for the vision steps); None for the whole step.
-        error: the reason.
-    """
-
-    step: str
-    index: int | None
-    error: TurnoutError
-
-    def __str__(self) -> str:
-        item = "" if self.index is None else f" [{self.index}]"
-        return f"{self.step}{item}: {self.error}"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PipelineResult(Mapping[str, Any]):
-    """A read-only mapping of all values of a run.
-
-    Attributes:
-        entries: values by name, with the caller's inputs.
-        failures: the parts that failed, in no particular order.
-        timings: seconds by step and part (``preprocess``, ``inference``, ``postprocess``, ``process``).
-    """
-
-    entries: Mapping[str, Any]
-    failures: tuple[StepFailure, ...] = ()
-    timings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-
-    def __getitem__(self, name: str) -> Any:
-        return self.entries[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.entries)
-
-    def __len__(self) -> int:
-        return len(self.entries)
+from turnout.errors import PipelineWiringError, StepFailure, TurnoutError, suggestion
 
 
 class PipelineContext(MutableMapping[str, Any]):
@@ -70,11 +26,13 @@ class PipelineContext(MutableMapping[str, Any]):
         reads: Collection[str] = (),
         provides: Collection[str] = (),
         name: str = "step",
+        model: str | None = None,
         deadline: float | None = None,
         failures: list[StepFailure] | None = None,
     ) -> None:
         self._values = values
         self._name = name
+        self._model = model
         self._readable = frozenset((*reads, *provides))
         self._writable = frozenset(provides)
         self._failures = [] if failures is None else failures
@@ -84,12 +42,14 @@ class PipelineContext(MutableMapping[str, Any]):
     def report(self, error: TurnoutError, index: int | None = None) -> None:
         """Record that item ``index`` of this step failed; the run continues."""
         if not isinstance(error, TurnoutError):
-            raise PipelineError(f"step {self._name!r} reports {type(error).__name__}, not an error of turnout.errors; pass one")
-        self._failures.append(StepFailure(self._name, index, error))
+            raise PipelineWiringError(
+                f"step {self._name!r} reports {type(error).__name__}, not an error of turnout.errors; pass one"
+            )
+        self._failures.append(StepFailure(self._name, index, error, error.model or self._model))
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._readable:
-            raise PipelineError(
+            raise PipelineWiringError(
                 f"step {self._name!r} reads {name!r}, which it does not declare; it declares: "
                 f"{', '.join(sorted(self._readable)) or 'nothing'}.{suggestion(name, self._readable)}"
             )
@@ -97,14 +57,14 @@ class PipelineContext(MutableMapping[str, Any]):
 
     def __setitem__(self, name: str, value: Any) -> None:
         if name not in self._writable:
-            raise PipelineError(
+            raise PipelineWiringError(
                 f"step {self._name!r} writes {name!r}, which it does not declare; it provides: "
                 f"{', '.join(sorted(self._writable)) or 'nothing'}.{suggestion(name, self._writable)}"
             )
         self._values[name] = value
 
     def __delitem__(self, name: str) -> None:
-        raise PipelineError(f"step {self._name!r} deletes {name!r}; values of a run are kept until it ends")
+        raise PipelineWiringError(f"step {self._name!r} deletes {name!r}; values of a run are kept until it ends")
 
     def __contains__(self, name: object) -> bool:
         return name in self._readable and name in self._values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from turnout.errors import PipelineError, suggestion
+from turnout.errors import PipelineWiringError, suggestion
 from turnout.pipeline.step import PipelineStep
 
 
@@ -32,17 +32,17 @@ class PipelinePlan:
         return {name: ("process",) if step.model is None else with_model for name, step in self.steps.items()}
 
     def check_inputs(self, pipeline: str, given: Mapping[str, object]) -> None:
-        """Raise PipelineError if an input is missing or unknown."""
+        """Raise PipelineWiringError if an input is missing or unknown."""
         known = (*self.inputs, *self.optional_inputs)
         for name in given:
             if name not in known:
-                raise PipelineError(
+                raise PipelineWiringError(
                     f"pipeline {pipeline!r} has no input {name!r}; it takes: {', '.join(known) or 'nothing'}."
                     f"{suggestion(name, known)}"
                 )
         missing = [name for name in self.inputs if name not in given]
         if missing:
-            raise PipelineError(
+            raise PipelineWiringError(
                 f"pipeline {pipeline!r} needs {', '.join(map(repr, missing))}, got: {', '.join(given) or 'nothing'}"
             )
 
@@ -51,7 +51,7 @@ def plan_pipeline(pipeline: str, steps: Mapping[str, PipelineStep]) -> PipelineP
     """Return the plan of ``steps``.
 
     Raises:
-        PipelineError: a step needs a name that no earlier step writes; the message lists every such step.
+        PipelineWiringError: a step needs a name that no earlier step writes; the message lists every such step.
     """
     problems: list[str] = []
     written: set[str] = set()
@@ -70,7 +70,7 @@ def plan_pipeline(pipeline: str, steps: Mapping[str, PipelineStep]) -> PipelineP
         optional |= {given: None for given in step.optional_inputs if given not in written}
         written |= set(step.provides)
     if problems:
-        raise PipelineError("; ".join(f"pipeline {pipeline!r}: {problem}" for problem in problems))
+        raise PipelineWiringError("; ".join(f"pipeline {pipeline!r}: {problem}" for problem in problems))
     after = {name: _predecessors(name, names[:position], steps) for position, name in enumerate(names)}
     return PipelinePlan(steps, tuple(required), tuple(name for name in optional if name not in required), after)
 

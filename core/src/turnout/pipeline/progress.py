@@ -5,20 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
-from turnout.errors import StepError, TurnoutError, one_line
+from turnout.errors import StepError, StepFailure, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse
-from turnout.pipeline.context import PipelineContext, PipelineResult, StepFailure
+from turnout.pipeline.context import PipelineContext
+from turnout.pipeline.failures import unanswered
 from turnout.pipeline.plan import PipelinePlan
+from turnout.pipeline.result import PipelineResult
 
 T = TypeVar("T")
 
 
 class Progress:
-    """The state of one run: steps to start, requests, responses. Used by one thread at a time; never blocks."""
+    """The state of one run: steps to start, requests, responses. Used by one thread at a time; never blocks.
 
-    def __init__(self, plan: PipelinePlan, inputs: Mapping[str, Any], deadline: float | None) -> None:
+    A step all of whose requests failed got no answer: the steps after it do not start, the others run on, and ``result``
+    raises.
+    """
+
+    def __init__(self, plan: PipelinePlan, inputs: Mapping[str, Any], deadline: float | None, pipeline: str = "") -> None:
+        self._pipeline = pipeline
         self._plan = plan
         self._values = dict(inputs)
         self._deadline = deadline
@@ -28,12 +36,14 @@ class Progress:
         self._sent: dict[str, float] = {}
         self._contexts: dict[str, PipelineContext] = {}
         self._failures: list[StepFailure] = []
+        self._unanswered: dict[str, list[StepFailure]] = {}
+        self._skipped: set[str] = set()
         self._timings: dict[str, dict[str, float]] = {name: {} for name in plan.steps}
 
     @property
     def finished(self) -> bool:
-        """True if every step has ended."""
-        return len(self._finished) == len(self._plan.steps)
+        """True if every step has ended, or cannot start."""
+        return len(self._finished) + len(self._unanswered) + len(self._skipped) == len(self._plan.steps)
 
     def startable(self) -> list[str]:
         """Return the steps that can start now; each step is returned once in a run."""
@@ -68,15 +78,52 @@ class Progress:
             self._end(name)
 
     def result(self) -> PipelineResult:
-        """Return the result of the finished run."""
-        return PipelineResult(self._values, tuple(self._failures), self._timings)
+        """Return the result of the finished run.
+
+        Raises:
+            PipelineFailedError: a step got no answer.
+        """
+        if self._unanswered:
+            first = next(iter(self._unanswered.values()))[0]
+            raise unanswered(self._pipeline, self._unanswered, self._failures, self._values) from first.error
+        return PipelineResult(self._values, tuple(self._failures), self._timings, self._pipeline)
 
     def _end(self, name: str) -> None:
         self._timings[name]["inference"] = time.perf_counter() - self._sent[name]
         step, context = self._plan.steps[name], self._contexts.pop(name)
         responses = [response for response in self._responses.pop(name) if response is not None]
-        self._time(name, "postprocess", lambda: step.postprocess(context, responses))
+        postprocess = partial(self._time, name, "postprocess", lambda: step.postprocess(context, responses))
+        errors = [response.error for response in responses if response.error is not None]
+        if responses and len(errors) == len(responses):
+            self._fail(name, errors, postprocess)
+            return
+        postprocess()
         self._finish(name)
+
+    def _fail(self, name: str, errors: Sequence[TurnoutError], postprocess: Callable[[], None]) -> None:
+        """Record the failures of a step without an answer: as the step reports them, and what it does not report."""
+        model, before = self._plan.steps[name].model, len(self._failures)
+        try:
+            postprocess()
+        except TurnoutError as error:
+            # Reading a failed response raises its error; another error is a failure of its own.
+            if not any(error is one for one in errors):
+                self._failures.append(StepFailure(name, None, error, model))
+        reported = [failure.error for failure in self._failures[before:]]
+        self._failures += [
+            StepFailure(name, index, error, model)
+            for index, error in enumerate(errors)
+            if not any(error is one for one in reported)
+        ]
+        self._unanswered[name] = [StepFailure(name, index, error, model) for index, error in enumerate(errors)]
+        self._skip_later_steps()
+
+    def _skip_later_steps(self) -> None:
+        # In the order of the plan, so that one pass also finds the steps after a skipped one.
+        for name, after in list(self._waiting.items()):
+            if after & (self._unanswered.keys() | self._skipped):
+                self._skipped.add(name)
+                del self._waiting[name]
 
     def _finish(self, name: str) -> None:
         # Checked at the step that forgot it: a later step would be blamed for a KeyError.
@@ -92,6 +139,7 @@ class Progress:
             reads=step.reads,
             provides=step.provides,
             name=name,
+            model=step.model,
             deadline=self._deadline,
             failures=self._failures,
         )

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from turnout.errors import ClosedError, DeadlineExceededError, TurnoutError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
-from turnout.pipeline.context import PipelineResult
+from turnout.metrics.labels import PipelineOutcome, pipeline_outcome_of
+from turnout.pipeline.failures import summarize_failures
 from turnout.pipeline.plan import PipelinePlan
 from turnout.pipeline.progress import Progress
+from turnout.pipeline.result import PipelineResult
+
+logger = logging.getLogger(__name__)
 
 Submit = Callable[[ModelInference, InferenceRequest], "Future[InferenceResponse]"]
 Ticket = tuple[str, int]
 
 
 class PipelineObserver(Protocol):
-    """Receives the durations of answered runs."""
+    """Receives the outcome of every run, and the durations of answered ones."""
+
+    def count_run(self, outcome: PipelineOutcome) -> None:
+        """Record the outcome of a run."""
 
     def observe_run(self, seconds: float, timings: Mapping[str, Mapping[str, float]]) -> None:
         """Record the seconds of an answered run, and of each part of its steps."""
@@ -50,12 +59,24 @@ class Pipeline:
     def run(self, inputs: Mapping[str, Any], *, timeout_seconds: float | None = None) -> PipelineResult:
         """Run every step and return all values. Blocks.
 
+        A request that fails while others of its step are answered is in the result's ``failures``, and is logged.
+
         Raises:
-            PipelineError: an input is missing or unknown.
+            PipelineFailedError: every request of a step failed; PipelineUnavailableError if its backend is unavailable.
+            PipelineWiringError: an input is missing or unknown.
             DeadlineExceededError: the run took longer than ``timeout_seconds``.
             ClosedError: the app was closed during the run.
             TurnoutError: a step failed as a whole.
         """
+        with self._count_failure():
+            return self._run(inputs, timeout_seconds)
+
+    async def arun(self, inputs: Mapping[str, Any], *, timeout_seconds: float | None = None) -> PipelineResult:
+        """Run every step without blocking the event loop; works in any loop. Raises what ``run`` raises."""
+        with self._count_failure():
+            return await self._arun(inputs, timeout_seconds)
+
+    def _run(self, inputs: Mapping[str, Any], timeout_seconds: float | None) -> PipelineResult:
         start = time.perf_counter()
         progress, deadline = self._begin(inputs, timeout_seconds)
         pending: dict[Future[InferenceResponse], Ticket] = {}
@@ -75,8 +96,7 @@ class Pipeline:
                 future.cancel()
         return self._end(progress, start)
 
-    async def arun(self, inputs: Mapping[str, Any], *, timeout_seconds: float | None = None) -> PipelineResult:
-        """Run every step without blocking the event loop; works in any loop. Raises what ``run`` raises."""
+    async def _arun(self, inputs: Mapping[str, Any], timeout_seconds: float | None) -> PipelineResult:
         start = time.perf_counter()
         progress, deadline = self._begin(inputs, timeout_seconds)
         pending: dict[asyncio.Task[InferenceResponse], Ticket] = {}
@@ -101,12 +121,24 @@ class Pipeline:
     def _begin(self, inputs: Mapping[str, Any], timeout_seconds: float | None) -> tuple[Progress, float | None]:
         self.plan.check_inputs(self.name, inputs)
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        return Progress(self.plan, inputs, deadline), deadline
+        return Progress(self.plan, inputs, deadline, self.name), deadline
 
     def _end(self, progress: Progress, start: float) -> PipelineResult:
         result = progress.result()
         self._observer.observe_run(time.perf_counter() - start, result.timings)
+        self._observer.count_run(PipelineOutcome.PARTIAL if result.failures else PipelineOutcome.OK)
+        if result.failures:
+            # A line for each such run, since the caller may never read the failures.
+            logger.warning("pipeline %r: %s", self.name, summarize_failures(result.failures))
         return result
+
+    @contextmanager
+    def _count_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self._observer.count_run(pipeline_outcome_of(error))
+            raise
 
     def _model(self, step: str) -> ModelInference:
         return self._models[self.plan.steps[step].model or ""]

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from turnout.errors import PipelineError, unknown_name
+from turnout.errors import PipelineWiringError, unknown_name
 from turnout.inference import ModelInference
 from turnout.metrics import LATENCY_BUCKETS_SECONDS, Metrics, shared_metrics
 from turnout.pipeline import Pipeline, PipelineResult
@@ -69,7 +69,7 @@ class Turnout:
 
         Raises:
             UnknownNameError: the file has no such pipeline.
-            PipelineError: its steps cannot work in this order.
+            PipelineWiringError: its steps cannot work in this order.
             StepError: a step cannot be created.
         """
         return self._pipelines.get(name)
@@ -168,7 +168,9 @@ def _merge(pipeline: str, inputs: Mapping[str, Any] | None, more: Mapping[str, A
         return more
     twice = sorted(set(inputs) & set(more))
     if twice:
-        raise PipelineError(f"pipeline {pipeline!r} got input {twice[0]!r} twice, in the mapping and by keyword; give it once")
+        raise PipelineWiringError(
+            f"pipeline {pipeline!r} got input {twice[0]!r} twice, in the mapping and by keyword; give it once"
+        )
     return {**inputs, **more}
 
 

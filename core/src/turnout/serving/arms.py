@@ -15,6 +15,7 @@ from turnout.middleware.error_boundary import ErrorBoundary
 from turnout.middleware.lazy import Lazy
 from turnout.middleware.load_shedder import LoadShedder
 from turnout.middleware.meter import Meter
+from turnout.middleware.outage_log import OutageLog
 from turnout.middleware.retry import Retry
 from turnout.plugins.discovery import Plugins
 from turnout.resilience.circuit import CircuitPolicy
@@ -58,6 +59,8 @@ class Arms:
         arm = self._engines.lease(
             name, backend, arm_identity(model, backend), partial(self._build_engine, model, backend), resources
         )
+        # Nearest to the engine: a refusal by the shedder or the breaker says nothing new about the backend.
+        arm = OutageLog(arm, name, backend)
         # The shedder is inside the breaker: a refusal is counted by neither the circuit nor the engine's meter.
         if settings.max_in_flight is not None:
             arm = LoadShedder(arm, name, backend, settings.max_in_flight, meters.shedding(name, backend))

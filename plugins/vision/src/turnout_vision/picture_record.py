@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout import PipelineResult
+from turnout import PipelineResult, StepFailure
 from turnout_vision.masks import bounding_box
 from turnout_vision.region_results import RegionResult, picture_texts, region_results
 
@@ -20,9 +20,7 @@ def picture_record(result: PipelineResult, *, rle: bool = False) -> PictureRecor
         "ok": not result.failures,
         **picture_texts(result),
         "regions": [_region_record(each, rle) for each in region_results(result)],
-        "failures": [
-            {"step": failure.step, "region": failure.index, "error": str(failure.error)} for failure in result.failures
-        ],
+        "failures": [_failure_record(failure) for failure in result.failures],
     }
 
 
@@ -32,6 +30,11 @@ def run_lengths(mask: NDArray[np.bool_]) -> dict[str, list[int]]:
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     counts = np.diff([0, *edges.tolist(), flat.size]).tolist()
     return {"size": list(mask.shape), "counts": [0, *counts] if flat.size and flat[0] else counts}
+
+
+def _failure_record(failure: StepFailure) -> PictureRecord:
+    arm = {name: value for name in ("model", "backend") if (value := getattr(failure, name)) is not None}
+    return {"step": failure.step, "region": failure.index, **arm, "error": str(failure.error)}
 
 
 def _region_record(result: RegionResult, rle: bool) -> PictureRecord:  # noqa: FBT001  # passed on

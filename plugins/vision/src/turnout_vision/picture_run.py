@@ -15,6 +15,8 @@ from turnout.errors import (
     ClosedError,
     ConfigurationError,
     ModelLoadError,
+    PipelineError,
+    PipelineFailedError,
     PluginError,
     TurnoutError,
 )
@@ -25,7 +27,7 @@ from turnout_vision.region_results import picture_texts, region_results
 logger = logging.getLogger(__name__)
 
 # Every picture would fail with these.
-_FATAL = (ConfigurationError, PluginError, ModelLoadError, ClosedError)
+_FATAL = (ConfigurationError, PipelineError, PluginError, ModelLoadError, ClosedError)
 
 MAX_UNAVAILABLE_IN_A_ROW = 5
 
@@ -72,7 +74,7 @@ class PictureOutcome:
 def run_pictures(app: RunsPipelines, run: PictureRun, pictures: Sequence[Path]) -> Iterator[PictureOutcome]:
     """Yield the outcome of each picture.
 
-    The record of a picture that failed has ``ok`` false, and ``error`` if it has no results at all.
+    The record of a picture that failed has ``ok`` false; ``error`` if a step, or the whole run, was not answered.
 
     Raises:
         BackendUnavailableError: the backend was unavailable for several pictures in a row.
@@ -95,6 +97,9 @@ def _run_picture(app: RunsPipelines, run: PictureRun, picture: Path) -> PictureO
     new = run.new_record(picture)
     try:
         result = app.run(run.pipeline, {**run.inputs, "image": str(picture)}, timeout_seconds=run.timeout_seconds)
+    except PipelineFailedError as error:
+        # The record keeps what other steps answered.
+        return _finish(run, picture, PipelineResult(error.values, error.failures), {"error": str(error)})
     except _FATAL:
         raise
     except TurnoutError as error:
@@ -103,10 +108,15 @@ def _run_picture(app: RunsPipelines, run: PictureRun, picture: Path) -> PictureO
     except Exception as error:
         logger.exception("unexpected error; continuing with the next picture")
         return PictureOutcome(_fail(new, f"{type(error).__name__}: {error}"))
+    return _finish(run, picture, result, {})
+
+
+def _finish(run: PictureRun, picture: Path, result: PipelineResult, error: Mapping[str, str]) -> PictureOutcome:
+    """Return the outcome of a run with results; ``error`` is added to its record."""
     errors = [failure.error for failure in result.failures]
     if fatal := next((error for error in errors if isinstance(error, _FATAL)), None):
         raise fatal
-    record = {**new, **picture_record(result, rle=run.rle)}
+    record = {**run.new_record(picture), **error, **picture_record(result, rle=run.rle)}
     _save(record, run.saves.get(picture), result)
     return PictureOutcome(record, next((error for error in errors if isinstance(error, BackendUnavailableError)), None))
 

@@ -8,7 +8,13 @@ import pytest
 from numpy.typing import NDArray
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, PipelineContext, PipelineStep, StepDeclaration
-from turnout.errors import ConfigurationError, InferenceError, InvalidInputError, InvalidTensorError
+from turnout.errors import (
+    ConfigurationError,
+    InferenceError,
+    InvalidInputError,
+    InvalidTensorError,
+    PipelineFailedError,
+)
 from turnout_vision.factories import create_caption, create_load_image
 from turnout_vision.options import CaptionOptions, LoadImageOptions
 from turnout_vision.steps.caption import Caption
@@ -115,10 +121,20 @@ def test_the_whole_picture_has_one_caption(
 def test_a_failed_caption_of_the_picture_is_none(
     run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], captioner: Any
 ) -> None:
-    result = run(steps(declaration, on="picture"), {"captioner": captioner("white")}, image=scene)
+    with pytest.raises(PipelineFailedError, match="no white today") as caught:
+        run(steps(declaration, on="picture"), {"captioner": captioner("white")}, image=scene)
 
-    assert result["caption"] is None
-    assert [(failure.step, failure.index) for failure in result.failures] == [("caption", None)]
+    assert caught.value.values["caption"] is None
+    assert [(failure.step, failure.index) for failure in caught.value.failures] == [("caption", None)]
+
+
+def test_regions_that_all_failed_are_reported_by_their_indexes(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], boxes: Any, captioner: Any
+) -> None:
+    with pytest.raises(PipelineFailedError, match="its request to model 'captioner' failed: no blue today") as caught:
+        run(steps(declaration), {"captioner": captioner("blue")}, image=scene, regions=[[0, 0, -1, 5], boxes["blue"]])
+
+    assert [(failure.step, failure.index) for failure in caught.value.failures] == [("load_image", 0), ("caption", 1)]
 
 
 @pytest.mark.parametrize("on", ["picture", "regions"])

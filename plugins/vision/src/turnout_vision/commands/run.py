@@ -169,8 +169,8 @@ class Tally:
             self.answered += 1
             return
         self.failed += 1
-        problems = [record["error"]] if "error" in record else []
-        problems += [failure["error"] for failure in record["failures"]]
+        # The error of a step that was not answered says what its failures say.
+        problems = [record["error"]] if "error" in record else [failure["error"] for failure in record["failures"]]
         for problem in problems:
             click.echo(f"{record['image']}: {problem}", err=True)
 
