@@ -35,10 +35,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from turnout.error_text import nearest_name as nearest_name
-from turnout.error_text import one_line as one_line
-from turnout.error_text import suggestion as suggestion
-from turnout.error_text import text_of as text_of
+# The aliases make these helpers names of this module, from where plugins import them.
+from turnout.error_text import nearest_name as nearest_name  # noqa: PLC0414
+from turnout.error_text import one_line as one_line  # noqa: PLC0414
+from turnout.error_text import suggestion as suggestion  # noqa: PLC0414
+from turnout.error_text import text_of as text_of  # noqa: PLC0414
 
 
 class TurnoutError(Exception):
