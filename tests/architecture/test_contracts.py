@@ -67,7 +67,7 @@ def test_the_floors_in_the_architecture_page_are_those_of_the_contract() -> None
     page = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
     floors: dict[int, set[str]] = {}
 
-    for floor, room in re.findall(r"^\| (\d) \| `(\w+)(?:/|\.py)` \|", page, re.MULTILINE):
+    for floor, room in re.findall(r"^\| (\d+) \| `(\w+)(?:/|\.py)` \|", page, re.MULTILINE):
         floors.setdefault(int(floor), set()).add(room)
 
     assert floors == {floor: set(layer.split(" | ")) for floor, layer in enumerate(reversed(layers))}
