@@ -50,3 +50,9 @@ def test_fields_of_fixed_size_are_skipped() -> None:
 def test_a_message_that_is_cut_short_is_an_error(message) -> None:
     with pytest.raises((ValueError, IndexError)):
         list(protobuf_fields(memoryview(message)))
+
+
+def test_a_number_without_an_end_is_an_error_at_once() -> None:
+    with pytest.raises(ValueError, match="more than 64 bits"):
+        read_varint(memoryview(b"\xff" * 50_000_000), 0)
+    assert read_varint(memoryview(varint(2**64 - 1)), 0) == (2**64 - 1, 10)

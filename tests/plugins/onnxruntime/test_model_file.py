@@ -29,6 +29,21 @@ def test_selects_the_greatest_version_by_number(tmp_path: Path) -> None:
     assert find_model_file(Path("m"), tmp_path, "m") == tmp_path / "m" / "10" / "model.onnx"
 
 
+@pytest.mark.parametrize("path", ["m", "m/3", "m/3/model.onnx", "m/3/model.onnx/model.onnx"])
+def test_a_large_model_is_a_folder_with_its_file_and_its_weights(tmp_path: Path, path: str) -> None:
+    file = touch(tmp_path / "m" / "3" / "model.onnx" / "model.onnx")
+    touch(file.with_name("weights.bin"))
+
+    assert find_model_file(Path(path), tmp_path, "m") == file
+
+
+def test_a_folder_without_its_file_is_named(tmp_path: Path) -> None:
+    touch(tmp_path / "m" / "1" / "model.onnx" / "weights.bin")
+
+    with pytest.raises(ModelLoadError, match=r"'.*1.model\.onnx.model\.onnx' is missing"):
+        find_model_file(Path("m"), tmp_path, "m")
+
+
 def test_reports_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match=r"model 'm': file '.*nope.onnx' does not exist; correct 'path'.*turnout export m"):
         find_model_file(Path("nope.onnx"), tmp_path, "m")

@@ -40,6 +40,14 @@ def test_a_size_without_value_or_name_is_dynamic(write: Callable[..., Path]) -> 
     assert read_shapes(write([helper.make_node("Identity", ["x"], ["y"])], [info], [])) == {"x": (-1, 2)}
 
 
+@pytest.mark.parametrize("size", [-1, -5, -(2**63)])
+def test_a_negative_size_is_dynamic(write: Callable[..., Path], size: int) -> None:
+    info = helper.make_tensor_value_info("x", 1, [0, 2])
+    info.type.tensor_type.shape.dim[0].dim_value = size
+
+    assert read_shapes(write([helper.make_node("Identity", ["x"], ["y"])], [info], [])) == {"x": (-1, 2)}
+
+
 def test_reads_no_shape_for_a_sequence(write: Callable[..., Path], value: Any) -> None:
     node = helper.make_node("SequenceConstruct", ["x"], ["y"])
     output = helper.make_tensor_sequence_value_info("y", 1, None)

@@ -96,7 +96,7 @@ def repository_settings(plugins: Plugins, repository: Path, folder: Path) -> str
 
 def _model_lines(model: RepositoryModel) -> Iterator[str]:
     """Yield the lines of a model. Values are written as JSON, which is YAML too."""
-    yield from (f"  # {model.name}: {remark}" for remark in model.remarks)
+    yield from (f"  # {model.name}: {remark.replace('{name}', model.name)}" for remark in model.remarks)
     if not model.settings:
         return
     # YAML reads a plain 1 or null as another type than text: such a name needs quotes.

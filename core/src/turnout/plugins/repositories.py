@@ -93,7 +93,8 @@ class RepositoryModel:
     Attributes:
         name: its name in turnout.yaml.
         settings: its keys for turnout.yaml, as plain values; empty if it cannot be used.
-        remarks: messages for the user, one line each, such as why it cannot be used.
+        remarks: messages for the user, one line each, such as why it cannot be used; ``{name}`` in one becomes the model's name
+            in turnout.yaml.
     """
 
     name: str

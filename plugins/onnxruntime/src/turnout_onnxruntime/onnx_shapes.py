@@ -15,6 +15,8 @@ from turnout.tensors import protobuf_fields, protobuf_messages
 
 Shape = tuple[int, ...] | None
 _Message = memoryview
+_MIN_NEGATIVE = 1 << 63
+"""Of this size on, an unsigned number is a negative int64."""
 
 
 def read_shapes(file: Path) -> Mapping[str, Shape]:
@@ -51,5 +53,6 @@ def _value_shape(value: _Message) -> tuple[str, Shape]:
 
 
 def _size(dimension: _Message) -> int:
-    sizes = [field for number, field in protobuf_fields(dimension) if number == 1]
-    return sizes[0] if sizes and isinstance(sizes[0], int) else -1
+    sizes = [field for number, field in protobuf_fields(dimension) if number == 1 and isinstance(field, int)]
+    # Some exporters write a dynamic size as -1, which ONNX Runtime accepts.
+    return sizes[0] if sizes and sizes[0] < _MIN_NEGATIVE else -1

@@ -67,11 +67,16 @@ def _read_config(transport: Transport, name: str, version: str, timeout_seconds:
 def _find_scalars(config: Mapping[str, Any], declared: ModelDeclaration) -> frozenset[str]:
     """Return the names of the tensors that the model itself has without the last axis of size 1.
 
-    They have an empty ``reshape`` in the configuration, or are declared with rank 0 in turnout.yaml.
+    They have an empty ``reshape`` in the configuration, or rank 0 in turnout.yaml, besides the batch axis.
     """
+    rank = 1 if declared.max_batch_size else 0
     tensors = (*config.get("input", ()), *config.get("output", ()))
     reshaped = {tensor["name"] for tensor in tensors if "reshape" in tensor and not tensor["reshape"].get("shape")}
-    return frozenset(reshaped.union(spec.name for spec in (*declared.inputs, *declared.outputs) if spec.shape == ()))
+    return frozenset(reshaped.union(spec.name for spec in (*declared.inputs, *declared.outputs) if _has_rank(spec, rank)))
+
+
+def _has_rank(spec: TensorSpec, rank: int) -> bool:
+    return spec.shape is not None and len(spec.shape) == rank
 
 
 def _specs(tensors: Sequence[Mapping[str, Any]], optional: set[str], widened: frozenset[str]) -> tuple[TensorSpec, ...]:

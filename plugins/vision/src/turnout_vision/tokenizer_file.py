@@ -26,7 +26,34 @@ _BERT_TOKENS = {
 }
 # The models whose tokenizer is BERT's if their files do not say so.
 _BERT_MODELS = frozenset(
-    ["align", "bark", "bert", "blip", "bros", "chinese_clip", "convbert", "distilbert", "electra", "ernie", "flava", "git", "grounding-dino", "layoutlm", "megatron-bert", "mm-grounding-dino", "mobilebert", "nezha", "nomic_bert", "qdqbert", "realm", "retribert", "squeezebert", "tvp", "vilt", "visual_bert"]
+    [
+        "align",
+        "bark",
+        "bert",
+        "blip",
+        "bros",
+        "chinese_clip",
+        "convbert",
+        "distilbert",
+        "electra",
+        "ernie",
+        "flava",
+        "git",
+        "grounding-dino",
+        "layoutlm",
+        "megatron-bert",
+        "mm-grounding-dino",
+        "mobilebert",
+        "nezha",
+        "nomic_bert",
+        "qdqbert",
+        "realm",
+        "retribert",
+        "squeezebert",
+        "tvp",
+        "vilt",
+        "visual_bert",
+    ]
 )
 _BYTE_LEVEL = frozenset({"Bart", "CLIP", "CodeGen", "GPT2", "LED", "Longformer", "OPT", "Qwen2", "Roberta"})
 _METASPACE = frozenset({"Albert", "BigBird", "Camembert", "MBart", "Pegasus", "T5", "XLMRoberta", "XLNet"})

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from turnout import CheckRequest, RepositoryModel
+from turnout import CheckRequest, DynamicBatching, RepositoryModel, TensorSpec
 from turnout.commands.init import repository_settings
 from turnout.errors import ConfigurationError
 from turnout.plugins.discovery import Plugins
@@ -31,6 +36,17 @@ def describe_one(project: Any, config: str | None, file: str = "model.onnx", nam
     return next(model for model in describe(project.repository, project.folder) if model.name == name)
 
 
+def write_archive(file: Path, *names: str) -> None:
+    """Write a zip archive with empty files in place of ``model.onnx``; without names, a file that is none."""
+    (file.parent / "model.onnx").unlink()
+    if not names:
+        file.write_bytes(b"broken")
+        return
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, "")
+
+
 def test_an_onnx_model_can_also_run_in_this_process(project: Any) -> None:
     model = describe_one(project, ONNX + "dynamic_batching { max_queue_delay_microseconds: 100 }\n" + IO)
 
@@ -50,9 +66,27 @@ def test_an_onnx_model_can_also_run_in_this_process(project: Any) -> None:
 
 
 def test_torchscript_gets_a_direct_entry(project: Any) -> None:
-    model = describe_one(project, 'backend: "pytorch"\nmax_batch_size: 8\n' + IO, "model.pt")
+    file = project.repository / "scale" / "1" / "model.pt"
+    write_archive(file, "scale/constants.pkl", "scale/data.pkl", "scale/code/__torch__.py")
+
+    model = describe_one(project, 'backend: "pytorch"\nmax_batch_size: 8\n' + IO)
 
     assert model.settings["backends"]["direct"] == {"loader": "torchscript", "path": "model_repository/scale/1/model.pt"}
+
+
+def test_an_exported_program_gets_a_direct_entry_with_its_own_loader(project: Any) -> None:
+    write_archive(project.repository / "scale" / "1" / "model.pt", "e/archive_format", "e/models/model.json")
+
+    model = describe_one(project, 'backend: "pytorch"\nmax_batch_size: 8\n' + IO)
+
+    assert model.settings["backends"]["direct"] == {"loader": "torch_export", "path": "model_repository/scale/1/model.pt"}
+
+
+@pytest.mark.parametrize("names", [("sd/data.pkl", "sd/version"), ("word/document.xml",), ()])
+def test_a_checkpoint_or_a_broken_file_runs_on_the_server_only(project: Any, names: tuple[str, ...]) -> None:
+    write_archive(project.repository / "scale" / "1" / "model.pt", *names)
+
+    assert list(describe_one(project, 'backend: "pytorch"\n' + IO).settings["backends"]) == ["triton"]
 
 
 def test_options_that_only_triton_has_are_imported(project: Any) -> None:
@@ -85,7 +119,7 @@ def test_a_model_without_a_config_is_described_by_its_file(project: Any) -> None
     model = describe_one(project, None)
 
     assert (model.settings["max_batch_size"], model.settings["inputs"]) == (4, {"x": "FP32[3]"})
-    assert model.remarks == ("has no config.pbtxt; turnout export scale --config-only writes it",)
+    assert model.remarks == ("has no config.pbtxt; turnout export {name} --config-only writes it",)
 
 
 def test_an_ensemble_and_a_python_model_run_on_the_server_only(project: Any) -> None:
@@ -123,18 +157,166 @@ def test_fields_that_turnout_yaml_cannot_express_are_named(project: Any) -> None
     ("config", "reason"),
     [
         ("sequence_batching { }\n" + IO, "it keeps state between requests (sequence_batching), which Turnout does not support"),
-        ('backend: "python"\n', "its config.pbtxt does not declare inputs and outputs; add input and output"),
+        ('backend: "python" input { name: "x" dims: [1] }', "config.pbtxt declares input 'x' without data_type; add it"),
+        ('backend: "python" output { name: "y" data_type: TYPE_FP32 }', "declares output 'y' without dims; add it"),
+        ("max_batch_size: 8", "it has no version folder such as '1', and no config.pbtxt that names a backend"),
+        (None, "it has no version folder such as '1'"),
         (f'name: "other"\n{IO}', "config.pbtxt calls it 'other', which Triton refuses in a folder 'left'; correct it"),
         ("input { shape: [", "cannot be read as a model config"),
         (IO.replace("dims: [3] }\nout", "dims: [3] is_shape_tensor: true }\nout"), "it has shape tensors"),
     ],
 )
-def test_a_model_that_cannot_be_described_is_skipped_with_the_reason(project: Any, config: str, reason: str) -> None:
+def test_a_model_that_cannot_be_described_is_skipped_with_the_reason(project: Any, config: str | None, reason: str) -> None:
+    (project.repository / "left").mkdir()
+
     model = describe_one(project, config, name="left")
 
     assert model.settings == {}
     assert reason in model.remarks[0]
     assert model.remarks[0].startswith("was skipped: ")
+
+
+def plant_type(folder: Path) -> None:
+    (folder / "config.pbtxt").write_text('backend: "python" input { name: "x" data_type: TYPE_OF_TOMORROW dims: [1] }')
+
+
+def plant_onnx(content: bytes) -> Callable[[Path], object]:
+    return lambda folder: (folder / "1" / "model.onnx").write_bytes(content)
+
+
+def plant_loop(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.symlink_to(folder)
+
+
+def plant_sequence(folder: Path) -> None:
+    sequence = helper.make_tensor_sequence_value_info("s", TensorProto.FLOAT, None)
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("SequenceConstruct", ["x"], ["s"])], "g", [value], [sequence])
+    onnx.save(helper.make_model(graph), folder / "1" / "model.onnx")
+
+
+BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a datatype that nobody knows": (plant_type, "TYPE_OF_TOMORROW"),
+    "an empty file": (plant_onnx(b""), "cannot be read as an ONNX file"),
+    "a file that is cut": (plant_onnx(b"\x08\x09\x3a\xff\x7f"), "cannot be read as an ONNX file"),
+    "an endless number": (plant_onnx(b"\xff" * 1000), "more than 64 bits"),
+    "a Git LFS pointer": (plant_onnx(b"version https://git-lfs.github.com/spec/v1\n"), "cannot be read as an ONNX file"),
+    "a type that KServe does not have": (plant_sequence, "has a type that KServe v2 has no datatype for"),
+    "an empty version": (lambda folder: (folder / "1" / "model.onnx").unlink(), "no version has a file that Triton knows"),
+    "an empty folder": (lambda folder: shutil.rmtree(folder / "1"), "it has no version folder"),
+    "a link to itself": (plant_loop, "it is a link that leads nowhere"),
+    "a pipe in place of the file": (
+        lambda folder: ((folder / "1" / "model.onnx").unlink(), os.mkfifo(folder / "1" / "model.onnx")),
+        "model.onnx' is not a file",
+    ),
+    "a syntax error": (lambda folder: (folder / "config.pbtxt").write_text("input [ {"), "cannot be read as a model config"),
+    "a line break in its name": (lambda folder: folder.rename(folder.with_name("a\nb")), "cannot be printed"),
+    "a name that is not text": (
+        lambda folder: folder.rename(os.fsdecode(os.fsencode(folder.with_name("a")) + b"\xe9")),
+        "cannot be printed",
+    ),
+}
+
+
+@pytest.mark.parametrize("planted", BROKEN)
+def test_one_odd_model_is_skipped_and_the_others_are_described(project: Any, save_model: Any, planted: str) -> None:
+    plant, reason = BROKEN[planted]
+    x, y = ("x", TensorProto.FLOAT, ["n"]), ("y", TensorProto.FLOAT, ["n"])
+    save_model(project.repository / "a" / "1" / "model.onnx", [helper.make_node("Identity", ["x"], ["y"])], [x], [y])
+    plant(project.repository / "a")
+
+    odd, good = describe(project.repository, project.folder)
+
+    assert (odd.settings, good.name, list(good.settings["backends"])) == ({}, "scale", ["triton", "onnxruntime"])
+    assert reason in odd.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("config", "settings"),
+    [
+        ('backend: "onnxruntime"', {"max_batch_size": 4, "dynamic_batching": {}}),
+        ("", {"max_batch_size": 4, "dynamic_batching": {}}),
+        ('backend: "onnxruntime" max_batch_size: 16', {"max_batch_size": 16, "dynamic_batching": {}}),
+        ('platform: "onnxruntime_onnx" max_batch_size: 1', {"max_batch_size": 1}),
+        ('backend: "onnxruntime" max_batch_size: 8 input { name: "x" } output { name: "y" }', {"max_batch_size": 8}),
+        (
+            'backend: "onnxruntime" max_batch_size: 8 dynamic_batching { max_queue_delay_microseconds: 5 } input { name: "x" }',
+            {"max_batch_size": 8, "dynamic_batching": {"max_queue_delay_microseconds": 5}},
+        ),
+    ],
+)
+def test_a_short_config_is_completed_from_the_file(project: Any, config: str, settings: dict[str, Any]) -> None:
+    model = describe_one(project, config)
+
+    described = {key: value for key, value in model.settings.items() if key != "backends"}
+    assert described == {**settings, "inputs": {"x": "FP32[3]"}, "outputs": {"y": "FP32[3]"}}
+    declaration = project.model(
+        max_batch_size=settings["max_batch_size"],
+        dynamic_batching=DynamicBatching(**settings["dynamic_batching"]) if "dynamic_batching" in settings else None,
+    )
+    assert project.check(declaration, project.options()) == [(True, "the same in turnout.yaml and config.pbtxt")]
+
+
+@pytest.mark.parametrize("config", ["max_batch_size: 8\n" + IO, "max_batch_size: 8", IO.replace("[3]", "[4]")])
+def test_a_config_that_contradicts_its_file_yields_to_it_with_a_remark(project: Any, save_model: Any, config: str) -> None:
+    x, y = ("x", TensorProto.FLOAT, [1, 3]), ("y", TensorProto.FLOAT, [1, 3])
+    save_model(project.repository / "scale" / "1" / "model.onnx", [helper.make_node("Identity", ["x"], ["y"])], [x], [y])
+
+    model = describe_one(project, 'platform: "onnxruntime_onnx"\n' + config)
+
+    assert {key: value for key, value in model.settings.items() if key != "backends"} == {
+        "inputs": {"x": "FP32[1, 3]"},
+        "outputs": {"y": "FP32[1, 3]"},
+    }
+    assert "turnout export {name} --config-only --force-config" in model.remarks[0]
+    declared = TensorSpec("x", "FP32", (1, 3)), TensorSpec("y", "FP32", (1, 3))
+    declaration = project.model(max_batch_size=0, inputs=declared[:1], outputs=declared[1:])
+    assert not project.check(declaration, project.options())[0][0]
+    project.configure(declaration, project.options(), overwrite=True)
+    assert project.check(declaration, project.options()) == [(True, "the same in turnout.yaml and config.pbtxt")]
+
+
+def test_a_large_model_in_a_folder_is_described_by_the_file_in_it(project: Any) -> None:
+    file = project.repository / "scale" / "1" / "model.onnx"
+    model = onnx.load(file)
+    file.unlink()
+    file.mkdir()
+    onnx.save(model, file / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
+
+    described = describe_one(project, 'backend: "onnxruntime"')
+
+    assert described.settings["inputs"] == {"x": "FP32[3]"}
+    assert described.settings["backends"]["onnxruntime"] == {"path": "model_repository/scale"}
+
+
+def test_a_file_of_another_name_is_the_one_that_runs_in_process(project: Any) -> None:
+    config = 'backend: "onnxruntime" default_model_filename: "net.onnx"'
+    (project.repository / "scale" / "1" / "model.onnx").rename(project.repository / "scale" / "1" / "net.onnx")
+
+    described = describe_one(project, config)
+
+    assert described.settings["inputs"] == {"x": "FP32[3]"}
+    assert described.settings["backends"]["onnxruntime"] == {"path": "model_repository/scale/1/net.onnx"}
+
+
+@pytest.mark.parametrize(
+    ("config", "file"),
+    [
+        ('backend: "python"', "model.py"),
+        ('backend: "vllm" instance_group { count: 1 kind: KIND_MODEL }', "model.json"),
+        ('platform: "tensorrt_plan"', "model.plan"),
+        ('backend: "dali"', "model.dali"),
+        ('backend: "fil" parameters { key: "model_type" value { string_value: "xgboost_json" } }', "xgboost.json"),
+        (None, "model.py"),
+        (None, "model.savedmodel"),
+    ],
+)
+def test_what_only_a_server_runs_has_no_other_entry(project: Any, config: str | None, file: str) -> None:
+    model = describe_one(project, config, file)
+
+    assert list(model.settings) == ["backends"]
+    assert list(model.settings["backends"]) == ["triton"]
 
 
 def test_a_folder_that_is_not_a_repository_is_named(tmp_path: Path) -> None:

@@ -34,6 +34,16 @@ def test_rank_0_and_an_unknown_rank_are_distinct(tmp_path: Path, save_model: Cal
     assert (signature.inputs[0].shape, signature.outputs[0].shape) == ((), None)
 
 
+@pytest.mark.parametrize("size", [-1, -7, -(2**63)])
+def test_a_negative_size_is_free_and_a_huge_one_is_not(tmp_path: Path, size: int) -> None:
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [0, 2**63 - 1])
+    value.type.tensor_type.shape.dim[0].dim_value = size
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [value], [value])
+    onnx.save(helper.make_model(graph), tmp_path / "m.onnx")
+
+    assert read_onnx_signature(tmp_path / "m.onnx").inputs == (TensorSpec("x", "FP32", (-1, 2**63 - 1)),)
+
+
 def test_an_input_with_a_default_is_optional(tmp_path: Path, save_model: Callable[..., Path]) -> None:
     inputs = [("x", TensorProto.FLOAT, ["n"]), ("k", TensorProto.FLOAT, [1])]
     nodes = [helper.make_node("Mul", ["x", "k"], ["y"])]

@@ -58,6 +58,7 @@ def test_of_merged_requests_only_the_bad_one_fails(server) -> None:
 IDENTITY = helper.make_node("Identity", ["x"], ["y"])
 SQUARE = helper.make_node("MatMul", ["x", "x"], ["y"])
 THREADS = 'parameters {{ key: "intra_op_thread_count" value {{ string_value: "{}" }} }}'
+NAMES = 'input [ { name: "x" } ] output [ { name: "y" data_type: TYPE_FP32 } ]'
 VERSIONS = 'platform: "onnxruntime_onnx" version_policy { all { } } instance_group [ { count: 2 } ]'
 
 
@@ -85,8 +86,19 @@ def completed(tmp_path_factory):
     write(repository, "scalar", [], node=IDENTITY, config=THREADS.format(4))
     write(repository, "versions", ["rows", 2, 2], node=SQUARE, config=VERSIONS)
     write(repository, "versions", ["rows", 2, 2], node=IDENTITY, version=7)
+    write(repository, "names", ["rows", 2, 2], node=SQUARE, config='backend: "onnxruntime" max_batch_size: 2\n' + NAMES)
+    write(repository, "numbers", ["rows"], node=IDENTITY, config='backend: "onnxruntime" max_batch_size: 8')
+    write(repository, "large", ["rows", 2, 2], node=IDENTITY)
+    put_into_a_folder(repository / "large" / "1" / "model.onnx")
     with LocalServer(repository, ServerOptions(grace_seconds=0)) as server:
         yield server
+
+
+def put_into_a_folder(file: Path) -> None:
+    content = file.read_bytes()
+    file.unlink()
+    file.mkdir()
+    (file / "model.onnx").write_bytes(content)
 
 
 def config_of(server, model: str):
@@ -96,18 +108,36 @@ def config_of(server, model: str):
 
 @pytest.mark.parametrize(
     ("model", "batch", "dims"),
-    [("nothing", 4, [2, 2]), ("sizes", 16, [2, 2]), ("fixed", 0, [2, 2]), ("scalar", 0, [1])],
+    [
+        ("nothing", 4, [2, 2]),
+        ("sizes", 16, [2, 2]),
+        ("fixed", 0, [2, 2]),
+        ("scalar", 0, [1]),
+        ("names", 2, [2, 2]),
+        ("numbers", 8, [1]),
+        ("large", 4, [2, 2]),
+    ],
 )
 def test_missing_parts_of_a_config_come_from_the_file(completed, model, batch, dims) -> None:
     config = config_of(completed, model)
 
     assert config.max_batch_size == batch
     assert [(tensor.name, list(tensor.dims)) for tensor in (*config.input, *config.output)] == [("x", dims), ("y", dims)]
-    assert config.HasField("dynamic_batching") == (model == "nothing")
+    assert config.HasField("dynamic_batching") == (model in {"nothing", "sizes", "numbers", "large"})
+
+
+def test_a_completed_model_of_one_number_a_row_takes_one_element_a_row(completed) -> None:
+    given = InferInput("x", [3, 1], "FP32").set_data_from_numpy(np.array([[1], [2], [3]], np.float32))
+
+    with InferenceServerClient(completed.grpc_url) as client:
+        answer = client.infer("numbers", [given]).as_numpy("y")
+
+    assert answer.tolist() == [[1], [2], [3]]
 
 
 @pytest.mark.parametrize(
-    ("model", "version", "squared"), [("nothing", "", True), ("versions", "1", True), ("versions", "7", False)]
+    ("model", "version", "squared"),
+    [("nothing", "", True), ("names", "", True), ("large", "", False), ("versions", "1", True), ("versions", "7", False)],
 )
 def test_a_completed_model_answers(completed, model, version, squared) -> None:
     x = np.arange(4, dtype=np.float32).reshape(1, 2, 2)

@@ -15,7 +15,7 @@ from turnout_triton.repository.configure import served_versions
 from turnout_triton.repository.differences import ConfigSource, Difference, differences
 from turnout_triton.repository.layout import CONFIG, locate
 from turnout_triton.repository.server_config import ServerConfig, read_server_config
-from turnout_triton.repository.sources import file_source, server_source, yaml_source
+from turnout_triton.repository.sources import completed_source, file_source, server_source, yaml_source
 
 
 @dataclass(slots=True)
@@ -48,17 +48,25 @@ def check(request: CheckRequest) -> Iterable[RepositoryFinding]:
     except (ConfigurationError, ExportError) as error:
         return [RepositoryFinding(False, str(error))]
     if state.present is None:
-        state.findings.append(_missing_config(request, state.folder))
+        state.findings.append(_missing_config(request, state.folder, sources[0]))
     _read_servers(state)
     _compare(state, sources, asked)
     return state.findings
 
 
-def _missing_config(request: CheckRequest, folder: Path) -> RepositoryFinding:
+def _missing_config(request: CheckRequest, folder: Path, yaml: ConfigSource) -> RepositoryFinding:
+    """Return a failure, unless a server completes a missing config to what turnout.yaml says."""
     if not versions(folder) and not request.options.ensemble:
         return RepositoryFinding(True, f"{str(folder)!r} has no version, so there is no {CONFIG} to compare")
     command = f"turnout export {request.model.name} --config-only"
-    return RepositoryFinding(not request.serves, f"there is no {CONFIG} in {str(folder)!r}; write it: {command}")
+    completed = completed_source(folder)
+    if completed is None:
+        return RepositoryFinding(not request.serves, f"there is no {CONFIG} in {str(folder)!r}; write it: {command}")
+    found = differences([yaml, completed])
+    if not found:
+        return RepositoryFinding(True, f"there is no {CONFIG}: a server completes the same from the model's file")
+    text = "; ".join(one.text for one in found)
+    return RepositoryFinding(not request.serves, f"there is no {CONFIG} in {str(folder)!r}: {text}; write it: {command}")
 
 
 def _read_servers(state: _Check) -> None:

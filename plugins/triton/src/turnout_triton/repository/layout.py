@@ -28,6 +28,7 @@ PLATFORMS = {
     "model.py": Platform("", "python"),
 }
 ENSEMBLE = Platform("ensemble", "")
+ONNX_FILE = "model.onnx"
 
 
 def locate(model: ModelDeclaration, options: TritonOptions | None) -> Path:
@@ -57,4 +58,9 @@ def newest_file(folder: Path) -> Path | None:
     """Return the file of the greatest version, if it is one of ``PLATFORMS``."""
     version = latest_version(folder)
     candidates = [] if version is None else [folder / str(version) / name for name in PLATFORMS]
-    return next((file for file in candidates if file.exists()), None)
+    return next((file_inside(file) for file in candidates if file.exists()), None)
+
+
+def file_inside(path: Path) -> Path:
+    """Return the ONNX file of a large model, which is a folder with ``model.onnx`` and its weights; any other path as it is."""
+    return path / ONNX_FILE if path.suffix == ".onnx" and path.is_dir() else path

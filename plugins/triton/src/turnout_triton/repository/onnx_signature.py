@@ -14,6 +14,8 @@ from turnout import ModelSignature
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec, protobuf_fields, protobuf_messages
 
+_MIN_NEGATIVE = 1 << 63
+"""Of this size on, an unsigned number is a negative int64."""
 _DATATYPES = {
     1: "FP32",
     2: "UINT8",
@@ -38,6 +40,8 @@ def read_onnx_signature(file: Path) -> ModelSignature:
     Raises:
         ExportError: it is not an ONNX file, or has a tensor type that KServe v2 does not have.
     """
+    if file.exists() and not file.is_file():  # to open a pipe would wait for its other end
+        raise ExportError(f"{str(file)!r} is not a file; write the model there")
     try:
         with file.open("rb") as opened:
             # Not closed here: the traceback of an error below holds views of it, and a mapping with views cannot be closed.
@@ -77,7 +81,8 @@ def _shape(dimensions: memoryview) -> tuple[int, ...]:
 
 def _size(dimension: memoryview) -> int:
     sizes = [field for number, field in protobuf_fields(dimension) if number == 1 and isinstance(field, int)]
-    return sizes[0] if sizes else -1
+    # Some exporters write a free size as -1, which ONNX Runtime accepts.
+    return sizes[0] if sizes and sizes[0] < _MIN_NEGATIVE else -1
 
 
 def _text(message: memoryview, number: int) -> str:

@@ -25,12 +25,13 @@ def options_from_config(config: Any) -> dict[str, Any]:
         del fields["version_policy"]
     if "parameters" in fields:
         texts = {name: value.get("string_value", "") for name, value in fields["parameters"].items()}
-        fields["parameters"] = {name: escape_variables(text) for name, text in texts.items()}
+        fields["parameters"] = texts
     if "instance_group" in fields:
         fields["instance_group"] = [_supported_fields(group) for group in fields["instance_group"]]
     if fields.get("instance_group") in ([{"count": 1}], [{}]):
         del fields["instance_group"]
-    return _valid_options({name: parse_numbers(value) if name != "parameters" else value for name, value in fields.items()})
+    numbers = {name: parse_numbers(value) if name != "parameters" else value for name, value in fields.items()}
+    return {name: _escape(value) for name, value in _valid_options(numbers).items()}
 
 
 def _supported_fields(group: dict[str, Any]) -> dict[str, Any]:
@@ -74,6 +75,15 @@ def _unsupported_fields(config: Any) -> Iterator[str]:
 def escape_variables(text: str) -> str:
     """Return ``text`` as a literal for turnout.yaml, where a dollar sign begins a variable."""
     return text.replace("$", "$$")
+
+
+def _escape(value: Any) -> Any:
+    """Return ``value`` with every text in it as a literal; keys are never variables."""
+    if isinstance(value, dict):
+        return {name: _escape(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_escape(part) for part in value]
+    return escape_variables(value) if isinstance(value, str) else value
 
 
 def parse_numbers(value: Any) -> Any:

@@ -19,12 +19,13 @@ from turnout_triton.repository.config_entries import (
     sha256,
     unsaid_entries,
 )
-from turnout_triton.repository.config_file import ConfigFile
+from turnout_triton.repository.config_file import ConfigFile, new_config
 from turnout_triton.repository.differences import ConfigSource
 from turnout_triton.repository.file_signature import ONNX, read_file_signature, read_signature
 from turnout_triton.repository.generated_config import generate_config
 from turnout_triton.repository.layout import CONFIG, newest_file
 from turnout_triton.repository.merged_config import MergedConfig, merge_config
+from turnout_triton.repository.model_backend import with_backend
 from turnout_triton.repository.server_config import ServerConfig
 from turnout_triton.repository.server_defaults import as_asked
 
@@ -113,9 +114,16 @@ def _open_entries(request: CheckRequest, filename: str, *, elsewhere: bool) -> l
     return [name for name, value in values.items() if not value]
 
 
+def completed_source(folder: Path) -> ConfigSource | None:
+    """Return what a server completes without a config.pbtxt; None if it needs one."""
+    file = read_file_signature(newest_file(folder))
+    completed = complete_config(with_backend(new_config(), folder), file)
+    return ConfigSource("a server completes", entries_of(completed, folder.name)) if file.outputs else None
+
+
 def file_source(present: ConfigFile, folder: Path) -> tuple[ConfigSource, Any]:
     """Return config.pbtxt as a source, with the data that it names, and its config as Triton completes it."""
-    config = complete_config(present.config, read_file_signature(newest_file(folder)))
+    config = complete_config(with_backend(present.config, folder), read_file_signature(newest_file(folder)))
     files = {name: folder / name for name in data_files(config)}
     hashes = {name: sha256(file.read_bytes()) if file.is_file() else "no file" for name, file in files.items()}
     return ConfigSource(f"{CONFIG} says", entries_of(config, folder.name) | data_entries(hashes)), config

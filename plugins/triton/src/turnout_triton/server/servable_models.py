@@ -8,9 +8,9 @@ from pathlib import Path
 from turnout.errors import ConfigurationError, suggestion
 from turnout.repository.versions import versions
 from turnout_triton.repository.config_file import new_config, read_config
-from turnout_triton.repository.layout import CONFIG, PLATFORMS, model_folders
+from turnout_triton.repository.layout import CONFIG, model_folders
+from turnout_triton.repository.model_backend import backend_of
 
-_BACKENDS_OF_PLATFORMS = {one.platform: one.backend for one in PLATFORMS.values() if one.platform}
 _NEEDS = {"onnxruntime": frozenset({"onnxruntime"}), "pytorch": frozenset({"torch"})}
 _NEEDS_OF_GENERATE = frozenset({"torch", "transformers"})
 
@@ -69,15 +69,10 @@ def select_models(models: list[ServableModel], names: tuple[str, ...], repositor
 def _read_model(folder: Path) -> ServableModel:
     present = read_config(folder / CONFIG)
     config = present.config if present else new_config()
-    backend = config.backend or _BACKENDS_OF_PLATFORMS.get(config.platform, config.platform) or _backend_of_files(folder)
+    backend = backend_of(config, folder)
     hosts_generate = backend == "python" and ("checkpoint" in config.parameters or _has_file(folder, "generate.json"))
     return ServableModel(folder.name, backend, _NEEDS_OF_GENERATE if hosts_generate else _NEEDS.get(backend, frozenset()))
 
 
 def _has_file(folder: Path, name: str) -> bool:
     return any((folder / str(version) / name).is_file() for version in versions(folder))
-
-
-def _backend_of_files(folder: Path) -> str:
-    files = [file.name for version in versions(folder) for file in (folder / str(version)).iterdir()]
-    return next((platform.backend for name, platform in PLATFORMS.items() if name in files), "")

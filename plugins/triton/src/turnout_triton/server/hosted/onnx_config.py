@@ -1,15 +1,16 @@
 """The completion of an ONNX model's config, by the rules of Triton's own backend.
 
-If config.pbtxt declares inputs and outputs, nothing is added. If it declares none, they come from the file, and a model whose
-tensors all begin with a free axis is batched: up to ``max_batch_size``, or up to 4 with dynamic batching.
+The inputs and outputs that config.pbtxt declares get the datatypes and dims that it leaves out. If it declares none, they come
+from the file; then a model whose tensors all begin with a free axis is batched, up to ``max_batch_size`` or 4, with dynamic
+batching.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from turnout_triton.server.hosted.version_file import file_of_this_stub
+from turnout_triton.server.hosted.version_file import file_inside, file_of_this_stub
 
 DEFAULT_MAX_BATCH_SIZE = 4  # Triton's own default for --backend-config=default-max-batch-size
 
@@ -34,31 +35,47 @@ DATATYPES = {
 def complete(config: Any) -> Any:
     """Return Triton's ``config``, completed with inputs, outputs and batching from the model's file."""
     given = config.as_dict()
-    if given["input"] and given["output"]:
+    tensors = (*given["input"], *given["output"])
+    if given["input"] and given["output"] and all(_is_complete(entry) for entry in tensors):
         return config
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
     settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # only the signature is read here
-    session = onnxruntime.InferenceSession(str(file_of_this_stub()), settings, providers=["CPUExecutionProvider"])
+    file = file_inside(file_of_this_stub(), "model.onnx")
+    session = onnxruntime.InferenceSession(str(file), settings, providers=["CPUExecutionProvider"])
     _fill(config, session.get_inputs(), session.get_outputs())
     return config
 
 
 def _fill(config: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
     given = config.as_dict()
-    if given["max_batch_size"] == 0 and all(_begins_with_batch(node) for node in (*inputs, *outputs)):
-        config.set_max_batch_size(DEFAULT_MAX_BATCH_SIZE)
-        if "sequence_batching" not in given and "ensemble_scheduling" not in given:
-            config.set_dynamic_batching()
+    if not (given["input"] and given["output"]) and all(_begins_with_batch(node) for node in (*inputs, *outputs)):
+        _batch(config, given)
     batched = config.as_dict()["max_batch_size"] > 0
-    if not given["input"]:
-        for node in inputs:
-            config.add_input(_tensor(node, batched=batched))
-    if not given["output"]:
-        for node in outputs:
-            config.add_output(_tensor(node, batched=batched))
+    for node in _missing(inputs, given["input"]):
+        config.add_input(_tensor(node, batched=batched))
+    for node in _missing(outputs, given["output"]):
+        config.add_output(_tensor(node, batched=batched))
+
+
+def _batch(config: Any, given: Mapping[str, Any]) -> None:
+    if given["max_batch_size"] == 0:
+        config.set_max_batch_size(DEFAULT_MAX_BATCH_SIZE)
+    own_scheduler = {"sequence_batching", "ensemble_scheduling", "dynamic_batching"} & set(given)
+    if given["max_batch_size"] != 1 and not own_scheduler:
+        config.set_dynamic_batching()
+
+
+def _is_complete(entry: Mapping[str, Any]) -> bool:
+    return entry["data_type"] != "TYPE_INVALID" and bool(entry["dims"])
+
+
+def _missing(nodes: Sequence[Any], declared: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return the tensors of the file that the config has to get, or that it declares in part; all if it declares none."""
+    short = {entry["name"] for entry in declared if not _is_complete(entry)}
+    return [node for node in nodes if not declared or node.name in short]
 
 
 def _begins_with_batch(node: Any) -> bool:

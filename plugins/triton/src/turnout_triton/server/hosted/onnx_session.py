@@ -39,6 +39,8 @@ class OnnxSession:
             )
         known = [node.name for node in self._session.get_outputs()]
         self._outputs = [output["name"] for output in config["output"]] or known
+        # The core itself reshapes an output that has a reshape.
+        self._widened = [entry["name"] for entry in config["output"] if self.batched and "reshape" not in entry]
         _check_names("input", [entry["name"] for entry in config["input"]], self._all_inputs(), file)
         _check_names("output", self._outputs, known, file)
 
@@ -50,7 +52,7 @@ class OnnxSession:
             outputs = [from_value(value) for value in self._session.run_with_ort_values(self._outputs, values)]
         else:
             outputs = self._session.run(self._outputs, feeds)
-        return {name: _output(array) for name, array in zip(self._outputs, outputs, strict=True)}
+        return {name: self._output(name, array) for name, array in zip(self._outputs, outputs, strict=True)}
 
     def _all_inputs(self) -> list[str]:
         return [*self._inputs, *(node.name for node in self._session.get_overridable_initializers())]
@@ -59,15 +61,16 @@ class OnnxSession:
         node = self._inputs.get(name)
         if array.dtype == np.object_:
             array = to_text(array, name)
-        # Triton has no rank 0: such an input is declared, and arrives, with dims [1].
-        return array.reshape(()) if node is not None and not node.shape and array.shape == (1,) and not self.batched else array
+        # Triton has no rank 0: such an input is declared, and arrives, with dims [1], in a batch too.
+        rank = int(self.batched)
+        widened = node is not None and len(node.shape) == rank and array.ndim == rank + 1 and array.shape[-1] == 1
+        return array.reshape(array.shape[:-1]) if widened else array
 
-
-def _output(array: NDArray[Any]) -> NDArray[Any]:
-    """Return an output in a form that Triton carries: rank 0 as one element, text as bytes."""
-    if array.dtype == np.object_:
-        array = to_bytes(array)
-    return array.reshape(1) if array.ndim == 0 else array
+    def _output(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
+        """Return an output in a form that Triton carries: rank 0 as one element, text as bytes."""
+        if array.dtype == np.object_:
+            array = to_bytes(array)
+        return array.reshape(*array.shape, 1) if array.ndim == 0 or (array.ndim == 1 and name in self._widened) else array
 
 
 def _check_names(kind: str, declared: list[str], known: list[str], file: Path) -> None:

@@ -10,13 +10,20 @@ from typing import Any
 def version_file(folder: Path, version: str, config: Mapping[str, Any], name: str) -> Path:
     """Return the file of a version of the model in ``folder``: the config's ``default_model_filename``, or ``name``.
 
+    Where that is a folder, as of a large ONNX model with its weights, the file is ``name`` in it.
+
     Raises:
         FileNotFoundError: it does not exist.
     """
-    file = folder / version / (config.get("default_model_filename") or name)
+    file = file_inside(folder / version / (config.get("default_model_filename") or name), name)
     if not file.exists():
         raise FileNotFoundError(f"version {version} has no file {str(file)!r}; write it, or correct default_model_filename")
     return file
+
+
+def file_inside(path: Path, name: str) -> Path:
+    """Return ``path``, or the file ``name`` in it if it is a folder."""
+    return path / name if path.is_dir() else path
 
 
 def file_of_this_stub() -> Path:

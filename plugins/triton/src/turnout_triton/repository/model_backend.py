@@ -1,0 +1,56 @@
+"""The backend that serves a model of a repository, and the file that it opens, by Triton's rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from turnout.repository.versions import latest_version, versions
+from turnout_triton.repository.config_file import new_config
+from turnout_triton.repository.layout import ENSEMBLE, PLATFORMS, file_inside
+
+_BACKENDS_OF_PLATFORMS = {one.platform: one.backend for one in PLATFORMS.values() if one.platform} | {
+    "tensorrt_plan": "tensorrt",
+    "tensorflow_savedmodel": "tensorflow",
+    "tensorflow_graphdef": "tensorflow",
+}
+_BACKENDS_OF_FILES = {name: one.backend for name, one in PLATFORMS.items()} | {
+    "model.plan": "tensorrt",
+    "model.savedmodel": "tensorflow",
+    "model.graphdef": "tensorflow",
+    "model.xml": "openvino",
+    "model.dali": "dali",
+}
+
+
+def backend_of(config: Any, folder: Path) -> str:
+    """Return Triton's name of the backend that serves the model in ``folder``, or ``ensemble``; empty if nothing says it."""
+    if config.ensemble_scheduling.step:
+        return ENSEMBLE.platform
+    return config.backend or _BACKENDS_OF_PLATFORMS.get(config.platform, config.platform) or _backend_of_files(folder)
+
+
+def with_backend(config: Any, folder: Path) -> Any:
+    """Return ``config`` with the backend that Triton finds by the model's file, if it names neither backend nor platform."""
+    if config.backend or config.platform:
+        return config
+    found = new_config()
+    found.CopyFrom(config)
+    found.backend = backend_of(config, folder)
+    return found
+
+
+def served_file(config: Any, folder: Path, backend: str) -> Path | None:
+    """Return the file of the greatest version that ``backend`` opens; None if there is none."""
+    version = latest_version(folder)
+    if version is None:
+        return None
+    own = [name for name, owner in _BACKENDS_OF_FILES.items() if owner == backend]
+    names = [config.default_model_filename] if config.default_model_filename else own
+    files = (file_inside(folder / str(version) / name) for name in names)
+    return next((file for file in files if file.exists()), None)
+
+
+def _backend_of_files(folder: Path) -> str:
+    files = {file.name for version in versions(folder) for file in (folder / str(version)).iterdir()}
+    return next((backend for name, backend in _BACKENDS_OF_FILES.items() if name in files), "")

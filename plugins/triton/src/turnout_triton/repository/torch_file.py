@@ -1,0 +1,27 @@
+"""The format of a PyTorch file, by the names in its archive: nothing in it is unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+TORCHSCRIPT, TORCH_EXPORT = "torchscript", "torch_export"
+
+
+def torch_loader(file: Path) -> str:
+    """Return the loader of backend ``direct`` for ``file``; empty for a checkpoint, and for what is not PyTorch's.
+
+    A checkpoint of ``torch.save`` is such an archive too, but has no code.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            # Every name begins with the name of the archive.
+            names = [name.partition("/")[2] for name in archive.namelist()]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return ""
+    if "constants.pkl" in names and any(name.startswith("code/") for name in names):
+        return TORCHSCRIPT
+    exported = "serialized_exported_program.json" in names or any(
+        name.startswith("models/") and name.endswith(".json") for name in names
+    )
+    return TORCH_EXPORT if exported else ""
