@@ -87,7 +87,7 @@ def _version_policy(config: Any) -> str:
         return "all"
     if policy.HasField("specific"):
         return f"specific {sorted(policy.specific.versions)}"
-    return f"latest {policy.latest.num_versions or 1}"
+    return f"latest {policy.latest.num_versions if policy.HasField('latest') else 1}"
 
 
 def _dynamic_batching(config: Any) -> str:
