@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 )
 @click.option("--version", type=click.IntRange(min=1), help="The version to write; the next one by default.")
 @click.option("--config-only", is_flag=True, help="Write no version, only the configuration of the existing ones.")
-@click.option("--force-config", is_flag=True, help="Also replace a configuration that was written or edited by hand.")
+@click.option(
+    "--force-config",
+    is_flag=True,
+    help="Also replace a configuration that was written or edited by hand; what turnout.yaml has no words for is kept.",
+)
 @quiet_option
 @config_option
 @json_option

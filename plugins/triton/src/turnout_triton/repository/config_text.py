@@ -26,16 +26,19 @@ def decode(content: bytes, name: str) -> str:
     if content.startswith(_BYTE_ORDER_MARKS):
         raise ConfigurationError(f"{name!r} begins with a byte order mark, which Triton refuses; save it as UTF-8 without one")
     text = content.decode("utf-8", "surrogateescape")
-    nul = text.find("\0")
-    found = _REFUSED.search(_QUOTED_OR_COMMENT.sub(lambda match: " " * len(match[0]), text))
-    place = nul if nul >= 0 else found.start() if found else -1
-    if place >= 0:
-        line = text.count("\n", 0, place) + 1
-        raise ConfigurationError(
-            f"{name!r}, line {line}, has {printable(text[place])!r} outside of quotes and comments, where Triton refuses it; "
-            "remove it"
-        )
+    outside = _QUOTED_OR_COMMENT.sub(lambda match: re.sub(r"[^\0]", " ", match[0]), text)
+    found = _REFUSED.search(outside)
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+        raise ConfigurationError(f"{name!r}, line {line}, has {_character(found[0])}, which Triton refuses there; remove it")
     return text
+
+
+def _character(character: str) -> str:
+    code = ord(character)
+    if not code:
+        return "a NUL byte"
+    return f"the byte 0x{code - 0xDC00:02x}" if _NOT_UTF8.match(character) else f"the character {character!a}"
 
 
 def encode(text: str) -> bytes:
