@@ -13,6 +13,7 @@ import click
 import pytest
 
 from turnout.cli.group import OWN_COMMANDS
+from turnout.cli.group import turnout as turnout_group
 
 
 @pytest.mark.parametrize("name", sorted(OWN_COMMANDS))
@@ -33,6 +34,27 @@ def test_the_help_lists_every_command_with_a_sentence(cli: Any) -> None:
     assert (ended.code, ended.err) == (0, "")
     for name, sentence in OWN_COMMANDS.items():
         assert any(line.split()[:1] == [name] and line.endswith(sentence) for line in ended.out.splitlines())
+
+
+def test_the_help_is_in_the_order_of_the_way_and_a_plugin_names_its_section(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared, silent = click.Command("tune", help="Tune."), click.Command("zap", help="Zap.")
+    declared.help_section = "Move a model"  # type: ignore[attr-defined]
+    monkeypatch.setattr(turnout_group, "_plugin_commands", {"zap": silent, "tune": declared}, raising=False)
+
+    lines = [line for line in cli("--help").out.splitlines() if line.strip()]
+
+    titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert titles == ["Options:", "Start:", "Move a model:", "Tools:", "Other:"]
+    start = lines.index("Move a model:")
+    assert [line.split()[0] for line in lines[start + 1 : start + 7]] == [
+        "export",
+        "record",
+        "verify",
+        "bench",
+        "switch",
+        "tune",
+    ]
+    assert lines[-1].split() == ["zap", "Zap."]
 
 
 def test_the_version_is_printed(cli: Any) -> None:

@@ -12,6 +12,7 @@ from turnout.cli.options import (
     SECONDS,
     complete_backends,
     config_option,
+    examples,
     json_option,
     model_argument,
     print_json,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from turnout.commands.bench import BenchResult, LoadFigures
 
 
-@click.command("bench")
+@click.command("bench", epilog=examples("bench"))
 @model_argument
 @click.option("--against", multiple=True, metavar="BACKEND", shell_complete=complete_backends, help="Measure this backend too.")
 @click.option(

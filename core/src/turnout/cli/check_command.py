@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from turnout.cli.exits import FAILED
-from turnout.cli.options import config_option, json_option, print_json, print_table, quiet_option
+from turnout.cli.options import config_option, examples, json_option, print_json, print_table, quiet_option
 from turnout.cli.printing import print_next
 
 
-@click.command("check")
+@click.command("check", epilog=examples("check"))
 @quiet_option
 @config_option
 @click.option("--deep", is_flag=True, help="Also open every model, which may take minutes.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.options import config_option, json_option, model_argument, print_json, quiet_option
+from turnout.cli.options import config_option, examples, json_option, model_argument, print_json, quiet_option
 from turnout.cli.printing import print_line
 from turnout.commands.paths import display_path
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from turnout.settings import LoadedSettings
 
 
-@click.command("export")
+@click.command("export", epilog=examples("export"))
 @model_argument
 @click.option("--format", "format_", help="The export format; by default the one that a plugin prefers.")
 @click.option(

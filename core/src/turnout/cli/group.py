@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import click
@@ -11,19 +12,20 @@ import click
 from turnout.cli.exits import FAILED, INTERRUPTED, exit_code, next_step, system_step
 from turnout.cli.invocation import Invocation, read_invocation
 from turnout.cli.printing import color_choice, print_failure, print_json_error
+from turnout.plugins.known import COMMAND_SECTIONS
 
 OWN_COMMANDS = {
-    "bench": "Measure how fast a model answers on its backends.",
-    "check": "Check a turnout.yaml, and with --deep its models.",
-    "export": "Write a model into a model repository.",
     "init": "Write a first turnout.yaml.",
+    "check": "Check a turnout.yaml, and with --deep its models.",
     "models": "List the models of a turnout.yaml.",
-    "plugins": "List the installed plugins.",
-    "record": "Record the requests of a model.",
-    "schema": "Print the JSON schema of turnout.yaml.",
     "status": "Show the stage of each model and the next command.",
-    "switch": "Move a model to another backend.",
+    "export": "Write a model into a model repository.",
+    "record": "Record the requests of a model.",
     "verify": "Compare a model's answers on two backends.",
+    "bench": "Measure how fast a model answers on its backends.",
+    "switch": "Move a model to another backend.",
+    "plugins": "List the installed plugins.",
+    "schema": "Print the JSON schema of turnout.yaml.",
 }
 
 
@@ -47,10 +49,13 @@ class TurnoutGroup(click.Group):
             return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = dict(OWN_COMMANDS)
-        rows |= {name: command.get_short_help_str(80) for name, command in self._load_plugin_commands().items()}
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted(rows.items()))
+        plugins = self._load_plugin_commands()
+        rows = OWN_COMMANDS | {name: command.get_short_help_str(80) for name, command in plugins.items()}
+        # Of one width in all sections: the columns line up.
+        width = max(map(len, rows))
+        for title, names in _sections(plugins).items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), rows[name]) for name in names])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
@@ -67,6 +72,15 @@ class TurnoutGroup(click.Group):
         if not hasattr(self, "_plugin_commands"):
             self._plugin_commands = dict(find_plugins(own_commands=OWN_COMMANDS).commands())
         return self._plugin_commands
+
+
+def _sections(plugins: Mapping[str, click.Command]) -> Mapping[str, list[str]]:
+    """Return the commands of each section, in order."""
+    present = {*OWN_COMMANDS, *plugins}
+    sections = {title: [name for name in names if name in present] for title, names in COMMAND_SECTIONS.items()}
+    for name in sorted(present.difference(*sections.values())):
+        sections.setdefault(getattr(plugins[name], "help_section", "Other"), []).append(name)
+    return sections
 
 
 @click.group(cls=TurnoutGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from turnout.cli.options import config_option
+from turnout.cli.options import config_option, examples
 from turnout.cli.printing import print_next
 
 
-@click.command("init")
+@click.command("init", epilog=examples("init"))
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--from-repository",

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.options import config_option, json_option, print_json, print_table
+from turnout.cli.options import config_option, examples, json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from turnout.settings import LoadedModel
 
 
-@click.command("models")
+@click.command("models", epilog=examples("models"))
 @config_option
 @json_option
 def command(config: Path, as_json: bool) -> None:  # noqa: FBT001  # click's flag

@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from turnout.cli.printing import paint
+from turnout.plugins.known import COMMAND_EXAMPLES
 
 DEFAULT_CONFIG = "turnout.yaml"
 QUIET = "turnout.quiet"
@@ -91,3 +92,8 @@ def print_table(columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> 
     for row in cells:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         click.echo("  ".join(paint(cell) for cell in [*padded[:-1], padded[-1].rstrip()]))
+
+
+def examples(command: str) -> str:
+    """Return the end of the help of ``command``: command lines, as they are typed."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in COMMAND_EXAMPLES[command])])

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.options import json_option, print_json, print_table
+from turnout.cli.options import examples, json_option, print_json, print_table
 from turnout.cli.printing import paint, print_next
 
 if TYPE_CHECKING:
     from turnout.plugins.inventory import PluginInfo
 
 
-@click.command("plugins")
+@click.command("plugins", epilog=examples("plugins"))
 @click.option("--traceback", "with_traceback", is_flag=True, help="Also print the traceback of each broken plugin.")
 @json_option
 def command(with_traceback: bool, as_json: bool) -> None:  # noqa: FBT001  # click's flags

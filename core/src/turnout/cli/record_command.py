@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from turnout.cli.exits import FAILED
-from turnout.cli.options import config_option, json_option, model_argument, print_json, quiet_option
+from turnout.cli.options import config_option, examples, json_option, model_argument, print_json, quiet_option
 from turnout.cli.printing import print_line, print_next
 
 
@@ -27,7 +27,7 @@ def _parse_inputs(_: click.Context, __: click.Parameter, written: tuple[str, ...
     return inputs
 
 
-@click.command("record")
+@click.command("record", epilog=examples("record"))
 @model_argument
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE..."

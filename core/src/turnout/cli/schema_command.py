@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from turnout.cli.options import print_json
+from turnout.cli.options import examples, print_json
 
 
-@click.command("schema")
+@click.command("schema", epilog=examples("schema"))
 def command() -> None:
     """Print the JSON schema of turnout.yaml, with the options of the installed plugins."""
     from turnout.plugins.discovery import find_plugins

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from turnout.cli.exits import UNREACHABLE
-from turnout.cli.options import config_option, json_option, optional_model_argument, print_json
+from turnout.cli.options import config_option, examples, json_option, optional_model_argument, print_json
 
 if TYPE_CHECKING:
     from turnout.commands.status import ModelFacts, ModelStatus, ParityProof
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DIGITS_OF_SHA256 = 12
 
 
-@click.command("status")
+@click.command("status", epilog=examples("status"))
 @optional_model_argument
 @config_option
 @json_option

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from turnout.cli.options import complete_backends, config_option, json_option, model_argument, print_json
+from turnout.cli.options import complete_backends, config_option, examples, json_option, model_argument, print_json
 from turnout.cli.printing import print_line, print_next
 
 
-@click.command("switch")
+@click.command("switch", epilog=examples("switch"))
 @model_argument
 @click.argument("backend", required=False, shell_complete=complete_backends)
 @click.option(

@@ -12,6 +12,7 @@ from turnout.cli.exits import FAILED
 from turnout.cli.options import (
     complete_backends,
     config_option,
+    examples,
     json_option,
     model_argument,
     print_json,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from turnout.commands.verify.command import VerifyReport
 
 
-@click.command("verify")
+@click.command("verify", epilog=examples("verify"))
 @model_argument
 @click.option(
     "--against",

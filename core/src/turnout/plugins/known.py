@@ -16,6 +16,67 @@ _DISTRIBUTIONS: Mapping[str, Mapping[str, str]] = {
     "command": {"run": "turnout-vision", "triton": "turnout-triton"},
 }
 
+COMMAND_SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "Start": ("init", "check", "run", "models", "status"),
+    "Move a model": ("export", "record", "verify", "bench", "switch"),
+    "Tools": ("plugins", "schema", "triton"),
+}
+"""The commands by the way that a user goes.
+
+Another plugin's command has its section as the attribute ``help_section``, or is in the last one, Other.
+"""
+
+COMMAND_EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "init": (
+        "turnout init",
+        "turnout init model.onnx",
+        "turnout init --from-repository model_repository",
+    ),
+    "check": (
+        "turnout check",
+        "turnout check --deep",
+        "turnout check --config other.yaml --json",
+    ),
+    "models": (
+        "turnout models",
+        "turnout models --json",
+    ),
+    "status": (
+        "turnout status",
+        "turnout status birefnet",
+    ),
+    "export": (
+        "turnout export birefnet",
+        "turnout export birefnet --format onnx --repository exported",
+        "turnout export birefnet --config-only",
+    ),
+    "record": (
+        "turnout record birefnet photo.jpg",
+        "turnout record birefnet pictures --pipeline describe --requests 200",
+    ),
+    "verify": (
+        "turnout verify",
+        "turnout verify birefnet --against onnxruntime",
+        "turnout verify birefnet --recording recordings --save worst",
+    ),
+    "bench": (
+        "turnout bench",
+        "turnout bench birefnet --against onnxruntime --callers 1 --callers 8",
+        "turnout bench birefnet --shape pixel_values=3,128,128",
+    ),
+    "switch": (
+        "turnout switch birefnet onnxruntime",
+        "turnout switch birefnet triton --weight 0.1",
+        "turnout switch birefnet --back",
+    ),
+    "plugins": (
+        "turnout plugins",
+        "turnout plugins --traceback",
+    ),
+    "schema": ("turnout schema > turnout.schema.json",),
+}
+"""Command lines for the help of Turnout's own commands, on the demo's models."""
+
 
 def install_hint(kind: str, name: str) -> str:
     """Return a sentence, after a space, that names the distribution to install for ``name``; empty if it is unknown.

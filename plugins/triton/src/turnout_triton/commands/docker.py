@@ -10,7 +10,11 @@ import click
 from turnout_triton.commands.shared_options import PORT, model_option, repository_option
 
 
-@click.command("docker", short_help="Print the docker command, or a compose file, for NVIDIA's image.")
+@click.command(
+    "docker",
+    short_help="Print the docker command, or a compose file, for NVIDIA's image.",
+    epilog="\b\nExamples:\n  turnout triton docker\n  turnout triton docker --gpus all --compose > compose.yaml",
+)
 @repository_option
 @model_option
 @click.option("--compose", is_flag=True, help="Print a compose file instead of the command.")

@@ -9,7 +9,11 @@ import click
 from turnout_triton.commands.shared_options import environment_option, torch_index_option
 
 
-@click.command("install", short_help="Install Triton from PyPI before it is needed.")
+@click.command(
+    "install",
+    short_help="Install Triton from PyPI before it is needed.",
+    epilog="\b\nExamples:\n  turnout triton install\n  turnout triton install --for onnxruntime --for torch",
+)
 @click.option(
     "--for",
     "parts",

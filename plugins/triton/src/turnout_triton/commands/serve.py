@@ -38,7 +38,11 @@ def _seconds_option(name: str, *, default: float, least: float, text: str) -> Ca
     return click.option(name, default=default, show_default=True, type=kind, callback=_check_finite, help=text)
 
 
-@click.command("serve", short_help="Start a real Triton here, without docker.")
+@click.command(
+    "serve",
+    short_help="Start a real Triton here, without docker.",
+    epilog="\b\nExamples:\n  turnout triton serve\n  turnout triton serve --model birefnet -- turnout check --deep",
+)
 @repository_option
 @model_option
 @click.option("--binary", type=FOLDER, help="A tritonserver of your own. Default: the one on PATH, or the one from PyPI.")

@@ -34,7 +34,11 @@ class _Seconds(click.FloatRange):
         return seconds
 
 
-@click.command("run", short_help="Run a pipeline on pictures; print JSON lines, save annotated pictures.")
+@click.command(
+    "run",
+    short_help="Run a pipeline on pictures; print JSON lines, save annotated pictures.",
+    epilog="\b\nExamples:\n  turnout run describe photo.jpg\n  turnout run describe pictures --out results.jsonl --save drawn",
+)
 @click.argument("pipeline")
 @click.argument("images", nargs=-1, required=True, type=_FILE, metavar="IMAGE...")
 @click.option("--regions", type=_FILE, help="JSON file with the boxes. Default: photo.regions.json next to photo.jpg.")
