@@ -44,7 +44,7 @@ def test_answers_that_differ_end_with_1_and_the_place(verify: Any) -> None:
     assert ended.code == 1
     assert "FAIL 'recorded': output 'x' differs by more than rtol 0.001, atol 0.0001 in 1 of 3 elements" in ended.out
     assert "verdict: mismatch" in ended.out
-    assert ended.err.endswith("saved .turnout/m.worst-recorded.npz\nnext: turnout verify m --json\n")
+    assert ended.err.endswith("saved .turnout/m.worst-recorded.npz\nnext: turnout verify m --ignore-answers\n")
     assert record.read_bytes() == content
     assert verify("verify", "m", "--against", "kept").code == 0
 
@@ -125,3 +125,55 @@ def test_backends_are_completed(verify: Any) -> None:
     completed = complete_backends(click.Context(click.Command("verify")), click.Option(["--against"]), "ke")
 
     assert [item.value for item in completed] == ["kept"]
+
+
+def test_without_arguments_every_model_is_compared_with_what_can_be_used_here(cli: Any) -> None:
+    Path("turnout.yaml").write_text(
+        'models:\n  a: {backend: plus, inputs: {x: "FP32[3]"}, backends: {plus: , kept: , away: , gone: {}}}\n'
+        '  b: {backend: plus, inputs: {x: "FP32[-1]"}, backends: {plus: , kept: }}\n'
+    )
+
+    ended, listed = cli("verify"), json.loads(cli("verify", "--json").out)
+
+    assert ended.code == 0
+    assert ended.out.count("verdict: match") == 2
+    assert "note: 'away' of model 'a' was left out: connection refused at port 1" in ended.err
+    assert "note: 'gone' of model 'a' was left out: unknown backend 'gone'" in ended.err
+    assert "b on plus, 4 requests: generated from its signature, free sizes as with --shape x=8" in ended.out
+    assert [left["backend"] for left in listed["models"][0]["left_out"]] == ["away", "gone"]
+    assert (listed["exit_code"], [one["verdict"] for one in listed["models"]]) == (0, ["match", "match"])
+
+
+def test_a_model_that_nothing_was_compared_with_is_a_failure_and_keeps_the_old_proof(cli: Any) -> None:
+    settings = 'models: {{m: {{backend: plus, inputs: {{x: "FP32[3]"}}, backends: {{plus: , {}: }}}}}}\n'
+    Path("turnout.yaml").write_text(settings.format("kept"))
+    assert cli("verify").code == 0
+    proof = Path(".turnout/m.verify.json").read_text()
+    Path("turnout.yaml").write_text(settings.format("away"))
+
+    ended = cli("verify")
+
+    assert ended.code == 1
+    assert "FAIL nothing was compared: model 'm' has no other backend that can be used here" in ended.out
+    assert "verdict: error" in ended.out
+    assert ended.err.splitlines()[-1] == "next: turnout record --help"
+    assert Path(".turnout/m.verify.json").read_text() == proof
+
+
+def test_one_model_that_cannot_be_opened_does_not_stop_the_others(cli: Any) -> None:
+    Path("turnout.yaml").write_text(
+        "models:\n  a: {backend: lost, backends: {lost: }}\n"
+        '  b: {backend: plus, inputs: {x: "FP32[3]"}, backends: {plus: , kept: }}\n'
+    )
+
+    ended = cli("verify")
+
+    assert (ended.code, "verdict: match" in ended.out) == (2, True)
+    assert "FAIL: model 'a': model 'a' cannot be opened on backend 'lost'" in ended.err
+    assert ended.err.splitlines()[-1] == "next: turnout status a"
+    assert cli("verify", "b").code == 0
+
+
+def test_arrays_of_one_model_need_its_name(cli: Any, backends_file: Path) -> None:
+    assert cli("verify", "--shape", "x=3").code == 2
+    assert cli("bench", "--shape", "x=3").code == 2

@@ -93,7 +93,7 @@ def test_without_a_format_the_preferred_one_is_used(
 def test_the_only_format_needs_no_name(exported_with: Callable[..., Any]) -> None:
     assert exported_with(export_model, None, "plus").file.name == "model.txt"
     with pytest.raises(
-        UnknownNameError, match=r"'more' cannot be exported: .* here: plus; .*:5 has: more\. More exporters: pip"
+        UnknownNameError, match=r"'more' cannot be exported: .* here: plus; .*:5 has: more\. More exporters: .*pip install"
     ):
         exported_with(export_model, None, "more")
 
@@ -224,7 +224,7 @@ def test_declared_tensors_that_cannot_be_served_are_refused_before_the_exporter_
 def test_without_a_plugin_that_writes_configurations_the_message_says_what_to_install(
     exported_with: Callable[..., Any],
 ) -> None:
-    with pytest.raises(UnknownNameError, match="no installed plugin writes one; install one: pip install turnout-triton"):
+    with pytest.raises(UnknownNameError, match=r"no installed plugin writes one; install one: .*pip install .*triton"):
         exported_with(export_configuration, None, "plus")
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from turnout.commands.synthetic_inputs import generate_inputs
+from turnout.commands.synthetic_inputs import choose_sizes, generate_inputs
 from turnout.errors import InvalidInputError
 from turnout.inference import ModelSignature
 from turnout.tensors import DTYPES, TensorSpec
@@ -65,6 +65,26 @@ def test_a_model_without_a_batch_axis_gets_none() -> None:
 def test_sizes_that_are_missing_or_wrong_are_refused(spec: TensorSpec, shapes: dict[str, tuple[int, ...]], words: str) -> None:
     with pytest.raises(InvalidInputError, match=words):
         generate_inputs("m", signature(spec), 1, 1, shapes)
+
+
+def test_free_sizes_that_nobody_gives_are_chosen_alike_for_tokens_and_their_mask() -> None:
+    specs = (
+        TensorSpec("pixel_values", "FP32", (-1, 3, -1, -1)),
+        TensorSpec("input_ids", "INT64", (-1, -1)),
+        TensorSpec("attention_mask", "INT64", (-1, -1)),
+        TensorSpec("waveform", "FP32", (-1, -1)),
+        TensorSpec("fixed", "FP32", (-1, 4)),
+        TensorSpec("given", "FP32", (-1, -1)),
+        TensorSpec("unknown", "FP32", None),
+    )
+
+    chosen = choose_sizes(signature(*specs), 1, {"given": (3,)})
+
+    assert chosen == {"pixel_values": (3, 224, 224), "input_ids": (8,), "attention_mask": (8,), "waveform": (8,)}
+
+
+def test_without_a_batch_axis_every_free_size_is_chosen() -> None:
+    assert choose_sizes(signature(TensorSpec("picture", "UINT8", (-1, -1, 3))), 0, {}) == {"picture": (224, 224, 3)}
 
 
 def test_a_model_with_an_unknown_signature_is_refused() -> None:

@@ -14,7 +14,7 @@ from turnout.cli.options import (
     config_option,
     examples,
     json_option,
-    model_argument,
+    optional_model_argument,
     print_json,
     print_table,
     quiet_option,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command("bench", epilog=examples("bench"))
-@model_argument
+@optional_model_argument
 @click.option("--against", multiple=True, metavar="BACKEND", shell_complete=complete_backends, help="Measure this backend too.")
 @click.option(
     "--callers",
@@ -48,24 +48,31 @@ if TYPE_CHECKING:
 @quiet_option
 @config_option
 @json_option
-def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
-    """Send requests to MODEL on its current backend and on others, in turn, and report how fast they answer.
+def command(model: str | None, config: Path, *, as_json: bool, **choices: Any) -> None:
+    """Send requests to MODEL, or to every model, on its current backend and on others, in turn, and report the speed.
 
     The requests are recorded, given, or generated. Exit 1 if some failed, 3 if a backend cannot be reached.
     """
     from turnout.commands.bench import BenchOptions, bench_file
+    from turnout.commands.verify.command import models_of_file
 
     check_one_source(choices)
-    measured = bench_file(config, model, BenchOptions(**choices))
+    if model is None and (choices["inputs"] or choices["shapes"]):
+        raise click.UsageError("--inputs and --shape are about one model; name a MODEL")
+    failed: list[str] = []
+    results: list[dict[str, Any]] = []
+    for name in models_of_file(config) if model is None else [model]:
+        measured = bench_file(config, name, BenchOptions(**choices))
+        results.append(measured.as_json())
+        if not as_json:
+            _print(measured)
+        for failure in measured.failures():
+            click.echo(f"{paint('FAIL')} {failure}", err=as_json)
+            failed.append(name)
     if as_json:
-        print_json(measured.as_json())
-    else:
-        _print(measured)
-    failures = measured.failures()
-    for failure in failures:
-        click.echo(f"{paint('FAIL')} {failure}", err=as_json)
-    if failures:
-        print_next(f"turnout verify {model}")
+        print_json({"models": results} if model is None else results[0])
+    if failed:
+        print_next(f"turnout verify {failed[0]}")
         raise SystemExit(FAILED)
 
 

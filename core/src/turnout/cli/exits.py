@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 FAILED, WRONG, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
 
-_INSTALL = re.compile(r"\S*(?:pip|-m pip) install (?:'[^']+'|[^\s;,()]+?(?=[.,;)]?(?:\s|$)))")
+_INSTALL = re.compile(r"(?:(?:'[^']+'|\S+) -m )?\bpip install (?:'[^']+'|[^\s;,()']+?(?=[.,;)']?(?:\s|$)))")
 _PLACE = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?::\d+)?")
 _SYSTEM_STEPS: Mapping[int, str] = {
     errno.ENOENT: "create what is missing, or name another path",
@@ -58,11 +58,11 @@ def _steps(error: TurnoutError, invocation: Invocation) -> Iterator[str]:
     """Yield possible steps, the best one first; the last one is never a command."""
     from turnout.errors import PluginError, SettingsError, UnknownNameError
 
-    if error.next_step is not None:
-        yield error.next_step
     if isinstance(error, UnknownNameError) and error.nearest:
         retyped = invocation.retype(error.name, error.nearest)
         yield from [retyped] if retyped else []
+    if error.next_step is not None:
+        yield error.next_step
     if install := _INSTALL.search(str(error)):
         yield install.group()
     if isinstance(error, SettingsError):

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.exits import FAILED
+from turnout.cli.exits import FAILED, exit_code, next_step
+from turnout.cli.invocation import current_invocation
 from turnout.cli.options import (
     complete_backends,
     config_option,
     examples,
     json_option,
-    model_argument,
+    optional_model_argument,
     print_json,
     print_table,
     quiet_option,
@@ -22,19 +23,21 @@ from turnout.cli.options import (
 from turnout.cli.printing import paint, print_line, print_next
 from turnout.cli.request_options import check_one_source, request_options
 
+RECORDED = "recorded"
+
 if TYPE_CHECKING:
     from turnout.commands.verify.batching import BatchParity
-    from turnout.commands.verify.command import VerifyReport
+    from turnout.commands.verify.command import VerifyOptions, VerifyReport
 
 
 @click.command("verify", epilog=examples("verify"))
-@model_argument
+@optional_model_argument
 @click.option(
     "--against",
     multiple=True,
     metavar="BACKEND",
     shell_complete=complete_backends,
-    help="Compare with this backend; by default with all others.",
+    help="Compare with this backend; by default with all others that can be used here.",
 )
 @request_options
 @click.option(
@@ -45,30 +48,86 @@ if TYPE_CHECKING:
 @quiet_option
 @config_option
 @json_option
-def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
-    """Send the same requests to MODEL on its current backend and on others, and compare the answers.
+def command(model: str | None, config: Path, *, as_json: bool, **choices: Any) -> None:
+    """Send the same requests to MODEL, or to every model, on its current backend and on others, and compare the answers.
 
-    The requests are recorded, given, or generated. Exit 1 if answers differ, 3 if a backend cannot be reached.
+    The requests are recorded, given, or generated. Without --against, backends that cannot be used here are left out, by name.
+    Exit 1 if answers differ or nothing was compared, 3 if a backend of --against cannot be reached.
     """
-    from turnout.commands.verify.command import VerifyOptions, verify_file
+    from turnout.commands.verify.command import VerifyOptions
 
     check_one_source(choices)
-    verified = verify_file(config, model, VerifyOptions(**choices), warn=_warn)
+    options = VerifyOptions(**choices)
+    if model is None:
+        _verify_all(config, options, as_json=as_json)
+        return
+    verified = _verify(config, model, options, as_json=as_json)
     if as_json:
         print_json(verified.as_json())
-    else:
-        _print(verified)
     if verified.result.verdict != "match":
-        print_next(_next_command(verified))
+        print_next(_next_step(verified))
         raise SystemExit(FAILED)
 
 
-def _next_command(verified: VerifyReport) -> str:
-    command = f"turnout verify {verified.result.model}"
-    worst = next((arm.backend for arm in verified.result.arms if arm.worst and arm.backend != "recorded"), None)
+def _verify(config: Path, model: str, options: VerifyOptions, *, as_json: bool) -> VerifyReport:
+    from turnout.commands.verify.command import verify_file
+
+    verified = verify_file(config, model, options, warn=_warn)
+    if not as_json:
+        _print(verified)
+    for left in verified.left_out:
+        text = f"{left.backend!r} of model {model!r} was left out: {left.reason}"
+        print_line("note", f"{text}; next: {current_invocation().suggest(left.step)}" if left.step else text)
+    return verified
+
+
+def _verify_all(config: Path, options: VerifyOptions, *, as_json: bool) -> None:
+    """Verify each model; one that fails does not stop the others."""
+    from turnout.commands.verify.command import models_of_file
+    from turnout.errors import ConfigurationError, TurnoutError
+
+    if options.inputs or options.shapes:
+        raise click.UsageError("--inputs and --shape are about one model; name a MODEL")
+    models = models_of_file(config)
+    if not models:
+        raise ConfigurationError(f"{str(config)!r} has no model to verify", next_step=f"add a model to {config}")
+    reports: list[dict[str, Any]] = []
+    steps: list[str] = []
+    codes: list[int] = []
+    for model in models:
+        try:
+            verified = _verify(config, model, options, as_json=as_json)
+        except TurnoutError as error:
+            codes.append(exit_code(error))
+            steps.append(next_step(error, current_invocation()))
+            reports.append({"model": model, "verdict": "error", "error": str(error)})
+            print_line("FAIL", f"model {model!r}: {error}")
+            continue
+        reports.append(verified.as_json())
+        if verified.result.verdict != "match":
+            codes.append(FAILED)
+            steps.append(_next_step(verified))
+    if as_json:
+        print_json({"models": reports, "next": steps[0] if steps else None, "exit_code": max(codes, default=0)})
+    if codes:
+        print_next(steps[0])
+        raise SystemExit(max(codes))
+
+
+def _next_step(verified: VerifyReport) -> str:
+    result = verified.result
+    command = f"turnout verify {result.model}"
+    others = [arm for arm in result.arms if arm.backend != RECORDED]
+    worst = next((arm.backend for arm in others if arm.worst), None)
     if worst and verified.saved:
         return f"{command} --against {worst} --inputs {os.path.relpath(verified.saved[0])}"
-    return f"{command} --json"
+    if not result.arms:
+        return next((left.step for left in verified.left_out if left.step), "turnout record --help")
+    if any(batching.text for batching in result.batching):
+        return f"lower max_batch_size of model {result.model!r}"
+    if others and any(arm.worst for arm in result.arms):
+        return f"{command} --ignore-answers"
+    return "change what FAIL names"
 
 
 def _warn(text: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from turnout.commands.synthetic_inputs import generate_inputs
+from turnout.commands.synthetic_inputs import choose_sizes, generate_inputs
 from turnout.commands.verify.batch_rows import shorten_masks
 from turnout.inference import ModelInference
 from turnout.recording import RecordedRequest, RecordingSet, folder_of_model, read_recorded_request, record_files
@@ -63,7 +63,13 @@ def select_requests(
         records = RecordingSet(folder_of_model(recording, model.name))
         return records, f"recorded in {os.path.relpath(records.folder)}"
     rows = 1 if model.settings.max_batch_size else 0
-    inputs = generate_inputs(model.name, arm.signature(), options.generate or GENERATED, rows, options.shapes)
+    chosen = choose_sizes(arm.signature(), rows, options.shapes)
+    inputs = generate_inputs(model.name, arm.signature(), options.generate or GENERATED, rows, {**chosen, **options.shapes})
     return (
         RecordedRequest(shorten_masks(arrays, index), name=f"generated-{index}") for index, arrays in enumerate(inputs)
-    ), "generated from its signature"
+    ), _describe_generated(chosen)
+
+
+def _describe_generated(chosen: Mapping[str, Sequence[int]]) -> str:
+    shapes = " ".join(f"--shape {name}={','.join(map(str, sizes))}" for name, sizes in chosen.items())
+    return f"generated from its signature{f', free sizes as with {shapes}' if shapes else ''}"

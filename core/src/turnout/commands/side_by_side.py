@@ -1,14 +1,51 @@
-"""The arms of a model that a command compares: the serving one, then others."""
+"""The arms of a model that a command compares: the serving one, then others; and those that it leaves out."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 
-from turnout.errors import ConfigurationError
+from turnout.errors import (
+    BackendUnavailableError,
+    ConfigurationError,
+    PluginError,
+    TurnoutError,
+    UnknownNameError,
+)
 from turnout.inference import ModelInference
+from turnout.plugins.discovery import Plugins
 from turnout.serving.app import Turnout
 from turnout.settings import LoadedModel
+
+logger = logging.getLogger(__name__)
+
+_UNUSABLE = (BackendUnavailableError, PluginError, UnknownNameError)
+"""Errors of a backend that is not installed or cannot be reached; a model that cannot be opened is a fault, not left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A backend that was not compared.
+
+    Attributes:
+        backend: its name.
+        reason: why, in one line.
+        step: the command that helps; empty if none does.
+    """
+
+    backend: str
+    reason: str
+    step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """Arms of one model, the serving one first, and the backends that cannot be used here."""
+
+    by_backend: Mapping[str, ModelInference]
+    left_out: tuple[LeftOut, ...] = field(default=())
 
 
 def other_backends(model: LoadedModel) -> list[str]:
@@ -19,9 +56,11 @@ def other_backends(model: LoadedModel) -> list[str]:
 def check_against(model: LoadedModel, against: Sequence[str]) -> None:
     """Raise ConfigurationError if the serving backend is among ``against``: it cannot be compared with itself."""
     if model.backend in against:
+        others = other_backends(model)
         raise ConfigurationError(
             f"model {model.name!r} is served by {model.backend!r}, which cannot be compared with itself; "
-            f"the others in {model.where}: {', '.join(other_backends(model)) or 'none'}"
+            f"the others in {model.where}: {', '.join(others) or 'none'}",
+            next_step=f"name one of {', '.join(others)}" if others else f"add a backend under models.{model.name}.backends",
         )
 
 
@@ -40,3 +79,40 @@ def open_side_by_side(app: Turnout, model: LoadedModel, against: Sequence[str]) 
             arms[backend] = app.arm(model.name, backend)
             stack.callback(arms[backend].close)
         yield arms
+
+
+@contextmanager
+def open_usable(app: Turnout, plugins: Plugins, model: LoadedModel) -> Iterator[Arms]:
+    """Yield the serving arm of ``model`` and every other one that is installed and reachable; close them at the end. Blocks.
+
+    Raises:
+        ModelLoadError: an arm cannot be opened.
+        TurnoutError: the serving arm cannot be used.
+    """
+    with ExitStack() as stack:
+        arms: dict[str, ModelInference] = {}
+        left_out: list[LeftOut] = []
+        for backend in (model.backend, *other_backends(model)):
+            try:
+                arms[backend] = _open(app, plugins, model, backend, stack)
+            except _UNUSABLE as error:
+                if backend == model.backend:
+                    raise
+                logger.info("model %r: backend %r cannot be used here", model.name, backend)
+                left_out.append(LeftOut(backend, str(error), error.next_step or _advice(plugins, backend, error)))
+        yield Arms(arms, tuple(left_out))
+
+
+def _open(app: Turnout, plugins: Plugins, model: LoadedModel, backend: str, stack: ExitStack) -> ModelInference:
+    if backend not in model.options:
+        raise UnknownNameError(plugins.why_missing("backend", backend), next_step=plugins.how_to_get("backend", backend))
+    arm = app.arm(model.name, backend)
+    stack.callback(arm.close)
+    arm.open()
+    return arm
+
+
+def _advice(plugins: Plugins, backend: str, error: TurnoutError) -> str:
+    if isinstance(error, BackendUnavailableError):
+        return plugins.backend(backend).server_command
+    return ""

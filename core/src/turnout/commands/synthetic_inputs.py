@@ -14,6 +14,10 @@ from turnout.tensors import BYTES, TensorSpec, as_bytes_elements, dtype_of
 
 Inputs = dict[str, NDArray[Any]]
 
+_FLOATS = frozenset({"FP64", "FP32", "FP16", "BF16"})
+_PICTURE_SIZE = 224
+_LENGTH = 8
+
 _INTEGER_LIMIT = 10
 """Integers are below it: every vocabulary has these tokens, and a larger index may be out of range."""
 
@@ -30,17 +34,17 @@ def generate_inputs(
         signature: the inputs of the model.
         count: the number of requests.
         rows: the size of the batch axis; 0 for a model without one.
-        shapes: the sizes after the batch axis, for inputs whose signature has free sizes.
+        shapes: the sizes after the batch axis, for inputs whose signature has free sizes; see ``choose_sizes`` for the others.
         seed: the seed of the random numbers.
 
     Raises:
-        InvalidInputError: the signature is unknown, or has free sizes that are not in ``shapes``; or ``shapes`` has an input
-            that the model does not have.
+        InvalidInputError: the signature or a size is unknown, or ``shapes`` has an input that the model does not have.
     """
     if not signature.inputs:
         raise InvalidInputError(
             f"no inputs can be generated for model {model!r}: its signature is unknown; declare 'inputs' in turnout.yaml, "
-            "or give --recording or --inputs"
+            "or give --recording or --inputs",
+            next_step=f"declare 'inputs' of model {model!r} in turnout.yaml",
         )
     unknown = [name for name in shapes if name not in {spec.name for spec in signature.inputs}]
     if unknown:
@@ -52,13 +56,29 @@ def generate_inputs(
     return ({spec.name: _draw(random, spec, sizes[spec.name]) for spec in signature.inputs} for _ in range(count))
 
 
+def choose_sizes(signature: ModelSignature, rows: int, shapes: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, ...]]:
+    """Return sizes after the batch axis for each input with free sizes that is not in ``shapes``.
+
+    A free axis of a picture gets 224, one of tokens, texts or other numbers 8. So ids and their mask get one length.
+    """
+    free = [spec for spec in signature.inputs if spec.name not in shapes and spec.shape is not None]
+    sizes = {spec.name: (spec.shape or ())[1 if rows else 0 :] for spec in free}
+    return {spec.name: _choose(spec, sizes[spec.name]) for spec in free if -1 in sizes[spec.name]}
+
+
+def _choose(spec: TensorSpec, sizes: Sequence[int]) -> tuple[int, ...]:
+    is_picture = len(sizes) > 1 and (spec.datatype == "UINT8" or spec.datatype in _FLOATS)
+    return tuple((_PICTURE_SIZE if is_picture else _LENGTH) if size == -1 else size for size in sizes)
+
+
 def _shape(model: str, spec: TensorSpec, rows: int, given: Sequence[int] | None) -> tuple[int, ...]:
     front = (rows,) if rows else ()
     shape = (*front, *given) if given is not None else (*front, *(spec.shape or ())[len(front) :])
     if (spec.shape is None and given is None) or -1 in shape:
         raise InvalidInputError(
             f"input {spec.name!r} of model {model!r} is {spec}, which has free sizes; set them: "
-            f"--shape {spec.name}=SIZE,SIZE,..., or give --recording or --inputs"
+            f"--shape {spec.name}=SIZE,SIZE,..., or give --recording or --inputs",
+            next_step=f"give --shape {spec.name}=SIZE,SIZE,... to the same command",
         )
     if not spec.accepts_shape(shape):
         raise InvalidInputError(

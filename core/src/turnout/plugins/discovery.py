@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, cast
 
-from turnout.errors import PluginConflictError, UnknownNameError, unknown_name
+from turnout.errors import PluginConflictError, UnknownNameError, nearest_name, unknown_name
 from turnout.plugins.declarations import Backend, Exporter, Step
 from turnout.plugins.hookspecs import PROJECT
 from turnout.plugins.inventory import KINDS, Declared, Inventory, PluginInfo
-from turnout.plugins.known import install_hint
+from turnout.plugins.known import install_command, install_hint
 
 if TYPE_CHECKING:
     import click
@@ -103,12 +103,23 @@ class Plugins:
         ]
         return text + ("".join(reasons) or install_hint(kind, name)) + " 'turnout plugins' lists what is installed"
 
+    def how_to_get(self, kind: str, name: str) -> str:
+        """Return the command that installs ``name``, or shows why it is missing. Takes the same as ``why_missing``."""
+        if any(info.traceback for info in self._inventory.broken_plugins()):
+            return "turnout plugins --traceback"
+        return install_command(kind, name) or "turnout plugins"
+
     def _find(self, hook: str, name: str) -> Any:
         result = self._inventory.result(hook)
         if name in result.declared:
             return result.declared[name].declaration
-        kind = PluginConflictError if name in result.conflicts else UnknownNameError
-        raise kind(self.why_missing(KINDS[hook][1], name))
+        word = KINDS[hook][1]
+        text, step = self.why_missing(word, name), self.how_to_get(word, name)
+        if name in result.conflicts:
+            raise PluginConflictError(text, next_step=step)
+        error = UnknownNameError(text, next_step=step)
+        error.name, error.nearest = name, nearest_name(name, result.declared)
+        raise error
 
 
 def find_plugins(own_commands: Collection[str] = ()) -> Plugins:

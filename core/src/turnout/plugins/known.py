@@ -5,7 +5,15 @@ The only module of the core that names plugins: a plugin that is not installed c
 
 from __future__ import annotations
 
+import json
+import shlex
+import shutil
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 _DISTRIBUTIONS: Mapping[str, Mapping[str, str]] = {
     "backend": {"direct": "turnout-direct", "onnxruntime": "turnout-onnxruntime", "triton": "turnout-triton"},
@@ -85,10 +93,43 @@ def install_hint(kind: str, name: str) -> str:
         kind: ``backend``, ``step``, ``export format``, ``repository`` or ``command``.
         name: the name in turnout.yaml or on the command line.
     """
-    distribution = _DISTRIBUTIONS[kind].get(name)
-    return f" It comes with {distribution}: pip install {distribution}." if distribution else ""
+    owner = _DISTRIBUTIONS[kind].get(name)
+    return f" It comes with {owner}: {pip_install(owner)}." if owner else ""
+
+
+def install_command(kind: str, name: str) -> str | None:
+    """Return the command that installs ``name``; None if it is unknown. Takes the same as ``install_hint``."""
+    owner = _DISTRIBUTIONS[kind].get(name)
+    return pip_install(owner) if owner else None
 
 
 def install_commands(kind: str) -> str:
     """Return the commands that install every known ``backend`` or other kind, in one line."""
-    return " or ".join(f"pip install {name}" for name in dict.fromkeys(_DISTRIBUTIONS[kind].values()))
+    return " or ".join(pip_install(name) for name in dict.fromkeys(_DISTRIBUTIONS[kind].values()))
+
+
+def pip_install(name: str) -> str:
+    """Return the command that installs the distribution ``name`` here: from the checkout of the core, if it came from one."""
+    folder = _checkout() / "plugins" / name.removeprefix("turnout-")
+    if not (folder / "pyproject.toml").is_file():
+        return f"{_pip()} install {name}"
+    here = Path.cwd()
+    shown = f"./{folder.relative_to(here)}" if folder.is_relative_to(here) else str(folder)
+    return f"{_pip()} install {shlex.quote(shown)}"
+
+
+def _checkout() -> Path:
+    """Return the folder above the core's sources; a folder that does not exist if the core came from a package index."""
+    with suppress(PackageNotFoundError, ValueError, KeyError, TypeError):
+        origin = json.loads(distribution("turnout").read_text("direct_url.json") or "")
+        parts = urlsplit(origin["url"])
+        if parts.scheme == "file":
+            return Path(unquote(parts.path)).parent
+    return Path("/nonexistent")
+
+
+def _pip() -> str:
+    """Return how pip of this Python is typed: plain, if that is the one that the shell finds."""
+    python = Path(sys.executable)
+    found = shutil.which("pip")
+    return "pip" if found and Path(found).parent == python.parent else f"{shlex.quote(sys.executable)} -m pip"

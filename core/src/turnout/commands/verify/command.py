@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from turnout.commands.export import model_folder
 from turnout.commands.requests import RequestOptions, select_requests
-from turnout.commands.side_by_side import check_against, open_side_by_side, other_backends
+from turnout.commands.side_by_side import Arms, LeftOut, check_against, open_side_by_side, open_usable
 from turnout.commands.verify.arms import compare_arms
 from turnout.commands.verify.result import ArmParity, VerifyResult
 from turnout.errors import InvalidTensorError
 from turnout.files.state_folder import STATE
 from turnout.metrics import Metrics
+from turnout.parity import Verdict
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.recording import RecordedRequest
 from turnout.repository.evidence import Evidence, fingerprint, write_evidence
 from turnout.repository.versions import versions
 from turnout.serving.app import Turnout
-from turnout.settings import LoadedSettings, load_settings
+from turnout.settings import LoadedModel, LoadedSettings, load_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class VerifyOptions(RequestOptions):
     """Options of ``turnout verify``.
 
     Attributes:
-        against: the backends to compare with; empty for all others with options in turnout.yaml.
+        against: the backends to compare with; empty for all others of turnout.yaml that can be used here.
         batch: the largest number of rows to send as one batch; None for ``max_batch_size``.
         ignore_answers: recorded answers are not compared.
         save: the folder for the worst request of each arm; None for the state folder.
@@ -42,19 +44,43 @@ class VerifyOptions(RequestOptions):
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """The result of ``turnout verify``, the source of its requests, and the files of the worst requests."""
+    """The result of ``turnout verify`` for one model.
+
+    Attributes:
+        result: the comparison.
+        source: the source of the requests.
+        saved: the files of the worst requests.
+        left_out: the backends that were not compared, because they cannot be used here.
+    """
 
     result: VerifyResult
     source: str
     saved: tuple[Path, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return everything but tensors in types of JSON."""
-        return self.result.as_json() | {"source": self.source, "saved": [str(file) for file in self.saved]}
+        left_out = [asdict(one) for one in self.left_out]
+        return self.result.as_json() | {
+            "source": self.source,
+            "saved": [str(file) for file in self.saved],
+            "left_out": left_out,
+        }
+
+
+def models_of_file(file: Path) -> list[str]:
+    """Return the names of the models of a turnout.yaml.
+
+    Raises:
+        SettingsError: the file is wrong.
+    """
+    return list(load_settings(file, registry=find_plugins()).models)
 
 
 def verify_file(file: Path, model: str, options: VerifyOptions, *, warn: Callable[[str], None]) -> VerifyReport:
     """Compare the backends of ``model`` of a turnout.yaml; ``warn`` is called if a file cannot be saved. Blocks.
+
+    Backends that the options name must answer; otherwise those that cannot be used here are left out.
 
     Raises:
         TurnoutError: as ``compare_arms``; SettingsError for the file; InvalidInputError for the requests.
@@ -63,8 +89,8 @@ def verify_file(file: Path, model: str, options: VerifyOptions, *, warn: Callabl
     loaded = load_settings(file, registry=plugins)
     view = loaded.model(model)
     check_against(view, options.against)
-    against = options.against or other_backends(view)
-    with Turnout(loaded, plugins, Metrics()) as app, open_side_by_side(app, view, against) as arms:
+    with Turnout(loaded, plugins, Metrics()) as app, _open(app, plugins, view, options.against) as opened:
+        arms = opened.by_backend
         records, source = select_requests(arms[view.backend], loaded, view, options)
         if options.ignore_answers:
             records = (replace(record, outputs={}) for record in records)
@@ -77,8 +103,20 @@ def verify_file(file: Path, model: str, options: VerifyOptions, *, warn: Callabl
             timeout_seconds=options.timeout,
         )
     saved = _save_worst_requests(result, options.save or loaded.folder / STATE, warn)
-    _save_evidence(loaded, plugins, result, source, warn)
-    return VerifyReport(result, source, saved)
+    # A result that compared nothing must not replace a proof.
+    if result.arms or result.verdict is Verdict.MISMATCH:
+        _save_evidence(loaded, plugins, result, source, warn)
+    return VerifyReport(result, source, saved, opened.left_out)
+
+
+@contextmanager
+def _open(app: Turnout, plugins: Plugins, model: LoadedModel, against: Sequence[str]) -> Iterator[Arms]:
+    if not against:
+        with open_usable(app, plugins, model) as arms:
+            yield arms
+        return
+    with open_side_by_side(app, model, against) as named:
+        yield Arms(named)
 
 
 def _save_worst_requests(result: VerifyResult, folder: Path, warn: Callable[[str], None]) -> tuple[Path, ...]:

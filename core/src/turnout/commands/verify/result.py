@@ -51,18 +51,19 @@ class VerifyResult:
 
     @property
     def verdict(self) -> Verdict:
-        """MATCH if every arm matches; ERROR if nothing was compared."""
+        """MATCH if every arm matches; ERROR if no other arm and no recorded answer was compared."""
         verdicts = {arm.summary.verdict for arm in self.arms} | {arm.verdict for arm in self.batching}
         if Verdict.MISMATCH in verdicts:
             return Verdict.MISMATCH
-        return Verdict.MATCH if verdicts == {Verdict.MATCH} else Verdict.ERROR
+        return Verdict.MATCH if self.arms and verdicts == {Verdict.MATCH} else Verdict.ERROR
 
     def findings(self) -> list[str]:
         """Return the mismatches and errors, one sentence each."""
-        if not self.arms and not self.batching:
-            return [f"nothing was compared: model {self.model!r} has no other backend and no recorded answers"]
-        worst = [f"{arm.backend!r}: {arm.summary.text}" for arm in self.arms if arm.summary.text]
-        return worst + [arm.text for arm in self.batching if arm.text]
+        found = [f"{arm.backend!r}: {arm.summary.text}" for arm in self.arms if arm.summary.text]
+        if not self.arms:
+            reason = f"model {self.model!r} has no other backend that can be used here, and no recorded answers"
+            found = [f"nothing was compared: {reason}"]
+        return [*found, *(arm.text for arm in self.batching if arm.text)]
 
     def as_json(self) -> dict[str, Any]:
         """Return everything but tensors in types of JSON."""
