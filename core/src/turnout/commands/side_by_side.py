@@ -41,7 +41,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Arms:
+class UsableArms:
     """Arms of one model, the serving one first, and the backends that cannot be used here."""
 
     by_backend: Mapping[str, ModelInference]
@@ -82,7 +82,7 @@ def open_side_by_side(app: Turnout, model: LoadedModel, against: Sequence[str]) 
 
 
 @contextmanager
-def open_usable(app: Turnout, plugins: Plugins, model: LoadedModel) -> Iterator[Arms]:
+def open_usable(app: Turnout, plugins: Plugins, model: LoadedModel) -> Iterator[UsableArms]:
     """Yield the serving arm of ``model`` and every other one that is installed and reachable; close them at the end. Blocks.
 
     Raises:
@@ -100,7 +100,7 @@ def open_usable(app: Turnout, plugins: Plugins, model: LoadedModel) -> Iterator[
                     raise
                 logger.info("model %r: backend %r cannot be used here", model.name, backend)
                 left_out.append(LeftOut(backend, str(error), error.next_step or _advice(plugins, backend, error)))
-        yield Arms(arms, tuple(left_out))
+        yield UsableArms(arms, tuple(left_out))
 
 
 def _open(app: Turnout, plugins: Plugins, model: LoadedModel, backend: str, stack: ExitStack) -> ModelInference:

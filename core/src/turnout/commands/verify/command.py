@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.commands.export import model_folder
 from turnout.commands.requests import RequestOptions, select_requests
-from turnout.commands.side_by_side import Arms, LeftOut, check_against, open_side_by_side, open_usable
+from turnout.commands.side_by_side import LeftOut, UsableArms, check_against, open_side_by_side, open_usable
 from turnout.commands.verify.arms import compare_arms
 from turnout.commands.verify.result import ArmParity, VerifyResult
 from turnout.errors import InvalidTensorError
@@ -110,13 +110,13 @@ def verify_file(file: Path, model: str, options: VerifyOptions, *, warn: Callabl
 
 
 @contextmanager
-def _open(app: Turnout, plugins: Plugins, model: LoadedModel, against: Sequence[str]) -> Iterator[Arms]:
+def _open(app: Turnout, plugins: Plugins, model: LoadedModel, against: Sequence[str]) -> Iterator[UsableArms]:
     if not against:
         with open_usable(app, plugins, model) as arms:
             yield arms
         return
     with open_side_by_side(app, model, against) as named:
-        yield Arms(named)
+        yield UsableArms(named)
 
 
 def _save_worst_requests(result: VerifyResult, folder: Path, warn: Callable[[str], None]) -> tuple[Path, ...]:
