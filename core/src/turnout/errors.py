@@ -15,7 +15,7 @@ TurnoutError
 │   ├── InvalidTensorError        a tensor is missing, unknown, or of the wrong datatype or shape
 │   └── InvalidInputError         a picture, a region or another input is unusable
 ├── BackendUnavailableError       use another backend, or try later
-│   ├── NotReachedError           the request never reached the server; sending it again repeats nothing
+│   ├── NotReachedError           the request was never started; sending it again repeats nothing
 │   ├── CircuitOpenError          the backend failed too often; its circuit is open
 │   ├── OverloadedError           the queue is full; nothing was started
 │   └── ForkedAfterLoadError      the model was loaded before a fork; load it in this process
@@ -198,7 +198,7 @@ class BackendUnavailableError(TurnoutError):
 
 
 class NotReachedError(BackendUnavailableError):
-    """No connection was made: the server never received the request, so it may be sent again anywhere."""
+    """The server never received the request, or refused it before running it: it may be sent again anywhere."""
 
 
 class CircuitOpenError(BackendUnavailableError):

@@ -16,6 +16,13 @@ from turnout_triton.client.endpoints import Endpoint, parse_endpoint
         ("grpcs://triton.example:443", Endpoint("grpcs", "triton.example", 443), "grpcs://triton.example:443"),
         (" https://[::1]:8443 ", Endpoint("https", "::1", 8443), "https://[::1]:8443"),
         ("10.0.0.7:1", Endpoint("grpc", "10.0.0.7", 1), "grpc://10.0.0.7:1"),
+        ("https://triton.example", Endpoint("https", "triton.example", 443), "https://triton.example:443"),
+        ("http://triton.example/", Endpoint("http", "triton.example", 80), "http://triton.example:80"),
+        ("http://[::1]/a", Endpoint("http", "::1", 80, "/a"), "http://[::1]:80/a"),
+        ("grpcs://triton.example", Endpoint("grpcs", "triton.example", 443), "grpcs://triton.example:443"),
+        ("http://host:8000/triton", Endpoint("http", "host", 8000, "/triton"), "http://host:8000/triton"),
+        ("https://host/a/b//", Endpoint("https", "host", 443, "/a/b"), "https://host:443/a/b"),
+        ("http://host:1/größe%20x", Endpoint("http", "host", 1, "/gr%C3%B6%C3%9Fe%20x"), "http://host:1/gr%C3%B6%C3%9Fe%20x"),
     ],
 )
 def test_a_url_is_scheme_host_and_port(url, endpoint, text) -> None:
@@ -36,6 +43,11 @@ def test_a_url_is_scheme_host_and_port(url, endpoint, text) -> None:
         "HTTP://localhost:1",
         "http://user:password@localhost:1",
         "localhost:8001/v2",
+        "grpcs://host/triton",
+        "grpc://host",
+        "http://host:8000/a b",
+        "http://host:8000/a?b=c",
+        "https://",
         "::1:8001",
         "local host:1",
         "localhost:80\n",
@@ -56,3 +68,15 @@ def test_loopback_is_this_host(host) -> None:
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "no-such-host.invalid"])
 def test_other_hosts_are_not_this_host(host) -> None:
     assert not Endpoint("grpc", host, 1).on_this_host()
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "a.localhost", "127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "0.0.0.0", "ip6-localhost"]
+)
+def test_loopback_is_known_without_a_resolver(host) -> None:
+    assert Endpoint("grpc", host, 1).is_loopback
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7", "localhost.example", "triton", "2001:db8::1", "1270.0.0.1"])
+def test_other_hosts_are_not_loopback(host) -> None:
+    assert not Endpoint("grpc", host, 1).is_loopback

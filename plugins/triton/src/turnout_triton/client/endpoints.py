@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import socket
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from turnout.errors import ConfigurationError
 
-# No path and no user: neither gRPC nor KServe's paths have a place for them.
-_URL = re.compile(r"(?:(?P<scheme>[a-z]+)://)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):(?P<port>[0-9]{1,5})/?\Z")
-_SCHEMES = ("grpc", "grpcs", "http", "https")
+# No user: a password belongs under 'headers', which are never shown.
+_URL = re.compile(
+    r"(?:(?P<scheme>[a-z]+)://)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(?::(?P<port>[0-9]{1,5}))?(?P<path>/[^\s?#]*)?\Z"
+)
+_DEFAULT_PORTS = {"grpc": 0, "grpcs": 443, "http": 80, "https": 443}
+_LOOPBACK_NAMES = re.compile(r"(.*\.)?localhost\.?|ip6-(localhost|loopback)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Host and port of a server, and its protocol: ``grpc``, ``grpcs``, ``http`` or ``https``."""
+    """Host and port of a server, and its protocol: ``grpc``, ``grpcs``, ``http`` or ``https``.
+
+    Attributes:
+        path: the base path in front of ``/v2`` over HTTP, as of an ingress; without a slash at its end.
+    """
 
     scheme: str
     host: str
     port: int
+    path: str = ""
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.target}"
+        return f"{self.scheme}://{self.target}{self.path}"
 
     @property
     def target(self) -> str:
@@ -39,6 +49,16 @@ class Endpoint:
         """True if the protocol is gRPC."""
         return self.scheme.startswith("grpc")
 
+    @property
+    def is_loopback(self) -> bool:
+        """True if ``host`` names this machine itself by its name or number; resolves nothing."""
+        try:
+            address = ipaddress.ip_address(self.host)
+        except ValueError:
+            return _LOOPBACK_NAMES.fullmatch(self.host) is not None
+        mapped = getattr(address, "ipv4_mapped", None) or address
+        return bool(mapped.is_loopback or mapped.is_unspecified)  # a connection to 0.0.0.0 goes to this machine
+
     def on_this_host(self) -> bool:
         """Return whether every address of ``host`` belongs to this machine; resolves the name, which may block."""
         try:
@@ -53,16 +73,23 @@ def parse_endpoint(url: str, model: str) -> Endpoint:
     """Return the endpoint that ``url`` of ``model`` names; without a scheme the protocol is gRPC.
 
     Raises:
-        ConfigurationError: ``url`` is not ``host:port`` with one of the schemes.
+        ConfigurationError: ``url`` is not a host with a port where its scheme has no usual one, or has a path for gRPC.
     """
     match = _URL.match(url.strip())
     scheme = (match["scheme"] or "grpc") if match else ""
-    if match is None or scheme not in _SCHEMES or not 0 < int(match["port"]) < 65536:
+    port = int(match["port"] or _DEFAULT_PORTS.get(scheme, 0)) if match else 0
+    if match is None or scheme not in _DEFAULT_PORTS or not 0 < port < 65536:
         raise ConfigurationError(
-            f"model {model!r}: 'url' of backend 'triton' is {url!r}; write 'host:port', with {', '.join(_SCHEMES)} and '://' "
-            "in front if it is not gRPC: 'localhost:8001', 'http://localhost:8000'"
+            f"model {model!r}: 'url' of backend 'triton' is {url!r}; write 'host:port', with {', '.join(_DEFAULT_PORTS)} and "
+            "'://' in front if it is not gRPC: 'localhost:8001', 'http://localhost:8000', 'https://triton.example.com/base/path'"
         )
-    return Endpoint(scheme, match["host"].strip("[]"), int(match["port"]))
+    path = (match["path"] or "").rstrip("/")
+    if path and scheme.startswith("grpc"):
+        raise ConfigurationError(
+            f"model {model!r}: 'url' of backend 'triton' is {url!r}, and gRPC has no base path {path!r}; write 'host:port' "
+            "without it, or the HTTP port with 'http://' or 'https://' in front"
+        )
+    return Endpoint(scheme, match["host"].strip("[]"), port, quote(path, safe="/%:@!$&'()*+,;=~"))
 
 
 def _is_own(family: int, address: str | int) -> bool:

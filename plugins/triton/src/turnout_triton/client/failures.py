@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from turnout.errors import (
@@ -25,13 +26,14 @@ _TEXTS: tuple[tuple[frozenset[str], re.Pattern[str], str], ...] = tuple(
     for statuses, pattern, kind in (
         ("unavailable internal unknown", r"maximum queue size", "overloaded"),
         ("unavailable internal unknown", r"request timeout expired", "deadline"),
-        ("unavailable internal unknown", r"\bstub\b.*(not healthy|terminated|exited|died)|shutting down|is stopping", "stub"),
+        ("unavailable internal invalid unknown", r"server (is stopping|not ready)|server is shutting down", "stopping"),
+        ("unavailable internal unknown", r"\bstub\b.*(not healthy|terminated|exited|died)", "stub"),
         ("unavailable internal invalid not_found unknown", r"increase the shared memory pool", "memory"),
         ("internal invalid not_found", r"shared memory size .* should be at least", "small_region"),
         ("internal invalid not_found", r"shared memory (region|size)", "region"),
         (
             "unavailable not_found invalid unknown",
-            r"unknown model|model .*(not found|not ready|no available versions)",
+            r"unknown model|model .*(not found|not ready|at ready state|no available versions|is not available|or unloading)",
             "unknown_model",
         ),
         (
@@ -40,14 +42,28 @@ _TEXTS: tuple[tuple[frozenset[str], re.Pattern[str], str], ...] = tuple(
             "invalid",
         ),
         # gRPC reports a refused connection and one that broke off with one code; only the first is safe to repeat.
-        ("unavailable", r"failed to connect|connection refused|name resolution|errors? resolving|dns ", "not_reached"),
+        (
+            "unavailable",
+            r"failed to connect|connection refused|name resolution|errors? resolving|dns ",
+            "not_reached",
+        ),
+        # What Envoy and nginx say in front of a server that is gone.
+        ("unavailable", r"no healthy upstream|connection failure|service temporarily unavailable", "not_reached"),
         ("unimplemented invalid unknown", r"decoupled", "decoupled"),
     )
 )
 
 
-class NotLoadedError(BackendUnavailableError):
-    """The server runs and does not serve the model. Callers outside of this plugin see a backend that is unavailable."""
+class RefusedError(NotReachedError):
+    """The server refused the request before running it, as one that stops. Callers outside of this plugin see its parent."""
+
+
+class NotLoadedError(RefusedError):
+    """The server runs and does not serve the model."""
+
+
+class UnknownCallError(InvalidRequestError):
+    """The server does not have this call. Handled inside of this plugin where the call is one that every server has."""
 
 
 class RegionRefusedError(InvalidRequestError):
@@ -78,6 +94,15 @@ class Callee:
         return f"model {self.model!r} on triton at {self.url!r}"
 
 
+@contextlib.contextmanager
+def every_server_has_it() -> Iterator[None]:
+    """Raise NotLoadedError where a server does not have a call of KServe v2: it is not the caller's request that is wrong."""
+    try:
+        yield
+    except UnknownCallError as error:
+        raise NotLoadedError(*error.args) from error
+
+
 def failure(kind: str, text: str, callee: Callee) -> TurnoutError:
     """Return the error for ``kind``, a key of ``_ERRORS``, unless ``text`` is more exact.
 
@@ -91,11 +116,12 @@ def failure(kind: str, text: str, callee: Callee) -> TurnoutError:
 _ERRORS: dict[str, Callable[[str, Callee], TurnoutError]] = {
     "not_reached": lambda said, callee: NotReachedError(f"{callee} cannot be reached: {said}; {_RETRY}"),
     "unavailable": lambda said, callee: BackendUnavailableError(f"{callee} is unavailable: {said}; {_RETRY}"),
+    "stopping": lambda said, callee: RefusedError(f"{callee} is refused: {said}; ask another server, or {_RETRY}"),
     "stub": lambda said, callee: BackendUnavailableError(f"{callee} has lost its process: {said}; restart the server"),
     "unknown_model": lambda said, callee: NotLoadedError(
         f"{callee} is not loaded there: {said}; correct 'model', or see the server's log for why it did not load"
     ),
-    "denied": lambda said, callee: BackendUnavailableError(
+    "denied": lambda said, callee: RefusedError(
         f"{callee} refuses this client: {said}; correct 'headers' or 'tls' of backend 'triton'"
     ),
     "overloaded": lambda said, callee: OverloadedError(
@@ -111,8 +137,8 @@ _ERRORS: dict[str, Callable[[str, Callee], TurnoutError]] = {
     "small_region": lambda said, callee: RegionTooSmallError(f"{callee} has a larger output: {said}; use the wire"),
     "invalid": lambda said, callee: InvalidRequestError(f"{callee} refuses the request: {said}; correct the request"),
     "decoupled": lambda said, callee: InvalidRequestError(f"{callee} is decoupled: {said}; call infer_stream instead of infer"),
-    "unimplemented": lambda said, callee: InvalidRequestError(f"{callee} does not know this call: {said}; check the URL"),
-    "not_found": lambda said, callee: InvalidRequestError(f"{callee} does not know this: {said}; check the URL and the model"),
+    "unimplemented": lambda said, callee: UnknownCallError(f"{callee} does not know this call: {said}; check the URL"),
+    "not_found": lambda said, callee: UnknownCallError(f"{callee} does not know this: {said}; check the URL and the model"),
     "too_large": lambda said, callee: InvalidRequestError(f"{callee} refuses the size: {said}; send smaller tensors"),
     "unknown": lambda said, callee: InferenceError(f"{callee} failed: {said}; see the server's log"),
     "internal": lambda said, callee: InferenceError(f"{callee} failed: {said}; see the server's log"),

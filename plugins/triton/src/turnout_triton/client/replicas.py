@@ -10,97 +10,89 @@ from typing import Any, TypeVar
 
 from turnout.errors import BackendUnavailableError, NotReachedError, OverloadedError
 from turnout_triton.client.deadlines import remaining_seconds
+from turnout_triton.client.failures import NotLoadedError, RefusedError
 from turnout_triton.client.messages import KServeRequest, KServeResponse
+from turnout_triton.client.replica import Replica
 from turnout_triton.client.transport import Transport
 
-# With gRPC's own back-off of 0.5 s at most, a server that is back gets requests within 1 s.
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 0.4
-
 Result = TypeVar("Result")
-
-
-class _Replica:
-    """One server and its back-off.
-
-    No lock: threads may write both values at once, and whichever value is last describes a real request.
-    """
-
-    def __init__(self, transport: Transport) -> None:
-        self.transport = transport
-        self.down_until = 0.0
-        self._pause = _FIRST_PAUSE_SECONDS
-
-    def record_failure(self) -> None:
-        """Back off from this server, twice as long after each failure."""
-        self.down_until = time.monotonic() + self._pause
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
-
-    def record_success(self) -> None:
-        """End the back-off."""
-        if self.down_until:  # a read is cheaper than two writes that every good call would make
-            self.down_until, self._pause = 0.0, _FIRST_PAUSE_SECONDS
 
 
 class Replicas:
     """Sends requests to the live servers in turn (round robin). Thread-safe.
 
-    A server that is unavailable gets no requests for 0.1 s, then up to 0.4 s, unless all are. A request that never reached its
-    server, or met a full queue, goes to the next; one that broke off does not, since the server may have run it.
+    A server that is unavailable gets no requests for 0.1 s, then up to 0.4 s, unless all are; one that refused a request gets
+    none until it is ready. A request that never reached its server, was refused before it ran, or met a full queue, goes to the
+    next; one that broke off does not, since the server may have run it.
     """
 
     def __init__(self, transports: Sequence[Transport]) -> None:
-        self._replicas = [_Replica(transport) for transport in transports]
+        self._replicas = [Replica(transport) for transport in transports]
         self._turns = itertools.count()  # next() is atomic under the GIL: no lock
 
     def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
-        return self._try_each(lambda transport, left: transport.infer(request, left), timeout_seconds)
+        return self._try_each(lambda transport, left: transport.infer(request, left), request, timeout_seconds)
 
     def stream(self, request: KServeRequest, timeout_seconds: float) -> Generator[KServeResponse]:
         # A generator sends nothing before its first item is read; only then is it known whether the server was reached.
-        first, rest = self._try_each(lambda transport, left: _start(transport.stream(request, left)), timeout_seconds)
+        first, rest = self._try_each(lambda transport, left: _start(transport.stream(request, left)), request, timeout_seconds)
         with contextlib.closing(rest):
             yield from first
             yield from rest
 
     def metadata(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        return self._try_each(lambda transport, left: transport.metadata(model, version, left), timeout_seconds)
+        about = KServeRequest(model, version, "", {}, (), ())
+        return self._try_each(lambda transport, left: transport.metadata(model, version, left), about, timeout_seconds)
 
     def config(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        return self._try_each(lambda transport, left: transport.config(model, version, left), timeout_seconds)
+        about = KServeRequest(model, version, "", {}, (), ())
+        return self._try_each(lambda transport, left: transport.config(model, version, left), about, timeout_seconds)
 
     def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
         return any(replica.transport.ready(model, version, timeout_seconds) for replica in self._replicas)
 
     def close(self) -> None:
         for replica in self._replicas:
-            replica.transport.close()
+            replica.close()
 
-    def _in_turn(self) -> list[_Replica]:
+    def _in_turn(self) -> list[Replica]:
         """Return the live servers, the one whose turn it is first; then those in back-off, the earliest to end first."""
         start, now = next(self._turns) % len(self._replicas), time.monotonic()
         turned = self._replicas[start:] + self._replicas[:start]
-        return sorted(turned, key=lambda replica: max(replica.down_until - now, 0.0))  # a stable sort keeps the turn
+        return sorted(turned, key=lambda replica: replica.wait_seconds(now))  # a stable sort keeps the turn
 
-    def _try_each(self, call: Callable[[Transport, float], Result], timeout_seconds: float) -> Result:
+    def _try_each(self, call: Callable[[Transport, float], Result], request: KServeRequest, timeout_seconds: float) -> Result:
         deadline = time.monotonic() + timeout_seconds
-        *others, last = self._in_turn()
-        for replica in others:
+        refusals: list[BackendUnavailableError] = []
+        for replica in self._in_turn():
             try:
-                return self._call(replica, call, deadline)
-            except (NotReachedError, OverloadedError):
-                continue
-        return self._call(last, call, deadline)
+                result = call(replica.transport, remaining_seconds(deadline))
+            except OverloadedError as error:
+                refusals.append(error)  # a full queue is no outage: the server keeps its turn
+            except BackendUnavailableError as error:
+                replica.record_failure(error, request.model, request.version)
+                if not isinstance(error, NotReachedError):
+                    raise
+                refusals.append(error)
+            else:
+                replica.record_success()
+                return result
+        raise _all_refused(refusals, request.model)
 
-    def _call(self, replica: _Replica, call: Callable[[Transport, float], Result], deadline: float) -> Result:
-        try:
-            result = call(replica.transport, remaining_seconds(deadline))
-        except OverloadedError:
-            raise  # a full queue is no outage: the server keeps its turn
-        except BackendUnavailableError:
-            replica.record_failure()
-            raise
-        replica.record_success()
-        return result
+
+def _all_refused(refusals: Sequence[BackendUnavailableError], model: str) -> BackendUnavailableError:
+    """Return the error for a request that no server took; an overload if one of them may take it later."""
+    kind: type[BackendUnavailableError] = next(
+        (kind for kind in (NotLoadedError, RefusedError) if _are(refusals, kind)), NotReachedError
+    )
+    if any(isinstance(error, OverloadedError) for error in refusals):
+        kind = OverloadedError
+    reasons = " | ".join(dict.fromkeys(map(str, refusals)))
+    return kind(f"none of the {len(refusals)} servers of model {model!r} took the request: {reasons}")
+
+
+def _are(errors: Sequence[Exception], kind: type[Exception]) -> bool:
+    return all(isinstance(error, kind) for error in errors)
 
 
 def _start(responses: Generator[KServeResponse]) -> tuple[list[KServeResponse], Generator[KServeResponse]]:

@@ -14,6 +14,12 @@ from turnout_triton.server.process import ServerProcess
 
 logger = logging.getLogger(__name__)
 
+_CHANNEL = (
+    ("grpc.enable_http_proxy", 0),  # the server is on this machine, whatever http_proxy says
+    ("grpc.max_send_message_length", -1),  # replaces tritonclient's own arguments
+    ("grpc.max_receive_message_length", -1),
+)
+
 _ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # looked up, not bound
 _POLL_SECONDS = 0.02
 
@@ -64,7 +70,7 @@ def _probe_models(process: ServerProcess, url: str, models: Sequence[str], repos
     from tritonclient.grpc import InferenceServerClient
     from tritonclient.utils import InferenceServerException
 
-    with InferenceServerClient(url) as client:
+    with InferenceServerClient(url, channel_args=list(_CHANNEL)) as client:
         try:
             check_loaded(client, list(models), repository)
             for rejected in probe_models(client, list(models), max(end - time.monotonic(), 1.0)):

@@ -18,7 +18,14 @@ from tests.plugins.triton.client.waiting import in_time
 from tritonclient.grpc import service_pb2
 
 from turnout import InferenceRequest, ModelDeclaration, ModelSignature
-from turnout.errors import BackendUnavailableError, DeadlineExceededError, InferenceError, InvalidRequestError, TurnoutError
+from turnout.errors import (
+    BackendUnavailableError,
+    DeadlineExceededError,
+    InferenceError,
+    InvalidRequestError,
+    NotReachedError,
+    TurnoutError,
+)
 from turnout.tensors import TensorSpec
 from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import parse_endpoint
@@ -158,8 +165,6 @@ def test_a_stream_of_garbage_is_an_inference_error(send, message) -> None:
         ("UNAVAILABLE", BackendUnavailableError),
         ("DEADLINE_EXCEEDED", DeadlineExceededError),
         ("INVALID_ARGUMENT", InvalidRequestError),
-        ("NOT_FOUND", InvalidRequestError),
-        ("UNIMPLEMENTED", InvalidRequestError),
         ("RESOURCE_EXHAUSTED", InvalidRequestError),
         ("UNAUTHENTICATED", BackendUnavailableError),
         ("PERMISSION_DENIED", BackendUnavailableError),
@@ -175,6 +180,14 @@ def test_a_status_is_an_error_with_the_servers_text(send, code, kind) -> None:
 
         assert isinstance(error, kind)
         assert "the sky is falling" in str(error)
+
+
+@pytest.mark.parametrize("code", ["NOT_FOUND", "UNIMPLEMENTED"])
+def test_a_server_without_the_call_is_unavailable_and_the_request_is_not_wrong(send, code) -> None:
+    error = send((grpc.StatusCode[code], "the sky\nis falling"))
+
+    assert isinstance(error, NotReachedError)
+    assert "the sky is falling; check the URL" in str(error)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

@@ -24,7 +24,15 @@ from tests.plugins.triton.client.broken_servers import (
 from tests.plugins.triton.client.waiting import in_time
 
 from turnout import InferenceRequest, ModelDeclaration, ModelSignature
-from turnout.errors import BackendUnavailableError, DeadlineExceededError, InferenceError, InvalidRequestError, TurnoutError
+from turnout.errors import (
+    BackendUnavailableError,
+    DeadlineExceededError,
+    InferenceError,
+    InvalidRequestError,
+    NotReachedError,
+    OverloadedError,
+    TurnoutError,
+)
 from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import parse_endpoint
 from turnout_triton.client.http.transport import HttpTransport
@@ -153,11 +161,12 @@ def test_a_response_that_cannot_be_read_is_an_inference_error(bytes_sent) -> Non
     [
         ("400 Bad", b'{"error":"no input"}', InvalidRequestError, "no input"),
         ("400 Bad", b"[" * 100_000, InvalidRequestError, "HTTP 400"),
-        ("404 No", b"\xff\n\0", InvalidRequestError, "HTTP 404"),
+        ("404 No", b"\xff\n\0", NotReachedError, "HTTP 404"),
+        ("429 Slow", b"", OverloadedError, "HTTP 429"),
         ("500 Oh", b"", InferenceError, "HTTP 500"),
         ("503 Oh", b'{"error":7}', BackendUnavailableError, "7"),
         ("403 Oh", b'{"error":"go away"}', BackendUnavailableError, "refuses this client: go away"),
-        ("302 Moved", b"", InvalidRequestError, "HTTP 302"),
+        ("302 Moved", b"", NotReachedError, "HTTP 302"),
         ("200 OK", b"", InferenceError, "not a KServe v2 response"),
     ],
     ids=lambda value: repr(value)[:30],

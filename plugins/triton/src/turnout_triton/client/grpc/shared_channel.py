@@ -96,7 +96,9 @@ def _new_channel(endpoint: Endpoint, connection: ConnectionSettings) -> Reconnec
 
 def _open(endpoint: Endpoint, connection: ConnectionSettings) -> Any:
     grpc = load_grpc()
+    # gRPC itself asks a proxy of the environment for loopback too, unless no_proxy names it.
+    options = (*_OPTIONS, ("grpc.enable_http_proxy", 0)) if endpoint.is_loopback else _OPTIONS
     if not endpoint.secure:
-        return grpc.insecure_channel(endpoint.target, options=_OPTIONS)
+        return grpc.insecure_channel(endpoint.target, options=options)
     name = (("grpc.ssl_target_name_override", connection.server_name),) if connection.server_name else ()
-    return grpc.secure_channel(endpoint.target, connection.grpc_credentials(), options=(*_OPTIONS, *name))
+    return grpc.secure_channel(endpoint.target, connection.grpc_credentials(), options=(*options, *name))

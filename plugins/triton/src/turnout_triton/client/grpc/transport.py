@@ -10,11 +10,12 @@ from turnout.errors import ClosedError, InferenceError, TurnoutError
 from turnout.forking import Forks
 from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import Endpoint
-from turnout_triton.client.failures import Callee, failure
+from turnout_triton.client.failures import Callee, every_server_has_it, failure
 from turnout_triton.client.grpc.infer_message import decode_response, encode_request
 from turnout_triton.client.grpc.loading import load_grpc
 from turnout_triton.client.grpc.shared_channel import SharedChannel, forked_error
 from turnout_triton.client.messages import KServeRequest, KServeResponse
+from turnout_triton.client.proxy_variables import proxy_note
 
 # grpc.StatusCode by name; the rest is "internal".
 _KINDS = {
@@ -42,6 +43,7 @@ class GrpcTransport:
 
     def __init__(self, endpoint: Endpoint, connection: ConnectionSettings) -> None:
         grpc = load_grpc()
+        self._endpoint = endpoint
         self._url = str(endpoint)
         self._shared = SharedChannel(endpoint, connection)
         self._channel = self._shared.channel
@@ -53,7 +55,8 @@ class GrpcTransport:
         self._errors = (grpc.RpcError, ValueError)
 
     def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
-        message = self._call(self._channel.infer, encode_request(request), request.model, timeout_seconds)
+        with every_server_has_it():
+            message = self._call(self._channel.infer, encode_request(request), request.model, timeout_seconds)
         return decode_response(message, request.model)
 
     def stream(self, request: KServeRequest, timeout_seconds: float) -> Generator[KServeResponse]:
@@ -76,7 +79,8 @@ class GrpcTransport:
             call.cancel()  # also where the caller leaves early: the model stops, see test_leaving_early_stops_the_model
 
     def metadata(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        return self._call_json("ModelMetadata", {"name": model, "version": version}, model, timeout_seconds)
+        with every_server_has_it():
+            return self._call_json("ModelMetadata", {"name": model, "version": version}, model, timeout_seconds)
 
     def config(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
         response = self._call_json("ModelConfig", {"name": model, "version": version}, model, timeout_seconds)
@@ -151,7 +155,8 @@ class GrpcTransport:
         kind = _KINDS.get(error.code().name, "internal")
         if kind == "deadline":
             self._channel.record_timeout()
-        return failure(kind, error.details() or "", Callee(model, self._url))
+        note = proxy_note(self._endpoint) if kind in ("unavailable", "deadline") else ""
+        return failure(kind, f"{error.details() or ''}{note}", Callee(model, self._url))
 
 
 def _parse(kind: Any, message: bytes, model: str) -> Any:

@@ -11,6 +11,7 @@ import ssl
 import time
 import zlib
 from collections import deque
+from dataclasses import replace
 
 from turnout.errors import TurnoutError
 from turnout.forking import Forks
@@ -18,9 +19,14 @@ from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.endpoints import Endpoint
 from turnout_triton.client.failures import Callee, failure
-from turnout_triton.client.http.round_trip import HttpRequest, HttpResponse, compress, round_trip
+from turnout_triton.client.http.round_trip import BasedConnection, HttpRequest, HttpResponse, compress, round_trip
+from turnout_triton.client.proxy_variables import proxy_note
 
 _MOST_IDLE = 64
+# A server that stops closes each new connection at once and waits for the open ones, 30 s by default, before it cuts off their
+# requests.
+_SECONDS_BETWEEN_NEW = 1.0
+_PROBE = HttpRequest("GET", "/v2/health/live", {})
 _KINDS = {
     401: "denied",
     403: "denied",
@@ -29,12 +35,17 @@ _KINDS = {
     501: "unimplemented",
     502: "unavailable",
     503: "unavailable",
+    429: "overloaded",
     504: "deadline",
 }
 
 
 class HttpConnections:
     """Sends each request over an idle connection, or over a new one when there is none.
+
+    One request a second opens a new connection instead of an idle one. Where the server refuses it, all others are closed
+    after their requests: the server stops, and would cut them off later. A new connection to a server that has answered before
+    is probed, so that a request that cannot be repeated is never the first to find out.
 
     Thread-safe without a lock: a deque's append and pop are atomic. A forked child opens its own connections.
     """
@@ -43,8 +54,11 @@ class HttpConnections:
         self._endpoint = endpoint
         self._connection = connection
         self._context = connection.ssl_context() if endpoint.secure else None
-        self._idle: deque[http.client.HTTPConnection] = deque()
+        self._idle: deque[BasedConnection] = deque()
         self._closed = False
+        self._generation = 0
+        self._next_new = 0.0
+        self._probes = False
         Forks.renew(self)
 
     def renew(self) -> None:
@@ -61,14 +75,15 @@ class HttpConnections:
         callee, deadline = Callee(model, str(self._endpoint)), time.monotonic() + timeout_seconds
         if self._connection.compression != "none":
             request = compress(request, self._connection.compression)
-        connection = self._pop_idle() or self._open(callee, deadline)
+        connection = self._take(callee, deadline)
         try:
             response = round_trip(connection, request, deadline)
         except BaseException as error:
             # Closed, never reused: the rest of the response may still arrive, and would be read as the next one's.
             connection.close()
-            raise self._translate(error, callee) from error
+            raise self._translate(error, callee, request.method) from error
         if response.reusable:
+            self._probes = True
             self._push_idle(connection)
         else:
             connection.close()
@@ -87,8 +102,43 @@ class HttpConnections:
             with contextlib.suppress(IndexError):  # another thread popped the last one
                 self._idle.pop().close()
 
-    def _push_idle(self, connection: http.client.HTTPConnection) -> None:
-        if len(self._idle) >= _MOST_IDLE:
+    def _take(self, callee: Callee, deadline: float) -> BasedConnection:
+        """Return an idle connection, or a new one, which replaces an idle one once a second."""
+        idle, now = self._pop_idle(), time.monotonic()
+        if idle is not None and now < self._next_new:
+            return idle
+        self._next_new = now + _SECONDS_BETWEEN_NEW
+        try:
+            opened = self._open_probed(deadline if idle is None else min(deadline, now + _SECONDS_BETWEEN_NEW))
+        except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, ConnectionError):
+                self._generation += 1
+                self.close_idle()
+            elif idle is not None:
+                return idle
+            if idle is not None:
+                idle.close()
+            raise self._connection_error(error, callee) from error
+        if idle is not None:
+            idle.close()
+        return opened
+
+    def _open_probed(self, deadline: float) -> BasedConnection:
+        opened = self._open(deadline)
+        if not self._probes:
+            return opened
+        try:
+            self._probes = round_trip(opened, replace(_PROBE, headers=dict(self._connection.headers)), deadline).reusable
+        except BaseException:
+            opened.close()
+            raise
+        if self._probes:
+            return opened
+        opened.close()  # a server without keep-alive
+        return self._open(deadline)
+
+    def _push_idle(self, connection: BasedConnection) -> None:
+        if len(self._idle) >= _MOST_IDLE or connection.generation != self._generation:
             connection.close()
             return
         self._idle.append(connection)
@@ -96,7 +146,7 @@ class HttpConnections:
         if self._closed:
             self.close_idle()
 
-    def _pop_idle(self) -> http.client.HTTPConnection | None:
+    def _pop_idle(self) -> BasedConnection | None:
         # The most recently used first: the server has had the least time to drop it.
         while True:
             try:
@@ -107,25 +157,24 @@ class HttpConnections:
                 return connection
             connection.close()
 
-    def _open(self, callee: Callee, deadline: float) -> http.client.HTTPConnection:
+    def _open(self, deadline: float) -> BasedConnection:
         host, port = self._endpoint.host, self._endpoint.port
-        try:
-            opened = socket.create_connection((host, port), timeout=remaining_seconds(deadline))
-            # Else Nagle's algorithm holds the last segment of a body back until the server acknowledges the one before.
-            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._context is not None:
-                opened = self._context.wrap_socket(opened, server_hostname=self._connection.server_name or host)
-        except ssl.SSLError as error:
-            raise failure("denied", str(error), callee) from error
-        except TimeoutError as error:
-            raise failure("deadline", "no connection in time", callee) from error
-        except OSError as error:
-            raise failure("not_reached", str(error), callee) from error
-        connection = http.client.HTTPConnection(host, port)
-        connection.sock = opened  # http.client itself would connect without the deadline
-        return connection
+        opened = socket.create_connection((host, port), timeout=remaining_seconds(deadline))
+        # Else Nagle's algorithm holds the last segment of a body back until the server acknowledges the one before.
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._context is not None:
+            opened = self._context.wrap_socket(opened, server_hostname=self._connection.server_name or host)
+        return BasedConnection(host, port, opened, self._endpoint.path, self._generation)
 
-    def _translate(self, error: BaseException, callee: Callee) -> BaseException:
+    def _connection_error(self, error: Exception, callee: Callee) -> TurnoutError:
+        if isinstance(error, ssl.SSLError):
+            return failure("denied", str(error), callee)
+        note = proxy_note(self._endpoint)
+        if isinstance(error, TimeoutError):
+            return failure("deadline", f"no connection in time{note}", callee)
+        return failure("not_reached", f"{error}{note}", callee)
+
+    def _translate(self, error: BaseException, callee: Callee, method: str) -> BaseException:
         if isinstance(error, TimeoutError):
             return failure("deadline", "no response in time", callee)
         # With TLS 1.3 the server refuses a missing client certificate after the handshake, on the first read.
@@ -134,11 +183,13 @@ class HttpConnections:
         if isinstance(error, OSError | http.client.HTTPException | zlib.error):
             # That refusal is lost where the connection ends before it is read.
             hint = " (it may require a client certificate)" if self._context is not None and isinstance(error, OSError) else ""
-            return failure("unavailable", f"{type(error).__name__}: {str(error)!r}{hint}", callee)
+            # A GET may be sent again anywhere: it runs nothing.
+            kind = "not_reached" if method == "GET" else "unavailable"
+            return failure(kind, f"{type(error).__name__}: {str(error)!r}{hint}", callee)
         return error
 
 
-def _is_dropped(connection: http.client.HTTPConnection) -> bool:
+def _is_dropped(connection: BasedConnection) -> bool:
     """Return whether the server has closed an idle connection."""
     if connection.sock is None:
         return True
@@ -154,5 +205,12 @@ def _refusal(response: HttpResponse, callee: Callee) -> TurnoutError:
         said = str(json.loads(body)["error"])
     except (ValueError, KeyError, TypeError, RecursionError):
         # A proxy in front of the server responds with HTML or nothing.
-        said = f"HTTP {response.status} {body[:200].decode('utf-8', 'replace')}"
-    return failure(_KINDS.get(response.status, "invalid" if response.status < 500 else "internal"), said, callee)
+        moved = f" to {response.headers['location']!r}" if "location" in response.headers else ""
+        said = f"HTTP {response.status}{moved} {body[:200].decode('utf-8', 'replace')}"
+    return failure(_kind(response.status), said, callee)
+
+
+def _kind(status: int) -> str:
+    if status < 400:
+        return "not_found"  # a redirection: nothing runs here
+    return _KINDS.get(status, "invalid" if status < 500 else "internal")

@@ -40,6 +40,16 @@ class HttpRequest:
         return sum(len(part) for part in self.parts)
 
 
+class BasedConnection(http.client.HTTPConnection):
+    """A connection over ``sock``, on which every path has ``base_path`` in front; ``generation`` is the pool's."""
+
+    def __init__(self, host: str, port: int, sock: socket.socket, base_path: str, generation: int) -> None:
+        super().__init__(host, port)
+        self.sock = sock  # http.client itself would connect without the deadline
+        self.base_path = base_path
+        self.generation = generation
+
+
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
     """Status, headers by lower-case name, and body; ``reusable`` is True if the connection can carry another request."""
@@ -60,7 +70,7 @@ def compress(request: HttpRequest, coding: str) -> HttpRequest:
     return replace(request, headers={**headers, "content-encoding": coding}, parts=(body,))
 
 
-def round_trip(connection: http.client.HTTPConnection, request: HttpRequest, deadline: float) -> HttpResponse:
+def round_trip(connection: BasedConnection, request: HttpRequest, deadline: float) -> HttpResponse:
     """Send ``request`` and return the response, whatever its status.
 
     Raises:
@@ -124,7 +134,7 @@ def _timed_response(deadline: float) -> Callable[..., http.client.HTTPResponse]:
     return response
 
 
-def _send(connection: http.client.HTTPConnection, request: HttpRequest, deadline: float) -> bool:
+def _send(connection: BasedConnection, request: HttpRequest, deadline: float) -> bool:
     """Send ``request``; return False if the server stopped reading."""
     try:
         _send_all(connection, request, deadline)
@@ -134,9 +144,9 @@ def _send(connection: http.client.HTTPConnection, request: HttpRequest, deadline
     return True
 
 
-def _send_all(connection: http.client.HTTPConnection, request: HttpRequest, deadline: float) -> None:
+def _send_all(connection: BasedConnection, request: HttpRequest, deadline: float) -> None:
     _set_timeout(connection.sock, deadline)
-    connection.putrequest(request.method, request.path, skip_accept_encoding=True)
+    connection.putrequest(request.method, connection.base_path + request.path, skip_accept_encoding=True)
     for name, value in request.headers.items():
         connection.putheader(name, value)
     size = request.size_bytes

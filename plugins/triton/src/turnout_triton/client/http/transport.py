@@ -10,6 +10,7 @@ from urllib.parse import quote
 from turnout.errors import ClosedError, InferenceError, InvalidRequestError, TurnoutError
 from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import Endpoint
+from turnout_triton.client.failures import every_server_has_it
 from turnout_triton.client.http.connections import HttpConnections
 from turnout_triton.client.http.infer_body import HEADER_LENGTH, decode_response, encode_request
 from turnout_triton.client.http.round_trip import HttpRequest, HttpResponse
@@ -35,9 +36,9 @@ class HttpTransport:
         header, data = encode_request(request)
         headers = {**self._headers, **_BINARY, HEADER_LENGTH: str(len(header))}
         path = f"{_path(request.model, request.version)}/infer"
-        response = self._call(
-            HttpRequest("POST", path, headers, (header, *data), HEADER_LENGTH), request.model, timeout_seconds
-        )
+        message = HttpRequest("POST", path, headers, (header, *data), HEADER_LENGTH)
+        with every_server_has_it():
+            response = self._call(message, request.model, timeout_seconds)
         return decode_response(response.body, response.headers.get(HEADER_LENGTH, ""), request.model)
 
     def stream(self, request: KServeRequest, timeout_seconds: float) -> Generator[KServeResponse]:
@@ -47,7 +48,8 @@ class HttpTransport:
         )
 
     def metadata(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        return self._get_object(_path(model, version), model, timeout_seconds)
+        with every_server_has_it():
+            return self._get_object(_path(model, version), model, timeout_seconds)
 
     def config(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
         return self._get_object(f"{_path(model, version)}/config", model, timeout_seconds)
