@@ -101,3 +101,10 @@ def test_requests_are_generated_on_demand() -> None:
 def test_a_size_for_an_unknown_input_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="model 'm' has no input 'z'; it has: x"):
         generate_inputs("m", signature(TensorSpec("x", "FP32", (-1, 4))), 1, 1, {"z": (4,)})
+
+
+@pytest.mark.parametrize("given", [{}, {"x": (3,)}, {"x": (1, 3)}])
+def test_a_free_first_axis_without_max_batch_size_gets_one_row(given) -> None:
+    (generated,) = generate_inputs("m", signature(TensorSpec("x", "FP32", (-1, 3))), 1, 0, given)
+
+    assert generated["x"].shape == (1, 3)

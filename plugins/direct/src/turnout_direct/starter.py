@@ -15,6 +15,8 @@ models:
       onnxruntime: {path: model_repository/blip_caption}     # turnout export blip_caption --format onnx
 
   birefnet:
+    max_batch_size: 1
+    inputs: {pixel_values: "FP32[3,1024,1024]"}    # an export needs the size
     backends:
       direct:
         loader: transformers

@@ -15,6 +15,7 @@ from typing import Any
 from turnout import ExportRequest, ModelSignature
 from turnout.errors import ExportError, one_line
 from turnout.tensors import TensorSpec
+from turnout_triton.server.generate_check import check_generate
 from turnout_triton.server.hosted import generate_model
 
 FORMAT = "generate"
@@ -27,7 +28,8 @@ def export_generate(request: ExportRequest) -> ModelSignature:
     """Write ``model.py``, its settings and its checkpoint into the version folder of ``request``.
 
     Raises:
-        ExportError: the model is not ``generate()`` of a transformers class.
+        ExportError: the model is not ``generate()`` of a transformers class, or what was written does not answer a request.
+        MissingDependencyError: torch and transformers, which the proof needs, are not installed.
     """
     options = request.options
     name = request.model.name
@@ -42,10 +44,12 @@ def export_generate(request: ExportRequest) -> ModelSignature:
         shutil.copytree(local, folder / CHECKPOINT, symlinks=False)
     (folder / SETTINGS).write_text(json.dumps(_settings(options, is_local=local.is_dir()), indent=2) + "\n", "utf-8")
     shutil.copyfile(generate_model.__file__, request.file)
-    return ModelSignature(
+    signature = ModelSignature(
         request.model.inputs or tuple(_inputs(folder / CHECKPOINT, name)),
         request.model.outputs or (TensorSpec("generated_ids", "INT64", (-1, -1)),),
     )
+    check_generate(request, signature)
+    return signature
 
 
 def _settings(options: Any, *, is_local: bool) -> Mapping[str, Any]:

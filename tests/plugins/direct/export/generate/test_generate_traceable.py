@@ -248,3 +248,29 @@ def test_new_tokens_are_counted_after_each_rows_own_prompt(name, search, blip, b
     expected = traceable.reference(*batch.tensors())[0]
     assert got.shape == (5, {CAPTIONER: 6, ANSWERER: 1, OPT: 11, T5: 1}[name] + 4)
     assert got.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(("name", "prompt"), [(CAPTIONER, (1, END)), (OPT, (3, 3, 3, 3, 1))])
+@pytest.mark.parametrize("search", ["greedy", "beams"])
+def test_new_tokens_without_a_prompt_give_one_width(name, prompt, search, blip, batch_of, caplog):
+    seed, images = MODELS[name]
+    pictures = batch_of(0, 5, 7, images).pixel_values
+    ids = torch.tensor([prompt]).expand(5, -1)
+
+    traceable = generate_traceable(
+        ModelDeclaration("blip"), options_of(name, max_new_tokens=4, **SEARCHES[search]), blip(name, seed)
+    )
+
+    assert [spec.shape for spec in traceable.inputs[1:]] == [(-1, len(prompt))] * 2
+    got = DecodingLoop(traceable.decoding, python_loop)(pictures, ids, torch.ones_like(ids))[0]
+    assert got.shape == (5, len(prompt) + 4 - (name == CAPTIONER))
+    assert got.tolist() == traceable.reference(pictures, ids, torch.ones_like(ids))[0].tolist()
+    assert f"without a prompt ({len(prompt)} tokens" in caplog.text
+    assert "write 'generate: {max_length: " in caplog.text
+
+
+def test_answers_of_a_question_need_no_prompt_of_one_length(blip, caplog):
+    traceable = generate_traceable(ModelDeclaration("vqa"), options_of(ANSWERER, max_new_tokens=4), blip(ANSWERER, 2))
+
+    assert traceable.inputs[1].shape == (-1, -1)
+    assert caplog.text == ""

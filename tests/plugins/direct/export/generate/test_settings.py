@@ -59,13 +59,16 @@ def test_the_width_counts_what_an_answer_begins_with(captioner, answerer):
 
 
 def test_new_tokens_after_prompts_of_any_length_are_refused(captioner):
-    with pytest.raises(ExportError, match=r"'max_new_tokens' 4 after prompts of any length.*set 'max_length'"):
+    with pytest.raises(
+        ExportError, match=r"'max_new_tokens' 4 after prompts of any length.*write 'generate: {max_length: 19}'"
+    ):
         width_of("m", captioner, LengthLimit(None, 4), prompt=None)
 
 
-@pytest.mark.parametrize("length", [1, 41])
-def test_a_length_that_the_decoder_does_not_support_is_refused(length, captioner):
-    with pytest.raises(ExportError, match=f"answers would be {length} tokens long.*supports 2 to 40"):
+@pytest.mark.parametrize(("length", "nearest"), [(1, 2), (41, 40)])
+def test_a_length_that_the_decoder_does_not_support_is_refused(length, nearest, captioner):
+    advice = f"write 'generate: {{max_length: {nearest}}}'"
+    with pytest.raises(ExportError, match=f"answers would be {length} tokens long.*supports 2 to 40.*{advice}"):
         width_of("m", captioner, LengthLimit(length, None), prompt=None)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import torch  # noqa: TID253  this module is imported by an export only
 
 from turnout import ModelDeclaration
@@ -13,12 +15,14 @@ from turnout_direct.export.generate.generate_inputs import example_inputs, gener
 from turnout_direct.export.generate.greedy import GreedyDecoding
 from turnout_direct.export.generate.loop import DecodingLoop, FixedPromptDecoding
 from turnout_direct.export.generate.registry import architecture_of
-from turnout_direct.export.generate.settings import beams_of, width_of
+from turnout_direct.export.generate.settings import beams_of, suggested_max_length, width_of
 from turnout_direct.export.half_precision import dtype_name
 from turnout_direct.export.traceable import Traceable, sizes_of
 from turnout_direct.generate_method import GenerateMethod
-from turnout_direct.length_limit import limit_of
+from turnout_direct.length_limit import LengthLimit, limit_of
 from turnout_direct.options import DirectOptions
+
+logger = logging.getLogger(__name__)
 
 
 def generate_traceable(model: ModelDeclaration, options: DirectOptions, module: torch.nn.Module) -> Traceable:
@@ -28,10 +32,10 @@ def generate_traceable(model: ModelDeclaration, options: DirectOptions, module: 
         ExportError: no adapter exists for the module's class, or a graph cannot express a setting or a declared input.
     """
     architecture = architecture_of(model.name, module)
-    inputs = generate_inputs(model, architecture)
     decoder = architecture.family.decoder
     beams = beams_of(model.name, options.generate.arguments(), decoder.generation_config.to_dict())
     limit = limit_of(architecture.family, options.generate)
+    inputs = _fix_prompt(model, architecture, limit, generate_inputs(model, architecture))
     width = width_of(model.name, architecture, limit, _prompt_width(architecture, inputs))
     decoding = _create_decoding(architecture, beams, width, limit.max_new_tokens)
     reference = DirectReference(GenerateMethod(module, model, options.generate), architecture.default_prompt)
@@ -51,6 +55,25 @@ def generate_traceable(model: ModelDeclaration, options: DirectOptions, module: 
         max_batch_size=model.max_batch_size,
         dtype=dtype_name(module),
     )
+
+
+def _fix_prompt(
+    model: ModelDeclaration, architecture: Architecture, limit: LengthLimit, inputs: tuple[TensorSpec, ...]
+) -> tuple[TensorSpec, ...]:
+    """Return ``inputs``, with the length of an empty prompt if the width would depend on it and turnout.yaml declares none."""
+    empty = architecture.default_prompt
+    if model.inputs or empty is None or limit.max_length is not None or architecture.family.start == "first_token":
+        return inputs
+    logger.warning(
+        "model %r: 'max_new_tokens: %s' counts from the end of the prompt, and a graph has one width: the file takes requests "
+        "without a prompt (%d tokens, as 'caption' sends them); for prompts write 'generate: {max_length: %d}' in its place",
+        model.name,
+        limit.max_new_tokens,
+        len(empty),
+        suggested_max_length(architecture, limit),
+    )
+    pictures, *prompts = inputs
+    return (pictures, *(TensorSpec(spec.name, spec.datatype, (-1, len(empty))) for spec in prompts))
 
 
 def _create_decoding(architecture: Architecture, beams: BeamSettings | None, width: int, new_tokens: int | None) -> Decoding:

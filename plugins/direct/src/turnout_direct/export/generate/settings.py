@@ -39,6 +39,8 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "suppress_tokens": ([],),
     "watermarking_config": (),
 }
+# The tokens of a usual prompt, for a suggestion.
+PROMPT_TOKENS = 16
 # Settings that a graph can express.
 _SUPPORTED = frozenset({"early_stopping", "length_penalty", "max_length", "max_new_tokens", "num_beams"})
 
@@ -77,16 +79,25 @@ def width_of(model: str, architecture: Architecture, limit: LengthLimit, prompt:
     if limit.max_length is None and prompt is None and family.start != "first_token":
         raise ExportError(
             f"model {model!r}: 'max_new_tokens' {limit.max_new_tokens} after prompts of any length gives answers of any "
-            "length, but a graph has one; set 'max_length', which counts the prompt, or declare 'input_ids' with a length"
+            f"length, but a graph has one; in turnout.yaml write 'generate: {{max_length: "
+            f"{suggested_max_length(architecture, limit)}}}', which counts the prompt, or declare 'input_ids' with a length"
         )
     width = generated_width(family, limit, prompt or 1)
     least = family.start_length(max(family.shortest, family.image_tokens)) + 1
     if not least <= width <= architecture.positions:
         raise ExportError(
             f"model {model!r}: answers would be {width} tokens long with their prompt, but its decoder supports "
-            f"{least} to {architecture.positions}; set 'max_length' in this range in turnout.yaml"
+            f"{least} to {architecture.positions}; in turnout.yaml write "
+            f"'generate: {{max_length: {min(max(width, least), architecture.positions)}}}'"
         )
     return width
+
+
+def suggested_max_length(architecture: Architecture, limit: LengthLimit) -> int:
+    """Return a ``max_length`` with room for the generated tokens of ``limit`` after a prompt of some words."""
+    family = architecture.family
+    wanted = generated_width(family, LengthLimit(None, limit.max_new_tokens), family.image_tokens + PROMPT_TOKENS)
+    return min(wanted, architecture.positions)
 
 
 def _refusal(model: str, name: str, value: Any, advice: str) -> ExportError:
