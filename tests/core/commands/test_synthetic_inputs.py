@@ -103,8 +103,10 @@ def test_a_size_for_an_unknown_input_is_refused() -> None:
         generate_inputs("m", signature(TensorSpec("x", "FP32", (-1, 4))), 1, 1, {"z": (4,)})
 
 
-@pytest.mark.parametrize("given", [{}, {"x": (3,)}, {"x": (1, 3)}])
-def test_a_free_first_axis_without_max_batch_size_gets_one_row(given) -> None:
-    (generated,) = generate_inputs("m", signature(TensorSpec("x", "FP32", (-1, 3))), 1, 0, given)
+@pytest.mark.parametrize("given", [{}, {"ids": (8,)}, {"ids": (1, 8), "picture": (1, 3, 4, 4)}])
+def test_a_free_batch_of_pictures_gets_one_row_without_max_batch_size(given) -> None:
+    inputs = signature(TensorSpec("picture", "FP32", (-1, 3, 4, 4)), TensorSpec("ids", "INT64", (-1, -1)))
 
-    assert generated["x"].shape == (1, 3)
+    (generated,) = generate_inputs("m", inputs, 1, 0, choose_sizes(inputs, 0, given) | given)
+
+    assert {name: array.shape for name, array in generated.items()} == {"picture": (1, 3, 4, 4), "ids": (1, 8)}

@@ -33,7 +33,7 @@ def generate_inputs(
         model: the model's name, for messages.
         signature: the inputs of the model.
         count: the number of requests.
-        rows: the size of the batch axis; 0 for a model without ``max_batch_size``, whose free first axes get one row.
+        rows: the size of the batch axis; 0 for a model without ``max_batch_size``: pictures [-1, 3, H, W] get one row.
         shapes: the sizes after the batch axis, for inputs whose signature has free sizes; see ``choose_sizes`` for the others.
         seed: the seed of the random numbers.
 
@@ -52,6 +52,7 @@ def generate_inputs(
         raise InvalidInputError(f"model {model!r} has no input {unknown[0]!r}; it has: {names}. Correct --shape")
     random = np.random.default_rng(seed)
     # Computed here, not in the generator below: wrong sizes are refused before the first request is sent.
+    rows = rows or int(_has_free_batch(signature))
     sizes = {spec.name: _shape(model, spec, rows, shapes.get(spec.name)) for spec in signature.inputs}
     return ({spec.name: _draw(random, spec, sizes[spec.name]) for spec in signature.inputs} for _ in range(count))
 
@@ -62,8 +63,14 @@ def choose_sizes(signature: ModelSignature, rows: int, shapes: Mapping[str, Sequ
     A free axis of a picture gets 224, one of tokens, texts or other numbers 8. So ids and their mask get one length.
     """
     free = [spec for spec in signature.inputs if spec.name not in shapes and spec.shape is not None]
-    sizes = {spec.name: (spec.shape or ())[1 if rows or _free_batch(spec, None) else 0 :] for spec in free}
+    sizes = {spec.name: (spec.shape or ())[1 if rows or _has_free_batch(signature) else 0 :] for spec in free}
     return {spec.name: _choose(spec, sizes[spec.name]) for spec in free if -1 in sizes[spec.name]}
+
+
+def _has_free_batch(signature: ModelSignature) -> bool:
+    """Return whether the first axes are a batch though ``max_batch_size`` is 0: all are free, and one input is [N, 3, H, W]."""
+    shapes = [spec.shape or () for spec in signature.inputs]
+    return all(shape[:1] == (-1,) for shape in shapes) and any(len(shape) > 3 for shape in shapes)
 
 
 def _choose(spec: TensorSpec, sizes: Sequence[int]) -> tuple[int, ...]:
@@ -72,7 +79,8 @@ def _choose(spec: TensorSpec, sizes: Sequence[int]) -> tuple[int, ...]:
 
 
 def _shape(model: str, spec: TensorSpec, rows: int, given: Sequence[int] | None) -> tuple[int, ...]:
-    front = (rows,) if rows else _free_batch(spec, given)
+    is_whole = given is not None and spec.shape is not None and len(given) == len(spec.shape)
+    front = (rows,) if rows and not is_whole else ()
     shape = (*front, *given) if given is not None else (*front, *(spec.shape or ())[len(front) :])
     if (spec.shape is None and given is None) or -1 in shape:
         raise InvalidInputError(
@@ -86,13 +94,6 @@ def _shape(model: str, spec: TensorSpec, rows: int, given: Sequence[int] | None)
             "give the sizes after the batch axis"
         )
     return shape
-
-
-def _free_batch(spec: TensorSpec, given: Sequence[int] | None) -> tuple[int, ...]:
-    """Return one row for a free first axis of a model without ``max_batch_size``, unless ``given`` has its size."""
-    shape = spec.shape or ()
-    is_free = bool(shape) and shape[0] == -1
-    return (1,) if is_free and (given is None or len(given) < len(shape)) else ()
 
 
 def _draw(random: np.random.Generator, spec: TensorSpec, shape: tuple[int, ...]) -> NDArray[Any]:
