@@ -25,7 +25,7 @@ OFFENDERS = {
     "public_rooms": (f"{VISION}/masks.py", "import turnout.settings"),
     "middleware": (f"{CORE}/middleware/retry.py", "import turnout.middleware.fallback"),
     "prometheus": (f"{CORE}/files/lock.py", "import prometheus_client"),
-    "yaml": (f"{CORE}/commands/init.py", "import ruamel.yaml"),
+    "yaml": (f"{CORE}/commands/init/starter.py", "import ruamel.yaml"),
 }
 
 

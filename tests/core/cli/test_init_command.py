@@ -23,7 +23,12 @@ def test_init_writes_the_models_of_a_repository_and_the_file_works(cli: Any) -> 
 
     ended = cli("init", "--from-repository", "repository")
 
-    assert (ended.code, ended.out) == (0, "wrote turnout.yaml\n")
+    assert (ended.code, ended.out) == (0, "wrote turnout.yaml with 3 models\n")
+    assert ended.err.splitlines() == [
+        "note: tagged: has no labels",
+        "note: stateful: is a sequence model",
+        "next: turnout check",
+    ]
     text = Path("turnout.yaml").read_text()
     assert "  # tagged: has no labels\n  tagged:\n    max_batch_size: 2\n    backends:\n      kept: {}\n" in text
     assert '  "1":\n' in text
@@ -39,3 +44,39 @@ def test_init_of_a_repository_that_is_not_there_writes_nothing(cli: Any) -> None
     assert "there is no repository 'nowhere'" in ended.err
     assert "not both" in both.err
     assert not Path("turnout.yaml").exists()
+
+
+def test_init_of_a_repository_with_no_usable_model_keeps_what_is_there(cli: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("turnout.commands.init.repository_models.load_draft", lambda *_: {"models": {}})
+    Path("turnout.yaml").write_text("mine")
+
+    ended = cli("init", "--from-repository", ".", "--force")
+
+    assert (ended.code, ended.out, Path("turnout.yaml").read_text()) == (1, "", "mine")
+    assert "note: stateful: is a sequence model\n" in ended.err
+    assert (
+        "error: no model of '.' can be used, so 'turnout.yaml' was not written\nnext: correct what the notes name" in ended.err
+    )
+
+
+def test_init_says_where_it_cannot_write(cli: Any) -> None:
+    Path("folder").mkdir()
+
+    nowhere, folder = cli("init", "--config", "none/turnout.yaml"), cli("init", "--force", "--config", "folder")
+
+    assert (nowhere.code, folder.code) == (2, 2)
+    assert "the folder 'none' of 'none/turnout.yaml' does not exist; create it first" in nowhere.err
+    assert "'folder' is a folder; name a file in it: --config folder/turnout.yaml" in folder.err
+    assert list(Path().iterdir()) == [Path("folder")]
+
+
+def test_init_follows_a_link_and_paths_start_at_the_folder_of_the_file(cli: Any) -> None:
+    Path("deep er").mkdir()
+    Path("link.yaml").symlink_to("deep er/turnout.yaml")
+
+    ended = cli("init", "--config", "link.yaml")
+
+    assert ended.code == 0
+    assert Path("link.yaml").is_symlink()
+    assert Path("deep er/turnout.yaml").stat().st_mode & 0o600 == 0o600
+    assert cli("check", "--config", "link.yaml").code in (0, 1)

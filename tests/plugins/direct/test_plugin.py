@@ -5,7 +5,7 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from turnout.commands.init import starter_settings
+from turnout.commands.init.starter import starter_settings
 from turnout.plugins.discovery import find_plugins
 from turnout.settings import load_settings
 from turnout_direct import plugin
@@ -27,7 +27,7 @@ def test_turnout_backends_yields_direct() -> None:
 
 def test_the_starter_is_a_turnout_yaml_that_loads(tmp_path: Path) -> None:
     file = tmp_path / "turnout.yaml"
-    file.write_text(starter_settings(find_plugins(), [], tmp_path), "utf-8")
+    file.write_text(starter_settings(find_plugins()).text, "utf-8")
 
     loaded = load_settings(file, registry=find_plugins(), environment={})
 

@@ -91,7 +91,7 @@ class RepositoryModel:
     """A model of an existing repository.
 
     Attributes:
-        name: its name in turnout.yaml.
+        name: its name in the repository, which turnout.yaml uses too, if it is valid there.
         settings: its keys for turnout.yaml, as plain values; empty if it cannot be used.
         remarks: messages for the user, one line each, such as why it cannot be used; ``{name}`` in one becomes the model's name
             in turnout.yaml.
@@ -113,6 +113,8 @@ class Repository:
         configure: returns the configuration of a model; raises ExportError.
         check: compares turnout.yaml, the configuration and, if it is reachable, the server.
         describe: returns the models of a repository for a turnout.yaml in a folder; raises ConfigurationError.
+        name_option: the option of the backend that has the model's name on the server, for a model of the repository whose name
+            turnout.yaml does not accept; without it such a model is left out.
     """
 
     name: str
@@ -121,3 +123,4 @@ class Repository:
     configure: Callable[[ConfigurationRequest], Configuration]
     check: Callable[[CheckRequest], Iterable[RepositoryFinding]]
     describe: Callable[[Path, Path], Iterable[RepositoryModel]]
+    name_option: str = ""

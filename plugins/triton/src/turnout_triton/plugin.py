@@ -43,7 +43,7 @@ def turnout_repositories() -> Iterable[Repository]:
     from turnout_triton.repository.describe import describe
     from turnout_triton.repository.layout import locate
 
-    yield Repository("triton", "triton", locate, configure, check, describe)
+    yield Repository("triton", "triton", locate, configure, check, describe, name_option="model")
 
 
 @hookimpl

@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from turnout import CheckRequest, DynamicBatching, RepositoryModel, TensorSpec
-from turnout.commands.init import repository_settings
+from turnout.commands.init.repository_models import repository_settings
 from turnout.errors import ConfigurationError
 from turnout.plugins.discovery import Plugins
 from turnout.settings import load_settings
@@ -344,7 +344,7 @@ def test_the_turnout_yaml_of_a_whole_repository_passes_the_check(project: Any, s
     file = project.folder / "deploy" / "turnout.yaml"
     file.parent.mkdir()
 
-    file.write_text(repository_settings(plugins, project.repository, file.parent))
+    file.write_text(repository_settings(plugins, project.repository, file.parent).text)
     loaded = load_settings(file, registry=plugins, environment={"TRITON_URL": "localhost:1"})
 
     assert list(loaded.settings.models) == ["python", "rows", "scalar", "scale", "wide"]

@@ -1,0 +1,45 @@
+"""The text of a first turnout.yaml, which is loaded before anybody gets it."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from turnout.plugins.discovery import Plugins
+from turnout.settings import load_settings
+from turnout.settings.document.source import document_of_file
+
+HEAD = """\
+# What runs each model. `turnout switch MODEL BACKEND` edits a model's line 'backend:'; `turnout check` checks this file.
+# yaml-language-server: $schema=turnout.schema.json    (turnout schema > turnout.schema.json)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A first turnout.yaml.
+
+    Attributes:
+        text: the text of the file; empty if nothing can be written.
+        notes: messages for the user, one line each: what was left out and why, what to know about a model.
+        models: the number of models in it.
+    """
+
+    text: str
+    notes: tuple[str, ...] = ()
+    models: int = 0
+
+
+def load_draft(text: str, plugins: Plugins) -> Any:
+    """Return the values of ``text``, loaded as every command loads turnout.yaml, without variables of the environment.
+
+    Raises:
+        SettingsError: no command would accept the file.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "turnout.yaml"
+        file.write_text(text, "utf-8")
+        load_settings(file, registry=plugins, environment={})
+        return document_of_file(file).values

@@ -1,0 +1,55 @@
+"""A first turnout.yaml with a model for each of some files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from turnout.commands.init.draft import HEAD, Draft, load_draft
+from turnout.commands.init.model_names import model_names, wanted_name
+from turnout.commands.init.yaml_text import yaml_key, yaml_value
+from turnout.errors import ConfigurationError
+from turnout.plugins.declarations import Backend
+from turnout.plugins.discovery import Plugins
+from turnout.plugins.known import install_commands
+
+
+def file_settings(plugins: Plugins, files: Sequence[Path], folder: Path) -> Draft:
+    """Return a turnout.yaml for ``folder`` with a model for each file.
+
+    Raises:
+        ConfigurationError: no installed backend opens one of the files, or one is empty.
+    """
+    backends = [_backend_for(plugins, file) for file in files]
+    names = model_names([wanted_name(file, folder) for file in files])
+    lines = [f"backend: {backends[0].name}", "", "models:"]
+    for name, file, backend in zip(names, files, backends, strict=True):
+        lines.append(f"  {yaml_key(name)}:")
+        if backend.name != backends[0].name:
+            lines.append(f"    backend: {backend.name}")
+        # A dollar sign begins a variable.
+        path = os.path.relpath(file, folder).replace("$", "$$")
+        option = backend.file_options[file.suffix.lower()]
+        lines += ["    backends:", f"      {backend.name}: {{{option}: {yaml_value(path)}}}"]
+    text = "\n".join([*lines, ""])
+    load_draft(HEAD + text, plugins)
+    return Draft(HEAD + text, models=len(files))
+
+
+def _backend_for(plugins: Plugins, file: Path) -> Backend[Any]:
+    for backend in plugins.backends():
+        if file.suffix.lower() in backend.file_options:
+            if file.is_file() and not file.stat().st_size:
+                raise ConfigurationError(f"{str(file)!r} is empty; write the model there again")
+            return backend
+    suffixes = sorted({suffix for backend in plugins.backends() for suffix in backend.file_options})
+    if file.is_dir():
+        raise ConfigurationError(
+            f"{str(file)!r} is a folder; for the models of a model repository: turnout init --from-repository {file}"
+        )
+    raise ConfigurationError(
+        f"no installed backend opens {str(file)!r}; known suffixes: {', '.join(suffixes) or 'none'}. "
+        f"'turnout plugins' lists the backends; more: {install_commands('backend')}"
+    )

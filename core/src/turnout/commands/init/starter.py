@@ -1,0 +1,60 @@
+"""A first turnout.yaml from the starter of an installed backend, or from the examples of all."""
+
+from __future__ import annotations
+
+import re
+
+from turnout.commands.init.draft import HEAD, Draft, load_draft
+from turnout.commands.init.yaml_text import comment
+from turnout.errors import SettingsError, UnknownNameError
+from turnout.plugins.discovery import Plugins
+from turnout.plugins.known import install_commands
+
+_BLOCK = re.compile(r"(?m)^(?=[A-Za-z])")
+_LINE = re.compile(r":(\d+):\d+\Z")
+
+
+def starter_settings(plugins: Plugins) -> Draft:
+    """Return a turnout.yaml with an example; a part that needs what is not installed becomes a comment with the reason.
+
+    Raises:
+        UnknownNameError: no backend is installed.
+        SettingsError: the example of a plugin is wrong.
+    """
+    if not plugins.backends():
+        raise UnknownNameError(
+            f"a turnout.yaml needs a backend, and none is installed; install one: {install_commands('backend')}"
+        )
+    text = HEAD + _example(plugins)
+    try:
+        values = load_draft(text, plugins)
+    except SettingsError as error:
+        text, notes = _without_problems(text, error)
+        values = load_draft(text, plugins)
+        if not values.get("models"):
+            raise
+        return Draft(text, notes, len(values["models"]))
+    return Draft(text, models=len(values.get("models", {})))
+
+
+def _example(plugins: Plugins) -> str:
+    """Return the starter of the first backend that has one, else a model with an example for each backend."""
+    starters = [backend.starter for backend in plugins.backends() if backend.starter]
+    if starters:
+        return starters[0]
+    backends = sorted(plugins.backends(), key=lambda backend: backend.remote)
+    options = [f"      {backend.name}: {backend.example}" for backend in backends]
+    return "\n".join([f"backend: {backends[0].name}", "", "models:", "  my_model:", "    backends:", *options, ""])
+
+
+def _without_problems(text: str, error: SettingsError) -> tuple[str, tuple[str, ...]]:
+    """Return ``text`` with each top-level block that has a problem as a comment, and the problems."""
+    reasons = tuple(comment(problem.message) for problem in error.problems)
+    lines = {int(match[1]) for problem in error.problems if (match := _LINE.search(problem.where))}
+    kept, number = [], 1
+    for block in _BLOCK.split(text):
+        end = number + block.count("\n")
+        disabled = "".join(f"# {line}\n" for line in (*reasons, *block.splitlines()))
+        kept.append(disabled if lines.intersection(range(number, end)) else block)
+        number = end
+    return "".join(kept), reasons

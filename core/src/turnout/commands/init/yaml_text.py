@@ -1,0 +1,33 @@
+"""YAML of values from elsewhere: names, texts and comments with any character."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from turnout.settings.document.scalars import resolve_plain
+
+
+def yaml_value(value: Any) -> str:
+    """Return ``value`` in one line. JSON is YAML, but for characters that YAML does not accept as they are."""
+    # JSON writes a character above U+FFFF as two halves, which YAML does not put together.
+    return visible(json.dumps(value, ensure_ascii=False))
+
+
+def yaml_key(name: str) -> str:
+    """Return the name of a model as a key. YAML reads a plain 1 or null as another type than text."""
+    return name if resolve_plain(name) == name else yaml_value(name)
+
+
+def comment(text: str) -> str:
+    """Return ``text`` for a comment or a terminal: in one line, each character that cannot be printed escaped."""
+    return visible(" ".join(text.split()))
+
+
+def visible(text: str) -> str:
+    """Return ``text`` with the characters that cannot be printed as the escapes of YAML's double-quoted scalars."""
+    return "".join(character if character.isprintable() else _escape(ord(character)) for character in text)
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,58 @@
+"""A first turnout.yaml with a model for each file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from turnout.commands.init.model_files import file_settings
+from turnout.errors import ConfigurationError
+from turnout.plugins.discovery import Plugins
+from turnout.settings.document.parse import parse
+
+Load = Callable[..., Plugins]
+
+
+def _read(text: str) -> Any:
+    return parse(text, "turnout.yaml").values
+
+
+def test_each_file_becomes_a_model_with_a_path_from_the_folder(plugins_of: Load, tmp_path: Path) -> None:
+    files = [tmp_path / "models" / "blip caption.onnx", tmp_path / "seg.bin", tmp_path / "a$b\u2028😀.onnx"]
+    plugins = plugins_of(graphs={"file_options": {".onnx": "path"}}, weights={"file_options": {".bin": "file"}})
+
+    draft = file_settings(plugins, files, tmp_path)
+
+    assert draft.models == 3
+    assert _read(draft.text) == {
+        "backend": "graphs",
+        "models": {
+            "blip_caption": {"backends": {"graphs": {"path": "models/blip caption.onnx"}}},
+            "seg": {"backend": "weights", "backends": {"weights": {"file": "seg.bin"}}},
+            "a_b_": {"backends": {"graphs": {"path": "a$$b\u2028😀.onnx"}}},
+        },
+    }
+
+
+def test_files_that_share_a_name_are_called_after_their_folders(plugins_of: Load, tmp_path: Path) -> None:
+    files = [tmp_path / "a" / "1" / "model.onnx", tmp_path / "b" / "model.ONNX", Path("---.onnx"), tmp_path / "c" / "b.onnx"]
+    plugins = plugins_of(graphs={"file_options": {".onnx": "path"}})
+
+    draft = file_settings(plugins, files, tmp_path)
+
+    assert list(_read(draft.text)["models"]) == ["a", "b", "model", "b_2"]
+
+
+def test_a_file_that_no_installed_backend_opens_is_refused(plugins_of: Load, tmp_path: Path) -> None:
+    plugins = plugins_of(graphs={"file_options": {".onnx": "path"}})
+
+    with pytest.raises(ConfigurationError, match=r"no installed backend opens 'm\.bin'; known suffixes: \.onnx\."):
+        file_settings(plugins, [Path("m.bin")], Path())
+    with pytest.raises(ConfigurationError, match=r"is a folder; .*: turnout init --from-repository "):
+        file_settings(plugins, [tmp_path], Path())
+    (tmp_path / "m.onnx").touch()
+    with pytest.raises(ConfigurationError, match=r"m\.onnx' is empty"):
+        file_settings(plugins, [tmp_path / "m.onnx"], Path())
