@@ -24,6 +24,7 @@ TurnoutError
 ├── ModelLoadError                the model cannot be opened
 ├── InferenceError                the model failed on a good request
 ├── StepError                     a pipeline step failed in its own code; fix the step
+├── UnprovedError                 compare the answers first
 └── ExportError                   the model cannot be written in this format
 
 A message is one line of four parts: what was asked, what is there instead, where it was asked for, what to do.
@@ -67,10 +68,8 @@ class TurnoutError(Exception):
         next_step: str | None = None,
     ) -> None:
         super().__init__(*args)
-        self.model = model
-        self.backend = backend
-        self.retry_after_seconds = retry_after_seconds
-        self.next_step = next_step
+        self.model, self.backend = model, backend
+        self.retry_after_seconds, self.next_step = retry_after_seconds, next_step
 
     def locate(self, model: str, backend: str) -> None:
         """Set ``model`` and ``backend`` where they are not known yet."""
@@ -158,11 +157,7 @@ class PipelineFailedError(PipelineError):
     """
 
     def __init__(
-        self,
-        message: str,
-        failures: Sequence[StepFailure] = (),
-        values: Mapping[str, object] | None = None,
-        **known: Any,
+        self, message: str, failures: Sequence[StepFailure] = (), values: Mapping[str, object] | None = None, **known: Any
     ) -> None:
         super().__init__(message, **known)
         self.failures = tuple(failures)
@@ -235,6 +230,10 @@ class InferenceError(TurnoutError):
 
 class StepError(TurnoutError):
     """A pipeline step failed in its own code."""
+
+
+class UnprovedError(TurnoutError):
+    """Requests would move to a backend whose answers are wrong, were not compared, or have changed since."""
 
 
 class ExportError(TurnoutError):

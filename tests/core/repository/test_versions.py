@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.repository.versions import is_version, latest_version, versions
+from turnout.repository.versions import is_version, latest_version, served_version, served_versions, versions
 
 
 @pytest.mark.parametrize("name", ["1", "10", "20261128"])
@@ -31,3 +31,25 @@ def test_versions_are_ordered_by_number_and_files_are_no_versions(tmp_path: Path
 def test_a_folder_that_does_not_exist_has_no_versions(tmp_path: Path) -> None:
     assert versions(tmp_path / "m") == []
     assert latest_version(tmp_path / "m") is None
+
+
+def test_the_versions_of_other_files_are_not_served_and_an_empty_one_is(tmp_path: Path) -> None:
+    for name in ("1/model.onnx", "2/model.onnx", "3/model.pt", "10/model.pt"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("")
+
+    assert (served_version(tmp_path, "model.onnx"), served_version(tmp_path, "model.pt")) == (2, 10)
+    assert served_version(tmp_path, "model.py") is None
+    (tmp_path / "11").mkdir()
+    assert served_version(tmp_path, "model.onnx") == 11
+
+
+def test_the_policy_counts_the_versions_of_the_file(tmp_path: Path) -> None:
+    for name in ("1/model.onnx", "2/model.onnx", "3/model.onnx", "4/model.pt"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("")
+    (tmp_path / "config.pbtxt").write_text("version_policy { latest { num_versions: 2 } }")
+
+    assert served_versions(tmp_path, "model.onnx") == [2, 3]
+    (tmp_path / "config.pbtxt").write_text("version_policy { specific { versions: [1, 4] } }")
+    assert served_versions(tmp_path, "model.onnx") == [1]

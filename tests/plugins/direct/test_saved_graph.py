@@ -118,7 +118,7 @@ def test_a_shape_that_the_graph_does_not_accept_is_an_inference_error(open_direc
     ("loader", "path", "message"),
     [
         ("torchscript", "none.pt", r"file '.*none\.pt' does not exist; correct 'path'"),
-        ("torch_export", ".", "is a folder; correct 'path'"),
+        ("torch_export", ".", "has no version with model.pt2 that is served; set 'path' to a file"),
         ("torchscript", "text.pt", r"loader 'torchscript' failed on 'text\.pt': RuntimeError"),
         ("torch_export", "text.pt", r"is not an archive of torch\.export\.save"),
         ("torch_export", "linear.pt", "loader 'torch_export' failed on 'linear.pt'"),

@@ -58,5 +58,46 @@ def test_does_not_fall_back_to_an_older_version(tmp_path: Path) -> None:
     touch(tmp_path / "1" / "model.onnx")
     (tmp_path / "2").mkdir()
 
-    with pytest.raises(ModelLoadError, match=r"the latest version has no model.onnx: '.*2.model.onnx' is missing"):
+    with pytest.raises(ModelLoadError, match=r"version 2 is served and has no model.onnx: '.*2.model.onnx' is missing"):
+        find_model_file(Path(), tmp_path, "m")
+
+
+def test_a_version_of_another_format_is_not_its_own(tmp_path: Path) -> None:
+    file = touch(tmp_path / "1" / "model.onnx")
+    touch(tmp_path / "2" / "model.pt")
+
+    assert find_model_file(Path(), tmp_path, "m") == file
+
+
+@pytest.mark.parametrize(
+    ("policy", "version"),
+    [
+        ("specific: { versions: [1] }", "1"),
+        ("specific { versions: 3 versions: 1 }", "3"),
+        ("all {}", "4"),
+        ("latest { num_versions: 2 }", "4"),
+    ],
+)
+def test_the_version_that_a_server_would_answer_from_is_opened(tmp_path: Path, policy: str, version: str) -> None:
+    for number in ("1", "2", "3", "4"):
+        touch(tmp_path / number / "model.onnx")
+    touch(tmp_path / "config.pbtxt").write_text(f"version_policy: {{ {policy} }}")
+
+    assert find_model_file(Path(), tmp_path, "m") == tmp_path / version / "model.onnx"
+
+
+def test_a_version_and_a_large_model_are_folders_too(tmp_path: Path) -> None:
+    plain, large = touch(tmp_path / "m" / "1" / "model.onnx"), touch(tmp_path / "n" / "1" / "model.onnx" / "model.onnx")
+
+    assert find_model_file(Path("m/1"), tmp_path, "m") == plain
+    assert [find_model_file(Path(path), tmp_path, "n") for path in ("n", "n/1", "n/1/model.onnx")] == [large] * 3
+
+
+@pytest.mark.parametrize("files", [["1/model.pt"], ["1/model.onnx", "2/model.onnx"]])
+def test_versions_of_which_none_is_served_are_listed(tmp_path: Path, files: list[str]) -> None:
+    for file in files:
+        touch(tmp_path / file)
+    touch(tmp_path / "config.pbtxt").write_text("version_policy { specific { versions: 9 } }")
+
+    with pytest.raises(ModelLoadError, match=r"no version in '.*' that is served has model\.onnx; it has 1 \(model\."):
         find_model_file(Path(), tmp_path, "m")

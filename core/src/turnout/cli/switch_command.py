@@ -20,6 +20,7 @@ from turnout.cli.printing import print_line, print_next
     help="Move only this share of the requests, 0 to 1: BACKEND becomes the canary of MODEL.",
 )
 @click.option("--back", is_flag=True, help="Undo the last switch of MODEL; again for the one before.")
+@click.option("--force", is_flag=True, help="Switch to a backend that is not proved, or that cannot answer now.")
 @click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 @config_option
 @json_option
@@ -29,19 +30,21 @@ def command(
     *,
     weight: float | None,
     back: bool,
+    force: bool,
     dry_run: bool,
     config: Path,
     as_json: bool,
 ) -> None:
     """Move MODEL to BACKEND: edit the line 'backend:' of the model in place; comments stay.
 
-    A switch of all requests removes the model's canary.
+    BACKEND must be proved by turnout verify to give the same answers; a step back needs no proof. A switch of all requests
+    removes the model's canary.
     """
     from turnout.commands.switch.command import SwitchRequest, switch_file
 
     if back == (backend is not None) or (back and weight is not None):
         raise click.UsageError("name a BACKEND, with or without --weight, or give --back alone")
-    report = switch_file(config, SwitchRequest(model, backend, weight, dry_run=dry_run), warn=_warn)
+    report = switch_file(config, SwitchRequest(model, backend, weight, force=force, dry_run=dry_run), warn=_warn)
     if as_json:
         print_json(report.as_json())
         return

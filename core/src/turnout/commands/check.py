@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from turnout.errors import TurnoutError, one_line
+from turnout.commands.arm_files import find_arm_files, version_of
+from turnout.errors import ModelLoadError, TurnoutError, one_line
 from turnout.inference import ModelSignature
 from turnout.metrics import Metrics
 from turnout.plugins.discovery import Plugins, find_plugins
@@ -22,7 +23,8 @@ class CheckResult:
     """The result of one check.
 
     Attributes:
-        what: the kind of its subject: ``settings``, ``pipeline``, ``batching``, ``warmup``, ``repository`` or ``model``.
+        what: the kind of its subject: ``settings``, ``pipeline``, ``batching``, ``warmup``, ``files``, ``repository`` or
+            ``model``.
         name: the name of its subject.
         ok: nothing has to be done.
         text: the finding, in one line.
@@ -51,6 +53,7 @@ def check_app(source: Path, *, deep: bool = False) -> list[CheckResult]:
         for model in loaded.models.values():
             results += _check_batching(plugins, model)
             results += _check_warmup(loaded, model)
+            results += check_files(plugins, model)
             results += _check_repositories(plugins, model, deep=deep)
         if deep:
             results += [_check_arm(app, model, *arm) for model in loaded.models.values() for arm in _arms(model)]
@@ -83,10 +86,31 @@ def _check_warmup(loaded: LoadedSettings, model: LoadedModel) -> Iterator[CheckR
     yield CheckResult("warmup", model.name, count > 0, f"{count} requests of {str(folder)!r}" if count else missing)
 
 
+def check_files(plugins: Plugins, model: LoadedModel) -> Iterator[CheckResult]:
+    """Yield a finding for each arm whose file is missing, and for arms that open another version than the serving one."""
+    served: dict[str, tuple[Path, int]] = {}
+    arms = dict(_arms(model))
+    for backend in (*arms, *[name for name in model.settings.backends if name not in arms]):
+        try:
+            version = version_of(find_arm_files(plugins, model, backend))
+        except ModelLoadError as error:
+            if backend in arms:
+                yield CheckResult("files", model.name, False, f"{backend}{arms[backend]}: {error}")
+            continue
+        if version is not None:
+            served[backend] = version
+    first = next(iter(served), "")
+    for backend, (folder, number) in served.items():
+        if folder == served[first][0] and number != served[first][1]:
+            text = f"{backend!r} answers with version {number} of {folder.name!r}, {first!r} with version {served[first][1]}"
+            yield CheckResult("files", model.name, not {backend, first} <= arms.keys(), f"{text}; make them serve one version")
+
+
 def _check_repositories(plugins: Plugins, model: LoadedModel, *, deep: bool) -> Iterator[CheckResult]:
     for kind in plugins.repositories():
         options = model.options.get(kind.backend)
-        request = CheckRequest(model.declaration, options, serves=model.backend == kind.backend, deep=deep)
+        serves = kind.backend in dict(_arms(model))
+        request = CheckRequest(model.declaration, options, serves=serves, deep=deep)
         for finding in run_repository_check(kind, request):
             yield CheckResult("repository", model.name, finding.ok, finding.text)
 

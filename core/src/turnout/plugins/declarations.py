@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -85,6 +85,11 @@ class ExportRequest:
     report: Callable[[Mapping[str, Any]], None] = _ignore_report
 
 
+def _no_files(model: ModelDeclaration, options: Any) -> Iterable[Path]:
+    """Return no file: the backend does not say which files it reads."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Backend(Generic[OptionsT]):
     """A kind of runtime.
@@ -102,6 +107,9 @@ class Backend(Generic[OptionsT]):
         server_command: the command that starts its server on this machine; empty if there is none.
         variables: the environment variables ``TURNOUT_...`` that it reads.
         tuning: options that set how many requests run at once, such as ``model_config.instance_group``.
+        files: returns the files and folders on this machine that decide a model's answers, such as its model file, without
+            opening the model; raises ModelLoadError if one is missing. A file of a model repository is that of the version
+            that is served.
     """
 
     name: str
@@ -116,6 +124,7 @@ class Backend(Generic[OptionsT]):
     server_command: str = ""
     variables: tuple[str, ...] = ()
     tuning: tuple[str, ...] = ()
+    files: Callable[[ModelDeclaration, OptionsT], Iterable[Path]] = _no_files
 
 
 @dataclass(frozen=True, slots=True)

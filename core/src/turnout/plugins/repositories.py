@@ -61,7 +61,7 @@ class CheckRequest:
     Attributes:
         model: the model in turnout.yaml.
         options: the options of the repository's backend for this model; None if turnout.yaml has none.
-        serves: True if the repository's backend serves the model.
+        serves: True if the repository's backend may get requests: it serves the model, or is its fallback, canary or shadow.
         deep: True if an unreachable server is a failure, where ``serves`` is True.
     """
 

@@ -14,12 +14,21 @@ from turnout.settings.loaded import LoadedModel
 _ROLES = frozenset({"backend", "backends", "canary", "fallback", "preload", "record", "shadow", "tolerance", "warmup"})
 _GUARDS = frozenset({"circuit_breaker", "max_in_flight", "retry"})
 """Keys that say which role an arm has, and which middlewares enclose it; neither changes a response."""
+_NOT_PROVED = (_ROLES | _GUARDS) - {"tolerance"}
+"""Keys that a proof of an arm does not depend on."""
 
 
 def arm_identity(model: LoadedModel, backend: str) -> object:
     """Return the settings that ``model`` on ``backend`` is opened with, to be compared with ``==``."""
     settings = tuple((name, value) for name, value in model.settings if name not in _ROLES | _GUARDS)
     return settings, model.options.get(backend)
+
+
+def settings_hash(model: LoadedModel, backend: str) -> str:
+    """Return a hash of everything in turnout.yaml that decides whether the answers of an arm match."""
+    settings = {name: value for name, value in model.settings.model_dump(mode="json").items() if name not in _NOT_PROVED}
+    text = json.dumps([settings, model.settings.backends.get(backend)], sort_keys=True, default=str)
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def evidence_identity(model: LoadedModel, backends: tuple[str, str], tolerances: Tolerances) -> str:

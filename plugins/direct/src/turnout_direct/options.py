@@ -46,7 +46,8 @@ class DirectOptions(Options):
         local_files_only: use only the hub's local cache, no network.
         factory: ``package.module:function``, which returns a ``torch.nn.Module``.
         arguments: keyword arguments of the factory.
-        path: the ``.pt`` or ``.pt2`` file.
+        path: the ``.pt`` or ``.pt2`` file, or a model's folder in a model repository, of which the version is used that a
+            server would serve.
         method: the method that is called: ``forward`` or ``generate``.
         generate: arguments of ``generate``.
         returns: output name to index, key or attribute of the module's return value; ``{logits: -1}`` is the last element.

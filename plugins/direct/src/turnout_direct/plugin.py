@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout import hookimpl
@@ -19,7 +20,7 @@ def turnout_backends() -> Iterable[Backend[DirectOptions]]:
     from turnout_direct.options import DirectOptions
     from turnout_direct.starter import STARTER
 
-    yield Backend("direct", _create, DirectOptions, starter=STARTER)
+    yield Backend("direct", _create, DirectOptions, starter=STARTER, files=_files)
 
 
 @hookimpl
@@ -35,6 +36,12 @@ def _create(model: ModelDeclaration, options: DirectOptions) -> ModelInference:
     from turnout_direct.inference import open_model
 
     return open_model(model, options)
+
+
+def _files(model: ModelDeclaration, options: DirectOptions) -> Iterable[Path]:
+    from turnout_direct.model_files import find_model_files
+
+    return find_model_files(model, options)
 
 
 def _export_onnx(request: ExportRequest) -> ModelSignature:

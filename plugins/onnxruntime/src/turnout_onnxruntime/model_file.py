@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from turnout.errors import ModelLoadError
-from turnout.repository.versions import latest_version
+from turnout.repository.versions import served_version, versions
 
 FILENAME = "model.onnx"
 
@@ -13,18 +13,19 @@ FILENAME = "model.onnx"
 def find_model_file(path: Path, folder: Path, model: str) -> Path:
     """Return the file of ``path``, which is relative to ``folder``.
 
-    If ``path`` is a model's folder in a model repository, this is the file of its greatest version, as in Triton's default
-    version policy. A large model is a folder itself, ``model.onnx`` with a ``model.onnx`` and its weights inside.
+    If ``path`` is a model's folder in a model repository, this is the file of the version that a server would serve: of the
+    versions with a ``model.onnx``, the greatest one that the version policy of its config.pbtxt allows. A large model is a
+    folder itself, ``model.onnx`` with a ``model.onnx`` and its weights inside.
 
     Raises:
-        ModelLoadError: the file does not exist, or the folder has no version folder with a ``model.onnx``.
+        ModelLoadError: the file does not exist, or the folder has no such version.
     """
     file = folder / path
     if file.is_file():
         return file
     if file.is_dir():
         inside = file / FILENAME
-        return _file_or_inside(inside) if inside.exists() else _latest_version(file, model)
+        return _file_or_inside(inside) if inside.exists() else _served_file(file, model)
     raise ModelLoadError(
         f"model {model!r}: file {str(file)!r} does not exist; correct 'path' of backend 'onnxruntime', "
         f"or write the file with: turnout export {model} --format onnx"
@@ -35,17 +36,29 @@ def _file_or_inside(file: Path) -> Path:
     return file / FILENAME if file.is_dir() else file
 
 
-def _latest_version(folder: Path, model: str) -> Path:
-    version = latest_version(folder)
-    if version is None:
+def _served_file(folder: Path, model: str) -> Path:
+    present = versions(folder)
+    if not present:
         raise ModelLoadError(
             f"model {model!r}: folder {str(folder)!r} has no version folder such as '1'; set 'path' of backend "
             f"'onnxruntime' to an ONNX file, or to a model's folder in a model repository"
         )
+    version = served_version(folder, FILENAME)
     file = _file_or_inside(folder / str(version) / FILENAME)
-    if not file.is_file():
+    if version is not None and not file.is_file():
         raise ModelLoadError(
-            f"model {model!r}: the latest version has no {FILENAME}: {str(file)!r} is missing; "
-            f"write it with: turnout export {model} --format onnx"
+            f"model {model!r}: version {version} is served and has no {FILENAME}: {str(file)!r} is missing; put it there, "
+            f"remove the empty folder, or write a version with: turnout export {model} --format onnx"
+        )
+    if version is None:
+        raise ModelLoadError(
+            f"model {model!r}: no version in {str(folder)!r} that is served has {FILENAME}; it has {_names(folder, present)}; "
+            f"write one with: turnout export {model} --format onnx"
         )
     return file
+
+
+def _names(folder: Path, present: list[int]) -> str:
+    """Return the versions with their files: ``1 (model.pt)``."""
+    files = {version: sorted(file.name for file in (folder / str(version)).iterdir()) for version in present[-3:]}
+    return ", ".join(f"{version} ({', '.join(names[:3]) or 'empty'})" for version, names in files.items())

@@ -17,8 +17,8 @@ class OnnxruntimeOptions(Options):
     """A model file and the settings of its session.
 
     Attributes:
-        path: an ONNX file, or a model's folder in a model repository, whose greatest version is used; relative to the folder of
-            turnout.yaml.
+        path: an ONNX file, or a model's folder in a model repository, of which the version is used that a server would serve;
+            relative to the folder of turnout.yaml.
         providers: execution providers in order of preference, each a name or ``{name: {option: value}}``; ``auto`` means the
             installed wheel's providers, in ONNX Runtime's own order.
         intra_op_num_threads: threads inside one operator; 0 means one for each core. Several models with 0 oversubscribe the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout import hookimpl
@@ -19,10 +20,16 @@ def turnout_backends() -> Iterable[Backend[OnnxruntimeOptions]]:
     from turnout_onnxruntime.options import OnnxruntimeOptions
 
     example, files = "{path: model.onnx}", {".onnx": "path"}
-    yield Backend("onnxruntime", _create, OnnxruntimeOptions, example=example, file_options=files)
+    yield Backend("onnxruntime", _create, OnnxruntimeOptions, example=example, file_options=files, files=_files)
 
 
 def _create(model: ModelDeclaration, options: OnnxruntimeOptions) -> ModelInference:
     from turnout_onnxruntime.opening import open_model
 
     return open_model(model, options)
+
+
+def _files(model: ModelDeclaration, options: OnnxruntimeOptions) -> Iterable[Path]:
+    from turnout_onnxruntime.external_data import find_model_files
+
+    return find_model_files(model, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout import hookimpl
@@ -31,6 +32,7 @@ def turnout_backends() -> Iterable[Backend[TritonOptions]]:
         server_command="turnout triton serve",
         variables=("TURNOUT_TRITON_ENVIRONMENT",),
         tuning=("model_config.instance_group",),
+        files=_files,
     )
 
 
@@ -67,3 +69,9 @@ def _create(model: ModelDeclaration, options: TritonOptions) -> ModelInference:
     from turnout_triton.opening import open_model
 
     return open_model(model, options)
+
+
+def _files(model: ModelDeclaration, options: TritonOptions) -> Iterable[Path]:
+    from turnout_triton.repository.served_files import find_served_files
+
+    return find_served_files(model, options)

@@ -9,16 +9,23 @@ from typing import Any
 
 import pytest
 
+import turnout.commands.status.command
 from turnout import RepositoryFinding
+from turnout.commands.arm_proofs import arm_states
 from turnout.commands.status import MigrationStage, status_of_file
 from turnout.errors import SettingsError, UnknownNameError
 from turnout.repository.evidence import Evidence, fingerprint, write_evidence
+from turnout.settings import load_settings
 
 
 def verified(farm: Any, *agreed: str, verdict: str = "match") -> None:
     version = farm.file.parent / "model_repository" / "m" / "1"
     arms = [{"backend": name, "verdict": verdict, "worst": ""} for name in agreed]
     facts = {"version": 1, "sha256": fingerprint(version), "reference": "source", "arms": arms, "requests": 3}
+    plugins = turnout.commands.status.command.find_plugins()
+    model = load_settings(farm.file, registry=plugins).model("m")
+    states = arm_states(plugins, model, ("source", *agreed))
+    facts["proofs"] = {name: {"verdict": verdict, "reference": "source", "states": states} for name in agreed}
     write_evidence(farm.file.parent, Evidence("m", "verify", verdict, facts=facts))
 
 

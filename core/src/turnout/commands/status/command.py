@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from turnout.commands.arm_proofs import Standing
 from turnout.commands.export import usable_exporters
 from turnout.commands.paths import display_path
 from turnout.commands.requests import recording_folder
+from turnout.commands.status.arm_standing import arm_standing
 from turnout.commands.status.facts import ModelFacts, ServerState
 from turnout.commands.status.next_step import NextStep, next_step
 from turnout.commands.status.proofs import newest_version, proof_of, repository_folder
@@ -40,6 +42,7 @@ class ModelStatus:
     def as_json(self) -> dict[str, Any]:
         """Return everything in types of JSON."""
         facts = asdict(self.facts) | {"sources": sorted(self.facts.sources), "remote": sorted(self.facts.remote)}
+        facts |= {"proved": sorted(self.facts.proved or ())}
         stage = {"stage": int(self.stage), "stage_name": self.stage.name.lower()}
         return {"model": self.facts.model} | stage | {"next": asdict(self.next)} | facts
 
@@ -88,7 +91,13 @@ def _facts(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, servers
         verify=proof_of(verify, version),
         shadow=shadow_state(loaded, model, version),
         servers=servers,
+        proved=_proved_backends(loaded, plugins, model),
     )
+
+
+def _proved_backends(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel) -> frozenset[str]:
+    standings = {name: arm_standing(loaded, plugins, model, name).standing for name in model.settings.backends}
+    return frozenset(name for name, standing in standings.items() if standing is Standing.PROVED)
 
 
 def _settings_facts(model: LoadedModel) -> dict[str, Any]:

@@ -117,6 +117,7 @@ class ModelFacts:
         verify: the last result of ``turnout verify``.
         shadow: the results of the shadow.
         servers: the present states on the servers.
+        proved: the backends that were proved to give the same answers, and have not changed since; None if that is not known.
     """
 
     model: str
@@ -138,6 +139,7 @@ class ModelFacts:
     verify: ParityProof | None = None
     shadow: ShadowState | None = None
     servers: tuple[ServerState, ...] = ()
+    proved: frozenset[str] | None = None
 
     @property
     def server(self) -> str | None:
@@ -162,6 +164,8 @@ class ModelFacts:
 
     def has_parity(self, backend: str) -> bool:
         """Return whether ``backend`` was proved to give the same answers as another arm on this version."""
+        if self.proved is not None:
+            return backend in self.proved
         shadow = self.shadow
         by_shadow = shadow is not None and shadow.current and shadow.ready and backend in (shadow.primary, shadow.shadow)
         return by_shadow or (self.verify is not None and self.verify.covers(backend))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from turnout.commands.switch.guard import Move, check_switch
 from turnout.commands.switch.history import RecordedSwitch, read_history, write_history
 from turnout.commands.switch.traffic import Serving, serving_of, traffic_of
 from turnout.commands.switch.undo import Undo, edit_back
@@ -62,9 +63,15 @@ class SwitchReport:
 
 
 def switch_file(file: Path, request: SwitchRequest, *, warn: Callable[[str], None]) -> SwitchReport:
-    """Switch a model of the settings ``file``, and record it for ``--back``; ``warn`` is called if it cannot be recorded.
+    """Switch a model of the settings ``file``, and record it for ``--back``.
+
+    ``warn`` is called with what does not stop the switch: a backend that is not proved, in a step back or a forced switch, or a
+    record that cannot be written.
 
     Raises:
+        UnprovedError: a backend would get a larger share, and is not proved to give the same answers.
+        ModelLoadError: a file of that backend is missing.
+        BackendUnavailableError: its server cannot be reached.
         UnknownNameError: there is no such model or backend.
         ConfigurationError: the file cannot be edited or written; it is unchanged.
     """
@@ -75,9 +82,13 @@ def switch_file(file: Path, request: SwitchRequest, *, warn: Callable[[str], Non
         edit = FileEdit(file, request.model)
         history = read_history(folder, request.model)
         before = traffic_of(edit)
+        serving = serving_of(edit)
         change = _edit(edit, request, history, plugins)
         report = SwitchReport(change, serving_of(edit), request.dry_run)
-        if request.dry_run or not change.diff:
+        if not change.diff:
+            return report
+        check_switch(plugins, file, request.model, Move(serving, report.serving, history), warn, force=request.force)
+        if request.dry_run:
             return report
         edit.write()
         switch = RecordedSwitch(datetime.now(UTC).isoformat(timespec="seconds"), before, traffic_of(edit))

@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from turnout.commands.arm_proofs import arm_states
 from turnout.commands.export import model_folder
 from turnout.commands.requests import RequestOptions, select_requests
 from turnout.commands.side_by_side import LeftOut, UsableArms, check_against, open_side_by_side, open_usable
 from turnout.commands.verify.arms import compare_arms
+from turnout.commands.verify.proofs import proofs_of
 from turnout.commands.verify.result import ArmParity, VerifyResult
 from turnout.errors import InvalidTensorError
 from turnout.files.state_folder import STATE
@@ -89,6 +91,7 @@ def verify_file(file: Path, model: str, options: VerifyOptions, *, warn: Callabl
     loaded = load_settings(file, registry=plugins)
     view = loaded.model(model)
     check_against(view, options.against)
+    states = arm_states(plugins, view, dict.fromkeys((view.backend, *(options.against or view.settings.backends))))
     with Turnout(loaded, plugins, Metrics()) as app, _open(app, plugins, view, options.against) as opened:
         arms = opened.by_backend
         records, source = select_requests(arms[view.backend], loaded, view, options)
@@ -105,7 +108,7 @@ def verify_file(file: Path, model: str, options: VerifyOptions, *, warn: Callabl
     saved = _save_worst_requests(result, options.save or loaded.folder / STATE, warn)
     # A result that compared nothing must not replace a proof.
     if result.arms or result.verdict is Verdict.MISMATCH:
-        _save_evidence(loaded, plugins, result, source, warn)
+        _save_evidence(loaded, plugins, result, {"source": source, **proofs_of(loaded, states, result)}, warn)
     return VerifyReport(result, source, saved, opened.left_out)
 
 
@@ -136,10 +139,10 @@ def _save_worst_request(result: VerifyResult, arm: ArmParity, worst: RecordedReq
 
 
 def _save_evidence(
-    loaded: LoadedSettings, plugins: Plugins, result: VerifyResult, source: str, warn: Callable[[str], None]
+    loaded: LoadedSettings, plugins: Plugins, result: VerifyResult, more: dict[str, Any], warn: Callable[[str], None]
 ) -> None:
-    facts = result.as_json() | {"source": source, **_newest_version(loaded, plugins, result.model)}
     try:
+        facts = result.as_json() | more | _newest_version(loaded, plugins, result.model)
         write_evidence(loaded.folder, Evidence(result.model, "verify", str(result.verdict), facts=facts))
     except OSError as error:
         warn(f"the result cannot be saved for turnout status: {error}")

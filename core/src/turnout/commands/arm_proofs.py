@@ -1,0 +1,153 @@
+"""Proofs of arms: which backends of a model gave the same answers, and whether that still holds.
+
+``turnout verify`` keeps one proof for each backend that it compared, with the state of both arms: a hash of their settings, and
+the fingerprints of their files. Another state has other answers, so its proof says nothing about them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from turnout.commands.arm_files import find_arm_files
+from turnout.commands.paths import display_path
+from turnout.errors import ModelLoadError
+from turnout.parity import Verdict
+from turnout.plugins.discovery import Plugins
+from turnout.repository.evidence import fingerprint, read_evidence
+from turnout.serving.arm_identity import settings_hash
+from turnout.settings import LoadedModel, LoadedSettings
+
+KEY = "proofs"
+"""The entry of the evidence of ``turnout verify`` that holds the proofs."""
+
+
+class Standing(StrEnum):
+    """The judgment of an arm's answers."""
+
+    PROVED = "proved"
+    WRONG = "wrong"
+    CHANGED = "changed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ArmProof:
+    """The last comparison of an arm.
+
+    Attributes:
+        standing: what it says about the arm as it is now.
+        other: the backend that it was compared with; empty if it was never compared.
+        at: the UTC time of the comparison.
+        text: the mismatch or the error, in one line.
+    """
+
+    standing: Standing
+    other: str = ""
+    at: str = ""
+    text: str = ""
+
+
+def arm_states(plugins: Plugins, model: LoadedModel, backends: Iterable[str]) -> dict[str, Any]:
+    """Return the state of each arm as it is now: its settings as a hash, and its files with their fingerprints.
+
+    Take it before the arms are opened: a file that changes meanwhile is then seen as changed. Blocks while it reads the files.
+    """
+    folder, at = model.declaration.folder, datetime.now(UTC).isoformat(timespec="seconds")
+    states: dict[str, Any] = {}
+    for backend in backends:
+        files = {_name(file, folder): fingerprint(file) for file in _files(plugins, model, backend)}
+        states[backend] = {"at": at, "settings": settings_hash(model, backend), "files": files}
+    return states
+
+
+def arm_proof(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, backend: str) -> ArmProof:
+    """Return what ``turnout verify`` found about ``model`` on ``backend``, and whether it still holds."""
+    found = ArmProof(Standing.UNKNOWN)
+    for other, proof in _comparisons(read_proofs(loaded, model.name), backend):
+        current = all(_holds(plugins, model, name, proof) for name in (backend, other))
+        verdict, text = str(proof.get("verdict")), str(proof.get("text") or "")
+        standing = Standing.PROVED if verdict == Verdict.MATCH else Standing.WRONG
+        found = ArmProof(standing if current else Standing.CHANGED, other, str(proof.get("at")), text)
+        # Its own proof decides; as the reference of another backend it is right if that one agreed with it.
+        if current and (standing is Standing.PROVED or proof.get("reference") != backend):
+            return found
+    return found if found.standing is Standing.CHANGED else ArmProof(Standing.UNKNOWN)
+
+
+def proof_sources(loaded: LoadedSettings, plugins: Plugins, model: str) -> frozenset[str]:
+    """Return the backends that a proof of ``model`` was made from, whether or not it still holds.
+
+    Others gave their answers, or the model was exported from them.
+    """
+    exported_from = {exporter.format: exporter.backend for exporter in plugins.exporters()}
+    proofs = read_proofs(loaded, model).values()
+    matched = {str(proof.get("reference")) for proof in proofs if proof.get("verdict") == Verdict.MATCH}
+    # A mismatch does not say which of the two is wrong, unless one is what the other was exported from.
+    compared = {str(proof.get("reference")) for proof in proofs} & set(exported_from.values())
+    export = read_evidence(loaded.folder, model, "export")
+    facts = export.facts if export is not None and isinstance(export.facts, Mapping) else {}
+    return frozenset(matched | compared | {exported_from.get(str(facts.get("format")), "")})
+
+
+def _comparisons(proofs: Mapping[str, Mapping[str, Any]], backend: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the proofs about ``backend``, each with the other backend: its own, then those that it is the reference of."""
+    if backend in proofs:
+        yield str(proofs[backend].get("reference")), proofs[backend]
+    yield from ((other, proof) for other, proof in proofs.items() if proof.get("reference") == backend)
+
+
+def _holds(plugins: Plugins, model: LoadedModel, backend: str, proof: Mapping[str, Any]) -> bool:
+    states = proof.get("states")
+    state = states.get(backend) if isinstance(states, Mapping) else None
+    recorded = state.get("files") if isinstance(state, Mapping) else None
+    if not isinstance(state, Mapping) or not isinstance(recorded, Mapping):
+        return False
+    if state.get("settings") != settings_hash(model, backend):
+        return False
+    folder = model.declaration.folder
+    try:
+        files = {_name(file, folder): file for file in _files(plugins, model, backend)}
+        since = _seconds(str(state.get("at")))
+        return files.keys() == recorded.keys() and all(_is_same(files[name], recorded[name], since) for name in files)
+    except OSError:
+        return False
+
+
+def _is_same(path: Path, sha256: object, since: float) -> bool:
+    """Return whether ``path`` has this fingerprint; its files, which may have gigabytes, are read only if one has changed."""
+    parts = [path, *path.rglob("*")] if path.is_dir() else [path]
+    # ctime too: tools that copy a file may set an old mtime, ctime they cannot set.
+    changed = max(max(state.st_mtime, state.st_ctime) for state in (part.stat() for part in parts))
+    return changed < since or fingerprint(path) == sha256
+
+
+def _files(plugins: Plugins, model: LoadedModel, backend: str) -> list[Path]:
+    try:
+        return find_arm_files(plugins, model, backend)
+    except ModelLoadError:
+        return []
+
+
+def _name(file: Path, folder: Path) -> str:
+    return Path(display_path(file, folder)).as_posix()
+
+
+def read_proofs(loaded: LoadedSettings, model: str) -> Mapping[str, dict[str, Any]]:
+    """Return the last proof of each backend; empty if there is none, or if it cannot be read."""
+    evidence = read_evidence(loaded.folder, model, "verify")
+    proofs = evidence.facts.get(KEY) if evidence is not None and isinstance(evidence.facts, Mapping) else None
+    if not isinstance(proofs, Mapping):
+        return {}
+    return {str(backend): proof for backend, proof in proofs.items() if isinstance(proof, dict)}
+
+
+def _seconds(at: str) -> float:
+    try:
+        return datetime.fromisoformat(at).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0

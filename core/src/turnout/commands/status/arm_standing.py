@@ -1,0 +1,35 @@
+"""The standing of an arm: by ``turnout verify``, and by a shadow on live requests."""
+
+from __future__ import annotations
+
+from turnout.commands.arm_proofs import ArmProof, Standing, arm_proof
+from turnout.commands.status.proofs import newest_version, repository_folder
+from turnout.commands.status.shadow_state import shadow_state
+from turnout.plugins.discovery import Plugins
+from turnout.rollout.promotion import PromotionRule
+from turnout.settings import LoadedModel, LoadedSettings
+
+
+def arm_standing(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, backend: str) -> ArmProof:
+    """Return what the comparisons of ``model`` on ``backend`` say; a mismatch of live requests counts more than a proof."""
+    proof = arm_proof(loaded, plugins, model, backend)
+    if proof.standing is Standing.WRONG:
+        return proof
+    return _shadow_proof(loaded, plugins, model, backend) or proof
+
+
+def _shadow_proof(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, backend: str) -> ArmProof | None:
+    """Return the shadow's result about ``backend``; None if it says nothing yet."""
+    shadow = shadow_state(loaded, model, newest_version(repository_folder(loaded, plugins, model.name), loaded.folder, ()))
+    if shadow is None or not shadow.current or backend not in (shadow.primary, shadow.shadow):
+        return None
+    settings = model.settings.shadow
+    rule = settings.promote_when.rule() if settings is not None and settings.promote_when is not None else PromotionRule()
+    other = shadow.primary if backend == shadow.shadow else shadow.shadow
+    compared = sum(shadow.verdicts.get(verdict, 0) for verdict in ("match", "mismatch"))
+    mismatches = shadow.verdicts.get("mismatch", 0)
+    if backend == shadow.shadow and mismatches and mismatches > rule.mismatch_ratio * compared:
+        return ArmProof(
+            Standing.WRONG, other, shadow.updated, f"the shadow found {mismatches} mismatches in {compared} requests"
+        )
+    return ArmProof(Standing.PROVED, other, shadow.updated) if shadow.ready else None

@@ -1,0 +1,24 @@
+"""The files of a model, found without loading it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from turnout import ModelDeclaration
+from turnout_direct.checkpoint_source import find_checkpoint_source
+from turnout_direct.options import DirectOptions
+from turnout_direct.saved_graph import find_graph
+
+
+def find_model_files(model: ModelDeclaration, options: DirectOptions) -> list[Path]:
+    """Return the saved graph or the local checkpoint of ``model``; empty for a name on the hub and for a factory.
+
+    Raises:
+        ModelLoadError: it does not exist.
+    """
+    if options.loader == "transformers":
+        source = Path(find_checkpoint_source(options, model.folder, model.name))
+        return [source] if source.is_absolute() or source.is_dir() else []
+    if options.path is not None:
+        return [find_graph(model.folder / Path(options.path).expanduser(), options.loader, model.name)]
+    return []

@@ -1,0 +1,57 @@
+"""The files that hold an ONNX model: the file itself, and those with the weights that it stores outside.
+
+Only the fields needed are read (onnx.proto3: ModelProto.graph 7; GraphProto.initializer 5; TensorProto.external_data 13;
+StringStringEntryProto.key 1, value 2).
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+
+from turnout import ModelDeclaration
+from turnout.errors import ModelLoadError
+from turnout.tensors import protobuf_messages
+from turnout_onnxruntime.model_file import find_model_file
+from turnout_onnxruntime.options import OnnxruntimeOptions
+
+
+def find_model_files(model: ModelDeclaration, options: OnnxruntimeOptions) -> list[Path]:
+    """Return the file of ``model``, and the files of its weights, without opening it.
+
+    Raises:
+        ModelLoadError: one of them does not exist.
+    """
+    file = find_model_file(options.path, model.folder, model.name)
+    parts = [file.parent / name for name in external_names(file)]
+    for part in parts:
+        if not part.is_file():
+            raise ModelLoadError(
+                f"model {model.name!r}: {str(file)!r} keeps weights in {part.name!r}, and {str(part)!r} does not exist; "
+                "put that file there"
+            )
+    return [file, *parts]
+
+
+def external_names(file: Path) -> list[str]:
+    """Return the names of the files, relative to the folder of ``file``, that hold its weights; empty if it is not ONNX."""
+    try:
+        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            content = memoryview(data)
+            try:
+                return sorted(set(_locations(content)))
+            finally:
+                content.release()
+    # An empty file cannot be mapped, a truncated one ends inside a field; ONNX Runtime reports both when it opens the file.
+    except (ValueError, IndexError, BufferError):
+        return []
+
+
+def _locations(model: memoryview) -> Iterator[str]:
+    for graph in protobuf_messages(model, 7):
+        for tensor in protobuf_messages(graph, 5):
+            for entry in protobuf_messages(tensor, 13):
+                key, value = (b"".join(map(bytes, protobuf_messages(entry, number))) for number in (1, 2))
+                if key == b"location":
+                    yield value.decode("utf-8")

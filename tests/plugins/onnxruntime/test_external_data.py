@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from turnout import ModelDeclaration
+from turnout.errors import ModelLoadError
+from turnout_onnxruntime.external_data import external_names, find_model_files
+from turnout_onnxruntime.options import OnnxruntimeOptions
+
+
+def save(file: Path, location: str = "") -> Path:
+    """Write a model that adds weights, which are in the file ``location`` if it is given."""
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [2000]) for name in "xy")
+    weights = numpy_helper.from_array(np.arange(2000, dtype=np.float32), "w")
+    graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"])], "g", [x], [y], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, file, save_as_external_data=bool(location), location=location or None, size_threshold=0)
+    return file
+
+
+def test_a_model_and_its_weights_are_found(tmp_path: Path) -> None:
+    save(tmp_path / "m.onnx", "m.weights")
+
+    found = find_model_files(ModelDeclaration("m", tmp_path), OnnxruntimeOptions(path=Path("m.onnx")))
+
+    assert found == [tmp_path / "m.onnx", tmp_path / "m.weights"]
+
+
+def test_weights_that_are_missing_are_named(tmp_path: Path) -> None:
+    save(tmp_path / "m.onnx", "m.weights")
+    (tmp_path / "m.weights").unlink()
+
+    with pytest.raises(
+        ModelLoadError, match=r"keeps weights in 'm\.weights', and '.*m\.weights' does not exist; put that file"
+    ):
+        find_model_files(ModelDeclaration("m", tmp_path), OnnxruntimeOptions(path=Path("m.onnx")))
+
+
+@pytest.mark.parametrize("content", [b"", b"no onnx", b"\x3a\xff\xff\xff\x7f"])
+def test_a_file_that_is_not_onnx_names_no_weights(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "m.onnx").write_bytes(content)
+
+    assert external_names(tmp_path / "m.onnx") == []
+    assert external_names(save(tmp_path / "good.onnx")) == []
