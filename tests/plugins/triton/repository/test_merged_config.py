@@ -138,12 +138,12 @@ def test_a_file_that_cannot_be_read_is_replaced_and_the_loss_is_told(project: An
 
 RESHAPED = """platform: "onnxruntime_onnx"
 input [{ name: "x" data_type: TYPE_FP32 dims: [3] reshape { shape: [1, 3] } }]
-output [{ name: "y" data_type: TYPE_FP32 dims: [3] reshape { shape: [1, 3] } }]
+output [{ name: "y" data_type: TYPE_FP32 dims: [-1, 1, 3] reshape { shape: [-1, 3] } }]
 """
 CLIENT = {
     "max_batch_size": 0,
     "inputs": (TensorSpec("x", "FP32", (3,)),),
-    "outputs": (TensorSpec("y", "FP32", (3,)),),
+    "outputs": (TensorSpec("y", "FP32", (-1, 1, 3)),),
 }
 
 

@@ -26,7 +26,6 @@ RESHAPED = (
     'input [{ name: "x" data_type: TYPE_FP32 dims: [6] reshape { shape: [2, 3] } }]\n'
     'output [{ name: "y" data_type: TYPE_FP32 dims: [6] reshape { shape: [2, 3] } }]\n'
 )
-WIDE = (TensorProto.FLOAT, ["rows", 2, 3])
 ONNX: dict[str, str | bytes] = {
     "no_group": XY,
     "backend_only": 'backend: "onnxruntime"\n',
@@ -63,8 +62,9 @@ PYTHON = {
 def write(repository: Path) -> None:
     for name, text in ONNX.items():
         if name.startswith("reshaped"):
-            node = helper.make_node("Identity", ["x"], ["y"])
-            save(repository / name / "1" / "model.onnx", [node], [("x", *WIDE)], [("y", *WIDE)])
+            node, sizes = helper.make_node("Identity", ["x"], ["y"]), [1 if name.endswith("whole") else "rows", 2, 3]
+            tensors = [(tensor, TensorProto.FLOAT, sizes) for tensor in "xy"]
+            save(repository / name / "1" / "model.onnx", [node], tensors[:1], tensors[1:])
         else:
             save_scale(repository / name)
         (repository / name / "config.pbtxt").write_bytes(text if isinstance(text, bytes) else text.encode())

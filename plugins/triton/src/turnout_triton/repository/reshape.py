@@ -31,9 +31,9 @@ def reshaped_signature(
         return file
     sides = ((file.inputs, present.config.input), (file.outputs, present.config.output))
     seen = []
-    for specs, tensors in sides:
+    for exact, (specs, tensors) in enumerate(sides):  # NVIDIA's backend compares the sizes of outputs exactly
         by_name = {tensor.name: tensor for tensor in tensors if _is_reshaped(tensor)}
-        seen.append(tuple(_seen(model, spec, by_name.get(spec.name), filename, present) for spec in specs))
+        seen.append(tuple(_seen(model, spec, by_name.get(spec.name), filename, present, exact=bool(exact)) for spec in specs))
     return ModelSignature(*seen)
 
 
@@ -42,12 +42,14 @@ def _is_reshaped(tensor: Any) -> bool:
     return bool(tensor.HasField("reshape") and shape and shape != list(tensor.dims))
 
 
-def _seen(model: ModelDeclaration, spec: TensorSpec, tensor: Any, filename: str, present: ConfigFile) -> TensorSpec:
+def _seen(
+    model: ModelDeclaration, spec: TensorSpec, tensor: Any, filename: str, present: ConfigFile, *, exact: bool
+) -> TensorSpec:
     if tensor is None or filename != ONNX:  # only an ONNX file says its shapes
         return spec
     batch = (-1,) if present.config.max_batch_size else ()
     given = (*batch, *tensor.reshape.shape)
-    if spec.shape is not None and not _fits(given, spec.shape):
+    if spec.shape is not None and not _fits(given, spec.shape, exact=exact):
         raise ExportError(
             f"model {model.name!r}: {CONFIG} reshapes {spec.name!r} to {list(given)}, and {filename} has {spec}; "
             f"correct 'reshape' in {CONFIG}"
@@ -55,5 +57,6 @@ def _seen(model: ModelDeclaration, spec: TensorSpec, tensor: Any, filename: str,
     return replace(spec, shape=spec_of(tensor, present.config.max_batch_size).shape)
 
 
-def _fits(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    return len(given) == len(shape) and all(-1 in (one, other) or one == other for one, other in zip(given, shape, strict=True))
+def _fits(given: tuple[int, ...], shape: tuple[int, ...], *, exact: bool) -> bool:
+    same = (ours == size or (size == -1 and not exact) for ours, size in zip(given, shape, strict=False))
+    return len(given) == len(shape) and all(same)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from turnout_triton.server.hosted.onnx_agreement import check_agreement
 from turnout_triton.server.hosted.onnx_options import session_options
 from turnout_triton.server.hosted.ort_values import from_value, to_value
 from turnout_triton.server.hosted.request_merging import Arrays
@@ -43,6 +44,7 @@ class OnnxSession:
         self._widened = [entry["name"] for entry in config["output"] if self.batched and "reshape" not in entry]
         _check_names("input", [entry["name"] for entry in config["input"]], self._all_inputs(), file)
         _check_names("output", self._outputs, known, file)
+        check_agreement(config, self._session.get_inputs(), self._session.get_outputs(), file)
 
     def run(self, arrays: Arrays) -> Arrays:
         """Return the outputs by name, rank 0 as one element."""
