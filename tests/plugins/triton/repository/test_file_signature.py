@@ -55,13 +55,6 @@ def test_torchscript_and_ensembles_have_no_fixed_sizes_of_their_own() -> None:
     assert merge_signatures(declare(wide), FILE, "model.pt").inputs == (wide,)
 
 
-@pytest.mark.parametrize("shape", [(-1, 7), (-1, 2, 2), (-1, -1)])
-def test_an_output_shape_of_an_onnx_file_is_a_hint_that_config_pbtxt_repeats(shape: tuple[int, ...]) -> None:
-    found = merge_signatures(declare(outputs=(TensorSpec("y", "FP32", shape),)), FILE, "model.onnx")
-
-    assert found.outputs == FILE.outputs[:1]
-
-
 def test_the_datatype_of_an_output_is_no_hint() -> None:
     with pytest.raises(ExportError, match=r"declares output 'y' as FP16 \[-1, 2\], model.onnx has FP32 \[-1, 2\]"):
         merge_signatures(declare(outputs=(TensorSpec("y", "FP16", (-1, 2)),)), FILE, "model.onnx")

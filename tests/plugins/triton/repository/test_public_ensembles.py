@@ -11,7 +11,7 @@ import pytest
 from tests.plugins.triton.repository.public_ensembles import ENSEMBLES, write
 
 from turnout import CheckRequest, ConfigurationRequest
-from turnout.commands.init import repository_settings
+from turnout.commands.init.repository_models import repository_settings
 from turnout.plugins.discovery import Plugins
 from turnout.repository.publishing import publish_configuration
 from turnout.settings import LoadedSettings, load_settings
@@ -28,7 +28,7 @@ def init(folder: Path, repository: Path, url: str = "127.0.0.1:1") -> LoadedSett
     """Take over the models of ``repository`` as ``turnout init --from-repository`` does."""
     plugins = Plugins([EntryPoint("triton", "turnout_triton.plugin", "turnout")])
     folder.mkdir(exist_ok=True)
-    (folder / "turnout.yaml").write_text(repository_settings(plugins, repository, folder))
+    (folder / "turnout.yaml").write_text(repository_settings(plugins, repository, folder).text)
     return load_settings(folder / "turnout.yaml", registry=plugins, environment={"TRITON_URL": url})
 
 

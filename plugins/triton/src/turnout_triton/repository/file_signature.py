@@ -11,6 +11,7 @@ from turnout.tensors import TensorSpec
 from turnout_triton.repository.config_file import ConfigFile
 from turnout_triton.repository.config_tensors import spec_of
 from turnout_triton.repository.onnx_signature import read_onnx_signature
+from turnout_triton.repository.output_hints import served_output
 
 ONNX = "model.onnx"
 
@@ -75,22 +76,18 @@ def _merge_side(
                 f"model {model.name!r}: {filename} has input {name!r} {spec}, which turnout.yaml does not declare; "
                 "declare it, or no inputs"
             )
-    # In the file's order, because the PyTorch backend assigns names without a number by position. NVIDIA's ONNX Runtime backend
-    # compares output shapes with the file exactly, so config.pbtxt gets the file's.
-    served = theirs if filename == ONNX and kind == "output" else by_name
-    return tuple(_ranked(served[name], by_name[name]) for name in theirs if name in by_name)
-
-
-def _ranked(served: TensorSpec, declared: TensorSpec) -> TensorSpec:
-    """Return ``served``, or ``declared`` if its rank is unknown."""
-    return declared if served.shape is None else served
+    # In the file's order, because the PyTorch backend assigns names without a number by position.
+    merged = tuple(by_name[name] for name in theirs if name in by_name)
+    if filename != ONNX or kind == "input":
+        return merged
+    return tuple(served_output(spec, theirs[spec.name], model) for spec in merged)
 
 
 def _check_match(kind: str, declared: TensorSpec, found: TensorSpec, model: ModelDeclaration, filename: str) -> None:
     """Raise ExportError if the declaration of a tensor contradicts the file.
 
-    The output shapes of an ONNX file are hints, which ONNX Runtime does not enforce: turnout.yaml may correct them. A size that
-    the file fixes for an input is enforced, and NVIDIA's backend does not load a config.pbtxt that frees it.
+    A size that an ONNX file fixes for an input is enforced, and NVIDIA's backend does not load a config.pbtxt that frees it.
+    The output shapes of such a file are hints.
     """
     if filename == ONNX and kind == "output" and declared.datatype == found.datatype:
         return

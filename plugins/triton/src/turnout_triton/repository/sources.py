@@ -26,6 +26,7 @@ from turnout_triton.repository.generated_config import generate_config
 from turnout_triton.repository.layout import CONFIG, newest_file
 from turnout_triton.repository.merged_config import MergedConfig, merge_config
 from turnout_triton.repository.model_backend import with_backend
+from turnout_triton.repository.output_hints import corrected_outputs
 from turnout_triton.repository.server_config import ServerConfig
 from turnout_triton.repository.server_defaults import as_asked
 
@@ -51,6 +52,8 @@ def yaml_source(request: CheckRequest, folder: Path, present: ConfigFile | None)
     generated = generate_config(model, options, folder, filename, signature, present)
     merged = merge_config(generated, present, model.name)
     silent = _silent_entries(request, folder, filename, unknown, present, merged)
+    if filename == ONNX:
+        silent = (*silent, *(f"output {name!r}" for name in corrected_outputs(model, signature)))
     hashes = {name: sha256(data) for name, data in generated.files.items()}
     entries = entries_of(merged.config, folder.name) | data_entries(hashes)
     entries = {name: text for name, text in entries.items() if not name.startswith(silent)}
@@ -81,7 +84,7 @@ def _silent_entries(
     if present and present.generated and (filename or ensemble):
         return (*unsaid, *(["platform"] if SCHEDULING in merged.kept else []))
     elsewhere = present is None and not versions(folder)
-    return (*unsaid, *unknown, *_open_entries(request, filename, elsewhere=elsewhere))
+    return (*unsaid, *unknown, *_open_entries(request, filename, elsewhere=elsewhere, no_config=present is None))
 
 
 def _unknown_sides(model: ModelDeclaration, signature: ModelSignature) -> list[str]:
@@ -97,19 +100,20 @@ def _file_verbs(model: ModelDeclaration, filename: str) -> dict[str, str]:
     return {"platform": f"{filename} needs"} | {kind: f"{filename} has" for kind, is_by_file in by_file.items() if is_by_file}
 
 
-def _open_entries(request: CheckRequest, filename: str, *, elsewhere: bool) -> list[str]:
+def _open_entries(request: CheckRequest, filename: str, *, elsewhere: bool, no_config: bool) -> list[str]:
     """Return the entries that turnout.yaml leaves open.
 
-    A hand-written config.pbtxt may say more. ``elsewhere``: the repository is not on this machine, so no config.pbtxt was
-    written here, and the server decides the entries that turnout.yaml leaves open.
+    A hand-written config.pbtxt may say more. ``no_config``: nothing was written here, so the server decides the entries that
+    turnout.yaml leaves open. ``elsewhere``: the repository is not on this machine either.
     """
     own = request.options.configuration if request.options else ModelConfigOptions()
     warmup = own.model_warmup if filename or request.model.inputs else ()
     values: dict[str, Any] = {"optimization": own.optimization, "parameter ": own.parameters}
     values |= {"model_warmup": warmup, "warm-up data ": warmup if not elsewhere else (), "platform": filename}
+    if no_config:
+        values |= {"instance_group": own.instance_group, "version_policy": own.version_policy}
     if elsewhere:
-        batching = request.model.dynamic_batching is not None
-        values |= {"instance_group": own.instance_group, "version_policy": own.version_policy, "dynamic_batching": batching}
+        values |= {"dynamic_batching": request.model.dynamic_batching is not None}
         values |= {"max_batch_size": request.model.max_batch_size}
     return [name for name, value in values.items() if not value]
 

@@ -39,7 +39,7 @@ def _check_side(kind: str, entries: Iterable[Entry], nodes: Sequence[Any], file:
             raise ValueError(
                 f"config.pbtxt declares {kind} {entry['name']!r} as {entry['data_type']} {given}, {str(file)!r} has {datatype} "
                 f"{sizes}, and NVIDIA's backend compares {'them exactly' if kind == 'output' else 'what the file fixes'}; "
-                "correct config.pbtxt"
+                f"correct config.pbtxt{', or outputs in turnout.yaml if the file is wrong' if kind == 'output' else ''}"
             )
 
 
