@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from turnout.errors import ModelLoadError
 from turnout.tensors import TensorSpec
+from turnout_direct.required_config import check_placeholder, check_token
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +64,7 @@ def family_of(module: torch.nn.Module, model: str) -> GenerationFamily:
     """Return the family of ``module``, by its class or a base class.
 
     Raises:
-        ModelLoadError: the class is not supported.
+        ModelLoadError: the class is not supported, or its config lacks a token.
     """
     name = next((kind.__name__ for kind in type(module).__mro__ if kind.__name__ in _STARTS), None)
     if name is None:
@@ -71,11 +72,13 @@ def family_of(module: torch.nn.Module, model: str) -> GenerationFamily:
             f"model {model!r}: 'method: generate' supports {', '.join(_STARTS)}, not {type(module).__name__!r}; "
             "use 'method: forward', or a factory whose module generates in its forward"
         )
-    return _blip2(module) if name.startswith("Blip2") else _blip(module, _STARTS[name])
+    return _blip2(module, model) if name.startswith("Blip2") else _blip(module, _STARTS[name], model)
 
 
-def _blip(module: Any, start: Start) -> GenerationFamily:
+def _blip(module: Any, start: Start, model: str) -> GenerationFamily:
     text = module.config.text_config
+    for key in ("bos_token_id", "sep_token_id", "pad_token_id"):
+        check_token(model, f"text_config.{key}", getattr(text, key, None), text.vocab_size)
     return GenerationFamily(
         start=start,
         decoder=module.text_decoder,
@@ -87,16 +90,23 @@ def _blip(module: Any, start: Start) -> GenerationFamily:
     )
 
 
-def _blip2(module: Any) -> GenerationFamily:
+def _blip2(module: Any, model: str) -> GenerationFamily:
     decoder = module.language_model
     settings = decoder.generation_config
+    vocabulary = module.get_input_embeddings().num_embeddings
+    check_placeholder(module, model, None)
+    check_token(model, "image_token_index", module.config.image_token_index, vocabulary)
+    if decoder.config.is_encoder_decoder:
+        start = settings.decoder_start_token_id
+        begin = getattr(decoder.config, "decoder_start_token_id", None) if start is None else start
+        check_token(model, "text_config.decoder_start_token_id", begin, vocabulary)
     end = settings.eos_token_id
     ends = tuple(end) if isinstance(end, list | tuple) else () if end is None else (end,)
     pad = settings.pad_token_id if settings.pad_token_id is not None else next(iter(ends), 0)
     return GenerationFamily(
         start="first_token" if decoder.config.is_encoder_decoder else "prompt",
         decoder=decoder,
-        vocabulary=module.get_input_embeddings().num_embeddings,
+        vocabulary=vocabulary,
         ends=ends,
         pad=pad,
         shortest=1,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from turnout.errors import ModelLoadError, suggestion
 from turnout_direct.checkpoint_source import find_checkpoint_source
 from turnout_direct.options import DirectOptions
+from turnout_direct.required_config import check_placeholder
 
 if TYPE_CHECKING:
     import torch
@@ -36,9 +37,12 @@ def load_transformers(options: DirectOptions, folder: Path, model: str) -> torch
             dtype=getattr(torch, options.dtype or "float32"),
             weights_only=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,
             **pinned,
         )
+    _check_sizes(report, type(module).__name__, source, model)
     _check_complete(report, type(module).__name__, source, model)
+    check_placeholder(module, model, Path(source) if Path(source).is_dir() else None)
     return module
 
 
@@ -84,6 +88,18 @@ def _model_classes() -> list[str]:
     import transformers
 
     return [name for name in dir(transformers) if "For" in name or "Model" in name]
+
+
+def _check_sizes(report: Any, kind: str, source: str, model: str) -> None:
+    # transformers' own error refers to a report that it prints; with ignore_mismatched_sizes it fills them with random numbers.
+    mismatched = sorted(report.get("mismatched_keys") or ())
+    if mismatched:
+        name, saved, expected = mismatched[0]
+        raise ModelLoadError(
+            f"model {model!r}: {len(mismatched)} weights of checkpoint {source!r} have other sizes than {kind!r} with its "
+            f"config.json, first {str(name)!r}: {list(saved)} in the checkpoint, {list(expected)} by the config; a key that "
+            "config.json lacks has transformers' default: write it there, or correct 'class'"
+        )
 
 
 def _check_complete(report: Any, kind: str, source: str, model: str) -> None:

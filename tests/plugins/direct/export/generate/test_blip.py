@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from turnout.errors import ExportError
+from turnout.errors import ModelLoadError
 from turnout_direct.export.generate.blip import BlipAnswerer, BlipCaptioner
 
 
@@ -11,7 +11,7 @@ def test_a_checkpoint_without_a_special_token_is_refused(token, blip):
     model = blip("BlipForConditionalGeneration", 0)
     setattr(model.config.text_config, token, None)
 
-    with pytest.raises(ExportError, match=f"model 'm': 'text_config.{token}' is None"):
+    with pytest.raises(ModelLoadError, match=f"model 'm': 'text_config.{token}' of the checkpoint's config.json is missing"):
         BlipCaptioner("m", model)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from turnout.errors import ExportError
 from turnout_direct.export.generate.architecture import Encoded
 from turnout_direct.export.generate.blip_text import BlipText
 from turnout_direct.generation_family import family_of
@@ -20,12 +19,6 @@ class _Blip:
 
     def __init__(self, name: str, model: Any) -> None:
         text = model.config.text_config
-        for token in ("bos_token_id", "sep_token_id", "pad_token_id"):
-            if not isinstance(getattr(text, token), int):
-                raise ExportError(
-                    f"model {name!r}: 'text_config.{token}' is {getattr(text, token)!r} in the checkpoint's config.json, "
-                    "but decoding needs it; set the token's id there"
-                )
         self.model = model
         self.family = family_of(model, name)
         self.positions = text.max_position_embeddings
