@@ -49,12 +49,12 @@ $(VENVS)/triton/.done-server: $(VENVS)/triton/.done plugins/triton/src/turnout_t
 	touch $@
 
 $(VENVS)/vision/.done: $(SOURCES)
-	$(call install,vision,$(TEST_TOOLS) -e core -e plugins/vision)
+	$(call install,vision,$(TEST_TOOLS) -e core -e "plugins/vision[heif]")
 
 # All plugins and torch: tests of the direct plugin and across backends, training, benchmarks.
 $(VENVS)/direct/.done: $(SOURCES)
 	$(call install,direct,$(TORCH_INDEX) torch)
-	$(VENVS)/direct/bin/python $(PIP) $(TEST_TOOLS) scikit-image -e core -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e "plugins/direct[export]"
+	$(VENVS)/direct/bin/python $(PIP) $(TEST_TOOLS) scikit-image -e core -e plugins/onnxruntime -e plugins/triton -e "plugins/vision[heif]" -e "plugins/direct[export]"
 	touch $@
 
 $(VENVS)/demo/.done: $(SOURCES)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
-from turnout.cli.exits import exit_code, next_step, system_step
+from turnout.cli.exits import exit_code, next_step, system_message, system_step
 from turnout.cli.invocation import Invocation
 from turnout.errors import (
     BackendUnavailableError,
@@ -73,3 +75,29 @@ def test_a_command_gets_the_settings_file_of_the_one_that_failed() -> None:
 def test_an_error_of_the_system_has_a_next_step() -> None:
     assert system_step(FileNotFoundError(2, "no such file")) == "create what is missing, or name another path"
     assert system_step(OSError("of a kind that has no number")) == ADVICE
+
+
+@pytest.mark.parametrize(
+    ("path", "variable"),
+    [
+        ("/data/hub/models/x.json", "HF_HOME"),
+        ("/data/tmp/abc", "TMPDIR"),
+        ("/data", "DATA"),
+        (b"/data/hub/x", "HF_HOME"),
+    ],
+)
+def test_a_path_from_the_environment_is_named_with_its_variable(path: str | bytes, variable: str) -> None:
+    environment = {"HF_HOME": "/data/hub", "TMPDIR": "/data/tmp/", "DATA": "/data", "PWD": "/data/hub/models", "LANG": "C"}
+    error = OSError(errno.EACCES, "Permission denied", path)
+
+    text = system_message(error, environment)
+
+    assert text.startswith("[Errno 13] Permission denied: ")
+    assert text.endswith(f"(the environment has {variable}={environment[variable]!r})")
+
+
+@pytest.mark.parametrize("path", ["/elsewhere/x", "/database", "relative", 7, None])
+def test_another_path_is_named_alone(path: object) -> None:
+    error = OSError(errno.ENOENT, "No such file", path) if path is not None else OSError("disk")
+
+    assert system_message(error, {"DATA": "/data", "ROOT": "/", "EMPTY": ""}) == str(error)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ _SYSTEM_STEPS: Mapping[int, str] = {
     errno.ENOTDIR: "name a folder, not a file",
 }
 _ANY_STEP = "change what the error names"
+# The shell sets these to where the user is.
+_SHELL = frozenset({"PWD", "OLDPWD", "_"})
+# Below this length a value is in too many paths to explain one.
+_LEAST_VALUE = 2
 
 
 def exit_code(error: TurnoutError) -> int:
@@ -52,6 +58,24 @@ def next_step(error: TurnoutError, invocation: Invocation) -> str:
 def system_step(error: OSError) -> str:
     """Return what the user does after an error of the operating system."""
     return _SYSTEM_STEPS.get(error.errno or 0, _ANY_STEP)
+
+
+def system_message(error: OSError, environment: Mapping[str, str] | None = None) -> str:
+    """Return the text of ``error``; if a path in it comes from a variable of the environment, with the variable.
+
+    A user who never typed the path looks for it in the command line.
+    """
+    path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | os.PathLike) else ""
+    variables = os.environ if environment is None else environment
+    # The longest value is the most exact: HF_HOME comes before HOME.
+    names = [name for name, value in variables.items() if name not in _SHELL and _is_inside(path, value)]
+    found = max(names, key=lambda name: len(variables[name]), default=None)
+    return f"{error} (the environment has {found}={variables[found]!r})" if found is not None else str(error)
+
+
+def _is_inside(path: str, value: str) -> bool:
+    folder = value.rstrip("/\\")
+    return len(folder) >= _LEAST_VALUE and Path(folder).is_absolute() and (path == folder or path.startswith(folder + os.sep))
 
 
 def _steps(error: TurnoutError, invocation: Invocation) -> Iterator[str]:

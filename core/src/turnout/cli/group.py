@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from turnout.cli.exits import FAILED, INTERRUPTED, exit_code, next_step, system_step
+from turnout.cli.exits import FAILED, INTERRUPTED, exit_code, next_step, system_message, system_step
 from turnout.cli.invocation import Invocation, read_invocation
 from turnout.cli.printing import color_choice, print_failure, print_json_error
 from turnout.plugins.known import COMMAND_SECTIONS
@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         print_failure(invocation, type(error).__name__, str(error), next_step(error, invocation), code)
     except OSError as error:
         code = FAILED
-        print_failure(invocation, type(error).__name__, str(error), system_step(error), code)
+        print_failure(invocation, type(error).__name__, system_message(error), system_step(error), code)
     sys.exit(code)
 
 

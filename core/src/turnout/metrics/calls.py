@@ -6,7 +6,6 @@ calls are appended to a deque, which is atomic, and folded into the Prometheus c
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -15,13 +14,9 @@ from prometheus_client import Counter, Gauge
 
 from turnout.forking import Forks
 from turnout.metrics.histogram import BatchHistogram
+from turnout.metrics.process_files import is_multiprocess
 
 PENDING_LIMIT = 1024
-
-
-def is_multiprocess() -> bool:
-    """Return whether prometheus_client runs in its multi-process mode."""
-    return "PROMETHEUS_MULTIPROC_DIR" in os.environ
 
 
 class Durations:

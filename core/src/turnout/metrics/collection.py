@@ -10,9 +10,10 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from turnout.errors import ConfigurationError
-from turnout.metrics.calls import Durations, InFlight, is_multiprocess
+from turnout.metrics.calls import Durations, InFlight
 from turnout.metrics.families import LATENCY_BUCKETS_SECONDS, Families
 from turnout.metrics.labels import Outcome, PipelineOutcome
+from turnout.metrics.process_files import is_multiprocess, metric_files
 from turnout.metrics.recording import RecordingFamilies
 from turnout.metrics.resilience import ResilienceMeters
 from turnout.metrics.shadow import ShadowMetrics
@@ -76,6 +77,9 @@ class PipelineMeter:
 class Metrics:
     """The metrics of one registry. Thread-safe. Create it once, before the models.
 
+    Raises:
+        ConfigurationError: PROMETHEUS_MULTIPROC_DIR names no folder that can be written. So do ``requests`` and ``pipeline``.
+
     Attributes:
         registry: pass it to ``prometheus_client.start_http_server`` or ``make_wsgi_app``.
         resilience: meters of fallbacks, circuits, retries and refused requests.
@@ -87,10 +91,11 @@ class Metrics:
         self.registry = FoldingRegistry()
         self.registry.fold = self.fold
         self.buckets = buckets
-        self._families = Families(self.registry, buckets)
-        self.resilience = ResilienceMeters(self.registry)
-        self.shadows = ShadowMetrics(self.registry)
-        self.recordings = RecordingFamilies(self.registry)
+        with metric_files():
+            self._families = Families(self.registry, buckets)
+            self.resilience = ResilienceMeters(self.registry)
+            self.shadows = ShadowMetrics(self.registry)
+            self.recordings = RecordingFamilies(self.registry)
         self._meters: dict[tuple[str, str], RequestMeter] = {}
         self._lock = threading.Lock()
 
@@ -99,7 +104,8 @@ class Metrics:
         with self._lock:
             key = (model, backend)
             if key not in self._meters:
-                self._meters[key] = self._request_meter(model, backend)
+                with metric_files():
+                    self._meters[key] = self._request_meter(model, backend)
             return self._meters[key]
 
     def observe_load(self, model: str, backend: str, seconds: float) -> None:
@@ -108,7 +114,8 @@ class Metrics:
 
     def pipeline(self, pipeline: str, parts: Mapping[str, Sequence[str]]) -> PipelineMeter:
         """Return the meter of a pipeline's runs; ``parts`` are the parts of each step."""
-        return PipelineMeter(self._families, pipeline, parts)
+        with metric_files():
+            return PipelineMeter(self._families, pipeline, parts)
 
     def fold(self) -> None:
         """Write pending calls to their Prometheus cells; a scrape of ``registry`` calls this itself."""

@@ -98,9 +98,11 @@ def _refuse_existing(folder: Path, version: int | None) -> None:
 
 
 def _export_error(folder: Path, error: OSError) -> ExportError:
+    # A cache or a temporary folder may refuse too: then the path says more than the repository.
+    own = error.filename is None or str(folder.parent) in str(error.filename)
     return ExportError(
         f"model {folder.name!r} cannot be published in model repository {str(folder.parent)!r}: "
-        f"{error.strerror or error}; the repository is unchanged"
+        f"{(error.strerror or error) if own else error}; the repository is unchanged"
     )
 
 

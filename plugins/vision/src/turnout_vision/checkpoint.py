@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from turnout import StepDeclaration
 from turnout.errors import ConfigurationError, MissingDependencyError, unknown_name
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?\Z")
+_DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,11 @@ class Checkpoint:
             return None
         try:
             value = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise ConfigurationError(
+                f"checkpoint {self.name!r}: {str(file)!r} cannot be read: {error.strerror or error}; give this user access"
+            ) from error
+        except ValueError as error:
             raise ConfigurationError(
                 f"checkpoint {self.name!r}: {str(file)!r} is not valid JSON: {error}; save it again"
             ) from error
@@ -129,9 +135,21 @@ def _find_on_hub(repository: str, name: str, revision: str | None) -> Path | Non
     except EntryNotFoundError:
         return None
     except (HfHubHTTPError, OSError, ValueError) as error:
+        _check_cache(repository, error)
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ConfigurationError(
             f"checkpoint {repository!r} is not a folder here and not a repository of the hub: {reason}; check the name"
+        ) from error
+
+
+def _check_cache(repository: str, error: Exception) -> None:
+    """Raise ConfigurationError if ``error`` is about the cache on this disk, and not about the hub."""
+    from huggingface_hub import constants
+
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK_IS_FULL):
+        raise ConfigurationError(
+            f"checkpoint {repository!r} cannot be stored in the hub's cache {constants.HF_HUB_CACHE!r}: "
+            f"{error.strerror or error}; free that disk, or name another folder in the variable HF_HOME"
         ) from error
 
 

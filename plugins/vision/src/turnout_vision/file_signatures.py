@@ -12,8 +12,11 @@ _SIGNATURES = (
     (0, b"8BPS", "a Photoshop document"),
     (0, b"PK\x03\x04", "a zip archive"),
     (4, b"ftypavif", "an AVIF picture"),
+    (4, b"ftypavis", "an AVIF picture"),
     (4, b"ftyphei", "a HEIC picture"),
+    (4, b"ftyphevc", "a HEIC picture"),
     (4, b"ftypmif1", "a HEIF picture"),
+    (4, b"ftypmsf1", "a HEIF picture"),
     (4, b"ftyp", "a video or another ISO media file"),
     (0, b"\x00\x00\x00\x0cjP", "a JPEG 2000 picture"),
     (0, b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
@@ -26,6 +29,9 @@ _SIGNATURES = (
     (0, b"MM\x00*", "a TIFF with a broken header"),
 )
 
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*", b"8BPS", b"\x00\x00\x00\x0cjP")
+_PICTURE_BRANDS = tuple(b"ftyp" + brand for brand in (b"avif", b"avis", b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1"))
+
 
 def describe_content(start: bytes) -> str:
     """Return a description of a file that begins with ``start``, such as "a PDF"."""
@@ -35,3 +41,8 @@ def describe_content(start: bytes) -> str:
         if start[offset:].startswith(signature):
             return name
     return f"not a picture, it begins with {start[:12]!r}"
+
+
+def is_picture(start: bytes) -> bool:
+    """Return whether a file that begins with ``start`` is a picture, whatever it is called."""
+    return start.startswith(_PICTURES) or start[8:12] == b"WEBP" or start[4:12] in _PICTURE_BRANDS

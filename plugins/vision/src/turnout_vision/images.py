@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from turnout.errors import InvalidInputError
 from turnout_vision.array_pixels import array_to_rgb
+from turnout_vision.decoding_memory import BYTES_PER_PIXEL, MEMORY
 from turnout_vision.file_signatures import describe_content
+from turnout_vision.heif import is_heif, open_heif
 from turnout_vision.options import MAX_PIXELS, WHITE
 from turnout_vision.pillow_warnings import ignore_pillow_warnings
 from turnout_vision.pixels import Color, image_to_rgb
@@ -29,8 +31,9 @@ def read_picture(source: Any, *, max_pixels: int = MAX_PIXELS, background: Color
     """Return the picture in ``source`` as RGB pixels, UINT8 [height, width, 3], upright. Thread-safe.
 
     ``source`` is a path, bytes, a file object, a Pillow image, or an array [height, width] or [height, width, 1 to 4] of
-    bool, uint8, uint16 or floats in 0..1. A file is JPEG, PNG, WEBP, BMP, GIF or TIFF; only its first frame is read. The
-    size in the header is checked before the file is decoded; EXIF orientation is applied; transparent pixels are blended
+    bool, uint8, uint16 or floats in 0..1. A file is JPEG, PNG, WEBP, BMP, GIF, TIFF, AVIF or, with pillow-heif, HEIC; only its
+    first frame is read. The size in the header is checked before the file is decoded; a thread waits until the pictures that
+    others decode leave enough memory; EXIF orientation is applied; transparent pixels are blended
     with ``background``. An array UINT8 [height, width, 3] is returned itself, not a copy.
 
     Raises:
@@ -41,7 +44,8 @@ def read_picture(source: Any, *, max_pixels: int = MAX_PIXELS, background: Color
     name = picture_name(source)
     with ignore_pillow_warnings(), _translate_errors(name), _open_image(source, name) as image:
         check_pixels(name, image.height, image.width, max_pixels)
-        return image_to_rgb(image, name=name, background=background)
+        with MEMORY.hold(image.height * image.width):
+            return image_to_rgb(image, name=name, background=background)
 
 
 def picture_name(source: Any) -> str:
@@ -60,9 +64,14 @@ def check_pixels(name: str, height: int, width: int, max_pixels: int) -> None:
         raise InvalidInputError(f"picture {name} is {width} x {height} and has no pixels; save it again")
     if height * width > max_pixels:
         raise InvalidInputError(
-            f"picture {name} is {width} x {height}, {height * width} pixels; the limit is {max_pixels}: "
-            "make it smaller, or raise max_pixels of load_image"
+            f"picture {name} is {width} x {height}, {height * width} pixels; the limit is {max_pixels}, "
+            f"{describe_memory(max_pixels)}: make it smaller, or raise max_pixels of load_image"
         )
+
+
+def describe_memory(pixels: int) -> str:
+    """Return how much memory a picture of ``pixels`` needs as RGB, and while it is decoded."""
+    return f"{pixels * 3 / 1e6:,.0f} MB as RGB and up to {pixels * BYTES_PER_PIXEL / 1e6:,.0f} MB while it is decoded"
 
 
 @contextmanager
@@ -110,16 +119,22 @@ def _is_seekable(file: Any) -> bool:
 
 
 def _identify(file: Any, name: str) -> Image:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError, features
 
     start = file.tell()
+    head = file.read(64)
+    file.seek(start)
+    if is_heif(head):
+        return open_heif(file, name, head)
+    reads_avif = features.check("avif")
     try:
-        return Image.open(file, formats=FORMATS)
+        return Image.open(file, formats=(*FORMATS, "AVIF") if reads_avif else FORMATS)
     except UnidentifiedImageError as error:
-        file.seek(start)
-        raise InvalidInputError(
-            f"picture {name} is {describe_content(file.read(64))}; save it as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-        ) from error
+        if head[4:12] in (b"ftypavif", b"ftypavis") and not reads_avif:
+            advice = "this Pillow does not read it: pip install --upgrade Pillow"
+        else:
+            advice = f"save it as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        raise InvalidInputError(f"picture {name} is {describe_content(head)}; {advice}") from error
 
 
 @contextmanager
@@ -136,5 +151,10 @@ def _translate_errors(name: str) -> Iterator[None]:
         raise InvalidInputError(f"picture {name} is not readable by this user; change its permissions") from error
     except MemoryError as error:
         raise InvalidInputError(f"picture {name} is broken or needs more memory than is free; save it again") from error
+    except OSError as error:
+        # Pillow's own errors about broken files have no number.
+        if error.errno is None:
+            raise InvalidInputError(f"picture {name} is broken: {type(error).__name__}: {error}; save it again") from error
+        raise InvalidInputError(f"picture {name} cannot be read: {error.strerror}; the file itself may be good") from error
     except Exception as error:  # Pillow raises a dozen unrelated classes on broken files
         raise InvalidInputError(f"picture {name} is broken: {type(error).__name__}: {error}; save it again") from error

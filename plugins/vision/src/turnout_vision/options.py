@@ -10,7 +10,8 @@ from turnout import Options
 
 # Pillow raises DecompressionBombError above this size, whatever limit we set.
 PILLOW_MAX_PIXELS = 178_956_970
-MAX_PIXELS = 25_000_000
+# A phone's 48 megapixels are 8064 x 6048.
+MAX_PIXELS = 50_000_000
 WHITE = (255, 255, 255)
 
 Byte = Annotated[int, Field(ge=0, le=255)]

@@ -116,7 +116,7 @@ def _finish(run: PictureRun, picture: Path, result: PipelineResult, error: Mappi
     errors = [failure.error for failure in result.failures]
     if fatal := next((error for error in errors if isinstance(error, _FATAL)), None):
         raise fatal
-    record = {**run.new_record(picture), **error, **picture_record(result, rle=run.rle)}
+    record = {**run.new_record(picture), **error, **picture_record(result, rle=run.rle, given=run.inputs)}
     _save(record, run.saves.get(picture), result)
     return PictureOutcome(record, next((error for error in errors if isinstance(error, BackendUnavailableError)), None))
 
@@ -130,8 +130,9 @@ def _save(record: PictureRecord, file: Path | None, result: PipelineResult) -> N
     if file is None or "picture" not in result:
         return
     footer = [f"{name}: {text}" for name, text in picture_texts(result).items() if text]
+    annotated = annotate(result["picture"], region_results(result), footer)
     try:
-        save_png(annotate(result["picture"], region_results(result), footer), file)
+        save_png(annotated, file)
         record["saved"] = str(file)
     except OSError as error:
         record["ok"] = False

@@ -72,7 +72,8 @@ def _blend(image: Image, background: Color) -> Image:
 
 def _convert(image: Image, name: str) -> Image:
     try:
-        return image.convert("RGB")
+        # A conversion to the same mode would be one more copy.
+        return image if image.mode == "RGB" else image.convert("RGB")
     except ValueError as error:
         raise InvalidInputError(f"picture {name} has the color space {image.mode!r}; save it as RGB") from error
 

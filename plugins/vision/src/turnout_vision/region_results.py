@@ -22,11 +22,13 @@ class RegionResult:
         region: the box; None if it was wrong.
         texts: captions, answers and other texts by name; None where one failed.
         mask: BOOL [height, width] of the picture, or None.
+        values: everything else that a step wrote about the region, by name.
     """
 
     region: Region | None
     texts: Mapping[str, str | None] = field(default_factory=dict)
     mask: NDArray[np.bool_] | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 def region_results(result: Mapping[str, Any]) -> list[RegionResult]:
@@ -52,7 +54,27 @@ def picture_texts(result: Mapping[str, Any]) -> dict[str, str | None]:
     return {name: value for name, value in result.items() if name != "image" and (isinstance(value, str) or name in names)}
 
 
+def picture_values(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what steps wrote about the whole picture that is neither a text nor the picture itself."""
+    regions = result.get("regions")
+    count = len(regions) if isinstance(regions, list) else -1
+    return {
+        name: value
+        for name, value in result.items()
+        if name not in ("image", "picture", "regions")
+        and name not in picture_texts(result)
+        # These are in the results of the regions.
+        and not (isinstance(value, list) and len(value) == count)
+    }
+
+
 def _region_result(region: Any, row: Mapping[str, Any]) -> RegionResult:
-    masks = (value for value in row.values() if isinstance(value, np.ndarray) and value.dtype == np.bool_ and value.ndim == 2)
+    masks = [name for name, value in row.items() if _is_mask(value)][:1]
     texts = {name: value for name, value in row.items() if name != "mask" and (value is None or isinstance(value, str))}
-    return RegionResult(region if isinstance(region, Region) else None, texts, next(masks, None))
+    values = {name: value for name, value in row.items() if name not in (*texts, *masks, "mask")}
+    mask = row[masks[0]] if masks else None
+    return RegionResult(region if isinstance(region, Region) else None, texts, mask, values)
+
+
+def _is_mask(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype == np.bool_ and value.ndim == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,11 +39,24 @@ class ResultsFile:
         answered: keys of the lines with ``ok`` true.
 
     Raises:
-        ConfigurationError: the file is not a results file.
-        OSError: the file cannot be read or written.
+        ConfigurationError: the file is not a results file, or cannot be read or written.
     """
 
     def __init__(self, file: Path, again: Container[Key]) -> None:
+        self._file = file
+        with _name_file(file):
+            self._open(file, again)
+
+    def write(self, record: PictureRecord) -> None:
+        """Append a line. Raises as the constructor."""
+        line = format_line(record).encode() + b"\n"
+        with _name_file(self._file):
+            written = os.write(self._stream, line)
+            # A full disk takes a part first.
+            if written < len(line):
+                os.write(self._stream, line[written:])
+
+    def _open(self, file: Path, again: Container[Key]) -> None:
         kept, self.answered, lines = [], set(), list(_read_lines(file))
         for line, record in lines:
             if record["ok"]:
@@ -56,15 +70,26 @@ class ResultsFile:
                 stream.write(content)
         self._stream = os.open(file, os.O_WRONLY | os.O_APPEND)
 
-    def write(self, record: PictureRecord) -> None:
-        """Append a line."""
-        os.write(self._stream, format_line(record).encode() + b"\n")
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         os.close(self._stream)
+
+
+@contextmanager
+def _name_file(file: Path) -> Iterator[None]:
+    """Translate an OSError of the block, which does nothing but read and write ``file``."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        if error.filename not in (None, str(file), file):
+            reason = f"{error.filename}: {reason}"
+        raise ConfigurationError(
+            f"the results file {str(file)!r} cannot be written: {reason}; give another file to --out",
+            next_step="give another file to --out",
+        ) from error
 
 
 def _read_lines(file: Path) -> Iterator[tuple[bytes, PictureRecord]]:

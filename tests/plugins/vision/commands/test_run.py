@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import textwrap
 import types
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import turnout
-from turnout import Backend, InferenceRequest, InferenceResponse, ModelInference
+from turnout import Backend, InferenceRequest, InferenceResponse, ModelInference, PipelineContext, PipelineStep, Step
 from turnout.errors import BackendUnavailableError, ConfigurationError, ModelLoadError, TurnoutError
 from turnout.plugins.discovery import Plugins
 from turnout_vision.commands.run import run as command
@@ -31,6 +33,18 @@ Turn = Callable[..., Result]
 class Away(ModelInference):
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         raise BackendUnavailableError("no server at localhost:1")
+
+
+class Score(PipelineStep):
+    """A step of another package."""
+
+    needs = ("picture", "regions")
+    provides = ("score", "embedding", "scores", "error")
+
+    def process(self, context: PipelineContext) -> None:
+        context["score"], context["error"] = np.float32(0.5), {"of": [1, 2]}
+        context["embedding"] = np.zeros((2, 600), np.float32)
+        context["scores"] = [np.float64(0.25)] * len(context["regions"])
 
 
 class FakeOptions(turnout.Options):
@@ -63,6 +77,9 @@ def folder(
     fake.turnout_backends = turnout.hookimpl(  # type: ignore[attr-defined]  # a module of this test
         lambda: [Backend("fake", lambda _, options: models[options.kind](), FakeOptions)], specname="turnout_backends"
     )
+    fake.turnout_steps = turnout.hookimpl(  # type: ignore[attr-defined]  # a module of this test
+        lambda: [Step("score", lambda *_: Score(), turnout.Options)], specname="turnout_steps"
+    )
     monkeypatch.setitem(sys.modules, "vision_test_backend", fake)
     entries = [("vision", "turnout_vision.plugin"), ("fake", "vision_test_backend")]
     plugins = Plugins([EntryPoint(name, module, "turnout") for name, module in entries])
@@ -74,6 +91,7 @@ def folder(
             pipelines:
               describe: [load_image, segment_regions: {model: segmenter}, caption: {model: captioner}]
               ask: [load_image, answer: {model: answerer}]
+              scored: [load_image, score]
               away: [load_image, caption: {model: away}]
               unloadable: [load_image, caption: {model: unloadable}]
               whole: [load_image, caption: {model: captioner, on: picture, prompt: a picture of}]
@@ -287,8 +305,9 @@ def test_a_timeout_that_is_not_a_time_is_refused(turn: Turn, photos: Path, timeo
 def test_results_that_cannot_be_written_exit_with_2(turn: Turn, photos: Path) -> None:
     result = turn("describe", photos, "--out", "turnout.yaml/out.jsonl")
 
-    assert result.exit_code == 2
-    assert "next: give another file to --out" in result.stderr
+    assert isinstance(result.exception, ConfigurationError)
+    assert "results file 'turnout.yaml/out.jsonl' cannot be written: turnout.yaml: File exists" in str(result.exception)
+    assert result.exception.next_step == "give another file to --out"
 
 
 def test_an_unreachable_backend_exits_with_3_and_leaves_lines(turn: Turn, photos: Path, folder: Path) -> None:
@@ -336,3 +355,95 @@ def test_a_run_that_is_stopped_leaves_a_valid_file_and_resumes_later(
     assert [record["image"] for record in kept] == ["photos/a.png", "photos/b.png"]
     assert later.exit_code == 0
     assert "1 answered, 0 failed, 2 skipped" in later.stderr
+
+
+def on_a_terminal(folder: Path, *arguments: str, **variables: str) -> tuple[int, str]:
+    """Return the exit code and the output of ``turnout run`` on a terminal of 120 columns."""
+    pty = pytest.importorskip("pty")
+    leader, follower = pty.openpty()
+    command = [str(Path(sys.executable).with_name("turnout")), "run", *arguments]
+    environment = {**os.environ, "COLUMNS": "120", "TERM": "xterm", **variables}
+    with subprocess.Popen(command, cwd=folder, stdout=follower, stderr=subprocess.PIPE, env=environment) as process:
+        os.close(follower)
+        output = b""
+        with suppress(OSError):  # the end of a terminal on Linux
+            while part := os.read(leader, 65536):
+                output += part
+        process.communicate(timeout=60)
+    os.close(leader)
+    return process.returncode, output.decode()
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """Return a folder with a pipeline that only reads pictures, and two of them."""
+    (tmp_path / "turnout.yaml").write_text("models: {}\npipelines: {read: [load_image]}\n")
+    (tmp_path / "photos").mkdir()
+    for name in ("a", "b"):
+        Image.new("RGB", (8, 6)).save(tmp_path / "photos" / f"{name}.png")
+    return tmp_path
+
+
+def test_a_terminal_gets_a_table_and_a_pipe_json_lines(plain: Path) -> None:
+    code, table = on_a_terminal(plain, "read", "photos")
+    _, as_json = on_a_terminal(plain, "read", "photos", "--json")
+
+    assert code == 0
+    assert "picture" in table
+    assert "photos/a.png" in table
+    assert '"image"' not in table
+    assert [record["image"] for record in lines(as_json)] == ["photos/a.png", "photos/b.png"]
+
+
+def test_every_file_of_a_folder_is_answered_named_or_counted(turn: Turn, photos: Path) -> None:
+    for name in ("IMG_1.HEIC", "IMG_2.heic", "drawing.psd"):
+        (photos / name).write_bytes(b"8BPS" if name.endswith("psd") else b"\0\0\0\x18ftypheic\0\0\0\0")
+    (photos / "notes.txt").write_text("not a picture")
+    (photos / ".DS_Store").touch()
+
+    result = turn("describe", photos)
+
+    records = lines(result.stdout)
+    assert result.exit_code == 1
+    assert [Path(each["image"]).name for each in records if not each["ok"]] == ["IMG_1.HEIC", "IMG_2.heic", "drawing.psd"]
+    assert "note: 1 file skipped, not pictures: 1 .txt" in result.stderr
+    assert "note: 1 hidden file or folder skipped" in result.stderr
+    assert f"({photos / 'IMG_1.HEIC'}, {photos / 'IMG_2.heic'})" in result.stderr
+    assert "3 answered, 3 failed" in result.stderr
+
+
+def test_a_folder_without_pictures_says_what_is_in_it(turn: Turn, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.txt").touch()
+
+    result = turn("describe", tmp_path / "docs")
+
+    assert result.exit_code == 2
+    assert "1 file skipped, not pictures: 1 .txt" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("PROMETHEUS_MULTIPROC_DIR", "gone/metrics"), ("PROMETHEUS_MULTIPROC_DIR", "turnout.yaml")]
+)
+def test_a_cause_in_the_environment_is_not_told_as_the_outputs(plain: Path, variable: str, value: str) -> None:
+    command = [str(Path(sys.executable).with_name("turnout")), "run", "read", "photos", "--out", "out.jsonl"]
+
+    wrong = subprocess.run(
+        command, cwd=plain, env={**os.environ, variable: value}, capture_output=True, text=True, timeout=60, check=False
+    )
+    good = subprocess.run(command, cwd=plain, capture_output=True, text=True, timeout=60, check=False)
+
+    assert wrong.returncode == 2
+    assert f"{variable} is '{value}'" in wrong.stderr
+    assert "--out" not in wrong.stderr
+    assert good.returncode == 0
+
+
+def test_outputs_of_a_third_party_step_are_in_the_line(turn: Turn, photos: Path) -> None:
+    result = turn("scored", photos / "a.png")
+
+    (record,) = lines(result.stdout)
+    assert result.exit_code == 0
+    assert (record["score"], record["error_"]) == (0.5, {"of": [1, 2]})
+    assert record["embedding"] == {"array": "FP32 [2, 600]"}
+    assert [region["scores"] for region in record["regions"]] == [0.25, 0.25]

@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 import math
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from turnout_vision.picture_files import FoundFiles
     from turnout_vision.picture_record import PictureRecord
-    from turnout_vision.picture_run import PictureOutcome, PictureRun
+    from turnout_vision.picture_run import PictureRun
 
-OK, SOME_FAILED, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
+INTERRUPTED = 130
 
 _FILE = click.Path(path_type=Path)
 
@@ -36,7 +35,7 @@ class _Seconds(click.FloatRange):
 
 @click.command(
     "run",
-    short_help="Run a pipeline on pictures; print JSON lines, save annotated pictures.",
+    short_help="Run a pipeline on pictures; print the results, save annotated pictures.",
     epilog="\b\nExamples:\n  turnout run describe photo.jpg\n  turnout run describe pictures --out results.jsonl --save drawn",
 )
 @click.argument("pipeline")
@@ -45,6 +44,7 @@ class _Seconds(click.FloatRange):
 @click.option("--question", help="The question for the answer steps of the pipeline.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Another input of the pipeline: JSON, or text.")
 @click.option("--out", type=_FILE, help="Append JSON lines to this file; a later run resumes it. Default: stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines on a terminal too, instead of a table.")
 @click.option("--save", type=_FILE, metavar="DIR", help="Save pictures with masks, boxes and texts drawn on them here.")
 @click.option("--rle", is_flag=True, help="Include whole masks in the lines, as COCO run lengths.")
 @click.option("--timeout", "timeout_seconds", type=_Seconds(min=0, min_open=True), help="Seconds for one picture.")
@@ -60,12 +60,21 @@ class _Seconds(click.FloatRange):
 @click.option("--metrics", is_flag=True, help="Print the metrics to stderr at the end, as Prometheus text.")
 @click.pass_context
 def run(
-    context: click.Context, /, *, images: Sequence[Path], out: Path | None, config: Path, metrics: bool, **given: Any
+    context: click.Context,
+    /,
+    *,
+    images: Sequence[Path],
+    out: Path | None,
+    as_json: bool,
+    config: Path,
+    metrics: bool,
+    **given: Any,
 ) -> None:
     """Run PIPELINE on each IMAGE, which may be a folder.
 
-    One JSON line per picture goes to stdout or --out. A picture that fails has a line with "ok": false; the others still run.
-    With --out, pictures that an earlier run answered are skipped; failed ones run again.
+    A terminal shows a table. A pipe and --out get one JSON line per picture; a picture that fails has a line with "ok": false,
+    and the others still run. With --out, pictures that an earlier run answered are skipped; failed ones run again. What is in
+    a folder and is no picture is counted on stderr.
 
     Exit code: 0 all answered, 1 some failed, 2 usage or settings, 3 backend unreachable.
     """
@@ -74,11 +83,19 @@ def run(
     save: Path | None = given["save"]
     if save is not None and save.resolve() in {image.resolve() for image in images}:
         raise click.UsageError(f"--save {str(save)!r} is a folder of input pictures; give another folder")
-    pictures = find_pictures(images, exclude=save)
-    if not pictures:
-        raise click.UsageError(f"no pictures in {', '.join(map(str, images))}; give files, or a folder that contains pictures")
-    with _handle_errors(context):
-        context.exit(_run(_build_run(pictures, **given), pictures, out=out, config=config, metrics=metrics))
+    found = find_pictures(images, exclude=save)
+    if not found.pictures:
+        skipped = "".join(f"; {line.partition(': ')[2]}" for line in found.describe_skipped())
+        raise click.UsageError(
+            f"no pictures in {', '.join(map(str, images))}{skipped}; give files, or a folder that contains pictures"
+        )
+    tabular = out is None and not as_json and sys.stdout.isatty()
+    try:
+        code = _run(_build_run(found.pictures, **given), found, out=out, config=config, metrics=metrics, tabular=tabular)
+    except KeyboardInterrupt:
+        click.echo("interrupted; the results so far are valid, and with --out the same command resumes", err=True)
+        code = INTERRUPTED
+    context.exit(code)
 
 
 def _build_run(
@@ -121,20 +138,24 @@ def _parse_inputs(settings: Sequence[str]) -> dict[str, Any]:
     return inputs
 
 
-def _run(run: PictureRun, pictures: Sequence[Path], *, out: Path | None, config: Path, metrics: bool) -> int:
+def _run(run: PictureRun, found: FoundFiles, *, out: Path | None, config: Path, metrics: bool, tabular: bool) -> int:
     import turnout
+    from turnout_vision.commands.tally import Tally
     from turnout_vision.picture_run import run_pictures
 
-    tally = Tally()
+    tally = Tally(unreadable=bool(found.unreadable))
+    for line in found.describe_skipped():
+        click.echo(line, err=True)
     with ExitStack() as stack:
         app = stack.enter_context(turnout.open(config))
         app.pipeline(run.pipeline)  # raises before any file is written
         if metrics:
             stack.callback(lambda: click.echo(app.metrics_text(), err=True))
-        write, remaining = _open_output(stack, run, pictures, out)
-        tally.skipped = len(pictures) - len(remaining)
+        write, remaining = _open_output(stack, run, found.pictures, out, tabular=tabular)
+        tally.skipped = len(found.pictures) - len(remaining)
         stack.callback(lambda: click.echo(tally, err=True))
-        advance = stack.enter_context(_show_progress(len(remaining), visible=out is not None or not sys.stdout.isatty()))
+        visible = tabular or out is not None or not sys.stdout.isatty()
+        advance = stack.enter_context(_show_progress(len(remaining), visible=visible))
         for outcome in run_pictures(app, run, remaining):
             write(outcome.record)
             tally.add(outcome)
@@ -143,52 +164,21 @@ def _run(run: PictureRun, pictures: Sequence[Path], *, out: Path | None, config:
 
 
 def _open_output(
-    stack: ExitStack, run: PictureRun, pictures: Sequence[Path], out: Path | None
+    stack: ExitStack, run: PictureRun, pictures: Sequence[Path], out: Path | None, *, tabular: bool
 ) -> tuple[Callable[[PictureRecord], None], Sequence[Path]]:
     """Return the function that writes a record, and the pictures without an answer in ``out``."""
+    from turnout_vision.commands.results_table import ResultsTable
     from turnout_vision.results_file import ResultsFile, format_line, record_key
 
+    if tabular:
+        table = ResultsTable()
+        stack.callback(table.print)
+        return table.add, pictures
     if out is None:
         return lambda record: click.echo(format_line(record)), pictures
     keys = {picture: record_key(run.new_record(picture)) for picture in pictures}
     file = stack.enter_context(ResultsFile(out, again=frozenset(keys.values())))
     return file.write, [picture for picture, key in keys.items() if key not in file.answered]
-
-
-@dataclass(slots=True)
-class Tally:
-    """The counts of answered, failed and skipped pictures."""
-
-    answered: int = 0
-    failed: int = 0
-    skipped: int = 0
-    unreachable: bool = False
-    start: float = field(default_factory=time.monotonic)
-
-    def add(self, outcome: PictureOutcome) -> None:
-        """Count a picture; print the errors of a failed one to stderr."""
-        record = outcome.record
-        self.unreachable |= outcome.unavailable is not None
-        if record["ok"]:
-            self.answered += 1
-            return
-        self.failed += 1
-        # The error of a step that was not answered says what its failures say.
-        problems = [record["error"]] if "error" in record else [failure["error"] for failure in record["failures"]]
-        for problem in problems:
-            click.echo(f"{record['image']}: {problem}", err=True)
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code of the command."""
-        if self.unreachable:
-            return UNREACHABLE
-        return SOME_FAILED if self.failed else OK
-
-    def __str__(self) -> str:
-        skipped = f", {self.skipped} skipped" if self.skipped else ""
-        seconds = time.monotonic() - self.start
-        return f"{self.answered} answered, {self.failed} failed{skipped} in {seconds:.1f} s"
 
 
 @contextmanager
@@ -205,16 +195,3 @@ def _show_progress(total: int, *, visible: bool) -> Iterator[Callable[[], None]]
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=False) as progress:
         task = progress.add_task("pictures", total=total)
         yield lambda: progress.advance(task)
-
-
-@contextmanager
-def _handle_errors(context: click.Context) -> Iterator[None]:
-    """Exit with a message on OSError and KeyboardInterrupt; ``turnout`` itself handles a TurnoutError."""
-    try:
-        yield
-    except OSError as error:
-        click.echo(f"error: results cannot be written: {error}\nnext: give another file to --out", err=True)
-        context.exit(USAGE)
-    except KeyboardInterrupt:
-        click.echo("interrupted; the lines so far are valid, and with --out the same command resumes", err=True)
-        context.exit(INTERRUPTED)

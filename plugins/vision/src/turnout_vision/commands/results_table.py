@@ -1,0 +1,75 @@
+"""The results of a run over pictures as a table, for a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from turnout_vision.picture_record import PictureRecord
+
+_WIDEST = 60
+# In the summary, or in the first column.
+_HIDDEN = frozenset({"image", "pipeline", "inputs", "ok", "error", "regions", "failures", "seconds", "box", "label"})
+
+
+@dataclass(slots=True)
+class ResultsTable:
+    """Collects records; prints one row for each region, or for the picture if it has no regions of its own."""
+
+    rows: list[dict[str, str]] = field(default_factory=list)
+
+    def add(self, record: PictureRecord) -> None:
+        """Add the rows of a picture."""
+        rows = [{**_read_cells(record), **cells} for cells in _list_regions(record)] or [_read_cells(record)]
+        rows[0]["seconds"] = f"{record['seconds']:.2f}"
+        if not record["ok"]:
+            rows[0]["result"] = "failed"
+        for row in rows:
+            self.rows.append({"picture": record["image"], **row})
+
+    def print(self) -> None:
+        """Print the table on stdout; nothing if there are no rows."""
+        if not self.rows:
+            return
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        _replace_what_the_terminal_lacks()
+        names = list(dict.fromkeys(name for row in self.rows for name in row if name not in ("result", "seconds")))
+        names += [name for name in ("result", "seconds") if any(name in row for row in self.rows)]
+        table = Table(*names, box=box.SIMPLE_HEAD)
+        for row in self.rows:
+            # Text, because a caption may have what rich takes for markup.
+            table.add_row(*(Text(row.get(name, "")) for name in names))
+        Console(file=sys.stdout).print(table)
+
+
+def _list_regions(record: PictureRecord) -> Iterator[dict[str, str]]:
+    regions = record["regions"]
+    for index, region in enumerate(regions):
+        named = {"region": region.get("label") or str(index)} if len(regions) > 1 or "label" in region else {}
+        yield {**named, **_read_cells(region)}
+
+
+def _read_cells(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _format(name, value) for name, value in values.items() if name not in _HIDDEN and value is not None}
+
+
+def _format(name: str, value: Any) -> str:
+    if name == "mask" and isinstance(value, Mapping):
+        return f"{value['area']:,} px"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _WIDEST or isinstance(value, str) else text[: _WIDEST - 3] + "..."
+
+
+def _replace_what_the_terminal_lacks() -> None:
+    """Print a question mark for a letter that the encoding of stdout does not have, instead of failing."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")

@@ -1,0 +1,74 @@
+"""The counts of a run over pictures, and its errors, each printed once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from turnout_vision.picture_run import PictureOutcome
+
+OK, SOME_FAILED, UNREACHABLE = 0, 1, 3
+
+_NAMES = 20
+
+
+@dataclass(slots=True)
+class Tally:
+    """The counts of answered, failed and skipped pictures.
+
+    Attributes:
+        problems: the pictures of each error, in the order of their first.
+        unreadable: True if a folder could not be read.
+    """
+
+    answered: int = 0
+    failed: int = 0
+    skipped: int = 0
+    unreachable: bool = False
+    unreadable: bool = False
+    problems: dict[str, list[str]] = field(default_factory=dict)
+    start: float = field(default_factory=time.monotonic)
+
+    def add(self, outcome: PictureOutcome) -> None:
+        """Count a picture; print an error of a failed one to stderr when it is the first of its kind."""
+        record = outcome.record
+        self.unreachable |= outcome.unavailable is not None
+        if record["ok"]:
+            self.answered += 1
+            return
+        self.failed += 1
+        problems = [record["error"]] if "error" in record else []
+        problems += [failure["error"] for failure in record["failures"]]
+        for problem in dict.fromkeys(problems):
+            kind = _without_name(problem, record["image"])
+            if kind not in self.problems:
+                click.echo(f"{record['image']}: {problem}", err=True)
+            self.problems.setdefault(kind, []).append(record["image"])
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command."""
+        if self.unreachable:
+            return UNREACHABLE
+        return SOME_FAILED if self.failed or self.unreadable else OK
+
+    def __str__(self) -> str:
+        repeated = [_describe(kind, pictures) for kind, pictures in self.problems.items() if len(pictures) > 1]
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        seconds = time.monotonic() - self.start
+        return "\n".join([*repeated, f"{self.answered} answered, {self.failed} failed{skipped} in {seconds:.1f} s"])
+
+
+def _without_name(problem: str, picture: str) -> str:
+    """Return ``problem`` without the name of its picture: what is left is the same for all pictures that it concerns."""
+    return problem.replace(f"{picture!r} ", "").replace(f"{str(Path(picture))!r} ", "")
+
+
+def _describe(kind: str, pictures: list[str]) -> str:
+    more = f" and {len(pictures) - _NAMES} more" if len(pictures) > _NAMES else ""
+    return f"{len(pictures)} pictures: {kind} ({', '.join(pictures[:_NAMES])}{more})"

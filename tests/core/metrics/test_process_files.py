@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from turnout.errors import ConfigurationError
+from turnout.metrics import Metrics
+from turnout.metrics.process_files import VARIABLE, metric_files
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("gone", "and there is no such folder"), ("file", "which is a file"), ("", "which is empty")]
+)
+def test_a_variable_that_names_no_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reason: str
+) -> None:
+    (tmp_path / "file").touch()
+    value = str(tmp_path / name) if name else ""
+    monkeypatch.setenv(VARIABLE, value)
+
+    with pytest.raises(ConfigurationError, match=f"PROMETHEUS_MULTIPROC_DIR is .*, {reason}; .* or unset the variable"):
+        Metrics()
+    monkeypatch.delenv(VARIABLE)
+    assert "turnout_build_info" in Metrics().render()
+
+
+def test_a_folder_that_this_user_cannot_write_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    # Tests may run as root, whom permissions do not stop.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+
+    with pytest.raises(ConfigurationError, match="a folder that this user cannot write"):
+        Metrics()
+
+
+def test_a_full_disk_under_the_metrics_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+
+    with pytest.raises(ConfigurationError, match="its files cannot be written: No space left on device"), metric_files():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_without_the_variable_an_error_is_that_of_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+
+    with pytest.raises(FileNotFoundError), metric_files():
+        raise FileNotFoundError(errno.ENOENT, "no such file", "x")

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from turnout.errors import BackendUnavailableError
+from turnout_vision.commands.tally import Tally
+from turnout_vision.picture_run import PictureOutcome
+
+
+def failed(image: str, *errors: str) -> PictureOutcome:
+    return PictureOutcome({"image": image, "ok": False, "failures": [{"error": error} for error in errors]})
+
+
+def test_the_same_error_is_printed_once_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally()
+
+    for name in ("a.heic", "b.heic", "c.heic"):
+        tally.add(failed(name, f"picture {name!r} is a HEIC picture; install it"))
+    tally.add(failed("d.png", "picture 'd.png' is broken"))
+
+    assert capsys.readouterr().err.splitlines() == [
+        "a.heic: picture 'a.heic' is a HEIC picture; install it",
+        "d.png: picture 'd.png' is broken",
+    ]
+    assert str(tally).splitlines()[0] == "3 pictures: picture is a HEIC picture; install it (a.heic, b.heic, c.heic)"
+    assert str(tally).splitlines()[1].startswith("0 answered, 4 failed in")
+
+
+def test_an_error_of_many_regions_counts_its_picture_once() -> None:
+    tally = Tally()
+
+    tally.add(failed("a.png", "no server", "no server"))
+
+    assert tally.problems == {"no server": ["a.png"]}
+
+
+def test_many_pictures_are_named_up_to_a_limit() -> None:
+    tally = Tally()
+    for number in range(30):
+        tally.add(failed(f"{number}.png", "no server"))
+
+    assert "30 pictures: no server (0.png, 1.png" in str(tally)
+    assert "19.png and 10 more)" in str(tally)
+
+
+def test_the_exit_code_says_what_failed() -> None:
+    unavailable = PictureOutcome({"image": "a", "ok": False, "failures": []}, BackendUnavailableError("no server"))
+    tally = Tally()
+
+    codes = [tally.exit_code, Tally(unreadable=True).exit_code]
+    tally.add(failed("a.png", "x"))
+    codes.append(tally.exit_code)
+    tally.add(unavailable)
+
+    assert [*codes, tally.exit_code] == [0, 1, 1, 3]
