@@ -77,6 +77,14 @@ $(VENVS)/demo/.done-triton: $(VENVS)/demo/.done
 demo: $(VENVS)/demo/.done-$(BACKEND)
 	rm -rf $(OUT) && mkdir -p $(OUT)
 	$(SERVED) $(MAKE) --no-print-directory demo-run
+	@echo
+	-@$(VENVS)/demo/bin/turnout status birefnet
+	@echo
+	@echo "turnout is $(CURDIR)/$(VENVS)/demo/bin/turnout. What to do now, in this folder:"
+	@echo "  export PATH=\"$(CURDIR)/$(VENVS)/demo/bin:\$$PATH\""
+	@echo "  turnout status                                # how far each model has moved, and its next command"
+	@echo "  turnout run describe FOLDER --save out/mine   # your own pictures"
+	@echo "  turnout init --config mine.yaml               # a turnout.yaml for a model of your own"
 
 demo-run:
 	$(VENVS)/demo/bin/turnout models
@@ -127,6 +135,7 @@ benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-serv
 
 models: $(VENVS)/direct/.done
 	for model in blip_caption blip_vqa birefnet; do $(VENVS)/direct/bin/turnout export $$model --format onnx; done
+	$(VENVS)/direct/bin/turnout triton serve --quiet -- $(VENVS)/direct/bin/turnout verify --publish
 
 format: $(VENVS)/check/.done
 	$(VENVS)/check/bin/ruff format .

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.repository.evidence import Evidence, fingerprint, read_evidence, write_evidence
+from turnout.repository.evidence import Evidence, fingerprint, publish_evidence, read_evidence, write_evidence
 
 
 def test_the_last_result_is_read_back_with_its_date(tmp_path: Path) -> None:
@@ -97,3 +97,27 @@ def test_a_fingerprint_changes_with_content_and_names(tmp_path: Path) -> None:
 
     assert len({first, changed, fingerprint(folder)}) == 3
     assert fingerprint(folder / "other.onnx") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_proof_beside_the_versions_travels_with_them(tmp_path: Path) -> None:
+    there, here = tmp_path / "there/model_repository/m", tmp_path / "here"
+    there.mkdir(parents=True)
+    publish_evidence(there, Evidence("m", "verify", "match", "2026-01-02"))
+    here.mkdir()
+    (tmp_path / "there/model_repository").rename(here / "model_repository")
+
+    assert read_evidence(here, "m", "verify") == Evidence("m", "verify", "match", "2026-01-02", {})
+    assert read_evidence(here, "n", "verify", here / "model_repository/m") is None
+
+
+@pytest.mark.parametrize(("at", "verdict"), [("2026-01-01", "match"), ("2026-01-03", "mismatch")])
+def test_the_later_of_the_two_results_counts(tmp_path: Path, at: str, verdict: str) -> None:
+    folder = tmp_path / "served/elsewhere"
+    folder.mkdir(parents=True)
+    publish_evidence(folder, Evidence("m", "verify", "match", "2026-01-02"))
+    write_evidence(tmp_path, Evidence("m", "verify", "mismatch", at))
+
+    read = read_evidence(tmp_path, "m", "verify", folder)
+
+    assert read is not None
+    assert read.verdict == verdict

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from turnout.cli.exits import UNREACHABLE
+from turnout.cli.invocation import current_invocation
 from turnout.cli.options import config_option, examples, json_option, optional_model_argument, print_json
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ def _lines(status: ModelStatus) -> Iterator[str]:
         "recorded": facts.recorded,
     }
     rows |= {"shadow": _format_shadow(facts)} | {f"on {state.backend}": state.text for state in facts.servers}
-    rows |= {"next": status.next.command, "": status.next.why}
     yield from (f"  {name:<10}{text}" for name, text in rows.items() if text)
+    yield click.style(f"  {'next':<10}{current_invocation().suggest(status.next.command)}", bold=True)
+    yield f"  {'':<10}{status.next.why}"
 
 
 def _format_arms(facts: ModelFacts) -> str:
@@ -67,7 +69,9 @@ def _format_version(facts: ModelFacts) -> str:
     text = (
         f"version {version.number}, {version.file}, {_format_time(version.written)}, sha256 {version.sha256[:DIGITS_OF_SHA256]}"
     )
-    return f"{text}; {_format_proof(facts.export) or 'not proved at export'}"
+    by_verify = facts.verify is not None and facts.verify.holds
+    proof = _format_proof(facts.export) or ("" if by_verify else "not proved at export")
+    return f"{text}; {proof}" if proof else text
 
 
 def _format_verify(facts: ModelFacts) -> str:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 )
 @click.option("--ignore-answers", is_flag=True, help="Do not compare with the recorded answers.")
 @click.option("--save", type=click.Path(path_type=Path, file_okay=False), help="The folder for the worst request of each arm.")
+@click.option("--publish", is_flag=True, help="Write a match beside the model's versions too, so that it travels with them.")
 @quiet_option
 @config_option
 @json_option

@@ -13,15 +13,12 @@ from turnout.plugins.declarations import Exporter, ExportRequest
 from turnout.plugins.discovery import Plugins
 from turnout.plugins.known import install_commands
 from turnout.plugins.repositories import Configuration, ConfigurationRequest, Repository
-from turnout.repository.evidence import Evidence, fingerprint, write_evidence
+from turnout.repository.evidence import DEFAULT_REPOSITORY, Evidence, fingerprint, write_evidence
 from turnout.repository.publishing import ExportedVersion, publish, publish_configuration
 from turnout.repository.versions import latest_version
 from turnout.settings import LoadedModel, LoadedSettings
 
 logger = logging.getLogger(__name__)
-
-DEFAULT_REPOSITORY = "model_repository"
-"""The folder next to turnout.yaml for a model that no repository plugin locates."""
 
 
 def export_model(

@@ -2,6 +2,9 @@
 
 ``.turnout/<model>.<topic>.json`` holds the last result of a topic, ``verify`` or ``export``. It changes atomically. The
 evidence of a shadow adds up instead: see ``rollout/shadow/evidence_file.py``.
+
+A proof may also travel with the versions, as ``<repository>/<model>/turnout.<topic>.json``: it names the SHA-256 of what it
+proves, and no path of this machine.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from turnout.files.atomic import write_atomic
 from turnout.files.state_folder import STATE, make_state_folder
 
 FORMAT = 1
+DEFAULT_REPOSITORY = "model_repository"
+"""The model repository next to turnout.yaml, for a model that no plugin locates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,34 @@ def write_evidence(folder: Path, evidence: Evidence) -> Path:
     Raises:
         OSError: the folder or the disk refuses; the previous evidence stays.
     """
+    file = make_state_folder(folder) / _file(folder, evidence.model, evidence.topic).name
+    write_atomic(file, _encode(evidence))
+    return file
+
+
+def publish_evidence(model_folder: Path, evidence: Evidence) -> Path:
+    """Write ``evidence`` beside the versions in ``model_folder``, with the current time if it has none.
+
+    Raises:
+        OSError: the folder does not exist, or it or the disk refuses; the previous evidence stays.
+    """
+    file = _published_file(model_folder, evidence.topic)
+    write_atomic(file, _encode(evidence) + b"\n")
+    return file
+
+
+def read_evidence(folder: Path, model: str, topic: str, model_folder: Path | None = None) -> Evidence | None:
+    """Return the last result, of the state folder or beside the versions in ``model_folder``.
+
+    None if there is none, or if this version of Turnout cannot read it. Without ``model_folder``, the default repository of the
+    turnout.yaml in ``folder``.
+    """
+    published = _published_file(model_folder or folder / DEFAULT_REPOSITORY / model, topic)
+    found = [one for one in (_read(_file(folder, model, topic)), _read(published)) if one is not None and one.model == model]
+    return max(found, key=lambda evidence: str(evidence.at), default=None)
+
+
+def _encode(evidence: Evidence) -> bytes:
     content = {
         "format": FORMAT,
         "model": evidence.model,
@@ -53,15 +86,16 @@ def write_evidence(folder: Path, evidence: Evidence) -> Path:
         "at": evidence.at or datetime.now(UTC).isoformat(timespec="seconds"),
         "facts": dict(evidence.facts),
     }
-    file = make_state_folder(folder) / _file(folder, evidence.model, evidence.topic).name
-    write_atomic(file, json.dumps(content, indent=2).encode())
-    return file
+    return json.dumps(content, indent=2).encode()
 
 
-def read_evidence(folder: Path, model: str, topic: str) -> Evidence | None:
-    """Return the last result; None if there is none, or if this version of Turnout cannot read it."""
+def _published_file(model_folder: Path, topic: str) -> Path:
+    return model_folder / f"turnout.{topic}.json"
+
+
+def _read(file: Path) -> Evidence | None:
     try:
-        content = json.loads(_file(folder, model, topic).read_text("utf-8"))
+        content = json.loads(file.read_text("utf-8"))
         if content["format"] != FORMAT:
             return None
         return Evidence(content["model"], content["topic"], content["verdict"], content["at"], content["facts"])

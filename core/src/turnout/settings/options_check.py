@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from turnout.errors import suggestion, unknown_name
+from turnout.plugins.known import install_hint
 from turnout.settings.document.document import Document, DocumentPath
 from turnout.settings.problems.report import Report
 from turnout.settings.problems.validate import validate
@@ -78,11 +79,11 @@ class OptionsCheck:
     def _check_backend(self, name: str, model: dict[str, Any], chosen: Any, path: DocumentPath) -> None:
         if not isinstance(chosen, str) or self._report.has_problem(path):
             return
-        written, entries = str(self._document.value_at(path)), _mapping(model.get("backends"))
+        entries = _mapping(model.get("backends"))
         if self._registry.backend_options(chosen) is None:
-            self._report_missing("backend", written, chosen, path)
+            self._report_missing("backend", str(self._document.value_at(path)), chosen, path)
         elif chosen not in entries:
-            message = partial(_missing_options_text, name, written, entries)
+            message = partial(_missing_options_text, name, chosen, entries)
             # The backend at the top is right for other models, so the caret is under the model without options for it.
             if path == ("backend",):
                 self._report.add_at_key(("models", name), message)
@@ -111,8 +112,10 @@ class OptionsCheck:
             self._report.add_at_value(place, lambda: str(unknown_name("model", written, self._models())))
 
     def _report_missing(self, kind: str, written: str, name: str, path: DocumentPath) -> None:
-        hint = "" if written == name else ". The value from the environment is not a known name"
-        self._report.add_at_value(path, lambda: self._registry.why_missing(kind, written) + hint)
+        # A default is text of the file, and the name of a plugin that is not installed is no secret either.
+        shown = name if not self._report.is_secret(path) or install_hint(kind, name) else written
+        hint = "" if shown == name else ". The value from the environment is not a known name"
+        self._report.add_at_value(path, lambda: self._registry.why_missing(kind, shown) + hint)
 
 
 def _missing_options_text(name: str, backend: str, entries: Mapping[str, Any]) -> str:

@@ -98,7 +98,7 @@ def test_a_model_without_a_server_gets_the_example_of_an_installed_backend(farm:
     verified(farm, "here")
     farm.file.write_text(farm.file.read_text().replace("backend: source", "backend: here", 1).replace("      server:\n", ""))
 
-    assert farm.status().next.why == "no server is configured; write 'server: {url: here}' under models.m.backends"
+    assert farm.status().next.command == "write 'server: {url: here}' under models.m.backends"
 
 
 def test_a_canary_without_weight_and_a_shadow_of_itself_are_ignored(farm: Any) -> None:

@@ -32,6 +32,7 @@ def test_first_the_model_is_exported() -> None:
     assert command(START) == "turnout export m --format onnx"
     assert command(replace(START, formats=("text",))) == "turnout export m --format text"
     assert command(replace(START, formats=())) == "turnout plugins"
+    assert command(replace(START, formats=(), missing={"source": "pip install it"})) == "pip install it"
 
 
 def test_a_version_without_proof_is_verified_on_a_local_backend() -> None:
@@ -58,7 +59,8 @@ def test_a_mismatch_of_verify_is_the_reason() -> None:
 def test_a_model_with_one_backend_is_recorded_then_compared_with_its_recording() -> None:
     alone = replace(EXPORTED, backend="here", backends=("here",), remote=frozenset(), export=None)
 
-    assert command(alone) == "turnout record m FILE..."
+    assert command(alone) == "turnout record --help"
+    assert command(replace(alone, missing={"source": "pip install it"})) == "pip install it"
     assert command(replace(alone, recorded=3)) == "turnout verify m"
 
 
@@ -67,9 +69,10 @@ def test_without_a_server_the_exported_version_serves_locally() -> None:
 
     assert command(local) == "turnout verify m --against here"
     assert command(replace(local, verify=VERIFIED.verify)) == "turnout switch m here"
-    assert step(replace(local, backend="here", verify=VERIFIED.verify)).why == (
-        "no server is configured; write 'server: {url: ...}'"
-    )
+    moved = replace(local, backend="here", verify=VERIFIED.verify)
+    assert step(moved) == NextStep("write 'server: {url: ...}'", "no server is configured")
+    absent = replace(moved, missing={"server": "pip install it"}, known_servers=frozenset({"server"}))
+    assert command(absent) == "pip install it"
 
 
 def test_a_server_is_started_then_verified() -> None:
@@ -81,9 +84,9 @@ def test_a_server_is_started_then_verified() -> None:
 def test_a_move_goes_by_fallback_shadow_canary_and_switch() -> None:
     shadowed = replace(VERIFIED, servers=UP, shadowed="server")
 
-    assert "write 'fallback: here'" in step(replace(VERIFIED, servers=UP, fallback=None)).why
+    assert "write 'fallback: here'" in step(replace(VERIFIED, servers=UP, fallback=None)).command
     assert command(replace(VERIFIED, servers=UP)) == "turnout switch m server --weight 0.1"
-    assert command(shadowed) == "turnout status m"
+    assert command(shadowed) == "let the app run until the shadow has compared more answers"
     assert command(replace(shadowed, shadow=READY)) == "turnout switch m server --weight 0.1"
     assert command(replace(shadowed, shadow=READY, canary="server", weight=0.1)) == "turnout switch m server"
 
@@ -99,19 +102,19 @@ def test_a_shadow_with_mismatches_is_verified() -> None:
 def test_shadow_results_of_another_version_do_not_count() -> None:
     found = step(replace(VERIFIED, servers=UP, shadowed="server", shadow=replace(READY, current=False)))
 
-    assert found.command == "turnout status m"
+    assert found.command == "let the app run until the shadow has compared more answers"
     assert "other settings or another version" in found.why
 
 
 def test_a_served_model_gets_the_steps_that_it_lacks() -> None:
     differs = (ServerState("server", True, False, "max_batch_size differs"),)
 
-    assert "write 'fallback: here'" in step(replace(SERVING, fallback=None)).why
+    assert "write 'fallback: here'" in step(replace(SERVING, fallback=None)).command
     assert command(replace(SERVING, servers=DOWN)) == "turnout server serve"
     assert command(replace(SERVING, shadow=None, verify=None)) == "turnout verify m --against here"
     assert step(replace(SERVING, servers=differs)).why == "max_batch_size differs"
-    assert command(replace(SERVING, tuning=())) == "turnout export m --config-only"
-    assert "write 'shadow: {backend: here}'" in step(replace(SERVING, shadow=None)).why
+    assert command(replace(SERVING, tuning=())).endswith("under models.m, then turnout export m --config-only")
+    assert "write 'shadow: {backend: here}'" in step(replace(SERVING, shadow=None)).command
 
 
 def test_at_the_end_every_step_is_done() -> None:

@@ -20,7 +20,7 @@ from turnout.commands.status.shadow_state import shadow_state
 from turnout.commands.status.stages import MigrationStage, stage_of
 from turnout.plugins.declarations import Backend
 from turnout.plugins.discovery import Plugins, find_plugins
-from turnout.plugins.known import install_commands
+from turnout.plugins.known import install_command, install_commands
 from turnout.recording import record_files
 from turnout.repository.evidence import read_evidence
 from turnout.settings import LoadedModel, LoadedSettings, load_settings
@@ -41,7 +41,8 @@ class ModelStatus:
 
     def as_json(self) -> dict[str, Any]:
         """Return everything in types of JSON."""
-        facts = asdict(self.facts) | {"sources": sorted(self.facts.sources), "remote": sorted(self.facts.remote)}
+        sets = {name: sorted(getattr(self.facts, name)) for name in ("sources", "remote", "known_servers")}
+        facts = asdict(self.facts) | sets
         facts |= {"proved": sorted(self.facts.proved or ())}
         stage = {"stage": int(self.stage), "stage_name": self.stage.name.lower()}
         return {"model": self.facts.model} | stage | {"next": asdict(self.next)} | facts
@@ -77,7 +78,7 @@ def _server_advice(plugins: Plugins, model: str) -> str:
 
 def _facts(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, servers: tuple[ServerState, ...]) -> ModelFacts:
     folder = repository_folder(loaded, plugins, model.name)
-    export, verify = (read_evidence(loaded.folder, model.name, topic) for topic in ("export", "verify"))
+    export, verify = (read_evidence(loaded.folder, model.name, topic, folder) for topic in ("export", "verify"))
     version = newest_version(folder, loaded.folder, (export, verify))
     return ModelFacts(
         model.name,
@@ -117,7 +118,10 @@ def _plugin_facts(plugins: Plugins, model: LoadedModel) -> dict[str, Any]:
     """Return the facts that the installed plugins declare about the model's backends."""
     backends = [backend for backend in plugins.backends() if backend.name in model.settings.backends]
     serving = next((backend for backend in backends if backend.name == model.backend), None)
+    missing = {name: install_command("backend", name) for name in model.settings.backends if name not in model.options}
     return {
+        "missing": {name: command for name, command in missing.items() if command is not None},
+        "known_servers": frozenset(name for name in missing if install_command("server", name) is not None),
         "sources": frozenset(exporter.backend for exporter in plugins.exporters()),
         "remote": frozenset(backend.name for backend in backends if backend.remote),
         "serve_commands": {backend.name: backend.server_command for backend in backends if backend.server_command},

@@ -118,6 +118,8 @@ class ModelFacts:
         shadow: the results of the shadow.
         servers: the present states on the servers.
         proved: the backends that were proved to give the same answers, and have not changed since; None if that is not known.
+        missing: the command that installs a backend of turnout.yaml whose plugin is not installed, by backend.
+        known_servers: those of ``missing`` that use a server.
     """
 
     model: str
@@ -140,6 +142,8 @@ class ModelFacts:
     shadow: ShadowState | None = None
     servers: tuple[ServerState, ...] = ()
     proved: frozenset[str] | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+    known_servers: frozenset[str] = frozenset()
 
     @property
     def server(self) -> str | None:

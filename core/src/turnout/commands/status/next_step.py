@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from turnout.commands.status.facts import ModelFacts
 
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """A command, and the reason for it."""
+    """A command that can be typed, or an edit of turnout.yaml in words; and the reason for it."""
 
     command: str
     why: str
@@ -46,6 +46,8 @@ def _export(facts: ModelFacts) -> Iterator[NextStep]:
     why = f"{facts.folder} has no version"
     if facts.formats:
         yield NextStep(f"turnout export {facts.model} --format {facts.formats[0]}", why)
+    elif facts.missing:
+        yield from _install(facts, f"{why}, and no installed plugin exports from {', '.join(facts.backends)}")
     else:
         backends = ", ".join(facts.backends)
         yield NextStep("turnout plugins", f"{why}, and no plugin exports from {backends}; name the repository that has one")
@@ -71,14 +73,20 @@ def _verify(facts: ModelFacts, partner: str | None, why: str) -> Iterator[NextSt
     elif facts.recorded:
         yield NextStep(f"turnout verify {facts.model}", f"{why}; {facts.recorded} recorded answers can show it")
     else:
-        yield NextStep(
-            f"turnout record {facts.model} FILE...", f"{why}, and the model has no other backend and no recorded answer"
-        )
+        yield from _install(facts, why)
+        why = f"{why}, and the model has no other backend and no recorded answer"
+        yield NextStep("turnout record --help", f"{why}: record what a pipeline, or your own arrays, send to {facts.model!r}")
+
+
+def _install(facts: ModelFacts, why: str) -> Iterator[NextStep]:
+    """Yield the installation of a backend that turnout.yaml has options for."""
+    for backend, command in facts.missing.items():
+        yield NextStep(command, f"{why}; the plugin of {backend!r} is not installed")
 
 
 def _partner(facts: ModelFacts) -> str | None:
     """Return the backend to compare with or fall back on: preferably a local one, preferably one of the exported version."""
-    others = [backend for backend in facts.backends if backend != facts.backend]
+    others = [backend for backend in facts.backends if backend != facts.backend and backend not in facts.missing]
     if facts.backend in facts.sources:
         others = [backend for backend in others if backend not in facts.sources]
     return min(others, key=lambda backend: (backend in facts.remote, backend in facts.sources), default=None)
@@ -86,7 +94,7 @@ def _partner(facts: ModelFacts) -> str | None:
 
 def _local_fallback(facts: ModelFacts) -> str:
     """Return the local backend to fall back on, preferably one of the exported version."""
-    local = [backend for backend in facts.backends if backend not in facts.remote]
+    local = [backend for backend in facts.backends if backend not in facts.remote and backend not in facts.missing]
     return min(local, key=lambda backend: backend in facts.sources, default=facts.backend)
 
 
@@ -103,7 +111,9 @@ def _stay_local(facts: ModelFacts, server_advice: str) -> Iterator[NextStep]:
         if not facts.has_parity(local):
             yield from _verify(facts, local, f"{local!r} was not compared with {facts.backend!r}")
         yield NextStep(f"turnout switch {facts.model} {local}", f"{local!r} gives the same answers as {facts.backend!r}")
-    yield NextStep("turnout check", f"no server is configured; {server_advice}")
+    servers = {backend: command for backend, command in facts.missing.items() if backend in facts.known_servers}
+    yield from _install(replace(facts, missing=servers), "the model can move to a server")
+    yield NextStep(server_advice, "no server is configured")
 
 
 def _move(facts: ModelFacts, server: str) -> Iterator[NextStep]:
@@ -113,8 +123,8 @@ def _move(facts: ModelFacts, server: str) -> Iterator[NextStep]:
     if not facts.has_parity(server):
         yield from _verify(facts, server, f"{server!r} was not compared with {facts.backend!r} on this version")
     if facts.fallback is None:
-        why = f"write 'fallback: {_local_fallback(facts)}' under models.{model} before requests depend on a server"
-        yield NextStep("turnout check", why)
+        edit = f"write 'fallback: {_local_fallback(facts)}' under models.{model}"
+        yield NextStep(edit, "requests must not depend on the server alone")
     if facts.shadowed == server:
         yield from _watch(facts, server)
     if facts.canary != server:
@@ -132,7 +142,7 @@ def _watch(facts: ModelFacts, server: str) -> Iterator[NextStep]:
         return
     if shadow is not None and shadow.current and shadow.verdicts.get("mismatch"):
         yield NextStep(f"turnout verify {facts.model} --against {server}", f"the shadow is {shadow.promotion}")
-    yield NextStep(f"turnout status {facts.model}", f"run this again after more comparisons: {_shadow_text(facts)}")
+    yield NextStep("let the app run until the shadow has compared more answers", _shadow_text(facts))
 
 
 def _shadow_advice(facts: ModelFacts, server: str) -> str:
@@ -151,8 +161,8 @@ def _complete(facts: ModelFacts, server: str) -> Iterator[NextStep]:
     """Yield the steps that a served model still needs: a fallback, a proof, batching, a measured latency."""
     model, local = facts.model, _partner(facts)
     if not facts.has_fallback:
-        why = f"write 'fallback: {local or 'BACKEND'}' under models.{model}: nothing answers if {server!r} is unavailable"
-        yield NextStep("turnout check", why)
+        edit = f"write 'fallback: {local}'" if local else "add a local backend, and 'fallback:' with its name,"
+        yield NextStep(f"{edit} under models.{model}", f"nothing answers if {server!r} is unavailable")
     yield from _start(facts, server)
     if not facts.has_parity(server):
         yield from _verify(facts, local, f"{server!r} was not compared on this version")
@@ -160,9 +170,9 @@ def _complete(facts: ModelFacts, server: str) -> Iterator[NextStep]:
         if state.backend == server and not state.ok:
             yield NextStep("turnout check --deep", state.text)
     if not facts.tuning:
-        why = f"write 'dynamic_batching: {{}}' under models.{model}: requests are not merged"
-        yield NextStep(f"turnout export {model} --config-only", why)
+        edit = f"write 'dynamic_batching: {{}}' under models.{model}, then turnout export {model} --config-only"
+        yield NextStep(edit, "requests are not merged")
     if not facts.has_latency(server):
-        other = facts.fallback or local or "BACKEND"
-        why = f"write 'shadow: {{backend: {other}}}' under models.{model}: it measures both on live requests"
-        yield NextStep(f"turnout status {model}", why)
+        other = facts.fallback if facts.has_fallback else local
+        edit = f"write 'shadow: {{backend: {other}}}' under models.{model}"
+        yield NextStep(edit, "it measures both on live requests, and its latency was not measured yet")

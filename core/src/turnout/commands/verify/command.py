@@ -21,7 +21,7 @@ from turnout.metrics import Metrics
 from turnout.parity import Verdict
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.recording import RecordedRequest
-from turnout.repository.evidence import Evidence, fingerprint, write_evidence
+from turnout.repository.evidence import Evidence, fingerprint, publish_evidence, write_evidence
 from turnout.repository.versions import versions
 from turnout.serving.app import Turnout
 from turnout.settings import LoadedModel, LoadedSettings, load_settings
@@ -36,12 +36,14 @@ class VerifyOptions(RequestOptions):
         batch: the largest number of rows to send as one batch; None for ``max_batch_size``.
         ignore_answers: recorded answers are not compared.
         save: the folder for the worst request of each arm; None for the state folder.
+        publish: also write a match beside the versions of the model, so that it travels with them.
     """
 
     against: Sequence[str] = ()
     batch: int | None = None
     ignore_answers: bool = False
     save: Path | None = None
+    publish: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ def verify_file(file: Path, model: str, options: VerifyOptions, *, warn: Callabl
     saved = _save_worst_requests(result, options.save or loaded.folder / STATE, warn)
     # A result that compared nothing must not replace a proof.
     if result.arms or result.verdict is Verdict.MISMATCH:
-        _save_evidence(loaded, plugins, result, {"source": source, **proofs_of(loaded, states, result)}, warn)
+        facts = {"source": source, **proofs_of(loaded, states, result)}
+        _save_evidence(loaded, plugins, result, facts, warn, publish=options.publish)
     return VerifyReport(result, source, saved, opened.left_out)
 
 
@@ -139,11 +142,21 @@ def _save_worst_request(result: VerifyResult, arm: ArmParity, worst: RecordedReq
 
 
 def _save_evidence(
-    loaded: LoadedSettings, plugins: Plugins, result: VerifyResult, more: dict[str, Any], warn: Callable[[str], None]
+    loaded: LoadedSettings,
+    plugins: Plugins,
+    result: VerifyResult,
+    more: dict[str, Any],
+    warn: Callable[[str], None],
+    *,
+    publish: bool,
 ) -> None:
     try:
-        facts = result.as_json() | more | _newest_version(loaded, plugins, result.model)
-        write_evidence(loaded.folder, Evidence(result.model, "verify", str(result.verdict), facts=facts))
+        version = _newest_version(loaded, plugins, result.model)
+        facts = result.as_json() | more | version
+        evidence = Evidence(result.model, "verify", str(result.verdict), facts=facts)
+        write_evidence(loaded.folder, evidence)
+        if publish and version and result.verdict is Verdict.MATCH:
+            publish_evidence(model_folder(loaded, plugins, result.model), evidence)
     except OSError as error:
         warn(f"the result cannot be saved for turnout status: {error}")
 

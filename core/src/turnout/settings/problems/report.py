@@ -60,6 +60,10 @@ class Report:
             if path not in self._paths:
                 self._add_group(path, several, root, model)
 
+    def is_secret(self, path: DocumentPath) -> bool:
+        """Return whether the value of ``path`` has a part from the environment, which no message may show."""
+        return path in self._secrets
+
     def has_problem(self, path: DocumentPath) -> bool:
         """Return whether there is a problem at ``path`` or below it."""
         return path in self._paths_and_parents
