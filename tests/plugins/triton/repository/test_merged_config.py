@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from onnx import TensorProto, helper
 
 from turnout import DynamicBatching
 from turnout.errors import ExportError
@@ -186,3 +187,42 @@ def test_a_short_config_is_what_triton_completes_it_to(project: Any) -> None:
 
     assert same == [SAME]
     assert "max_batch_size: turnout.yaml says 8, config.pbtxt says 4" in other[0][1]
+
+
+def test_a_size_that_a_hand_written_file_fixes_stays_while_turnout_yaml_declares_no_inputs(
+    project: Any, save_model: Any
+) -> None:
+    x, y = ("x", TensorProto.FLOAT, ["rows", "any"]), ("y", TensorProto.FLOAT, ["rows", "any"])
+    save_model(project.repository / "scale" / "1" / "model.onnx", [helper.make_node("Identity", ["x"], ["y"])], [x], [y])
+    narrow = """platform: "onnxruntime_onnx"
+max_batch_size: 8
+input [{ name: "x" data_type: TYPE_FP32 dims: [5] }]
+output [{ name: "y" data_type: TYPE_FP32 dims: [-1] }]
+"""
+    project.config_file().write_text(narrow)
+    assert project.check(project.model(), project.options()) == [SAME]
+
+    project.configure(project.model(), project.options(), overwrite=True)
+    project.configure(project.model(), project.options())
+    kept = list(read_config(project.config_file()).config.input[0].dims)
+    project.configure(project.model(inputs=(TensorSpec("x", "FP32", (-1, -1)),)), project.options())
+
+    assert kept == [5]
+    assert list(read_config(project.config_file()).config.input[0].dims) == [-1]
+
+
+def test_an_output_narrower_than_the_file_is_named_and_a_container_would_not_load_it(project: Any, save_model: Any) -> None:
+    x, y = ("x", TensorProto.FLOAT, ["rows", 3]), ("y", TensorProto.FLOAT, ["rows", "any"])
+    save_model(project.repository / "scale" / "1" / "model.onnx", [helper.make_node("Identity", ["x"], ["y"])], [x], [y])
+    project.config_file().write_text(RESHAPED.split("input", maxsplit=1)[0] + NARROW_OUTPUT)
+
+    [(ok, text)] = project.check(project.model(), project.options())
+
+    assert not ok
+    assert text.startswith("output 'y': model.onnx has FP32 [-1], config.pbtxt says FP32 [3]")
+
+
+NARROW_OUTPUT = """max_batch_size: 8
+input [{ name: "x" data_type: TYPE_FP32 dims: [3] }]
+output [{ name: "y" data_type: TYPE_FP32 dims: [3] }]
+"""

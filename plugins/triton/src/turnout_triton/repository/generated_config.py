@@ -29,12 +29,14 @@ class GeneratedConfig:
         files: the files that it names, by name below the model's folder.
         default_group: turnout.yaml has no instance group; the config has one instance, Turnout's default.
         given_groups: the fields that turnout.yaml gives of each instance group.
+        declares_inputs: the inputs are those of turnout.yaml, not of the model's file.
     """
 
     config: Any
     files: Mapping[str, bytes]
     default_group: bool = False
     given_groups: tuple[frozenset[str], ...] = ()
+    declares_inputs: bool = False
 
 
 def generate_config(
@@ -75,7 +77,7 @@ def generate_config(
     warmup, files = warmup_fields(model, served, own.model_warmup if served.inputs else ())
     fields |= {"model_warmup": warmup} if warmup else {}
     given = tuple(frozenset(group.model_fields_set) for group in groups)
-    return GeneratedConfig(config_from(fields), files, not own.instance_group, given)
+    return GeneratedConfig(config_from(fields), files, not own.instance_group, given, bool(model.inputs))
 
 
 def _check_ranks(model: ModelDeclaration, served: ModelSignature) -> None:

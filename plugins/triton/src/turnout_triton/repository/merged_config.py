@@ -149,6 +149,9 @@ def _merge_tensor(merge: _Merge, kind: str, new: Any, present: Any) -> Any:
     if present is None:
         return new
     same_dims = list(present.dims) == list(new.dims)
+    left_open = kind == "input" and not merge.new.declares_inputs
+    if left_open and _is_narrower(present, new) and merge.keeps(f"{kind} {new.name!r}"):
+        return present
     _overlay(present, new, _TENSOR)
     if new.HasField("reshape"):
         present.reshape.CopyFrom(new.reshape)
@@ -158,6 +161,13 @@ def _merge_tensor(merge: _Merge, kind: str, new: Any, present: Any) -> Any:
             f"declares it as {list(new.dims)}, which is not what is reshaped there; correct one of them"
         )
     return present
+
+
+def _is_narrower(present: Any, new: Any) -> bool:
+    """Return whether ``present`` fixes sizes that ``new`` leaves free."""
+    pairs = list(zip(present.dims, new.dims, strict=False))
+    fits = len(present.dims) == len(new.dims) and all(free in (-1, size) for size, free in pairs)
+    return fits and present.data_type == new.data_type and any(free != size for size, free in pairs)
 
 
 def _merge_groups(merge: _Merge) -> None:

@@ -30,3 +30,16 @@ def test_inputs_that_fit_no_argument_are_refused(names) -> None:
 def test_outputs_are_found_by_number_or_order() -> None:
     assert output_positions(["y__1", "x__0"]) == {"y__1": 1, "x__0": 0}
     assert output_positions(["y", "x"]) == {"y": 0, "x": 1}
+
+
+@pytest.mark.parametrize(
+    ("names", "positions"),
+    [
+        (["soft__mask__1", "image__0"], {"soft__mask__1": 0, "image__0": 1}),
+        (["y___1", "x___0"], {"y___1": 0, "x___0": 1}),
+        (["y__1_of_2", "x__0_of_2"], {"y__1_of_2": 0, "x__0_of_2": 1}),
+    ],
+    ids=["another separator first", "three underscores", "more behind the number"],
+)
+def test_numbers_are_read_where_tritons_own_backend_reads_them(names, positions) -> None:
+    assert output_positions(names) == positions

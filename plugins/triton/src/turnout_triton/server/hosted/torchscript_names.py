@@ -1,7 +1,8 @@
 """The positions of a TorchScript model's arguments and results for tensor names, by Triton's conventions.
 
 Either all inputs have the names of arguments of ``forward``, or all names end in ``__<position>``, or else the order in
-config.pbtxt counts. Outputs follow the second or the third convention.
+config.pbtxt counts. Outputs follow the second or the third convention. As in Triton's own backend, a position is what follows
+the first ``__`` of a name: ``mask__1`` has one, ``soft__mask__1`` has none.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-_INDEXED = re.compile(r".*__(?P<position>[0-9]+)\Z", re.DOTALL)
+_INDEXED = re.compile(r"(?:(?!__).)*__(?P<position>[0-9]+)\Z", re.DOTALL)
 
 
 def input_positions(names: Sequence[str], arguments: Sequence[str]) -> Mapping[str, int]:
