@@ -12,6 +12,7 @@ from turnout.errors import BackendUnavailableError, ConfigurationError, ExportEr
 from turnout.repository.versions import versions
 from turnout_triton.repository.config_file import ConfigFile, read_config
 from turnout_triton.repository.configure import served_versions
+from turnout_triton.repository.container_limits import container_note
 from turnout_triton.repository.differences import ConfigSource, Difference, differences
 from turnout_triton.repository.layout import CONFIG, locate
 from turnout_triton.repository.server_config import ServerConfig, read_server_config
@@ -96,6 +97,8 @@ def _local_sources(state: _Check) -> tuple[list[ConfigSource], Any]:
 
 
 def _compare(state: _Check, sources: list[ConfigSource], asked: Any) -> None:
+    if limit := container_note(asked):
+        state.findings.append(RepositoryFinding(True, limit))
     sources += [server_source(server, sources, asked) for server in state.servers]
     if len(sources) == 1:
         return

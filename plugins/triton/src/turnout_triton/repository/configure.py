@@ -11,6 +11,7 @@ from turnout.errors import ConfigurationError, ExportError
 from turnout.repository.versions import versions
 from turnout_triton.repository.config_entries import data_files, entries_of
 from turnout_triton.repository.config_file import ConfigFile, config_bytes, read_config
+from turnout_triton.repository.container_limits import container_note
 from turnout_triton.repository.differences import ConfigSource, Difference, differences
 from turnout_triton.repository.file_signature import ONNX, config_signature, read_signature
 from turnout_triton.repository.generated_config import generate_config
@@ -49,7 +50,8 @@ def configure(request: ConfigurationRequest) -> Configuration:
     if merged.config.platform == ENSEMBLE.platform and not versions(request.folder):
         files[f"1/{_KEEP_FOLDER}"] = b""  # Triton needs a version, empty for an ensemble; git keeps no empty folder
     notes = _replacement_notes(request, present, merged) if by_hand else ()
-    return Configuration(files, _obsolete_files(present, merged.config, files), notes)
+    limit = container_note(merged.config)
+    return Configuration(files, _obsolete_files(present, merged.config, files), (*notes, *([limit] if limit else [])))
 
 
 def _file_to_configure(request: ConfigurationRequest, present: ConfigFile | None) -> tuple[str, ModelSignature]:
