@@ -70,6 +70,7 @@ def test_what_a_checkpoint_lacks_is_said_when_it_opens(name, keys, reason, open_
 @pytest.mark.usefixtures("_modules")
 def test_a_decoder_without_a_first_token_is_refused() -> None:
     import turnout_test_blip
+
     from turnout_direct.generation_family import family_of
 
     model = turnout_test_blip.blip2("t5")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +133,22 @@ def test_offline_a_cached_repository_may_lack_a_file(hub: Path) -> None:
 def test_a_name_that_the_hub_refuses_is_refused(hub: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"checkpoint 'a--b' is not a folder here"):
         Checkpoint("a--b").file("config.json")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/cache/hub/x.lock"), "Permission denied"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_a_cache_that_refuses_is_not_told_as_a_wrong_name(
+    hub: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, reason: str
+) -> None:
+    def refuse(*_: Any, **__: Any) -> str:
+        raise error
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
+
+    with pytest.raises(ConfigurationError, match=rf"cannot be stored in the hub's cache '{hub}': {reason}; .* HF_HOME"):
+        Checkpoint("org/blip").file("config.json")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import io
+import os
 import struct
 import threading
 import warnings
@@ -239,3 +241,12 @@ def test_reads_in_many_threads_and_leaves_no_filter_of_warnings(encoded: Encoded
 
     assert not wrong
     assert warnings.filters == before
+
+
+def test_a_disk_that_fails_is_not_told_as_a_broken_picture(encoded: Encoded) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with pytest.raises(InvalidInputError, match="cannot be read: Input/output error; the file itself may be good"):
+        read_picture(Failing(encoded(Image.new("RGB", (4, 4)), "PNG")))

@@ -208,3 +208,11 @@ def test_prompts_are_those_of_transformers_blip_2_processor(tmp_path: Path, writ
     theirs = processor(images=np.zeros((30, 30, 3), np.uint8), text="Question: why? Answer:", return_tensors="np")
 
     assert list(read_text_codec(at(folder)).ids("Question: why? Answer:")) == theirs["input_ids"][0].tolist()
+
+
+def test_the_settings_in_processor_config_come_first_as_in_transformers(
+    folder: Path, write: Write, preprocessor_config: Any
+) -> None:
+    write(folder / "processor_config.json", {"image_processor": preprocessor_config(size={"height": 8, "width": 9})})
+
+    assert read_image_preprocessor(at(folder)).size == (8, 9)

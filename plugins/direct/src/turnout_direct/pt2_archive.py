@@ -21,7 +21,11 @@ def check_archive(path: Path, model: str) -> None:
         with zipfile.ZipFile(path) as archive:
             # A comment can hide a second table of contents, which torch's reader finds and zipfile does not.
             problem = "it has a zip comment" if archive.comment else _find_problem(archive)
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
+    except OSError as error:
+        raise ModelLoadError(
+            f"model {model!r}: {str(path)!r} cannot be read: {error.strerror or error}; give this user access to it"
+        ) from error
+    except (zipfile.BadZipFile, ValueError) as error:
         raise ModelLoadError(
             f"model {model!r}: {str(path)!r} is not an archive of torch.export.save ({error}); correct 'path' or 'loader'"
         ) from error

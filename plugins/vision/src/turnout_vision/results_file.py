@@ -57,6 +57,11 @@ class ResultsFile:
                 os.write(self._stream, line[written:])
 
     def _open(self, file: Path, again: Container[Key]) -> None:
+        if file.exists() and not file.is_file():
+            raise ConfigurationError(
+                f"the results file {str(file)!r} is {'a folder' if file.is_dir() else 'no regular file'}; "
+                "give a file to --out, or omit it for stdout"
+            )
         kept, self.answered, lines = [], set(), list(_read_lines(file))
         for line, record in lines:
             if record["ok"]:

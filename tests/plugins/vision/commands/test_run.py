@@ -447,3 +447,24 @@ def test_outputs_of_a_third_party_step_are_in_the_line(turn: Turn, photos: Path)
     assert (record["score"], record["error_"]) == (0.5, {"of": [1, 2]})
     assert record["embedding"] == {"array": "FP32 [2, 600]"}
     assert [region["scores"] for region in record["regions"]] == [0.25, 0.25]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_under_stdout_is_named(plain: Path) -> None:
+    command = [str(Path(sys.executable).with_name("turnout")), "run", "read", "photos"]
+
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(command, cwd=plain, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+
+    assert ended.returncode == 2
+    assert "error: results cannot be written to stdout: No space left on device" in ended.stderr
+    assert "next: give a file on another disk to --out" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("out", ["/dev/zero", "photos"])
+def test_an_output_that_is_no_file_is_refused_at_once(turn: Turn, photos: Path, out: str) -> None:
+    result = turn("describe", photos, "--out", out)
+
+    assert isinstance(result.exception, ConfigurationError)
+    assert "give a file to --out" in str(result.exception)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import sys
@@ -175,10 +176,23 @@ def _open_output(
         stack.callback(table.print)
         return table.add, pictures
     if out is None:
-        return lambda record: click.echo(format_line(record)), pictures
+        return lambda record: _print_line(format_line(record)), pictures
     keys = {picture: record_key(run.new_record(picture)) for picture in pictures}
     file = stack.enter_context(ResultsFile(out, again=frozenset(keys.values())))
     return file.write, [picture for picture, key in keys.items() if key not in file.answered]
+
+
+def _print_line(line: str) -> None:
+    from turnout.errors import ConfigurationError
+
+    try:
+        click.echo(line)
+    except OSError as error:
+        # The reader of a pipe, such as head, has enough: click ends the command.
+        if error.errno == errno.EPIPE:
+            raise
+        reason = f"results cannot be written to stdout: {error.strerror or error}"
+        raise ConfigurationError(reason, next_step="give a file on another disk to --out") from error
 
 
 @contextmanager
