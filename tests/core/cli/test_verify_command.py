@@ -177,3 +177,14 @@ def test_one_model_that_cannot_be_opened_does_not_stop_the_others(cli: Any) -> N
 def test_arrays_of_one_model_need_its_name(cli: Any, backends_file: Path) -> None:
     assert cli("verify", "--shape", "x=3").code == 2
     assert cli("bench", "--shape", "x=3").code == 2
+
+
+def test_a_folder_of_arrays_is_recorded(verify: Any) -> None:
+    Path("arrays").mkdir()
+    for number in range(3):
+        np.savez(f"arrays/{number}.npz", x=np.full((1, 3), number, np.float32))
+
+    ended = verify("record", "m", "arrays")
+
+    assert (ended.code, ended.out) == (0, "recorded 3 requests of m in recordings/m, which holds 3\n")
+    assert verify("verify", "m", "--against", "kept").code == 0

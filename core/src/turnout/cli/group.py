@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 import click
 
 from turnout.cli.exits import FAILED, INTERRUPTED, exit_code, next_step, system_message, system_step
-from turnout.cli.invocation import Invocation, read_invocation
-from turnout.cli.printing import color_choice, print_failure, print_json_error
+from turnout.cli.invocation import Invocation, current_invocation, read_invocation
+from turnout.cli.printing import color_choice, print_failure, print_json_error, print_step
 from turnout.plugins.known import COMMAND_SECTIONS
 
 OWN_COMMANDS = {
@@ -59,11 +59,16 @@ class TurnoutGroup(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            from turnout.errors import suggestion
-            from turnout.plugins.known import install_hint
+            from turnout.errors import nearest_name, suggestion
+            from turnout.plugins.known import install_command, install_hint
 
-            hint = install_hint("command", args[0]) or suggestion(args[0], self.list_commands(ctx))
-            ctx.fail(f"No such command {args[0]!r}.{hint}")
+            known = self.list_commands(ctx)
+            hint = install_hint("command", args[0]) or suggestion(args[0], known)
+            error = click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+            near = nearest_name(args[0], known)
+            retyped = current_invocation().retype(args[0], near) if near else None
+            error.next_step = install_command("command", args[0]) or retyped  # type: ignore[attr-defined]  # read by _run
+            raise error
         return super().resolve_command(ctx, args)
 
     def _load_plugin_commands(self) -> dict[str, click.Command]:
@@ -121,9 +126,12 @@ def _run(arguments: list[str], invocation: Invocation) -> int:
         return ended if isinstance(ended, int) else 0
     except click.ClickException as error:
         error.show()
+        context, step = getattr(error, "ctx", None), getattr(error, "next_step", None)
+        if step is not None:
+            step = invocation.suggest(step)
+            print_step(step)
         if invocation.as_json:
-            context = getattr(error, "ctx", None)
-            step = f"{context.command_path} --help" if context else ""
+            step = step or (f"{context.command_path} --help" if context else "")
             print_json_error(type(error).__name__, error.format_message(), step, error.exit_code)
         return error.exit_code
     except click.Abort:

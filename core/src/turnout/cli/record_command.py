@@ -29,9 +29,7 @@ def _parse_inputs(_: click.Context, __: click.Parameter, written: tuple[str, ...
 
 @click.command("record", epilog=examples("record"))
 @model_argument
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE..."
-)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="FILE...")
 @click.option("--pipeline", help="The pipeline to run on each FILE; by default the only one of turnout.yaml.")
 @click.option(
     "--set",
@@ -55,6 +53,8 @@ def _parse_inputs(_: click.Context, __: click.Parameter, written: tuple[str, ...
 def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
     """Record the requests and answers of MODEL while a pipeline runs on each FILE; an .npz file is itself a request.
 
+    A FILE may be a folder.
+
     Records contain user data: protect them as such. Exit 1 if a file failed, 3 if the backend cannot be reached.
     """
     from turnout.commands.record import RecordOptions, record_file
@@ -70,5 +70,7 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
         print_line("failed", failure)
     if result.recorded:
         print_next(f"turnout verify {model}")
+    elif result.failures:
+        print_next("give other files")
     if result.failures:
         raise SystemExit(FAILED)

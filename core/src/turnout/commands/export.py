@@ -11,7 +11,7 @@ from turnout.inference import ModelSignature
 from turnout.parity import Verdict
 from turnout.plugins.declarations import Exporter, ExportRequest
 from turnout.plugins.discovery import Plugins
-from turnout.plugins.known import install_commands
+from turnout.plugins.known import install_command, install_commands
 from turnout.plugins.repositories import Configuration, ConfigurationRequest, Repository
 from turnout.repository.evidence import DEFAULT_REPOSITORY, Evidence, fingerprint, write_evidence
 from turnout.repository.publishing import ExportedVersion, publish, publish_configuration
@@ -46,7 +46,8 @@ def export_model(
     if options is None:
         raise UnknownNameError(
             f"exporting {model!r} as {exporter.format!r} needs models.{model}.backends.{exporter.backend}, which says where "
-            f"the model comes from; {view.where or 'the model'} has: {', '.join(view.settings.backends)}"
+            f"the model comes from; {view.where or 'the model'} has: {', '.join(view.settings.backends)}",
+            next_step=f"add the options of {exporter.backend} to model {model!r}, or name another --format",
         )
     folder = model_folder(loaded, plugins, model, repository)
 
@@ -116,12 +117,18 @@ def _default_format(plugins: Plugins, model: LoadedModel) -> str:
         return usable[0].format
     if usable:
         formats = ", ".join(exporter.format for exporter in usable)
-        raise UnknownNameError(f"model {model.name!r} can be exported in several formats; name one with --format: {formats}")
+        raise UnknownNameError(
+            f"model {model.name!r} can be exported in several formats; name one with --format: {formats}",
+            next_step=f"turnout export {model.name} --format {usable[0].format}",
+        )
     sources = ", ".join(sorted({exporter.backend for exporter in plugins.exporters()})) or "none"
+    absent = [install_command("backend", name) for name in model.settings.backends if name not in model.options]
+    add = f"add the options of {sources} to model {model.name!r}" if plugins.exporters() else install_commands("export format")
     raise UnknownNameError(
         f"model {model.name!r} cannot be exported: it needs options of a backend with an exporter, here: {sources}; "
         f"{model.where or 'the model'} has: {', '.join(model.settings.backends)}. "
-        f"More exporters: {install_commands('export format')}"
+        f"More exporters: {install_commands('export format')}",
+        next_step=next(filter(None, absent), add),
     )
 
 

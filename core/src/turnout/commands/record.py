@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from turnout.commands.record_files import TENSORS, expand_folders
 from turnout.commands.requests import recording_folder
 from turnout.errors import BackendUnavailableError, PipelineFailedError, PipelineWiringError, TurnoutError
 from turnout.metrics import Metrics
@@ -28,7 +29,7 @@ class RecordOptions:
     """Options of ``turnout record``.
 
     Attributes:
-        files: values for the one required input of the pipeline; without a pipeline, .npz files of the model's inputs.
+        files: values for the pipeline's one required input, without a pipeline .npz files of the model's inputs; or folders.
         pipeline: the pipeline to run; None for the only one of the file, unless ``files`` are .npz files.
         inputs: further inputs of the pipeline.
         requests: the number of records that the folder may hold.
@@ -77,6 +78,7 @@ def record_file(file: Path, model: str, options: RecordOptions) -> RecordResult:
         PipelineWiringError: several pipelines, or several inputs of the pipeline, are possible.
         BackendUnavailableError: the model's backend cannot be reached.
     """
+    options = replace(options, files=expand_folders(options.files))
     plugins = find_plugins()
     loaded = _record_only(load_settings(file, registry=plugins), model, options)
     folder = recording_folder(loaded, loaded.model(model))
@@ -135,7 +137,7 @@ def _send_all(app: Turnout, model: str, options: RecordOptions, folder: Path) ->
 
 def _sender(app: Turnout, model: str, options: RecordOptions) -> Callable[[Path], list[str]]:
     """Return a function that sends the requests of a file to the model and returns its failures."""
-    if options.pipeline is None and options.files and all(file.suffix == ".npz" for file in options.files):
+    if options.pipeline is None and options.files and all(file.suffix == TENSORS for file in options.files):
         return lambda file: _send_tensors(app, model, file)
     pipeline = options.pipeline or _only_pipeline(app)
     name = _file_input(app, pipeline, options)
@@ -163,7 +165,8 @@ def _only_pipeline(app: Turnout) -> str:
         names = ", ".join(app.pipelines) or "none"
         raise PipelineWiringError(
             f"files that are not .npz need a pipeline that turns them into tensors; this turnout.yaml has {names}: "
-            "name one with --pipeline"
+            "name one with --pipeline",
+            next_step=f"give --pipeline {app.pipelines[0]} to the same command" if app.pipelines else "give .npz files",
         )
     return app.pipelines[0]
 
@@ -174,6 +177,7 @@ def _file_input(app: Turnout, pipeline: str, options: RecordOptions) -> str:
     if len(missing) != 1:
         raise PipelineWiringError(
             f"a file must be the only missing input of pipeline {pipeline!r}; missing: {', '.join(missing) or 'none'}; "
-            "set the others with --set NAME=VALUE"
+            "set the others with --set NAME=VALUE",
+            next_step="give --set NAME=VALUE to the same command",
         )
     return missing[0]

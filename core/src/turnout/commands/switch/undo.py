@@ -49,19 +49,24 @@ def edit_back(edit: FileEdit, history: Sequence[RecordedSwitch], registry: Regis
     """
     if not history:
         raise edit.error(
-            "no switch of it is recorded beside this file, so --back has nothing to undo; name the backend instead"
+            "no switch of it is recorded beside this file, so --back has nothing to undo; name the backend instead",
+            "name a backend instead of --back",
         )
     switch = history[-1]
     present = traffic_of(edit)
     if present.keys != switch.after.keys:
         found, left = (_keys_text(keys) for keys in (present.keys, switch.after.keys))
-        raise edit.error(f"it has {found}, the last switch left {left}: --back would lose that edit; name the backend instead")
+        raise edit.error(
+            f"it has {found}, the last switch left {left}: --back would lose that edit; name the backend instead",
+            "name a backend instead of --back",
+        )
     if switch.before.backend:
         edit.check_backend(switch.before.backend, registry)
     merged = merge_lines(switch.after.lines, present.lines, switch.before.lines)
     if merged is None:
         raise edit.error(
-            "its lines were edited by hand since the last switch, and --back would lose that; name the backend instead"
+            "its lines were edited by hand since the last switch, and --back would lose that; name the backend instead",
+            "name a backend instead of --back",
         )
     _replace_lines(edit, merged, switch)
     line = edit.document.mark_of_key(("models", edit.model, "backend")).line

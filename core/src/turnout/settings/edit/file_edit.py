@@ -7,8 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from turnout.errors import ConfigurationError, SettingsError, UnknownNameError, suggestion, unknown_name
+from turnout.errors import ConfigurationError, SettingsError, UnknownNameError, nearest_name, suggestion, unknown_name
 from turnout.files.atomic import replace_file
+from turnout.plugins.known import install_command
 from turnout.settings.document.parse import parse
 from turnout.settings.document.source import read_text
 from turnout.settings.edit.line_edit import CannotEditError, set_value
@@ -55,12 +56,17 @@ class FileEdit:
         entries = self.document.value_at(("models", self.model, "backends"))
         if not isinstance(entries, dict) or backend not in entries:
             known = list(entries) if isinstance(entries, dict) else []
-            raise self.error(
+            missing = self.error(
                 f"it has no options for {backend!r}; it has: {', '.join(known) or 'none'}.{suggestion(backend, known)} "
                 f"Add '{backend}: {{...}}' under models.{self.model}.backends"
             )
+            error = UnknownNameError(*missing.args, next_step=missing.next_step)
+            error.name, error.nearest = backend, nearest_name(backend, known)
+            raise error
         if registry is not None and registry.backend_options(backend) is None:
-            raise UnknownNameError(registry.why_missing("backend", backend))
+            raise UnknownNameError(
+                registry.why_missing("backend", backend), next_step=install_command("backend", backend) or "turnout plugins"
+            )
 
     def set(self, keys: tuple[str, ...], written: str, value: Any, *, below: str = "") -> None:
         """Set the value at ``keys`` of the model to ``value``, written as ``written``; see ``set_value``.
@@ -119,10 +125,13 @@ class FileEdit:
         before, after = self._before.text.splitlines(), self.document.text.splitlines()
         return "\n".join(difflib.unified_diff(before, after, self.source, self.source, n=0, lineterm=""))
 
-    def error(self, reason: str) -> ConfigurationError:
-        """Return the error for a model that cannot be switched because of ``reason``."""
+    def error(self, reason: str, next_step: str | None = None) -> ConfigurationError:
+        """Return the error for a model that cannot be switched because of ``reason``; by default, the user edits the file."""
         line = self._before.mark_of_key(("models", self.model)).line
-        return ConfigurationError(f"cannot switch model {self.model!r} in {self._before.source}:{line}: {reason}")
+        return ConfigurationError(
+            f"cannot switch model {self.model!r} in {self._before.source}:{line}: {reason}",
+            next_step=next_step or f"edit model {self.model!r} from line {line} of {self._before.source} on",
+        )
 
     def _replace(self, content: str) -> None:
         try:

@@ -64,9 +64,9 @@ def edit_weight(edit: FileEdit, backend: str, weight: float, registry: Registry 
     """Make the edit of ``switch_weight`` without writing the file. Raises as ``switch_weight``."""
     edit.check_backend(backend, registry)
     if not 0 <= weight <= 1:
-        raise edit.error(f"a weight is a share from 0 to 1, got {weight}")
+        raise edit.error(f"a weight is a share from 0 to 1, got {weight}", "give a weight from 0 to 1")
     if backend == _serving_backend(edit.document, edit.model):
-        raise edit.error(f"{backend!r} already serves it; --weight gives a share to another backend")
+        raise edit.error(f"{backend!r} already serves it; --weight gives a share to another backend", "name another backend")
     place: tuple[str, ...] = ("models", edit.model, "canary")
     canary = edit.document.value_at(place)
     before = None

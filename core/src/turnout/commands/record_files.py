@@ -1,0 +1,45 @@
+"""The files that ``turnout record`` sends: as named, and those of a folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from turnout.errors import InvalidInputError
+
+logger = logging.getLogger(__name__)
+
+TENSORS = ".npz"
+_NOTES = frozenset({".json", ".jsonl", ".txt", ".md", ".csv", ".yaml", ".yml"})
+"""Suffixes of files that stand beside pictures in a folder, such as their regions or labels."""
+
+
+def expand_folders(named: Sequence[Path]) -> list[Path]:
+    """Return ``named`` with the files of each folder, and of the folders below it, in its place, by name.
+
+    Notes are passed over with a warning, and so are arrays beside other files. Hidden files are no input.
+
+    Raises:
+        InvalidInputError: a folder has no file that can be sent.
+    """
+    return [file for path in named for file in (_files_of(path) if path.is_dir() else [path])]
+
+
+def _files_of(folder: Path) -> list[Path]:
+    listed = sorted(file for file in folder.rglob("*") if file.is_file() and not _is_hidden(file, folder))
+    pictures = [file for file in listed if file.suffix.lower() not in _NOTES and file.suffix.lower() != TENSORS]
+    chosen = pictures or [file for file in listed if file.suffix.lower() == TENSORS]
+    if not chosen:
+        raise InvalidInputError(
+            f"folder {str(folder)!r} has no file to send, of {len(listed)}; give pictures for a pipeline, or .npz files",
+            next_step="name a folder of pictures, or of .npz files",
+        )
+    left = [file for file in listed if file not in set(chosen)]
+    if left:
+        logger.warning("%d files of %r were passed over, such as %r", len(left), str(folder), left[0].name)
+    return chosen
+
+
+def _is_hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
