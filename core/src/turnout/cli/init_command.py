@@ -38,7 +38,7 @@ def command(files: tuple[Path, ...], repository: Path | None, config: Path, forc
         print_next("correct what the notes name, or write the models into turnout.yaml yourself: turnout init")
         raise SystemExit(FAILED)
     _place(draft.text, config)
-    click.echo(f"wrote {config}{f' with {draft.models} models' if repository else ''}")
+    click.echo(f"wrote {config}")
     print_next("turnout check")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from turnout.commands.arm_files import find_arm_files, version_of
+from turnout.commands.placeholders import find_placeholders
 from turnout.errors import ModelLoadError, TurnoutError, one_line
 from turnout.inference import ModelSignature
 from turnout.metrics import Metrics
@@ -49,6 +50,7 @@ def check_app(source: Path, *, deep: bool = False) -> list[CheckResult]:
     loaded = load_settings(source, registry=plugins)
     with Turnout(loaded, plugins, Metrics()) as app:
         results = [CheckResult("settings", str(source), True, f"{len(app.models)} models, {len(app.pipelines)} pipelines")]
+        results += [CheckResult("settings", place, False, text) for place, text in find_placeholders(loaded)]
         results += [_check_pipeline(app, name) for name in app.pipelines]
         for model in loaded.models.values():
             results += _check_batching(plugins, model)

@@ -9,6 +9,7 @@ from pathlib import Path
 from turnout.errors import ModelLoadError
 from turnout_direct.options import DirectOptions
 
+_NULL_COMMIT = "0" * 40
 _HUB_NAME = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?\Z")
 
 
@@ -36,6 +37,11 @@ def find_checkpoint_source(options: DirectOptions, folder: Path, model: str) -> 
         raise ModelLoadError(
             f"model {model!r}: 'trust_remote_code: true' runs Python that hub checkpoint {name!r} contains and may change; "
             "read it, then write the 40 hexadecimal digits of that commit as 'revision'"
+        )
+    if options.revision == _NULL_COMMIT:
+        raise ModelLoadError(
+            f"model {model!r}: 'revision' of checkpoint {name!r} is a placeholder; write the 40 hexadecimal digits of the "
+            f"commit that you have read: https://huggingface.co/{name}/commits/main"
         )
     return name
 

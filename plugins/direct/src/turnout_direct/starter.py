@@ -23,7 +23,7 @@ models:
         class: AutoModelForImageSegmentation
         checkpoint: ZhengPeng7/BiRefNet
         trust_remote_code: true    # runs the checkpoint's own Python: read it, then pin its commit
-        revision: "0000000000000000000000000000000000000000"
+        revision: "0000000000000000000000000000000000000000"    # https://huggingface.co/ZhengPeng7/BiRefNet/commits/main
         returns: {logits: -1}
       onnxruntime: {path: model_repository/birefnet}
 

@@ -26,7 +26,6 @@ def test_each_file_becomes_a_model_with_a_path_from_the_folder(plugins_of: Load,
 
     draft = file_settings(plugins, files, tmp_path)
 
-    assert draft.models == 3
     assert _read(draft.text) == {
         "backend": "graphs",
         "models": {

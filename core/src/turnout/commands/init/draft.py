@@ -24,12 +24,10 @@ class Draft:
     Attributes:
         text: the text of the file; empty if nothing can be written.
         notes: messages for the user, one line each: what was left out and why, what to know about a model.
-        models: the number of models in it.
     """
 
     text: str
     notes: tuple[str, ...] = ()
-    models: int = 0
 
 
 def load_draft(text: str, plugins: Plugins) -> Any:

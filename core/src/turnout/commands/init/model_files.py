@@ -35,7 +35,7 @@ def file_settings(plugins: Plugins, files: Sequence[Path], folder: Path) -> Draf
         lines += ["    backends:", f"      {backend.name}: {{{option}: {yaml_value(path)}}}"]
     text = "\n".join([*lines, ""])
     load_draft(HEAD + text, plugins)
-    return Draft(HEAD + text, models=len(files))
+    return Draft(HEAD + text)
 
 
 def _backend_for(plugins: Plugins, file: Path) -> Backend[Any]:

@@ -74,7 +74,7 @@ def repository_settings(plugins: Plugins, repository: Path, folder: Path) -> Dra
             f"the {count} models of {str(repository)!r} do not fit into one turnout.yaml: {comment(str(error))}; "
             "divide the repository"
         ) from error
-    return Draft(text, notes, count)
+    return Draft(text, notes)
 
 
 def _named(described: Sequence[tuple[Repository, RepositoryModel]]) -> Iterator[_Entry]:

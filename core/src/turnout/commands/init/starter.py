@@ -27,14 +27,13 @@ def starter_settings(plugins: Plugins) -> Draft:
         )
     text = HEAD + _example(plugins)
     try:
-        values = load_draft(text, plugins)
+        load_draft(text, plugins)
     except SettingsError as error:
         text, notes = _without_problems(text, error)
-        values = load_draft(text, plugins)
-        if not values.get("models"):
+        if not load_draft(text, plugins).get("models"):
             raise
-        return Draft(text, notes, len(values["models"]))
-    return Draft(text, models=len(values.get("models", {})))
+        return Draft(text, notes)
+    return Draft(text)
 
 
 def _example(plugins: Plugins) -> str:

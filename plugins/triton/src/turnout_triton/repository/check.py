@@ -10,13 +10,17 @@ from typing import Any
 from turnout import CheckRequest, RepositoryFinding
 from turnout.errors import BackendUnavailableError, ConfigurationError, ExportError, ModelLoadError
 from turnout.repository.versions import versions
-from turnout_triton.repository.config_file import ConfigFile, read_config
+from turnout_triton.repository.config_file import ConfigFile, new_config, read_config
 from turnout_triton.repository.configure import served_versions
 from turnout_triton.repository.container_limits import container_note
 from turnout_triton.repository.differences import ConfigSource, Difference, differences
 from turnout_triton.repository.layout import CONFIG, locate
+from turnout_triton.repository.model_backend import backend_of
 from turnout_triton.repository.server_config import ServerConfig, read_server_config
 from turnout_triton.repository.sources import completed_source, file_source, server_source, yaml_source
+
+_EXPORTED = ("onnxruntime", "pytorch")
+"""The backends whose config.pbtxt ``turnout export`` writes; of the others, a server completes a missing one."""
 
 
 @dataclass(slots=True)
@@ -59,15 +63,14 @@ def _missing_config(request: CheckRequest, folder: Path, yaml: ConfigSource) -> 
     """Return a failure, unless a server completes a missing config to what turnout.yaml says."""
     if not versions(folder) and not request.options.ensemble:
         return RepositoryFinding(True, f"{str(folder)!r} has no version, so there is no {CONFIG} to compare")
-    command = f"turnout export {request.model.name} --config-only"
-    completed = completed_source(folder)
-    if completed is None:
-        return RepositoryFinding(not request.serves, f"there is no {CONFIG} in {str(folder)!r}; write it: {command}")
-    found = differences([yaml, completed])
-    if not found:
+    if not request.options.ensemble and backend_of(new_config(), folder) not in _EXPORTED:
+        return RepositoryFinding(True, f"there is no {CONFIG}: a server completes it, so there is nothing to compare")
+    completed = completed_source(folder, request.options)
+    found = differences([yaml, completed]) if completed else []
+    if completed and not found:
         return RepositoryFinding(True, f"there is no {CONFIG}: a server completes the same from the model's file")
-    text = "; ".join(one.text for one in found)
-    return RepositoryFinding(not request.serves, f"there is no {CONFIG} in {str(folder)!r}: {text}; write it: {command}")
+    text = "; ".join([f"there is no {CONFIG} in {str(folder)!r}", *(one.text for one in found)])
+    return RepositoryFinding(not request.serves, f"{text}; write it: turnout export {request.model.name} --config-only")
 
 
 def _read_servers(state: _Check) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from turnout.repository.versions import latest_version, versions
+from turnout.repository.versions import served_version, versions
 from turnout_triton.repository.config_file import new_config
 from turnout_triton.repository.layout import ENSEMBLE, PLATFORMS, file_inside
 
@@ -30,6 +30,11 @@ def backend_of(config: Any, folder: Path) -> str:
     return config.backend or _BACKENDS_OF_PLATFORMS.get(config.platform, config.platform) or _backend_of_files(folder)
 
 
+def is_of_another_backend(file: Path, config: Any) -> bool:
+    """Return whether ``file`` is a ``model.py`` of another backend than ``python``, as vLLM's are."""
+    return file.name == "model.py" and (config.backend or config.platform) not in ("", PLATFORMS["model.py"].backend)
+
+
 def with_backend(config: Any, folder: Path) -> Any:
     """Return ``config`` with the backend that Triton finds by the model's file, if it names neither backend nor platform."""
     if config.backend or config.platform:
@@ -41,13 +46,11 @@ def with_backend(config: Any, folder: Path) -> Any:
 
 
 def served_file(config: Any, folder: Path, backend: str) -> Path | None:
-    """Return the file of the greatest version that ``backend`` opens; None if there is none."""
-    version = latest_version(folder)
-    if version is None:
-        return None
+    """Return the file that ``backend`` opens in the version that answers; None if there is none."""
     own = [name for name, owner in _BACKENDS_OF_FILES.items() if owner == backend]
     names = [config.default_model_filename] if config.default_model_filename else own
-    files = (file_inside(folder / str(version) / name) for name in names)
+    found = ((served_version(folder, name), name) for name in names)
+    files = (file_inside(folder / str(version) / name) for version, name in found if version is not None)
     return next((file for file in files if file.exists()), None)
 
 

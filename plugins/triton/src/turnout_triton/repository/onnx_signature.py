@@ -14,6 +14,7 @@ from turnout import ModelSignature
 from turnout.errors import ExportError
 from turnout.tensors import TensorSpec, protobuf_fields, protobuf_messages
 
+_LFS_POINTER = b"version https://git-lfs"
 _MIN_NEGATIVE = 1 << 63
 """Of this size on, an unsigned number is a negative int64."""
 _DATATYPES = {
@@ -48,7 +49,16 @@ def read_onnx_signature(file: Path) -> ModelSignature:
             data = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
         return _signature(memoryview(data), file)
     except (ValueError, IndexError, OSError) as error:
-        raise ExportError(f"{str(file)!r} cannot be read as an ONNX file: {error}; export the model again") from error
+        advice = "fetch it: git lfs pull" if _is_lfs_pointer(file) else "export the model again"
+        raise ExportError(f"{str(file)!r} cannot be read as an ONNX file: {error}; {advice}") from error
+
+
+def _is_lfs_pointer(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(_LFS_POINTER)) == _LFS_POINTER
+    except OSError:
+        return False
 
 
 def _signature(model: memoryview, file: Path) -> ModelSignature:

@@ -25,7 +25,7 @@ from turnout_triton.repository.file_signature import ONNX, read_file_signature, 
 from turnout_triton.repository.generated_config import generate_config
 from turnout_triton.repository.layout import CONFIG, newest_file
 from turnout_triton.repository.merged_config import MergedConfig, merge_config
-from turnout_triton.repository.model_backend import with_backend
+from turnout_triton.repository.model_backend import is_of_another_backend, with_backend
 from turnout_triton.repository.output_hints import corrected_outputs
 from turnout_triton.repository.server_config import ServerConfig
 from turnout_triton.repository.server_defaults import as_asked
@@ -45,6 +45,8 @@ def yaml_source(request: CheckRequest, folder: Path, present: ConfigFile | None)
     model, options = request.model, _options_here(request, folder, present)
     ensemble = bool(options and options.ensemble)
     file = None if ensemble else newest_file(folder)
+    if file and present and is_of_another_backend(file, present.config):
+        file = None
     by_us = present if present and present.generated else None
     signature = ModelSignature() if ensemble else read_signature(file, by_us)
     unknown = _unknown_sides(model, signature)
@@ -118,11 +120,12 @@ def _open_entries(request: CheckRequest, filename: str, *, elsewhere: bool, no_c
     return [name for name, value in values.items() if not value]
 
 
-def completed_source(folder: Path) -> ConfigSource | None:
+def completed_source(folder: Path, options: TritonOptions) -> ConfigSource | None:
     """Return what a server completes without a config.pbtxt; None if it needs one."""
     file = read_file_signature(newest_file(folder))
     completed = complete_config(with_backend(new_config(), folder), file)
-    return ConfigSource("a server completes", entries_of(completed, folder.name)) if file.outputs else None
+    silent = () if options.configuration.instance_group else ("instance_group",)
+    return ConfigSource("a server completes", entries_of(completed, folder.name), silent) if file.outputs else None
 
 
 def file_source(present: ConfigFile, folder: Path) -> tuple[ConfigSource, Any]:
