@@ -15,7 +15,7 @@ import pytest
 
 CORE = Path(__file__).parents[2] / "core/src/turnout"
 FILES = sorted(file for file in CORE.rglob("*.py") if file != CORE / "plugins/known.py")
-NAMES = re.compile(r"triton|onnxruntime|vision|torch|^direct$|\bturnout-direct\b|\bdirect:", re.IGNORECASE)
+NAMES = re.compile(r"triton|onnxruntime|(?<!re)vision|torch|^direct$|\bturnout-direct\b|\bdirect:", re.IGNORECASE)
 
 
 def texts(source: str) -> Iterator[str]:

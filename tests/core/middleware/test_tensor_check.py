@@ -177,7 +177,10 @@ OUTPUT = TensorSpec("logits", "FP32", (-1, 2))
         ({}, "it returned: nothing"),
         (
             {"logits": np.zeros((1, 3), np.float32)},
-            "model 'm' returned 'logits' as FP32 [1, 3], turnout.yaml declares FP32 [-1, 2]; correct 'outputs' of the model",
+            (
+                "model 'm' returned 'logits' as FP32 [1, 3], turnout.yaml declares FP32 [-1, 2]; "
+                "correct 'outputs' of the model; if the response is right, declare outputs: {logits: 'FP32[-1,3]'}"
+            ),
         ),
         ({"logits": np.zeros((1, 2), np.float64)}, "returned 'logits' as FP64 [1, 2]"),
     ],

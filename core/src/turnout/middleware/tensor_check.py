@@ -182,12 +182,26 @@ class TensorCheck(Middleware):
                     f"it returned: {', '.join(response) or 'nothing'}. Correct 'outputs' of the model",
                     model=self._model,
                 )
-            if not spec.accepts(response.outputs[spec.name]):
+            array = response.outputs[spec.name]
+            if not spec.accepts(array):
                 raise InferenceError(
-                    f"model {self._model!r} returned {spec.name!r} as {describe(response.outputs[spec.name])}, "
-                    f"turnout.yaml declares {spec}; correct 'outputs' of the model",
+                    f"model {self._model!r} returned {spec.name!r} as {describe(array)}, turnout.yaml declares {spec}; "
+                    f"correct 'outputs' of the model{self._correction(spec, array)}",
                     model=self._model,
                 )
+
+    def _correction(self, spec: TensorSpec, array: NDArray[Any]) -> str:
+        """Return the declaration to write if the response is right: its own sizes, and what is free stays free."""
+        given, declared = array.shape, spec.shape or ()
+        if self._max_batch_size:
+            if not given:
+                return ""
+            given, declared = given[1:], declared[1:]
+        if len(given) == len(declared):
+            given = tuple(-1 if free == -1 else size for size, free in zip(given, declared, strict=True))
+        datatype = describe(array).partition(" ")[0]
+        sizes = ",".join(map(str, given))
+        return f"; if the response is right, declare outputs: {{{spec.name}: '{datatype}[{sizes}]'}}"
 
 
 def _on_host(request: InferenceRequest) -> InferenceRequest:
