@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +41,18 @@ class ResultsTable:
         from rich.text import Text
 
         _replace_what_the_terminal_lacks()
-        names = list(dict.fromkeys(name for row in self.rows for name in row if name not in ("result", "seconds")))
-        names += [name for name in ("result", "seconds") if any(name in row for row in self.rows)]
+        names = _order(dict.fromkeys(name for row in self.rows for name in row))
         table = Table(*names, box=box.SIMPLE_HEAD)
         for row in self.rows:
             # Text, because a caption may have what rich takes for markup.
             table.add_row(*(Text(row.get(name, "")) for name in names))
         Console(file=sys.stdout).print(table)
+
+
+def _order(names: Collection[str]) -> list[str]:
+    first, last = ("picture", "region"), ("result", "seconds")
+    middle = [name for name in names if name not in (*first, *last)]
+    return [name for name in (*first, *middle, *last) if name in names]
 
 
 def _list_regions(record: PictureRecord) -> Iterator[dict[str, str]]:

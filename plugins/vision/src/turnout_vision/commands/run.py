@@ -152,9 +152,10 @@ def _run(run: PictureRun, found: FoundFiles, *, out: Path | None, config: Path, 
         app.pipeline(run.pipeline)  # raises before any file is written
         if metrics:
             stack.callback(lambda: click.echo(app.metrics_text(), err=True))
+        # Before the table: callbacks run in the opposite order, and the counts come last.
+        stack.callback(lambda: click.echo(tally, err=True))
         write, remaining = _open_output(stack, run, found.pictures, out, tabular=tabular)
         tally.skipped = len(found.pictures) - len(remaining)
-        stack.callback(lambda: click.echo(tally, err=True))
         visible = tabular or out is not None or not sys.stdout.isatty()
         advance = stack.enter_context(_show_progress(len(remaining), visible=visible))
         for outcome in run_pictures(app, run, remaining):

@@ -1,13 +1,12 @@
-"""The counts of a run over pictures, and its errors, each printed once."""
+"""The counts of a run over pictures, and its errors, each with the number of its pictures."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import click
 
 if TYPE_CHECKING:
     from turnout_vision.picture_run import PictureOutcome
@@ -22,7 +21,7 @@ class Tally:
     """The counts of answered, failed and skipped pictures.
 
     Attributes:
-        problems: the pictures of each error, in the order of their first.
+        problems: the pictures of each error with their own text of it, in the order of their first.
         unreadable: True if a folder could not be read.
     """
 
@@ -31,11 +30,11 @@ class Tally:
     skipped: int = 0
     unreachable: bool = False
     unreadable: bool = False
-    problems: dict[str, list[str]] = field(default_factory=dict)
+    problems: dict[str, dict[str, str]] = field(default_factory=dict)
     start: float = field(default_factory=time.monotonic)
 
     def add(self, outcome: PictureOutcome) -> None:
-        """Count a picture; print an error of a failed one to stderr when it is the first of its kind."""
+        """Count a picture, and keep its errors."""
         record = outcome.record
         self.unreachable |= outcome.unavailable is not None
         if record["ok"]:
@@ -45,10 +44,7 @@ class Tally:
         problems = [record["error"]] if "error" in record else []
         problems += [failure["error"] for failure in record["failures"]]
         for problem in dict.fromkeys(problems):
-            kind = _without_name(problem, record["image"])
-            if kind not in self.problems:
-                click.echo(f"{record['image']}: {problem}", err=True)
-            self.problems.setdefault(kind, []).append(record["image"])
+            self.problems.setdefault(_without_name(problem, record["image"]), {})[record["image"]] = problem
 
     @property
     def exit_code(self) -> int:
@@ -58,10 +54,10 @@ class Tally:
         return SOME_FAILED if self.failed or self.unreadable else OK
 
     def __str__(self) -> str:
-        repeated = [_describe(kind, pictures) for kind, pictures in self.problems.items() if len(pictures) > 1]
+        problems = [_describe(kind, texts) for kind, texts in self.problems.items()]
         skipped = f", {self.skipped} skipped" if self.skipped else ""
         seconds = time.monotonic() - self.start
-        return "\n".join([*repeated, f"{self.answered} answered, {self.failed} failed{skipped} in {seconds:.1f} s"])
+        return "\n".join([*problems, f"{self.answered} answered, {self.failed} failed{skipped} in {seconds:.1f} s"])
 
 
 def _without_name(problem: str, picture: str) -> str:
@@ -69,6 +65,8 @@ def _without_name(problem: str, picture: str) -> str:
     return problem.replace(f"{picture!r} ", "").replace(f"{str(Path(picture))!r} ", "")
 
 
-def _describe(kind: str, pictures: list[str]) -> str:
-    more = f" and {len(pictures) - _NAMES} more" if len(pictures) > _NAMES else ""
-    return f"{len(pictures)} pictures: {kind} ({', '.join(pictures[:_NAMES])}{more})"
+def _describe(kind: str, texts: Mapping[str, str]) -> str:
+    if len(texts) == 1:
+        return "".join(f"{picture}: {text}" for picture, text in texts.items())
+    more = f" and {len(texts) - _NAMES} more" if len(texts) > _NAMES else ""
+    return f"{len(texts)} pictures: {kind} ({', '.join(list(texts)[:_NAMES])}{more})"
