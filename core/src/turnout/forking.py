@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from collections.abc import Callable, Iterable
 from typing import ClassVar, Protocol, TypeVar
@@ -28,9 +29,16 @@ class Prepared(Protocol):
 
 
 class Forks:
-    """Counts the forks between the first process and this one; cheaper than ``os.getpid()`` on every call."""
+    """Counts the forks between the first process and this one, and renews what must not be shared with a child.
+
+    Attributes:
+        count: the number of forks that this process has noticed; cheaper to read than ``os.getpid()``.
+        pid: this process, as far as it has noticed.
+    """
 
     count = 0
+    pid = os.getpid()
+    _noticing = threading.Lock()
     # Weak, so that a registration does not keep a closed model alive.
     _renewed: ClassVar[weakref.WeakSet[Renewed]] = weakref.WeakSet()
     _prepared: ClassVar[weakref.WeakSet[Prepared]] = weakref.WeakSet()
@@ -51,9 +59,26 @@ class Forks:
         _each(holder.around_fork for holder in _list_alive(cls._prepared))
 
     @classmethod
+    def notice(cls) -> None:
+        """Enter the child if this process was forked by C code that calls no hook of Python's, as uWSGI does.
+
+        Each call of a model asks first. Without that, workers would share the connections and locks of their parent.
+        """
+        if os.getpid() == cls.pid:
+            return
+        # Other threads of the child wait here until everything is renewed.
+        with cls._noticing:
+            if os.getpid() != cls.pid:
+                cls.count += 1
+                _each(holder.renew for holder in _list_alive(cls._renewed))
+                cls.pid = os.getpid()
+
+    @classmethod
     def enter_child(cls) -> None:
         """Count one more fork, and call ``renew`` of every registered holder."""
         cls.count += 1
+        cls.pid = os.getpid()
+        cls._noticing = threading.Lock()
         _each(holder.renew for holder in _list_alive(cls._renewed))
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from turnout import InferenceRequest, ModelInference
-from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError
+from turnout import InferenceRequest, InferenceResponse, ModelInference
+from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError, ForkedAfterLoadError
 from turnout.middleware.lazy import Lazy
-from turnout.testing import PlusOne
+from turnout.testing import Answers, PlusOne
 
 LIMIT_SECONDS = 10
 X = np.ones(2, np.float32)
@@ -190,3 +192,93 @@ def test_a_thread_that_cannot_be_started_does_not_block_the_next_request(monkeyp
             lazy.infer(_request())
 
     assert lazy.infer(_request(time.monotonic() + LIMIT_SECONDS))["x"].tolist() == [2, 2]
+
+
+class OwnProcess(PlusOne):
+    """Refuses in another process than the one that opened it, or ends that process if it has ``hangs``."""
+
+    def __init__(self, *, hangs: bool = False) -> None:
+        super().__init__()
+        self._pid = os.getpid()
+        self._hangs = hangs
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        if os.getpid() != self._pid and self._hangs:
+            os._exit(9)
+        if os.getpid() != self._pid:
+            raise ForkedAfterLoadError("opened in another process")
+        return super().infer(request)
+
+
+class KeepsTheParents(Lazy):
+    """The planted bug: a child that uses the parent's model."""
+
+    def renew(self) -> None:
+        self._lock = threading.Lock()
+
+
+def _exit_code(lazy: Lazy, fork: Callable[[], int]) -> int:
+    child = fork()
+    if not child:
+        code = 1
+        try:
+            streamed = next(iter(lazy.infer_stream(_request(time.monotonic() + LIMIT_SECONDS))))
+            answers = [lazy.infer(_request(time.monotonic() + LIMIT_SECONDS)), streamed]
+            code = 0 if all(answer["x"].tolist() == [2, 2] for answer in answers) else 2
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_child_opens_its_own_and_leaves_the_parents_alone() -> None:
+    lazy = Lazy("m", lambda: OwnProcess(hangs=True))
+    lazy.infer(_request())
+
+    assert _exit_code(lazy, os.fork) == 0
+    assert lazy.infer(_request())["x"].tolist() == [2, 2]
+
+
+def test_a_child_that_uses_the_parents_model_is_caught() -> None:
+    lazy = KeepsTheParents("m", lambda: OwnProcess(hangs=True))
+    lazy.infer(_request())
+
+    assert _exit_code(lazy, os.fork) == 9
+
+
+def test_a_child_of_c_code_which_calls_no_hook_opens_its_own() -> None:
+    lazy = Lazy("m", OwnProcess)
+    lazy.infer(_request())
+
+    assert _exit_code(lazy, ctypes.PyDLL(None).fork) == 0
+
+
+def test_a_refusal_of_a_model_that_this_process_opened_is_passed_on() -> None:
+    lazy = Lazy("m", lambda: Answers(ForkedAfterLoadError("gRPC was used before the fork")))
+
+    for _ in range(2):
+        with pytest.raises(ForkedAfterLoadError, match="gRPC was used"):
+            lazy.infer(_request())
+    with pytest.raises(ForkedAfterLoadError, match="gRPC was used"):
+        next(lazy.infer_stream(_request()))
+
+
+def test_a_child_is_ready_if_its_parent_was_until_it_cannot_open() -> None:
+    parent = os.getpid()
+
+    def opens() -> ModelInference:
+        if os.getpid() != parent:
+            raise BackendUnavailableError("down")
+        return PlusOne()
+
+    lazy = Lazy("m", opens)
+    lazy.open()
+    child = os.fork()
+    if not child:
+        before = lazy.ready()
+        try:
+            lazy.open()
+        except BackendUnavailableError:
+            os._exit(0 if before and not lazy.ready() else 1)
+        os._exit(2)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

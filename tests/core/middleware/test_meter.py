@@ -33,7 +33,7 @@ ERRORS = [
     (InvalidTensorError("bad"), "invalid_request"),
     (InvalidInputError("bad"), "invalid_request"),
     (BackendUnavailableError("down"), "unavailable"),
-    (ForkedAfterLoadError("forked"), "unavailable"),
+    (ForkedAfterLoadError("forked"), "forked"),
     (OverloadedError("full"), "overloaded"),
     (DeadlineExceededError("late"), "deadline_exceeded"),
     (ClosedError("closed"), "closed"),

@@ -13,6 +13,7 @@ from turnout.errors import (
     CircuitOpenError,
     ClosedError,
     DeadlineExceededError,
+    ForkedAfterLoadError,
     InvalidRequestError,
     ModelLoadError,
     NotReachedError,
@@ -31,6 +32,8 @@ class Outcome(StrEnum):
     OVERLOADED = "overloaded"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     CLOSED = "closed"
+    FORKED = "forked"
+    """The model was opened before a fork, and cannot be opened again in this process."""
     ERROR = "error"
 
 
@@ -92,6 +95,7 @@ class Verdict(StrEnum):
 _OUTCOMES: tuple[tuple[type[BaseException], Outcome], ...] = (
     (InvalidRequestError, Outcome.INVALID_REQUEST),
     (OverloadedError, Outcome.OVERLOADED),
+    (ForkedAfterLoadError, Outcome.FORKED),
     (BackendUnavailableError, Outcome.UNAVAILABLE),
     (DeadlineExceededError, Outcome.DEADLINE_EXCEEDED),
     (ClosedError, Outcome.CLOSED),

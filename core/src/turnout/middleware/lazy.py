@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
-from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError
+from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError, ForkedAfterLoadError
 from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
+from turnout.middleware.base import switch_before_first
 
 _CLOSE_SECONDS = 10.0
 # A request reads the signature first and calls the model second: a failed attempt counts for both.
 _ATTEMPT_SECONDS = 0.02
+
+
+def _keep_forever(model: object) -> None:
+    """Add a reference that nothing removes, also not the end of the interpreter, which clears all modules.
+
+    Destroying an engine of the parent can wait for threads that a child does not have.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(model))
 
 
 class Lazy(ModelInference):
@@ -22,6 +33,8 @@ class Lazy(ModelInference):
     If opening fails, they all get the error, and so do callers of the next 20 ms; a later call tries again. An attempt runs in
     its own thread, so that a hanging server blocks no caller beyond its deadline; ``close`` waits 10 s for it. Thread-safe:
     ``_inner`` is set once, and ``_attempt`` from its start until it succeeds or another replaces it, both under ``_lock``.
+
+    A forked child opens the model again at its first call, whatever the backend: the parent's model is not touched there.
     """
 
     def __init__(
@@ -35,19 +48,34 @@ class Lazy(ModelInference):
         self._closed = False
         self._clock = clock
         self._failed_at = 0.0
+        self._pid = os.getpid()
+        self._opens_again = False
         Forks.renew(self)
 
     def renew(self) -> None:
-        """Replace the lock and drop the parent's attempt, whose thread does not exist here."""
+        """Replace the lock, and drop the parent's model and its attempt, whose threads do not exist here."""
         self._lock = threading.Lock()
         self._attempt = None
+        self._drop_inherited()
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         # Without the lock: _inner is assigned once, by one thread, and reading an attribute is atomic.
-        return (self._inner or self._wait_open(request.deadline)).infer(request)
+        inner = self._inner or self._wait_open(request.deadline)
+        try:
+            return inner.infer(request)
+        except ForkedAfterLoadError:
+            if not self._leave_parent(inner):
+                raise
+        return self._wait_open(request.deadline).infer(request)
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        return self._wait_open(request.deadline).infer_stream(request)
+        def recover(error: ForkedAfterLoadError) -> Iterator[InferenceResponse]:
+            if not self._leave_parent(inner):
+                raise error
+            return self._wait_open(request.deadline).infer_stream(request)
+
+        inner = self._wait_open(request.deadline)
+        return switch_before_first(inner, request, (ForkedAfterLoadError,), recover)
 
     def open(self, deadline: float | None = None) -> None:
         self._wait_open(deadline)
@@ -61,11 +89,12 @@ class Lazy(ModelInference):
         return inner.signature()
 
     def ready(self) -> bool:
-        return self._inner is not None and self._inner.ready()
+        inner = self._inner
+        return self._opens_again if inner is None else inner.ready()
 
     def close(self) -> None:
         with self._lock:
-            self._closed = True
+            self._closed, self._opens_again = True, False
             inner, self._inner = self._inner, None
             attempt = self._attempt
         if inner is not None:
@@ -104,18 +133,35 @@ class Lazy(ModelInference):
             opened = self._open()
         except BaseException as error:  # noqa: BLE001  # raised in the waiting threads
             self._failed_at = self._clock()
+            self._opens_again = False
             attempt.set_exception(error)
             return
         with self._lock:
             self._attempt = None
             closed = self._closed
             if not closed:
-                self._inner = opened
+                self._inner, self._pid = opened, os.getpid()
         if closed:
             opened.close()
             attempt.set_exception(self._closed_error())
         else:
             attempt.set_result(opened)
+
+    def _leave_parent(self, inner: ModelInference) -> bool:
+        """Return whether the model is opened again instead of ``inner``, because another process opened that one.
+
+        A fork by C code may call no hook of Python, so that ``renew`` was not called here.
+        """
+        with self._lock:
+            if self._inner is inner and self._pid != os.getpid():
+                self._drop_inherited()
+            return self._inner is not inner and not self._closed
+
+    def _drop_inherited(self) -> None:
+        if self._inner is not None:
+            _keep_forever(self._inner)
+            # A parent that could answer is a good sign for this process.
+            self._inner, self._opens_again = None, True
 
     def _has_expired(self, attempt: Future[ModelInference]) -> bool:
         """Return whether ``attempt`` failed too long ago to count for a call of now."""

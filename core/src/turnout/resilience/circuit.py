@@ -13,6 +13,7 @@ from turnout.errors import (
     BackendUnavailableError,
     CircuitOpenError,
     DeadlineExceededError,
+    ForkedAfterLoadError,
     InferenceError,
     ModelLoadError,
     NotReachedError,
@@ -166,7 +167,8 @@ class Circuit:
     def _is_fault(self, error: BaseException, seconds: float) -> bool:
         """Return whether ``error`` is the backend's fault, not the caller's.
 
-        A full queue is no fault: an open circuit would turn a slow second into an outage. A timeout is a fault if the backend
+        A full queue is no fault: an open circuit would turn a slow second into an outage. Nor is a model that this process
+        cannot use because it was forked: no server or engine failed. A timeout is a fault if the backend
         had one and a half times its usual latency.
         """
         if isinstance(error, DeadlineExceededError):
@@ -174,7 +176,7 @@ class Circuit:
             if usual is None:
                 return seconds >= _PATIENCE_BEFORE_FIRST_ANSWER_SECONDS
             return seconds >= max(_PATIENCE * usual, _MIN_PATIENCE_SECONDS)
-        return isinstance(error, _FAULTS) and not isinstance(error, OverloadedError)
+        return isinstance(error, _FAULTS) and not isinstance(error, OverloadedError | ForkedAfterLoadError)
 
     def _count_fault(self, state: _Closed, now: float) -> str:
         """Count a fault; return the reason to open the circuit, or an empty text."""

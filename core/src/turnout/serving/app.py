@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from turnout.errors import PipelineWiringError, unknown_name
+from turnout.forking import Forks
 from turnout.inference import ModelInference
 from turnout.metrics import LATENCY_BUCKETS_SECONDS, Metrics, shared_metrics
 from turnout.pipeline import Pipeline, PipelineResult
@@ -72,6 +73,7 @@ class Turnout:
             PipelineWiringError: its steps cannot work in this order.
             StepError: a step cannot be created.
         """
+        Forks.notice()
         return self._pipelines.get(name)
 
     @property
@@ -115,6 +117,7 @@ class Turnout:
 
     def metrics_text(self) -> str:
         """Return this app's metrics in Prometheus' text format."""
+        Forks.notice()
         return self.metrics.render()
 
     def preload(self) -> None:

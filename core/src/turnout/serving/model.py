@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from os import getpid
 from typing import Any, cast
 
 from turnout.errors import ClosedError, InvalidRequestError
@@ -52,6 +53,9 @@ class Model(ModelInference):
         """Replace the locks: a thread of the parent may have held the old ones."""
         self._lock = threading.Lock()
         self._replacing = threading.Lock()
+        # The calls of the parent's threads never end here, and a reload would wait for them.
+        if self._serving is not None:
+            self._serving.calls.clear()
 
     def infer(
         self,
@@ -66,6 +70,8 @@ class Model(ModelInference):
         Raises:
             TurnoutError: as ``ModelInference.infer``; ModelLoadError if the model cannot be opened.
         """
+        if getpid() != Forks.pid:
+            Forks.notice()
         # Without the lock: a deployment replaced in between is noticed below, after the call is counted.
         serving = self._serving or self._current()
         if type(request) is not InferenceRequest:
@@ -140,10 +146,12 @@ class Model(ModelInference):
             return inner.signature()
 
     def ready(self) -> bool:
+        Forks.notice()
         serving = self._serving
         return serving is not None and serving.inner.ready()
 
     def close(self) -> None:
+        Forks.notice()
         with self._lock:
             self._closed = True
             serving, self._serving = self._serving, None
@@ -192,6 +200,7 @@ class Model(ModelInference):
             serving.leave()
 
     def _current(self) -> Deployment:
+        Forks.notice()
         with self._lock:
             self._check_open()
             if self._serving is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from turnout import InferenceRequest, InferenceResponse, ModelDeclaration, ModelInference, ModelSignature
 from turnout.errors import ClosedError, ForkedAfterLoadError, InferenceError, ModelLoadError, TurnoutError, text_of
 from turnout_direct.arrays import to_numpy, to_torch
 from turnout_direct.devices import choose_device
+from turnout_direct.forked_thread import call_torch
 from turnout_direct.module_loader import load_module
 from turnout_direct.options import DirectOptions
 from turnout_direct.precision import Precision, precision_of
@@ -33,8 +35,8 @@ class DirectInference(ModelInference):
     """Runs a torch module.
 
     Inputs are copied, so a module may write to them; the caller owns the outputs. Thread-safe if the module's own code is: no
-    state changes after construction, except that ``close`` releases the module. A forked child refuses every request: torch's
-    threads do not exist there, and its operators would wait for them forever.
+    state changes after construction, except that ``close`` releases the module. A forked child refuses every request: the
+    module may be in use by a thread that does not exist there. The app opens the model again.
     """
 
     def __init__(
@@ -61,12 +63,12 @@ class DirectInference(ModelInference):
         if os.getpid() != self._pid:
             raise ForkedAfterLoadError(
                 f"model {self._model!r} was loaded in process {self._pid}, and this is its forked child {os.getpid()}, "
-                "where torch would hang; open the app after the fork, or start workers with 'spawn'"
+                "where it may hang; open it after the fork, or start workers with 'spawn'"
             )
         # A request may have waited for its turn; torch cannot be interrupted once it computes.
         request.check_deadline()
         try:
-            return InferenceResponse(self._answer(method, request), request.id)
+            return InferenceResponse(call_torch(partial(self._answer, method, request)), request.id)
         except TurnoutError:
             raise
         except Exception as error:

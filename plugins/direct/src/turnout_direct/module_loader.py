@@ -8,14 +8,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout.errors import MissingDependencyError, ModelLoadError, TurnoutError, one_line, text_of
+from turnout.forking import Forks
 from turnout_direct.devices import choose_device
 from turnout_direct.options import DirectOptions
 
 if TYPE_CHECKING:
     import torch
 
+
 # transformers 5.23 fills its lazy modules without a lock: if two threads load at the same time, one may not find a class.
-_load_lock = threading.Lock()
+class _Loading:
+    """The lock of all loads in this process."""
+
+    lock = threading.Lock()
+
+    @classmethod
+    def renew(cls) -> None:
+        """Replace the lock: a thread of the parent may have held it."""
+        cls.lock = threading.Lock()
+
+
+Forks.renew(_Loading)
 
 
 def load_module(options: DirectOptions, folder: Path, model_name: str) -> torch.nn.Module:
@@ -29,7 +42,7 @@ def load_module(options: DirectOptions, folder: Path, model_name: str) -> torch.
         MissingDependencyError: the model's code needs a package that is not installed.
     """
     try:
-        with _load_lock:
+        with _Loading.lock:
             module = _load(options, folder, model_name, choose_device(options.device, model_name))
     except TurnoutError:
         raise
