@@ -82,7 +82,7 @@ def open_app(plugins_with: Any) -> Any:
     def make(steps: Any = None, **model: Any) -> turnout.Turnout:
         backends = {"one": Local, "two": Local, "refuses": Refuses}
         settings = {
-            "models": {"m": {"backend": "one", "preload": True, "backends": dict.fromkeys(backends, {}), **model}},
+            "models": {"m": {"backend": "one", "preload": True, "backends": {name: {} for name in backends}, **model}},
             "pipelines": {"all": list(steps)} if steps else {},
         }
         apps.append(turnout.open(settings, plugins=plugins_with(backends, steps), metrics=Metrics()))

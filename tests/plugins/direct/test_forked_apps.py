@@ -17,7 +17,8 @@ import torch
 import turnout
 
 door = sys.argv[1]
-direct = {"loader": "factory", "factory": "torch.nn:Linear", "arguments": {"in_features": 512, "out_features": 512}, "threads": 2}
+sizes = {"in_features": 512, "out_features": 512}
+direct = {"loader": "factory", "factory": "torch.nn:Linear", "arguments": sizes, "threads": 2}
 model = {"backend": "direct", "preload": True, "backends": {"direct": direct}}
 app = turnout.open({"models": {"m": model}})
 x = {"input": np.ones((512, 512), np.float32)}
@@ -69,7 +70,8 @@ from onnx import TensorProto, helper
 x = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in "xy"]
 graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", x[:1], x[1:])
 onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), sys.argv[1])
-direct = {"loader": "factory", "factory": "torch.nn:Linear", "arguments": {"in_features": 512, "out_features": 512}, "threads": 2}
+sizes = {"in_features": 512, "out_features": 512}
+direct = {"loader": "factory", "factory": "torch.nn:Linear", "arguments": sizes, "threads": 2}
 models = {
     "o": {"backend": "onnxruntime", "preload": True, "backends": {"onnxruntime": {"path": sys.argv[1]}}},
     "d": {"backend": "direct", "preload": True, "backends": {"direct": direct}},
