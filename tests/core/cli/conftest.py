@@ -74,6 +74,7 @@ def raises(error):
 
 def export(request):
     request.file.write_text(request.model.name)
+    request.report({"runtime": "text"})
     return Known().signature()
 
 

@@ -22,7 +22,9 @@ def test_export_writes_a_version_and_prints_its_tensors(cli: Any, settings_file:
 def test_export_as_json(cli: Any, settings_file: Path) -> None:
     ended = cli("export", "first", "--format", "text", "--repository", "other", "--version", "4", "--json")
 
-    assert json.loads(ended.out) == {
+    report = json.loads(ended.out)
+    assert (report["proved"]["runtime"], report["proved"]["backend"]) == ("text", "plus")
+    assert report | {"proved": {}} == {
         "file": "other/first/4/model.txt",
         "version": 4,
         "bytes": 5,
@@ -101,3 +103,40 @@ def test_a_configuration_alone_has_no_version(cli: Any, kept_file: Path) -> None
 
     assert (ended.code, ended.out) == (2, "")
     assert "--config-only writes no version" in ended.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["--all"]])
+def test_without_a_model_every_model_is_exported_that_can_be(cli: Any, settings_file: Path, arguments: list[str]) -> None:
+    settings_file.write_text(
+        settings_file.read_text().replace("pipelines:", "  third:\n    backends:\n      plus:\n\npipelines:")
+    )
+    settings_file.write_text(
+        settings_file.read_text().replace(
+            "  second:\n    backends:\n      plus:", "  second:\n    backend: lost\n    backends:\n      lost:"
+        )
+    )
+
+    ended = cli("export", *arguments, "--format", "text")
+
+    assert ended.code == 0
+    assert [line for line in ended.out.splitlines() if "version" in line] == [
+        f"model_repository/{name}/1/model.txt: version 1, 5 bytes" for name in ("first", "third")
+    ]
+    assert "note: model 'second' was left out" in ended.err
+
+
+def test_a_model_that_fails_stops_no_other(cli: Any, settings_file: Path) -> None:
+    cli("export", "first", "--format", "text", "--version", "3")
+
+    ended = cli("export", "--format", "text", "--version", "3", "--json")
+
+    [failed, written] = json.loads(ended.out)
+    assert (ended.code, failed["model"], written["model"], written["version"]) == (1, "first", "second", 3)
+    assert "version 3 of model 'first' exists" in failed["error"]
+    assert "FAIL: model 'first': version 3" in ended.err
+
+
+def test_a_model_and_all_contradict_each_other(cli: Any, settings_file: Path) -> None:
+    ended = cli("export", "first", "--all")
+
+    assert (ended.code, "remove MODEL, or --all" in ended.err) == (2, True)

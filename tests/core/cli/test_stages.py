@@ -36,6 +36,7 @@ def export(request):
     logger.info("model %r: traced", request.model.name)
     time.sleep(1.3)
     request.file.write_text("x")
+    request.report({"runtime": "text"})
     return ModelSignature((), ())
 
 

@@ -27,8 +27,9 @@ from turnout.testing import PlusOne
 SIGNATURE = ModelSignature((TensorSpec("x", "FP32", (-1,)),))
 
 
-def _write(file: Path) -> ModelSignature:
-    file.write_bytes(b"model")
+def _write(request: ExportRequest) -> ModelSignature:
+    request.file.write_bytes(b"model")
+    request.report({"runtime": "text"})
     return SIGNATURE
 
 
@@ -56,7 +57,7 @@ def test_an_exporter_gets_the_model_and_its_file_is_published(export: Callable[.
 
     def write(request: ExportRequest) -> ModelSignature:
         requests.append(request)
-        return _write(request.file)
+        return _write(request)
 
     exported = export(write)
 
@@ -67,19 +68,16 @@ def test_an_exporter_gets_the_model_and_its_file_is_published(export: Callable[.
 
 def test_an_unknown_model_or_format_gets_a_suggestion(export: Callable[..., Any]) -> None:
     with pytest.raises(UnknownNameError, match=r"unknown model 'othr'; known: m, other\. Did you mean 'other'\? In "):
-        export(lambda request: _write(request.file), "othr")
+        export(_write, "othr")
     with pytest.raises(UnknownNameError, match=r"unknown export format 'txt'; known: text\. Did you mean 'text'\?"):
-        export(lambda request: _write(request.file), "m", "txt")
+        export(_write, "m", "txt")
 
 
 @pytest.mark.parametrize(("preferred", "format"), [((), None), (("b",), "b"), (("a", "b"), "a")])
 def test_without_a_format_the_preferred_one_is_used(
     plugins_with: Any, tmp_path: Path, preferred: tuple[str, ...], format: str | None
 ) -> None:
-    exporters = [
-        Exporter(name, "plus", f"model.{name}", lambda request: _write(request.file), preferred=name in preferred)
-        for name in ("a", "b")
-    ]
+    exporters = [Exporter(name, "plus", f"model.{name}", _write, preferred=name in preferred) for name in ("a", "b")]
     plugins = plugins_with({"plus": PlusOne}, exporters=exporters)
     loaded = load_settings({"models": {"m": {"backend": "plus", "backends": {"plus": {}}}}}, registry=plugins)
 
@@ -100,7 +98,7 @@ def test_the_only_format_needs_no_name(exported_with: Callable[..., Any]) -> Non
 
 def test_a_model_without_options_for_the_exporter_says_what_to_write(export: Callable[..., Any]) -> None:
     with pytest.raises(UnknownNameError, match=r"exporting 'other' as 'text' needs models\.other\.backends\.plus.*has: more"):
-        export(lambda request: _write(request.file), "other")
+        export(_write, "other")
 
 
 def test_a_foreign_exception_of_an_exporter_is_an_export_error(export: Callable[..., Any], tmp_path: Path) -> None:
@@ -156,7 +154,7 @@ def exported_with(plugins_with: Any, tmp_path: Path) -> Callable[..., Any]:
         file = tmp_path / "turnout.yaml"
         models = "".join(f"  {name}:\n    backend: {name}\n    backends: {{{name}: }}\n" for name in ("plus", "more"))
         file.write_text(f"models:\n{models}")
-        exporter = Exporter("text", "plus", "model.txt", lambda request: _write(request.file))
+        exporter = Exporter("text", "plus", "model.txt", _write)
         kinds = [writer.declaration()] if writer else []
         plugins = plugins_with({"plus": PlusOne, "more": PlusOne}, exporters=[exporter], repositories=kinds)
         return function(load_settings(file, registry=plugins), plugins, *arguments, **named)
@@ -231,7 +229,7 @@ def test_without_a_plugin_that_writes_configurations_the_message_says_what_to_in
 def test_the_proof_of_an_exporter_is_saved_as_evidence(export: Callable[..., Any], tmp_path: Path) -> None:
     def write(request: ExportRequest) -> ModelSignature:
         request.report({"runtime": "plus", "max_abs_error": {"y": 1e-6}})
-        return _write(request.file)
+        return _write(request)
 
     exported = export(write)
 
@@ -242,12 +240,17 @@ def test_the_proof_of_an_exporter_is_saved_as_evidence(export: Callable[..., Any
     assert [file.name for file in exported.file.parent.iterdir()] == ["model.txt"]
 
 
-def test_an_exporter_without_proof_leaves_no_match(export: Callable[..., Any], tmp_path: Path) -> None:
-    export(lambda request: _write(request.file))
+def test_a_file_without_proof_is_not_published(export: Callable[..., Any], tmp_path: Path) -> None:
+    def write(request: ExportRequest) -> ModelSignature:
+        request.file.write_bytes(b"model")
+        return SIGNATURE
 
-    evidence = read_evidence(tmp_path, "m", "export")
-    assert evidence is not None
-    assert evidence.verdict == "dropped"
+    with pytest.raises(ExportError, match=r"model 'm' was written as 'text', and nothing shows .* it was not published"):
+        export(write)
+
+    assert list((tmp_path / "repository").iterdir()) == []
+    assert read_evidence(tmp_path, "m", "export") is None
+    assert export(_write).version == 1
 
 
 def test_evidence_that_cannot_be_saved_costs_no_export(
@@ -255,5 +258,5 @@ def test_evidence_that_cannot_be_saved_costs_no_export(
 ) -> None:
     (tmp_path / ".turnout").write_text("a file where the folder should be")
 
-    assert export(lambda request: _write(request.file)).file.is_file()
+    assert export(_write).file.is_file()
     assert "cannot be saved" in caplog.text

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.options import config_option, examples, json_option, model_argument, print_json, quiet_option
+from turnout.cli.options import config_option, examples, json_option, optional_model_argument, print_json, quiet_option
 from turnout.cli.printing import print_line
 from turnout.commands.paths import display_path
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 
 
 @click.command("export", epilog=examples("export"))
-@model_argument
+@optional_model_argument
+@click.option("--all", "every", is_flag=True, help="Export every model that can be exported; the same as no MODEL.")
 @click.option("--format", "format_", help="The export format; by default the one that a plugin prefers.")
 @click.option(
     "--repository",
@@ -36,54 +39,130 @@ if TYPE_CHECKING:
 @config_option
 @json_option
 def command(
-    model: str,
+    model: str | None,
     *,
-    format_: str | None,
-    repository: Path | None,
+    every: bool,
     version: int | None,
     config_only: bool,
-    force_config: bool,
     config: Path,
     as_json: bool,
+    **choices: Any,
 ) -> None:
-    """Write MODEL as a new version into a model repository, with its configuration, in one atomic step."""
+    """Write MODEL as a new version into a model repository, with its configuration, in one atomic step.
+
+    MODEL is exported from its checkpoint; an ONNX or TorchScript file is copied. Its answers are compared before it is
+    published. Without MODEL, every model is exported that can be.
+    """
     from turnout.plugins.discovery import find_plugins
     from turnout.settings import load_settings
 
     if config_only and version is not None:
         raise click.UsageError("--config-only writes no version; remove --version")
+    if every and model is not None:
+        raise click.UsageError("--all exports every model; remove MODEL, or --all")
     plugins = find_plugins()
-    loaded = load_settings(config, registry=plugins)
-    if config_only:
-        _configure(loaded, plugins, model, repository, overwrite=force_config, as_json=as_json)
+    run = _Exports(load_settings(config, registry=plugins), plugins, version=version, **choices)
+    write = run.write_configuration if config_only else run.write_version
+    if model is None:
+        _export_all(run, write, config_only=config_only, as_json=as_json)
         return
-    _export(loaded, plugins, model, format_, repository, version, overwrite=force_config, as_json=as_json)
-
-
-def _export(
-    loaded: LoadedSettings,
-    plugins: Plugins,
-    model: str,
-    format_: str | None,
-    repository: Path | None,
-    version: int | None,
-    *,
-    overwrite: bool,
-    as_json: bool,
-) -> None:
-    from turnout.commands.check import describe_signature
-    from turnout.commands.export import export_model
-
-    exported = export_model(loaded, plugins, model, format_, repository, version, overwrite=overwrite)
-    size = exported.file.stat().st_size
+    report = write(model)
     if as_json:
-        written = {"file": display_path(exported.file, Path()), "version": exported.version, "bytes": size}
-        print_json({**written, "proved": _read_proof(loaded, model), **_configuration_entries(exported.configuration)})
+        print_json(report.entries)
         return
-    click.echo(f"{display_path(exported.file, Path())}: version {exported.version}, {size:,} bytes")
-    click.echo(describe_signature(exported.signature))
-    _print_proof(_read_proof(loaded, model))
-    _print_configuration(exported.file.parents[1], exported.configuration)
+    _print(report)
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """The result of one export: its entries in JSON, and the lines and notes that a person reads."""
+
+    entries: dict[str, Any]
+    lines: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Exports:
+    """The exports of one command line."""
+
+    loaded: LoadedSettings
+    plugins: Plugins
+    version: int | None
+    format_: str | None
+    repository: Path | None
+    force_config: bool
+
+    def write_version(self, model: str) -> _Report:
+        from turnout.commands.check import describe_signature
+        from turnout.commands.export import export_model
+
+        exported = export_model(
+            self.loaded, self.plugins, model, self.format_, self.repository, self.version, overwrite=self.force_config
+        )
+        file, size, proof = display_path(exported.file, Path()), exported.file.stat().st_size, _read_proof(self.loaded, model)
+        entries = {"file": file, "version": exported.version, "bytes": size, "proved": proof}
+        lines = [f"{file}: version {exported.version}, {size:,} bytes", describe_signature(exported.signature)]
+        lines += [*_proof_lines(proof), *_configuration_lines(exported.file.parents[1], exported.configuration)]
+        configuration = _configuration_entries(exported.configuration)
+        return _Report(entries | configuration, tuple(lines), exported.configuration.notes)
+
+    def write_configuration(self, model: str) -> _Report:
+        from turnout.commands.export import export_configuration
+
+        folder, configuration = export_configuration(
+            self.loaded, self.plugins, model, self.repository, overwrite=self.force_config
+        )
+        entries = {"folder": display_path(folder, Path()), **_configuration_entries(configuration)}
+        return _Report(entries, tuple(_configuration_lines(folder, configuration)), configuration.notes)
+
+    def models(self, *, config_only: bool) -> dict[str, bool]:
+        """Return every model with whether it can be exported."""
+        from turnout.commands.export import usable_exporters
+
+        formats = {
+            name: {exporter.format for exporter in usable_exporters(self.plugins, model)}
+            for name, model in self.loaded.models.items()
+        }
+        return {
+            name: config_only or (self.format_ in found if self.format_ else bool(found)) for name, found in formats.items()
+        }
+
+
+def _export_all(run: _Exports, write: Callable[[str], _Report], *, config_only: bool, as_json: bool) -> None:
+    """Export each model; one that fails stops no other, and is the exit code."""
+    from turnout.cli.exits import FAILED, exit_code
+    from turnout.errors import TurnoutError
+
+    entries: list[dict[str, Any]] = []
+    codes: list[int] = []
+    for model, usable in run.models(config_only=config_only).items():
+        if not usable:
+            print_line("note", f"model {model!r} was left out: its backends name nothing that can be exported so")
+            continue
+        try:
+            report = write(model)
+        except TurnoutError as error:
+            print_line("FAIL", f"model {model!r}: {error}")
+            codes.append(exit_code(error))
+            entries.append({"model": model, "error": str(error)})
+            continue
+        entries.append({"model": model, **report.entries})
+        if not as_json:
+            _print(report)
+    if as_json:
+        print_json(entries)
+    elif not entries:
+        print_line("error", "no model of this file can be exported; see: turnout status")
+    if codes or not entries:
+        raise SystemExit(max(codes, default=FAILED))
+
+
+def _print(report: _Report) -> None:
+    for line in report.lines:
+        click.echo(line)
+    for note in report.notes:
+        print_line("note", note)
 
 
 def _read_proof(loaded: LoadedSettings, model: str) -> dict[str, Any]:
@@ -94,32 +173,18 @@ def _read_proof(loaded: LoadedSettings, model: str) -> dict[str, Any]:
     return dict(evidence.facts) if evidence is not None and evidence.verdict == "match" else {}
 
 
-def _print_proof(facts: dict[str, Any]) -> None:
+def _proof_lines(facts: dict[str, Any]) -> Iterator[str]:
     if "max_abs_error" not in facts:
         return
     errors = ", ".join(f"{name} {error:.3g}" for name, error in facts["max_abs_error"].items())
     sizes = " and ".join(map(str, facts.get("batch_sizes", ())))
-    click.echo(f"proved: {facts.get('runtime')} answers as {facts.get('reference')} (batch {sizes}); max abs error: {errors}")
-
-
-def _configure(
-    loaded: LoadedSettings, plugins: Plugins, model: str, repository: Path | None, *, overwrite: bool, as_json: bool
-) -> None:
-    from turnout.commands.export import export_configuration
-
-    folder, configuration = export_configuration(loaded, plugins, model, repository, overwrite=overwrite)
-    if as_json:
-        print_json({"folder": display_path(folder, Path()), **_configuration_entries(configuration)})
-        return
-    _print_configuration(folder, configuration)
+    same = "equal in every bit" if facts.get("bit_for_bit") else f"max abs error: {errors}"
+    yield f"proved: {facts.get('runtime')} answers as {facts.get('reference')} (batch {sizes}); {same}"
 
 
 def _configuration_entries(configuration: Configuration) -> dict[str, list[str]]:
     return {"configuration": sorted(configuration.files), "notes": list(configuration.notes)}
 
 
-def _print_configuration(folder: Path, configuration: Configuration) -> None:
-    for name in sorted(configuration.files):
-        click.echo(display_path(folder / name, Path()))
-    for note in configuration.notes:
-        print_line("note", note)
+def _configuration_lines(folder: Path, configuration: Configuration) -> Iterator[str]:
+    yield from (display_path(folder / name, Path()) for name in sorted(configuration.files))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout.commands.arm_files import find_arm_files
+from turnout.commands.export import usable_exporters
 from turnout.commands.paths import display_path
 from turnout.errors import ModelLoadError
 from turnout.parity import Verdict
@@ -84,14 +85,15 @@ def proof_sources(loaded: LoadedSettings, plugins: Plugins, model: str) -> froze
 
     Others gave their answers, or the model was exported from them.
     """
-    exported_from = {exporter.format: exporter.backend for exporter in plugins.exporters()}
+    sources = {exporter.backend for exporter in usable_exporters(plugins, loaded.model(model))}
     proofs = read_proofs(loaded, model).values()
     matched = {str(proof.get("reference")) for proof in proofs if proof.get("verdict") == Verdict.MATCH}
     # A mismatch does not say which of the two is wrong, unless one is what the other was exported from.
-    compared = {str(proof.get("reference")) for proof in proofs} & set(exported_from.values())
+    compared = {str(proof.get("reference")) for proof in proofs} & sources
     export = read_evidence(loaded.folder, model, "export")
     facts = export.facts if export is not None and isinstance(export.facts, Mapping) else {}
-    return frozenset(matched | compared | {exported_from.get(str(facts.get("format")), "")})
+    exported = {str(facts.get("backend"))} & sources
+    return frozenset(matched | compared | exported)
 
 
 def _comparisons(proofs: Mapping[str, Mapping[str, Any]], backend: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from turnout.commands.served_format import check_format
 from turnout.errors import ExportError, TurnoutError, UnknownNameError, one_line
 from turnout.inference import ModelSignature
 from turnout.parity import Verdict
@@ -41,15 +43,10 @@ def export_model(
         ExportError: the model cannot be written, or cannot be served.
     """
     view = loaded.model(model)
-    exporter = plugins.exporter(format or _default_format(plugins, view))
-    options = view.options.get(exporter.backend)
-    if options is None:
-        raise UnknownNameError(
-            f"exporting {model!r} as {exporter.format!r} needs models.{model}.backends.{exporter.backend}, which says where "
-            f"the model comes from; {view.where or 'the model'} has: {', '.join(view.settings.backends)}",
-            next_step=f"add the options of {exporter.backend} to model {model!r}, or name another --format",
-        )
+    exporter = _choose_exporter(plugins, view, format)
+    options = view.options[exporter.backend]
     folder = model_folder(loaded, plugins, model, repository)
+    check_format(plugins, view, folder, exporter)
 
     def configure(number: int, signature: ModelSignature) -> Configuration:
         published = {"version": number, "file": exporter.filename, "signature": signature, "overwrite": overwrite}
@@ -60,13 +57,11 @@ def export_model(
         # An exporter may take minutes: refuse what cannot be served before it starts.
         configure(version or (latest_version(folder) or 0) + 1, declared)
     proved: dict[str, Any] = {}
-    exported = publish(
-        folder,
-        exporter.filename,
-        lambda file: _run_exporter(exporter, ExportRequest(view.declaration, options, file, proved.update)),
-        configure,
-        version,
-    )
+
+    def write(file: Path) -> ModelSignature:
+        return _run_exporter(exporter, ExportRequest(view.declaration, options, file, proved.update), proved)
+
+    exported = publish(folder, exporter.filename, write, configure, version)
     _save_evidence(loaded, exporter, model, exported, proved)
     return exported
 
@@ -95,8 +90,12 @@ def export_configuration(
 
 
 def usable_exporters(plugins: Plugins, model: LoadedModel) -> list[Exporter]:
-    """Return the exporters of the model's backends: the preferred first, then those of the serving backend, then by format."""
-    usable = [exporter for exporter in plugins.exporters() if exporter.backend in model.options]
+    """Return the exporters that accept the model: the preferred first, then those of the serving backend, then by format."""
+    usable = [
+        exporter
+        for exporter in plugins.exporters()
+        if exporter.backend in model.options and exporter.accepts(model.declaration, model.options[exporter.backend])
+    ]
     return sorted(usable, key=lambda exporter: (not exporter.preferred, exporter.backend != model.backend, exporter.format))
 
 
@@ -111,22 +110,43 @@ def model_folder(loaded: LoadedSettings, plugins: Plugins, model: str, repositor
     return repository / located.name if repository is not None else located
 
 
-def _default_format(plugins: Plugins, model: LoadedModel) -> str:
-    usable = usable_exporters(plugins, model)
-    if usable and (usable[0].preferred or len(usable) == 1):
-        return usable[0].format
+def _choose_exporter(plugins: Plugins, model: LoadedModel, format: str | None) -> Exporter:
+    """Return the exporter for ``format``, or the only or preferred one.
+
+    Raises:
+        UnknownNameError: there is no such format, none for this model, or several.
+    """
+    usable = [one for one in usable_exporters(plugins, model) if format in (None, one.format)]
+    if usable and (format or usable[0].preferred or len(usable) == 1):
+        return usable[0]
     if usable:
         formats = ", ".join(exporter.format for exporter in usable)
         raise UnknownNameError(
             f"model {model.name!r} can be exported in several formats; name one with --format: {formats}",
             next_step=f"turnout export {model.name} --format {usable[0].format}",
         )
-    sources = ", ".join(sorted({exporter.backend for exporter in plugins.exporters()})) or "none"
+    known = plugins.exporters_of(format) if format else plugins.exporters()
+    # It does not accept the model, and its error says why.
+    refusing = [exporter for exporter in known if exporter.backend in model.options]
+    if refusing:
+        return refusing[0]
+    raise _no_source(plugins, model, format, sorted({exporter.backend for exporter in known}))
+
+
+def _no_source(plugins: Plugins, model: LoadedModel, format: str | None, sources: list[str]) -> UnknownNameError:
+    has = f"{model.where or 'the model'} has: {', '.join(model.settings.backends)}"
+    examples = [f"'{backend.name}: {backend.example}'" for backend in plugins.backends() if backend.name in sources]
+    if format:
+        keys = " or ".join(f"models.{model.name}.backends.{source}" for source in sources)
+        return UnknownNameError(
+            f"exporting {model.name!r} as {format!r} needs {keys}, which says where the model comes from; {has}",
+            next_step=f"add the options of {' or '.join(sources)} to model {model.name!r}, or name another --format",
+        )
     absent = [install_command("backend", name) for name in model.settings.backends if name not in model.options]
-    add = f"add the options of {sources} to model {model.name!r}" if plugins.exporters() else install_commands("export format")
-    raise UnknownNameError(
-        f"model {model.name!r} cannot be exported: it needs options of a backend with an exporter, here: {sources}; "
-        f"{model.where or 'the model'} has: {', '.join(model.settings.backends)}. "
+    add = f"add the options of {' or '.join(sources)} to model {model.name!r}" if sources else install_commands("export format")
+    return UnknownNameError(
+        f"model {model.name!r} cannot be exported: it needs options of a backend with an exporter"
+        f"{f', such as {examples[-1]}' if examples else ''}, here: {', '.join(sources) or 'none'}; {has}. "
         f"More exporters: {install_commands('export format')}",
         next_step=next(filter(None, absent), add),
     )
@@ -149,10 +169,15 @@ def _save_evidence(
     loaded: LoadedSettings, exporter: Exporter, model: str, exported: ExportedVersion, proved: dict[str, Any]
 ) -> None:
     """Save what the exporter proved, for ``turnout status``; a failure to save does not undo the published version."""
-    verdict = Verdict.MATCH if proved else Verdict.DROPPED
-    facts = {"format": exporter.format, "version": exported.version, "sha256": fingerprint(exported.file.parent), **proved}
+    facts = {
+        "format": exporter.format,
+        "backend": exporter.backend,
+        "version": exported.version,
+        "sha256": fingerprint(exported.file.parent),
+        **proved,
+    }
     try:
-        write_evidence(loaded.folder, Evidence(model, "export", str(verdict), facts=facts))
+        write_evidence(loaded.folder, Evidence(model, "export", str(Verdict.MATCH), facts=facts))
     except OSError as error:
         logger.warning("model %r version %d: the evidence of the export cannot be saved: %s", model, exported.version, error)
 
@@ -166,10 +191,15 @@ def _configure(kind: Repository, request: ConfigurationRequest) -> Configuration
         raise ExportError(f"model {request.model.name!r} cannot be configured for {kind.name!r}: {one_line(error)}") from error
 
 
-def _run_exporter(exporter: Exporter, request: ExportRequest) -> ModelSignature:
+def _run_exporter(exporter: Exporter, request: ExportRequest, proved: Mapping[str, Any]) -> ModelSignature:
+    """Return the signature of the file that ``exporter`` writes and proves; ``proved`` holds what it reports.
+
+    Raises:
+        ExportError: the model cannot be written, or nothing was proved about the file.
+    """
     logger.info("exporting model %r as %r", request.model.name, exporter.format)
     try:
-        return exporter.export(request)
+        signature = exporter.export(request)
     except TurnoutError as error:
         error.locate(request.model.name, exporter.backend)
         raise
@@ -179,3 +209,9 @@ def _run_exporter(exporter: Exporter, request: ExportRequest) -> ModelSignature:
         raise ExportError(
             f"model {request.model.name!r} cannot be exported as {exporter.format!r}: {one_line(error)}"
         ) from error
+    if not proved:
+        raise ExportError(
+            f"model {request.model.name!r} was written as {exporter.format!r}, and nothing shows that the file gives the same "
+            "answers, so it was not published; its exporter must report what it proved (ExportRequest.report)"
+        )
+    return signature

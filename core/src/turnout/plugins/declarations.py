@@ -144,9 +144,14 @@ class Step(Generic[OptionsT]):
     model_options: tuple[str, ...] = ()
 
 
+def _accept(model: ModelDeclaration, options: Any) -> bool:
+    """Return True: the exporter can try every model of its backend."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """Writes models of one backend in one format.
+    """Writes models of one backend in one format. Exporters of several backends may share a format.
 
     Attributes:
         format: its name for ``turnout export --format``, such as ``onnx``.
@@ -154,6 +159,7 @@ class Exporter:
         filename: the file's name in a version folder of a model repository, such as ``model.onnx``.
         export: writes the file and returns its signature; raises ExportError.
         preferred: True if ``turnout export`` uses this format by default.
+        accepts: returns whether a model with these options can be written in this format, without opening it.
     """
 
     format: str
@@ -161,3 +167,4 @@ class Exporter:
     filename: str
     export: Callable[[ExportRequest], ModelSignature]
     preferred: bool = False
+    accepts: Callable[[ModelDeclaration, Any], bool] = _accept

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from turnout.errors import PluginConflictError, UnknownNameError, nearest_name, unknown_name
 from turnout.plugins.declarations import Backend, Exporter, Step
 from turnout.plugins.hookspecs import PROJECT
-from turnout.plugins.inventory import KINDS, Declared, Inventory, PluginInfo
+from turnout.plugins.inventory import KINDS, Declared, HookResult, Inventory, PluginInfo, label_of
 from turnout.plugins.known import install_command, install_hint
 
 if TYPE_CHECKING:
@@ -51,8 +51,16 @@ class Plugins:
         return cast("Step[Any]", self._find("turnout_steps", name))
 
     def exporter(self, name: str) -> Exporter:
-        """Return the exporter for the format ``name``. Raises as ``backend``."""
-        return cast("Exporter", self._find("turnout_exporters", name))
+        """Return the first exporter for the format ``name``, by backend. Raises as ``backend``."""
+        return self.exporters_of(name)[0]
+
+    def exporters_of(self, format: str) -> tuple[Exporter, ...]:
+        """Return the exporters for ``format``, at least one, by backend. Raises as ``backend``."""
+        found = tuple(exporter for exporter in self.exporters() if exporter.format == format)
+        if not found:
+            conflicts = self._inventory.result("turnout_exporters").conflicts
+            self._find("turnout_exporters", next((name for name in conflicts if name.startswith(f"{format} of ")), format))
+        return found
 
     def backends(self) -> tuple[Backend[Any], ...]:
         """Return the backends, by name."""
@@ -97,7 +105,7 @@ class Plugins:
         result = self._inventory.result(next(hook for hook, (_, word) in KINDS.items() if word == kind))
         if name in result.conflicts:
             return result.conflicts[name]
-        text = str(unknown_name(kind, name, result.declared))
+        text = str(unknown_name(kind, name, _typed_names(result)))
         reasons = [
             f" Plugin {info.name!r} ({info.distribution}) is broken: {info.error}." for info in self._inventory.broken_plugins()
         ]
@@ -118,8 +126,12 @@ class Plugins:
         if name in result.conflicts:
             raise PluginConflictError(text, next_step=step)
         error = UnknownNameError(text, next_step=step)
-        error.name, error.nearest = name, nearest_name(name, result.declared)
+        error.name, error.nearest = name, nearest_name(name, _typed_names(result))
         raise error
+
+
+def _typed_names(result: HookResult) -> set[str]:
+    return {label_of(declared.declaration) for declared in result.declared.values()}
 
 
 def find_plugins(own_commands: Collection[str] = ()) -> Plugins:

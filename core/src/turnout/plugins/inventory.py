@@ -97,7 +97,9 @@ class Inventory:
         """Return every plugin by name; calls every hook."""
         results = {kind: self.result(hook) for hook, (_, kind) in KINDS.items()}
         brought = [
-            (declared.plugin, (kind, name)) for kind, result in results.items() for name, declared in result.declared.items()
+            (declared.plugin, (kind, label_of(declared.declaration)))
+            for kind, result in results.items()
+            for declared in result.declared.values()
         ]
         found = [
             replace(info, brings=tuple(declaration for plugin, declaration in brought if plugin == info.name))
@@ -184,7 +186,8 @@ class Inventory:
                 continue
             owners = sorted({claim.plugin for claim in claims})
             names = " and ".join(f"{owner!r} ({self._infos[owner].distribution})" for owner in owners)
-            message = f"the {KINDS[hook][1]} {name!r} is claimed by {len(claims)} declarations, of {names}; keep one"
+            label = label_of(claims[0].declaration)
+            message = f"the {KINDS[hook][1]} {label!r} is claimed by {len(claims)} declarations, of {names}; keep one"
             for owner in owners:
                 self._add_error(owner, message)
             yield name, message
@@ -211,6 +214,12 @@ def _check_options(owner: str, options: object) -> None:
 
 
 def _name_of(declaration: Any) -> str:
+    """Return the name that one declaration of a kind has; several backends may be exported in one format."""
+    return f"{declaration.format} of {declaration.backend}" if isinstance(declaration, Exporter) else str(declaration.name)
+
+
+def label_of(declaration: Any) -> str:
+    """Return the name that users type."""
     return str(declaration.format if isinstance(declaration, Exporter) else declaration.name)
 
 

@@ -28,8 +28,12 @@ def turnout_exporters() -> Iterable[Exporter]:
     """Yield ``onnx`` and ``torchscript``."""
     from turnout import Exporter
 
-    yield Exporter(format="onnx", backend="direct", filename="model.onnx", export=_export_onnx, preferred=True)
-    yield Exporter(format="torchscript", backend="direct", filename="model.pt", export=_export_torchscript)
+    yield Exporter("onnx", "direct", "model.onnx", _export_onnx, preferred=True, accepts=_has_onnx_form)
+    yield Exporter("torchscript", "direct", "model.pt", _export_torchscript)
+
+
+def _has_onnx_form(model: ModelDeclaration, options: DirectOptions) -> bool:
+    return options.loader != "torchscript"
 
 
 def _create(model: ModelDeclaration, options: DirectOptions) -> ModelInference:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from turnout import hookimpl
 
 if TYPE_CHECKING:
-    from turnout import Backend, ModelDeclaration, ModelInference
+    from turnout import Backend, Exporter, ExportRequest, ModelDeclaration, ModelInference, ModelSignature
     from turnout_onnxruntime.options import OnnxruntimeOptions
 
 
@@ -23,6 +23,14 @@ def turnout_backends() -> Iterable[Backend[OnnxruntimeOptions]]:
     yield Backend("onnxruntime", _create, OnnxruntimeOptions, example=example, file_options=files, files=_files)
 
 
+@hookimpl
+def turnout_exporters() -> Iterable[Exporter]:
+    """Yield ``onnx``, which publishes an ONNX file that exists."""
+    from turnout import Exporter
+
+    yield Exporter("onnx", "onnxruntime", "model.onnx", _export_file, accepts=_is_file)
+
+
 def _create(model: ModelDeclaration, options: OnnxruntimeOptions) -> ModelInference:
     from turnout_onnxruntime.opening import open_model
 
@@ -33,3 +41,15 @@ def _files(model: ModelDeclaration, options: OnnxruntimeOptions) -> Iterable[Pat
     from turnout_onnxruntime.external_data import find_model_files
 
     return find_model_files(model, options)
+
+
+def _is_file(model: ModelDeclaration, options: OnnxruntimeOptions) -> bool:
+    from turnout_onnxruntime.file_export import is_file
+
+    return is_file(model, options)
+
+
+def _export_file(request: ExportRequest) -> ModelSignature:
+    from turnout_onnxruntime.file_export import export_file
+
+    return export_file(request)

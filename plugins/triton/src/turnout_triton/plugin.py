@@ -52,9 +52,9 @@ def turnout_repositories() -> Iterable[Repository]:
 def turnout_exporters() -> Iterable[Exporter]:
     """Yield the exporter ``generate``: a python model that hosts ``generate()``, for models that cannot be exported."""
     from turnout import Exporter
-    from turnout_triton.server.generate_export import FILENAME, FORMAT, export_generate
+    from turnout_triton.server.generate_export import FILENAME, FORMAT, export_generate, hosts_generate
 
-    yield Exporter(FORMAT, "direct", FILENAME, export_generate)
+    yield Exporter(FORMAT, "direct", FILENAME, export_generate, accepts=hosts_generate)
 
 
 @hookimpl

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.plugins.triton.repository.conftest import save_scale
 
 from turnout import Exporter, ExportRequest, ModelSignature
 from turnout.commands.export import export_model
@@ -56,6 +57,14 @@ models:
 _numbers = itertools.count()
 
 
+def _proved(write: Callable[[ExportRequest], ModelSignature]) -> Callable[[ExportRequest], ModelSignature]:
+    def run(request: ExportRequest) -> ModelSignature:
+        request.report({"runtime": "test"})
+        return write(request)
+
+    return run
+
+
 @pytest.fixture
 def export(project: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Return a function that exports ``scale`` with an exporter's function, as a file of a name."""
@@ -66,7 +75,7 @@ def export(project: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
         name = f"turnout_test_exports_{next(_numbers)}"
         (project.folder / f"{name}.py").write_text(EXPORTS)
         importlib.invalidate_caches()
-        importlib.import_module(name).EXPORTERS.append(Exporter("test", "source", filename, write))
+        importlib.import_module(name).EXPORTERS.append(Exporter("test", "source", filename, _proved(write)))
         plugins = Plugins([EntryPoint("source", name, "turnout"), EntryPoint("triton", "turnout_triton.plugin", "turnout")])
         return export_model(load_settings(project.folder / "turnout.yaml", registry=plugins), plugins, "scale", "test")
 
@@ -143,6 +152,9 @@ def test_two_exports_at_once_give_two_versions_and_one_config(project: Any, expo
 def test_a_model_that_triton_cannot_serve_is_not_published(
     project: Any, export: Any, write_scale: Any, filename: str, specs: tuple[TensorSpec, ...], message: str
 ) -> None:
+    # A model that Triton serves as ONNX is refused in another format before it is written.
+    (project.folder / "turnout.yaml").write_text(SETTINGS.replace("backend: triton", "backend: source"))
+
     with pytest.raises(ExportError) as caught:
         export(_writes(*specs), filename)
 
@@ -165,3 +177,25 @@ def test_a_hand_written_config_is_kept_and_the_version_published(project: Any, e
     assert Path(exported.file).exists()
     assert project.config_file().read_text() == 'name: "scale"\nmax_batch_size: 4\n'
     assert any("max_batch_size: turnout.yaml says 8, config.pbtxt says 4" in note for note in exported.configuration.notes)
+
+
+def test_a_version_that_a_kept_config_would_serve_with_another_backend_is_refused(export: Any, project: Any) -> None:
+    folder = save_scale(project.repository / "scale").parents[1]
+    config = 'platform: "onnxruntime_onnx"\nmax_batch_size: 8\n'
+    (folder / "config.pbtxt").write_text(config)
+
+    def write(request: ExportRequest) -> ModelSignature:
+        request.file.write_bytes(b"torch")
+        return ModelSignature((TensorSpec("x", "FP32", (-1, 3)),), (TensorSpec("y", "FP32", (-1, 3)),))
+
+    with pytest.raises(
+        ExportError, match=r"is served by 'triton' as model\.onnx, version 1 .*: turnout export scale --format test"
+    ):
+        export(write, "model.pt")
+    (project.folder / "turnout.yaml").write_text(SETTINGS.replace("backend: triton", "backend: source"))
+    with pytest.raises(
+        ExportError, match=r"written by hand, serves it with backend 'onnxruntime', which cannot open model\.pt"
+    ):
+        export(write, "model.pt")
+
+    assert versions(folder) == [1]

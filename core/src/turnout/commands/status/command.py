@@ -122,7 +122,7 @@ def _plugin_facts(plugins: Plugins, model: LoadedModel) -> dict[str, Any]:
     return {
         "missing": {name: command for name, command in missing.items() if command is not None},
         "known_servers": frozenset(name for name in missing if install_command("server", name) is not None),
-        "sources": frozenset(exporter.backend for exporter in plugins.exporters()),
+        "sources": frozenset(exporter.backend for exporter in usable_exporters(plugins, model)),
         "remote": frozenset(backend.name for backend in backends if backend.remote),
         "serve_commands": {backend.name: backend.server_command for backend in backends if backend.server_command},
         "formats": tuple(exporter.format for exporter in usable_exporters(plugins, model)),

@@ -17,6 +17,7 @@ from turnout_triton.repository.file_signature import ONNX, config_signature, rea
 from turnout_triton.repository.generated_config import generate_config
 from turnout_triton.repository.layout import CONFIG, ENSEMBLE, PLATFORMS, newest_file
 from turnout_triton.repository.merged_config import MergedConfig, merge_config
+from turnout_triton.repository.model_backend import backend_of
 
 _KEEP_FOLDER = ".gitkeep"
 
@@ -44,6 +45,7 @@ def configure(request: ConfigurationRequest) -> Configuration:
         raise
     by_hand = bool(problem) or (present is not None and not present.generated)
     if by_hand and not request.overwrite:
+        _check_kept(request, present, filename)
         return Configuration(notes=_difference_notes(request, present, merged.config) if present else (problem,))
     comments = present.comments if present else ()
     files = {CONFIG: config_bytes(merged.config, merged.kept, comments), **generated.files}
@@ -120,6 +122,20 @@ def _obsolete_files(present: ConfigFile | None, merged: Any, files: Iterable[str
     if present is None or not present.generated:
         return frozenset()
     return frozenset(data_files(present.config) - data_files(merged) - set(files))
+
+
+def _check_kept(request: ConfigurationRequest, present: ConfigFile | None, filename: str) -> None:
+    """Raise ExportError if a config.pbtxt that is kept would serve the published version with another backend."""
+    if present is None or request.version is None or not filename:
+        return
+    numbers = sorted({*versions(request.folder), request.version})
+    backend = backend_of(present.config, request.folder)
+    if request.version in served_versions(present.config, numbers) and backend not in ("", PLATFORMS[filename].backend):
+        raise ExportError(
+            f"model {request.model.name!r}: {str(request.folder / CONFIG)!r}, which was written by hand, serves it with "
+            f"backend {backend!r}, which cannot open {filename}, and version {request.version} would be served; "
+            "export into another repository, or replace the file with --force-config"
+        )
 
 
 def _check_versions(request: ConfigurationRequest, config: Any, filename: str) -> None:

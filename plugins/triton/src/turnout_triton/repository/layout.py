@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from turnout import ModelDeclaration
 from turnout.errors import ExportError
-from turnout.repository.versions import latest_version, versions
+from turnout.repository.versions import served_version, versions
 from turnout_triton.options import DEFAULT_REPOSITORY, TritonOptions
 
 CONFIG = "config.pbtxt"
@@ -55,10 +56,17 @@ def _is_model(folder: Path) -> bool:
 
 
 def newest_file(folder: Path) -> Path | None:
-    """Return the file of the greatest version, if it is one of ``PLATFORMS``."""
-    version = latest_version(folder)
-    candidates = [] if version is None else [folder / str(version) / name for name in PLATFORMS]
-    return next((file_inside(file) for file in candidates if file.exists()), None)
+    """Return the file of the version that the server answers from, if it is one of ``PLATFORMS``."""
+    return file_of_served_version(folder, PLATFORMS)
+
+
+def file_of_served_version(folder: Path, names: Iterable[str]) -> Path | None:
+    """Return the file of the greatest version that is served and has one of ``names``; None if there is none."""
+    found = ((served_version(folder, name), name) for name in names)
+    files = [(version, folder / str(version) / name) for version, name in found if version is not None]
+    present = [(version, file) for version, file in files if file.exists()]
+    # The first name of the greatest version.
+    return file_inside(max(present, key=lambda one: one[0])[1]) if present else None
 
 
 def file_inside(path: Path) -> Path:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from turnout.repository.versions import served_version, versions
+from turnout.repository.versions import versions
 from turnout_triton.repository.config_file import new_config
-from turnout_triton.repository.layout import ENSEMBLE, PLATFORMS, file_inside
+from turnout_triton.repository.layout import ENSEMBLE, PLATFORMS, file_of_served_version
 
 _BACKENDS_OF_PLATFORMS = {one.platform: one.backend for one in PLATFORMS.values() if one.platform} | {
     "tensorrt_plan": "tensorrt",
@@ -46,12 +46,9 @@ def with_backend(config: Any, folder: Path) -> Any:
 
 
 def served_file(config: Any, folder: Path, backend: str) -> Path | None:
-    """Return the file that ``backend`` opens in the version that answers; None if there is none."""
+    """Return the file that ``backend`` opens of the version that it answers from; None if there is none."""
     own = [name for name, owner in _BACKENDS_OF_FILES.items() if owner == backend]
-    names = [config.default_model_filename] if config.default_model_filename else own
-    found = ((served_version(folder, name), name) for name in names)
-    files = (file_inside(folder / str(version) / name) for version, name in found if version is not None)
-    return next((file for file in files if file.exists()), None)
+    return file_of_served_version(folder, [config.default_model_filename] if config.default_model_filename else own)
 
 
 def _backend_of_files(folder: Path) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from turnout import ExportRequest, ModelSignature
+from turnout import ExportRequest, ModelDeclaration, ModelSignature
 from turnout.errors import ExportError, one_line
 from turnout.tensors import TensorSpec
 from turnout_triton.server.generate_check import check_generate
@@ -22,6 +22,11 @@ FORMAT = "generate"
 FILENAME = "model.py"
 SETTINGS = "generate.json"
 CHECKPOINT = "checkpoint"
+
+
+def hosts_generate(model: ModelDeclaration, options: Any) -> bool:
+    """Return whether the model is ``generate()`` of a transformers class."""
+    return bool(options.loader == "transformers" and options.method == "generate")
 
 
 def export_generate(request: ExportRequest) -> ModelSignature:
