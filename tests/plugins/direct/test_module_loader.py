@@ -58,7 +58,8 @@ def test_a_factory_that_cannot_be_used_is_refused(load: Callable[..., Any], give
 
 def test_a_package_that_the_factory_needs_is_named(load: Callable[..., Any]) -> None:
     with pytest.raises(
-        MissingDependencyError, match=r"model 'm' needs a package that is not installed: .*'a_package_that_does_not_exist'"
+        MissingDependencyError,
+        match="model 'm' cannot be loaded: the package 'a_package_that_does_not_exist' is not installed; install it",
     ):
         load(loader="factory", factory="turnout_test_modules:needs_package")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from turnout.errors import ModelLoadError, one_line, suggestion
+from turnout_direct.import_failures import describe_import_failure
 from turnout_direct.options import DirectOptions
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ def load_factory(options: DirectOptions, model: str) -> torch.nn.Module:
     function = _function(str(options.factory), model)
     try:
         module = function(**options.arguments)
-    except ImportError:
-        raise
     except Exception as error:
+        if describe_import_failure(error):
+            raise
         raise ModelLoadError(
             f"model {model!r}: factory {options.factory!r} failed: {one_line(error)}; correct it or its 'arguments'"
         ) from error
@@ -37,11 +38,19 @@ def load_factory(options: DirectOptions, model: str) -> torch.nn.Module:
     return module
 
 
+def _parents(package: str) -> set[str]:
+    """Return ``package`` and the packages that it is in."""
+    parts = package.split(".")
+    return {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
+
+
 def _function(name: str, model: str) -> Callable[..., Any]:
     package, _, attribute = name.partition(":")
     try:
         module = importlib.import_module(package)
     except ModuleNotFoundError as error:
+        if error.name not in _parents(package):
+            raise
         raise ModelLoadError(
             f"model {model!r}: factory {name!r} cannot be imported: no module {error.name!r}; "
             "install it, or put its folder on PYTHONPATH"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from turnout.errors import InvalidTensorError, suggestion
+from turnout.tensors.positions import NUMBERED, input_positions
 
 if TYPE_CHECKING:
     import torch
@@ -24,19 +25,28 @@ class ForwardArguments:
         required: those without a default.
         positional: those that must be passed by position, in order.
         open: other names are accepted too (``**kwargs``).
+        mapping: the only parameter is a dict of all inputs.
+        numbered: inputs may be called ``NAME__<position>``, as in Triton for TorchScript.
+        aliases: other names of parameters, for inputs that turnout.yaml declares in the order of ``forward``.
     """
 
     names: tuple[str, ...]
     required: tuple[str, ...]
     positional: tuple[str, ...] = ()
     open: bool = False
+    mapping: bool = False
+    numbered: bool = False
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
-    def bind(self, inputs: Mapping[str, torch.Tensor], model: str) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
+    def bind(self, inputs: Mapping[str, torch.Tensor], model: str) -> tuple[list[Any], dict[str, torch.Tensor]]:
         """Return ``inputs`` as positional and keyword arguments; a single input may have any name.
 
         Raises:
             InvalidTensorError: ``forward`` does not accept a name, or a required name is missing.
         """
+        if self.mapping:
+            return [dict(inputs)], {}
+        inputs = self._named_like_parameters(inputs)
         if len(inputs) == 1 and len(self.required or self.names[:1]) == 1 and not set(inputs) & set(self.names):
             return list(inputs.values()), {}
         if not self.names and self.open and len(inputs) == 1:
@@ -44,6 +54,14 @@ class ForwardArguments:
         self._check(inputs, model)
         first = [inputs[name] for name in self.positional if name in inputs]
         return first, {name: value for name, value in inputs.items() if name not in self.positional}
+
+    def _named_like_parameters(self, inputs: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+        if self.numbered and not self.aliases and not set(inputs) & set(self.names):
+            found = {name: match for name in inputs if (match := NUMBERED.match(name))}
+            places = {name: int(match["position"]) for name, match in found.items()}
+            if len(places) == len(inputs) == len(set(places.values())) and max(places.values(), default=0) < len(self.names):
+                return {self.names[places[name]]: tensor for name, tensor in inputs.items()}
+        return {self.aliases.get(name, name): tensor for name, tensor in inputs.items()} if self.aliases else inputs
 
     def _check(self, inputs: Mapping[str, Any], model: str) -> None:
         for name in inputs:
@@ -60,16 +78,18 @@ class ForwardArguments:
             )
 
 
-def arguments_of(module: torch.nn.Module) -> ForwardArguments:
+def arguments_of(module: torch.nn.Module, declared: Sequence[str] = ()) -> ForwardArguments:
     """Return the parameters of ``module.forward``: of a Python, TorchScript or torch.export module.
 
+    ``declared`` are the inputs in turnout.yaml: those of TorchScript may have other names than the parameters, as in Triton.
+
     Raises:
-        ValueError: a torch.export graph that takes lists or dicts of tensors.
+        ValueError: a torch.export graph that takes lists or dicts of tensors, or inputs that do not fit TorchScript's.
     """
     import torch
 
     if isinstance(module, torch.jit.ScriptModule):
-        return _schema_arguments(module.forward.schema)
+        return _schema_arguments(module.forward.schema, declared)
     if isinstance(module, torch.fx.GraphModule) and hasattr(module, "_in_spec"):
         return _graph_arguments(module)
     parameters = list(inspect.signature(module.forward).parameters.values())
@@ -80,11 +100,15 @@ def arguments_of(module: torch.nn.Module) -> ForwardArguments:
     return ForwardArguments(tuple(parameter.name for parameter in named), tuple(required), tuple(only_first), is_open)
 
 
-def _schema_arguments(schema: Any) -> ForwardArguments:
+def _schema_arguments(schema: Any, declared: Sequence[str]) -> ForwardArguments:
     # The first argument is the module itself; its author may not have named it "self".
     arguments = schema.arguments[1:]
+    names = tuple(argument.name for argument in arguments)
     required = tuple(argument.name for argument in arguments if not argument.has_default_value())
-    return ForwardArguments(tuple(argument.name for argument in arguments), required)
+    if len(arguments) == 1 and str(arguments[0].type).startswith("Dict"):
+        return ForwardArguments(names, required, mapping=True)
+    places = input_positions(declared, names) if declared else {}
+    return ForwardArguments(names, required, numbered=True, aliases={name: names[place] for name, place in places.items()})
 
 
 def _graph_arguments(graph: Any) -> ForwardArguments:

@@ -22,11 +22,11 @@ class ForwardMethod:
     """Calls ``module`` with tensors by name and names its outputs. Thread-safe if the module's own code is.
 
     Raises:
-        ValueError: a torch.export graph that takes lists or dicts of tensors.
+        ValueError: a torch.export graph that takes lists or dicts of tensors, or declared inputs that do not fit TorchScript.
     """
 
     def __init__(self, module: torch.nn.Module, model: ModelDeclaration, options: DirectOptions) -> None:
-        self._arguments = arguments_of(module)
+        self._arguments = arguments_of(module, [spec.name for spec in model.inputs])
         self._graph_signature = signature_of_graph(module, model, options)
         self._module = _compile(module, options)
         self._model = model

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
-import site
-import sysconfig
+import re
+import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from turnout.errors import one_line, text_of
 
-_PLACES = tuple(
-    {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages(), site.getusersitepackages()}
+# They import other packages on behalf of models: an error in their frames has its cause in a frame before.
+_CARRIERS = frozenset({"torch", "transformers", "turnout", "turnout_direct"})
+# What loaders of compiled libraries say; torch raises RuntimeError for an operator that a library should have registered.
+_BROKEN = re.compile(
+    r"undefined symbol|operator \S+ does not exist|cannot open shared object|partially initialized|DLL load failed"
 )
-# Packages that import others: an error in their frames comes from the package that they were asked for, or by.
-_CARRIERS = frozenset({"torch", "transformers", "turnout_direct", "turnout"})
-_BROKEN = ("undefined symbol", "does not exist", "cannot open shared object", "partially initialized", "DLL load failed", "ABI")
 
 
 def describe_import_failure(error: BaseException) -> str | None:
@@ -27,29 +26,44 @@ def describe_import_failure(error: BaseException) -> str | None:
     first error of the chain.
     """
     chain = list(_chain(error))
-    if not any(isinstance(link, ImportError) for link in chain) and not _is_broken_library(chain[-1]):
-        return None
     cause = chain[-1]
+    versions = _Versions()
+    package = _failing_package(chain, versions)
+    is_broken = isinstance(cause, OSError | RuntimeError) and bool(_BROKEN.search(str(cause)))
+    if not any(isinstance(link, ImportError) for link in chain) and not (is_broken and package):
+        return None
     if isinstance(cause, ModuleNotFoundError) and cause.name:
-        return _missing(cause.name, cause)
-    package = _failing_package(chain) or (cause.name if isinstance(cause, ImportError) else None)
-    if package is None or _version(package) is None:
-        return text_of(cause)
-    return (
-        f"the package {package!r} {_version(package)} is installed, but its import fails: {one_line(cause)}; "
-        f"install a version of {package!r} that fits torch {_version('torch')} and transformers {_version('transformers')}"
-    )
+        return _missing_module(cause.name, versions)
+    if package is not None:
+        return (
+            f"the package {package!r} {versions.of(package)} is installed, but its import fails: {one_line(cause)}; install a "
+            f"version of {package!r} that fits torch {versions.of('torch')} and transformers {versions.of('transformers')}, "
+            "or uninstall it if nothing else needs it"
+        )
+    source = (getattr(cause, "name", None) or "").partition(".")[0]
+    if versions.of(source):
+        return f"{text_of(cause)}; {source!r} {versions.of(source)} is installed: install the version that has it"
+    return f"{one_line(cause)}; install what it names"
 
 
-def _missing(name: str, cause: ModuleNotFoundError) -> str:
+class _Versions:
+    """Versions of the installed packages."""
+
+    def __init__(self) -> None:
+        self._distributions = importlib.metadata.packages_distributions()
+
+    def of(self, package: str) -> str | None:
+        """Return the version; None for a package that no distribution has brought."""
+        names = self._distributions.get(package)
+        return importlib.metadata.version(names[0]) if names else None
+
+
+def _missing_module(name: str, versions: _Versions) -> str:
     package = name.partition(".")[0]
-    version = _version(package)
-    if version is None:
-        return f"it needs the package {package!r}, which is not installed here ({text_of(cause)}); install it"
-    return (
-        f"the package {package!r} {version} is installed, but has no module {name!r}: its version does not fit; "
-        f"install another version of {package!r}"
-    )
+    version = versions.of(package)
+    if version is None or name == package:
+        return f"the package {package!r} is not installed; install it in this environment"
+    return f"the package {package!r} {version} is installed, but has no module {name!r}: install a version that has it"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -59,41 +73,16 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         link = link.__cause__ or link.__context__
 
 
-def _is_broken_library(error: BaseException) -> bool:
-    """Return whether a compiled library failed to load: torch raises OSError or RuntimeError for one of another build."""
-    return (
-        isinstance(error, OSError | RuntimeError)
-        and any(word in str(error) for word in _BROKEN)
-        and bool(_failing_package([error]))
-    )
-
-
-def _failing_package(chain: list[BaseException]) -> str | None:
-    """Return the package, other than torch and transformers, whose code ran last before the error."""
+def _failing_package(chain: Sequence[BaseException], versions: _Versions) -> str | None:
+    """Return the installed package, other than torch and transformers, whose code ran last before the error."""
     for link in reversed(chain):
         for frame in reversed(traceback.extract_tb(link.__traceback__)):
             package = _package_of(frame.filename)
-            if package and package not in _CARRIERS:
+            if package and package not in _CARRIERS and versions.of(package):
                 return package
     return None
 
 
 def _package_of(file: str) -> str | None:
-    for place in _PLACES:
-        if place and file.startswith(f"{place}/"):
-            return Path(file).relative_to(place).parts[0].removesuffix(".py")
-    return None
-
-
-def _version(package: str) -> str | None:
-    """Return the version of an importable package; None if it is not installed."""
-    try:
-        if importlib.util.find_spec(package) is None:
-            return None
-    except (ImportError, ValueError):
-        return None
-    names = importlib.metadata.packages_distributions().get(package, [package])
-    try:
-        return importlib.metadata.version(names[0])
-    except importlib.metadata.PackageNotFoundError:
-        return "of unknown version"
+    places = sorted((place for place in sys.path if place and file.startswith(f"{place}/")), key=len)
+    return Path(file).relative_to(places[-1]).parts[0].removesuffix(".py") if places else None

@@ -7,9 +7,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from turnout.errors import MissingDependencyError, ModelLoadError, TurnoutError, one_line, text_of
+from turnout.errors import MissingDependencyError, ModelLoadError, TurnoutError, one_line
 from turnout.forking import Forks
 from turnout_direct.devices import choose_device
+from turnout_direct.import_failures import describe_import_failure
 from turnout_direct.options import DirectOptions
 
 if TYPE_CHECKING:
@@ -46,22 +47,23 @@ def load_module(options: DirectOptions, folder: Path, model_name: str) -> torch.
             module = _load(options, folder, model_name, choose_device(options.device, model_name))
     except TurnoutError:
         raise
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"model {model_name!r} needs a package that is not installed: {text_of(error)}; install it in this environment"
-        ) from error
     except pickle.UnpicklingError as error:
         raise ModelLoadError(
             f"model {model_name!r}: {_source(options)!r} is a pickle of more than tensors, which could run code; "
             "get it as safetensors"
         ) from error
     except Exception as error:
-        raise ModelLoadError(
-            f"model {model_name!r}: loader {options.loader!r} failed on {_source(options)!r}: {one_line(error)}"
-        ) from error
+        raise _translate(error, options, model_name) from error
     for parameter in module.parameters():
         parameter.requires_grad_(requires_grad=False)
     return module
+
+
+def _translate(error: Exception, options: DirectOptions, model_name: str) -> TurnoutError:
+    failed_import = describe_import_failure(error)
+    if failed_import:
+        return MissingDependencyError(f"model {model_name!r} cannot be loaded: {failed_import}")
+    return ModelLoadError(f"model {model_name!r}: loader {options.loader!r} failed on {_source(options)!r}: {one_line(error)}")
 
 
 def _load(options: DirectOptions, folder: Path, model_name: str, device: torch.device) -> torch.nn.Module:

@@ -6,6 +6,7 @@ Without ``returns``:
   None, caches and other values that are not tensors are skipped.
 - one tensor becomes the declared output, or ``output``.
 - a tuple or list becomes the declared outputs by position, or ``output__0``, ``output__1``; nested ones ``output__1__0``.
+  Declared names that end in ``__<position>`` choose by that position, as in Triton.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from turnout.errors import InferenceError
+from turnout.tensors.positions import NUMBERED, output_positions
 
 if TYPE_CHECKING:
     import torch
@@ -45,12 +47,20 @@ def name_outputs(result: Any, returns: Mapping[str, int | str], declared: Sequen
 
 
 def _match_positions(found: Mapping[str, Any], declared: Sequence[str], model: str) -> dict[str, Any]:
+    values, places = list(found.values()), output_positions(declared)
+    # By number, as in Triton, unless the numbers are something else: a layer, for example.
+    if len(set(places.values())) == len(declared) and max(places.values()) < len(values) and _are_numbered(declared):
+        return {name: values[place] for name, place in places.items()}
     if len(found) != len(declared):
         raise InferenceError(
             f"model {model!r} returned {len(found)} tensors for {len(declared)} declared outputs "
             f"({', '.join(declared)}); {_FIX}"
         )
     return dict(zip(declared, found.values(), strict=True))
+
+
+def _are_numbered(names: Sequence[str]) -> bool:
+    return all(NUMBERED.match(name) for name in names)
 
 
 def _match_names(found: Mapping[str, Any], declared: Sequence[str], model: str) -> dict[str, Any]:

@@ -136,7 +136,9 @@ def test_a_model_that_cannot_be_loaded_is_not_an_export_error(tmp_path, file):
 def test_a_missing_package_for_writing_and_proving_onnx_is_named(package, file, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
 
-    with pytest.raises(MissingDependencyError, match=rf"{package!r}.* install it; pip install 'turnout-direct\[export\]'"):
+    with pytest.raises(
+        MissingDependencyError, match=rf"{package!r} is not installed.*: pip install 'turnout-direct\[export\]'"
+    ):
         export_onnx(SimpleNamespace(model=ModelDeclaration("m"), options=options_of(), file=file))
 
 

@@ -77,5 +77,5 @@ def _check_packages() -> None:
         except ImportError as error:
             raise MissingDependencyError(
                 f"the export as ONNX writes a file with 'onnx' and 'onnxscript' and compares it with torch on 'onnxruntime': "
-                f"{describe_import_failure(error)}; pip install 'turnout-direct[export]'"
+                f"{describe_import_failure(error)}: pip install 'turnout-direct[export]'"
             ) from error

@@ -6,10 +6,11 @@ import hashlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from turnout.errors import MissingDependencyError
+from turnout.tensors import positions
 from turnout_triton.server.private_environment import PrivateEnvironment
 
 HOSTED = Path(__file__).parent / "hosted"
@@ -32,6 +33,7 @@ def ensure_backend_folder(environment: PrivateEnvironment) -> Path:
 
 def _sources() -> Iterator[Path]:
     yield from sorted(HOSTED.glob("*.py"))
+    yield Path(positions.__file__)
 
 
 def _fingerprint() -> str:
@@ -57,13 +59,17 @@ def _write_backends(folder: Path, environment: PrivateEnvironment) -> None:
 
 
 def _write_hosted_backend(folder: Path, module: str) -> None:
-    """Write one backend: its ``model.py`` imports ``module`` from a copy of ``hosted`` under the same package name."""
-    package = folder / "turnout_triton" / "server" / "hosted"
-    package.mkdir(parents=True)
-    for empty in (folder / "turnout_triton", folder / "turnout_triton" / "server"):
-        (empty / "__init__.py").touch()
-    for source in _sources():
-        shutil.copyfile(source, package / source.name)
+    """Write one backend: its ``model.py`` imports ``module`` from copies under the same package names."""
+    _copy_modules(sorted(HOSTED.glob("*.py")), folder, Path("turnout_triton", "server", "hosted"))
+    _copy_modules([Path(positions.__file__)], folder, Path("turnout", "tensors"))
     (folder / "model.py").write_text(
         f"from turnout_triton.server.hosted.{module} import TritonPythonModel\n\n__all__ = ['TritonPythonModel']\n"
     )
+
+
+def _copy_modules(files: Iterable[Path], folder: Path, package: Path) -> None:
+    (folder / package).mkdir(parents=True)
+    for part in (package, *package.parents[:-1]):
+        (folder / part / "__init__.py").touch()
+    for file in files:
+        shutil.copyfile(file, folder / package / file.name)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from turnout.tensors.positions import input_positions, output_positions
 from turnout_triton.server.hosted.config_parameters import parameters_of
 from turnout_triton.server.hosted.request_merging import Arrays
 from turnout_triton.server.hosted.torch_arrays import from_torch, to_torch
-from turnout_triton.server.hosted.torchscript_names import input_positions, output_positions
 
 
 class TorchScriptModule:

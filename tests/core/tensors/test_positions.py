@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from turnout_triton.server.hosted.torchscript_names import input_positions, output_positions
+from turnout.tensors.positions import input_positions, output_positions
 
 
 @pytest.mark.parametrize(
