@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from turnout.lazy_names import import_lazily
 
 if TYPE_CHECKING:
     from turnout import errors, metrics, tensors, testing
@@ -101,9 +102,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
-        return getattr(importlib.import_module(_ROOMS[name]), name)
+        return import_lazily(_ROOMS[name], name)
     if name in _PUBLIC_ROOMS:
-        return importlib.import_module(f"turnout.{name}")
+        return import_lazily(f"turnout.{name}")
     if name == "__version__":
         from importlib.metadata import version
 

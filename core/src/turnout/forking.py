@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
 import weakref
@@ -103,6 +104,17 @@ def _each(calls: Iterable[Callable[[], None]]) -> None:
         raise failed
 
 
-# Windows has no fork, so there is nothing to renew.
+def _import_random() -> None:
+    """Import ``random`` on a system that can fork and has no hooks for it; the module assumes both or none (CPython 3.11)."""
+    vars(os)["register_at_fork"] = lambda **hooks: None
+    try:
+        importlib.import_module("random")
+    finally:
+        del vars(os)["register_at_fork"]
+
+
+# Windows has no fork, so there is nothing to renew. Without the hooks ``Forks.notice`` finds a fork at the next call.
+if hasattr(os, "fork") and not hasattr(os, "register_at_fork"):
+    _import_random()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=Forks.around, after_in_parent=Forks.around, after_in_child=Forks.enter_child)

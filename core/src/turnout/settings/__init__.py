@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from turnout.lazy_names import import_lazily
 
 if TYPE_CHECKING:
     from turnout.settings.edit.backend import BackendSwitch, switch_backend
@@ -45,7 +46,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'turnout.settings' has no attribute {name!r}")
-    return getattr(importlib.import_module(_MODULES[name]), name)
+    return import_lazily(_MODULES[name], name)
 
 
 def __dir__() -> list[str]:
