@@ -13,11 +13,11 @@ from turnout_triton.repository.config_entries import data_files, entries_of
 from turnout_triton.repository.config_file import ConfigFile, config_bytes, read_config
 from turnout_triton.repository.container_limits import container_note
 from turnout_triton.repository.differences import ConfigSource, Difference, differences
-from turnout_triton.repository.file_signature import ONNX, config_signature, read_signature
+from turnout_triton.repository.file_signature import config_signature, read_signature
 from turnout_triton.repository.generated_config import generate_config
-from turnout_triton.repository.layout import CONFIG, ENSEMBLE, PLATFORMS, newest_file
+from turnout_triton.repository.layout import CONFIG, ENSEMBLE, PLATFORMS, is_onnx, platform_for
 from turnout_triton.repository.merged_config import MergedConfig, merge_config
-from turnout_triton.repository.model_backend import backend_of
+from turnout_triton.repository.model_backend import backend_of, configured_file
 
 _KEEP_FOLDER = ".gitkeep"
 
@@ -31,7 +31,7 @@ def configure(request: ConfigurationRequest) -> Configuration:
     ensemble = bool(request.options and request.options.ensemble)
     present, problem = _read_present(request.folder)
     filename, signature = ("", ModelSignature()) if ensemble else _file_to_configure(request, present)
-    if filename and filename not in PLATFORMS:
+    if filename and not platform_for(filename):
         return Configuration(notes=(f"Triton has no backend for {filename!r}, so no {CONFIG} was written",))
     try:
         generated = generate_config(request.model, request.options, request.folder, filename, signature, present)
@@ -63,8 +63,8 @@ def _file_to_configure(request: ConfigurationRequest, present: ConfigFile | None
     """
     if request.signature is not None:
         return request.file, request.signature
-    file = newest_file(request.folder)
-    if present and not present.generated and (file is None or file.name != ONNX):
+    file = configured_file(request.folder, present)
+    if present and not present.generated and (file is None or not is_onnx(file.name)):
         # The file does not say what it takes and gives, so turnout.yaml decides, and config.pbtxt where that says nothing.
         declared, there = request.model.signature, config_signature(present.config)
         signature = ModelSignature(declared.inputs or there.inputs, declared.outputs or there.outputs)

@@ -10,10 +10,9 @@ from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
 from turnout_triton.repository.config_file import ConfigFile
 from turnout_triton.repository.config_tensors import spec_of
+from turnout_triton.repository.layout import is_onnx
 from turnout_triton.repository.onnx_signature import read_onnx_signature
 from turnout_triton.repository.output_hints import served_output
-
-ONNX = "model.onnx"
 
 
 def read_file_signature(file: Path | None) -> ModelSignature:
@@ -22,7 +21,7 @@ def read_file_signature(file: Path | None) -> ModelSignature:
     Raises:
         ExportError: the file cannot be read.
     """
-    if file is None or file.name != ONNX:
+    if file is None or not is_onnx(file.name):
         return ModelSignature()
     return read_onnx_signature(file)
 
@@ -78,7 +77,7 @@ def _merge_side(
             )
     # In the file's order, because the PyTorch backend assigns names without a number by position.
     merged = tuple(by_name[name] for name in theirs if name in by_name)
-    if filename != ONNX or kind == "input":
+    if not is_onnx(filename) or kind == "input":
         return merged
     return tuple(served_output(spec, theirs[spec.name], model) for spec in merged)
 
@@ -89,9 +88,9 @@ def _check_match(kind: str, declared: TensorSpec, found: TensorSpec, model: Mode
     A size that an ONNX file fixes for an input is enforced, and NVIDIA's backend does not load a config.pbtxt that frees it.
     The output shapes of such a file are hints.
     """
-    if filename == ONNX and kind == "output" and declared.datatype == found.datatype:
+    if is_onnx(filename) and kind == "output" and declared.datatype == found.datatype:
         return
-    exact = filename == ONNX
+    exact = is_onnx(filename)
     batched = model.max_batch_size > 0
     if declared.datatype != found.datatype or not _fits(declared.shape, found.shape, batched=batched, exact=exact):
         raise ExportError(

@@ -14,7 +14,7 @@ from turnout_triton.options import TritonOptions
 from turnout_triton.repository.config_file import ConfigFile, config_from
 from turnout_triton.repository.config_tensors import tensor_fields
 from turnout_triton.repository.file_signature import merge_signatures
-from turnout_triton.repository.layout import CONFIG, ENSEMBLE, PLATFORMS, Platform
+from turnout_triton.repository.layout import CONFIG, ENSEMBLE, Platform, platform_for
 from turnout_triton.repository.model_warmup import warmup_fields
 from turnout_triton.repository.own_wiring import ensemble_tensors, is_own_wiring
 from turnout_triton.repository.reshape import reshaped_signature
@@ -59,16 +59,16 @@ def generate_config(
     own = options.configuration if options else ModelConfigOptions()
     fields |= {"version_policy": _version_policy(own), "parameters": _parameters(own)}
     names = options.ensemble if options else ()
-    if names or (present and is_own_wiring(present) and filename not in PLATFORMS):
+    if names or (present and is_own_wiring(present) and not platform_for(filename)):
         _check_ensemble(model, own)
         chained = ensemble_tensors(model, names, folder, present)
         return GeneratedConfig(config_from(fields | {"platform": ENSEMBLE.platform} | chained), {}, default_group=True)
     _check_no_ensemble(model, filename, present)
-    platform = PLATFORMS.get(filename, Platform("", ""))
+    platform = platform_for(filename) or Platform("", "")
     served = merge_signatures(model, reshaped_signature(model, signature, filename, present), filename)
     _check_ranks(model, served)
     fields |= {"platform": platform.platform, "backend": platform.backend}
-    fields |= {"default_model_filename": filename} if filename in PLATFORMS else {}
+    fields |= {"default_model_filename": filename} if platform_for(filename) else {}
     fields |= tensor_fields(served, model.max_batch_size, platform.platform, model.name)
     groups = own.instance_group or (InstanceGroup(),)
     fields |= {"instance_group": [_set_fields(group) for group in groups] if own.instance_group else [{"count": 1}]}
@@ -115,7 +115,7 @@ def _dynamic_batching(batching: DynamicBatching) -> dict[str, Any]:
 
 def _check_no_ensemble(model: ModelDeclaration, filename: str, present: ConfigFile | None) -> None:
     """Raise ExportError if a model with a file has the hand-written wiring of an ensemble."""
-    if present and is_own_wiring(present) and filename in PLATFORMS:
+    if present and is_own_wiring(present) and platform_for(filename):
         raise ExportError(
             f"model {model.name!r}: {CONFIG} is an ensemble with wiring of its own, and the newest version has {filename}; "
             f"remove that version, or remove platform and ensemble_scheduling from {CONFIG}"

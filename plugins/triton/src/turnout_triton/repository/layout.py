@@ -55,6 +55,17 @@ def _is_model(folder: Path) -> bool:
     return folder.is_dir() and not folder.name.startswith(".") and ((folder / CONFIG).is_file() or bool(versions(folder)))
 
 
+def platform_for(filename: str) -> Platform | None:
+    """Return the platform of a model's file, which may have a name of its own; None for a file that Turnout does not know."""
+    suffix = Path(filename).suffix
+    return next((platform for name, platform in PLATFORMS.items() if suffix and Path(name).suffix == suffix), None)
+
+
+def is_onnx(filename: str) -> bool:
+    """Return whether a model's file is an ONNX file, which declares its inputs and outputs."""
+    return Path(filename).suffix == Path(ONNX_FILE).suffix
+
+
 def newest_file(folder: Path) -> Path | None:
     """Return the file of the version that the server answers from, if it is one of ``PLATFORMS``."""
     return file_of_served_version(folder, PLATFORMS)

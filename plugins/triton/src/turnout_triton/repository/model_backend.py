@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from turnout.repository.versions import versions
-from turnout_triton.repository.config_file import new_config
-from turnout_triton.repository.layout import ENSEMBLE, PLATFORMS, file_of_served_version
+from turnout_triton.repository.config_file import ConfigFile, new_config
+from turnout_triton.repository.layout import ENSEMBLE, PLATFORMS, file_of_served_version, newest_file, platform_for
 
 _BACKENDS_OF_PLATFORMS = {one.platform: one.backend for one in PLATFORMS.values() if one.platform} | {
     "tensorrt_plan": "tensorrt",
@@ -30,7 +30,7 @@ def backend_of(config: Any, folder: Path) -> str:
     return config.backend or _BACKENDS_OF_PLATFORMS.get(config.platform, config.platform) or _backend_of_files(folder)
 
 
-def is_of_another_backend(file: Path, config: Any) -> bool:
+def _is_of_another_backend(file: Path, config: Any) -> bool:
     """Return whether ``file`` is a ``model.py`` of another backend than ``python``, as vLLM's are."""
     return file.name == "model.py" and (config.backend or config.platform) not in ("", PLATFORMS["model.py"].backend)
 
@@ -49,6 +49,20 @@ def served_file(config: Any, folder: Path, backend: str) -> Path | None:
     """Return the file that ``backend`` opens of the version that it answers from; None if there is none."""
     own = [name for name, owner in _BACKENDS_OF_FILES.items() if owner == backend]
     return file_of_served_version(folder, [config.default_model_filename] if config.default_model_filename else own)
+
+
+def configured_file(folder: Path, present: ConfigFile | None) -> Path | None:
+    """Return the file that a config.pbtxt is for; None if Turnout does not know such files.
+
+    A hand-written config.pbtxt names it or its backend: a python model may have a model.onnx beside its model.py.
+    """
+    if present is None or present.generated:
+        return newest_file(folder)
+    served = served_file(present.config, folder, backend_of(present.config, folder))
+    if served is not None:
+        return served if platform_for(served.name) else None
+    newest = newest_file(folder)
+    return None if newest and _is_of_another_backend(newest, present.config) else newest
 
 
 def _backend_of_files(folder: Path) -> str:

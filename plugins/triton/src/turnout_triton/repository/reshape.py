@@ -10,8 +10,7 @@ from turnout.errors import ExportError
 from turnout.tensors import TensorSpec
 from turnout_triton.repository.config_file import ConfigFile
 from turnout_triton.repository.config_tensors import spec_of
-from turnout_triton.repository.file_signature import ONNX
-from turnout_triton.repository.layout import CONFIG
+from turnout_triton.repository.layout import CONFIG, is_onnx
 
 
 def reshapes(config: Any) -> bool:
@@ -45,7 +44,7 @@ def _is_reshaped(tensor: Any) -> bool:
 def _seen(
     model: ModelDeclaration, spec: TensorSpec, tensor: Any, filename: str, present: ConfigFile, *, exact: bool
 ) -> TensorSpec:
-    if tensor is None or filename != ONNX:  # only an ONNX file says its shapes
+    if tensor is None or not is_onnx(filename):  # only an ONNX file says its shapes
         return spec
     batch = (-1,) if present.config.max_batch_size else ()
     given = (*batch, *tensor.reshape.shape)

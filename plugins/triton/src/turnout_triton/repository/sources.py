@@ -21,11 +21,11 @@ from turnout_triton.repository.config_entries import (
 )
 from turnout_triton.repository.config_file import ConfigFile, new_config
 from turnout_triton.repository.differences import ConfigSource
-from turnout_triton.repository.file_signature import ONNX, read_file_signature, read_signature
+from turnout_triton.repository.file_signature import read_file_signature, read_signature
 from turnout_triton.repository.generated_config import generate_config
-from turnout_triton.repository.layout import CONFIG, newest_file
+from turnout_triton.repository.layout import CONFIG, is_onnx, newest_file
 from turnout_triton.repository.merged_config import MergedConfig, merge_config
-from turnout_triton.repository.model_backend import is_of_another_backend, with_backend
+from turnout_triton.repository.model_backend import configured_file, with_backend
 from turnout_triton.repository.output_hints import corrected_outputs
 from turnout_triton.repository.server_config import ServerConfig
 from turnout_triton.repository.server_defaults import as_asked
@@ -44,17 +44,15 @@ def yaml_source(request: CheckRequest, folder: Path, present: ConfigFile | None)
     """
     model, options = request.model, _options_here(request, folder, present)
     ensemble = bool(options and options.ensemble)
-    file = None if ensemble else newest_file(folder)
-    if file and present and is_of_another_backend(file, present.config):
-        file = None
+    file = None if ensemble else configured_file(folder, present)
     by_us = present if present and present.generated else None
     signature = ModelSignature() if ensemble else read_signature(file, by_us)
     unknown = _unknown_sides(model, signature)
     filename = file.name if file and not unknown else ""
     generated = generate_config(model, options, folder, filename, signature, present)
     merged = merge_config(generated, present, model.name)
-    silent = _silent_entries(request, folder, filename, unknown, present, merged)
-    if filename == ONNX:
+    silent = _silent_entries(request, folder=folder, filename=filename, unknown=unknown, present=present, merged=merged)
+    if is_onnx(filename):
         silent = (*silent, *(f"output {name!r}" for name in corrected_outputs(model, signature)))
     hashes = {name: sha256(data) for name, data in generated.files.items()}
     entries = entries_of(merged.config, folder.name) | data_entries(hashes)
@@ -72,6 +70,7 @@ def _options_here(request: CheckRequest, folder: Path, present: ConfigFile | Non
 
 def _silent_entries(
     request: CheckRequest,
+    *,
     folder: Path,
     filename: str,
     unknown: list[str],
@@ -98,7 +97,7 @@ def _file_verbs(model: ModelDeclaration, filename: str) -> dict[str, str]:
     """Return the verbs of the entries that come from the model's file instead of turnout.yaml."""
     if not filename:
         return {}
-    by_file = {"input ": not model.inputs, "output ": not model.outputs or filename == ONNX}
+    by_file = {"input ": not model.inputs, "output ": not model.outputs or is_onnx(filename)}
     return {"platform": f"{filename} needs"} | {kind: f"{filename} has" for kind, is_by_file in by_file.items() if is_by_file}
 
 
@@ -130,7 +129,7 @@ def completed_source(folder: Path, options: TritonOptions) -> ConfigSource | Non
 
 def file_source(present: ConfigFile, folder: Path) -> tuple[ConfigSource, Any]:
     """Return config.pbtxt as a source, with the data that it names, and its config as Triton completes it."""
-    config = complete_config(with_backend(present.config, folder), read_file_signature(newest_file(folder)))
+    config = complete_config(with_backend(present.config, folder), read_file_signature(configured_file(folder, present)))
     files = {name: folder / name for name in data_files(config)}
     hashes = {name: sha256(file.read_bytes()) if file.is_file() else "no file" for name, file in files.items()}
     return ConfigSource(f"{CONFIG} says", entries_of(config, folder.name) | data_entries(hashes)), config
