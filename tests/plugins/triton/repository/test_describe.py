@@ -320,6 +320,10 @@ def test_what_only_a_server_runs_has_no_other_entry(project: Any, config: str | 
 
 
 def test_a_folder_that_is_not_a_repository_is_named(tmp_path: Path) -> None:
+    (tmp_path / "m" / "1").mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match=r"m' is a model, not a repository of models: --from-repository \S+"):
+        list(describe(tmp_path / "m", tmp_path))
+    shutil.rmtree(tmp_path / "m")
     with pytest.raises(ConfigurationError, match="there is no model repository"):
         list(describe(tmp_path / "nowhere", tmp_path))
     with pytest.raises(ConfigurationError, match=r"has no models, which are folders with config\.pbtxt or a version"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,8 @@ def _backend_for(plugins: Plugins, file: Path) -> Backend[Any]:
             return backend
     suffixes = sorted({suffix for backend in plugins.backends() for suffix in backend.file_options})
     if file.is_dir():
-        raise ConfigurationError(
-            f"{str(file)!r} is a folder; for the models of a model repository: turnout init --from-repository {file}"
-        )
+        command = f"turnout init --from-repository {shlex.quote(str(file))}"
+        raise ConfigurationError(f"{str(file)!r} is a folder; for the models of a model repository: {command}")
     raise ConfigurationError(
         f"no installed backend opens {str(file)!r}; known suffixes: {', '.join(suffixes) or 'none'}. "
         f"'turnout plugins' lists the backends; more: {install_commands('backend')}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,9 @@ def describe(repository: Path, folder: Path) -> Iterator[RepositoryModel]:
     if not repository.is_dir():
         state = ", which is a file" if repository.exists() else ""
         raise ConfigurationError(f"there is no model repository {str(repository)!r}{state}; correct --from-repository")
+    if (repository / CONFIG).is_file() or versions(repository):
+        parent = shlex.quote(os.path.relpath(repository.absolute().parent))
+        raise ConfigurationError(f"{str(repository)!r} is a model, not a repository of models: --from-repository {parent}")
     models = [path for path in sorted(repository.iterdir()) if _may_be_a_model(path)]
     if not models:
         raise ConfigurationError(
