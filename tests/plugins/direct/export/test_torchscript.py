@@ -217,3 +217,40 @@ def test_a_model_that_cannot_be_loaded_is_not_an_export_error(tmp_path, file):
 
     with pytest.raises(ModelLoadError, match="'m'"):
         export_torchscript(ExportRequest(ModelDeclaration("m", tmp_path), options, file))
+
+
+class Doubles(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 2
+
+
+class Chance(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.rand_like(x)
+
+
+def export_file(source: Path, module: torch.nn.Module, file: Path) -> dict[str, Any]:
+    """Save a module as TorchScript, export that file, and return what was proved."""
+    with allow_torchscript():
+        torch.jit.script(module.eval()).save(str(source))
+    proved: dict[str, Any] = {}
+    model = ModelDeclaration(
+        "m", source.parent, (TensorSpec("x", "FP32", (-1, 3)),), (TensorSpec("y", "FP32", (-1, 3)),), max_batch_size=4
+    )
+    export_torchscript(ExportRequest(model, DirectOptions(loader="torchscript", path=source.name), file, proved.update))
+    return proved
+
+
+def test_a_torchscript_file_is_copied_and_proved_bit_for_bit(tmp_path: Path, file: Path) -> None:
+    proved = export_file(tmp_path / "best.pt", Doubles(), file)
+
+    assert file.read_bytes() == (tmp_path / "best.pt").read_bytes()
+    assert (proved["bit_for_bit"], proved["max_abs_error"]) == (True, {"y": 0.0})
+
+
+def test_a_torchscript_file_that_uses_chance_is_not_published(tmp_path: Path, file: Path) -> None:
+    with pytest.raises(ExportError, match="model 'm'"):
+        export_file(tmp_path / "chance.pt", Chance(), file)
+
+    assert not file.exists()
+    assert export_file(tmp_path / "best.pt", Doubles(), file)["bit_for_bit"]
