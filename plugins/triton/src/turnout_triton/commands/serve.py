@@ -50,6 +50,7 @@ def _seconds_option(name: str, *, default: float, least: float, text: str) -> Ca
 @click.option("--http-port", type=PORT, help="Default: 8000, or a free port if one of 8000 to 8002 is in use.")
 @click.option("--grpc-port", type=PORT, help="Default: 8001, or a free port.")
 @click.option("--metrics-port", type=PORT, help="Default: 8002, or a free port.")
+@click.option("--cpu", is_flag=True, help="Serve models whose configs need a GPU on the CPU, for a try; changes no file.")
 @environment_option
 @torch_index_option
 @_seconds_option("--ready-timeout", default=300.0, least=1, text="Limit in seconds for loading the models.")
@@ -96,6 +97,7 @@ def _options(*, http_port: int | None, grpc_port: int | None, metrics_port: int 
         other_ports=Ports() if requested == Ports() else None,
         binary=given["binary"],
         environment=given["environment"],
+        cpu=given["cpu"],
         torch_index=given["torch_index"],
         arguments=given["arguments"],
         ready_timeout_seconds=given["ready_timeout"],

@@ -16,6 +16,7 @@ from turnout_triton.model_config_options import Warmup
 from turnout_triton.repository.config_tensors import config_data_type
 from turnout_triton.repository.layout import WARMUP
 
+_RANDOM = ("FP16", "BF16", "FP32", "FP64")
 Sample = dict[str, Any]
 Files = dict[str, bytes]
 
@@ -71,7 +72,9 @@ def _generated_sample(model: ModelDeclaration, signature: ModelSignature, warmup
     inputs: dict[str, Any] = {}
     for spec in signature.inputs:
         inputs[spec.name] = _input(spec, _sizes(model, spec, warmup))
-        inputs[spec.name][f"{warmup.data}_data"] = True
+        # The server's random integers have any value, and a model refuses one that it uses as an index.
+        is_random = warmup.data == "random" and spec.datatype in _RANDOM
+        inputs[spec.name]["random_data" if is_random else "zero_data"] = True
     return _sample(model, warmup, warmup.name or f"{number}-{warmup.data}", warmup.batch_size, inputs)
 
 

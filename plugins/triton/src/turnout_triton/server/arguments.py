@@ -15,9 +15,9 @@ STUB_TIMEOUT_SECONDS = 120  # importing torch and transformers exceeds Triton's 
 def server_arguments(
     repository: Path, host: str, ports: Ports, chosen: Sequence[ServableModel], *, python_based: bool
 ) -> list[str]:
-    """Return the arguments to serve ``repository`` on ``ports`` of ``host``; if ``chosen`` has models, only those."""
+    """Return the arguments to serve an absolute path on ``ports`` of ``host``; if ``chosen`` has models, only those."""
     arguments = [
-        f"--model-repository={repository.absolute()}",
+        f"--model-repository={repository}",
         "--exit-on-error=false",  # a model that fails to load is reported by us, with its reason
         "--exit-timeout-secs=5",
     ]

@@ -54,8 +54,15 @@ def _write_backends(folder: Path, environment: PrivateEnvironment) -> None:
     shutil.copytree(wheel / "backends" / "python", folder / "python", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(stub, folder / "python")
     (folder / "python" / stub.name).chmod(0o755)
+    _prepend_texts(folder / "python" / "triton_python_backend_utils.py")
     for name, module in HOSTED_BACKENDS.items():
         _write_hosted_backend(folder / name, module)
+
+
+def _prepend_texts(utilities: Path) -> None:
+    """Let every model's process run ``stub_texts`` first: this file is what a stub imports first."""
+    shutil.copyfile(HOSTED / "stub_texts.py", utilities.with_name("turnout_stub_texts.py"))
+    utilities.write_bytes(b"import turnout_stub_texts\n" + utilities.read_bytes())
 
 
 def _write_hosted_backend(folder: Path, module: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from turnout.errors import ConfigurationError, MissingDependencyError
 from turnout_triton.server.backend_folder import HOSTED_BACKENDS, ensure_backend_folder
+from turnout_triton.server.plain_links import PlainLinks
 from turnout_triton.server.private_environment import CORE, PrivateEnvironment
 from turnout_triton.server.servable_models import ServableModel
 
@@ -35,7 +36,11 @@ class Installation:
 
 
 def find_installation(
-    models: Sequence[ServableModel], binary: Path | None, environment: PrivateEnvironment, report: Callable[[str], None]
+    models: Sequence[ServableModel],
+    binary: Path | None,
+    environment: PrivateEnvironment,
+    links: PlainLinks,
+    report: Callable[[str], None],
 ) -> Installation:
     """Return ``binary``, or the tritonserver on PATH, or the one of ``environment``, installed if needed; blocks for that.
 
@@ -53,7 +58,7 @@ def find_installation(
     if found:
         report(f"using {found}, found on PATH")
         return Installation(Path(found))
-    return _from_environment(models, environment)
+    return _from_environment(models, environment, links)
 
 
 def check_host(host: str, installation: Installation, report: Callable[[str], None]) -> None:
@@ -90,7 +95,7 @@ def _check_binary(binary: Path) -> Path:
     return binary.absolute()
 
 
-def _from_environment(models: Sequence[ServableModel], environment: PrivateEnvironment) -> Installation:
+def _from_environment(models: Sequence[ServableModel], environment: PrivateEnvironment, links: PlainLinks) -> Installation:
     served = {*HOSTED_BACKENDS, "python", "ensemble", ""}
     for model in models:
         if model.backend not in served:
@@ -98,16 +103,19 @@ def _from_environment(models: Sequence[ServableModel], environment: PrivateEnvir
                 f"model {model.name!r} needs Triton's backend {model.backend!r}; tritonserver from PyPI serves "
                 f"{', '.join(sorted(served - {''}))}; give --binary a tritonserver that has it, or select others with --model"
             )
-    python = _python_library_folder()
     environment.ensure({part for model in models for part in model.needs})
-    libraries = environment.site_packages / "nvidia_pytriton.libs"
+    # Lists of folders and the python backend cannot handle every path.
+    folder = links.link(environment.folder, "environment")
+    backends = folder / ensure_backend_folder(environment).relative_to(environment.folder)
+    packages = folder / environment.site_packages.relative_to(environment.folder)
+    python = links.link(_python_library_folder(), "python")
     return Installation(
-        environment.site_packages / "pytriton" / "tritonserver" / "bin" / "tritonserver",
-        (f"--backend-directory={ensure_backend_folder(environment)}",),
+        packages / "pytriton" / "tritonserver" / "bin" / "tritonserver",
+        (f"--backend-directory={backends}",),
         {
-            "LD_LIBRARY_PATH": f"{libraries}:{python}",
+            "LD_LIBRARY_PATH": f"{packages / 'nvidia_pytriton.libs'}:{python}",
             # The stub finds its packages through the first python3 on PATH, not through PYTHONPATH.
-            "PATH": f"{environment.folder / 'bin'}:{os.environ.get('PATH', os.defpath)}",
+            "PATH": f"{folder / 'bin'}:{os.environ.get('PATH', os.defpath)}",
             "PYTHONNOUSERSITE": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         },

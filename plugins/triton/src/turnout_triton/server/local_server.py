@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from turnout.errors import BackendUnavailableError, ConfigurationError
 from turnout_triton.server.arguments import server_arguments
-from turnout_triton.server.installation import Installation, check_host, find_installation
 from turnout_triton.server.orphans import sweep_orphans
+from turnout_triton.server.plain_links import PlainLinks
 from turnout_triton.server.ports import PortReservation, Ports, reserve
-from turnout_triton.server.private_environment import PrivateEnvironment, default_folder
+from turnout_triton.server.preparation import Preparation, prepare
 from turnout_triton.server.process import ServerProcess
 from turnout_triton.server.readiness import address, exit_text, server_error, wait_until_ready
-from turnout_triton.server.servable_models import ServableModel, read_repository, select_models
 from turnout_triton.server.server_options import ServerOptions
 
 logger = logging.getLogger(__name__)
@@ -59,6 +58,7 @@ class LocalServer:
         self._report = report
         self._reservation: PortReservation | None = None
         self._process: ServerProcess | None = None
+        self._links = PlainLinks()
 
     def __enter__(self) -> Self:
         self.start()
@@ -116,25 +116,17 @@ class LocalServer:
         if self.running:
             return
         sweep_orphans()
-        options = self._options
-        models = select_models(read_repository(self.repository), options.models, self.repository)
-        environment = PrivateEnvironment(options.environment or default_folder(), self._report, options.torch_index)
-        installation = find_installation(models, options.binary, environment, self._report)
-        check_host(options.host, installation, self._report)
-        for _ in range(_BIND_ATTEMPTS - 1):
-            try:
-                self._start_once(installation, models)
-                return
-            except _PortLostError:
-                logger.info("another process took a port while the server started; trying other ports")
-        self._start_once(installation, models)
+        try:
+            self._start(prepare(self.repository, self._options, self._links, self._report))
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Stop the server, its whole group and its shared memory; release the ports. Does nothing a second time."""
         self._end_process()
-        if self._reservation is not None:
-            self._reservation.close()
-            self._reservation = None
+        self._release_ports()
+        self._links.close()
 
     def kill(self) -> None:
         """Kill the server as a crash would, and wait until its group has ended; its ports stay reserved for ``restart``."""
@@ -174,29 +166,52 @@ class LocalServer:
             raise ConfigurationError(f"the server of {str(self.repository)!r} was not started; start it first")
         return self._process
 
-    def _start_once(self, installation: Installation, models: Sequence[ServableModel]) -> None:
+    def _start(self, prepared: Preparation) -> None:
+        for _ in range(_BIND_ATTEMPTS - 1):
+            try:
+                self._start_once(prepared)
+                return
+            except _PortLostError:
+                logger.info("another process took a port while the server started; trying other ports")
+        self._start_once(prepared)
+
+    def _start_once(self, prepared: Preparation) -> None:
         """Start a process on the reserved ports and wait until it is ready; clean up if that fails."""
+        options, installation = self._options, prepared.installation
+        may_move = self._reserve_ports()
+        served = prepared.models if options.models else ()
+        arguments = server_arguments(
+            prepared.repository, options.host, self.ports, served, python_based=installation.is_old_core
+        )
+        command = [str(installation.binary), *arguments, *installation.arguments, *options.arguments]
+        process = ServerProcess(command, prepared.variables, self._log, options.grace_seconds, self._links.folder)
+        self._process = process
+        names = [model.name for model in prepared.models]
+        logger.info("starting Triton with %d models of %s", len(names), self.repository)
+        try:
+            wait_until_ready(process, options.host, self.ports, names, str(self.repository), options.ready_timeout_seconds)
+        except BaseException as error:
+            self._end_process()
+            self._release_ports()
+            if may_move and isinstance(error, BackendUnavailableError) and _lost_a_port(process):
+                raise _PortLostError(str(error)) from error
+            raise
+        logger.info("Triton is ready: %s", self.grpc_url)
+
+    def _reserve_ports(self) -> bool:
+        """Reserve the ports unless they are; return whether others may be tried."""
         options = self._options
         choices = [options.ports] if options.other_ports is None else [options.ports, options.other_ports]
         may_move = self._reservation is None and choices[-1] == Ports()
         self._reservation = self._reservation or reserve(options.host, choices)
         if options.other_ports is not None and self.ports != options.ports:
             self._report(f"one of the ports {_port_list(options.ports)} is in use; using {_port_list(self.ports)} instead")
-        served = models if options.models else ()
-        arguments = server_arguments(self.repository, options.host, self.ports, served, python_based=installation.is_old_core)
-        command = [str(installation.binary), *arguments, *installation.arguments, *options.arguments]
-        process = ServerProcess(command, installation.variables, self._log, options.grace_seconds)
-        self._process = process
-        names = [model.name for model in models]
-        logger.info("starting Triton with %d models of %s", len(names), self.repository)
-        try:
-            wait_until_ready(process, options.host, self.ports, names, str(self.repository), options.ready_timeout_seconds)
-        except BaseException as error:
-            self.close()
-            if may_move and isinstance(error, BackendUnavailableError) and _lost_a_port(process):
-                raise _PortLostError(str(error)) from error
-            raise
-        logger.info("Triton is ready: %s", self.grpc_url)
+        return may_move
+
+    def _release_ports(self) -> None:
+        if self._reservation is not None:
+            self._reservation.close()
+            self._reservation = None
 
     def _end_process(self) -> None:
         if self._process is not None:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import logging
+import math
+import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from turnout.errors import BackendUnavailableError, ModelLoadError, text_of
 from turnout_triton.repository.config_tensors import kserve_datatype
+from turnout_triton.repository.layout import CONFIG
 
 logger = logging.getLogger(__name__)
 
-_PROBES = ((0, 1), (1, 1), (1, 2), (0, 64))
-"""The requests to try: a value, and the size of free axes. The first that succeeds is enough."""
+_NEEDS_GPU = re.compile(r"KIND_GPU|\bgpus?\b|gpu id|cuda", re.IGNORECASE)
+_PROBES = ((0, 64), (0, 1), (1, 1), (1, 2))
+"""The requests to try: a value, and the size of free axes. The first that succeeds is enough.
+
+64 first: models refuse a picture of one pixel, and most have no upper limit below.
+"""
+_MOST_ELEMENTS = 2**20
+_PROBE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +46,11 @@ def check_loaded(client: Any, expected: list[str], repository: str) -> None:
         reasons = "; ".join(
             f"model {name!r}: {' '.join(reason.split()) or 'no reason given'}" for name, reason in broken.items()
         )
+        others = f"fix the model or its {CONFIG}, or serve the others with --model"
+        if any(_NEEDS_GPU.search(reason) for reason in broken.values()):
+            others = f"for a try on the CPU: turnout triton serve --cpu --repository {shlex.quote(repository)}"
         raise ModelLoadError(
-            f"tritonserver cannot load {len(broken)} of {len(expected)} models of {repository!r}: {reasons}; fix the model or "
-            "its config.pbtxt, or serve the others with --model"
+            f"tritonserver cannot load {len(broken)} of {len(expected)} models of {repository!r}: {reasons}; {others}"
         )
 
 
@@ -58,16 +70,20 @@ def _probe(client: Any, model: str, timeout_seconds: float) -> Iterator[Rejected
     if config.model_transaction_policy.decoupled:
         logger.info("model %r streams its responses; it was not probed", model)
         return
-    text = ""
+    text, limit = "", min(timeout_seconds, _PROBE_SECONDS)
     for filler, size in _PROBES:
+        if _elements(config, size) > _MOST_ELEMENTS:
+            continue
         try:
-            client.infer(model, list(_inputs(config, filler, size)), client_timeout=timeout_seconds, **_sequence(config))
+            client.infer(model, list(_inputs(config, filler, size)), client_timeout=limit, **_sequence(config))
         except InferenceServerException as error:
             text = text_of(error)
             if _is_dead(error):
                 raise BackendUnavailableError(
                     f"model {model!r} does not answer, although the server reports it ready: {text}; see the server's log"
                 ) from error
+            if str(error.status()) == "StatusCode.DEADLINE_EXCEEDED":
+                break  # others would take as long
             continue
         return
     yield RejectedProbe(model, text)
@@ -81,6 +97,10 @@ def _sequence(config: Any) -> dict[str, Any]:
     if not config.HasField("sequence_batching"):
         return {}
     return {"sequence_id": 1, "sequence_start": True, "sequence_end": True}
+
+
+def _elements(config: Any, size: int) -> int:
+    return max((math.prod(size if axis < 0 else axis for axis in entry.dims) for entry in config.input), default=0)
 
 
 def _inputs(config: Any, filler: int, size: int) -> Iterator[Any]:

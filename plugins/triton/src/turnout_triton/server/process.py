@@ -25,20 +25,25 @@ TAIL_LINES = 200
 class ServerProcess:
     """A process of ``command`` with ``variables`` set, in a session of its own; ``log`` receives each line that it writes.
 
+    ``folder`` is removed at its end.
+
     Whatever ends this process, the supervisor kills the server's whole group and removes its shared memory regions. Two threads
     read the log and the exit code; ``end`` joins them. ``ended`` is an event and ``tail`` copies a deque, so neither needs a
     lock.
     """
 
-    def __init__(self, command: Sequence[str], variables: Mapping[str, str], log: Log, grace_seconds: float) -> None:
+    def __init__(
+        self, command: Sequence[str], variables: Mapping[str, str], log: Log, grace_seconds: float, folder: Path | None = None
+    ) -> None:
         self._log = log
         self._owner = os.getpid()
         self._lines: deque[str] = deque(maxlen=TAIL_LINES)
         self.ended = threading.Event()
         self.exit_code: int | None = None
         order = {
-            "command": list(command),
-            "set": dict(variables),
+            "command": list(map(_in_utf8, command)),
+            "set": {name: _in_utf8(value) for name, value in variables.items()},
+            "folder": None if folder is None else _in_utf8(str(folder)),
             "unset": _UNSET,
             "grace_seconds": grace_seconds,
             "starter": self._owner,
@@ -100,9 +105,14 @@ class ServerProcess:
         return stream
 
 
+def _in_utf8(text: str) -> str:
+    """Return ``text`` as the supervisor decodes its bytes: it runs in UTF-8 mode, this process perhaps not."""
+    return os.fsencode(text).decode("utf-8", "surrogateescape")
+
+
 def _start_supervisor(order: Mapping[str, object]) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603  # our own program
-        [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), json.dumps(order)],
+        [sys.executable, "-I", "-S", "-X", "utf8", str(Path(supervisor.__file__)), json.dumps(order)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Sequence
+from typing import Any
 
-from turnout.errors import BackendUnavailableError
+from turnout.errors import BackendUnavailableError, ModelLoadError
+from turnout_triton.server.dead_stubs import DeadStubs
 from turnout_triton.server.listeners import group_listens
 from turnout_triton.server.model_probe import check_loaded, probe_models
 from turnout_triton.server.ports import Ports
@@ -22,6 +25,7 @@ _CHANNEL = (
 
 _ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # looked up, not bound
 _POLL_SECONDS = 0.02
+_OF_TRITON = re.compile(r"[IWEF]\d{4} |[|+]")
 
 
 def address(host: str, port: int) -> str:
@@ -39,13 +43,15 @@ def wait_until_ready(
         BackendUnavailableError: the server ended, or exceeded the timeout; the message has its last lines.
         ModelLoadError: it cannot load a model.
     """
-    end = time.monotonic() + timeout_seconds
+    end, dead = time.monotonic() + timeout_seconds, DeadStubs(process.pid)
     for port in (ports.grpc, ports.http, ports.metrics):
         # The owner of the socket counts: another process may listen on a port that was free a moment ago.
         while not group_listens(process.pid, port):
             if process.ended.wait(_POLL_SECONDS):
                 process.end()
                 raise server_error(process, f"tritonserver ended with {exit_text(process)} before it was ready", repository)
+            if dead.found():
+                raise server_error(process, "the process of a model ended while Triton was loading it", repository)
             if time.monotonic() > end:
                 raise server_error(process, f"tritonserver was not ready within {timeout_seconds:g} s", repository)
     _probe_models(process, address(host, ports.grpc), models, repository, end)
@@ -61,9 +67,27 @@ def exit_text(process: ServerProcess) -> str:
 
 def server_error(process: ServerProcess, what: str, repository: str) -> BackendUnavailableError:
     """Return the error for a server that failed, with the last lines of its log."""
-    lines = [" ".join(line.split()) for line in process.tail if line.strip(" +-|\n")][-5:]
-    tail = " | ".join(lines) or "none"
-    return BackendUnavailableError(f"{what}, for model repository {repository!r}; its last lines: {tail}")
+    lines = [line for line in process.tail if line.strip(" +-|\n")]
+    return BackendUnavailableError(f"{what}, for model repository {repository!r}; its last lines: {_joined(lines)}")
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return " | ".join(" ".join(line.split()) for line in lines[-5:]) or "none"
+
+
+def _model_lines(process: ServerProcess) -> list[str]:
+    """Return what models wrote: the lines that are neither Triton's own log nor one of its tables."""
+    return [line for line in process.tail if line.strip() and not _OF_TRITON.match(line)]
+
+
+def _check_loaded(process: ServerProcess, client: Any, models: list[str], repository: str) -> None:
+    try:
+        check_loaded(client, models, repository)
+    except ModelLoadError as error:
+        if "stub process" not in str(error).lower():
+            raise
+        # Triton gives no reason for a model whose process ended.
+        raise ModelLoadError(f"{error}; the last lines of the models: {_joined(_model_lines(process))}") from error
 
 
 def _probe_models(process: ServerProcess, url: str, models: Sequence[str], repository: str, end: float) -> None:
@@ -72,10 +96,10 @@ def _probe_models(process: ServerProcess, url: str, models: Sequence[str], repos
 
     with InferenceServerClient(url, channel_args=list(_CHANNEL)) as client:
         try:
-            check_loaded(client, list(models), repository)
+            _check_loaded(process, client, list(models), repository)
             for rejected in probe_models(client, list(models), max(end - time.monotonic(), 1.0)):
                 logger.warning(
-                    "model %r is loaded, but returned an error for requests of zeros and ones: %s",
+                    "model %r is served; it refused the requests of zeros and ones that were made up to try it: %s",
                     rejected.model,
                     rejected.text,
                 )

@@ -19,6 +19,7 @@ class ServerOptions:
         other_ports: the ports to use if one of ``ports`` is in use; None: that is an error.
         binary: a tritonserver; by default the one on PATH, or else one from PyPI in a private environment.
         environment: the folder of that environment; ``$TURNOUT_TRITON_ENVIRONMENT`` or the user's cache by default.
+        cpu: serve models whose configs need a GPU on the CPU, from a copy of links with changed configs.
         torch_index: the package index to install torch from, if needed.
         arguments: more arguments for tritonserver.
         ready_timeout_seconds: the limit for loading the models.
@@ -31,6 +32,7 @@ class ServerOptions:
     other_ports: Ports | None = None
     binary: Path | None = None
     environment: Path | None = None
+    cpu: bool = False
     torch_index: str | None = None
     arguments: tuple[str, ...] = ()
     ready_timeout_seconds: float = 300.0

@@ -2,8 +2,8 @@
 
 A separate program with the standard library only: ``python -I -S supervisor.py ORDER``, with ``ORDER`` as JSON: ``command``
 (``{prefix}`` in it is replaced by the prefix of shared memory regions), ``set`` and ``unset`` (environment variables),
-``grace_seconds``, ``starter`` (a pid). End of file on stdin, or the end of the starter, stops the server. stdout has two lines:
-the server's pid, and at the end its exit code. The server writes to stderr.
+``grace_seconds``, ``starter`` (a pid), ``folder`` (removed at the end, or null). End of file on stdin, or the end of the
+starter, stops the server. stdout has two lines: the server's pid, and at the end its exit code. The server writes to stderr.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import ctypes
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -43,6 +44,8 @@ def main() -> None:
     finally:
         code = _stop(server, float(order["grace_seconds"]))
         _sweep(prefix)
+        if order["folder"]:
+            shutil.rmtree(order["folder"], ignore_errors=True)
         _report(code)
 
 
