@@ -6,10 +6,11 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from turnout.errors import InferenceError, InvalidRequestError, text_of
+from turnout.errors import InferenceError, InvalidRequestError, InvalidTensorError, text_of
 from turnout.tensors.protobuf import FIXED_BYTES, LENGTH_DELIMITED, VARINT, read_varint
 from turnout_triton.client.device_buffer import copy_to_host
 from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, RegionSlice, RequestedOutput, TensorHead
+from turnout_triton.client.typed_data import binary_of
 
 # Setting raw_input_contents on a protobuf message copies the data, and serializing it copies them again. So protobuf writes the
 # rest of the message, and the data are joined behind it: fields may come in any order on the wire. The numbers are those of
@@ -56,10 +57,10 @@ def decode_response(message: bytes, model: str) -> KServeResponse:
         return KServeResponse("", known.response.heads, data, known.response.parameters)
     try:
         response, head = _decode(memoryview(message))
-    except (ValueError, LookupError) as error:
+    except (ValueError, LookupError, ArithmeticError, InvalidTensorError) as error:
         raise InferenceError(
-            f"model {model!r}: the server's response is not a KServe v2 response with raw contents: "
-            f"{message[:80]!r}; check that the URL is Triton's gRPC port"
+            f"model {model!r}: the server's response is not a KServe v2 response: {text_of(error)}: "
+            f"{message[:80]!r}; check that the URL is the gRPC port of Triton or of another KServe v2 server"
         ) from error
     _remember(message, response, head)
     return response
@@ -111,9 +112,29 @@ def _decode(view: memoryview) -> tuple[KServeResponse, bytes]:
         else:
             head_fields.append(view[start:position])
     head = b"".join(head_fields)
+    if not contents:
+        return _decode_typed(head), head
     id, heads, parameters = _decode_head(head)
     # Strict, because Triton sends empty contents for an output that it wrote to shared memory.
     return KServeResponse(id, heads, dict(zip((tensor.name for tensor in heads), contents, strict=True)), parameters), head
+
+
+def _decode_typed(head: bytes) -> KServeResponse:
+    """Return a response whose tensors are typed values, as servers other than Triton send them.
+
+    Raises:
+        ValueError: an output has none.
+    """
+    message = _parse(head)
+    data = {}
+    for output in message.outputs:
+        filled = [values for _, values in output.contents.ListFields()]
+        if len(filled) != 1 and 0 not in output.shape:
+            raise ValueError(f"output {output.name!r} has neither raw nor typed contents")
+        values = list(filled[0]) if filled else []
+        data[output.name] = binary_of(values, TensorHead(output.name, output.datatype, tuple(output.shape)))
+    heads = tuple(TensorHead(output.name, output.datatype, tuple(output.shape)) for output in message.outputs)
+    return KServeResponse(message.id, heads, data, _values(message.parameters))
 
 
 def _skip(view: memoryview, kind: int, position: int) -> int:
@@ -174,15 +195,19 @@ def _field_of(value: str | float | bool) -> str:  # noqa: FBT001  # a value, no 
 
 @functools.lru_cache(maxsize=512)
 def _decode_head(head: bytes) -> tuple[str, tuple[TensorHead, ...], _Parameters]:
+    message = _parse(head)
+    heads = (TensorHead(output.name, output.datatype, tuple(output.shape)) for output in message.outputs)
+    return message.id, tuple(heads), _values(message.parameters)
+
+
+def _parse(head: bytes) -> Any:
     from google.protobuf.message import DecodeError
     from tritonclient.grpc import service_pb2
 
     try:
-        message = service_pb2.ModelInferResponse.FromString(head)
+        return service_pb2.ModelInferResponse.FromString(head)
     except DecodeError as error:
         raise ValueError(str(error)) from error
-    heads = (TensorHead(output.name, output.datatype, tuple(output.shape)) for output in message.outputs)
-    return message.id, tuple(heads), _values(message.parameters)
 
 
 def _values(parameters: Any) -> _Parameters:

@@ -11,9 +11,10 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
-from turnout.errors import InferenceError, InvalidRequestError, text_of
+from turnout.errors import InferenceError, InvalidRequestError, InvalidTensorError, text_of
 from turnout_triton.client.device_buffer import copy_to_host
 from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, RegionSlice, RequestedOutput, TensorHead
+from turnout_triton.client.typed_data import binary_of, values_of
 
 HEADER_LENGTH = "inference-header-content-length"
 
@@ -62,14 +63,41 @@ def decode_response(body: memoryview, header_length: str, model: str) -> KServeR
         data: dict[str, Buffer] = {}
         offset = start
         for output, head in zip(message.get("outputs", ()), heads, strict=True):
-            size = output.get("parameters", {}).get("binary_data_size")
-            if size is not None:  # else the output is in shared memory
+            parameters = output.get("parameters") or {}
+            size = parameters.get("binary_data_size")
+            if size is not None:
                 data[head.name], offset = body[offset : offset + size], offset + size
-        return KServeResponse(message.get("id", ""), heads, data, message.get("parameters", {}))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            elif "data" in output:  # else the output is in shared memory
+                data[head.name] = binary_of(output["data"], head, parameters.get("content_type", ""))
+        if offset < len(body):
+            raise ValueError(f"{len(body) - offset} bytes that belong to no output")
+        return KServeResponse(message.get("id") or "", heads, data, message.get("parameters") or {})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ArithmeticError, InvalidTensorError) as error:
         raise InferenceError(
-            f"model {model!r}: the server's response is not a KServe v2 response with binary data: "
-            f"{bytes(body[:80])!r}; check that the URL is Triton's HTTP port"
+            f"model {model!r}: the server's response is not a KServe v2 response: {text_of(error)}: "
+            f"{bytes(body[:80])!r}; check that the URL is the HTTP port of Triton or of another KServe v2 server"
+        ) from error
+
+
+def encode_typed_request(request: KServeRequest) -> bytes:
+    """Return the JSON of a body without binary data, for a server that lacks that extension.
+
+    Raises:
+        InvalidRequestError: JSON cannot hold a tensor or a parameter.
+    """
+    try:
+        inputs = [
+            {"name": head.name, "datatype": head.datatype, "shape": head.shape, "data": values_of(copy_to_host(buffer), head)}
+            for head, buffer in zip(request.heads, request.buffers, strict=True)
+        ]
+        message: dict[str, Any] = {"inputs": inputs, "parameters": dict(request.parameters)}
+        if request.id:
+            message["id"] = request.id
+        return json.dumps(message, separators=(",", ":"), allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidRequestError(
+            f"the request for model {request.model!r} cannot be written as JSON, and its server takes no binary data: "
+            f"{text_of(error)}; use a server with the extension 'binary_tensor_data'"
         ) from error
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import logging
+import time
 from collections.abc import Generator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from turnout.errors import ClosedError, InferenceError, InvalidRequestError, TurnoutError
+from turnout.errors import ClosedError, InferenceError, InvalidRequestError, NotReachedError, TurnoutError
 from turnout_triton.client.connection_settings import ConnectionSettings
+from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.endpoints import Endpoint
-from turnout_triton.client.failures import every_server_has_it
+from turnout_triton.client.failures import UnknownCallError, every_server_has_it
 from turnout_triton.client.http.connections import HttpConnections
-from turnout_triton.client.http.infer_body import HEADER_LENGTH, decode_response, encode_request
+from turnout_triton.client.http.infer_body import HEADER_LENGTH, decode_response, encode_request, encode_typed_request
 from turnout_triton.client.http.round_trip import HttpRequest, HttpResponse
 from turnout_triton.client.messages import KServeRequest, KServeResponse
 
+logger = logging.getLogger(__name__)
+
+_ASK_SECONDS = 2.0
 _BINARY = {"content-type": "application/octet-stream"}
 
 
@@ -31,15 +37,50 @@ class HttpTransport:
         self._connections = HttpConnections(endpoint, connection)
         self._headers = dict(connection.headers)
         self._closed = False
+        # None: not known. No lock: two threads that ask at once get the same answer.
+        self._takes_binary: bool | None = None
 
     def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
+        if self._takes_binary is False:
+            return self._infer_typed(request, timeout_seconds)
+        deadline = time.monotonic() + timeout_seconds
+        try:
+            return self._infer_binary(request, timeout_seconds)
+        except (InvalidRequestError, InferenceError):
+            if self._takes_binary_data(min(remaining_seconds(deadline), _ASK_SECONDS)):
+                raise
+        logger.info("triton at %r takes no binary data; requests are sent as JSON numbers, which is slower", self._url)
+        return self._infer_typed(request, remaining_seconds(deadline))
+
+    def _infer_typed(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
+        if any(head.shared for head in request.heads) or request.outputs:
+            raise UnknownCallError(f"model {request.model!r}: {self._url!r} has no shared memory; use the wire")
+        headers = {**self._headers, "content-type": "application/json"}
+        path, body = f"{_path(request.model, request.version)}/infer", encode_typed_request(request)
+        message = HttpRequest("POST", path, headers, (body,))
+        return self._send_infer(message, request.model, timeout_seconds)
+
+    def _infer_binary(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
         header, data = encode_request(request)
         headers = {**self._headers, **_BINARY, HEADER_LENGTH: str(len(header))}
         path = f"{_path(request.model, request.version)}/infer"
         message = HttpRequest("POST", path, headers, (header, *data), HEADER_LENGTH)
+        return self._send_infer(message, request.model, timeout_seconds)
+
+    def _send_infer(self, message: HttpRequest, model: str, timeout_seconds: float) -> KServeResponse:
         with every_server_has_it():
-            response = self._call(message, request.model, timeout_seconds)
-        return decode_response(response.body, response.headers.get(HEADER_LENGTH, ""), request.model)
+            response = self._call(message, model, timeout_seconds)
+        return decode_response(response.body, response.headers.get(HEADER_LENGTH, ""), model)
+
+    def _takes_binary_data(self, timeout_seconds: float) -> bool:
+        """Return whether the server has the extension of binary data; asked once, after its first refusal."""
+        if self._takes_binary is None:
+            try:
+                extensions = self._get_server(timeout_seconds).get("extensions", [])
+            except TurnoutError:
+                return True  # not known: the refusal stays the caller's
+            self._takes_binary = not isinstance(extensions, list) or any("binary" in str(name) for name in extensions)
+        return self._takes_binary
 
     def stream(self, request: KServeRequest, timeout_seconds: float) -> Generator[KServeResponse]:
         raise InvalidRequestError(
@@ -82,6 +123,12 @@ class HttpTransport:
     def close(self) -> None:
         self._closed = True
         self._connections.close()
+
+    def _get_server(self, timeout_seconds: float) -> Mapping[str, Any]:
+        try:
+            return self._get_object("/v2", "", timeout_seconds)
+        except NotReachedError:  # a server that failed on a body may close the connection a moment later
+            return self._get_object("/v2", "", timeout_seconds)
 
     def _get_object(self, path: str, model: str, timeout_seconds: float) -> Mapping[str, Any]:
         described = self._call_json("GET", path, None, model, timeout_seconds)
