@@ -12,6 +12,7 @@ import pytest
 from turnout.errors import BackendUnavailableError, ConfigurationError, MissingDependencyError, ModelLoadError
 from turnout_triton.server import LocalServer, Ports, ServerOptions
 from turnout_triton.server.installation import find_installation
+from turnout_triton.server.plain_links import PlainLinks
 from turnout_triton.server.private_environment import PrivateEnvironment, default_folder
 from turnout_triton.server.servable_models import read_repository
 
@@ -78,7 +79,7 @@ def test_a_backend_that_the_wheel_lacks_is_named(tmp_path) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "config.pbtxt").write_text('platform: "tensorrt_plan"\n')
 
-    with pytest.raises(MissingDependencyError, match="model 'm' needs Triton's backend 'tensorrt_plan'"):
+    with pytest.raises(MissingDependencyError, match="model 'm' needs Triton's backend 'tensorrt'"):
         start(tmp_path)
 
 
@@ -111,7 +112,7 @@ def test_each_model_that_cannot_be_loaded_is_named_with_its_reason(tmp_path, sma
 def script(tmp_path, small_repository):
     """Return a function that writes a program: it runs shell commands of the test, then a real tritonserver."""
     environment = PrivateEnvironment(default_folder(), print)
-    real = find_installation(read_repository(small_repository), None, environment, print)
+    real = find_installation(read_repository(small_repository), None, environment, PlainLinks(), print)
 
     def write(before: str) -> Path:
         exports = [f"export {name}={shlex.quote(value)}" for name, value in real.variables.items()]

@@ -9,6 +9,7 @@ import pytest
 
 from turnout.errors import ConfigurationError, MissingDependencyError
 from turnout_triton.server.installation import Installation, check_host, find_installation
+from turnout_triton.server.plain_links import PlainLinks
 from turnout_triton.server.private_environment import PrivateEnvironment
 
 
@@ -31,7 +32,7 @@ def test_a_python_without_its_shared_library_is_refused(python_in, tmp_path, mon
     environment = PrivateEnvironment(tmp_path / "environment", print)
 
     with pytest.raises(MissingDependencyError, match=r"needs libpython3\.\d+\.so, which is not in .*Debian: libpython3"):
-        find_installation([], None, environment, print)
+        find_installation([], None, environment, PlainLinks(), print)
     assert not environment.folder.exists()
 
 
@@ -41,7 +42,7 @@ def test_a_tritonserver_on_path_precedes_the_one_from_pypi(tmp_path, monkeypatch
     monkeypatch.setenv("PATH", str(tmp_path))
     lines: list[str] = []
 
-    found = find_installation([], None, PrivateEnvironment(tmp_path / "environment", print), lines.append)
+    found = find_installation([], None, PrivateEnvironment(tmp_path / "environment", print), PlainLinks(), lines.append)
 
     assert found == Installation(program)
     assert lines == [f"using {program}, found on PATH"]

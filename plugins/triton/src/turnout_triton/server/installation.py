@@ -103,12 +103,13 @@ def _from_environment(models: Sequence[ServableModel], environment: PrivateEnvir
                 f"model {model.name!r} needs Triton's backend {model.backend!r}; tritonserver from PyPI serves "
                 f"{', '.join(sorted(served - {''}))}; give --binary a tritonserver that has it, or select others with --model"
             )
+    python = _python_library_folder()
     environment.ensure({part for model in models for part in model.needs})
     # Lists of folders and the python backend cannot handle every path.
     folder = links.link(environment.folder, "environment")
     backends = folder / ensure_backend_folder(environment).relative_to(environment.folder)
     packages = folder / environment.site_packages.relative_to(environment.folder)
-    python = links.link(_python_library_folder(), "python")
+    python = links.link(python, "python")
     return Installation(
         packages / "pytriton" / "tritonserver" / "bin" / "tritonserver",
         (f"--backend-directory={backends}",),
