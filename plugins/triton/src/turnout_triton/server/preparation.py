@@ -1,4 +1,4 @@
-"""What a server needs before it starts: its models, its program, and the paths under which it gets both."""
+"""The preparation of a server: its models, its program, and the paths under which it gets both."""
 
 from __future__ import annotations
 
