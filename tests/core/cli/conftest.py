@@ -80,7 +80,7 @@ def export(request):
 
 @hookimpl
 def turnout_backends():
-    yield Backend("plus", lambda declaration, options: Known(), Options)
+    yield Backend("plus", lambda declaration, options: Known(), Options, aliases=("sum",))
     yield Backend("lost", raises(OSError("no such\\nfile")), Options)
     yield Backend("away", raises(BackendUnavailableError("connection refused at port 1")), Options)
     yield Backend("kept", lambda declaration, options: Known(), KeptOptions, batches=True)

@@ -89,3 +89,15 @@ def test_a_dry_run_prints_json_and_writes_nothing(cli: Any, settings_file: Path)
     report = json.loads(ended.out)
     assert (report["changed"], report["dry_run"], report["serves"]["backend"]) == (True, True, "away")
     assert settings_file.read_text() == before
+
+
+def test_another_name_of_a_backend_is_written_as_its_own(cli: Any) -> None:
+    file = Path("turnout.yaml")
+    file.write_text("models:\n  m:\n    backend: kept\n    backends: {sum: , kept: }\n")
+
+    ended = cli("switch", "m", "sum", "--force")
+
+    assert ended.code == 0, ended.err
+    assert "    backend: plus\n" in file.read_text()
+    assert cli("verify", "m", "--against", "kept", "--shape", "x=3").code == 0
+    assert cli("switch", "m", "summ").code == 2

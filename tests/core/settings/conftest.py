@@ -84,6 +84,9 @@ class KnownPlugins:
     def step_options(self, name: str) -> type[BaseModel] | None:
         return self.steps.get(name)
 
+    def backend_name(self, name: str) -> str:
+        return {"torch": "direct"}.get(name, name)
+
     def known_backends(self) -> list[str]:
         return sorted(self.backends)
 

@@ -10,7 +10,7 @@ import click
 from turnout.cli.exits import FAILED
 from turnout.cli.options import (
     SECONDS,
-    complete_backends,
+    against_option,
     config_option,
     examples,
     json_option,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @click.command("bench", epilog=examples("bench"))
 @optional_model_argument
-@click.option("--against", multiple=True, metavar="BACKEND", shell_complete=complete_backends, help="Measure this backend too.")
+@against_option("Measure this backend too.")
 @click.option(
     "--callers",
     multiple=True,

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.options import config_option, examples, json_option, optional_model_argument, print_json, quiet_option
+from turnout.cli.options import (
+    complete_formats, config_option, examples, json_option, optional_model_argument, print_json, quiet_option,
+)
 from turnout.cli.printing import print_line
 from turnout.commands.paths import display_path
 
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 @click.command("export", epilog=examples("export"))
 @optional_model_argument
 @click.option("--all", "every", is_flag=True, help="Export every model that can be exported; the same as no MODEL.")
-@click.option("--format", "format_", help="The export format; by default the one that a plugin prefers.")
+@click.option(
+    "--format", "format_", shell_complete=complete_formats, help="The export format; by default the one that a plugin prefers."
+)
 @click.option(
     "--repository",
     type=click.Path(path_type=Path, file_okay=False),

@@ -11,6 +11,7 @@ import click
 
 from turnout.cli.exits import FAILED, INTERRUPTED, exit_code, next_step, system_message, system_step
 from turnout.cli.invocation import Invocation, current_invocation, read_invocation
+from turnout.cli.options import complete_pipelines
 from turnout.cli.printing import color_choice, print_failure, print_json_error, print_step
 from turnout.plugins.known import COMMAND_SECTIONS
 
@@ -76,7 +77,16 @@ class TurnoutGroup(click.Group):
 
         if not hasattr(self, "_plugin_commands"):
             self._plugin_commands = dict(find_plugins(own_commands=OWN_COMMANDS).commands())
+            for command in self._plugin_commands.values():
+                _complete_pipelines(command)
         return self._plugin_commands
+
+
+def _complete_pipelines(command: click.Command) -> None:
+    """Complete a plugin's argument ``pipeline``: a plugin cannot read turnout.yaml without opening its models."""
+    for parameter in command.params:
+        if parameter.name == "pipeline" and parameter._custom_shell_complete is None:  # click has no setter
+            parameter._custom_shell_complete = complete_pipelines
 
 
 def _sections(plugins: Mapping[str, click.Command]) -> Mapping[str, list[str]]:

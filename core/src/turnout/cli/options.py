@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from turnout.cli.printing import paint
 from turnout.plugins.known import COMMAND_EXAMPLES
+
+if TYPE_CHECKING:
+    from turnout.settings import LoadedSettings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 DEFAULT_CONFIG = "turnout.yaml"
 QUIET = "turnout.quiet"
@@ -52,32 +58,66 @@ quiet_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def _complete_models(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from turnout.errors import TurnoutError
+def _own_name(_: click.Context, __: click.Parameter, given: Any) -> Any:
+    """Return the own names of backends for the names that a user typed."""
+    from turnout.plugins.discovery import find_plugins
+
+    if not given:
+        return given
+    plugins = find_plugins()
+    return plugins.backend_name(given) if isinstance(given, str) else tuple(plugins.backend_name(name) for name in given)
+
+
+def _complete(names: Callable[[click.Context], Iterable[str]]) -> Callable[..., list[CompletionItem]]:
+    """Return a completion with those of ``names`` that start as typed; with none if the file or a plugin is wrong."""
+
+    def complete(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        # A traceback would land in the middle of the line that the user types.
+        with suppress(Exception):
+            return [CompletionItem(name) for name in names(context) if name.startswith(incomplete)]
+        return []
+
+    return complete
+
+
+def _load(context: click.Context) -> LoadedSettings:
     from turnout.plugins.discovery import find_plugins
     from turnout.settings import load_settings
 
-    try:
-        loaded = load_settings(Path(context.params.get("config") or DEFAULT_CONFIG), registry=find_plugins())
-    except TurnoutError:
-        return []
-    return [CompletionItem(name) for name in loaded.models if name.startswith(incomplete)]
+    return load_settings(Path(context.params.get("config") or DEFAULT_CONFIG), registry=find_plugins())
 
 
-def complete_backends(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the backends whose names start with ``incomplete``; none if the plugins cannot be loaded."""
-    from turnout.errors import TurnoutError
+def _known_formats(_: click.Context) -> list[str]:
     from turnout.plugins.discovery import find_plugins
 
-    try:
-        return [CompletionItem(name) for name in find_plugins().known_backends() if name.startswith(incomplete)]
-    except TurnoutError:
-        return []
+    return [exporter.format for exporter in find_plugins().exporters()]
 
 
-model_argument = click.argument("model", shell_complete=_complete_models)
-optional_model_argument = click.argument("model", required=False, shell_complete=_complete_models)
-backend_argument = click.argument("backend", shell_complete=complete_backends)
+def _known_backends(context: click.Context) -> list[str]:
+    """Return the backends of the model that was typed before; all installed ones if there is none."""
+    from turnout.plugins.discovery import find_plugins
+
+    with suppress(Exception):
+        return list(_load(context).model(context.params["model"]).settings.backends)
+    return find_plugins().known_backends()
+
+
+complete_models = _complete(lambda context: _load(context).models)
+complete_pipelines = _complete(lambda context: _load(context).settings.pipelines)
+complete_backends = _complete(_known_backends)
+complete_formats = _complete(_known_formats)
+
+
+model_argument = click.argument("model", shell_complete=complete_models)
+optional_model_argument = click.argument("model", required=False, shell_complete=complete_models)
+backend_argument = click.argument("backend", required=False, callback=_own_name, shell_complete=complete_backends)
+
+
+def against_option(text: str) -> Callable[[Command], Command]:
+    """Return the option ``--against``, with ``text`` as its help."""
+    return click.option(
+        "--against", multiple=True, metavar="BACKEND", callback=_own_name, shell_complete=complete_backends, help=text
+    )
 
 
 def print_json(value: object) -> None:

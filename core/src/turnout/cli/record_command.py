@@ -10,7 +10,15 @@ from typing import Any
 import click
 
 from turnout.cli.exits import FAILED
-from turnout.cli.options import config_option, examples, json_option, model_argument, print_json, quiet_option
+from turnout.cli.options import (
+    complete_pipelines,
+    config_option,
+    examples,
+    json_option,
+    model_argument,
+    print_json,
+    quiet_option,
+)
 from turnout.cli.printing import print_line, print_next
 
 
@@ -30,7 +38,11 @@ def _parse_inputs(_: click.Context, __: click.Parameter, written: tuple[str, ...
 @click.command("record", epilog=examples("record"))
 @model_argument
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="FILE...")
-@click.option("--pipeline", help="The pipeline to run on each FILE; by default the only one of turnout.yaml.")
+@click.option(
+    "--pipeline",
+    shell_complete=complete_pipelines,
+    help="The pipeline to run on each FILE; by default the only one of turnout.yaml.",
+)
 @click.option(
     "--set",
     "inputs",

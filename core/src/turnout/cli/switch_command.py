@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from turnout.cli.options import complete_backends, config_option, examples, json_option, model_argument, print_json
+from turnout.cli.options import backend_argument, config_option, examples, json_option, model_argument, print_json
 from turnout.cli.printing import print_line, print_next
 
 
 @click.command("switch", epilog=examples("switch"))
 @model_argument
-@click.argument("backend", required=False, shell_complete=complete_backends)
+@backend_argument
 @click.option(
     "--weight",
     type=click.FloatRange(0, 1),

@@ -11,7 +11,7 @@ import click
 from turnout.cli.exits import FAILED, exit_code, next_step
 from turnout.cli.invocation import current_invocation
 from turnout.cli.options import (
-    complete_backends,
+    against_option,
     config_option,
     examples,
     json_option,
@@ -32,13 +32,7 @@ if TYPE_CHECKING:
 
 @click.command("verify", epilog=examples("verify"))
 @optional_model_argument
-@click.option(
-    "--against",
-    multiple=True,
-    metavar="BACKEND",
-    shell_complete=complete_backends,
-    help="Compare with this backend; by default with all others that can be used here.",
-)
+@against_option("Compare with this backend; by default with all others that can be used here.")
 @request_options
 @click.option(
     "--batch", type=click.IntRange(min=0), help="Rows of the largest batch; max_batch_size by default, 0: no batches."

@@ -106,6 +106,7 @@ class Backend(Generic[OptionsT]):
         file_options: the option that names the model's file, by suffix such as ``.onnx``, for ``turnout init FILE``.
         server_command: the command that starts its server on this machine; empty if there is none.
         variables: the environment variables ``TURNOUT_...`` that it reads.
+        aliases: other names that a user may write for it, such as the name of its library.
         tuning: options that set how many requests run at once, such as ``model_config.instance_group``.
         files: returns the files and folders on this machine that decide a model's answers, such as its model file, without
             opening the model; raises ModelLoadError if one is missing. A file of a model repository is that of the version
@@ -123,6 +124,7 @@ class Backend(Generic[OptionsT]):
     file_options: Mapping[str, str] = field(default_factory=dict)
     server_command: str = ""
     variables: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     tuning: tuple[str, ...] = ()
     files: Callable[[ModelDeclaration, OptionsT], Iterable[Path]] = _no_files
 

@@ -91,6 +91,13 @@ class Plugins:
         declared = self.declarations_of("turnout_backends").get(name)
         return declared.declaration.options if declared else None
 
+    def backend_name(self, name: str) -> str:
+        """Return the own name of the backend that ``name`` is another name of; ``name`` itself if it is none, or of several."""
+        if name in self.declarations_of("turnout_backends"):
+            return name
+        owners = [backend.name for backend in self.backends() if name in backend.aliases]
+        return owners[0] if len(owners) == 1 else name
+
     def step_options(self, name: str) -> type[BaseModel] | None:
         """Return the options of a kind of step; None if no working plugin declares it."""
         declared = self.declarations_of("turnout_steps").get(name)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
+from turnout.settings.aliases import duplicates, rename_backends, rename_document
 from turnout.settings.document.document import Document
 from turnout.settings.document.source import document_of_file, document_of_mapping
 from turnout.settings.environment import log_unknown_variables, substitute
@@ -33,14 +34,23 @@ def load_settings(
         SettingsError: the settings are wrong; it has every problem, each with file, line, column and caret.
         ConfigurationError: the file cannot be read.
     """
-    document, folder = _open(source)
+
+    def own_name(name: str) -> str:
+        return registry.backend_name(name)
+
+    written, folder = _open(source)
+    document = rename_document(written, own_name)
     environment = os.environ if environment is None else environment
     substituted = substitute(document.values, environment)
     report = Report(document, substituted.secrets)
     for path, message in substituted.problems:
         report.add_at_value(path, message)
-    settings = validate(Settings, substituted.values, (), report)
-    check = OptionsCheck(substituted.values, document, registry, report)
+    for path, message in duplicates(written, own_name):
+        report.add_at_key(path, message)
+    # Again: a variable may hold such a name.
+    values = rename_backends(substituted.values, own_name)
+    settings = validate(Settings, values, (), report)
+    check = OptionsCheck(values, document, registry, report)
     check.run()
     report.raise_problems()
     log_unknown_variables(environment, substituted.names, registry)

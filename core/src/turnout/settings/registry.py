@@ -15,6 +15,9 @@ class Registry(Protocol):
     def backend_options(self, name: str) -> type[BaseModel] | None:
         """Return the class of a backend's options; None if no working plugin provides the backend."""
 
+    def backend_name(self, name: str) -> str:
+        """Return the own name of the backend that ``name`` is another name of; ``name`` itself if it is none."""
+
     def step_options(self, name: str) -> type[BaseModel] | None:
         """Return the class of a step's options; None if no working plugin provides the step."""
 

@@ -20,7 +20,7 @@ def turnout_backends() -> Iterable[Backend[DirectOptions]]:
     from turnout_direct.options import DirectOptions
     from turnout_direct.starter import STARTER
 
-    yield Backend("direct", _create, DirectOptions, starter=STARTER, files=_files)
+    yield Backend("direct", _create, DirectOptions, aliases=("torch", "pytorch"), starter=STARTER, files=_files)
 
 
 @hookimpl

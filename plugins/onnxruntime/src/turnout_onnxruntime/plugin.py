@@ -19,8 +19,15 @@ def turnout_backends() -> Iterable[Backend[OnnxruntimeOptions]]:
     from turnout import Backend
     from turnout_onnxruntime.options import OnnxruntimeOptions
 
-    example, files = "{path: model.onnx}", {".onnx": "path"}
-    yield Backend("onnxruntime", _create, OnnxruntimeOptions, example=example, file_options=files, files=_files)
+    yield Backend(
+        "onnxruntime",
+        _create,
+        OnnxruntimeOptions,
+        example="{path: model.onnx}",
+        file_options={".onnx": "path"},
+        aliases=("ort", "onnx"),
+        files=_files,
+    )
 
 
 @hookimpl

@@ -45,6 +45,9 @@ def load_names(names: list[str]) -> None:
         def backend_options(self, _: str) -> None:
             return None
 
+        def backend_name(self, name: str) -> str:
+            return name
+
         def why_missing(self, *_: str) -> str:
             return "missing"
 

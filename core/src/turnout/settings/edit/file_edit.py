@@ -54,8 +54,8 @@ class FileEdit:
             UnknownNameError: ``registry`` has no such backend.
         """
         entries = self.document.value_at(("models", self.model, "backends"))
-        if not isinstance(entries, dict) or backend not in entries:
-            known = list(entries) if isinstance(entries, dict) else []
+        known = list(entries) if isinstance(entries, dict) else []
+        if backend not in (known if registry is None else [registry.backend_name(name) for name in known]):
             missing = self.error(
                 f"it has no options for {backend!r}; it has: {', '.join(known) or 'none'}.{suggestion(backend, known)} "
                 f"Add '{backend}: {{...}}' under models.{self.model}.backends"
