@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from turnout.cli.options import (
-    complete_formats, config_option, examples, json_option, optional_model_argument, print_json, quiet_option,
+    complete_formats,
+    config_option,
+    examples,
+    json_option,
+    optional_model_argument,
+    print_json,
+    quiet_option,
 )
 from turnout.cli.printing import print_line
 from turnout.commands.paths import display_path
