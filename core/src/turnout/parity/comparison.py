@@ -14,6 +14,7 @@ from turnout.metrics.labels import Verdict
 from turnout.parity.element_errors import ElementErrors
 from turnout.parity.faults import Fault, find_fault, place_of
 from turnout.parity.figures import measure
+from turnout.parity.half_precision import half_precision_of
 from turnout.parity.output import OutputParity, incomparable
 from turnout.parity.tolerance import Tolerance, Tolerances
 from turnout.tensors import datatype_of, describe
@@ -90,7 +91,10 @@ def _compare_output(name: str, want: NDArray[Any], actual: Mapping[str, NDArray[
         return incomparable(name, Fault.DATATYPE, f"output {name!r} is {describe(got)}, expected {describe(want)}")
     if got.shape != want.shape:
         return incomparable(name, Fault.SHAPE, f"output {name!r} is {describe(got)}, expected {describe(want)}")
-    return _measure_output(name, want, got, datatype, tolerances.of(name, datatype))
+    output = _measure_output(name, want, got, datatype, tolerances.of(name, datatype))
+    # Looked at only after a mismatch: it reads both tensors once more.
+    half = half_precision_of(want, got) if output.fault and datatype == "FP32" else None
+    return _measure_output(name, want, got, datatype, tolerances.of(name, half)) if half else output
 
 
 def _measure_output(name: str, want: NDArray[Any], got: NDArray[Any], datatype: str, tolerance: Tolerance) -> OutputParity:
