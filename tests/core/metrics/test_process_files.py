@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -48,3 +51,40 @@ def test_without_the_variable_an_error_is_that_of_its_place(monkeypatch: pytest.
 
     with pytest.raises(FileNotFoundError), metric_files():
         raise FileNotFoundError(errno.ENOENT, "no such file", "x")
+
+
+def test_a_worker_whose_folder_is_gone_answers_and_logs_it_once(tmp_path: Path) -> None:
+    code = """
+        import logging, os, shutil
+        from turnout.metrics import Metrics
+        logging.basicConfig(format="%(levelname)s %(message)s")
+        metrics = Metrics()
+        meter, pipeline = metrics.requests("m", "b"), metrics.pipeline("p", {"s": ("process",)})
+        meter.answered.add(1.0)
+        child = os.fork()
+        if child == 0:
+            shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+            for _ in range(3):
+                meter.in_flight.enter(None)
+                meter.answered.add(1.0)
+                meter.in_flight.leave()
+                meter.refused["overloaded"]()
+                pipeline.observe_run(1.0, {"s": {"process": 1.0}})
+            os._exit(7)
+        raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**os.environ, VARIABLE: str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.returncode == 7, ended.stderr
+    assert ended.stderr.count("ERROR the metrics of this process cannot be written") == 1
+    assert f"PROMETHEUS_MULTIPROC_DIR is '{folder}'" in ended.stderr

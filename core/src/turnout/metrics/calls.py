@@ -14,7 +14,7 @@ from prometheus_client import Counter, Gauge
 
 from turnout.forking import Forks
 from turnout.metrics.histogram import BatchHistogram
-from turnout.metrics.process_files import is_multiprocess
+from turnout.metrics.process_files import guard, is_multiprocess
 
 PENDING_LIMIT = 1024
 
@@ -27,6 +27,7 @@ class Durations:
     Attributes:
         pending: seconds that are not folded yet. A hot path may append here itself if it calls ``fold`` at ``limit``.
         limit: the number of pending calls at which they are folded.
+        fold: moves all pending calls into the Prometheus cells.
     """
 
     def __init__(self, *histograms: BatchHistogram, counter: Counter | None = None) -> None:
@@ -36,6 +37,7 @@ class Durations:
         # In the multi-process mode another process may serve the scrape, and it cannot see this deque.
         self.limit = 1 if is_multiprocess() else PENDING_LIMIT
         self._lock = threading.Lock()
+        self.fold = guard(self._fold)
         Forks.renew(self)
 
     def add(self, seconds: float) -> None:
@@ -44,7 +46,7 @@ class Durations:
         if len(self.pending) >= self.limit:
             self.fold()
 
-    def fold(self) -> None:
+    def _fold(self) -> None:
         """Move all pending calls into the Prometheus cells."""
         with self._lock:
             # Callers may append meanwhile; they must not be able to keep this loop busy.
@@ -74,8 +76,8 @@ class InFlight:
         self._gauge = gauge
         self._calls: deque[None] = deque()
         self._live = is_multiprocess()
-        self.enter: Callable[[None], object] = self._increment if self._live else self._calls.append
-        self.leave: Callable[[], object] = self._decrement if self._live else self._calls.pop
+        self.enter: Callable[[None], object] = guard(self._increment) if self._live else self._calls.append
+        self.leave: Callable[[], object] = guard(self._decrement) if self._live else self._calls.pop
         Forks.renew(self)
 
     def fold(self) -> None:

@@ -13,7 +13,7 @@ from turnout.errors import ConfigurationError
 from turnout.metrics.calls import Durations, InFlight
 from turnout.metrics.families import LATENCY_BUCKETS_SECONDS, Families
 from turnout.metrics.labels import Outcome, PipelineOutcome
-from turnout.metrics.process_files import is_multiprocess, metric_files
+from turnout.metrics.process_files import guard, is_multiprocess, metric_files
 from turnout.metrics.recording import RecordingFamilies
 from turnout.metrics.resilience import ResilienceMeters
 from turnout.metrics.shadow import ShadowMetrics
@@ -56,22 +56,24 @@ class PipelineMeter:
     """The bound cells of one pipeline's runs, one for each step and part."""
 
     def __init__(self, families: Families, pipeline: str, parts: Mapping[str, Sequence[str]]) -> None:
-        self._runs = {outcome: families.pipeline_runs.labels(pipeline, outcome) for outcome in PipelineOutcome}
-        self._run = families.pipeline_seconds.labels(pipeline)
+        self._runs = {outcome: guard(families.pipeline_runs.labels(pipeline, outcome).inc) for outcome in PipelineOutcome}
+        self._run = guard(families.pipeline_seconds.labels(pipeline).observe)
         self._parts = {
-            (step, part): families.step_seconds.labels(pipeline, step, part) for step, names in parts.items() for part in names
+            (step, part): guard(families.step_seconds.labels(pipeline, step, part).observe)
+            for step, names in parts.items()
+            for part in names
         }
 
     def count_run(self, outcome: PipelineOutcome) -> None:
         """Count a run by its outcome."""
-        self._runs[outcome].inc()
+        self._runs[outcome]()
 
     def observe_run(self, seconds: float, timings: Mapping[str, Mapping[str, float]]) -> None:
         """Record the duration of an answered run, and of the parts of its steps."""
-        self._run.observe(seconds)
+        self._run(seconds)
         for step, parts in timings.items():
             for part, part_seconds in parts.items():
-                self._parts[step, part].observe(part_seconds)
+                self._parts[step, part](part_seconds)
 
 
 class Metrics:
@@ -145,7 +147,7 @@ class Metrics:
             InFlight(families.in_flight.labels(model, backend)),
             Durations(*seconds, counter=counters[Outcome.OK]),
             {outcome: Durations(*seconds, counter=counters[outcome]) for outcome in failures},
-            {outcome: counters[outcome].inc for outcome in failures},
+            {outcome: guard(counters[outcome].inc) for outcome in failures},
         )
 
 

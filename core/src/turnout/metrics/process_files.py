@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ParamSpec
 
 from turnout.errors import ConfigurationError
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+logger = logging.getLogger(__name__)
+
+Values = ParamSpec("Values")
 
 
 def is_multiprocess() -> bool:
@@ -32,6 +39,43 @@ def metric_files() -> Iterator[None]:
         if not is_multiprocess():
             raise
         raise _error(os.environ[VARIABLE], f"its files cannot be written: {error.strerror or error}") from error
+
+
+def guard(write: Callable[Values, None]) -> Callable[Values, None]:
+    """Return ``write``, which changes a metric, so that it never fails a request; what fails is logged, once in a process.
+
+    A worker opens its files at its first write after the fork, when the folder may be gone or full. ``write`` itself is
+    returned outside of the multi-process mode, where nothing is opened.
+    """
+    if not is_multiprocess():
+        return write
+
+    @functools.wraps(write)
+    def write_or_log(*values: Values.args, **named: Values.kwargs) -> None:
+        try:
+            write(*values, **named)
+        # prometheus_client raises OSError, and after it TypeError, because its file was never opened.
+        except Exception as error:  # noqa: BLE001
+            _log_once(error)
+
+    return write_or_log
+
+
+_logged: set[int] = set()
+
+
+def _log_once(error: Exception) -> None:
+    # A forked child has the set of its parent, and a number of its own.
+    if os.getpid() in _logged:
+        return
+    _logged.add(os.getpid())
+    logger.error(
+        "the metrics of this process cannot be written, requests are answered without them: %s is %r: %s; create the folder, "
+        "then restart",
+        VARIABLE,
+        os.environ.get(VARIABLE),
+        error,
+    )
 
 
 def _check_folder(name: str) -> None:

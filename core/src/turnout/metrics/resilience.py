@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from turnout.forking import Forks
 from turnout.metrics.labels import FallbackReason, RefusalReason
+from turnout.metrics.process_files import guard
 
 Count = Callable[[], None]
 
@@ -97,16 +98,18 @@ class ResilienceMeters:
 
         set_open(is_open=False)
         refused = self._refused.labels(model, backend, RefusalReason.CIRCUIT_OPEN)
-        return CircuitMeter(partial(set_open, is_open=True), partial(set_open, is_open=False), refused.inc)
+        return CircuitMeter(guard(partial(set_open, is_open=True)), guard(partial(set_open, is_open=False)), guard(refused.inc))
 
     def shedding(self, model: str, backend: str) -> SheddingMeter:
         """Return the meter of one arm's load shedding."""
-        return SheddingMeter(self._refused.labels(model, backend, RefusalReason.MAX_IN_FLIGHT).inc)
+        return SheddingMeter(guard(self._refused.labels(model, backend, RefusalReason.MAX_IN_FLIGHT).inc))
 
     def retries(self, model: str, backend: str) -> RetryMeter:
         """Return the meter of one arm's retries."""
-        return RetryMeter(self._retries.labels(model, backend).inc)
+        return RetryMeter(guard(self._retries.labels(model, backend).inc))
 
     def fallbacks(self, model: str, first: str, other: str) -> FallbackMeter:
         """Return the meter of ``model``'s fallback from backend ``first`` to ``other``."""
-        return FallbackMeter({reason: self._fallbacks.labels(model, first, other, reason).inc for reason in FallbackReason})
+        return FallbackMeter(
+            {reason: guard(self._fallbacks.labels(model, first, other, reason).inc) for reason in FallbackReason}
+        )
