@@ -55,3 +55,17 @@ def test_a_file_that_no_installed_backend_opens_is_refused(plugins_of: Load, tmp
     (tmp_path / "m.onnx").touch()
     with pytest.raises(ConfigurationError, match=r"m\.onnx' is empty"):
         file_settings(plugins, [tmp_path / "m.onnx"], Path())
+
+
+def test_a_path_out_of_a_folder_that_is_a_link_leads_to_the_file(plugins_of: Load, tmp_path: Path) -> None:
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "app").symlink_to(tmp_path / "far" / "away")
+    (tmp_path / "m.onnx").write_bytes(b"m")
+    (tmp_path / "app" / "n.onnx").write_bytes(b"n")
+    plugins = plugins_of(graphs={"file_options": {".onnx": "path"}})
+
+    draft = file_settings(plugins, [tmp_path / "m.onnx", tmp_path / "app" / "n.onnx"], tmp_path / "app")
+
+    paths = [model["backends"]["graphs"]["path"] for model in _read(draft.text)["models"].values()]
+    assert [(tmp_path / "app" / path).read_bytes() for path in paths] == [b"m", b"n"]
+    assert paths[1] == "n.onnx"

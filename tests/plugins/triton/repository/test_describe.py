@@ -358,3 +358,12 @@ def test_the_turnout_yaml_of_a_whole_repository_passes_the_check(project: Any, s
         declaration, options = settings.declaration(name, loaded.folder), loaded.backend_options[name, "triton"]
         found = [one for one in check(CheckRequest(declaration, options, serves=True)) if "not reached" not in one.text]
         assert [one.text for one in found] == ["the same in turnout.yaml and config.pbtxt"], name
+
+
+def test_a_path_out_of_a_folder_that_is_a_link_leads_to_the_model(project: Any, tmp_path: Path) -> None:
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "app").symlink_to(tmp_path / "far" / "away")
+
+    model = next(iter(describe(project.repository, tmp_path / "app")))
+
+    assert (tmp_path / "app" / model.settings["backends"]["onnxruntime"]["path"] / "1" / "model.onnx").is_file()

@@ -30,13 +30,19 @@ def file_settings(plugins: Plugins, files: Sequence[Path], folder: Path) -> Draf
         lines.append(f"  {yaml_key(name)}:")
         if backend.name != backends[0].name:
             lines.append(f"    backend: {backend.name}")
-        # A dollar sign begins a variable.
-        path = os.path.relpath(file, folder).replace("$", "$$")
+        path = _relative_path(file, folder)
         option = backend.file_options[file.suffix.lower()]
         lines += ["    backends:", f"      {backend.name}: {{{option}: {yaml_value(path)}}}"]
     text = "\n".join([*lines, ""])
     load_draft(HEAD + text, plugins)
     return Draft(HEAD + text)
+
+
+def _relative_path(file: Path, folder: Path) -> str:
+    whole, start = file.absolute(), folder.absolute()
+    # Where a path leaves the folder, '..' starts at the place that a link leads to.
+    relative = os.path.relpath(whole, start if whole.is_relative_to(start) else folder.resolve())
+    return relative.replace("$", "$$")  # a dollar sign begins a variable
 
 
 def _backend_for(plugins: Plugins, file: Path) -> Backend[Any]:

@@ -31,4 +31,7 @@ def in_process_entry(model: Path, file: Path | None, backend: str, folder: Path)
 
 def relative_path(path: Path, folder: Path) -> str:
     """Return ``path`` as turnout.yaml in ``folder`` writes it."""
-    return escape_variables(Path(os.path.relpath(path, folder)).as_posix())
+    whole, start = path.absolute(), folder.absolute()
+    # Where a path leaves the folder, '..' starts at the place that a link leads to.
+    relative = os.path.relpath(whole, start if whole.is_relative_to(start) else folder.resolve())
+    return escape_variables(Path(relative).as_posix())
