@@ -55,7 +55,15 @@ ONNX: dict[str, str | bytes] = {
 PYTHON = {
     "python_short": f'backend: "python"\n{X}{Y}',
     "python_batch": f'backend: "python"\nmax_batch_size: 4\ndynamic_batching {{ }}\n{X}{Y}',
+    "python_urgent": f'backend: "python"\nmax_batch_size: 4\noptimization {{ priority: PRIORITY_MAX }}\n{X}{Y}',
     "python_ragged": f'backend: "python"\nmax_batch_size: 4\n{X.replace("dims", "allow_ragged_batch: true dims")}{Y}',
+}
+SEQUENCES = {
+    "python_direct": f'backend: "python"\nmax_batch_size: 4\nsequence_batching {{ }}\n{X}{Y}',
+    "python_idle": f'backend: "python"\nmax_batch_size: 4\nsequence_batching {{ max_sequence_idle_microseconds: 9 }}\n{X}{Y}',
+    "python_oldest": (
+        f'backend: "python"\nmax_batch_size: 4\nsequence_batching {{ oldest {{ max_candidate_sequences: 4 }} }}\n{X}{Y}'
+    ),
 }
 
 
@@ -68,7 +76,7 @@ def write(repository: Path) -> None:
         else:
             save_scale(repository / name)
         (repository / name / "config.pbtxt").write_bytes(text if isinstance(text, bytes) else text.encode())
-    for name, text in PYTHON.items():
+    for name, text in (PYTHON | SEQUENCES).items():
         (repository / name / "1").mkdir(parents=True)
         (repository / name / "config.pbtxt").write_text(text)
         (repository / name / "1" / "model.py").write_text(ZEROS)
@@ -98,6 +106,20 @@ def test_what_a_server_fills_in_is_no_difference(short: Any) -> None:
 
     assert {name: texts for name, texts in found.items() if texts} == {}
     assert set(found) >= ONNX.keys() - {"backend_only", "inputs_only"}
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_a_scheduler_of_sequences_is_compared_without_its_defaults(short: Any, tmp_path: Path, name: str) -> None:
+    folder, url = short
+    project = Project(tmp_path)
+    shutil.copytree(folder / "repository" / name, project.repository / name)
+    model, options = project.model(name, max_batch_size=4), project.options(url=url)
+    assert [ok for ok, _ in project.check(model, options)] == [True]
+
+    other = project.config_file(name).read_text().replace("sequence_batching {", "sequence_batching { iterative_sequence: true")
+    project.config_file(name).write_text(other)
+
+    assert [text.partition(":")[0] for _, text in project.check(model, options)] == ["sequence_batching"]
 
 
 PLANTED = {
