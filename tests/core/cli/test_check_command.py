@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from turnout.commands.check_result import CheckResult
+
 
 def test_a_file_that_works_is_ok(cli: Any, settings_file: Path) -> None:
     ended = cli("check")
@@ -164,3 +166,21 @@ def test_batching_without_effect_is_reported(cli: Any, settings_file: Path) -> N
     found = [(finding["name"], finding["text"]) for finding in json.loads(ended.out) if finding["what"] == "batching"]
     assert ended.code == 0
     assert found == [("m", "dynamic_batching has no effect on backend 'plus', which runs each request by itself")]
+
+
+def test_a_note_is_no_ok_and_a_long_text_is_cut_in_the_table_only(
+    cli: Any, settings_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findings = [
+        CheckResult("batching", "m", True, "no effect", note=True),
+        CheckResult("model", "m", False, f"begin {'x' * 7000} do this"),
+    ]
+    monkeypatch.setattr("turnout.commands.check.check_app", lambda *_, **__: findings)
+
+    table, exact = cli("check"), json.loads(cli("check", "--json").out)
+
+    assert table.code == 1
+    assert table.out.splitlines()[1].startswith("note  batching")
+    assert max(map(len, table.out.splitlines())) < 500
+    assert table.out.rstrip().endswith("do this (whole: --json)")
+    assert exact[1]["text"] == findings[1].text

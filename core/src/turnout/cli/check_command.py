@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,11 +12,17 @@ from turnout.cli.exits import FAILED
 from turnout.cli.options import config_option, examples, json_option, print_json, print_table, quiet_option
 from turnout.cli.printing import print_next
 
+if TYPE_CHECKING:
+    from turnout.commands.check_result import CheckResult
+
+
+LONGEST_TEXT = 400
+
 
 @click.command("check", epilog=examples("check"))
 @quiet_option
 @config_option
-@click.option("--deep", is_flag=True, help="Also open every model, which may take minutes.")
+@click.option("--deep", is_flag=True, help="Also open every model and send it a request; may take minutes.")
 @json_option
 def command(config: Path, deep: bool, as_json: bool) -> None:  # noqa: FBT001  # click's flags
     """Check a turnout.yaml: keys, options, plugins, the order of steps; with --deep also the models."""
@@ -26,10 +33,24 @@ def command(config: Path, deep: bool, as_json: bool) -> None:  # noqa: FBT001  #
         print_json([asdict(finding) for finding in findings])
     else:
         rows = [
-            {"": "ok" if finding.ok else "FAIL", "what": finding.what, "name": finding.name, "found": finding.text}
+            {"": _verdict(finding), "what": finding.what, "name": finding.name, "found": _shorten(finding.text)}
             for finding in findings
         ]
         print_table(("", "what", "name", "found"), rows)
     if not all(finding.ok for finding in findings):
         print_next("change what FAIL names")
         raise SystemExit(FAILED)
+
+
+def _verdict(finding: CheckResult) -> str:
+    if not finding.ok:
+        return "FAIL"
+    return "note" if finding.note else "ok"
+
+
+def _shorten(text: str) -> str:
+    """Return ``text``, or its begin and end: what to do is usually said last."""
+    if len(text) <= LONGEST_TEXT:
+        return text
+    half = LONGEST_TEXT // 2
+    return f"{text[:half]} ... {text[-half:]} (whole: --json)"

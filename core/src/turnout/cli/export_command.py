@@ -104,8 +104,8 @@ class _Exports:
     force_config: bool
 
     def write_version(self, model: str) -> _Report:
-        from turnout.commands.check import describe_signature
         from turnout.commands.export import export_model
+        from turnout.commands.signature_text import describe_signature
 
         exported = export_model(
             self.loaded, self.plugins, model, self.format_, self.repository, self.version, overwrite=self.force_config

@@ -1,15 +1,16 @@
-"""Checks of an app that need no request: settings, pipelines, batching, warm-up, model repositories and, if deep, models."""
+"""Checks of an app: settings, pipelines, batching, warm-up, files, model repositories and, if deep, requests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from turnout.commands.arm_files import find_arm_files, version_of
+from turnout.commands.check_requests import check_requests
+from turnout.commands.check_result import CheckResult
 from turnout.commands.placeholders import find_placeholders
 from turnout.errors import ModelLoadError, TurnoutError, one_line
-from turnout.inference import ModelSignature
 from turnout.metrics import Metrics
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.plugins.repositories import CheckRequest, Repository, RepositoryFinding
@@ -19,26 +20,10 @@ from turnout.serving.warmup import warmup_files
 from turnout.settings import LoadedModel, LoadedSettings, load_settings
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """The result of one check.
-
-    Attributes:
-        what: the kind of its subject: ``settings``, ``pipeline``, ``batching``, ``warmup``, ``files``, ``repository`` or
-            ``model``.
-        name: the name of its subject.
-        ok: nothing has to be done.
-        text: the finding, in one line.
-    """
-
-    what: str
-    name: str
-    ok: bool
-    text: str
-
-
 def check_app(source: Path, *, deep: bool = False) -> list[CheckResult]:
-    """Check the settings, every pipeline and model and, if ``deep``, every backend of every model, opened on its own.
+    """Check the settings, every pipeline and model.
+
+    If ``deep``, every pipeline runs on examples, and every backend of every model, opened on its own, gets a request.
 
     Plugins check their model repositories: each difference between the settings, the configuration of a model and, if it can be
     reached, the server.
@@ -58,8 +43,20 @@ def check_app(source: Path, *, deep: bool = False) -> list[CheckResult]:
             results += check_files(plugins, model)
             results += _check_repositories(plugins, model, deep=deep)
         if deep:
-            results += [_check_arm(app, model, *arm) for model in loaded.models.values() for arm in _arms(model)]
+            return _with_requests(results, list(check_requests(app, plugins, loaded, _arms)))
         return results
+
+
+def _with_requests(results: list[CheckResult], deep: list[CheckResult]) -> list[CheckResult]:
+    """Return all results; the run of a pipeline is added to the result of its plan."""
+    runs = {run.name: run for run in deep if run.what == "pipeline"}
+    joined = [
+        replace(runs[result.name], text=f"{result.text}; {runs[result.name].text}")
+        if result.what == "pipeline" and result.name in runs
+        else result
+        for result in results
+    ]
+    return joined + [result for result in deep if result.what != "pipeline"]
 
 
 def _check_pipeline(app: Turnout, name: str) -> CheckResult:
@@ -75,7 +72,7 @@ def _check_pipeline(app: Turnout, name: str) -> CheckResult:
 def _check_batching(plugins: Plugins, model: LoadedModel) -> Iterator[CheckResult]:
     if model.settings.dynamic_batching is not None and not plugins.backend(model.backend).batches:
         text = f"dynamic_batching has no effect on backend {model.backend!r}, which runs each request by itself"
-        yield CheckResult("batching", model.name, True, text)
+        yield CheckResult("batching", model.name, True, text, note=True)
 
 
 def _check_warmup(loaded: LoadedSettings, model: LoadedModel) -> Iterator[CheckResult]:
@@ -114,7 +111,7 @@ def _check_repositories(plugins: Plugins, model: LoadedModel, *, deep: bool) -> 
         serves = kind.backend in dict(_arms(model))
         request = CheckRequest(model.declaration, options, serves=serves, deep=deep)
         for finding in run_repository_check(kind, request):
-            yield CheckResult("repository", model.name, finding.ok, finding.text)
+            yield CheckResult("repository", model.name, finding.ok, finding.text, note=finding.ok and finding.reached is False)
 
 
 def run_repository_check(kind: Repository, request: CheckRequest) -> list[RepositoryFinding]:
@@ -133,20 +130,3 @@ def _arms(model: LoadedModel) -> list[tuple[str, str]]:
     for part, backend in model.settings.other_backends().items():
         arms.setdefault(backend, f" ({part})")
     return list(arms.items())
-
-
-def _check_arm(app: Turnout, model: LoadedModel, backend: str, part: str) -> CheckResult:
-    """Open one arm on its own: through the app, a fallback would hide that it cannot be opened."""
-    arm = app.arm(model.name, backend)
-    try:
-        return CheckResult("model", model.name, True, f"{backend}{part}: {describe_signature(arm.signature())}")
-    except TurnoutError as error:
-        return CheckResult("model", model.name, False, f"{backend}{part}: {error}" if part else str(error))
-    finally:
-        arm.close()
-
-
-def describe_signature(signature: ModelSignature) -> str:
-    """Return the inputs and outputs in one line."""
-    sides = [", ".join(f"{spec.name} {spec}" for spec in side) or "?" for side in (signature.inputs, signature.outputs)]
-    return " -> ".join(sides)

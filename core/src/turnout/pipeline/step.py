@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from turnout.inference import InferenceRequest, InferenceResponse
 from turnout.pipeline.context import PipelineContext
@@ -44,6 +45,10 @@ class PipelineStep:
 
     def process(self, context: PipelineContext) -> None:
         """Do the work of a step without a model."""
+
+    def example_inputs(self) -> Mapping[str, Any]:
+        """Return an example for each name of ``inputs`` that this step knows one for; ``turnout check --deep`` runs on them."""
+        return {}
 
     @property
     def reads(self) -> frozenset[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from turnout import InferenceResponse, PipelineContext, StepDeclaration
 from turnout.errors import InvalidInputError
@@ -25,6 +26,9 @@ class AnswerQuestion(TextStep):
             self.inputs = ("question",)
         else:
             self.optional_inputs = ("question",)
+
+    def example_inputs(self) -> Mapping[str, Any]:
+        return {"question": "what is in the picture?"}
 
     def prompt(self, context: PipelineContext) -> str:
         question = context.get("question")

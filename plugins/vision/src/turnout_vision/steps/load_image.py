@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from turnout import PipelineContext, PipelineStep
 from turnout_vision.images import read_picture
@@ -29,6 +32,13 @@ class LoadImage(PipelineStep):
 
     def __init__(self, options: LoadImageOptions) -> None:
         self._options = options
+
+    def example_inputs(self) -> Mapping[str, Any]:
+        rows, columns = np.indices((240, 320))
+        # A dark box on a gradient, so that a segmenter and a detector have an edge to find.
+        picture = np.stack([rows, columns // 2, 255 - rows], axis=-1).astype(np.uint8)
+        picture[80:160, 100:220] = 20
+        return {"image": picture}
 
     def process(self, context: PipelineContext) -> None:
         options, source = self._options, context["image"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from turnout import ModelSignature
-from turnout.commands.check import describe_signature
+from turnout.commands.signature_text import describe_signature
 from turnout.tensors import TensorSpec
 
 

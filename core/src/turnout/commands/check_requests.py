@@ -1,0 +1,167 @@
+"""Checks that send requests: examples through every pipeline, and one request to every arm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from functools import partial
+from typing import Any
+
+from turnout.commands.check_result import CheckResult
+from turnout.commands.requests import recording_folder
+from turnout.commands.signature_text import describe_signature
+from turnout.commands.synthetic_inputs import generate_inputs
+from turnout.commands.verify.batch_rows import split_rows
+from turnout.commands.verify.batching import compare_batching
+from turnout.errors import InvalidInputError, InvalidRequestError, TurnoutError
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
+from turnout.metrics import Metrics
+from turnout.parity import Verdict
+from turnout.pipeline import Pipeline
+from turnout.plugins.discovery import Plugins
+from turnout.recording import read_recorded_request, record_files
+from turnout.serving.app import Turnout
+from turnout.serving.executor import InferenceExecutor
+from turnout.serving.pipelines import Pipelines
+from turnout.settings import LoadedModel, LoadedSettings
+
+Inputs = Mapping[str, Any]
+
+_REQUEST_SECONDS = 60.0
+_BATCHING_SECONDS = 5.0
+_ROWS = 3
+
+
+class _Tap(ModelInference):
+    """The serving arm of a model alone, which keeps the first request that a pipeline sends to it.
+
+    Not the model of the app: examples must be neither recorded nor counted as evidence for a shadow.
+    """
+
+    def __init__(self, arm: ModelInference) -> None:
+        self.arm = arm
+        self.first: Inputs | None = None
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        self.first = self.first or request.inputs
+        return self.arm.infer(request)
+
+    def close(self) -> None:
+        self.arm.close()
+
+
+def check_requests(
+    app: Turnout,
+    plugins: Plugins,
+    loaded: LoadedSettings,
+    arms: Callable[[LoadedModel], list[tuple[str, str]]],
+) -> Iterator[CheckResult]:
+    """Yield a finding for each pipeline, run on examples of its steps, and for each arm, which gets one request; blocks.
+
+    A request is the model's first record, else what a pipeline sent, else generated from the signature.
+    """
+    with ExitStack() as stack:
+        taps = {name: _Tap(app.arm(name, model.backend)) for name, model in loaded.models.items()}
+        for tap in taps.values():
+            stack.callback(tap.close)
+        executor = InferenceExecutor(loaded.settings.executor_threads)
+        stack.callback(executor.close)
+        pipelines = Pipelines(loaded, plugins, taps, Metrics(), executor.submit)
+        for name in pipelines.names:
+            yield from _run_examples(pipelines, name, taps)
+        for model in loaded.models.values():
+            for backend, part in arms(model):
+                tap = taps[model.name]
+                if backend == model.backend:
+                    yield from _check_arm(tap.arm, loaded, model, (backend, part), tap.first)
+                    continue
+                with closing(app.arm(model.name, backend)) as arm:
+                    yield from _check_arm(arm, loaded, model, (backend, part), tap.first)
+
+
+def _run_examples(pipelines: Pipelines, name: str, taps: Mapping[str, _Tap]) -> Iterator[CheckResult]:
+    try:
+        pipeline = pipelines.get(name)
+    except TurnoutError:
+        return  # is a finding already
+    examples = _examples(pipeline)
+    if missing := [given for given in pipeline.plan.inputs if given not in examples]:
+        text = f"was not run: no step gives an example of {', '.join(map(repr, missing))} (PipelineStep.example_inputs)"
+        yield CheckResult("pipeline", name, True, text, note=True)
+        return
+    try:
+        pipeline.run({given: examples[given] for given in pipeline.plan.inputs}).raise_for_failures()
+    except TurnoutError as error:
+        yield CheckResult("pipeline", name, False, f"failed on an example: {error}")
+        return
+    silent = [step for step, kind in pipeline.plan.steps.items() if kind.model and taps[kind.model].first is None]
+    text = f"answered an example of {', '.join(pipeline.plan.inputs) or 'no input'}"
+    if silent:
+        text += f"; sent no request in {', '.join(silent)}, which found nothing in it"
+    yield CheckResult("pipeline", name, True, text, note=bool(silent))
+
+
+def _examples(pipeline: Pipeline) -> dict[str, Any]:
+    """Return the examples of all steps; the first step that knows one for a name gives it."""
+    examples: dict[str, Any] = {}
+    for step in reversed(list(pipeline.plan.steps.values())):
+        examples |= step.example_inputs()
+    return examples
+
+
+def _check_arm(
+    arm: ModelInference, loaded: LoadedSettings, model: LoadedModel, place: tuple[str, str], sent: Inputs | None
+) -> Iterator[CheckResult]:
+    """Open one arm on its own and send it a request: through the app, a fallback would hide that it fails."""
+    where = "".join(place)
+    try:
+        described = f"{where}: {describe_signature(arm.signature())}"
+    except TurnoutError as error:
+        yield CheckResult("model", model.name, False, f"{where}: {error}" if place[1] else str(error))
+        return
+    try:
+        inputs, source = _find_inputs(arm, loaded, model, sent)
+    except InvalidInputError as error:
+        yield CheckResult("model", model.name, True, f"{described}; got no request: {error}", note=True)
+        return
+    failed = _send(arm, inputs).error
+    if isinstance(failed, InvalidRequestError) and source == "generated":
+        # Values that fit the signature need not make sense to the model.
+        text = f"{described}; refuses a generated request: {failed}; record some: turnout record {model.name} ..."
+        yield CheckResult("model", model.name, True, text, note=True)
+    elif failed is not None:
+        yield CheckResult("model", model.name, False, f"{where}: failed on a {source} request: {failed}")
+    else:
+        yield CheckResult("model", model.name, True, f"{described}; answered a {source} request")
+        yield from _check_rows(arm, model, where, inputs)
+
+
+def _find_inputs(arm: ModelInference, loaded: LoadedSettings, model: LoadedModel, sent: Inputs | None) -> tuple[Inputs, str]:
+    if files := record_files(recording_folder(loaded, model)):
+        return read_recorded_request(files[0]).inputs, "recorded"
+    if sent is not None:
+        return sent, "pipeline's"
+    rows = 1 if model.settings.max_batch_size else 0
+    return next(generate_inputs(model.name, arm.signature(), 1, rows, {})), "generated"
+
+
+def _check_rows(arm: ModelInference, model: LoadedModel, place: str, inputs: Inputs) -> Iterator[CheckResult]:
+    """Yield a finding if rows of a batch are answered differently than alone: callers would get answers for strangers."""
+    largest = model.settings.max_batch_size or 0
+    rows = split_rows([inputs], min(largest, _ROWS)) if largest > 1 else []
+    if not rows:
+        return
+    send = partial(_send, arm)
+    [parity] = compare_batching(
+        {place: send}, rows, model.settings.tolerances(), largest=largest, budget_seconds=_BATCHING_SECONDS
+    )
+    if parity.verdict is not Verdict.MATCH:
+        yield CheckResult("batching", model.name, False, parity.text)
+
+
+def _send(arm: ModelInference, inputs: Inputs) -> InferenceResponse:
+    try:
+        return arm.infer(InferenceRequest(inputs, time.monotonic() + _REQUEST_SECONDS))
+    except TurnoutError as error:
+        return InferenceResponse({}, error=error)

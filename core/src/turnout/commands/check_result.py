@@ -1,0 +1,25 @@
+"""The result of one check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The result of one check.
+
+    Attributes:
+        what: the kind of its subject: ``settings``, ``pipeline``, ``batching``, ``warmup``, ``files``, ``repository`` or
+            ``model``.
+        name: the name of its subject.
+        ok: nothing has to be done.
+        text: the finding, in one line.
+        note: something has no effect or could not be checked; ``ok`` is True then.
+    """
+
+    what: str
+    name: str
+    ok: bool
+    text: str
+    note: bool = False
