@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from turnout.commands.batch_rows import shorten_masks
 from turnout.commands.synthetic_inputs import choose_sizes, generate_inputs
-from turnout.commands.verify.batch_rows import shorten_masks
 from turnout.inference import ModelInference
 from turnout.recording import RecordedRequest, RecordingSet, folder_of_model, read_recorded_request, record_files
 from turnout.settings import LoadedModel, LoadedSettings

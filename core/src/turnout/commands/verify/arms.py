@@ -10,7 +10,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from turnout.commands.verify.batch_rows import Row, split_rows
+from turnout.commands.batch_rows import Row, split_rows
 from turnout.commands.verify.batching import DISTINCT_ROWS, BatchParity, compare_batching
 from turnout.commands.verify.result import RECORDED, ArmParity, VerifyResult
 from turnout.errors import (

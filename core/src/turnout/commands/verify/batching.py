@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from turnout.commands.verify.batch_rows import Row
+from turnout.commands.batch_rows import Row
 from turnout.inference import InferenceResponse
 from turnout.parity import Parity, Tolerances, Verdict, compare
 from turnout.tensors.rows import MERGED_ROWS_ADVICE, affordable_size, batch_sizes, find_shape_dependence, stack_rows

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from turnout.commands.verify.batch_rows import shorten_masks, split_rows
+from turnout.commands.batch_rows import shorten_masks, split_rows
 
 
 def test_requests_of_any_batch_size_are_split_into_rows() -> None:
