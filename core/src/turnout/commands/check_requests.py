@@ -8,11 +8,11 @@ from contextlib import ExitStack, closing
 from functools import partial
 from typing import Any
 
+from turnout.commands.batch_rows import split_rows
 from turnout.commands.check_result import CheckResult
 from turnout.commands.requests import recording_folder
 from turnout.commands.signature_text import describe_signature
 from turnout.commands.synthetic_inputs import generate_inputs
-from turnout.commands.verify.batch_rows import split_rows
 from turnout.commands.verify.batching import compare_batching
 from turnout.errors import InvalidInputError, InvalidRequestError, TurnoutError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
