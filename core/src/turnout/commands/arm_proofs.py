@@ -7,6 +7,7 @@ the fingerprints of their files. Another state has other answers, so its proof s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from turnout.commands.arm_files import find_arm_files
-from turnout.commands.export import usable_exporters
+from turnout.commands.export import model_folder, usable_exporters
 from turnout.commands.paths import display_path
-from turnout.errors import ModelLoadError
+from turnout.errors import ModelLoadError, TurnoutError
 from turnout.parity import Verdict
 from turnout.plugins.discovery import Plugins
 from turnout.repository.evidence import fingerprint, read_evidence
@@ -69,7 +70,7 @@ def arm_states(plugins: Plugins, model: LoadedModel, backends: Iterable[str]) ->
 def arm_proof(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, backend: str) -> ArmProof:
     """Return what ``turnout verify`` found about ``model`` on ``backend``, and whether it still holds."""
     found = ArmProof(Standing.UNKNOWN)
-    for other, proof in _comparisons(read_proofs(loaded, model.name), backend):
+    for other, proof in _comparisons(read_proofs(loaded, plugins, model.name), backend):
         current = all(_holds(plugins, model, name, proof) for name in (backend, other))
         verdict, text = str(proof.get("verdict")), str(proof.get("text") or "")
         standing = Standing.PROVED if verdict == Verdict.MATCH else Standing.WRONG
@@ -86,11 +87,11 @@ def proof_sources(loaded: LoadedSettings, plugins: Plugins, model: str) -> froze
     Others gave their answers, or the model was exported from them.
     """
     sources = {exporter.backend for exporter in usable_exporters(plugins, loaded.model(model))}
-    proofs = read_proofs(loaded, model).values()
+    proofs = read_proofs(loaded, plugins, model).values()
     matched = {str(proof.get("reference")) for proof in proofs if proof.get("verdict") == Verdict.MATCH}
     # A mismatch does not say which of the two is wrong, unless one is what the other was exported from.
     compared = {str(proof.get("reference")) for proof in proofs} & sources
-    export = read_evidence(loaded.folder, model, "export")
+    export = read_evidence(loaded.folder, model, "export", _model_folder(loaded, plugins, model))
     facts = export.facts if export is not None and isinstance(export.facts, Mapping) else {}
     exported = {str(facts.get("backend"))} & sources
     return frozenset(matched | compared | exported)
@@ -139,9 +140,15 @@ def _name(file: Path, folder: Path) -> str:
     return Path(display_path(file, folder)).as_posix()
 
 
-def read_proofs(loaded: LoadedSettings, model: str) -> Mapping[str, dict[str, Any]]:
+def _model_folder(loaded: LoadedSettings, plugins: Plugins, model: str) -> Path | None:
+    with suppress(TurnoutError):
+        return model_folder(loaded, plugins, model)
+    return None
+
+
+def read_proofs(loaded: LoadedSettings, plugins: Plugins, model: str) -> Mapping[str, dict[str, Any]]:
     """Return the last proof of each backend; empty if there is none, or if it cannot be read."""
-    evidence = read_evidence(loaded.folder, model, "verify")
+    evidence = read_evidence(loaded.folder, model, "verify", _model_folder(loaded, plugins, model))
     proofs = evidence.facts.get(KEY) if evidence is not None and isinstance(evidence.facts, Mapping) else None
     if not isinstance(proofs, Mapping):
         return {}

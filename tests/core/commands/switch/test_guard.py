@@ -257,3 +257,13 @@ def test_evidence_that_cannot_be_read_proves_nothing(bench: Bench, damage: str) 
     (bench.file.parent / ".turnout" / "m.verify.json").write_text(text)
 
     assert isinstance(bench.refused("good"), UnprovedError)
+
+
+def test_a_proof_that_travels_with_the_versions_counts(bench: Bench) -> None:
+    bench.verify("good")
+    published = bench.file.parent / "model_repository" / "m" / "turnout.verify.json"
+    published.parent.mkdir(parents=True)
+    (bench.file.parent / ".turnout" / "m.verify.json").rename(published)
+
+    assert bench.switch("good").change.diff
+    assert bench.warnings == []

@@ -110,7 +110,7 @@ def verify_file(file: Path, model: str, options: VerifyOptions, *, warn: Callabl
     saved = _save_worst_requests(result, options.save or loaded.folder / STATE, warn)
     # A result that compared nothing must not replace a proof.
     if result.arms or result.verdict is Verdict.MISMATCH:
-        facts = {"source": source, **proofs_of(loaded, states, result)}
+        facts = {"source": source, **proofs_of(loaded, plugins, states, result)}
         _save_evidence(loaded, plugins, result, facts, warn, publish=options.publish)
     return VerifyReport(result, source, saved, opened.left_out)
 

@@ -9,13 +9,14 @@ from typing import Any
 from turnout.commands.arm_proofs import KEY, read_proofs
 from turnout.commands.verify.result import RECORDED, ArmParity, VerifyResult
 from turnout.parity import Verdict
+from turnout.plugins.discovery import Plugins
 from turnout.settings import LoadedSettings
 
 
-def proofs_of(loaded: LoadedSettings, states: Mapping[str, Any], result: VerifyResult) -> dict[str, Any]:
+def proofs_of(loaded: LoadedSettings, plugins: Plugins, states: Mapping[str, Any], result: VerifyResult) -> dict[str, Any]:
     """Return the entry of the evidence with the proofs of ``result``, and earlier ones of backends that it did not compare."""
     backends = loaded.model(result.model).settings.backends
-    proofs = {backend: proof for backend, proof in read_proofs(loaded, result.model).items() if backend in backends}
+    proofs = {backend: proof for backend, proof in read_proofs(loaded, plugins, result.model).items() if backend in backends}
     for arm in result.arms:
         if arm.backend != RECORDED:
             compared = {name: states[name] for name in (result.reference, arm.backend)}
