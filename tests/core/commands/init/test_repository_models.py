@@ -11,7 +11,7 @@ import pytest
 from turnout import Repository, RepositoryModel
 from turnout.commands.init.draft import Draft, load_draft
 from turnout.commands.init.repository_models import repository_settings
-from turnout.errors import UnknownNameError
+from turnout.errors import ConfigurationError, UnknownNameError
 from turnout.plugins.discovery import Plugins
 from turnout.settings.document.parse import parse
 
@@ -107,6 +107,16 @@ def test_a_remark_with_line_breaks_stays_a_comment(plugins_of: Load) -> None:
 
     assert list(values_of(draft)) == ["m"]
     assert "  # m: one models: {} two three \\x1b[31m\n" in draft.text
+
+
+def test_more_models_than_a_file_may_have_are_an_error_that_says_so(plugins_of: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turnout.settings.document.parse.MAX_VALUES", 30)
+
+    with pytest.raises(ConfigurationError) as caught:
+        draft_of(plugins_of, *(model(f"m{number}") for number in range(9)))
+
+    assert str(caught.value).startswith("the 9 models of 'repository' do not fit into one turnout.yaml: more than 30 values;")
+    assert len(values_of(draft_of(plugins_of, GOOD))) == 1
 
 
 def test_without_a_plugin_that_reads_repositories_the_message_says_what_to_install(plugins_of: Load) -> None:

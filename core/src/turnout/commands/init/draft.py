@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from turnout.errors import SettingsError
 from turnout.plugins.discovery import Plugins
 from turnout.settings import load_settings
 from turnout.settings.document.source import document_of_file
@@ -39,5 +40,9 @@ def load_draft(text: str, plugins: Plugins) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "turnout.yaml"
         file.write_text(text, "utf-8")
-        load_settings(file, registry=plugins, environment={})
+        try:
+            load_settings(file, registry=plugins, environment={})
+        except SettingsError as error:
+            problems = [replace(one, where=one.where.replace(str(file), file.name)) for one in error.problems]
+            raise SettingsError(problems) from None
         return document_of_file(file).values

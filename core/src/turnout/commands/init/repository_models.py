@@ -71,8 +71,8 @@ def repository_settings(plugins: Plugins, repository: Path, folder: Path) -> Dra
         load_draft(text, plugins)
     except SettingsError as error:
         raise ConfigurationError(
-            f"the {count} models of {str(repository)!r} do not fit into one turnout.yaml: {comment(str(error))}; "
-            "divide the repository"
+            f"the {count} models of {str(repository)!r} do not fit into one turnout.yaml: {error.problems[0].message}; "
+            "move some of them into another repository"
         ) from error
     return Draft(text, notes)
 
