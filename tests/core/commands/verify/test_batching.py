@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from turnout.commands.verify.batch_rows import split_rows
 from turnout.commands.verify.batching import BatchParity, compare_batching
 from turnout.errors import InferenceError
 from turnout.inference import InferenceResponse
@@ -129,3 +130,12 @@ def test_a_batch_that_would_take_too_long_is_smaller() -> None:
     assert parity.verdict is Verdict.MATCH
     assert 3 <= parity.rows <= 10
     assert parity.largest == 1000
+
+
+def test_one_request_is_enough_to_find_a_mean_over_the_batch() -> None:
+    def centered(inputs: Mapping[str, Any]) -> InferenceResponse:
+        return InferenceResponse({"y": inputs["x"] - inputs["x"].mean(axis=0)})
+
+    rows = split_rows([{"x": np.array([[1, 2, 3]], np.float32)}], 4)
+
+    assert compare_batching({"direct": centered}, rows, Tolerances())[0].changed == (0, 1)

@@ -80,29 +80,6 @@ def compare_arms(
     return VerifyResult(model, next(iter(arms)), sent, tuple(one.result() for one in comparisons), tuple(batching))
 
 
-def prove_batching(
-    model: str,
-    backend: str,
-    arm: ModelInference,
-    requests: Sequence[Row],
-    *,
-    tolerances: Tolerances,
-    max_batch_size: int,
-    timeout_seconds: float = 60.0,
-) -> BatchParity | None:
-    """Return the effect of batching on the answers of one open arm to the rows of ``requests``; blocks.
-
-    None if no requests are merged: ``max_batch_size`` is below 2, or the requests have no batch axis.
-
-    Raises:
-        BackendUnavailableError: the arm cannot be reached.
-        ModelLoadError: the arm cannot be opened.
-    """
-    send: _Send = partial(_send, arm, timeout_seconds)
-    parities = _compare_batches({backend: send}, requests, tolerances, max_batch_size, timeout_seconds)
-    return replace(parities[0], text=f"model {model!r}: {parities[0].text}" * bool(parities[0].text)) if parities else None
-
-
 def _compare_batches(
     senders: Mapping[str, _Send], requests: Sequence[Row], tolerances: Tolerances, batch: int, timeout_seconds: float
 ) -> list[BatchParity]:
