@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from turnout.commands.verify.batch_rows import split_rows
+from turnout.commands.batch_rows import split_rows
 from turnout.commands.verify.batching import BatchParity, compare_batching
 from turnout.errors import InferenceError
 from turnout.inference import InferenceResponse
