@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from turnout.errors import ModelLoadError, one_line, suggestion
+from turnout_direct.folder_modules import import_module
 from turnout_direct.import_failures import describe_import_failure
 from turnout_direct.options import DirectOptions
 
@@ -14,15 +15,17 @@ if TYPE_CHECKING:
     import torch
 
 
-def load_factory(options: DirectOptions, model: str) -> torch.nn.Module:
+def load_factory(options: DirectOptions, folder: Path, model: str) -> torch.nn.Module:
     """Return the module that ``options.factory`` builds from ``options.arguments``.
+
+    Its Python file may be in ``folder``, the folder of turnout.yaml.
 
     Raises:
         ModelLoadError: the function does not exist, fails, or returns something other than a ``torch.nn.Module``.
     """
     import torch
 
-    function = _function(str(options.factory), model)
+    function = _function(str(options.factory), folder, model)
     try:
         module = function(**options.arguments)
     except Exception as error:
@@ -44,16 +47,16 @@ def _parents(package: str) -> set[str]:
     return {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
 
 
-def _function(name: str, model: str) -> Callable[..., Any]:
+def _function(name: str, folder: Path, model: str) -> Callable[..., Any]:
     package, _, attribute = name.partition(":")
     try:
-        module = importlib.import_module(package)
+        module = import_module(package, folder)
     except ModuleNotFoundError as error:
         if error.name not in _parents(package):
             raise
         raise ModelLoadError(
-            f"model {model!r}: factory {name!r} cannot be imported: no module {error.name!r}; "
-            "install it, or put its folder on PYTHONPATH"
+            f"model {model!r}: factory {name!r} cannot be imported: no module {error.name!r}; install it, or put its folder "
+            f"on PYTHONPATH, or its file beside turnout.yaml. Looked in {str(folder.resolve())!r} and on sys.path"
         ) from error
     function = getattr(module, attribute, None)
     if not callable(function):

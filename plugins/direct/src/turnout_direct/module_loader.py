@@ -78,7 +78,7 @@ def _load(options: DirectOptions, folder: Path, model_name: str, device: torch.d
     from turnout_direct.factory import load_factory
 
     dtype = getattr(torch, options.dtype) if options.dtype else None
-    return load_factory(options, model_name).to(device=device, dtype=dtype).eval()
+    return load_factory(options, folder, model_name).to(device=device, dtype=dtype).eval()
 
 
 def _load_graph(options: DirectOptions, folder: Path, model_name: str, device: torch.device) -> torch.nn.Module:
