@@ -108,3 +108,12 @@ def test_a_second_thread_waits_for_the_lock(tmp_path) -> None:
     thread.join()
 
     assert order == ["first", "second"]
+
+
+def test_an_environment_is_created_at_any_path(tmp_path) -> None:
+    folder = tmp_path / "a: $b" / 'größe "c\nd'
+
+    PrivateEnvironment(folder, print).ensure([])
+
+    assert (PrivateEnvironment(folder, print).site_packages / "pytriton" / "tritonserver" / "bin" / "tritonserver").is_file()
+    assert sorted(entry.name for entry in folder.parent.iterdir()) == [folder.name, f"{folder.name}.lock"]

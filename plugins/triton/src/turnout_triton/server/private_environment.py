@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import logging
 import os
 import shutil
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from turnout.errors import MissingDependencyError
+from turnout_triton.server.plain_links import PlainLinks, is_plain
 
 VARIABLE = "TURNOUT_TRITON_ENVIRONMENT"
 """The environment variable that names the folder of the private environment."""
@@ -113,12 +115,15 @@ class PrivateEnvironment:
     def _create(self, lock: int) -> None:
         """Create the environment under another name, then rename it in one step."""
         _check_python()
-        unfinished = self.folder.with_name(f"{self.folder.name}.making")
+        unfinished = self.folder.with_name(f"{_plain_name(self.folder.name)}.making")
         shutil.rmtree(unfinished, ignore_errors=True)
         self._report(f"installing tritonserver {CORE} (nvidia-pytriton {VERSION}) into {self.folder}: {_SIZES[SERVER]}")
-        _run([sys.executable, "-m", "venv", str(unfinished)], "creating a virtual environment", lock)
-        # The wheel's dependencies belong to its Python API; the server itself needs only numpy.
-        _run([*_pip(unfinished), "--no-deps", f"nvidia-pytriton=={VERSION}", _NUMPY], "installing nvidia-pytriton", lock)
+        with contextlib.closing(PlainLinks()) as links:
+            # venv refuses a path with a colon, and a link as the last part of it.
+            plain = links.link(unfinished.parent, "environments") / unfinished.name
+            _run([sys.executable, "-m", "venv", str(plain)], "creating a virtual environment", lock)
+            # The wheel's dependencies belong to its Python API; the server itself needs only numpy.
+            _run([*_pip(plain), "--no-deps", f"nvidia-pytriton=={VERSION}", _NUMPY], "installing nvidia-pytriton", lock)
         mark = unfinished / self._mark(SERVER).relative_to(self.folder)
         mark.parent.mkdir()
         mark.touch()
@@ -131,6 +136,10 @@ class PrivateEnvironment:
         # numpy is pinned in every call: otherwise the resolver chooses numpy 2.
         _run([*_pip(self.folder), *index, *_PACKAGES[part], _NUMPY], f"installing {_PACKAGES[part][0]}", lock)
         self._mark(part).touch()
+
+
+def _plain_name(name: str) -> str:
+    return name if is_plain(name) else hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
 
 
 def _check_python() -> None:
