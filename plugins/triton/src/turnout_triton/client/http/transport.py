@@ -125,10 +125,11 @@ class HttpTransport:
         self._connections.close()
 
     def _get_server(self, timeout_seconds: float) -> Mapping[str, Any]:
+        deadline = time.monotonic() + timeout_seconds
         try:
             return self._get_object("/v2", "", timeout_seconds)
         except NotReachedError:  # a server that failed on a body may close the connection a moment later
-            return self._get_object("/v2", "", timeout_seconds)
+            return self._get_object("/v2", "", remaining_seconds(deadline))
 
     def _get_object(self, path: str, model: str, timeout_seconds: float) -> Mapping[str, Any]:
         described = self._call_json("GET", path, None, model, timeout_seconds)
