@@ -208,6 +208,46 @@ def test_a_step_back_is_never_refused(bench: Bench) -> None:
     assert "'origin' cannot answer: file 'origin.bin' is missing" in bench.warnings[-1]
 
 
+def _serve_from_server(bench: Bench) -> None:
+    bench.file.write_text(FILE.replace("backend: origin\n", "backend: server\n"))
+    bench.down = True
+
+
+@pytest.mark.parametrize("weight", [None, 0.5])
+def test_a_way_out_of_an_outage_needs_no_proof_and_says_so(bench: Bench, weight: float | None) -> None:
+    _serve_from_server(bench)
+
+    assert bench.switch("good", weight).change.diff
+
+    assert bench.warnings[0].startswith("'good' was never compared with 'server', and cannot be now: 'server' cannot answer: ")
+    assert bench.warnings[0].endswith("when it answers again: turnout verify m --against good")
+
+
+def test_a_file_that_is_lost_is_an_outage_too(bench: Bench) -> None:
+    (bench.file.parent / "origin.bin").unlink()
+
+    assert bench.switch("good").change.diff
+    assert "file 'origin.bin' is missing" in bench.warnings[0]
+
+
+def test_an_outage_is_no_way_to_wrong_answers_or_to_a_backend_that_is_not_there(bench: Bench) -> None:
+    bench.file.write_text(FILE.replace("backend: origin\n", "backend: server\n"))
+    bench.verify("wrong")
+    bench.down = True
+    (bench.file.parent / "origin.bin").unlink()
+
+    assert isinstance(bench.refused("wrong"), UnprovedError)
+    assert isinstance(bench.refused("origin"), ModelLoadError)
+    assert bench.switch("good").change.diff
+
+
+def test_a_server_that_answers_again_asks_for_a_proof(bench: Bench) -> None:
+    _serve_from_server(bench)
+    bench.down = False
+
+    assert isinstance(bench.refused("good"), UnprovedError)
+
+
 def test_a_step_back_does_not_open_the_way_to_what_was_left(bench: Bench) -> None:
     bench.switch("wrong", force=True)
     bench.switch("origin")

@@ -1,7 +1,8 @@
 """The guard of a switch: no requests move to a backend that is not there, or that is not proved to give the same answers.
 
 A backend needs a proof only if its share grows. A step back is never refused: to a backend that a recorded switch came from, or
-that others were compared with.
+that others were compared with. A step away from a backend that cannot answer, which cannot be compared now, is refused
+only if it leads to answers that are proved wrong.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Move:
 def check_switch(plugins: Plugins, file: Path, model: str, move: Move, warn: Callable[[str], None], *, force: bool) -> None:
     """Raise an error if a backend of ``model`` would get a larger share, and is not there or not proved.
 
-    ``warn`` is called instead if ``force`` is set, or the switch is a step back.
+    ``warn`` is called instead if ``force`` is set, or the switch is a step back or away from a backend that cannot answer.
 
     Raises:
         ModelLoadError: a file of the backend is missing, or its server refuses the model.
@@ -63,7 +64,7 @@ def check_switch(plugins: Plugins, file: Path, model: str, move: Move, warn: Cal
     for backend in move.gaining():
         problem = _missing(loaded, plugins, loaded.model(model), backend)
         if problem is None and backend not in former:
-            problem = _unproved(loaded, plugins, loaded.model(model), backend, move.before.backend)
+            problem = _unproved(loaded, plugins, loaded.model(model), backend, move.before.backend, warn)
         if problem is not None and not force and backend not in former:
             raise _refusal(problem, model)
         if problem is not None:
@@ -96,12 +97,20 @@ def _open(loaded: LoadedSettings, plugins: Plugins, model: str, backend: str) ->
             arm.close()
 
 
-def _unproved(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, backend: str, serving: str) -> UnprovedError | None:
+def _unproved(
+    loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, backend: str, serving: str, warn: Callable[[str], None]
+) -> UnprovedError | None:
+    """Return the reason to refuse ``backend``; without one, ``warn`` of a backend that cannot be compared now."""
     proof = arm_standing(loaded, plugins, model, backend)
     if proof.standing is Standing.PROVED:
         return None
     command = f"turnout verify {model.name} --against {backend}"
-    return UnprovedError(f"{_reason(backend, serving, proof)}; compare them: {command}", next_step=command)
+    reason = _reason(backend, serving, proof)
+    outage = None if proof.standing is Standing.WRONG else _missing(loaded, plugins, model, serving)
+    if outage is not None:
+        warn(f"{reason}, and cannot be now: {outage}; when it answers again: {command}")
+        return None
+    return UnprovedError(f"{reason}; compare them: {command}", next_step=command)
 
 
 def _reason(backend: str, serving: str, proof: ArmProof) -> str:
