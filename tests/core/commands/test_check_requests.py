@@ -98,6 +98,10 @@ def test_a_model_with_known_sizes_answers_a_generated_request(check_deep: Check)
     assert result.text.endswith("x FP32 [-1, 3]; answered a generated request")
 
 
+def test_the_only_free_axis_of_all_inputs_is_the_batch_axis(check_deep: Check) -> None:
+    assert check_deep(Declares)["model"].text.endswith("answered a generated request")
+
+
 def test_a_model_that_fails_on_each_request_fails(check_deep: Check) -> None:
     result = check_deep(lambda: Declares(error=InferenceError("'bool' has no unsqueeze")), max_batch_size=4)["model"]
 

@@ -142,8 +142,11 @@ def _find_inputs(arm: ModelInference, loaded: LoadedSettings, model: LoadedModel
         return read_recorded_request(files[0]).inputs, "recorded"
     if sent is not None:
         return sent, "pipeline's"
-    rows = 1 if model.settings.max_batch_size else 0
-    return next(generate_inputs(model.name, arm.signature(), 1, rows, {})), "generated"
+    signature = arm.signature()
+    # An axis that alone is free in every input is the batch axis, also of a model without max_batch_size.
+    batched = all(spec.shape and spec.shape[0] == -1 and -1 not in spec.shape[1:] for spec in signature.inputs)
+    rows = 1 if model.settings.max_batch_size or batched else 0
+    return next(generate_inputs(model.name, signature, 1, rows, {})), "generated"
 
 
 def _check_rows(arm: ModelInference, model: LoadedModel, place: str, inputs: Inputs) -> Iterator[CheckResult]:
