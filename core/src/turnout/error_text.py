@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -20,10 +21,17 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
 
 def text_of(error: BaseException) -> str:
     """Return the text of a foreign exception in one line, 600 characters of it at most; its kind if it has no text."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(_text_of(error).split()) or type(error).__name__
     return text if len(text) <= 600 else f"{text[:600]}..."
 
 
 def one_line(error: BaseException) -> str:
     """Return the kind and text of a foreign exception in one line."""
-    return f"{type(error).__name__}: {text_of(error) if str(error).strip() else 'no text'}"
+    return f"{type(error).__name__}: {text_of(error) if _text_of(error).strip() else 'no text'}"
+
+
+def _text_of(error: BaseException) -> str:
+    """Return the text of ``error``; none if it cannot give one, because a second exception would hide the first."""
+    with suppress(Exception):
+        return str(error)
+    return ""

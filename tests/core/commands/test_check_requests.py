@@ -120,7 +120,44 @@ def test_a_model_with_free_sizes_and_no_request_is_a_note(check_deep: Check) -> 
     result = check_deep(lambda: Declares(FREE))["model"]
 
     assert (result.ok, result.note) == (True, True)
-    assert "got no request: input 'x' of model 'm' is FP32 [-1, -1], which has free sizes" in result.text
+    assert (
+        "got no request: input 'x' of model 'm' is FP32 [-1, -1], which has free sizes; record some: turnout record m"
+        in result.text
+    )
+    assert "--shape" not in result.text  # no option of this command
+
+
+class Breaks(Declares):
+    """Answers with ``outputs``, whatever it declares."""
+
+    def __init__(self, **outputs: Any) -> None:
+        super().__init__()
+        self._outputs = outputs
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        return InferenceResponse(self._outputs)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "text"),
+    [
+        ({}, "returned no output 'x', which its signature has; it returned: nothing"),
+        ({"y": np.ones((1, 3), np.float32)}, "returned no output 'x', which its signature has; it returned: y"),
+        ({"x": np.ones((1, 3))}, "returned 'x' as FP64 [1, 3], its signature has FP32 [-1, 3]"),
+        ({"x": np.array(["a"])}, "returned 'x' as BYTES [1], its signature has FP32 [-1, 3]"),
+    ],
+)
+def test_an_answer_without_the_outputs_of_the_signature_is_no_answer(
+    check_deep: Check, outputs: dict[str, Any], text: str
+) -> None:
+    result = check_deep(lambda: Breaks(**outputs))["model"]
+
+    assert not result.ok
+    assert text in result.text
+
+
+def test_an_answer_of_another_shape_is_an_answer(check_deep: Check) -> None:
+    assert check_deep(lambda: Breaks(x=np.ones((1, 7), np.float32)))["model"].ok
 
 
 def test_a_pipeline_runs_on_the_examples_of_its_steps_and_its_request_goes_to_the_arm(check_deep: Check) -> None:

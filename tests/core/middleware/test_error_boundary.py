@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,8 +67,35 @@ def test_every_error_names_its_model_and_backend() -> None:
         assert (caught.value.model, caught.value.backend) == ("blip", "direct")
 
 
+class UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+def test_an_exception_that_cannot_be_printed_is_translated_too() -> None:
+    with pytest.raises(InferenceError, match="failed: UnprintableError: no text"):
+        ErrorBoundary(Fails(UnprintableError()), "m", "b").infer(REQUEST)
+
+
+def test_a_cancellation_in_the_backend_is_not_one_of_the_caller() -> None:
+    with pytest.raises(InferenceError, match="failed: CancelledError"):
+        ErrorBoundary(Fails(asyncio.CancelledError()), "m", "b").infer(REQUEST)  # type: ignore[arg-type]
+
+
+def test_an_error_in_a_response_is_raised() -> None:
+    error = OverloadedError("full")
+
+    with pytest.raises(OverloadedError, match="full") as caught:
+        ErrorBoundary(Answers(InferenceResponse({}, error=error)), "m", "b").infer(REQUEST)
+    with pytest.raises(OverloadedError, match="full"):
+        list(ErrorBoundary(Streams(InferenceResponse({}, error=error)), "m", "b").infer_stream(REQUEST))
+
+    assert (caught.value.model, caught.value.backend) == ("m", "b")
+
+
 FOREIGN: dict[str, tuple[Any, str]] = {
     "dict": ({"y": np.ones(1)}, "returned dict, not an InferenceResponse"),
+    "text": (InferenceResponse({}, error="down"), "returned an error of str, not one of turnout.errors"),  # type: ignore[arg-type]
     "nothing": (None, "returned NoneType, not an InferenceResponse"),
     "list": (InferenceResponse({"y": [1.0]}), "returned output 'y' as list, not an InferenceResponse of numpy arrays"),  # type: ignore[dict-item]
     "outputs": (InferenceResponse([np.ones(1)]), "returned outputs of list, not an InferenceResponse"),  # type: ignore[arg-type]

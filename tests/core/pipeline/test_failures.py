@@ -187,6 +187,51 @@ def test_a_partial_run_returns_and_logs_one_line(
     assert caught.value.failures == result.failures
 
 
+class Forgetful(PipelineStep):
+    """Writes None for a failed request, and reports ``reported`` of them only."""
+
+    model = "m"
+    provides = ("answers",)
+
+    def __init__(self, count: int, reported: int) -> None:
+        self._count = count
+        self._reported = reported
+
+    def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
+        return [InferenceRequest({"x": np.full(1, index, np.float32)}) for index in range(self._count)]
+
+    def postprocess(self, context: PipelineContext, responses: Sequence[InferenceResponse]) -> None:
+        errors = [response.error for response in responses if response.error is not None]
+        for error in errors[: self._reported]:
+            context.report(error, 7)
+        context["answers"] = [None if response.error else response["x"] for response in responses]
+
+
+class FailsAbove(ModelInference):
+    """Fails on numbers above ``limit``."""
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        if request.inputs["x"][0] > self._limit:
+            raise InferenceError(f"{request.inputs['x'][0]} is too much")
+        return InferenceResponse(dict(request.inputs))
+
+
+@pytest.mark.parametrize(("reported", "indexes"), [(0, [2, 3]), (1, [7, 3]), (2, [7, 7])])
+def test_a_failed_request_that_its_step_does_not_report_is_a_failure_too(
+    make_pipeline: Make, run: Any, observed: Any, reported: int, indexes: list[int]
+) -> None:
+    result = run(make_pipeline({"forgets": Forgetful(4, reported)}, {"m": FailsAbove(1)}))
+
+    assert [(failure.step, failure.index, failure.model) for failure in result.failures] == [
+        ("forgets", index, "m") for index in indexes
+    ]
+    assert [str(failure.error) for failure in result.failures] == ["2.0 is too much", "3.0 is too much"]
+    assert observed.outcomes == ["partial"]
+
+
 def test_every_run_is_counted_by_its_outcome(make_pipeline: Make, asks: Any, run: Any, observed: Any) -> None:
     for model in (PlusOne(), Unavailable(), Fails(InvalidInputError("bad"))):
         with contextlib.suppress(PipelineFailedError):

@@ -25,6 +25,7 @@ from turnout.serving.app import Turnout
 from turnout.serving.executor import InferenceExecutor
 from turnout.serving.pipelines import Pipelines
 from turnout.settings import LoadedModel, LoadedSettings
+from turnout.tensors import describe
 
 Inputs = Mapping[str, Any]
 
@@ -123,18 +124,35 @@ def _check_arm(
     try:
         inputs, source = _find_inputs(arm, loaded, model, sent)
     except InvalidInputError as error:
-        yield CheckResult("model", model.name, True, f"{described}; got no request: {error}", note=True)
+        # The advice of the error is about options that this command does not have.
+        reason = str(error).partition("; ")[0]
+        text = f"{described}; got no request: {reason}; record some: turnout record {model.name} ..."
+        yield CheckResult("model", model.name, True, text, note=True)
         return
-    failed = _send(arm, inputs).error
+    response = _send(arm, inputs)
+    failed = response.error or _find_broken_promise(arm, response)
     if isinstance(failed, InvalidRequestError) and source == "generated":
         # Values that fit the signature need not make sense to the model.
         text = f"{described}; refuses a generated request: {failed}; record some: turnout record {model.name} ..."
         yield CheckResult("model", model.name, True, text, note=True)
-    elif failed is not None:
+    elif failed:
         yield CheckResult("model", model.name, False, f"{where}: failed on a {source} request: {failed}")
     else:
         yield CheckResult("model", model.name, True, f"{described}; answered a {source} request")
         yield from _check_rows(arm, model, where, inputs)
+
+
+def _find_broken_promise(arm: ModelInference, response: InferenceResponse) -> str:
+    """Return how names and datatypes of ``response`` differ from the signature; shapes of outputs are hints in many formats."""
+    for spec in arm.signature().outputs:
+        if spec.name not in response:
+            return (
+                f"it returned no output {spec.name!r}, which its signature has; it returned: {', '.join(response) or 'nothing'}"
+            )
+        array = response.outputs[spec.name]
+        if describe(array).partition(" ")[0] != spec.datatype:
+            return f"it returned {spec.name!r} as {describe(array)}, its signature has {spec}"
+    return ""
 
 
 def _find_inputs(arm: ModelInference, loaded: LoadedSettings, model: LoadedModel, sent: Inputs | None) -> tuple[Inputs, str]:

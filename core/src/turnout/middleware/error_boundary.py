@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -16,7 +17,8 @@ class ErrorBoundary(Middleware):
     """Turns every foreign exception into InferenceError and names model and backend in every error.
 
     A value that is no InferenceResponse of arrays is an InferenceError too: later it would fail in code
-    that does not know the backend.
+    that does not know the backend. An error in a response is raised, or nobody would count it as one. A CancelledError of the
+    backend's own event loop is foreign too: in the caller's loop it would pass for a cancellation of the caller.
     """
 
     def __init__(self, inner: ModelInference, model: str, backend: str) -> None:
@@ -31,16 +33,16 @@ class ErrorBoundary(Middleware):
         except TurnoutError as error:
             error.locate(self._model, self._backend)
             raise
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             raise self._translate(error) from error
-        if not _is_response(response):
+        if not _is_response(response) or response.error is not None:
             raise self._refuse(response)
         return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         with self._translation(), _close_after(self.inner.infer_stream(request)) as responses:
             for response in responses:
-                if not _is_response(response):
+                if not _is_response(response) or response.error is not None:
                     raise self._refuse(response)
                 yield response
 
@@ -69,10 +71,13 @@ class ErrorBoundary(Middleware):
         except Exception as error:
             raise self._translate(error) from error
 
-    def _translate(self, error: Exception) -> InferenceError:
+    def _translate(self, error: BaseException) -> InferenceError:
         return self._describe_fault(f"failed: {one_line(error)}")
 
-    def _refuse(self, response: object) -> InferenceError:
+    def _refuse(self, response: object) -> TurnoutError:
+        if isinstance(response, InferenceResponse) and isinstance(response.error, TurnoutError):
+            response.error.locate(self._model, self._backend)
+            return response.error
         return self._describe_fault(f"returned {_describe(response)}; fix infer of the backend")
 
     def _describe_fault(self, fault: str) -> InferenceError:
@@ -104,6 +109,8 @@ def _describe(response: object) -> str:
     wanted = "not an InferenceResponse of numpy arrays by output name"
     if not isinstance(response, InferenceResponse):
         return f"{type(response).__name__}, {wanted}"
+    if response.error is not None:
+        return f"an error of {type(response.error).__name__}, not one of turnout.errors"
     if not isinstance(response.outputs, Mapping):
         return f"outputs of {type(response.outputs).__name__}, {wanted}"
     name, value = next(item for item in response.outputs.items() if not isinstance(item[1], ndarray))

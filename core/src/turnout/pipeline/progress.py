@@ -93,30 +93,36 @@ class Progress:
         step, context = self._plan.steps[name], self._contexts.pop(name)
         responses = [response for response in self._responses.pop(name) if response is not None]
         postprocess = partial(self._time, name, "postprocess", lambda: step.postprocess(context, responses))
-        errors = [response.error for response in responses if response.error is not None]
+        errors = {index: response.error for index, response in enumerate(responses) if response.error is not None}
         if responses and len(errors) == len(responses):
             self._fail(name, errors, postprocess)
             return
+        before = len(self._failures)
         postprocess()
+        self._add_unreported(name, errors, before)
         self._finish(name)
 
-    def _fail(self, name: str, errors: Sequence[TurnoutError], postprocess: Callable[[], None]) -> None:
-        """Record the failures of a step without an answer: as the step reports them, and what it does not report."""
+    def _fail(self, name: str, errors: Mapping[int, TurnoutError], postprocess: Callable[[], None]) -> None:
+        """Record the failures of a step without an answer."""
         model, before = self._plan.steps[name].model, len(self._failures)
         try:
             postprocess()
         except TurnoutError as error:
             # Reading a failed response raises its error; another error is a failure of its own.
-            if not any(error is one for one in errors):
+            if not any(error is one for one in errors.values()):
                 self._failures.append(StepFailure(name, None, error, model))
-        reported = [failure.error for failure in self._failures[before:]]
+        self._add_unreported(name, errors, before)
+        self._unanswered[name] = [StepFailure(name, index, error, model) for index, error in errors.items()]
+        self._skip_later_steps()
+
+    def _add_unreported(self, name: str, errors: Mapping[int, TurnoutError], before: int) -> None:
+        """Record the failed requests that ``postprocess`` did not report: a step that forgets one must not hide it."""
+        reported = [failure.error for failure in self._failures[before:] if failure.step == name]
         self._failures += [
-            StepFailure(name, index, error, model)
-            for index, error in enumerate(errors)
+            StepFailure(name, index, error, self._plan.steps[name].model)
+            for index, error in errors.items()
             if not any(error is one for one in reported)
         ]
-        self._unanswered[name] = [StepFailure(name, index, error, model) for index, error in enumerate(errors)]
-        self._skip_later_steps()
 
     def _skip_later_steps(self) -> None:
         # In the order of the plan, so that one pass also finds the steps after a skipped one.
