@@ -17,7 +17,7 @@ class ErrorBoundary(Middleware):
     """Turns every foreign exception into InferenceError and names model and backend in every error.
 
     A value that is no InferenceResponse of arrays is an InferenceError too: later it would fail in code
-    that does not know the backend. An error in a response is raised, or nobody would count it as one. A CancelledError of the
+    that does not know the backend. An error in a response is raised, so that it is counted as one. A CancelledError of the
     backend's own event loop is foreign too: in the caller's loop it would pass for a cancellation of the caller.
     """
 
