@@ -17,18 +17,17 @@ PICTURES = sorted(path for path in (ROOT / "examples" / "pictures").iterdir() if
 def open_demo():
     """Return a function that opens turnout.yaml with every model on one backend; the apps are closed at the end."""
     apps = {}
-    patch = pytest.MonkeyPatch()
 
     def demo(backend: str) -> turnout.Turnout:
         if backend not in apps:
-            patch.setenv("INFERENCE_BACKEND", backend)
-            apps[backend] = turnout.open(ROOT / "turnout.yaml", metrics=Metrics())
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("INFERENCE_BACKEND", backend)
+                apps[backend] = turnout.open(ROOT / "turnout.yaml", metrics=Metrics())
         return apps[backend]
 
     yield demo
     for app in apps.values():
         app.close()
-    patch.undo()
 
 
 @pytest.fixture(params=PICTURES, ids=lambda path: path.name)
