@@ -174,3 +174,32 @@ def test_a_misspelled_model_leaves_no_folder_behind(file: Path, switch: Any) -> 
         switch("b", model="mm")
 
     assert not (file.parent / ".turnout").exists()
+
+
+@pytest.fixture
+def aliased(file: Path, switch: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return ``switch`` for a file that calls backend ``a`` by other names."""
+    other = {"one": "a", "first": "a"}
+    monkeypatch.setattr(type(switch.plugins), "backend_name", lambda _, name: other.get(name, name))
+    file.write_text("models:\n  m:\n    backend: one  # the one line\n    backends: {first: , b: }\n")
+    return switch
+
+
+def test_a_switch_from_another_name_of_a_backend_is_undone(file: Path, aliased: Any) -> None:
+    before = file.read_text()
+
+    switched = aliased("b")
+    undone = aliased(None)
+
+    assert (switched.serving.backend, undone.serving.backend) == ("b", "a")
+    assert file.read_text() == before
+
+
+def test_another_name_is_the_same_backend_for_shares(file: Path, aliased: Any) -> None:
+    with pytest.raises(ConfigurationError, match="'a' already serves it"):
+        aliased("a", 0.3)
+    file.write_text(file.read_text().replace("backend: one  #", "backend: b\n    canary: {backend: one, weight: 0.2}  #"))
+
+    report = switch_file(file, SwitchRequest("m", "a", 0.1), warn=lambda _: None)  # a share that shrinks needs no proof
+
+    assert report.serving.shares() == {"b": 0.9, "a": 0.1}

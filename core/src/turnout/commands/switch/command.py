@@ -81,17 +81,17 @@ def switch_file(file: Path, request: SwitchRequest, *, warn: Callable[[str], Non
     with _lock(folder):
         edit = FileEdit(file, request.model)
         history = read_history(folder, request.model)
-        before = traffic_of(edit)
-        serving = serving_of(edit)
+        before = traffic_of(edit, plugins)
+        serving = serving_of(edit, plugins)
         change = _edit(edit, request, history, plugins)
-        report = SwitchReport(change, serving_of(edit), request.dry_run)
+        report = SwitchReport(change, serving_of(edit, plugins), request.dry_run)
         if not change.diff:
             return report
         check_switch(plugins, file, request.model, Move(serving, report.serving, history), warn, force=request.force)
         if request.dry_run:
             return report
         edit.write()
-        switch = RecordedSwitch(datetime.now(UTC).isoformat(timespec="seconds"), before, traffic_of(edit))
+        switch = RecordedSwitch(datetime.now(UTC).isoformat(timespec="seconds"), before, traffic_of(edit, plugins))
         _record(folder, request.model, history[:-1] if request.backend is None else (*history, switch), warn)
     return report
 

@@ -8,10 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from turnout.settings.aliases import rename_backends
 from turnout.settings.document.document import child_of
 from turnout.settings.edit.block import model_lines
 from turnout.settings.edit.file_edit import FileEdit
 from turnout.settings.environment import substitute
+from turnout.settings.registry import Registry
 
 SWITCHED = ("backend", "canary")
 """The keys of a model that a switch changes."""
@@ -23,7 +25,7 @@ class Traffic:
 
     Attributes:
         keys: the values of ``backend`` and ``canary`` as written, of those that the file has.
-        backend: the name of the serving backend.
+        backend: the own name of the serving backend.
         lines: the lines of the model.
     """
 
@@ -70,9 +72,11 @@ class Serving:
         return " (no effect: it is the serving backend)" if backend == self.backend else ""
 
 
-def serving_of(edit: FileEdit) -> Serving:
-    """Return the backends of the model of ``edit`` after the edits so far, with variables substituted."""
+def serving_of(edit: FileEdit, registry: Registry | None) -> Serving:
+    """Return the backends of the model of ``edit`` after the edits so far, with variables substituted, by their own names."""
     values = substitute(edit.document.values, os.environ).values
+    if registry is not None:
+        values = rename_backends(values, registry.backend_name)
     model = values["models"][edit.model] or {}
     canary, shadow = child_of(model, "canary", None), child_of(model, "shadow", None)
     return Serving(
@@ -85,12 +89,12 @@ def serving_of(edit: FileEdit) -> Serving:
     )
 
 
-def traffic_of(edit: FileEdit) -> Traffic:
+def traffic_of(edit: FileEdit, registry: Registry | None) -> Traffic:
     """Return what a switch changes, after the edits so far."""
     model = edit.document.value_at(("models", edit.model)) or {}
     start, end = model_lines(edit.document, edit.model)
     keys = {key: model[key] for key in SWITCHED if key in model}
-    return Traffic(keys, serving_of(edit).backend, edit.document.text[start:end])
+    return Traffic(keys, serving_of(edit, registry).backend, edit.document.text[start:end])
 
 
 def _name(value: object) -> str | None:

@@ -53,7 +53,7 @@ def edit_back(edit: FileEdit, history: Sequence[RecordedSwitch], registry: Regis
             "name a backend instead of --back",
         )
     switch = history[-1]
-    present = traffic_of(edit)
+    present = traffic_of(edit, registry)
     if present.keys != switch.after.keys:
         found, left = (_keys_text(keys) for keys in (present.keys, switch.after.keys))
         raise edit.error(
@@ -70,7 +70,7 @@ def edit_back(edit: FileEdit, history: Sequence[RecordedSwitch], registry: Regis
         )
     _replace_lines(edit, merged, switch)
     line = edit.document.mark_of_key(("models", edit.model, "backend")).line
-    return Undo(edit.source, edit.model, present.backend, serving_of(edit).backend, line, edit.diff(), switch.at)
+    return Undo(edit.source, edit.model, present.backend, serving_of(edit, registry).backend, line, edit.diff(), switch.at)
 
 
 def _replace_lines(edit: FileEdit, lines: str, switch: RecordedSwitch) -> None:

@@ -65,7 +65,8 @@ def edit_weight(edit: FileEdit, backend: str, weight: float, registry: Registry 
     edit.check_backend(backend, registry)
     if not 0 <= weight <= 1:
         raise edit.error(f"a weight is a share from 0 to 1, got {weight}", "give a weight from 0 to 1")
-    if backend == _serving_backend(edit.document, edit.model):
+    serving = _serving_backend(edit.document, edit.model)
+    if backend == (registry.backend_name(serving) if registry is not None else serving):
         raise edit.error(f"{backend!r} already serves it; --weight gives a share to another backend", "name another backend")
     place: tuple[str, ...] = ("models", edit.model, "canary")
     canary = edit.document.value_at(place)
@@ -81,7 +82,8 @@ def edit_weight(edit: FileEdit, backend: str, weight: float, registry: Registry 
     return WeightSwitch(edit.source, edit.model, backend, before, float(weight), line, edit.diff())
 
 
-def _serving_backend(document: Document, model: str) -> object:
-    """Return the backend that serves ``model``, with variables substituted."""
+def _serving_backend(document: Document, model: str) -> str:
+    """Return the backend that serves ``model``, with variables substituted; empty if the file names none."""
     values = substitute(document.values, os.environ).values
-    return child_of(child_of(values, "models", {}).get(model), "backend", None) or child_of(values, "backend", None)
+    chosen = child_of(child_of(values, "models", {}).get(model), "backend", None) or child_of(values, "backend", None)
+    return str(chosen or "")
