@@ -101,6 +101,21 @@ def test_a_model_without_options_for_the_exporter_says_what_to_write(export: Cal
         export(_write, "other")
 
 
+def test_a_model_whose_source_is_not_installed_names_that_plugin(plugins_with: Callable[..., Any]) -> None:
+    """Not the exporter of an installed backend, which refuses what the source would write."""
+    exporter = Exporter("text", "plus", "model.text", _write, accepts=lambda model, options: False)
+    plugins = plugins_with({"plus": PlusOne}, exporters=[exporter])
+    backends: dict[str, Any] = {"triton": {}, "direct": {}, "plus": {}}
+    loaded = load_settings({"models": {"m": {"backend": "plus", "backends": backends}}}, registry=plugins)
+
+    for format in (None, "text"):
+        with pytest.raises(
+            UnknownNameError, match="'m' cannot be exported from 'direct', whose plugin is not installed"
+        ) as caught:
+            export_model(loaded, plugins, "m", format)
+        assert (caught.value.next_step or "").endswith("plugins/direct")
+
+
 def test_a_foreign_exception_of_an_exporter_is_an_export_error(export: Callable[..., Any], tmp_path: Path) -> None:
     cause = RuntimeError("unsupported\noperator")
 

@@ -45,7 +45,9 @@ def test_a_folder_without_its_file_is_named(tmp_path: Path) -> None:
 
 
 def test_reports_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(ModelLoadError, match=r"model 'm': file '.*nope.onnx' does not exist; correct 'path'.*turnout export m"):
+    with pytest.raises(
+        ModelLoadError, match=r"model 'm': file '.*nope.onnx' does not exist; correct 'path'.*turnout status m$"
+    ):
         find_model_file(Path("nope.onnx"), tmp_path, "m")
 
 

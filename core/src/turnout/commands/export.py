@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from turnout.inference import ModelSignature
 from turnout.parity import Verdict
 from turnout.plugins.declarations import Exporter, ExportRequest
 from turnout.plugins.discovery import Plugins
-from turnout.plugins.known import install_command, install_commands
+from turnout.plugins.known import install_command, install_commands, install_hint
 from turnout.plugins.repositories import Configuration, ConfigurationRequest, Repository
 from turnout.repository.evidence import DEFAULT_REPOSITORY, Evidence, fingerprint, write_evidence
 from turnout.repository.publishing import ExportedVersion, publish, publish_configuration
@@ -129,8 +129,21 @@ def _choose_exporter(plugins: Plugins, model: LoadedModel, format: str | None) -
     # It does not accept the model, and its error says why.
     refusing = [exporter for exporter in known if exporter.backend in model.options]
     if refusing:
+        if source := next(_absent_sources(model), None):
+            raise UnknownNameError(
+                f"model {model.name!r} cannot be exported from {source!r}, whose plugin is not installed."
+                f"{install_hint('backend', source)}",
+                next_step=install_command("backend", source),
+            )
         return refusing[0]
     raise _no_source(plugins, model, format, sorted({exporter.backend for exporter in known}))
+
+
+def _absent_sources(model: LoadedModel) -> Iterator[str]:
+    """Yield the backends of turnout.yaml that are not installed and run the model in this process."""
+    for name in model.settings.backends:
+        if name not in model.options and install_command("backend", name) and not install_command("server", name):
+            yield name
 
 
 def _no_source(plugins: Plugins, model: LoadedModel, format: str | None, sources: list[str]) -> UnknownNameError:
@@ -142,7 +155,7 @@ def _no_source(plugins: Plugins, model: LoadedModel, format: str | None, sources
             f"exporting {model.name!r} as {format!r} needs {keys}, which says where the model comes from; {has}",
             next_step=f"add the options of {' or '.join(sources)} to model {model.name!r}, or name another --format",
         )
-    absent = [install_command("backend", name) for name in model.settings.backends if name not in model.options]
+    absent = [install_command("backend", name) for name in _absent_sources(model)]
     add = f"add the options of {' or '.join(sources)} to model {model.name!r}" if sources else install_commands("export format")
     return UnknownNameError(
         f"model {model.name!r} cannot be exported: it needs options of a backend with an exporter"

@@ -28,7 +28,7 @@ def find_model_file(path: Path, folder: Path, model: str) -> Path:
         return _file_or_inside(inside) if inside.exists() else _served_file(file, model)
     raise ModelLoadError(
         f"model {model!r}: file {str(file)!r} does not exist; correct 'path' of backend 'onnxruntime', "
-        f"or write the file with: turnout export {model} --format onnx"
+        f"or write the file as this says: turnout status {model}"
     )
 
 

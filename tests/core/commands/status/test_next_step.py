@@ -31,7 +31,9 @@ def command(facts: ModelFacts) -> str:
 def test_first_the_model_is_exported() -> None:
     assert command(START) == "turnout export m --format onnx"
     assert command(replace(START, formats=("text",))) == "turnout export m --format text"
-    assert command(replace(START, formats=())) == "turnout plugins"
+    assert command(replace(START, formats=())).startswith("correct the options of ")
+    unserved = replace(START, formats=(), missing={"remote": "pip install it"}, known_servers=frozenset({"remote"}))
+    assert command(unserved).startswith("correct the options of ")
     assert command(replace(START, formats=(), missing={"source": "pip install it"})) == "pip install it"
 
 

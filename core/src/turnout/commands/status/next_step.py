@@ -46,11 +46,12 @@ def _export(facts: ModelFacts) -> Iterator[NextStep]:
     why = f"{facts.folder} has no version"
     if facts.formats:
         yield NextStep(f"turnout export {facts.model} --format {facts.formats[0]}", why)
-    elif facts.missing:
-        yield from _install(facts, f"{why}, and no installed plugin exports from {', '.join(facts.backends)}")
-    else:
-        backends = ", ".join(facts.backends)
-        yield NextStep("turnout plugins", f"{why}, and no plugin exports from {backends}; name the repository that has one")
+        return
+    absent = {backend: command for backend, command in facts.missing.items() if backend not in facts.known_servers}
+    backends = ", ".join(facts.backends)
+    yield from _install(replace(facts, missing=absent), f"{why}, and no installed plugin exports from {backends}")
+    edit = f"correct the options of {backends} under models.{facts.model}, or add a backend to export from"
+    yield NextStep(edit, f"{why}, and what the options name is missing or cannot be exported")
 
 
 def _prove(facts: ModelFacts) -> Iterator[NextStep]:
