@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from turnout import RepositoryFinding
 from turnout.commands.check_result import CheckResult
 
 
@@ -166,6 +167,16 @@ def test_batching_without_effect_is_reported(cli: Any, settings_file: Path) -> N
     found = [(finding["name"], finding["text"]) for finding in json.loads(ended.out) if finding["what"] == "batching"]
     assert ended.code == 0
     assert found == [("m", "dynamic_batching has no effect on backend 'plus', which runs each request by itself")]
+
+
+def test_a_finding_that_should_be_known_is_a_note(cli: Any, settings_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finding = RepositoryFinding(True, "there is no config; write it", note=True)
+    monkeypatch.setattr("turnout.commands.check.run_repository_check", lambda *_: [finding])
+
+    ended = cli("check")
+
+    assert ended.code == 0
+    assert any(line.startswith("note  repository") for line in ended.out.splitlines())
 
 
 def test_a_note_is_no_ok_and_a_long_text_is_cut_in_the_table_only(

@@ -19,12 +19,21 @@ def test_models_are_listed_with_backend_others_and_inputs(cli: Any, settings_fil
     ]
 
 
+def test_the_share_of_a_canary_is_shown(cli: Any, settings_file: Path) -> None:
+    canary = "canary: {backend: kept, weight: 0.3}"
+    settings_file.write_text(f"models:\n  m:\n    backend: plus\n    {canary}\n    backends: {{plus: , kept: }}\n")
+
+    assert "plus, 0.3 on kept" in cli("models").out
+    assert json.loads(cli("models", "--json").out)[0]["canary"] == {"backend": "kept", "weight": 0.3}
+
+
 def test_models_as_json(cli: Any, settings_file: Path) -> None:
     first, second = json.loads(cli("models", "--json").out)
 
     assert first == {
         "model": "first",
         "backend": "plus",
+        "canary": None,
         "others": ["away"],
         "max_batch_size": 0,
         "inputs": {"x": "FP32 [-1]"},

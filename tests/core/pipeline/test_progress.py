@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep
-from turnout.errors import InferenceError, InvalidInputError, StepError
+from turnout.errors import InferenceError, InvalidInputError, PipelineFailedError, StepError
 from turnout.pipeline import plan_pipeline
 from turnout.pipeline.progress import Progress
 
@@ -110,3 +110,20 @@ def test_times_each_part(step: PipelineStep, parts: set[str]) -> None:
 
     assert set(timings["s"]) == parts
     assert all(seconds >= 0 for seconds in timings["s"].values())
+
+
+def test_steps_without_an_answer_are_told_in_the_order_of_the_pipeline() -> None:
+    """Not of their ends, which the clock decides: the same outage has the same text each time."""
+    texts = set()
+    for order in (("a", "b"), ("b", "a")):
+        progress = Progress(plan_pipeline("p", {name: Raises("none", ValueError()) for name in ("a", "b")}), {}, None)
+        for name in order:
+            progress.begin(name)
+        for name in order:
+            progress.receive(name, 0, InferenceError("no server"))
+        with pytest.raises(PipelineFailedError) as caught:
+            progress.result()
+        texts.add(str(caught.value))
+
+    [text] = texts
+    assert text.index("step 'a'") < text.index("step 'b'")

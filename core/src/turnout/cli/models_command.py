@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @config_option
 @json_option
 def command(config: Path, as_json: bool) -> None:  # noqa: FBT001  # click's flag
-    """List the models of a turnout.yaml: the backend that serves each, the other backends, the tensors."""
+    """List the models of a turnout.yaml: the backend that serves each, with the share of a canary; the others, the tensors."""
     from turnout.plugins.discovery import find_plugins
     from turnout.settings import load_settings
 
@@ -27,15 +27,19 @@ def command(config: Path, as_json: bool) -> None:  # noqa: FBT001  # click's fla
         print_json(rows)
         return
     for row in rows:
+        if canary := row["canary"]:
+            row["backend"] += f", {canary['weight']:g} on {canary['backend']}"
         row["others"] = ", ".join(row["others"])
         row["inputs"] = ", ".join(f"{name} {spec}" for name, spec in row["inputs"].items())
     print_table(("model", "backend", "others", "inputs"), rows)
 
 
 def _row(model: LoadedModel) -> dict[str, Any]:
+    canary = model.settings.canary
     return {
         "model": model.name,
         "backend": model.backend,
+        "canary": {"backend": canary.backend, "weight": canary.weight} if canary is not None else None,
         "others": [other for other in model.settings.backends if other != model.backend],
         "max_batch_size": model.settings.max_batch_size,
         "inputs": {spec.name: str(spec) for spec in model.declaration.inputs},

@@ -111,7 +111,8 @@ def _check_repositories(plugins: Plugins, model: LoadedModel, *, deep: bool) -> 
         serves = kind.backend in dict(_arms(model))
         request = CheckRequest(model.declaration, options, serves=serves, deep=deep)
         for finding in run_repository_check(kind, request):
-            yield CheckResult("repository", model.name, finding.ok, finding.text, note=finding.ok and finding.reached is False)
+            note = finding.ok and (finding.note or finding.reached is False)
+            yield CheckResult("repository", model.name, finding.ok, finding.text, note=note)
 
 
 def run_repository_check(kind: Repository, request: CheckRequest) -> list[RepositoryFinding]:

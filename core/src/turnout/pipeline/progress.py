@@ -84,8 +84,10 @@ class Progress:
             PipelineFailedError: a step got no answer.
         """
         if self._unanswered:
-            first = next(iter(self._unanswered.values()))[0]
-            raise unanswered(self._pipeline, self._unanswered, self._failures, self._values) from first.error
+            # In the order of the pipeline, not of the time: the same failures have the same text.
+            steps = {name: self._unanswered[name] for name in self._plan.steps if name in self._unanswered}
+            first = next(iter(steps.values()))[0]
+            raise unanswered(self._pipeline, steps, self._failures, self._values) from first.error
         return PipelineResult(self._values, tuple(self._failures), self._timings, self._pipeline)
 
     def _end(self, name: str) -> None:

@@ -79,11 +79,13 @@ class RepositoryFinding:
         ok: True if there is nothing to do.
         text: the finding in one line.
         reached: whether the server that the check needed responded; None if it needed none.
+        note: True if it should be known although it is no failure.
     """
 
     ok: bool
     text: str
     reached: bool | None = None
+    note: bool = False
 
 
 @dataclass(frozen=True, slots=True)

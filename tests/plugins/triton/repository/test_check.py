@@ -232,6 +232,7 @@ def test_a_missing_config_fails_a_model_that_triton_serves(project: Any, serves:
     assert found[0] is ok
     assert "there is no config.pbtxt in" in found[1]
     assert found[1].endswith("write it: turnout export scale --config-only")
+    assert len(found[1].split("; ")) <= 5
 
 
 def test_a_model_that_is_elsewhere_has_nothing_to_compare(project: Any) -> None:

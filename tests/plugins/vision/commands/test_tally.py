@@ -30,6 +30,18 @@ def test_an_error_of_many_regions_counts_its_picture_once() -> None:
     assert tally.problems == {"no server": {"a.png": "no server"}}
 
 
+def test_the_error_of_a_run_does_not_repeat_those_of_its_requests() -> None:
+    tally = Tally()
+    steps = ("'caption' failed: no server", "'mask' failed: refused")
+
+    for name, texts in (("a.png", steps), ("b.png", steps[::-1])):
+        outcome = failed(name, "no server", "refused")
+        tally.add(PictureOutcome({**outcome.record, "error": "; ".join(texts)}))
+    tally.add(PictureOutcome({**failed("c.png", "no server").record, "error": "the disk is full"}))
+
+    assert list(tally.problems) == ["no server", "refused", "the disk is full"]
+
+
 def test_many_pictures_are_named_up_to_a_limit() -> None:
     tally = Tally()
     for number in range(30):

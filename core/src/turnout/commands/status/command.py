@@ -73,7 +73,7 @@ def _server_advice(plugins: Plugins, model: str) -> str:
     for backend in plugins.backends():
         if backend.remote:
             return f"write '{backend.name}: {backend.example}' under models.{model}.backends"
-    return f"install a backend that uses one: {install_commands('server')}"
+    return install_commands("server")
 
 
 def _facts(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, servers: tuple[ServerState, ...]) -> ModelFacts:

@@ -120,6 +120,7 @@ def _stay_local(facts: ModelFacts, server_advice: str) -> Iterator[NextStep]:
 def _move(facts: ModelFacts, server: str) -> Iterator[NextStep]:
     """Yield the steps to the server: compare, add a fallback, shadow, give it a share, switch."""
     model = facts.model
+    yield from _configure(facts, server)
     yield from _start(facts, server)
     if not facts.has_parity(server):
         yield from _verify(facts, server, f"{server!r} was not compared with {facts.backend!r} on this version")
@@ -134,6 +135,14 @@ def _move(facts: ModelFacts, server: str) -> Iterator[NextStep]:
     yield NextStep(
         f"turnout switch {model} {server}", f"{server!r} answers {facts.weight:g} of the requests; this gives it all of them"
     )
+
+
+def _configure(facts: ModelFacts, server: str) -> Iterator[NextStep]:
+    """Yield the writing of a configuration that the server needs: before it starts, since it reads that only once."""
+    command = f"turnout export {facts.model} --config-only"
+    for state in facts.servers:
+        if state.backend == server and not state.ok and command in state.text and "--force-config" not in state.text:
+            yield NextStep(command, "a server would run the model with other settings than those of turnout.yaml")
 
 
 def _watch(facts: ModelFacts, server: str) -> Iterator[NextStep]:
@@ -164,6 +173,7 @@ def _complete(facts: ModelFacts, server: str) -> Iterator[NextStep]:
     if not facts.has_fallback:
         edit = f"write 'fallback: {local}'" if local else "add a local backend, and 'fallback:' with its name,"
         yield NextStep(f"{edit} under models.{model}", f"nothing answers if {server!r} is unavailable")
+    yield from _configure(facts, server)
     yield from _start(facts, server)
     if not facts.has_parity(server):
         yield from _verify(facts, local, f"{server!r} was not compared on this version")

@@ -12,6 +12,7 @@ from turnout.plugins.repositories import CheckRequest, Repository, RepositoryFin
 from turnout.settings import LoadedModel
 
 _CONCURRENT_CHECKS = 8
+_SHOWN = 2
 
 
 def server_states(plugins: Plugins, models: Sequence[LoadedModel]) -> dict[str, tuple[ServerState, ...]]:
@@ -33,8 +34,15 @@ def _check_server(kind: Repository, model: LoadedModel) -> ServerState:
     request = CheckRequest(model.declaration, model.options[kind.backend], serves=True, deep=True)
     findings = run_repository_check(kind, request)
     wrong = [finding for finding in findings if not finding.ok]
-    text = "; ".join(finding.text for finding in wrong or findings)
+    text = _text(wrong or findings)
     return ServerState(kind.backend, _any_reached(findings), not wrong, text)
+
+
+def _text(findings: Sequence[RepositoryFinding]) -> str:
+    """Return the findings in one line; of many, the first and their number."""
+    if len(findings) <= _SHOWN:
+        return "; ".join(finding.text for finding in findings)
+    return f"{findings[0].text}; and {len(findings) - 1} more, see turnout check"
 
 
 def _any_reached(findings: Iterable[RepositoryFinding]) -> bool | None:

@@ -21,6 +21,8 @@ from turnout_triton.repository.sources import completed_source, file_source, ser
 
 _EXPORTED = ("onnxruntime", "pytorch")
 """The backends whose config.pbtxt ``turnout export`` writes; of the others, a server completes a missing one."""
+_SHOWN = 2
+"""How many of the differences from a config that a server completes are told."""
 
 
 @dataclass(slots=True)
@@ -69,8 +71,10 @@ def _missing_config(request: CheckRequest, folder: Path, yaml: ConfigSource) -> 
     found = differences([yaml, completed]) if completed else []
     if completed and not found:
         return RepositoryFinding(True, f"there is no {CONFIG}: a server completes the same from the model's file")
-    text = "; ".join([f"there is no {CONFIG} in {str(folder)!r}", *(one.text for one in found)])
-    return RepositoryFinding(not request.serves, f"{text}; write it: turnout export {request.model.name} --config-only")
+    text = "; ".join([f"there is no {CONFIG} in {str(folder)!r}", *(one.text for one in found[:_SHOWN])])
+    more = f"; and {len(found) - _SHOWN} more differences" if len(found) > _SHOWN else ""
+    advice = f"write it: turnout export {request.model.name} --config-only"
+    return RepositoryFinding(not request.serves, f"{text}{more}; {advice}", note=True)
 
 
 def _read_servers(state: _Check) -> None:

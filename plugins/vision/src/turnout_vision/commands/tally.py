@@ -41,8 +41,10 @@ class Tally:
             self.answered += 1
             return
         self.failed += 1
-        problems = [record["error"]] if "error" in record else []
-        problems += [failure["error"] for failure in record["failures"]]
+        problems = [failure["error"] for failure in record["failures"]]
+        # The error of a run without an answer repeats those of its requests.
+        if "error" in record and not any(problem in record["error"] for problem in problems):
+            problems.insert(0, record["error"])
         for problem in dict.fromkeys(problems):
             self.problems.setdefault(_without_name(problem, record["image"]), {})[record["image"]] = problem
 
