@@ -274,6 +274,13 @@ def test_an_error_of_every_picture_ends_the_run(turn: Turn, photos: Path, argume
     assert result.stdout == ""
 
 
+def test_a_missing_input_of_a_pipeline_names_the_option(turn: Turn, photos: Path) -> None:
+    missing = turn("ask", "photos").exception
+
+    assert isinstance(missing, TurnoutError)
+    assert "--question TEXT" in (missing.next_step or "")
+
+
 def test_a_settings_file_given_to_out_is_unchanged(turn: Turn, photos: Path, folder: Path) -> None:
     before = (folder / "turnout.yaml").read_text()
 

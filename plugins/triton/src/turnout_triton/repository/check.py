@@ -22,7 +22,7 @@ from turnout_triton.repository.sources import completed_source, file_source, ser
 _EXPORTED = ("onnxruntime", "pytorch")
 """The backends whose config.pbtxt ``turnout export`` writes; of the others, a server completes a missing one."""
 _SHOWN = 2
-"""How many of the differences from a config that a server completes are told."""
+"""The number of differences from a completed config that a finding names."""
 
 
 @dataclass(slots=True)

@@ -150,6 +150,7 @@ def _run(run: PictureRun, found: FoundFiles, *, out: Path | None, config: Path, 
     with ExitStack() as stack:
         app = stack.enter_context(turnout.open(config))
         app.pipeline(run.pipeline)  # raises before any file is written
+        stack.enter_context(_advise_inputs())
         if metrics:
             stack.callback(lambda: click.echo(app.metrics_text(), err=True))
         # Before the table: callbacks run in the opposite order, and the counts come last.
@@ -163,6 +164,18 @@ def _run(run: PictureRun, found: FoundFiles, *, out: Path | None, config: Path, 
             tally.add(outcome)
             advance()
     return tally.exit_code
+
+
+@contextmanager
+def _advise_inputs() -> Iterator[None]:
+    """Name the options of this command in an error about a pipeline's inputs."""
+    from turnout.errors import PipelineWiringError
+
+    try:
+        yield
+    except PipelineWiringError as error:
+        error.next_step = error.next_step or "give the inputs that the error names: --question TEXT, or --set NAME=VALUE"
+        raise
 
 
 def _open_output(
