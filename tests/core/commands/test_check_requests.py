@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +202,27 @@ def test_nothing_is_recorded_or_kept_as_evidence(check_deep: Check, tmp_path: Pa
     check_deep(Declares, max_batch_size=4, record={"fraction": 1.0})
 
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir() and path.name in ("recordings", ".turnout")) == []
+
+
+class Streams(Declares):
+    """Refuses ``infer``, and answers with a stream: a decoupled model."""
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        raise InvalidRequestError("it is decoupled; call infer_stream")
+
+    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+        yield PlusOne.infer(self, request)
+
+
+class StreamsNothingGood(Streams):
+    def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
+        yield InferenceResponse({}, error=InferenceError("broken"))
+
+
+def test_a_model_that_only_streams_is_asked_for_a_stream(check_deep: Check) -> None:
+    good, broken = check_deep(Streams)["model"], check_deep(StreamsNothingGood)["model"]
+
+    assert (good.ok, good.note) == (True, False)
+    assert good.text.endswith("answered a generated request with a stream")
+    assert broken.note
+    assert "refuses a generated request: it is decoupled" in broken.text

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from turnout.cli.exits import FAILED
+from turnout.cli.invocation import current_invocation
 from turnout.cli.options import config_option, examples
 from turnout.cli.printing import print_line, print_next
 
@@ -59,7 +60,7 @@ def _draft(files: tuple[Path, ...], repository: Path | None, folder: Path) -> Dr
     from turnout.plugins.discovery import find_plugins
 
     if repository is not None:
-        return repository_settings(find_plugins(), repository, folder)
+        return repository_settings(find_plugins(), repository, folder, current_invocation().config)
     return file_settings(find_plugins(), files, folder) if files else starter_settings(find_plugins())
 
 

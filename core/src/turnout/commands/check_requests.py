@@ -131,7 +131,9 @@ def _check_arm(
         return
     response = _send(arm, inputs)
     failed = response.error or _find_broken_promise(arm, response)
-    if isinstance(failed, InvalidRequestError) and source == "generated":
+    if isinstance(response.error, InvalidRequestError) and _streams(arm, inputs):
+        yield CheckResult("model", model.name, True, f"{described}; answered a {source} request with a stream")
+    elif isinstance(failed, InvalidRequestError) and source == "generated":
         # Values that fit the signature need not make sense to the model.
         text = f"{described}; refuses a generated request: {failed}; record some: turnout record {model.name} ..."
         yield CheckResult("model", model.name, True, text, note=True)
@@ -179,6 +181,16 @@ def _check_rows(arm: ModelInference, model: LoadedModel, place: str, inputs: Inp
     )
     if parity.verdict is not Verdict.MATCH:
         yield CheckResult("batching", model.name, False, parity.text)
+
+
+def _streams(arm: ModelInference, inputs: Inputs) -> bool:
+    """Return whether a model that refuses ``infer`` answers the request with a stream, as decoupled ones do."""
+    try:
+        with closing(arm.infer_stream(InferenceRequest(inputs, time.monotonic() + _REQUEST_SECONDS))) as responses:  # type: ignore[type-var]  # a generator
+            first = next(responses, None)
+    except TurnoutError:
+        return False
+    return first is None or first.error is None
 
 
 def _send(arm: ModelInference, inputs: Inputs) -> InferenceResponse:

@@ -122,3 +122,18 @@ def test_more_models_than_a_file_may_have_are_an_error_that_says_so(plugins_of: 
 def test_without_a_plugin_that_reads_repositories_the_message_says_what_to_install(plugins_of: Load) -> None:
     with pytest.raises(UnknownNameError, match=r"no installed plugin reads model repositories.*pip install \S*triton"):
         repository_settings(plugins_of(), Path("repository"), Path())
+
+
+def test_the_commands_of_remarks_name_the_file_that_was_written(plugins_of: Load) -> None:
+    told = RepositoryModel("my model", GOOD.settings, ("turnout export {name} --config-only writes it; {name} is good",))
+    plugins = plugins_of(kept={})
+    kind = Repository("kept", "kept", *[None] * 3, lambda *_: [told], name_option="model")  # type: ignore[arg-type]
+    plugins._inventory._manager.get_plugin("lists").REPOSITORIES.append(kind)
+
+    plain = repository_settings(plugins, Path("repository"), Path())
+    named = repository_settings(plugins, Path("repository"), Path(), "my served.yaml")
+
+    assert plain.notes[1] == "my_model: turnout export my_model --config-only writes it; my_model is good"
+    assert named.notes[1] == (
+        "my_model: turnout export my_model --config 'my served.yaml' --config-only writes it; my_model is good"
+    )

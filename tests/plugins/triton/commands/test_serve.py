@@ -54,6 +54,13 @@ def test_a_command_runs_with_the_server_and_its_exit_code_is_returned(turnout, s
     assert servers_of(small_repository) == []
 
 
+def test_a_folder_in_the_place_of_the_command_is_refused_with_what_to_type(turnout, small_repository) -> None:
+    ran = turnout("serve", small_repository)
+
+    assert ran.returncode == 2
+    assert f"is a folder, not a command; to serve it: --repository {small_repository}" in ran.stderr
+
+
 # Prints its pid, and ends with 7 when it is interrupted.
 WAIT = """
 import os, threading

@@ -524,3 +524,16 @@ def test_each_of_several_servers_is_compared(served: Any) -> None:
 
     assert [ok for ok, _ in found] == [True]
     assert server.grpc_url in found[0][1]
+
+
+def test_a_word_that_no_triton_knows_is_told_where_the_file_is_written_checked_and_read(project: Any) -> None:
+    project.configure(project.model(), project.options())
+    good = project.config_file().read_text()
+    project.config_file().write_text(good + "max_batch_sise: 8\n")
+
+    found = [one for one in project.check(project.model(), project.options()) if "max_batch_sise" in one[1]]
+
+    assert len(found) == 1
+    assert "correct its name" in found[0][1]
+    project.config_file().write_text(good)
+    assert project.check(project.model(), project.options()) == [SAME]

@@ -86,11 +86,12 @@ def test_a_backend_that_the_wheel_lacks_is_named(tmp_path) -> None:
 def test_each_model_that_cannot_be_loaded_is_named_with_its_reason(tmp_path, small_repository, own_server) -> None:
     good = small_repository / "identity"
     config, model = (good / "config.pbtxt").read_text(), (good / "1" / "model.onnx").read_bytes()
-    cut, named, threads = (tmp_path / name for name in ("cut", "named", "threads"))
+    cut, named, threads, misspelt = (tmp_path / name for name in ("cut", "named", "threads", "misspelt"))
     for folder, text, content in (
         (cut, config, model[: len(model) // 2]),
         (named, config.replace('name: "y"', 'name: "z"'), model),
         (threads, config.replace('string_value: "1"', 'string_value: "many"'), model),
+        (misspelt, config.replace("max_batch_size", "max_batch_sise"), model),
     ):
         (folder / "1").mkdir(parents=True)
         (folder / "config.pbtxt").write_text(text)
@@ -101,8 +102,12 @@ def test_each_model_that_cannot_be_loaded_is_named_with_its_reason(tmp_path, sma
 
     message = str(refused.value)
     assert "\n" not in message
-    assert "cannot load 3 of 3 models" in message
+    assert "cannot load 4 of 4 models" in message
     assert "model 'cut': " in message
+    assert "At: /" not in message
+    assert "model 'misspelt': its config.pbtxt has a field" in message
+    assert '"max_batch_sise"' in message
+    assert refused.value.next_step == "fix the model or its config.pbtxt, or serve the others with --model"
     assert "declares output 'z'; " in message
     assert "parameter 'intra_op_thread_count' cannot be 'many'" in message
     assert own_server().running

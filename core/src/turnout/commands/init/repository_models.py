@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +46,11 @@ class _Entry:
         return _Entry(self.name, {}, (f"was skipped: {reason}",))
 
 
-def repository_settings(plugins: Plugins, repository: Path, folder: Path) -> Draft:
+def repository_settings(plugins: Plugins, repository: Path, folder: Path, config: str | None = None) -> Draft:
     """Return a turnout.yaml for ``folder`` with the models of an existing model repository.
 
     A model that Turnout cannot serve becomes a comment with the reason, and a note; if that is every model, there is no text.
+    The commands in notes name ``config``, if the file is not called turnout.yaml.
 
     Raises:
         UnknownNameError: no installed plugin reads model repositories.
@@ -61,7 +64,7 @@ def repository_settings(plugins: Plugins, repository: Path, folder: Path) -> Dra
         )
     described = [(kind, model) for kind in kinds for model in kind.describe(repository, folder)]
     head = f"{HEAD}backend: {kinds[0].backend}\n\nmodels:\n"
-    entries = [_loaded(head, entry, plugins) for entry in _named(described)]
+    entries = [_loaded(head, entry, plugins) for entry in _named(described, config)]
     notes = tuple(note for entry in entries for note in entry.notes())
     count = sum(1 for entry in entries if entry.settings)
     if not count:
@@ -77,7 +80,7 @@ def repository_settings(plugins: Plugins, repository: Path, folder: Path) -> Dra
     return Draft(text, notes)
 
 
-def _named(described: Sequence[tuple[Repository, RepositoryModel]]) -> Iterator[_Entry]:
+def _named(described: Sequence[tuple[Repository, RepositoryModel]], config: str | None) -> Iterator[_Entry]:
     """Yield each model under a valid name; one that is called otherwise on the server says so."""
     # A model that is skipped keeps its own name, and takes none from the others.
     used = [model.name for _, model in described if model.settings]
@@ -85,15 +88,24 @@ def _named(described: Sequence[tuple[Repository, RepositoryModel]]) -> Iterator[
     for kind, model in described:
         name = names.get(model.name, model.name)
         settings = json.loads(json.dumps(model.settings))
+        remarks = tuple(_with_config(remark, config) for remark in model.remarks)
         if name == model.name or not settings:
-            yield _Entry(model.name, settings, model.remarks)
+            yield _Entry(model.name, settings, remarks)
         elif not kind.name_option:
             yield _Entry(model.name, {}, ("was skipped: turnout.yaml accepts no such name; rename it",))
         else:
             options = settings["backends"][kind.backend]
             # A dollar sign begins a variable.
             settings["backends"][kind.backend] = {kind.name_option: model.name.replace("$", "$$")} | options
-            yield _Entry(name, settings, (f"is {model.name!r} on the server", *model.remarks))
+            yield _Entry(name, settings, (f"is {model.name!r} on the server", *remarks))
+
+
+def _with_config(remark: str, config: str | None) -> str:
+    """Return ``remark`` with the option ``--config`` in its commands, if the file needs one."""
+    if config is None:
+        return remark
+    option = f"--config {shlex.quote(config)}"
+    return re.sub(r"\bturnout [a-z]+ \{name\}", lambda command: f"{command[0]} {option}", remark)
 
 
 def _loaded(head: str, entry: _Entry, plugins: Plugins) -> _Entry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,6 +75,10 @@ def serve(context: click.Context, /, *, repository: Path, command: tuple[str, ..
     """
     from turnout_triton.server import LocalServer
 
+    if command and Path(command[0]).is_dir():
+        raise click.UsageError(
+            f"{command[0]!r} is a folder, not a command; to serve it: --repository {shlex.quote(command[0])}"
+        )
     log = None if quiet else _to_stderr
     with _stop_on_signals(), LocalServer(repository, _options(**given), log=log, report=_to_stderr) as server:
         if command:

@@ -118,5 +118,6 @@ def _parse(text: str, file: Path) -> tuple[Any, str]:
     try:
         text_format.Parse(readable, new_config())
     except text_format.ParseError as error:
-        return config, f"a field that this version of tritonclient does not know ({text_of(error)}); install a newer one"
+        known = f"a field that this version of tritonclient does not know ({text_of(error)})"
+        return config, f"{known}; correct its name, or, if a newer Triton has it, install a newer one"
     return config, ""

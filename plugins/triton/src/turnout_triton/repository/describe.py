@@ -13,7 +13,7 @@ from turnout.errors import ConfigurationError, TurnoutError, one_line
 from turnout.repository.versions import versions
 from turnout.tensors import TensorSpec
 from turnout_triton.repository.completed_config import complete_config
-from turnout_triton.repository.config_file import fields_of, new_config, read_config
+from turnout_triton.repository.config_file import ConfigFile, fields_of, new_config, read_config
 from turnout_triton.repository.described_tensors import describe_tensors
 from turnout_triton.repository.in_process import in_process_entry, relative_path
 from turnout_triton.repository.layout import CONFIG
@@ -85,7 +85,7 @@ def _describe_model(model: Path, folder: Path) -> RepositoryModel:
     triton = {"url": URL, "repository": relative_path(model.parent, folder)} | _triton_options(config)
     # In this process the model would take and give the shapes of its file, not those that clients of the server send and get.
     settings["backends"] = {"triton": triton} | ({} if reshapes(config) else in_process_entry(model, file, backend, folder))
-    notes = [*_config_notes(given if present else None, backend), *remarks(config)]
+    notes = [*_config_notes(present, backend), *remarks(config)]
     if tensors.contradiction:
         notes.append(
             f"{CONFIG} contradicts {file.name if file else 'the file'}: {tensors.contradiction}; turnout.yaml follows "
@@ -126,7 +126,9 @@ def _check_tensors(config: Any, backend: str) -> None:
                 raise ConfigurationError(f"{CONFIG} declares {kind} {tensor.name!r} without {missing}; add it")
 
 
-def _config_notes(present: Any, backend: str) -> Iterator[str]:
+def _config_notes(present: ConfigFile | None, backend: str) -> Iterator[str]:
+    if present is not None and present.incomplete:
+        yield f"{CONFIG} has {present.incomplete}"
     if present is None and backend == ONNXRUNTIME:
         yield f"has no {CONFIG}; turnout export {{name}} --config-only writes it"
 

@@ -8,15 +8,19 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from turnout.errors import BackendUnavailableError, ModelLoadError, text_of
+from turnout.errors import BackendUnavailableError, ConfigurationError, ModelLoadError, text_of
+from turnout_triton.repository.config_file import read_config
 from turnout_triton.repository.config_tensors import kserve_datatype
 from turnout_triton.repository.layout import CONFIG
 
 logger = logging.getLogger(__name__)
 
 _NEEDS_GPU = re.compile(r"KIND_GPU|\bgpus?\b|gpu id|cuda", re.IGNORECASE)
+# What Triton's python backend adds to the error of a model: the lines of the code that loaded it.
+_TRACE = re.compile(r"(?<=.)\s*\bAt:\s+/\S*\.py\(\d+\):.*", re.DOTALL)
 _PROBES = ((0, 64), (0, 1), (1, 1), (1, 2))
 """The requests to try: a value, and the size of free axes. The first that succeeds is enough.
 
@@ -43,15 +47,29 @@ def check_loaded(client: Any, expected: list[str], repository: str) -> None:
     index = client.get_model_repository_index().models
     broken = {entry.name: entry.reason for entry in index if entry.name in expected and entry.state != "READY"}
     if broken:
-        reasons = "; ".join(
-            f"model {name!r}: {' '.join(reason.split()) or 'no reason given'}" for name, reason in broken.items()
-        )
-        others = f"fix the model or its {CONFIG}, or serve the others with --model"
+        reasons = "; ".join(f"model {name!r}: {_reason(reason, name, repository)}" for name, reason in broken.items())
+        others = step = f"fix the model or its {CONFIG}, or serve the others with --model"
         if any(_NEEDS_GPU.search(reason) for reason in broken.values()):
-            others = f"for a try on the CPU: turnout triton serve --cpu --repository {shlex.quote(repository)}"
+            step = f"turnout triton serve --cpu --repository {shlex.quote(repository)}"
+            others = f"for a try on the CPU: {step}"
         raise ModelLoadError(
-            f"tritonserver cannot load {len(broken)} of {len(expected)} models of {repository!r}: {reasons}; {others}"
+            f"tritonserver cannot load {len(broken)} of {len(expected)} models of {repository!r}: {reasons}; {others}",
+            next_step=step,
         )
+
+
+def _reason(reason: str, model: str, repository: str) -> str:
+    """Return why the server could not load ``model``, in one line; Triton gives no reason for a config that it cannot read."""
+    text = " ".join(_TRACE.sub("", reason).split())
+    if text:
+        return text
+    try:
+        present = read_config(Path(repository, model, CONFIG))
+    except ConfigurationError as error:
+        return str(error)
+    return (
+        f"its {CONFIG} has {present.incomplete}" if present and present.incomplete else "no reason given; see the server's log"
+    )
 
 
 def probe_models(client: Any, models: list[str], timeout_seconds: float) -> list[RejectedProbe]:
