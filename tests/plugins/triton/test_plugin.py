@@ -37,6 +37,7 @@ def test_the_backend_declares_its_server_variable_and_tuning() -> None:
     (backend,) = plugin.turnout_backends()
 
     assert (backend.server_command, backend.variables) == ("turnout triton serve", (VARIABLE,))
+    assert backend.repository_option == "--repository"
     assert backend.tuning == ("model_config.instance_group",)
     assert TritonOptions.model_validate({"url": "localhost:8001", "model_config": {"instance_group": [{"count": 2}]}})
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+from turnout.commands.server_command import server_command
 from turnout.errors import (
     BackendUnavailableError,
     ConfigurationError,
@@ -99,7 +100,7 @@ def open_usable(app: Turnout, plugins: Plugins, model: LoadedModel) -> Iterator[
                 if backend == model.backend:
                     raise
                 logger.info("model %r: backend %r cannot be used here", model.name, backend)
-                left_out.append(LeftOut(backend, str(error), error.next_step or _advice(plugins, backend, error)))
+                left_out.append(LeftOut(backend, str(error), error.next_step or _advice(plugins, model, backend, error)))
         yield UsableArms(arms, tuple(left_out))
 
 
@@ -112,7 +113,7 @@ def _open(app: Turnout, plugins: Plugins, model: LoadedModel, backend: str, stac
     return arm
 
 
-def _advice(plugins: Plugins, backend: str, error: TurnoutError) -> str:
+def _advice(plugins: Plugins, model: LoadedModel, backend: str, error: TurnoutError) -> str:
     if isinstance(error, BackendUnavailableError):
-        return plugins.backend(backend).server_command
+        return server_command(plugins, model, backend)
     return ""

@@ -105,6 +105,8 @@ class Backend(Generic[OptionsT]):
         starter: the keys of a first turnout.yaml, written by ``turnout init`` without files; empty if it has none.
         file_options: the option that names the model's file, by suffix such as ``.onnx``, for ``turnout init FILE``.
         server_command: the command that starts its server on this machine; empty if there is none.
+        repository_option: the option of ``server_command`` that names another model repository than ``model_repository``; empty
+            if it has none.
         variables: the environment variables ``TURNOUT_...`` that it reads.
         aliases: other names that a user may write for it, such as the name of its library.
         tuning: options that set how many requests run at once, such as ``model_config.instance_group``.
@@ -123,6 +125,7 @@ class Backend(Generic[OptionsT]):
     starter: str = ""
     file_options: Mapping[str, str] = field(default_factory=dict)
     server_command: str = ""
+    repository_option: str = ""
     variables: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     tuning: tuple[str, ...] = ()

@@ -30,6 +30,7 @@ def turnout_backends() -> Iterable[Backend[TritonOptions]]:
         device_tensors=True,
         example="{url: localhost:8001}",
         server_command="turnout triton serve",
+        repository_option="--repository",
         variables=("TURNOUT_TRITON_ENVIRONMENT",),
         tuning=("model_config.instance_group",),
         files=_files,

@@ -67,7 +67,12 @@ def farm(tmp_path: Path, load_plugins: Callable[..., Plugins], monkeypatch: pyte
     file.write_text(SETTINGS, "utf-8")
     farm = Farm(file)
     names = {"source": False, "here": False, "server": True}
-    served: dict[str, Any] = {"example": "{url: here}", "server_command": "serve it", "tuning": ("model_config.instances",)}
+    served: dict[str, Any] = {
+        "example": "{url: here}",
+        "server_command": "serve it",
+        "repository_option": "--from",
+        "tuning": ("model_config.instances",),
+    }
     backends = [
         Backend(name, _never_opened, FarmOptions, remote=remote, **(served if remote else {})) for name, remote in names.items()
     ]

@@ -85,12 +85,29 @@ def test_options_that_the_serving_backend_declares_are_tuning(farm: Any, options
     assert farm.status().facts.tuning == tuning
 
 
-def test_the_command_of_a_declared_server_is_the_next_step(farm: Any) -> None:
+def test_the_command_of_a_declared_server_is_the_next_step(farm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(farm.file.parent)
     farm.publish()
     farm.answer = lambda: [RepositoryFinding(False, "refused", reached=False)]
     verified(farm, "here")
 
     assert farm.status().next.command == "serve it"
+
+
+def test_the_command_of_a_server_names_a_repository_that_it_would_not_find_itself(
+    farm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = farm.publish().parent.parent
+    farm.answer = lambda: [RepositoryFinding(False, "refused", reached=False)]
+    verified(farm, "here")
+
+    monkeypatch.chdir(farm.file.parent.parent)
+    above = farm.status().next.command
+    (farm.file.parent / "else where").mkdir()
+    monkeypatch.chdir(farm.file.parent / "else where")
+    beside = farm.status().next.command
+
+    assert (above, beside) == ("serve it --from work/model_repository", f"serve it --from {repository}")
 
 
 def test_a_model_without_a_server_gets_the_example_of_an_installed_backend(farm: Any) -> None:

@@ -37,6 +37,16 @@ def test_first_the_model_is_exported() -> None:
     assert command(replace(START, formats=(), missing={"source": "pip install it"})) == "pip install it"
 
 
+def test_what_a_server_alone_has_needs_no_export() -> None:
+    alone = replace(START, backend="server", backends=("server",), sources=frozenset(), formats=())
+
+    assert command(replace(alone, servers=DOWN)) == "turnout server serve"
+    assert command(replace(alone, servers=UP, recorded=3)) == "turnout verify m"
+    asked = step(replace(alone, servers=UP))
+    assert asked.command == "turnout record --help"
+    assert asked.why.startswith("no evidence shows that 'server' gives the same answers, and the model has no other backend")
+
+
 def test_a_version_without_proof_is_verified_on_a_local_backend() -> None:
     unproved = replace(EXPORTED, export=None)
 

@@ -11,6 +11,7 @@ from turnout.commands.arm_proofs import Standing
 from turnout.commands.export import usable_exporters
 from turnout.commands.paths import display_path
 from turnout.commands.requests import recording_folder
+from turnout.commands.server_command import server_command
 from turnout.commands.status.arm_standing import arm_standing
 from turnout.commands.status.facts import ModelFacts, ServerState
 from turnout.commands.status.next_step import NextStep, next_step
@@ -124,7 +125,7 @@ def _plugin_facts(plugins: Plugins, model: LoadedModel) -> dict[str, Any]:
         "known_servers": frozenset(name for name in missing if install_command("server", name) is not None),
         "sources": frozenset(exporter.backend for exporter in usable_exporters(plugins, model)),
         "remote": frozenset(backend.name for backend in backends if backend.remote),
-        "serve_commands": {backend.name: backend.server_command for backend in backends if backend.server_command},
+        "serve_commands": {one.name: server_command(plugins, model, one.name) for one in backends if one.server_command},
         "formats": tuple(exporter.format for exporter in usable_exporters(plugins, model)),
         "tuning": tuple(_tuning(model, serving)) if serving else (),
     }

@@ -44,6 +44,8 @@ def _export(facts: ModelFacts) -> Iterator[NextStep]:
     if facts.version is not None:
         return
     why = f"{facts.folder} has no version"
+    if not facts.formats and facts.remote.issuperset(facts.backends):
+        return  # a server alone has it: an ensemble, or a model of another machine's repository
     if facts.formats:
         yield NextStep(f"turnout export {facts.model} --format {facts.formats[0]}", why)
         return
@@ -58,7 +60,8 @@ def _prove(facts: ModelFacts) -> Iterator[NextStep]:
     if facts.is_exported:
         return
     number = facts.version.number if facts.version else 0
-    why = f"no evidence shows that version {number} gives the same answers"
+    what = f"version {number}" if facts.version else f"{facts.backend!r}"
+    why = f"no evidence shows that {what} gives the same answers"
     if facts.verify is not None and facts.verify.current:
         why = f"turnout verify found: {facts.verify.text or facts.verify.verdict}"
     elif facts.verify is not None or (facts.export is not None and not facts.export.current):

@@ -68,7 +68,8 @@ def exit_text(process: ServerProcess) -> str:
 def server_error(process: ServerProcess, what: str, repository: str) -> BackendUnavailableError:
     """Return the error for a server that failed, with the last lines of its log."""
     lines = [line for line in process.tail if line.strip(" +-|\n")]
-    return BackendUnavailableError(f"{what}, for model repository {repository!r}; its last lines: {_joined(lines)}")
+    text = f"{what}, for model repository {repository!r}; its last lines: {_joined(lines)}"
+    return BackendUnavailableError(text, next_step="correct what its last lines name, then start it again")
 
 
 def _joined(lines: Sequence[str]) -> str:
