@@ -137,6 +137,7 @@ def test_a_config_is_written_before_a_server_reads_it() -> None:
     """Also while the server is down: it reads its configuration when it starts."""
     text = "there is no config.pbtxt; write it: turnout export m --config-only"
     for state in (ServerState("server", False, False, f"refused; {text}"), ServerState("server", True, False, text)):
-        assert command(replace(EXPORTED, servers=(state,))) == "turnout export m --config-only"
+        for facts in (EXPORTED, replace(SERVING, export=None), SERVING):
+            assert command(replace(facts, servers=(state,))) == "turnout export m --config-only"
     by_hand = ServerState("server", True, False, "it differs: turnout export m --config-only --force-config")
     assert "--config-only" not in command(replace(EXPORTED, servers=(by_hand,)))

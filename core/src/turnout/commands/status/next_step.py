@@ -103,7 +103,10 @@ def _local_fallback(facts: ModelFacts) -> str:
 
 
 def _start(facts: ModelFacts, backend: str | None) -> Iterator[NextStep]:
-    if backend is not None and backend in facts.unreachable:
+    if backend is None:
+        return
+    yield from _configure(facts, backend)
+    if backend in facts.unreachable:
         command = facts.serve_commands.get(backend, "turnout check --deep")
         yield NextStep(command, f"the server of {backend!r} does not respond")
 
@@ -123,7 +126,6 @@ def _stay_local(facts: ModelFacts, server_advice: str) -> Iterator[NextStep]:
 def _move(facts: ModelFacts, server: str) -> Iterator[NextStep]:
     """Yield the steps to the server: compare, add a fallback, shadow, give it a share, switch."""
     model = facts.model
-    yield from _configure(facts, server)
     yield from _start(facts, server)
     if not facts.has_parity(server):
         yield from _verify(facts, server, f"{server!r} was not compared with {facts.backend!r} on this version")
@@ -176,7 +178,6 @@ def _complete(facts: ModelFacts, server: str) -> Iterator[NextStep]:
     if not facts.has_fallback:
         edit = f"write 'fallback: {local}'" if local else "add a local backend, and 'fallback:' with its name,"
         yield NextStep(f"{edit} under models.{model}", f"nothing answers if {server!r} is unavailable")
-    yield from _configure(facts, server)
     yield from _start(facts, server)
     if not facts.has_parity(server):
         yield from _verify(facts, local, f"{server!r} was not compared on this version")

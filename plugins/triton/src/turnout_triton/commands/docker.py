@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from turnout_triton.commands.next_command import next_command
 from turnout_triton.commands.shared_options import PORT, model_option, repository_option
 
 
@@ -59,4 +60,4 @@ def docker(  # noqa: PLR0913  # click's options
                 "'pip install torch transformers'",
                 err=True,
             )
-    click.echo(f"next: TRITON_URL={host}:{grpc_port} INFERENCE_BACKEND=triton turnout check --deep", err=True)
+    click.echo(f"next: {next_command(f'{host}:{grpc_port}')}", err=True)

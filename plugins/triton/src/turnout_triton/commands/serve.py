@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from turnout_triton.commands.next_command import next_command
 from turnout_triton.commands.shared_options import (
     FOLDER,
     PORT,
@@ -112,9 +113,7 @@ def _options(*, http_port: int | None, grpc_port: int | None, metrics_port: int 
 
 def _announce(server: LocalServer) -> None:
     # The addresses come last: a script that has read them may stop the server, and the log is complete by then.
-    _to_stderr(
-        f"ready; next: TRITON_URL={server.grpc_url} INFERENCE_BACKEND=triton turnout check --deep; Ctrl-C stops the server"
-    )
+    _to_stderr(f"ready; next: {next_command(server.grpc_url)}; Ctrl-C stops the server")
     click.echo(f"grpc     {server.grpc_url}\nhttp     {server.http_url}\nmetrics  {server.metrics_url}")
 
 
