@@ -46,7 +46,7 @@ class Options(turnout.Options):
 
 class Known(PlusOne):
     def signature(self):
-        return ModelSignature((TensorSpec("x", "FP32", (-1,)),), (TensorSpec("y", "FP32", (-1,)),))
+        return ModelSignature((TensorSpec("x", "FP32", (-1,)),), (TensorSpec("x", "FP32", (-1,)),))
 
 
 class Look(PipelineStep):

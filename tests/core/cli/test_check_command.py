@@ -25,7 +25,7 @@ def test_deep_opens_every_model_and_prints_its_tensors(cli: Any, settings_file: 
     ended = cli("check", "--deep")
 
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.count("plus: x FP32 [-1] -> y FP32 [-1]") == 2
+    assert ended.out.count("plus: x FP32 [-1] -> x FP32 [-1]") == 2
 
 
 def test_without_deep_not_even_a_preloaded_model_is_opened(cli: Any, settings_file: Path) -> None:

@@ -15,7 +15,7 @@ def test_export_writes_a_version_and_prints_its_tensors(cli: Any, settings_file:
     ended = cli("export", "first", "--format", "text")
 
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out == "model_repository/first/1/model.txt: version 1, 5 bytes\nx FP32 [-1] -> y FP32 [-1]\n"
+    assert ended.out == "model_repository/first/1/model.txt: version 1, 5 bytes\nx FP32 [-1] -> x FP32 [-1]\n"
     assert Path("model_repository/first/1/model.txt").read_text() == "first"
 
 
@@ -84,7 +84,7 @@ def test_export_writes_the_configuration_too_and_prints_its_notes(cli: Any, kept
     assert (ended.code, ended.err) == (0, "note: unchanged\n")
     assert ended.out.splitlines() == [
         "served/first/1/model.txt: version 1, 5 bytes",
-        "x FP32 [-1] -> y FP32 [-1]",
+        "x FP32 [-1] -> x FP32 [-1]",
         "served/first/config.txt",
     ]
 

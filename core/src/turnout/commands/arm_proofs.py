@@ -53,6 +53,15 @@ class ArmProof:
     at: str = ""
     text: str = ""
 
+    def doubt(self, backend: str, serving: str) -> str:
+        """Return why it does not prove that ``backend`` answers as ``serving`` does, in words."""
+        when = f" on {self.at[:16].replace('T', ' ')}" if self.at else ""
+        if self.standing is Standing.WRONG:
+            return f"{backend!r} gave other answers than {self.other!r}{when}: {self.text or 'see turnout status'}"
+        if self.standing is Standing.CHANGED:
+            return f"files or settings have changed since {backend!r} was compared with {self.other!r}{when}"
+        return f"{backend!r} was never compared with {serving!r}"
+
 
 def arm_states(plugins: Plugins, model: LoadedModel, backends: Iterable[str]) -> dict[str, Any]:
     """Return the state of each arm as it is now: its settings as a hash, and its files with their fingerprints.

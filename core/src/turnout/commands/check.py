@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from turnout.commands.arm_files import find_arm_files, version_of
+from turnout.commands.check_proofs import check_proofs
 from turnout.commands.check_requests import check_requests
 from turnout.commands.check_result import CheckResult
 from turnout.commands.placeholders import find_placeholders
@@ -41,6 +42,7 @@ def check_app(source: Path, *, deep: bool = False) -> list[CheckResult]:
             results += _check_batching(plugins, model)
             results += _check_warmup(loaded, model)
             results += check_files(plugins, model)
+            results += check_proofs(loaded, plugins, model)
             results += _check_repositories(plugins, model, deep=deep)
         if deep:
             return _with_requests(results, list(check_requests(app, plugins, loaded, _arms)))

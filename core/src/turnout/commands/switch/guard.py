@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from turnout.commands.arm_files import find_arm_files
-from turnout.commands.arm_proofs import ArmProof, Standing, proof_sources
+from turnout.commands.arm_proofs import Standing, proof_sources
 from turnout.commands.server_command import server_command
 from turnout.commands.status.arm_standing import arm_standing
 from turnout.commands.switch.history import RecordedSwitch, former_backends
@@ -106,18 +106,9 @@ def _unproved(
     if proof.standing is Standing.PROVED:
         return None
     command = f"turnout verify {model.name} --against {backend}"
-    reason = _reason(backend, serving, proof)
+    reason = proof.doubt(backend, serving)
     outage = None if proof.standing is Standing.WRONG else _missing(loaded, plugins, model, serving)
     if outage is not None:
         warn(f"{reason}, and cannot be now: {outage}; when it answers again: {command}")
         return None
     return UnprovedError(f"{reason}; compare them: {command}", next_step=command)
-
-
-def _reason(backend: str, serving: str, proof: ArmProof) -> str:
-    when = f" on {proof.at[:16].replace('T', ' ')}" if proof.at else ""
-    if proof.standing is Standing.WRONG:
-        return f"{backend!r} gave other answers than {proof.other!r}{when}: {proof.text or 'see turnout status'}"
-    if proof.standing is Standing.CHANGED:
-        return f"files or settings have changed since {backend!r} was compared with {proof.other!r}{when}"
-    return f"{backend!r} was never compared with {serving!r}"
