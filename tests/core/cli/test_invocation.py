@@ -60,3 +60,11 @@ def test_a_program_that_the_shell_does_not_find_is_suggested_by_its_path(
 
     assert absent == f"'{program}' check"
     assert read_invocation(str(program), []).suggest("turnout check") == "turnout check"
+
+
+def test_commands_about_a_model_inside_a_text_get_the_settings_file() -> None:
+    line = Invocation(config="my a.yaml")
+    text = "no config.pbtxt; write it: turnout export m --config-only; turnout verify compares; turnout export m2 --config-only"
+
+    assert line.suggest_within(text, "m") == text.replace("export m ", "export m --config 'my a.yaml' ")
+    assert Invocation().suggest_within(text, "m") == text

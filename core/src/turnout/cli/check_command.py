@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from turnout.cli.exits import FAILED
+from turnout.cli.invocation import current_invocation
 from turnout.cli.options import config_option, examples, json_option, print_json, print_table, quiet_option
 from turnout.cli.printing import print_next
 
@@ -32,14 +33,15 @@ def command(config: Path, deep: bool, as_json: bool) -> None:  # noqa: FBT001  #
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
-        rows = [
-            {"": _verdict(finding), "what": finding.what, "name": finding.name, "found": _shorten(finding.text)}
-            for finding in findings
-        ]
-        print_table(("", "what", "name", "found"), rows)
+        print_table(("", "what", "name", "found"), [_row(finding) for finding in findings])
     if not all(finding.ok for finding in findings):
         print_next("change what FAIL names")
         raise SystemExit(FAILED)
+
+
+def _row(finding: CheckResult) -> dict[str, str]:
+    text = current_invocation().suggest_within(finding.text, finding.name)
+    return {"": _verdict(finding), "what": finding.what, "name": finding.name, "found": _shorten(text)}
 
 
 def _verdict(finding: CheckResult) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from collections.abc import Sequence
@@ -46,6 +47,14 @@ class Invocation:
         if self.config is not None and takes_config and "--config" not in words:
             words += ["--config", shlex.quote(self.config)]
         return " ".join(words)
+
+    def suggest_within(self, text: str, model: str) -> str:
+        """Return ``text`` with the ``--config`` of this command line in its commands about ``model``."""
+        if self.config is None:
+            return text
+        option = f"--config {shlex.quote(self.config)}"
+        commands = rf"\b{PROGRAM} (?:{'|'.join(sorted(_WITH_CONFIG))}) {re.escape(model)}(?![\w.-])"
+        return re.sub(commands, lambda command: f"{command[0]} {option}", text)
 
     def retype(self, wrong: str, right: str) -> str | None:
         """Return this command line with ``right`` in place of ``wrong``; None if it does not have that word once."""

@@ -48,10 +48,12 @@ def _lines(status: ModelStatus) -> Iterator[str]:
         "verified": _format_verify(facts),
         "recorded": facts.recorded,
     }
-    rows |= {"shadow": _format_shadow(facts)} | {f"on {state.backend}": state.text for state in facts.servers}
+    line = current_invocation()
+    servers = {f"on {state.backend}": line.suggest_within(state.text, facts.model) for state in facts.servers}
+    rows |= {"shadow": _format_shadow(facts)} | servers
     yield from (f"  {name:<10}{text}" for name, text in rows.items() if text)
-    yield click.style(f"  {'next':<10}{current_invocation().suggest(status.next.command)}", bold=True)
-    yield f"  {'':<10}{status.next.why}"
+    yield click.style(f"  {'next':<10}{line.suggest(status.next.command)}", bold=True)
+    yield f"  {'':<10}{line.suggest_within(status.next.why, facts.model)}"
 
 
 def _format_arms(facts: ModelFacts) -> str:

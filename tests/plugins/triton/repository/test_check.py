@@ -393,6 +393,18 @@ def test_a_server_that_runs_something_else_is_named_with_all_three_sides(live: A
     assert text.endswith("; load the model again on the server, or correct turnout.yaml")
 
 
+def test_a_server_that_tries_a_gpu_model_on_the_cpu_is_not_told_to_load_it_again_only(live: Any) -> None:
+    project, url = live
+    group = {"model_config": {"instance_group": [{"count": 1, "kind": "KIND_GPU", "gpus": [0]}]}}
+    options = project.options(**group, url=url)
+    project.configure(project.model(), options)
+
+    texts = [text for ok, text in project.check(project.model(), options) if not ok and text.startswith("instance_group: ")]
+
+    assert len(texts) == 1
+    assert "; right for a try with 'turnout triton serve --cpu'; else load" in texts[0]
+
+
 def test_tensors_that_differ_on_the_server_are_named(live: Any, save_model: Any) -> None:
     project, url = live
     x, y = ("x", TensorProto.DOUBLE, ["rows", 3]), ("out", TensorProto.DOUBLE, ["rows", 3])
@@ -441,7 +453,7 @@ def test_a_model_that_the_server_does_not_have_is_named(live: Any, serves: bool,
 
     assert found[0][0] is ok
     assert f"server {url!r} does not serve the model 'new': " in found[0][1]
-    assert found[0][1].endswith("; load it there, or correct 'model'")
+    assert found[0][1].endswith("; load it there, or correct 'url' or 'model'")
     assert found[1:] == [SAME]
 
 

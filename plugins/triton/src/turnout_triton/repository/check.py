@@ -89,7 +89,7 @@ def _read_servers(state: _Check) -> None:
         except BackendUnavailableError as error:
             found = RepositoryFinding(not (request.deep and request.serves), f"{error}; it was not compared", reached=False)
         except ModelLoadError as error:
-            found = RepositoryFinding(not request.serves, f"{error}; load it there, or correct 'model'", reached=True)
+            found = RepositoryFinding(not request.serves, f"{error}; load it there, or correct 'url' or 'model'", reached=True)
         except ConfigurationError as error:
             found = RepositoryFinding(False, str(error))
         else:
@@ -126,6 +126,8 @@ def _compare(state: _Check, sources: list[ConfigSource], asked: Any) -> None:
 def _advice(state: _Check, sources: list[ConfigSource], difference: Difference) -> str:
     """Return the way to fix a difference: correct the file if it differs, else reload the model on the server."""
     wrong_file = state.present is not None and sources[1] in difference.apart
+    if not wrong_file and difference.name == "instance_group" and "KIND_GPU" in difference.text:
+        return "right for a try with 'turnout triton serve --cpu'; else load the model again there, or correct turnout.yaml"
     if not wrong_file:
         return "load the model again on the server, or correct turnout.yaml"
     command = f"turnout export {state.request.model.name} --config-only"
