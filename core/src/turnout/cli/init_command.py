@@ -61,7 +61,7 @@ def _draft(files: tuple[Path, ...], repository: Path | None, folder: Path) -> Dr
 
     if repository is not None:
         return repository_settings(find_plugins(), repository, folder, current_invocation().config)
-    return file_settings(find_plugins(), files, folder) if files else starter_settings(find_plugins())
+    return file_settings(find_plugins(), files, folder) if files else starter_settings(find_plugins(), folder)
 
 
 def _place(text: str, config: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +47,21 @@ def test_a_part_that_needs_what_is_not_installed_is_a_comment_with_the_reason(pl
     assert "pip install" in draft.notes[0]
     assert f"# {draft.notes[0]}\n" in draft.text
     assert "# pipelines:\n#   describe:\n#     - load_image\n" in draft.text
+
+
+def test_a_model_of_the_repository_there_keeps_its_name_for_itself(plugins_of: Load, tmp_path: Path) -> None:
+    """An export would publish the new model as a version of the one that is there."""
+    plugins = plugins_of(second={"starter": STARTER.replace("here", "model_repository/m")})
+    before = starter_settings(plugins, tmp_path)
+    for name in ("m", "my_m"):
+        (tmp_path / "model_repository" / name / "1").mkdir(parents=True)
+
+    draft = starter_settings(plugins, tmp_path)
+
+    assert "m" in _read(before.text)["models"]
+    assert _read(draft.text)["models"] == {"my_my_m": {"backends": {"second": {"path": "model_repository/my_my_m"}}}}
+    assert "caption: {model: my_my_m}" in draft.text
+    assert draft.notes[-1] == "model_repository/m is there already, so this model is called 'my_my_m'"
 
 
 def test_a_starter_that_is_wrong_is_an_error_and_not_a_file(plugins_of: Load) -> None:

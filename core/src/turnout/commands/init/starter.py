@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from turnout.commands.init.draft import HEAD, Draft, load_draft
 from turnout.commands.init.yaml_text import comment
 from turnout.errors import SettingsError, UnknownNameError
 from turnout.plugins.discovery import Plugins
 from turnout.plugins.known import install_commands
+from turnout.repository.evidence import DEFAULT_REPOSITORY
 
 _BLOCK = re.compile(r"(?m)^(?=[A-Za-z])")
 _LINE = re.compile(r":(\d+):\d+\Z")
 
 
-def starter_settings(plugins: Plugins) -> Draft:
+def starter_settings(plugins: Plugins, folder: Path | None = None) -> Draft:
     """Return a turnout.yaml with an example; a part that needs what is not installed becomes a comment with the reason.
+
+    A model gets another name than those in the model repository of ``folder``, whose versions belong to another turnout.yaml.
 
     Raises:
         UnknownNameError: no backend is installed.
@@ -32,8 +36,23 @@ def starter_settings(plugins: Plugins) -> Draft:
         text, notes = _without_problems(text, error)
         if not load_draft(text, plugins).get("models"):
             raise
-        return Draft(text, notes)
-    return Draft(text)
+        draft = Draft(text, notes)
+    else:
+        draft = Draft(text)
+    return draft if folder is None else _beside_others(draft, plugins, folder)
+
+
+def _beside_others(draft: Draft, plugins: Plugins, folder: Path) -> Draft:
+    """Return ``draft`` with the models that are in the repository of ``folder`` renamed."""
+    text, notes = draft.text, [*draft.notes]
+    for name in load_draft(text, plugins).get("models") or ():
+        new = name
+        while (folder / DEFAULT_REPOSITORY / new).exists():
+            new = f"my_{new}"
+        if new != name:
+            text = re.sub(rf"\b{re.escape(name)}\b", new, text)
+            notes.append(f"{DEFAULT_REPOSITORY}/{name} is there already, so this model is called {new!r}")
+    return Draft(text, tuple(notes))
 
 
 def _example(plugins: Plugins) -> str:
