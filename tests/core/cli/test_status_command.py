@@ -67,6 +67,13 @@ def test_one_screen_has_the_stage_the_evidence_and_the_next_command(status: Any)
     ]
 
 
+def test_a_proof_without_a_model_repository_is_about_the_files_of_the_backends(status: Any) -> None:
+    bare = replace(FACTS, version=None, verify=ParityProof("match", "2026-01-02T03:05", current=False), export=None)
+
+    assert "files have changed" not in status(replace(bare, proved=frozenset({bare.backend}))).out
+    assert "match 2026-01-02 03:05; the files have changed since" in status(replace(bare, proved=frozenset())).out
+
+
 def test_proof_that_is_of_other_files_says_so(status: Any) -> None:
     stale = replace(FACTS.shadow, current=False) if FACTS.shadow else None
     changed = replace(FACTS, verify=ParityProof("match", "2026-01-02T03:05", current=False), shadow=stale, export=None)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.repository.versions import is_version, latest_version, served_version, served_versions, versions
+from turnout.repository.versions import evident_version, is_version, latest_version, served_version, served_versions, versions
 
 
 @pytest.mark.parametrize("name", ["1", "10", "20261128"])
@@ -42,6 +42,16 @@ def test_the_versions_of_other_files_are_not_served_and_an_empty_one_is(tmp_path
     assert served_version(tmp_path, "model.py") is None
     (tmp_path / "11").mkdir()
     assert served_version(tmp_path, "model.onnx") == 11
+
+
+def test_evidence_is_about_the_greatest_version_that_the_policy_serves(tmp_path: Path) -> None:
+    for number in ("1", "3", "7", "07", "8.bak"):
+        (tmp_path / number).mkdir()
+
+    assert evident_version(tmp_path) == 7
+    (tmp_path / "config.pbtxt").write_text("version_policy { specific { versions: [3, 1] } }")
+    assert evident_version(tmp_path) == 3
+    assert evident_version(tmp_path / "absent") is None
 
 
 def test_the_policy_counts_the_versions_of_the_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,7 +78,10 @@ def _format_version(facts: ModelFacts) -> str:
 
 
 def _format_verify(facts: ModelFacts) -> str:
-    return _format_proof(facts.verify) or "never; turnout verify compares backends"
+    proof = facts.verify
+    if proof is not None and facts.version is None and facts.backend in (facts.proved or ()):
+        proof = replace(proof, current=True)  # it is about the files of the backends, without a model repository
+    return _format_proof(proof) or "never; turnout verify compares backends"
 
 
 def _format_proof(proof: ParityProof | None) -> str:

@@ -28,6 +28,14 @@ def latest_version(model_folder: Path) -> int | None:
     return max(versions(model_folder), default=None)
 
 
+def evident_version(model_folder: Path) -> int | None:
+    """Return the version that evidence is about: the greatest that the version policy serves, whatever its files.
+
+    None if there is none. Raises as ``versions``.
+    """
+    return max(read_version_policy(model_folder).select(versions(model_folder)), default=None)
+
+
 def served_versions(model_folder: Path, filename: str) -> list[int]:
     """Return the versions that a backend of ``filename`` serves, ascending: the version policy's, without those of other files.
 

@@ -40,6 +40,28 @@ def test_the_newest_version_has_file_date_and_fingerprint(folder: Path) -> None:
     assert version.sha256 == fingerprint(folder / "2")
 
 
+@pytest.mark.parametrize(
+    ("policy", "number"),
+    [
+        ("specific { versions: [1] }", 1),
+        ("specific { versions: 1 versions: 2 }", 2),
+        ("latest { num_versions: 2 }", 2),
+        ("all {}", 2),
+        ("specific { versions: [7] }", None),
+    ],
+)
+def test_the_version_that_the_policy_serves_is_the_one_of_the_evidence(folder: Path, policy: str, number: int | None) -> None:
+    (folder / "config.pbtxt").write_text(f"version_policy: {{ {policy} }}")
+
+    version = newest_version(folder, folder.parent, ())
+
+    assert (version.number if version else None) == number
+    if number == 1:  # a proof of a version that is not served proves nothing
+        proof = proof_of(evidence(folder), version)
+        assert proof is not None
+        assert not proof.current
+
+
 def test_a_proof_holds_until_a_file_changes(folder: Path) -> None:
     saved = evidence(folder)
     before = proof_of(saved, newest_version(folder, folder, ()))

@@ -14,7 +14,7 @@ from turnout.commands.status.facts import ParityProof, PublishedVersion
 from turnout.errors import TurnoutError
 from turnout.plugins.discovery import Plugins
 from turnout.repository.evidence import Evidence, fingerprint
-from turnout.repository.versions import versions
+from turnout.repository.versions import evident_version
 from turnout.settings import LoadedSettings
 
 
@@ -26,28 +26,28 @@ def repository_folder(loaded: LoadedSettings, plugins: Plugins, model: str) -> P
 
 
 def newest_version(folder: Path | None, base: Path, evidence: Sequence[Evidence | None]) -> PublishedVersion | None:
-    """Return the newest version in ``folder``; None if there is none that can be read.
+    """Return the newest version in ``folder`` that its version policy serves; None if there is none that can be read.
 
     The fingerprint reads every file, gigabytes for a large model; it is reused from ``evidence`` if no file has changed since.
     """
     try:
-        numbers = versions(folder) if folder is not None else []
-        if folder is None or not numbers:
+        number = evident_version(folder) if folder is not None else None
+        if folder is None or number is None:
             return None
-        version = folder / str(numbers[-1])
+        version = folder / str(number)
         files = sorted(file for file in version.rglob("*") if file.is_file())
         states = [file.stat() for file in files]
         if not files:
             return None
         # ctime too: tools that copy a file may set an old mtime, ctime they cannot set.
         changed = max(max(state.st_mtime, state.st_ctime) for state in (version.stat(), *states))
-        reusable = (_reusable_fingerprint(one, numbers[-1], changed) for one in evidence)
+        reusable = (_reusable_fingerprint(one, number, changed) for one in evidence)
         sha256 = next(filter(None, reusable), None) or fingerprint(version)
     except OSError:
         return None
     model_file = next((file for file in files if file.stem == "model"), files[0])
     written = max(state.st_mtime for state in states)
-    return PublishedVersion(numbers[-1], display_path(model_file, base), format_utc(written), sha256)
+    return PublishedVersion(number, display_path(model_file, base), format_utc(written), sha256)
 
 
 def _reusable_fingerprint(evidence: Evidence | None, number: int, changed: float) -> str | None:

@@ -22,7 +22,7 @@ from turnout.parity import Verdict
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.recording import RecordedRequest
 from turnout.repository.evidence import Evidence, fingerprint, publish_evidence, write_evidence
-from turnout.repository.versions import versions
+from turnout.repository.versions import evident_version
 from turnout.serving.app import Turnout
 from turnout.settings import LoadedModel, LoadedSettings, load_settings
 
@@ -151,7 +151,7 @@ def _save_evidence(
     publish: bool,
 ) -> None:
     try:
-        version = _newest_version(loaded, plugins, result.model)
+        version = _evident_version(loaded, plugins, result.model)
         facts = result.as_json() | more | version
         evidence = Evidence(result.model, "verify", str(result.verdict), facts=facts)
         write_evidence(loaded.folder, evidence)
@@ -161,8 +161,8 @@ def _save_evidence(
         warn(f"the result cannot be saved for turnout status: {error}")
 
 
-def _newest_version(loaded: LoadedSettings, plugins: Plugins, model: str) -> dict[str, Any]:
-    """Return the newest version in the model repository with its fingerprint: the evidence proves no other version."""
+def _evident_version(loaded: LoadedSettings, plugins: Plugins, model: str) -> dict[str, Any]:
+    """Return the version in the model repository with its fingerprint: the evidence proves no other version."""
     folder = model_folder(loaded, plugins, model)
-    numbers = versions(folder)
-    return {"version": numbers[-1], "sha256": fingerprint(folder / str(numbers[-1]))} if numbers else {}
+    number = evident_version(folder)
+    return {"version": number, "sha256": fingerprint(folder / str(number))} if number is not None else {}
