@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,21 @@ def test_an_exception_that_cannot_be_printed_is_translated_too() -> None:
 def test_a_cancellation_in_the_backend_is_not_one_of_the_caller() -> None:
     with pytest.raises(InferenceError, match="failed: CancelledError"):
         ErrorBoundary(Fails(asyncio.CancelledError()), "m", "b").infer(REQUEST)  # type: ignore[arg-type]
+
+
+def test_an_exit_in_a_request_is_an_error_in_a_thread_and_a_log_line_in_the_main_thread(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    boundary = ErrorBoundary(Fails(SystemExit(4)), "m", "b")  # type: ignore[arg-type]
+
+    with ThreadPoolExecutor(1) as pool:
+        assert isinstance(pool.submit(boundary.infer, REQUEST).exception(), InferenceError)
+    assert caplog.messages == []
+    with pytest.raises(SystemExit) as caught:
+        boundary.infer(REQUEST)
+
+    assert caught.value.code == 4
+    assert caplog.messages == ["model 'm' on backend 'b' failed: SystemExit: 4; the process ends"]
 
 
 def test_an_error_in_a_response_is_raised() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from asyncio import CancelledError
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +13,8 @@ from numpy import ndarray
 from turnout.errors import InferenceError, InvalidRequestError, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.middleware.base import Middleware
+
+logger = logging.getLogger(__name__)
 
 
 class ErrorBoundary(Middleware):
@@ -35,6 +39,13 @@ class ErrorBoundary(Middleware):
             raise
         except (Exception, CancelledError) as error:
             raise self._translate(error) from error
+        except SystemExit as error:
+            fault = self._translate(error)
+            # In the main thread the exit may be that of a signal handler, which must end the process.
+            if threading.current_thread() is threading.main_thread():
+                logger.critical("%s; the process ends", fault)
+                raise
+            raise fault from error
         if not _is_response(response) or response.error is not None:
             raise self._refuse(response)
         return response
