@@ -345,3 +345,18 @@ def test_a_circuit_that_a_reload_removes_is_not_open(make: Callable[..., App], f
     app.close()
 
     assert (before, app.app.metrics.registry.get_sample_value("turnout_circuit_open", labels)) == (1, 0)
+
+
+def test_the_log_of_a_reload_says_who_gets_requests_now(
+    make: Callable[..., App], file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make()
+    caplog.set_level("INFO", "turnout.serving.reload")
+
+    switch_weight(file, "m", "b", 0.3)
+    app.reload()
+    switch_backend(file, "m", "b")
+    app.reload()
+
+    shared, whole = (line.partition("; ")[2] for line in caplog.messages)
+    assert (shared, whole) == ("backend 'a' serves, 'b' gets 0.3 of the requests", "backend 'b' serves")

@@ -108,7 +108,7 @@ class Reloader:
                 continue
             self._in_force[name] = new
             changed.append(name)
-            logger.info("model %r: settings reloaded from %s; backend %r serves", name, fresh.source, new.backend)
+            logger.info("model %r: settings reloaded from %s; %s", name, fresh.source, _traffic(new))
         return changed, errors
 
     def _log_restart(self, restart: tuple[str, ...]) -> None:
@@ -133,3 +133,10 @@ def _restart_keys(old: LoadedSettings, new: LoadedSettings) -> Iterator[str]:
             yield key
     for model in sorted(set(old.models) ^ set(new.models)):
         yield f"models.{model}"
+
+
+def _traffic(model: LoadedModel) -> str:
+    """Return where requests go, in words."""
+    canary = model.settings.canary
+    share = f", {canary.backend!r} gets {canary.weight:g} of the requests" if canary is not None and canary.weight else ""
+    return f"backend {model.backend!r} serves{share}"

@@ -45,7 +45,7 @@ def open_transport(model: ModelDeclaration, options: TritonOptions) -> Transport
         check_cuda_installed()
     connection = connection_settings(options, model.folder)
     transports = [_open_endpoint(endpoint, connection, options) for endpoint in endpoints]
-    return transports[0] if len(transports) == 1 else Replicas(transports)
+    return transports[0] if len(transports) == 1 else Replicas(transports, [str(endpoint) for endpoint in endpoints])
 
 
 def _open_endpoint(endpoint: Endpoint, connection: ConnectionSettings, options: TritonOptions) -> Transport:

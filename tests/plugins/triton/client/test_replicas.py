@@ -55,6 +55,23 @@ def send_often(replicas: Replicas, times: int) -> Counter[str]:
     return Counter(replicas.infer(REQUEST, 5).id for _ in range(times))
 
 
+def test_an_outage_of_one_server_is_two_lines_however_many_requests_meet_it(caplog: pytest.LogCaptureFixture) -> None:
+    down = Scripted("a", NotReachedError("refused"))
+    replicas = Replicas([down, Scripted("b")], ["here:1", "here:2"])
+    caplog.set_level("INFO", "turnout_triton")
+
+    for pause in (0.0, 0.15, 0.25):
+        time.sleep(pause)
+        assert send_often(replicas, 6) == {"b": 6}
+    down.script = [None]
+    time.sleep(0.5)
+    assert send_often(replicas, 6) == {"a": 3, "b": 3}
+
+    lost, back = caplog.messages
+    assert lost == "server 'here:1' gets no requests until it is ready again, other servers get them: refused"
+    assert back.startswith("server 'here:1' gets requests again, after ")
+
+
 def test_servers_take_turns() -> None:
     assert send_often(Replicas([Scripted("a"), Scripted("b"), Scripted("c")]), 9) == {"a": 3, "b": 3, "c": 3}
 

@@ -8,6 +8,7 @@ import time
 from turnout.errors import BackendUnavailableError
 from turnout.forking import Forks
 from turnout_triton.client.failures import RefusedError
+from turnout_triton.client.replica_log import ReplicaLog
 from turnout_triton.client.transport import Transport
 
 # With gRPC's own back-off of 0.5 s at most, a server that is back gets requests within 1 s.
@@ -25,8 +26,9 @@ class Replica:
     ``_watch`` is started and joined under ``_lock``.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, server: str = "") -> None:
         self.transport = transport
+        self._log = ReplicaLog(server)
         self._down_until = 0.0
         self._pause = _FIRST_PAUSE_SECONDS
         self._closed = threading.Event()
@@ -46,6 +48,7 @@ class Replica:
 
     def record_failure(self, error: BackendUnavailableError, model: str, version: str) -> None:
         """Back off from this server: twice as long after each failure, or until it is ready for ``model`` if it refused."""
+        self._log.record_failure(error)
         if isinstance(error, RefusedError):
             self._start_watch(model, version)
             return
@@ -56,6 +59,7 @@ class Replica:
         """End the back-off."""
         if self._down_until:  # a read is cheaper than two writes that every good call would make
             self._down_until, self._pause = 0.0, _FIRST_PAUSE_SECONDS
+            self._log.record_success()
 
     def close(self) -> None:
         """End the watch and close the connections."""
@@ -82,4 +86,5 @@ class Replica:
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             if self.transport.ready(model, version, _READY_SECONDS):
                 self._refused = False
+                self._log.record_success()
                 return

@@ -26,8 +26,9 @@ class Replicas:
     next; one that broke off does not, since the server may have run it.
     """
 
-    def __init__(self, transports: Sequence[Transport]) -> None:
-        self._replicas = [Replica(transport) for transport in transports]
+    def __init__(self, transports: Sequence[Transport], servers: Sequence[str] = ()) -> None:
+        names = servers or [""] * len(transports)
+        self._replicas = [Replica(transport, server) for transport, server in zip(transports, names, strict=True)]
         self._turns = itertools.count()  # next() is atomic under the GIL: no lock
 
     def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
