@@ -111,7 +111,7 @@ def test_cuda_shared_memory_is_opt_in_and_for_a_server_on_this_host(url, options
 def test_cuda_shared_memory_without_its_package_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "cuda", None)
 
-    with pytest.raises(MissingDependencyError, match=r"'cuda_shared_memory'.*pip install 'turnout-triton\[cuda\]'"):
+    with pytest.raises(MissingDependencyError, match=r"'cuda_shared_memory'.*pip install cuda-python"):
         open_transport(MODEL, TritonOptions(url="http://127.0.0.1:1", cuda_shared_memory=True))
 
 

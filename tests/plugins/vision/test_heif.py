@@ -77,7 +77,7 @@ def test_without_pillow_heif_the_message_says_what_to_install(monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     monkeypatch.setitem(sys.modules, "pillow_heif.as_plugin", None)
 
-    with pytest.raises(InvalidInputError, match=r"is a HEIC picture; .* pip install 'turnout-vision\[heif\]'"):
+    with pytest.raises(InvalidInputError, match=r"is a HEIC picture; .* pip install pillow-heif"):
         read_picture(START)
 
 

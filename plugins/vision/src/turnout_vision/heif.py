@@ -10,7 +10,7 @@ from turnout_vision.file_signatures import describe_content
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-INSTALL = "pip install 'turnout-vision[heif]'"
+INSTALL = "pip install pillow-heif"
 _BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
@@ -31,7 +31,7 @@ def open_heif(file: Any, name: str, start: bytes) -> Image:
     except ImportError as error:
         # Not MissingDependencyError: the other pictures of a run can be read.
         raise InvalidInputError(
-            f"picture {name} is {describe_content(start)}; to read it, install pillow-heif: {INSTALL}"
+            f"picture {name} is {describe_content(start)}; to read it, install its decoder: {INSTALL}"
         ) from error
     image: Image = HeifImageFile(file)
     return image

@@ -137,7 +137,7 @@ def test_a_missing_package_for_writing_and_proving_onnx_is_named(package, file, 
     monkeypatch.setitem(sys.modules, package, None)
 
     with pytest.raises(
-        MissingDependencyError, match=rf"{package!r} is not installed.*: pip install 'turnout-direct\[export\]'"
+        MissingDependencyError, match=rf"{package!r} is not installed.*: pip install onnx onnxscript onnxruntime"
     ):
         export_onnx(SimpleNamespace(model=ModelDeclaration("m"), options=options_of(), file=file))
 

@@ -82,5 +82,7 @@ def test_without_torch_nothing_is_published(monkeypatch, export, tmp_path) -> No
     monkeypatch.setattr(generate_check, "default_folder", lambda: tmp_path / "nowhere")
     monkeypatch.setattr(generate_check.importlib.util, "find_spec", lambda name: None)
 
-    with pytest.raises(MissingDependencyError, match="needs torch and transformers; install them: pip install turnout-direct"):
+    with pytest.raises(
+        MissingDependencyError, match="needs torch and transformers; install them: pip install torch transformers"
+    ):
         export("BlipForConditionalGeneration", CAPTIONER)

@@ -75,7 +75,9 @@ def _check_packages() -> None:
         try:
             importlib.import_module(package)
         except ImportError as error:
+            install = f"pip install {' '.join(PACKAGES)}"
             raise MissingDependencyError(
                 f"the export as ONNX writes a file with 'onnx' and 'onnxscript' and compares it with torch on 'onnxruntime': "
-                f"{describe_import_failure(error)}: pip install 'turnout-direct[export]'"
+                f"{describe_import_failure(error)}: {install}",
+                next_step=install,
             ) from error

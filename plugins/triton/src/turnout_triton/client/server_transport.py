@@ -26,5 +26,5 @@ def open_server_transport(endpoint: Endpoint, connection: ConnectionSettings) ->
         return GrpcTransport(endpoint, connection)
     except ImportError as error:
         raise MissingDependencyError(
-            f"the backend 'triton' needs the package {error.name!r} for gRPC; install it: pip install turnout-triton"
+            f"the backend 'triton' needs the package {error.name!r} for gRPC; install it: pip install 'tritonclient[grpc]'"
         ) from error

@@ -66,9 +66,11 @@ def _find_python(model: str) -> str:
     code = f"import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, {PACKAGES!r})))"
     if own.is_file() and _run([str(own), "-c", code]).returncode == 0:
         return str(own)
+    install = f"pip install {' '.join(PACKAGES)}"
     raise MissingDependencyError(
         f"model {model!r}: format 'generate' is proved with a request before it is published, which needs torch and "
-        "transformers; install them: pip install turnout-direct"
+        f"transformers; install them: {install}",
+        next_step=install,
     )
 
 

@@ -1,7 +1,7 @@
 """Input tensors in GPU memory, sent to a server on the same host through CUDA shared memory. Experimental.
 
 No GPU has run it yet: it follows Triton's CUDA shared memory extension and the documentation of
-``tritonclient.utils.cuda_shared_memory``, which needs the package cuda-python (``pip install 'turnout-triton[cuda]'``).
+``tritonclient.utils.cuda_shared_memory``, which needs the package cuda-python (the extra ``cuda``).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def check_cuda_installed() -> None:
     if importlib.util.find_spec("cuda") is None:
         raise MissingDependencyError(
             "the option 'cuda_shared_memory' of backend 'triton' needs the package 'cuda-python', which is not installed; "
-            "install it: pip install 'turnout-triton[cuda]', or remove the option"
+            "install it: pip install cuda-python, or remove the option"
         )
 
 
