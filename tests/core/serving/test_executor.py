@@ -52,6 +52,35 @@ def test_closing_waits_for_what_runs_and_refuses_what_is_queued(gate: Any, limit
     assert gate.calls == 1
 
 
+def test_a_request_that_keeps_an_app_open_is_named(
+    gate: Any, limit_seconds: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("turnout.serving.executor._PATIENCE_SECONDS", 0.01)
+    executor = InferenceExecutor(2)
+    executor.submit(PlusOne(), REQUEST).exception(limit_seconds)
+    running = executor.submit(gate, REQUEST)
+
+    with ThreadPoolExecutor(1) as threads:
+        closing = threads.submit(executor.close)
+        while not caplog.messages:
+            threading.Event().wait(0.001)
+        gate.opened.set()
+        closing.result(limit_seconds)
+
+    assert running.result(0).id == "r"
+    assert caplog.messages == [
+        "the app is closing and waits for requests that still run (1, of: 'Gate'); a request that never ends keeps it open"
+    ]
+
+
+def test_an_app_without_running_requests_closes_without_a_word(executor: InferenceExecutor, caplog: Any) -> None:
+    executor.submit(Thread(), REQUEST).result()
+
+    executor.close()
+
+    assert caplog.messages == []
+
+
 def test_after_close_work_is_refused_and_closing_again_is_allowed() -> None:
     executor = InferenceExecutor(1)
 

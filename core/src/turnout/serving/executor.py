@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from turnout.errors import ClosedError
 from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
+
+logger = logging.getLogger(__name__)
+
+_PATIENCE_SECONDS = 5.0
 
 
 class InferenceExecutor:
@@ -22,6 +27,7 @@ class InferenceExecutor:
         self._lock = threading.Lock()
         self._pid = 0
         self._pool: ThreadPoolExecutor | None = None
+        self._unfinished: dict[Future[InferenceResponse], ModelInference] = {}
         self._closed = False
         Forks.renew(self)
 
@@ -29,6 +35,7 @@ class InferenceExecutor:
         """Forget the parent's threads."""
         self._lock = threading.Lock()
         self._pool = None
+        self._unfinished = {}
 
     def submit(self, model: ModelInference, request: InferenceRequest) -> Future[InferenceResponse]:
         """Start ``model.infer(request)`` in a thread and return its future.
@@ -38,17 +45,29 @@ class InferenceExecutor:
         """
         # Under the lock: a pool that is closed between its choice and the submit would raise a foreign RuntimeError.
         with self._lock:
-            return self._current_pool().submit(self._infer, model, request)
+            future = self._current_pool().submit(self._infer, model, request)
+            self._unfinished[future] = model
+        # A request that has finished by now is removed at once.
+        future.add_done_callback(self._forget)
+        return future
 
     def close(self) -> None:
-        """Refuse new and queued work with ClosedError, wait for what runs, and end the threads."""
+        """Refuse new and queued work with ClosedError, wait for what runs, and end the threads.
+
+        A thread cannot be ended from outside, so a request that never ends is waited for; a log line names its model.
+        """
         with self._lock:
             self._closed = True
             pool, own = self._pool, self._pid == os.getpid()
             self._pool = None
+            running = dict(self._unfinished)
         # Joining the threads of another process would wait forever: they do not exist here.
         if pool is not None and own:
+            _log_what_hangs(running)
             pool.shutdown(wait=True)
+
+    def _forget(self, future: Future[InferenceResponse]) -> None:
+        self._unfinished.pop(future, None)
 
     def _infer(self, model: ModelInference, request: InferenceRequest) -> InferenceResponse:
         # Cancelling the queued futures instead would reach an event loop as the cancellation of the caller's own task.
@@ -62,9 +81,22 @@ class InferenceExecutor:
         # A child of a C library's fork has not run ``renew``; its pid still differs.
         if self._pool is None or self._pid != os.getpid():
             self._pid = os.getpid()
+            self._unfinished = {}
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="turnout-infer")
         return self._pool
 
 
 def _closed_error() -> ClosedError:
     return ClosedError("the app is closed; open it again with turnout.open")
+
+
+def _log_what_hangs(running: dict[Future[InferenceResponse], ModelInference]) -> None:
+    """Wait for ``running``, a few seconds at most, and log what has not ended."""
+    left = wait(running, timeout=_PATIENCE_SECONDS).not_done
+    if left:
+        names = sorted({repr(getattr(running[future], "name", type(running[future]).__name__)) for future in left})
+        logger.warning(
+            "the app is closing and waits for requests that still run (%d, of: %s); a request that never ends keeps it open",
+            len(left),
+            ", ".join(names),
+        )
