@@ -82,6 +82,29 @@ def test_a_model_with_a_least_size_is_asked_for_a_large_one_first(tmp_path, capl
     assert not [line for line in lines if "Conv" in line]
 
 
+def test_a_text_with_a_limit_is_asked_below_it_first(tmp_path, caplog) -> None:
+    nodes = [
+        helper.make_node("Shape", ["x"], ["length"]),
+        helper.make_node("Slice", ["positions", "zero", "length"], ["used"]),
+        helper.make_node("Add", ["x", "used"], ["y"]),
+    ]
+    constants = [numpy_helper.from_array(np.zeros(20, np.float32), "positions"), numpy_helper.from_array(np.array([0]), "zero")]
+    tensors: tuple[Tensors, Tensors] = {"x": ("FP32", [-1])}, {"y": ("FP32", [-1])}
+    save_onnx(tmp_path / "text" / "1" / "model.onnx", nodes, *tensors, constants)
+    write_config(tmp_path / "text", *tensors, {})
+    lines: list[str] = []
+
+    with (
+        caplog.at_level(logging.WARNING),
+        LocalServer(tmp_path, AT_ONCE, log=lines.append) as server,
+        turnout.open(settings(server.grpc_url, "text")) as app,
+    ):
+        assert app.model("text").infer({"x": np.ones(20, np.float32)})["y"].tolist() == [1] * 20
+
+    assert not [text for text in caplog.messages if "text" in text]
+    assert not [line for line in lines if "Add" in line]
+
+
 def test_a_random_warm_up_of_indexes_is_made_of_zeros(tmp_path) -> None:
     signature = ModelSignature((TensorSpec("index", "INT64", (-1,)),), (TensorSpec("y", "FP32", (-1, 2)),))
     samples, _ = warmup_fields(ModelDeclaration("table"), signature, [Warmup(data="random", shapes={"index": (4,)})])

@@ -6,7 +6,7 @@ import logging
 import math
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,13 @@ logger = logging.getLogger(__name__)
 _NEEDS_GPU = re.compile(r"KIND_GPU|\bgpus?\b|gpu id|cuda", re.IGNORECASE)
 # What Triton's python backend adds to the error of a model: the lines of the code that loaded it.
 _TRACE = re.compile(r"(?<=.)\s*\bAt:\s+/\S*\.py\(\d+\):.*", re.DOTALL)
-_PROBES = ((0, 64), (0, 1), (1, 1), (1, 2))
-"""The requests to try: a value, and the size of free axes. The first that succeeds is enough.
+_PROBES = ((0, 64, 8), (0, 64, 64), (0, 1, 1), (1, 1, 1), (1, 2, 2))
+"""The requests to try: a value, the size of free axes of pictures and volumes, and that of texts, which have fewer axes.
 
-64 first: models refuse a picture of one pixel, and most have no upper limit below.
+The first that succeeds is enough. 64 and 8 first: models refuse a picture of one pixel, and a text above their limit, maybe 20.
+A server logs each refusal as an error.
 """
+_PICTURE_RANK = 3
 _MOST_ELEMENTS = 2**20
 _PROBE_SECONDS = 60.0
 
@@ -89,11 +91,15 @@ def _probe(client: Any, model: str, timeout_seconds: float) -> Iterator[Rejected
         logger.info("model %r streams its responses; it was not probed", model)
         return
     text, limit = "", min(timeout_seconds, _PROBE_SECONDS)
-    for filler, size in _PROBES:
-        if _elements(config, size) > _MOST_ELEMENTS:
+    asked: set[str] = set()
+    for filler, *sizes in _PROBES:
+        shapes = {entry.name: _shape(entry.dims, *sizes) for entry in config.input if not entry.optional}
+        probe = repr((filler, shapes))
+        if probe in asked or any(math.prod(shape) > _MOST_ELEMENTS for shape in shapes.values()):
             continue
+        asked.add(probe)
         try:
-            client.infer(model, list(_inputs(config, filler, size)), client_timeout=limit, **_sequence(config))
+            client.infer(model, list(_inputs(config, filler, shapes)), client_timeout=limit, **_sequence(config))
         except InferenceServerException as error:
             text = text_of(error)
             if _is_dead(error):
@@ -117,11 +123,12 @@ def _sequence(config: Any) -> dict[str, Any]:
     return {"sequence_id": 1, "sequence_start": True, "sequence_end": True}
 
 
-def _elements(config: Any, size: int) -> int:
-    return max((math.prod(size if axis < 0 else axis for axis in entry.dims) for entry in config.input), default=0)
+def _shape(dims: Sequence[int], picture: int, text: int) -> list[int]:
+    size = picture if len(dims) >= _PICTURE_RANK else text
+    return [size if axis < 0 else axis for axis in dims]
 
 
-def _inputs(config: Any, filler: int, size: int) -> Iterator[Any]:
+def _inputs(config: Any, filler: int, shapes: Mapping[str, list[int]]) -> Iterator[Any]:
     import numpy as np
     from tritonclient.grpc import InferInput
 
@@ -131,7 +138,7 @@ def _inputs(config: Any, filler: int, size: int) -> Iterator[Any]:
         if entry.optional:
             continue
         datatype = kserve_datatype(entry.data_type)
-        shape = [1] * (config.max_batch_size > 0) + [size if declared < 0 else declared for declared in entry.dims]
+        shape = [1] * (config.max_batch_size > 0) + shapes[entry.name]
         array = np.full(shape, b"" if datatype == BYTES else filler, dtype=dtype_of(datatype))
         tensor = InferInput(entry.name, shape, datatype)
         tensor.set_data_from_numpy(array)
