@@ -36,8 +36,7 @@ def test_an_import_would_be_noticed() -> None:
 def test_the_backend_declares_its_server_variable_and_tuning() -> None:
     (backend,) = plugin.turnout_backends()
 
-    assert (backend.server_command, backend.variables) == ("turnout triton serve", (VARIABLE,))
-    assert backend.repository_option == "--repository"
+    assert backend.variables == (VARIABLE,)
     assert backend.tuning == ("model_config.instance_group",)
     assert TritonOptions.model_validate({"url": "localhost:8001", "model_config": {"instance_group": [{"count": 2}]}})
 

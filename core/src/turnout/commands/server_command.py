@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from turnout.commands.paths import display_path
@@ -14,14 +13,12 @@ from turnout.settings import LoadedModel
 
 def server_command(plugins: Plugins, model: LoadedModel, backend: str) -> str:
     """Return the command that starts the server of ``backend`` with the repository of ``model``; empty if there is none."""
-    declared = plugins.backend(backend)
+    options = model.options.get(backend)
+    if options is None:
+        return ""
     repository = _repository(plugins, model, backend)
-    # A server whose repository is not here is started elsewhere.
-    if not declared.repository_option or repository is None or not repository.is_dir():
-        return declared.server_command
-    shown = display_path(repository, Path.cwd())
-    option = "" if shown == DEFAULT_REPOSITORY else f" {declared.repository_option} {shlex.quote(shown)}"
-    return declared.server_command + option
+    shown = display_path(repository, Path.cwd()) if repository is not None and repository.is_dir() else ""
+    return plugins.backend(backend).server_command(options, "" if shown == DEFAULT_REPOSITORY else shown)
 
 
 def _repository(plugins: Plugins, model: LoadedModel, backend: str) -> Path | None:

@@ -90,6 +90,11 @@ def _no_files(model: ModelDeclaration, options: Any) -> Iterable[Path]:
     return ()
 
 
+def _no_command(options: Any, repository: str) -> str:
+    """Return no command: the backend has no server, or none that a command starts here."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Backend(Generic[OptionsT]):
     """A kind of runtime.
@@ -104,9 +109,8 @@ class Backend(Generic[OptionsT]):
         example: an example of its options as one line of YAML, for messages and ``turnout init``.
         starter: the keys of a first turnout.yaml, written by ``turnout init`` without files; empty if it has none.
         file_options: the option that names the model's file, by suffix such as ``.onnx``, for ``turnout init FILE``.
-        server_command: the command that starts its server on this machine; empty if there is none.
-        repository_option: the option of ``server_command`` that names another model repository than ``model_repository``; empty
-            if it has none.
+        server_command: returns the command that starts its server on this machine, where the options look for it, with a model
+            repository other than ``model_repository`` (empty if there is none); empty if the options name another machine.
         variables: the environment variables ``TURNOUT_...`` that it reads.
         aliases: other names that a user may write for it, such as the name of its library.
         tuning: options that set how many requests run at once, such as ``model_config.instance_group``.
@@ -124,8 +128,7 @@ class Backend(Generic[OptionsT]):
     example: str = "{}"
     starter: str = ""
     file_options: Mapping[str, str] = field(default_factory=dict)
-    server_command: str = ""
-    repository_option: str = ""
+    server_command: Callable[[OptionsT, str], str] = _no_command
     variables: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     tuning: tuple[str, ...] = ()

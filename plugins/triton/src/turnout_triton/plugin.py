@@ -29,8 +29,7 @@ def turnout_backends() -> Iterable[Backend[TritonOptions]]:
         remote=True,
         device_tensors=True,
         example="{url: localhost:8001}",
-        server_command="turnout triton serve",
-        repository_option="--repository",
+        server_command=_server_command,
         variables=("TURNOUT_TRITON_ENVIRONMENT",),
         tuning=("model_config.instance_group",),
         files=_files,
@@ -70,6 +69,12 @@ def _create(model: ModelDeclaration, options: TritonOptions) -> ModelInference:
     from turnout_triton.opening import open_model
 
     return open_model(model, options)
+
+
+def _server_command(options: TritonOptions, repository: str) -> str:
+    from turnout_triton.serve_command import serve_command
+
+    return serve_command(options, repository)
 
 
 def _files(model: ModelDeclaration, options: TritonOptions) -> Iterable[Path]:

@@ -69,8 +69,7 @@ def farm(tmp_path: Path, load_plugins: Callable[..., Plugins], monkeypatch: pyte
     names = {"source": False, "here": False, "server": True}
     served: dict[str, Any] = {
         "example": "{url: here}",
-        "server_command": "serve it",
-        "repository_option": "--from",
+        "server_command": lambda _, repository: f"serve it --from '{repository}'" if repository else "serve it",
         "tuning": ("model_config.instances",),
     }
     backends = [

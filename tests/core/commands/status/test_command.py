@@ -107,7 +107,7 @@ def test_the_command_of_a_server_names_a_repository_that_it_would_not_find_itsel
     monkeypatch.chdir(farm.file.parent / "else where")
     beside = farm.status().next.command
 
-    assert (above, beside) == ("serve it --from work/model_repository", f"serve it --from {repository}")
+    assert (above, beside) == ("serve it --from 'work/model_repository'", f"serve it --from '{repository}'")
 
 
 def test_a_model_without_a_server_gets_the_example_of_an_installed_backend(farm: Any) -> None:

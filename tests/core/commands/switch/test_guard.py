@@ -70,7 +70,7 @@ class Bench:
         create: dict[str, Any] = {name: lambda *_: Known() for name in ("origin", "good")}
         create |= {"wrong": lambda *_: Known(1.0), "server": self._open_server}
         backends = [
-            Backend(name, make, FileOptions, remote=name == "server", server_command="serve it", files=find_file)
+            Backend(name, make, FileOptions, remote=name == "server", server_command=lambda *_: "serve it", files=find_file)
             for name, make in create.items()
         ]
         source = (

@@ -125,7 +125,7 @@ def _plugin_facts(plugins: Plugins, model: LoadedModel) -> dict[str, Any]:
         "known_servers": frozenset(name for name in missing if install_command("server", name) is not None),
         "sources": frozenset(exporter.backend for exporter in usable_exporters(plugins, model)),
         "remote": frozenset(backend.name for backend in backends if backend.remote),
-        "serve_commands": {one.name: server_command(plugins, model, one.name) for one in backends if one.server_command},
+        "serve_commands": {one.name: command for one in backends if (command := server_command(plugins, model, one.name))},
         "formats": tuple(exporter.format for exporter in usable_exporters(plugins, model)),
         "tuning": tuple(_tuning(model, serving)) if serving else (),
     }
