@@ -18,7 +18,7 @@ PAIRS = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=20)
 ERRORS = st.sampled_from([0.0, 1e-300, 1e-4, 1e-3, 1.0])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(PAIRS, ERRORS, ERRORS)
 def test_floats_match_where_numpy_says_so(pairs: list[tuple[float, float]], rtol: float, atol: float) -> None:
     expected, actual = np.array(pairs).T.copy()
@@ -36,7 +36,7 @@ def test_floats_match_where_numpy_says_so(pairs: list[tuple[float, float]], rtol
 INTEGERS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.sampled_from([0, 1, -1, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)]))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.tuples(INTEGERS, INTEGERS), min_size=1, max_size=20))
 def test_integers_match_where_they_are_equal(pairs: list[tuple[int, int]]) -> None:
     expected, actual = np.array(pairs, np.int64).T.copy()
@@ -48,7 +48,7 @@ def test_integers_match_where_they_are_equal(pairs: list[tuple[int, int]]) -> No
     assert found.max_abs_error == float(max(abs(int(left) - int(right)) for left, right in pairs))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.binary(max_size=4), st.binary(max_size=4)), min_size=1, max_size=20))
 def test_bytes_match_where_they_are_equal(pairs: list[tuple[bytes, bytes]]) -> None:
     sides: list[Any] = [np.empty(len(pairs), object), np.empty(len(pairs), object)]

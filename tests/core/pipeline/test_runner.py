@@ -332,7 +332,7 @@ def graphs(draw: st.DrawFn) -> dict[str, Sums]:
     return steps
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=graphs())
 def test_any_graph_gives_what_its_steps_give_one_after_the_other(steps: dict[str, Sums], make_pipeline: Make) -> None:
     expected: dict[str, float] = {}

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.errors import InferenceError, InvalidTensorError
@@ -59,7 +59,6 @@ def test_strides_and_byte_order_do_not_change_values(datatype: str) -> None:
     assert same_bits(round_trip(array.T), np.ascontiguousarray(array.T))
 
 
-@settings(deadline=None)
 @given(st.sampled_from(NUMERIC), st.lists(st.integers(0, 4), max_size=4), st.data())
 def test_any_view_of_any_tensor_keeps_its_bits(datatype: str, sizes: list[int], data: st.DataObject) -> None:
     array = random_bits(datatype, tuple(sizes))

@@ -85,7 +85,7 @@ PLAIN = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.dictionaries(st.text(string.ascii_lowercase, min_size=1, max_size=5), PLAIN, max_size=4), st.sampled_from([None, 1, 4])
 )
@@ -97,7 +97,7 @@ def test_json_is_yaml(content: dict[str, object], indent: int | None) -> None:
     assert document.values == content
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text("ab:-?[]{},#&*!|>'\"%@`~ \n\r\t\\x0\ufeff\u2028\x85é", max_size=40))
 def test_any_text_is_parsed_or_refused_with_a_place(text: str) -> None:
     problems: tuple[Problem, ...] = ()

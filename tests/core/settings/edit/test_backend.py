@@ -197,7 +197,7 @@ def files(draw: st.DrawFn) -> tuple[list[str], str]:
     return decorated, draw(st.sampled_from(["\n", "\r\n"]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(files())
 def test_only_that_line_differs_in_any_file(tmp_path_factory: pytest.TempPathFactory, drawn: tuple[list[str], str]) -> None:
     lines, ending = drawn
@@ -210,7 +210,7 @@ def test_only_that_line_differs_in_any_file(tmp_path_factory: pytest.TempPathFac
     assert file.read_bytes() == ending.join(lines).replace("@", "triton").encode()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(files())
 def test_only_one_line_is_new_in_any_file_without_it(
     tmp_path_factory: pytest.TempPathFactory, drawn: tuple[list[str], str]

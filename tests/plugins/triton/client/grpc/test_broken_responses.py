@@ -190,7 +190,7 @@ def test_a_server_without_the_call_is_unavailable_and_the_request_is_not_wrong(s
     assert "the sky is falling; check the URL" in str(error)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_mutated_response_raises_turnout_errors_only(send, data) -> None:
     sent = bytearray(GOOD)

@@ -216,7 +216,7 @@ def test_a_body_that_is_refused_before_it_was_read_is_an_invalid_request() -> No
     assert "the body is too large" in str(error)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_mutated_response_raises_turnout_errors_only(data) -> None:
     sent = bytearray(GOOD)
