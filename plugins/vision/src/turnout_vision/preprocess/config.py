@@ -19,16 +19,16 @@ def preprocessor_of(config: Mapping[str, Any], where: str) -> ImagePreprocessor:
     Raises:
         ConfigurationError: ``config`` is incomplete, or has an image processor or a setting that is not supported.
     """
-    kind = _read_kind(config, where)
-    recipe, defaults = (KINDS[kind] if kind else UNNAMED).recipe, (KINDS[kind] if kind else UNNAMED).defaults
-    settings = Settings(config, defaults, kind=kind, where=where)
+    name = _read_name(config, where)
+    kind = KINDS[name] if name else UNNAMED
+    settings = Settings(config, kind.defaults, kind=name, where=where)
     settings.value("default_to_square")
-    preprocessor = recipe(settings)
+    preprocessor = kind.recipe(settings)
     settings.check_all_read()
     return preprocessor
 
 
-def _read_kind(config: Mapping[str, Any], where: str) -> str | None:
+def _read_name(config: Mapping[str, Any], where: str) -> str | None:
     """Return the name of the image processor without the suffixes that versions of transformers gave it."""
     given = config.get("image_processor_type") or config.get("feature_extractor_type")
     if given is None:

@@ -89,14 +89,9 @@ class SquareCanvas:
     color: tuple[int, int, int]
 
     def apply(self, pixels: Pixels) -> Pixels:
-        height, width = pixels.shape[:2]
-        side = max(height, width)
-        _check_size((side, side), (height, width))
-        canvas = np.empty((side, side, 3), np.uint8)
-        canvas[:] = self.color
-        top, left = (side - height) // 2, (side - width) // 2
-        canvas[top : top + height, left : left + width] = pixels
-        return canvas
+        side = max(pixels.shape[:2])
+        _check_size((side, side), pixels.shape[:2])
+        return _center(pixels, (side, side), self.color)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +120,8 @@ class BlackCanvas:
         Raises:
             InvalidInputError: the picture is larger than the canvas.
         """
-        height, width = pixels.shape[:2]
-        check_fits((height, width), (self.height, self.width))
-        top, left = (self.height - height) // 2, (self.width - width) // 2
-        canvas = np.zeros((self.height, self.width, 3), np.uint8)
-        canvas[top : top + height, left : left + width] = pixels
-        return canvas
+        check_fits(pixels.shape[:2], (self.height, self.width))
+        return _center(pixels, (self.height, self.width), (0, 0, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +142,15 @@ def check_fits(size: Size, canvas: Size) -> None:
             f"a picture of {size[1]} x {size[0]} does not fit on the {canvas[1]} x {canvas[0]} of its image processor; "
             "crop the picture, or give the processor a larger size"
         )
+
+
+def _center(pixels: Pixels, size: Size, color: tuple[int, int, int]) -> Pixels:
+    """Return a canvas of ``size`` and ``color`` with the picture in its middle."""
+    height, width = pixels.shape[:2]
+    canvas = np.full((*size, 3), color, np.uint8)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    canvas[top : top + height, left : left + width] = pixels
+    return canvas
 
 
 def _check_size(new: Size, old: Size) -> None:

@@ -12,7 +12,8 @@ from turnout_vision.preprocess.recipes import Recipe
 _CLIP = {"image_mean": (0.48145466, 0.4578275, 0.40821073), "image_std": (0.26862954, 0.26130258, 0.27577711)}
 _IMAGENET = {"image_mean": (0.485, 0.456, 0.406), "image_std": (0.229, 0.224, 0.225)}
 _HALF = {"image_mean": (0.5, 0.5, 0.5), "image_std": (0.5, 0.5, 0.5)}
-_VALUES = {"do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True}
+_RESCALED = {"do_rescale": True, "rescale_factor": 1 / 255}
+_VALUES = {**_RESCALED, "do_normalize": True}
 _BICUBIC, _BILINEAR, _LANCZOS = {"resample": 3}, {"resample": 2}, {"resample": 1}
 # How one number in ``size`` is read.
 _SQUARE, _EDGE = {"default_to_square": True}, {"default_to_square": False}
@@ -99,23 +100,13 @@ KINDS: Mapping[str, Kind] = {
         recipes.make_efficientnet,
         {**_SQUARE, **_box(346, 346), **_BICUBIC, **_uncropped(289), **_VALUES, **_HALF, "include_top": True},
     ),
-    "GLPNImageProcessor": Kind(
-        recipes.make_glpn, {"do_resize": True, **_BILINEAR, "do_rescale": True, "rescale_factor": 1 / 255, "size_divisor": 32}
-    ),
+    "GLPNImageProcessor": Kind(recipes.make_glpn, {"do_resize": True, **_BILINEAR, **_RESCALED, "size_divisor": 32}),
     "LevitImageProcessor": Kind(recipes.make_levit, {**_EDGE, **_edge(224), **_BICUBIC, **_crop(224), **_VALUES, **_IMAGENET}),
     "LlavaImageProcessor": Kind(recipes.make_llava, _CLIP_224),
     "MobileNetV2ImageProcessor": Kind(recipes.make_unpadded, _MOBILENET),
     "MobileViTImageProcessor": Kind(
         recipes.make_mobilevit,
-        {
-            **_EDGE,
-            **_edge(224),
-            **_BICUBIC,
-            **_crop(256),
-            "do_rescale": True,
-            "rescale_factor": 1 / 255,
-            "do_flip_channel_order": True,
-        },
+        {**_EDGE, **_edge(224), **_BICUBIC, **_crop(256), **_RESCALED, "do_flip_channel_order": True},
     ),
     "PerceiverImageProcessor": Kind(recipes.make_perceiver, {**_VIT_224, **_BICUBIC, **_crop(256), **_IMAGENET}),
     "PoolFormerImageProcessor": Kind(
@@ -125,9 +116,7 @@ KINDS: Mapping[str, Kind] = {
         recipes.make_detr, {**_EDGE, **_box(640, 640), **_BILINEAR, **_VALUES, **_IMAGENET, "do_normalize": False}
     ),
     "SegformerImageProcessor": Kind(recipes.make_segformer, {**_SQUARE, **_box(512, 512), **_BILINEAR, **_VALUES, **_IMAGENET}),
-    "Swin2SRImageProcessor": Kind(
-        recipes.make_swin2sr, {"do_rescale": True, "rescale_factor": 1 / 255, **_PADS, "size_divisor": 8}
-    ),
+    "Swin2SRImageProcessor": Kind(recipes.make_swin2sr, {**_RESCALED, **_PADS, "size_divisor": 8}),
     "TextNetImageProcessor": Kind(
         recipes.make_textnet,
         {**_EDGE, **_edge(640), **_BILINEAR, **_uncropped(224), **_VALUES, **_IMAGENET, "size_divisor": 32},
