@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, features
 
 from turnout.errors import InvalidInputError
-from turnout_vision.heif import is_heif
+from turnout_vision.file_signatures import is_heif
 from turnout_vision.images import read_picture
 
 # The header of an iPhone's file.

@@ -44,12 +44,14 @@ def test_everything_in_a_folder_is_a_picture_or_counted(tmp_path: Path) -> None:
     touch(tmp_path, "IMG_1.HEIC", "b.avif", "c.psd", "notes.txt", "more.txt", "Makefile", ".hidden.png", ".git/d.png")
     touch(tmp_path, "a.png", "a.regions.json", "lonely.regions.json")
     (tmp_path / "download").write_bytes(b"\xff\xd8\xff\xe0 a JPEG without a name")
+    (tmp_path / "shared").write_bytes(b"\x00\x00\x00\x24ftypheis a HEIC without a name")
     (tmp_path / "nowhere.jpg").symlink_to(tmp_path / "gone.jpg")
     (tmp_path / "album").symlink_to(tmp_path.parent)
 
     found = find_pictures([tmp_path])
 
-    assert [file.name for file in found.pictures] == ["IMG_1.HEIC", "a.png", "b.avif", "c.psd", "download", "nowhere.jpg"]
+    names = ["IMG_1.HEIC", "a.png", "b.avif", "c.psd", "download", "nowhere.jpg", "shared"]
+    assert [file.name for file in found.pictures] == names
     first, *others = found.describe_skipped()
     assert first.startswith("note: 4 files skipped, not pictures: 2 .txt, ")
     assert others == [

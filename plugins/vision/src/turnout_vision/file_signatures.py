@@ -1,4 +1,4 @@
-"""File signatures: the kind of a file that is not a readable picture, by its first bytes."""
+"""File signatures: the kind of a file by its first bytes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ _SIGNATURES = (
 )
 
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*", b"8BPS", b"\x00\x00\x00\x0cjP")
-_PICTURE_BRANDS = tuple(b"ftyp" + brand for brand in (b"avif", b"avis", b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1"))
+_AVIF = (b"avif", b"avis")
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 def describe_content(start: bytes) -> str:
@@ -45,4 +46,14 @@ def describe_content(start: bytes) -> str:
 
 def is_picture(start: bytes) -> bool:
     """Return whether a file that begins with ``start`` is a picture, whatever it is called."""
-    return start.startswith(_PICTURES) or start[8:12] == b"WEBP" or start[4:12] in _PICTURE_BRANDS
+    return start.startswith(_PICTURES) or start[8:12] == b"WEBP" or is_avif(start) or is_heif(start)
+
+
+def is_avif(start: bytes) -> bool:
+    """Return whether a file that begins with ``start`` is AVIF."""
+    return start[4:8] == b"ftyp" and start[8:12] in _AVIF
+
+
+def is_heif(start: bytes) -> bool:
+    """Return whether a file that begins with ``start`` is HEIC or another HEIF."""
+    return start[4:8] == b"ftyp" and start[8:12] in _HEIF

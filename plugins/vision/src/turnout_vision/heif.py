@@ -11,12 +11,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 INSTALL = "pip install pillow-heif"
-_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-
-
-def is_heif(start: bytes) -> bool:
-    """Return whether a file that begins with ``start`` is HEIC or another HEIF."""
-    return start[4:8] == b"ftyp" and start[8:12] in _BRANDS
 
 
 def open_heif(file: Any, name: str, start: bytes) -> Image:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from turnout.errors import InvalidInputError
 from turnout_vision.array_pixels import array_to_rgb
 from turnout_vision.decoding_memory import BYTES_PER_PIXEL, MEMORY
-from turnout_vision.file_signatures import describe_content
-from turnout_vision.heif import is_heif, open_heif
+from turnout_vision.file_signatures import describe_content, is_avif, is_heif
+from turnout_vision.heif import open_heif
 from turnout_vision.options import MAX_PIXELS, WHITE
 from turnout_vision.pillow_warnings import ignore_pillow_warnings
 from turnout_vision.pixels import Color, image_to_rgb
@@ -130,7 +130,7 @@ def _identify(file: Any, name: str) -> Image:
     try:
         return Image.open(file, formats=(*FORMATS, "AVIF") if reads_avif else FORMATS)
     except UnidentifiedImageError as error:
-        if head[4:12] in (b"ftypavif", b"ftypavis") and not reads_avif:
+        if is_avif(head) and not reads_avif:
             advice = "this Pillow does not read it: pip install --upgrade Pillow"
         else:
             advice = f"save it as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
