@@ -58,11 +58,11 @@ def picture_values(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return what steps wrote about the whole picture that is neither a text nor the picture itself."""
     regions = result.get("regions")
     count = len(regions) if isinstance(regions, list) else -1
+    elsewhere = {"image", "picture", "regions", *picture_texts(result)}
     return {
         name: value
         for name, value in result.items()
-        if name not in ("image", "picture", "regions")
-        and name not in picture_texts(result)
+        if name not in elsewhere
         # These are in the results of the regions.
         and not (isinstance(value, list) and len(value) == count)
     }
