@@ -38,6 +38,21 @@ def test_without_deep_not_even_a_preloaded_model_is_opened(cli: Any, settings_fi
     assert "connection refused at port 1" in deep.out
 
 
+@pytest.mark.parametrize("backend", ["away", "lost"])
+def test_deep_ends_with_the_next_step_after_the_error_of_a_model(cli: Any, settings_file: Path, backend: str) -> None:
+    settings_file.write_text(
+        f"models:\n  m:\n    backend: {backend}\n    fallback: plus\n    backends: {{plus: , {backend}: }}\n"
+    )
+
+    table, exact = cli("check", "--deep"), json.loads(cli("check", "--deep", "--json").out)
+
+    assert (table.code, table.err) == (1, "next: turnout status m\n")
+    assert [(finding["ok"], finding["next"]) for finding in exact if finding["what"] == "model"] == [
+        (False, "turnout status m"),
+        (True, ""),
+    ]
+
+
 def test_json_has_every_finding(cli: Any, settings_file: Path) -> None:
     findings = json.loads(cli("check", "--deep", "--json").out)
 

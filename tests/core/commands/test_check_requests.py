@@ -116,6 +116,14 @@ def test_a_model_that_refuses_generated_values_is_a_note(check_deep: Check) -> N
     assert "refuses a generated request: 7 is no length; record some" in result.text
 
 
+def test_a_failure_has_its_error_unless_that_is_about_the_inputs(check_deep: Check) -> None:
+    failed = check_deep(lambda: Declares(error=InferenceError("broken")), max_batch_size=4)["model"]
+    refused = check_deep(lambda: Declares(error=InvalidRequestError("too long")), Asks())["model"]
+
+    assert (failed.ok, str(failed.error)) == (False, "broken")
+    assert (refused.ok, refused.error) == (False, None)
+
+
 def test_a_model_with_free_sizes_and_no_request_is_a_note(check_deep: Check) -> None:
     result = check_deep(lambda: Declares(FREE))["model"]
 

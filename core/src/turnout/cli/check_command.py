@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.exits import FAILED
+from turnout.cli.exits import FAILED, next_step
 from turnout.cli.invocation import current_invocation
 from turnout.cli.options import config_option, examples, json_option, print_json, print_table, quiet_option
 from turnout.cli.printing import print_next
@@ -31,12 +30,21 @@ def command(config: Path, deep: bool, as_json: bool) -> None:  # noqa: FBT001  #
 
     findings = check_app(config, deep=deep)
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json([_entries(finding) for finding in findings])
     else:
         print_table(("", "what", "name", "found"), [_row(finding) for finding in findings])
     if not all(finding.ok for finding in findings):
-        print_next("change what FAIL names")
+        print_next(next(filter(None, map(_next_step, findings)), "change what FAIL names"))
         raise SystemExit(FAILED)
+
+
+def _next_step(finding: CheckResult) -> str:
+    return next_step(finding.error, current_invocation(), otherwise="") if finding.error is not None else ""
+
+
+def _entries(finding: CheckResult) -> dict[str, Any]:
+    entries = {"what": finding.what, "name": finding.name, "ok": finding.ok, "text": finding.text, "note": finding.note}
+    return entries | {"next": _next_step(finding)}
 
 
 def _row(finding: CheckResult) -> dict[str, str]:

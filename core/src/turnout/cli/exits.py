@@ -50,9 +50,12 @@ def exit_code(error: TurnoutError) -> int:
     return UNREACHABLE if isinstance(error, BackendUnavailableError) else FAILED
 
 
-def next_step(error: TurnoutError, invocation: Invocation) -> str:
-    """Return what the user does after ``error``: a command that can be typed here and is not the one that failed, or advice."""
-    return invocation.suggest(next(_steps(error, invocation)))
+def next_step(error: TurnoutError, invocation: Invocation, otherwise: str = _ANY_STEP) -> str:
+    """Return what the user does after ``error``: a command that can be typed here and is not the one that failed, or advice.
+
+    ``otherwise`` if none is known.
+    """
+    return invocation.suggest(next(_steps(error, invocation), otherwise))
 
 
 def system_step(error: OSError) -> str:
@@ -79,7 +82,7 @@ def _is_inside(path: str, value: str) -> bool:
 
 
 def _steps(error: TurnoutError, invocation: Invocation) -> Iterator[str]:
-    """Yield possible steps, the best one first; the last one is never a command."""
+    """Yield possible steps, the best one first."""
     from turnout.errors import PluginError, SettingsError, UnknownNameError
 
     if isinstance(error, UnknownNameError) and error.nearest:
@@ -94,7 +97,6 @@ def _steps(error: TurnoutError, invocation: Invocation) -> Iterator[str]:
     general = {"turnout models": UnknownNameError, "turnout plugins": PluginError}
     commands = [command for command, kind in general.items() if isinstance(error, kind)]
     yield from (step for step in [*commands, *_model_steps(error)] if invocation.command not in step.split())
-    yield _ANY_STEP
 
 
 def _edits(error: SettingsError) -> Iterator[str]:

@@ -27,7 +27,7 @@ def find_arm_files(plugins: Plugins, model: LoadedModel, backend: str) -> list[P
         files = list(plugins.backend(backend).files(model.declaration, options))
         return files or list(_named_files(model, backend))
     except TurnoutError as error:
-        raise error if isinstance(error, ModelLoadError) else ModelLoadError(str(error)) from error
+        raise error if isinstance(error, ModelLoadError) else ModelLoadError(str(error), next_step=error.next_step) from error
     except Exception as error:
         raise ModelLoadError(f"model {model.name!r}: the files of {backend!r} cannot be found: {one_line(error)}") from error
 

@@ -65,7 +65,7 @@ def _check_pipeline(app: Turnout, name: str) -> CheckResult:
     try:
         plan = app.pipeline(name).plan
     except TurnoutError as error:
-        return CheckResult("pipeline", name, False, str(error))
+        return CheckResult("pipeline", name, False, str(error), error=error)
     optional = [f"[{given}]" for given in plan.optional_inputs]
     text = f"inputs {' '.join((*plan.inputs, *optional))}; steps {', '.join(plan.steps)}"
     return CheckResult("pipeline", name, True, text)
@@ -95,8 +95,9 @@ def check_files(plugins: Plugins, model: LoadedModel) -> Iterator[CheckResult]:
         try:
             version = version_of(find_arm_files(plugins, model, backend))
         except ModelLoadError as error:
+            error.locate(model.name, backend)
             if backend in arms:
-                yield CheckResult("files", model.name, False, f"{backend}{arms[backend]}: {error}")
+                yield CheckResult("files", model.name, False, f"{backend}{arms[backend]}: {error}", error=error)
             continue
         if version is not None:
             served[backend] = version

@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from turnout.commands.batch_rows import split_rows
 from turnout.commands.check_result import CheckResult
 from turnout.commands.requests import recording_folder
+from turnout.commands.server_command import step_after
 from turnout.commands.signature_text import describe_signature
 from turnout.commands.synthetic_inputs import generate_inputs
 from turnout.commands.verify.batching import compare_batching
-from turnout.errors import InvalidInputError, InvalidRequestError, TurnoutError
+from turnout.errors import InferenceError, InvalidInputError, InvalidRequestError, TurnoutError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.metrics import Metrics
 from turnout.parity import Verdict
@@ -52,6 +54,28 @@ class _Tap(ModelInference):
         self.arm.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _CheckedArm:
+    """One arm of a model: ``part`` is what its backend is beside the serving one, in brackets."""
+
+    inference: ModelInference
+    plugins: Plugins
+    model: LoadedModel
+    backend: str
+    part: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.backend}{self.part}"
+
+    def failure(self, text: str, error: TurnoutError) -> CheckResult:
+        """Return a failure with ``error``, which gets the next step."""
+        error.next_step = step_after(error, self.plugins, self.model, self.backend) or None
+        # The step after a refused request is about inputs, which this command does not take.
+        shown = None if isinstance(error, InvalidRequestError) else error
+        return CheckResult("model", self.model.name, False, text, error=shown)
+
+
 def check_requests(
     app: Turnout,
     plugins: Plugins,
@@ -75,10 +99,10 @@ def check_requests(
             for backend, part in arms(model):
                 tap = taps[model.name]
                 if backend == model.backend:
-                    yield from _check_arm(tap.arm, loaded, model, (backend, part), tap.first)
+                    yield from _check_arm(_CheckedArm(tap.arm, plugins, model, backend, part), loaded, tap.first)
                     continue
                 with closing(app.arm(model.name, backend)) as arm:
-                    yield from _check_arm(arm, loaded, model, (backend, part), tap.first)
+                    yield from _check_arm(_CheckedArm(arm, plugins, model, backend, part), loaded, tap.first)
 
 
 def _run_examples(pipelines: Pipelines, name: str, taps: Mapping[str, _Tap]) -> Iterator[CheckResult]:
@@ -111,50 +135,47 @@ def _examples(pipeline: Pipeline) -> dict[str, Any]:
     return examples
 
 
-def _check_arm(
-    arm: ModelInference, loaded: LoadedSettings, model: LoadedModel, place: tuple[str, str], sent: Inputs | None
-) -> Iterator[CheckResult]:
+def _check_arm(arm: _CheckedArm, loaded: LoadedSettings, sent: Inputs | None) -> Iterator[CheckResult]:
     """Open one arm on its own and send it a request: through the app, a fallback would hide that it fails."""
-    where = "".join(place)
+    model = arm.model
     try:
-        described = f"{where}: {describe_signature(arm.signature())}"
+        described = f"{arm.where}: {describe_signature(arm.inference.signature())}"
     except TurnoutError as error:
-        yield CheckResult("model", model.name, False, f"{where}: {error}" if place[1] else str(error))
+        yield arm.failure(f"{arm.where}: {error}" if arm.part else str(error), error)
         return
     try:
-        inputs, source = _find_inputs(arm, loaded, model, sent)
+        inputs, source = _find_inputs(arm.inference, loaded, model, sent)
     except InvalidInputError as error:
         # The advice of the error is about options that this command does not have.
         reason = str(error).partition("; ")[0]
         text = f"{described}; got no request: {reason}; record some: turnout record {model.name} ..."
         yield CheckResult("model", model.name, True, text, note=True)
         return
-    response = _send(arm, inputs)
-    failed = response.error or _find_broken_promise(arm, response)
-    if isinstance(response.error, InvalidRequestError) and _streams(arm, inputs):
+    response = _send(arm.inference, inputs)
+    failed = response.error or _find_broken_promise(arm.inference, response)
+    if isinstance(response.error, InvalidRequestError) and _streams(arm.inference, inputs):
         yield CheckResult("model", model.name, True, f"{described}; answered a {source} request with a stream")
     elif isinstance(failed, InvalidRequestError) and source == "generated":
         # Values that fit the signature need not make sense to the model.
         text = f"{described}; refuses a generated request: {failed}; record some: turnout record {model.name} ..."
         yield CheckResult("model", model.name, True, text, note=True)
-    elif failed:
-        yield CheckResult("model", model.name, False, f"{where}: failed on a {source} request: {failed}")
+    elif failed is not None:
+        yield arm.failure(f"{arm.where}: failed on a {source} request: {failed}", failed)
     else:
         yield CheckResult("model", model.name, True, f"{described}; answered a {source} request")
-        yield from _check_rows(arm, model, where, inputs)
+        yield from _check_rows(arm.inference, model, arm.where, inputs)
 
 
-def _find_broken_promise(arm: ModelInference, response: InferenceResponse) -> str:
+def _find_broken_promise(arm: ModelInference, response: InferenceResponse) -> InferenceError | None:
     """Return how names and datatypes of ``response`` differ from the signature; shapes of outputs are hints in many formats."""
     for spec in arm.signature().outputs:
         if spec.name not in response:
-            return (
-                f"it returned no output {spec.name!r}, which its signature has; it returned: {', '.join(response) or 'nothing'}"
-            )
+            others = ", ".join(response) or "nothing"
+            return InferenceError(f"it returned no output {spec.name!r}, which its signature has; it returned: {others}")
         array = response.outputs[spec.name]
         if describe(array).partition(" ")[0] != spec.datatype:
-            return f"it returned {spec.name!r} as {describe(array)}, its signature has {spec}"
-    return ""
+            return InferenceError(f"it returned {spec.name!r} as {describe(array)}, its signature has {spec}")
+    return None
 
 
 def _find_inputs(arm: ModelInference, loaded: LoadedSettings, model: LoadedModel, sent: Inputs | None) -> tuple[Inputs, str]:

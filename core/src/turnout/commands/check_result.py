@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from turnout.errors import TurnoutError
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,7 @@ class CheckResult:
         ok: nothing has to be done.
         text: the finding, in one line.
         note: something has no effect or could not be checked; ``ok`` is True then.
+        error: the error behind ``text``, which knows the next step; None if only the text says what to do.
     """
 
     what: str
@@ -23,3 +26,4 @@ class CheckResult:
     ok: bool
     text: str
     note: bool = False
+    error: TurnoutError | None = field(default=None, compare=False)

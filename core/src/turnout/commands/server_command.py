@@ -1,14 +1,21 @@
-"""The command that starts a server for a model's repository."""
+"""The next step after a backend could not be used, and the command that starts a server for a model's repository."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from turnout.commands.paths import display_path
-from turnout.errors import TurnoutError
+from turnout.errors import BackendUnavailableError, TurnoutError
 from turnout.plugins.discovery import Plugins
 from turnout.repository.evidence import DEFAULT_REPOSITORY
 from turnout.settings import LoadedModel
+
+
+def step_after(error: TurnoutError, plugins: Plugins, model: LoadedModel, backend: str) -> str:
+    """Return what helps after ``error`` of ``backend``: its own next step, or to start the server; empty if none is known."""
+    if error.next_step is None and isinstance(error, BackendUnavailableError):
+        return server_command(plugins, model, backend)
+    return error.next_step or ""
 
 
 def server_command(plugins: Plugins, model: LoadedModel, backend: str) -> str:

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from turnout.commands.server_command import server_command
+from turnout.commands.server_command import step_after
 from turnout.errors import (
     BackendUnavailableError,
     ConfigurationError,
     PluginError,
-    TurnoutError,
     UnknownNameError,
 )
 from turnout.inference import ModelInference
@@ -100,7 +99,7 @@ def open_usable(app: Turnout, plugins: Plugins, model: LoadedModel) -> Iterator[
                 if backend == model.backend:
                     raise
                 logger.info("model %r: backend %r cannot be used here", model.name, backend)
-                left_out.append(LeftOut(backend, str(error), error.next_step or _advice(plugins, model, backend, error)))
+                left_out.append(LeftOut(backend, str(error), step_after(error, plugins, model, backend)))
         yield UsableArms(arms, tuple(left_out))
 
 
@@ -111,9 +110,3 @@ def _open(app: Turnout, plugins: Plugins, model: LoadedModel, backend: str, stac
     stack.callback(arm.close)
     arm.open()
     return arm
-
-
-def _advice(plugins: Plugins, model: LoadedModel, backend: str, error: TurnoutError) -> str:
-    if isinstance(error, BackendUnavailableError):
-        return server_command(plugins, model, backend)
-    return ""

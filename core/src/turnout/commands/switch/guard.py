@@ -13,7 +13,7 @@ from pathlib import Path
 
 from turnout.commands.arm_files import find_arm_files
 from turnout.commands.arm_proofs import Standing, proof_sources
-from turnout.commands.server_command import server_command
+from turnout.commands.server_command import step_after
 from turnout.commands.status.arm_standing import arm_standing
 from turnout.commands.switch.history import RecordedSwitch, former_backends
 from turnout.commands.switch.traffic import Serving
@@ -83,8 +83,7 @@ def _missing(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, backe
         if plugins.backend(backend).remote:
             _open(loaded, plugins, model.name, backend)
     except (ModelLoadError, BackendUnavailableError) as error:
-        command = server_command(plugins, model, backend) if isinstance(error, BackendUnavailableError) else ""
-        next_step = command or error.next_step or f"turnout status {model.name}"
+        next_step = step_after(error, plugins, model, backend) or f"turnout status {model.name}"
         return type(error)(f"{backend!r} cannot answer: {text_of(error)}", next_step=next_step)
     return None
 
