@@ -7,7 +7,6 @@ the fingerprints of their files. Another state has other answers, so its proof s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from turnout.commands.arm_files import find_arm_files
-from turnout.commands.export import model_folder, usable_exporters
+from turnout.commands.export import usable_exporters
 from turnout.commands.paths import display_path
-from turnout.errors import ModelLoadError, TurnoutError
+from turnout.commands.repository_folder import find_model_folder
+from turnout.errors import ModelLoadError
 from turnout.parity import Verdict
 from turnout.plugins.discovery import Plugins
 from turnout.repository.evidence import fingerprint, read_evidence
@@ -100,7 +100,7 @@ def proof_sources(loaded: LoadedSettings, plugins: Plugins, model: str) -> froze
     matched = {str(proof.get("reference")) for proof in proofs if proof.get("verdict") == Verdict.MATCH}
     # A mismatch does not say which of the two is wrong, unless one is what the other was exported from.
     compared = {str(proof.get("reference")) for proof in proofs} & sources
-    export = read_evidence(loaded.folder, model, "export", _model_folder(loaded, plugins, model))
+    export = read_evidence(loaded.folder, model, "export", find_model_folder(loaded, plugins, model))
     facts = export.facts if export is not None and isinstance(export.facts, Mapping) else {}
     exported = {str(facts.get("backend"))} & sources
     return frozenset(matched | compared | exported)
@@ -149,15 +149,9 @@ def _name(file: Path, folder: Path) -> str:
     return Path(display_path(file, folder)).as_posix()
 
 
-def _model_folder(loaded: LoadedSettings, plugins: Plugins, model: str) -> Path | None:
-    with suppress(TurnoutError):
-        return model_folder(loaded, plugins, model)
-    return None
-
-
 def read_proofs(loaded: LoadedSettings, plugins: Plugins, model: str) -> Mapping[str, dict[str, Any]]:
     """Return the last proof of each backend; empty if there is none, or if it cannot be read."""
-    evidence = read_evidence(loaded.folder, model, "verify", _model_folder(loaded, plugins, model))
+    evidence = read_evidence(loaded.folder, model, "verify", find_model_folder(loaded, plugins, model))
     proofs = evidence.facts.get(KEY) if evidence is not None and isinstance(evidence.facts, Mapping) else None
     if not isinstance(proofs, Mapping):
         return {}

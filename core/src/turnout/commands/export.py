@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from turnout.commands.repository_folder import model_folder
 from turnout.commands.served_format import check_format
 from turnout.errors import ExportError, TurnoutError, UnknownNameError, one_line
 from turnout.inference import ModelSignature
@@ -15,7 +16,7 @@ from turnout.plugins.declarations import Exporter, ExportRequest
 from turnout.plugins.discovery import Plugins
 from turnout.plugins.known import install_command, install_commands, install_hint
 from turnout.plugins.repositories import Configuration, ConfigurationRequest, Repository
-from turnout.repository.evidence import DEFAULT_REPOSITORY, Evidence, fingerprint, write_evidence
+from turnout.repository.evidence import Evidence, fingerprint, write_evidence
 from turnout.repository.publishing import ExportedVersion, publish, publish_configuration
 from turnout.repository.versions import latest_version
 from turnout.settings import LoadedModel, LoadedSettings
@@ -97,17 +98,6 @@ def usable_exporters(plugins: Plugins, model: LoadedModel) -> list[Exporter]:
         if exporter.backend in model.options and exporter.accepts(model.declaration, model.options[exporter.backend])
     ]
     return sorted(usable, key=lambda exporter: (not exporter.preferred, exporter.backend != model.backend, exporter.format))
-
-
-def model_folder(loaded: LoadedSettings, plugins: Plugins, model: str, repository: Path | None = None) -> Path:
-    """Return the folder of ``model`` in ``repository``; by default where the options of a repository's backend locate it."""
-    view = loaded.model(model)
-    located = loaded.folder / DEFAULT_REPOSITORY / model
-    for kind in plugins.repositories():
-        options = view.options.get(kind.backend)
-        if options is not None:
-            located = kind.locate(view.declaration, options)
-    return repository / located.name if repository is not None else located
 
 
 def _choose_exporter(plugins: Plugins, model: LoadedModel, format: str | None) -> Exporter:

@@ -14,6 +14,7 @@ from turnout.commands.verify.command import VerifyOptions, VerifyReport, verify_
 from turnout.errors import (
     BackendUnavailableError,
     ConfigurationError,
+    ExportError,
     InferenceError,
     InvalidInputError,
     InvalidTensorError,
@@ -23,6 +24,7 @@ from turnout.errors import (
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.parity import Verdict
 from turnout.plugins.discovery import Plugins
+from turnout.plugins.repositories import Configuration, Repository
 from turnout.recording import RecordedRequest, RecordingPolicy, RecordingWriter, read_recorded_request
 from turnout.repository.evidence import read_evidence
 from turnout.tensors import TensorSpec
@@ -314,6 +316,23 @@ def test_a_folder_that_cannot_be_written_costs_no_result(
 
     assert verify(off(0.01), save=tmp_path / "worst").result.verdict is Verdict.MISMATCH
     assert "the worst requests cannot be saved" in warnings[0]
+
+
+def test_a_name_that_no_repository_can_have_costs_no_result(
+    verify: Callable[..., VerifyReport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Path:
+        raise ExportError("'a/b' is not a folder name")
+
+    kept = Repository("kept", "other", refuse, lambda request: Configuration(), lambda request: (), lambda path, folder: ())
+    monkeypatch.setattr(Plugins, "repositories", lambda self: [kept])
+
+    verified = verify(Doubles)
+
+    saved = read_evidence(tmp_path, "m", "verify")
+    assert verified.result.verdict is Verdict.MATCH
+    assert saved is not None
+    assert (saved.verdict, "version" in saved.facts) == ("match", False)
 
 
 def test_records_of_another_model_are_refused_and_are_no_mismatch(verify: Callable[..., VerifyReport], tmp_path: Path) -> None:

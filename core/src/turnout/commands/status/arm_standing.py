@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from turnout.commands.arm_proofs import ArmProof, Standing, arm_proof
-from turnout.commands.status.proofs import newest_version, repository_folder
+from turnout.commands.repository_folder import find_model_folder
+from turnout.commands.status.proofs import newest_version
 from turnout.commands.status.shadow_state import shadow_state
 from turnout.plugins.discovery import Plugins
 from turnout.rollout.promotion import PromotionRule
@@ -20,7 +21,7 @@ def arm_standing(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, b
 
 def _shadow_proof(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, backend: str) -> ArmProof | None:
     """Return the shadow's result about ``backend``; None if it says nothing yet."""
-    shadow = shadow_state(loaded, model, newest_version(repository_folder(loaded, plugins, model.name), loaded.folder, ()))
+    shadow = shadow_state(loaded, model, newest_version(find_model_folder(loaded, plugins, model.name), loaded.folder, ()))
     if shadow is None or not shadow.current or backend not in (shadow.primary, shadow.shadow):
         return None
     settings = model.settings.shadow

@@ -10,12 +10,13 @@ from typing import Any
 from turnout.commands.arm_proofs import Standing
 from turnout.commands.export import usable_exporters
 from turnout.commands.paths import display_path
+from turnout.commands.repository_folder import find_model_folder
 from turnout.commands.requests import recording_folder
 from turnout.commands.server_command import server_command
 from turnout.commands.status.arm_standing import arm_standing
 from turnout.commands.status.facts import ModelFacts, ServerState
 from turnout.commands.status.next_step import NextStep, next_step
-from turnout.commands.status.proofs import newest_version, proof_of, repository_folder
+from turnout.commands.status.proofs import newest_version, proof_of
 from turnout.commands.status.servers import server_states
 from turnout.commands.status.shadow_state import shadow_state
 from turnout.commands.status.stages import MigrationStage, stage_of
@@ -78,7 +79,7 @@ def _server_advice(plugins: Plugins, model: str) -> str:
 
 
 def _facts(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, servers: tuple[ServerState, ...]) -> ModelFacts:
-    folder = repository_folder(loaded, plugins, model.name)
+    folder = find_model_folder(loaded, plugins, model.name)
     export, verify = (read_evidence(loaded.folder, model.name, topic, folder) for topic in ("export", "verify"))
     version = newest_version(folder, loaded.folder, (export, verify))
     return ModelFacts(

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from turnout.commands.export import model_folder
 from turnout.commands.paths import display_path
 from turnout.commands.status.facts import ParityProof, PublishedVersion
-from turnout.errors import TurnoutError
-from turnout.plugins.discovery import Plugins
 from turnout.repository.evidence import Evidence, fingerprint
 from turnout.repository.versions import evident_version
-from turnout.settings import LoadedSettings
-
-
-def repository_folder(loaded: LoadedSettings, plugins: Plugins, model: str) -> Path | None:
-    """Return the model's folder in its repository; None if the settings give it an invalid name."""
-    with suppress(TurnoutError):
-        return model_folder(loaded, plugins, model)
-    return None
 
 
 def newest_version(folder: Path | None, base: Path, evidence: Sequence[Evidence | None]) -> PublishedVersion | None:

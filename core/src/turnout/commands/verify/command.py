@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout.commands.arm_proofs import arm_states
-from turnout.commands.export import model_folder
+from turnout.commands.repository_folder import find_model_folder
 from turnout.commands.requests import RequestOptions, select_requests
 from turnout.commands.side_by_side import LeftOut, UsableArms, check_against, open_side_by_side, open_usable
 from turnout.commands.verify.arms import compare_arms
@@ -151,18 +151,18 @@ def _save_evidence(
     publish: bool,
 ) -> None:
     try:
-        version = _evident_version(loaded, plugins, result.model)
+        folder = find_model_folder(loaded, plugins, result.model)
+        version = _evident_version(folder) if folder is not None else {}
         facts = result.as_json() | more | version
         evidence = Evidence(result.model, "verify", str(result.verdict), facts=facts)
         write_evidence(loaded.folder, evidence)
-        if publish and version and result.verdict is Verdict.MATCH:
-            publish_evidence(model_folder(loaded, plugins, result.model), evidence)
+        if publish and folder is not None and version and result.verdict is Verdict.MATCH:
+            publish_evidence(folder, evidence)
     except OSError as error:
         warn(f"the result cannot be saved for turnout status: {error}")
 
 
-def _evident_version(loaded: LoadedSettings, plugins: Plugins, model: str) -> dict[str, Any]:
+def _evident_version(folder: Path) -> dict[str, Any]:
     """Return the version in the model repository with its fingerprint: the evidence proves no other version."""
-    folder = model_folder(loaded, plugins, model)
     number = evident_version(folder)
     return {"version": number, "sha256": fingerprint(folder / str(number))} if number is not None else {}
