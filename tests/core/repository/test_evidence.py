@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.repository.evidence import Evidence, fingerprint, publish_evidence, read_evidence, write_evidence
+from turnout.repository.evidence import Evidence, fingerprint, is_unchanged, publish_evidence, read_evidence, write_evidence
 
 
 def test_the_last_result_is_read_back_with_its_date(tmp_path: Path) -> None:
@@ -121,3 +121,15 @@ def test_the_later_of_the_two_results_counts(tmp_path: Path, at: str, verdict: s
 
     assert read is not None
     assert read.verdict == verdict
+
+
+def test_a_folder_is_unchanged_until_a_file_in_it_is_newer_than_the_time(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_text("weights")
+    (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
+
+    assert is_unchanged(tmp_path, "2100-01-01T00:00:00+00:00")
+    assert not is_unchanged(tmp_path, "2000-01-01T00:00:00+00:00")
+    assert not is_unchanged(tmp_path, "yesterday")
+
+    with pytest.raises(FileNotFoundError):
+        is_unchanged(tmp_path / "nowhere", "2100-01-01T00:00:00+00:00")

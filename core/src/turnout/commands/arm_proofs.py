@@ -20,7 +20,7 @@ from turnout.commands.repository_folder import find_model_folder
 from turnout.errors import ModelLoadError
 from turnout.parity import Verdict
 from turnout.plugins.discovery import Plugins
-from turnout.repository.evidence import fingerprint, read_evidence
+from turnout.repository.evidence import fingerprint, is_unchanged, read_evidence
 from turnout.serving.arm_identity import settings_hash
 from turnout.settings import LoadedModel, LoadedSettings
 
@@ -124,18 +124,12 @@ def _holds(plugins: Plugins, model: LoadedModel, backend: str, proof: Mapping[st
     folder = model.declaration.folder
     try:
         files = {_name(file, folder): file for file in _files(plugins, model, backend)}
-        since = _seconds(str(state.get("at")))
-        return files.keys() == recorded.keys() and all(_is_same(files[name], recorded[name], since) for name in files)
+        # A file may have gigabytes: it is read only if it has changed.
+        return files.keys() == recorded.keys() and all(
+            is_unchanged(file, str(state.get("at"))) or fingerprint(file) == recorded[name] for name, file in files.items()
+        )
     except OSError:
         return False
-
-
-def _is_same(path: Path, sha256: object, since: float) -> bool:
-    """Return whether ``path`` has this fingerprint; its files, which may have gigabytes, are read only if one has changed."""
-    parts = [path, *path.rglob("*")] if path.is_dir() else [path]
-    # ctime too: tools that copy a file may set an old mtime, ctime they cannot set.
-    changed = max(max(state.st_mtime, state.st_ctime) for state in (part.stat() for part in parts))
-    return changed < since or fingerprint(path) == sha256
 
 
 def _files(plugins: Plugins, model: LoadedModel, backend: str) -> list[Path]:
@@ -156,10 +150,3 @@ def read_proofs(loaded: LoadedSettings, plugins: Plugins, model: str) -> Mapping
     if not isinstance(proofs, Mapping):
         return {}
     return {str(backend): proof for backend, proof in proofs.items() if isinstance(proof, dict)}
-
-
-def _seconds(at: str) -> float:
-    try:
-        return datetime.fromisoformat(at).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,6 +113,22 @@ def fingerprint(file: Path) -> str:
     for part in sorted(part for part in file.rglob("*") if part.is_file()):
         digest.update(f"{part.relative_to(file)}\0{fingerprint(part)}\n".encode())
     return digest.hexdigest()
+
+
+def is_unchanged(path: Path, since: str) -> bool:
+    """Return whether a file, or a folder with everything in it, is older than ``since``, a time in ISO 8601. Reads no file.
+
+    False if that is no time.
+
+    Raises:
+        OSError: the file is missing, or cannot be read.
+    """
+    parts = [path, *(part for part in path.rglob("*") if part.exists())] if path.is_dir() else [path]
+    states = [part.stat() for part in parts]
+    with suppress(TypeError, ValueError, OverflowError):
+        # ctime too: tools that copy a file may set an old mtime, ctime they cannot set.
+        return max(max(state.st_mtime, state.st_ctime) for state in states) < datetime.fromisoformat(since).timestamp()
+    return False
 
 
 def _file(folder: Path, model: str, topic: str) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import turnout.commands.status.command
+import turnout.commands.status.proofs
 from turnout import RepositoryFinding
 from turnout.commands.arm_proofs import arm_states
 from turnout.commands.status import MigrationStage, status_of_file
@@ -50,6 +51,16 @@ def test_a_file_that_changes_after_its_proof_lowers_the_stage(farm: Any) -> None
 
     assert (status.stage, status.facts.verify.current) == (MigrationStage.ABSTRACT, False)
     assert status.next.command == "turnout verify m --against here"
+
+
+def test_a_version_without_evidence_is_read_once(farm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = farm.publish()
+    read: list[Path] = []
+    monkeypatch.setattr(turnout.commands.status.proofs, "fingerprint", lambda path: read.append(path) or fingerprint(path))
+
+    farm.status()
+
+    assert read == [version]
 
 
 def test_answers_that_differed_prove_nothing(farm: Any) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from turnout.commands.arm_proofs import ArmProof, Standing, arm_proof
 from turnout.commands.repository_folder import find_model_folder
-from turnout.commands.status.proofs import newest_version
-from turnout.commands.status.shadow_state import shadow_state
+from turnout.commands.status.proofs import newest_write
+from turnout.commands.status.shadow_state import promotion_rule, shadow_state
 from turnout.plugins.discovery import Plugins
-from turnout.rollout.promotion import PromotionRule
 from turnout.settings import LoadedModel, LoadedSettings
 
 
@@ -21,15 +20,13 @@ def arm_standing(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, b
 
 def _shadow_proof(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, backend: str) -> ArmProof | None:
     """Return the shadow's result about ``backend``; None if it says nothing yet."""
-    shadow = shadow_state(loaded, model, newest_version(find_model_folder(loaded, plugins, model.name), loaded.folder, ()))
+    shadow = shadow_state(loaded, model, newest_write(find_model_folder(loaded, plugins, model.name)))
     if shadow is None or not shadow.current or backend not in (shadow.primary, shadow.shadow):
         return None
-    settings = model.settings.shadow
-    rule = settings.promote_when.rule() if settings is not None and settings.promote_when is not None else PromotionRule()
     other = shadow.primary if backend == shadow.shadow else shadow.shadow
     compared = sum(shadow.verdicts.get(verdict, 0) for verdict in ("match", "mismatch"))
     mismatches = shadow.verdicts.get("mismatch", 0)
-    if backend == shadow.shadow and mismatches and mismatches > rule.mismatch_ratio * compared:
+    if backend == shadow.shadow and mismatches and mismatches > promotion_rule(model).mismatch_ratio * compared:
         return ArmProof(
             Standing.WRONG, other, shadow.updated, f"the shadow found {mismatches} mismatches in {compared} requests"
         )

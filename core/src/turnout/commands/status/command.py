@@ -92,7 +92,7 @@ def _facts(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, servers
         version=version,
         export=proof_of(export, version),
         verify=proof_of(verify, version),
-        shadow=shadow_state(loaded, model, version),
+        shadow=shadow_state(loaded, model, version.written if version is not None else None),
         servers=servers,
         proved=_proved_backends(loaded, plugins, model),
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from turnout.commands.paths import display_path
 from turnout.commands.status.facts import ParityProof, PublishedVersion
-from turnout.repository.evidence import Evidence, fingerprint
+from turnout.repository.evidence import Evidence, fingerprint, is_unchanged
 from turnout.repository.versions import evident_version
 
 
@@ -19,35 +19,46 @@ def newest_version(folder: Path | None, base: Path, evidence: Sequence[Evidence 
     The fingerprint reads every file, gigabytes for a large model; it is reused from ``evidence`` if no file has changed since.
     """
     try:
-        number = evident_version(folder) if folder is not None else None
-        if folder is None or number is None:
+        number, files = _newest_files(folder)
+        if folder is None or not files:
             return None
         version = folder / str(number)
-        files = sorted(file for file in version.rglob("*") if file.is_file())
-        states = [file.stat() for file in files]
-        if not files:
-            return None
-        # ctime too: tools that copy a file may set an old mtime, ctime they cannot set.
-        changed = max(max(state.st_mtime, state.st_ctime) for state in (version.stat(), *states))
-        reusable = (_reusable_fingerprint(one, number, changed) for one in evidence)
+        reusable = (_reusable_fingerprint(one, number, version) for one in evidence)
         sha256 = next(filter(None, reusable), None) or fingerprint(version)
+        written = _last_write(files)
     except OSError:
         return None
     model_file = next((file for file in files if file.stem == "model"), files[0])
-    written = max(state.st_mtime for state in states)
-    return PublishedVersion(number, display_path(model_file, base), format_utc(written), sha256)
+    return PublishedVersion(number, display_path(model_file, base), written, sha256)
 
 
-def _reusable_fingerprint(evidence: Evidence | None, number: int, changed: float) -> str | None:
-    """Return the fingerprint of version ``number`` in ``evidence``; None if a file ``changed`` since."""
+def newest_write(folder: Path | None) -> str | None:
+    """Return the time ``written`` of the newest version in ``folder``; None if there is none. Reads no file."""
+    try:
+        _, files = _newest_files(folder)
+        return _last_write(files) if files else None
+    except OSError:
+        return None
+
+
+def _newest_files(folder: Path | None) -> tuple[int, list[Path]]:
+    """Return the number and the files of the newest version in ``folder``; no files if there is none."""
+    number = evident_version(folder) if folder is not None else None
+    if folder is None or number is None:
+        return 0, []
+    return number, sorted(file for file in (folder / str(number)).rglob("*") if file.is_file())
+
+
+def _last_write(files: Sequence[Path]) -> str:
+    return format_utc(max(file.stat().st_mtime for file in files))
+
+
+def _reusable_fingerprint(evidence: Evidence | None, number: int, version: Path) -> str | None:
+    """Return the fingerprint of ``version``, number ``number``, in ``evidence``; None if a file has changed since."""
     if evidence is None or not isinstance(evidence.facts, Mapping) or evidence.facts.get("version") != number:
         return None
-    try:
-        at = datetime.fromisoformat(evidence.at).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None
     sha256 = evidence.facts.get("sha256")
-    return sha256 if changed < at and isinstance(sha256, str) and sha256 else None
+    return sha256 if isinstance(sha256, str) and sha256 and is_unchanged(version, evidence.at) else None
 
 
 def proof_of(evidence: Evidence | None, version: PublishedVersion | None) -> ParityProof | None:
