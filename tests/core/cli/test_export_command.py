@@ -122,7 +122,7 @@ def test_without_a_model_every_model_is_exported_that_can_be(cli: Any, settings_
     assert [line for line in ended.out.splitlines() if "version" in line] == [
         f"model_repository/{name}/1/model.txt: version 1, 5 bytes" for name in ("first", "third")
     ]
-    assert "note: model 'second' was left out" in ended.err
+    assert "note: model 'second' was left out: none of its backends can be exported as 'text'" in ended.err
 
 
 def test_a_model_that_fails_stops_no_other(cli: Any, settings_file: Path) -> None:
@@ -134,6 +134,7 @@ def test_a_model_that_fails_stops_no_other(cli: Any, settings_file: Path) -> Non
     assert (ended.code, failed["model"], written["model"], written["version"]) == (1, "first", "second", 3)
     assert "version 3 of model 'first' exists" in failed["error"]
     assert "FAIL: model 'first': version 3" in ended.err
+    assert ended.err.splitlines()[-1] == "next: leave --version out"
 
 
 def test_a_model_and_all_contradict_each_other(cli: Any, settings_file: Path) -> None:

@@ -81,6 +81,11 @@ LINES = [
     "export m --config-only --version 3",
     "export alone",
     "export m --repository wrong.npz --format text",
+    "export --format remote",
+    "export --config none.yaml",
+    "export --config stuck.yaml",
+    "bench --config none.yaml",
+    "verify --config none.yaml",
     "verify nobody",
     "verify alone",
     "verify unreachable",
@@ -134,6 +139,8 @@ def line(cli: Any) -> Any:
     Path("turnout.yaml").write_text(SETTINGS)
     for name, text in BROKEN.items():
         Path(f"{name}.yaml").write_text(text)
+    Path("none.yaml").write_text("models: {}\n")
+    Path("stuck.yaml").write_text("models: {m: {backend: lost, backends: {lost: }}}\n")
     Path("photo.jpg").write_bytes(b"no picture")
     Path("text.npz").write_text("no zip")
     Path("empty_folder").mkdir()

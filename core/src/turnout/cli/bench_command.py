@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from turnout.cli.exits import FAILED
+from turnout.cli.failures import Failures
 from turnout.cli.options import (
     SECONDS,
     against_option,
@@ -19,8 +20,8 @@ from turnout.cli.options import (
     print_table,
     quiet_option,
 )
-from turnout.cli.printing import paint, print_next
-from turnout.cli.request_options import check_one_source, request_options
+from turnout.cli.printing import paint
+from turnout.cli.request_options import check_source, request_options
 
 if TYPE_CHECKING:
     from turnout.commands.bench import BenchResult, LoadFigures
@@ -54,26 +55,28 @@ def command(model: str | None, config: Path, *, as_json: bool, **choices: Any) -
     The requests are recorded, given, or generated. Exit 1 if some failed, 3 if a backend cannot be reached.
     """
     from turnout.commands.bench import BenchOptions, bench_file
-    from turnout.commands.verify.command import models_of_file
+    from turnout.commands.models_of_file import models_of_file
 
-    check_one_source(choices)
-    if model is None and (choices["inputs"] or choices["shapes"]):
-        raise click.UsageError("--inputs and --shape are about one model; name a MODEL")
-    failed: list[str] = []
-    results: list[dict[str, Any]] = []
-    for name in models_of_file(config) if model is None else [model]:
-        measured = bench_file(config, name, BenchOptions(**choices))
-        results.append(measured.as_json())
+    check_source(choices, model)
+    options = BenchOptions(**choices)
+    failures = Failures()
+
+    def measure(name: str) -> dict[str, Any]:
+        measured = bench_file(config, name, options)
         if not as_json:
             _print(measured)
         for failure in measured.failures():
             click.echo(f"{paint('FAIL')} {failure}", err=as_json)
-            failed.append(name)
+            failures.add(FAILED, f"turnout verify {name}")
+        return measured.as_json()
+
+    if model is not None:
+        results = measure(model)
+    else:
+        results = {"models": [failures.catch(name, measure) for name in models_of_file(config)]} | failures.as_json()
     if as_json:
-        print_json({"models": results} if model is None else results[0])
-    if failed:
-        print_next(f"turnout verify {failed[0]}")
-        raise SystemExit(FAILED)
+        print_json(results)
+    failures.end()
 
 
 _COLUMNS = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from turnout.cli.failures import Failures
 from turnout.cli.options import (
     complete_formats,
     config_option,
@@ -126,6 +127,10 @@ class _Exports:
         entries = {"folder": display_path(folder, Path()), **_configuration_entries(configuration)}
         return _Report(entries, tuple(_configuration_lines(folder, configuration)), configuration.notes)
 
+    @property
+    def as_format(self) -> str:
+        return f" as {self.format_!r}" if self.format_ else ""
+
     def models(self, *, config_only: bool) -> dict[str, bool]:
         """Return every model with whether it can be exported."""
         from turnout.commands.export import usable_exporters
@@ -141,31 +146,25 @@ class _Exports:
 
 def _export_all(run: _Exports, write: Callable[[str], _Report], *, config_only: bool, as_json: bool) -> None:
     """Export each model; one that fails stops no other, and is the exit code."""
-    from turnout.cli.exits import FAILED, exit_code
-    from turnout.errors import TurnoutError
+    from turnout.errors import ExportError
 
-    entries: list[dict[str, Any]] = []
-    codes: list[int] = []
-    for model, usable in run.models(config_only=config_only).items():
-        if not usable:
-            print_line("note", f"model {model!r} was left out: its backends name nothing that can be exported so")
-            continue
-        try:
-            report = write(model)
-        except TurnoutError as error:
-            print_line("FAIL", f"model {model!r}: {error}")
-            codes.append(exit_code(error))
-            entries.append({"model": model, "error": str(error)})
-            continue
-        entries.append({"model": model, **report.entries})
+    failures = Failures()
+
+    def export(model: str) -> dict[str, Any]:
+        report = write(model)
         if not as_json:
             _print(report)
+        return {"model": model, **report.entries}
+
+    models = run.models(config_only=config_only)
+    for model in (model for model, usable in models.items() if not usable):
+        print_line("note", f"model {model!r} was left out: none of its backends can be exported{run.as_format}")
+    if not any(models.values()):
+        raise ExportError(f"no model of this file can be exported{run.as_format}", next_step="turnout status")
+    entries = [failures.catch(model, export) for model, usable in models.items() if usable]
     if as_json:
         print_json(entries)
-    elif not entries:
-        print_line("error", "no model of this file can be exported; see: turnout status")
-    if codes or not entries:
-        raise SystemExit(max(codes, default=FAILED))
+    failures.end()
 
 
 def _print(report: _Report) -> None:

@@ -50,9 +50,11 @@ def request_options(command: Command) -> Command:
     return command
 
 
-def check_one_source(choices: Mapping[str, Any]) -> None:
-    """Raise click.UsageError if options name several sources of requests, or sizes of requests that are not generated."""
+def check_source(choices: Mapping[str, Any], model: str | None) -> None:
+    """Raise click.UsageError if options name several sources of requests, or one that does not fit; None is every model."""
     if sum(bool(choices[name]) for name in ("recording", "inputs", "generate")) > 1:
         raise click.UsageError("give one of --recording, --inputs and --generate")
     if choices["shapes"] and (choices["recording"] or choices["inputs"]):
         raise click.UsageError("--shape gives the sizes of generated requests; remove it, or remove --recording and --inputs")
+    if model is None and (choices["inputs"] or choices["shapes"]):
+        raise click.UsageError("--inputs and --shape are about one model; name a MODEL")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.exits import FAILED, exit_code, next_step
+from turnout.cli.exits import FAILED
+from turnout.cli.failures import Failures
 from turnout.cli.invocation import current_invocation
 from turnout.cli.options import (
     against_option,
@@ -21,7 +22,7 @@ from turnout.cli.options import (
     quiet_option,
 )
 from turnout.cli.printing import paint, print_line, print_next
-from turnout.cli.request_options import check_one_source, request_options
+from turnout.cli.request_options import check_source, request_options
 
 RECORDED = "recorded"
 
@@ -51,7 +52,7 @@ def command(model: str | None, config: Path, *, as_json: bool, **choices: Any) -
     """
     from turnout.commands.verify.command import VerifyOptions
 
-    check_one_source(choices)
+    check_source(choices, model)
     options = VerifyOptions(**choices)
     if model is None:
         _verify_all(config, options, as_json=as_json)
@@ -78,35 +79,20 @@ def _verify(config: Path, model: str, options: VerifyOptions, *, as_json: bool) 
 
 def _verify_all(config: Path, options: VerifyOptions, *, as_json: bool) -> None:
     """Verify each model; one that fails does not stop the others."""
-    from turnout.commands.verify.command import models_of_file
-    from turnout.errors import ConfigurationError, TurnoutError
+    from turnout.commands.models_of_file import models_of_file
 
-    if options.inputs or options.shapes:
-        raise click.UsageError("--inputs and --shape are about one model; name a MODEL")
-    models = models_of_file(config)
-    if not models:
-        raise ConfigurationError(f"{str(config)!r} has no model to verify", next_step=f"add a model to {config}")
-    reports: list[dict[str, Any]] = []
-    steps: list[str] = []
-    codes: list[int] = []
-    for model in models:
-        try:
-            verified = _verify(config, model, options, as_json=as_json)
-        except TurnoutError as error:
-            codes.append(exit_code(error))
-            steps.append(next_step(error, current_invocation()))
-            reports.append({"model": model, "verdict": "error", "error": str(error)})
-            print_line("FAIL", f"model {model!r}: {error}")
-            continue
-        reports.append(verified.as_json())
+    failures = Failures()
+
+    def verify(model: str) -> dict[str, Any]:
+        verified = _verify(config, model, options, as_json=as_json)
         if verified.result.verdict != "match":
-            codes.append(FAILED)
-            steps.append(_next_step(verified))
+            failures.add(FAILED, _next_step(verified))
+        return verified.as_json()
+
+    reports = [{"verdict": "error"} | failures.catch(model, verify) for model in models_of_file(config)]
     if as_json:
-        print_json({"models": reports, "next": steps[0] if steps else None, "exit_code": max(codes, default=0)})
-    if codes:
-        print_next(steps[0])
-        raise SystemExit(max(codes))
+        print_json({"models": reports} | failures.as_json())
+    failures.end()
 
 
 def _next_step(verified: VerifyReport) -> str:

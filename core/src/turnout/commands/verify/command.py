@@ -72,15 +72,6 @@ class VerifyReport:
         }
 
 
-def models_of_file(file: Path) -> list[str]:
-    """Return the names of the models of a turnout.yaml.
-
-    Raises:
-        SettingsError: the file is wrong.
-    """
-    return list(load_settings(file, registry=find_plugins()).models)
-
-
 def verify_file(file: Path, model: str, options: VerifyOptions, *, warn: Callable[[str], None]) -> VerifyReport:
     """Compare the backends of ``model`` of a turnout.yaml; ``warn`` is called if a file cannot be saved. Blocks.
 
