@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from turnout.settings.aliases import rename_backends
 from turnout.settings.document.document import child_of
 from turnout.settings.edit.block import model_lines
 from turnout.settings.edit.file_edit import FileEdit
-from turnout.settings.environment import substitute
 from turnout.settings.registry import Registry
+from turnout.settings.schema.shadow import ShadowSettings
 
 SWITCHED = ("backend", "canary")
 """The keys of a model that a switch changes."""
@@ -74,17 +72,14 @@ class Serving:
 
 def serving_of(edit: FileEdit, registry: Registry | None) -> Serving:
     """Return the backends of the model of ``edit`` after the edits so far, with variables substituted, by their own names."""
-    values = substitute(edit.document.values, os.environ).values
-    if registry is not None:
-        values = rename_backends(values, registry.backend_name)
-    model = values["models"][edit.model] or {}
+    model = edit.resolved(registry)["models"][edit.model] or {}
     canary, shadow = child_of(model, "canary", None), child_of(model, "shadow", None)
     return Serving(
-        str(child_of(model, "backend", None) or child_of(values, "backend", None) or ""),
+        edit.serving_backend(registry),
         _name(child_of(canary, "backend", None)),
         _share(child_of(canary, "weight", None), 0.0),
         _name(child_of(shadow, "backend", None)),
-        _share(child_of(shadow, "fraction", None), 0.05),
+        _share(child_of(shadow, "fraction", None), ShadowSettings.model_fields["fraction"].default),
         _name(child_of(model, "fallback", None)),
     )
 
@@ -94,7 +89,7 @@ def traffic_of(edit: FileEdit, registry: Registry | None) -> Traffic:
     model = edit.document.value_at(("models", edit.model)) or {}
     start, end = model_lines(edit.document, edit.model)
     keys = {key: model[key] for key in SWITCHED if key in model}
-    return Traffic(keys, serving_of(edit, registry).backend, edit.document.text[start:end])
+    return Traffic(keys, edit.serving_backend(registry), edit.document.text[start:end])
 
 
 def _name(value: object) -> str | None:

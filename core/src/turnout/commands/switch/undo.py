@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from turnout.commands.switch.history import RecordedSwitch
-from turnout.commands.switch.traffic import SWITCHED, serving_of, traffic_of
+from turnout.commands.switch.traffic import SWITCHED, traffic_of
 from turnout.errors import ConfigurationError
 from turnout.settings.edit.block import merge_lines, model_lines
 from turnout.settings.edit.file_edit import FileEdit
@@ -70,7 +70,7 @@ def edit_back(edit: FileEdit, history: Sequence[RecordedSwitch], registry: Regis
         )
     _replace_lines(edit, merged, switch)
     line = edit.document.mark_of_key(("models", edit.model, "backend")).line
-    return Undo(edit.source, edit.model, present.backend, serving_of(edit, registry).backend, line, edit.diff(), switch.at)
+    return Undo(edit.source, edit.model, present.backend, edit.serving_backend(registry), line, edit.diff(), switch.at)
 
 
 def _replace_lines(edit: FileEdit, lines: str, switch: RecordedSwitch) -> None:

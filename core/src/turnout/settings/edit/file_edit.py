@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 from turnout.errors import ConfigurationError, SettingsError, UnknownNameError, nearest_name, suggestion, unknown_name
 from turnout.files.atomic import replace_file
 from turnout.plugins.known import install_command
+from turnout.settings.aliases import rename_backends
+from turnout.settings.document.document import child_of
 from turnout.settings.document.parse import parse
 from turnout.settings.document.source import read_text
 from turnout.settings.edit.line_edit import CannotEditError, set_value
 from turnout.settings.edit.removal import remove_value
+from turnout.settings.environment import substitute
 from turnout.settings.registry import Registry
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -67,6 +71,17 @@ class FileEdit:
             raise UnknownNameError(
                 registry.why_missing("backend", backend), next_step=install_command("backend", backend) or "turnout plugins"
             )
+
+    def resolved(self, registry: Registry | None) -> dict[str, Any]:
+        """Return the values with the edits so far, with variables substituted and the own name of each backend."""
+        values = substitute(self.document.values, os.environ).values
+        resolved: dict[str, Any] = values if registry is None else rename_backends(values, registry.backend_name)
+        return resolved
+
+    def serving_backend(self, registry: Registry | None) -> str:
+        """Return the backend that serves the model after the edits so far; empty if the file names none."""
+        values = self.resolved(registry)
+        return str(child_of(values["models"][self.model], "backend", None) or child_of(values, "backend", None) or "")
 
     def set(self, keys: tuple[str, ...], written: str, value: Any, *, below: str = "") -> None:
         """Set the value at ``keys`` of the model to ``value``, written as ``written``; see ``set_value``.

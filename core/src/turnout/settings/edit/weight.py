@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from turnout.settings.document.document import Document, child_of
 from turnout.settings.edit.file_edit import FileEdit
 from turnout.settings.edit.line_edit import text_scalar
-from turnout.settings.environment import substitute
 from turnout.settings.registry import Registry
 
 
@@ -65,8 +62,7 @@ def edit_weight(edit: FileEdit, backend: str, weight: float, registry: Registry 
     edit.check_backend(backend, registry)
     if not 0 <= weight <= 1:
         raise edit.error(f"a weight is a share from 0 to 1, got {weight}", "give a weight from 0 to 1")
-    serving = _serving_backend(edit.document, edit.model)
-    if backend == (registry.backend_name(serving) if registry is not None else serving):
+    if backend == edit.serving_backend(registry):
         raise edit.error(f"{backend!r} already serves it; --weight gives a share to another backend", "name another backend")
     place: tuple[str, ...] = ("models", edit.model, "canary")
     canary = edit.document.value_at(place)
@@ -80,10 +76,3 @@ def edit_weight(edit: FileEdit, backend: str, weight: float, registry: Registry 
         edit.set(("canary",), written, {"backend": backend, "weight": float(weight)}, below="backend")
     line = edit.document.mark_of_key(place).line
     return WeightSwitch(edit.source, edit.model, backend, before, float(weight), line, edit.diff())
-
-
-def _serving_backend(document: Document, model: str) -> str:
-    """Return the backend that serves ``model``, with variables substituted; empty if the file names none."""
-    values = substitute(document.values, os.environ).values
-    chosen = child_of(child_of(values, "models", {}).get(model), "backend", None) or child_of(values, "backend", None)
-    return str(chosen or "")
