@@ -79,7 +79,7 @@ def _format_version(facts: ModelFacts) -> str:
 
 def _format_verify(facts: ModelFacts) -> str:
     proof = facts.verify
-    if proof is not None and facts.version is None and facts.backend in (facts.proved or ()):
+    if proof is not None and facts.version is None and facts.has_parity(facts.backend):
         proof = replace(proof, current=True)  # it is about the files of the backends, without a model repository
     return _format_proof(proof) or "never; turnout verify compares backends"
 

@@ -13,7 +13,7 @@ START = ModelFacts(
 )
 VERSION = PublishedVersion(1, "m/1/model.onnx", "2026-01-01T00:00:00+00:00", "ab" * 32)
 EXPORTED = replace(START, version=VERSION, export=ParityProof("match", "", True))
-VERIFIED = replace(EXPORTED, verify=ParityProof("match", "", True, ("source", "here", "server")), fallback="here")
+VERIFIED = replace(EXPORTED, proved=frozenset(BACKENDS), fallback="here")
 DOWN = (ServerState("server", False, False, "refused"),)
 UP = (ServerState("server", True, True, "the same"),)
 READY = ShadowState("here", "server", {"match": 9}, 1.1, "", current=True, ready=True, promotion="ready")
@@ -80,8 +80,8 @@ def test_without_a_server_the_exported_version_serves_locally() -> None:
     local = replace(EXPORTED, backends=("source", "here"), remote=frozenset())
 
     assert command(local) == "turnout verify m --against here"
-    assert command(replace(local, verify=VERIFIED.verify)) == "turnout switch m here"
-    moved = replace(local, backend="here", verify=VERIFIED.verify)
+    assert command(replace(local, proved=VERIFIED.proved)) == "turnout switch m here"
+    moved = replace(local, backend="here", proved=VERIFIED.proved)
     assert step(moved) == NextStep("write 'server: {url: ...}'", "no server is configured")
     absent = replace(moved, missing={"server": "pip install it"}, known_servers=frozenset({"server"}))
     assert command(absent) == "pip install it"
@@ -123,7 +123,7 @@ def test_a_served_model_gets_the_steps_that_it_lacks() -> None:
 
     assert "write 'fallback: here'" in step(replace(SERVING, fallback=None)).command
     assert command(replace(SERVING, servers=DOWN)) == "turnout server serve"
-    assert command(replace(SERVING, shadow=None, verify=None)) == "turnout verify m --against here"
+    assert command(replace(SERVING, shadow=None, proved=frozenset())) == "turnout verify m --against here"
     assert step(replace(SERVING, servers=differs)).why == "max_batch_size differs"
     assert command(replace(SERVING, tuning=())).endswith("under models.m, then turnout export m --config-only")
     assert "write 'shadow: {backend: here}'" in step(replace(SERVING, shadow=None)).command

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 import turnout.commands.status.command
+from turnout.commands.arm_proofs import Standing
 from turnout.commands.status import ShadowState
+from turnout.commands.status.arm_standing import arm_standing
 from turnout.parity import Tolerances
 from turnout.rollout.shadow import ShadowEvidence
 from turnout.rollout.shadow.evidence_file import add_shadow_evidence
@@ -48,6 +50,31 @@ def test_a_shadow_is_ready_when_it_meets_the_rule_of_the_file(farm: Any) -> None
     assert (state(farm).ready, state(farm).promotion) == (True, "ready")
     assert state(farm).verdicts == {"match": 3, "mismatch": 0, "error": 0, "dropped": 1}
     assert state(farm).p95_ratio == pytest.approx(2.0, rel=0.03)
+
+
+def test_a_shadow_that_is_ready_proves_both_backends_as_verify_does(farm: Any) -> None:
+    farm.file.write_text(farm.file.read_text() + RULE)
+    show(farm, match=2)
+    early = farm.status().facts.proved
+    show(farm, match=1)
+    ready = farm.status().facts.proved
+    farm.file.write_text(farm.file.read_text().replace("server:", "server: {url: other}", 1))
+
+    assert (early, ready) == (frozenset(), {"source", "server"})
+    assert farm.status().facts.proved == frozenset()
+
+
+def test_mismatches_of_live_requests_make_the_answers_of_the_shadow_wrong(farm: Any) -> None:
+    farm.file.write_text(farm.file.read_text() + RULE)
+    show(farm, match=8, mismatch=2)
+    plugins = turnout.commands.status.command.find_plugins()
+    loaded = load_settings(farm.file, registry=plugins)
+
+    shadow, primary = (arm_standing(loaded, plugins, loaded.model("m"), backend) for backend in ("server", "source"))
+
+    assert (shadow.standing, shadow.other) == (Standing.WRONG, "source")
+    assert shadow.text == "the shadow found 2 mismatches in 10 requests"
+    assert primary.standing is Standing.UNKNOWN
 
 
 def test_without_a_rule_the_default_rule_applies(farm: Any) -> None:

@@ -17,7 +17,7 @@ SHADOW = ShadowState("here", "server", {"match": 9}, 1.1, "2026-01-03", current=
 
 ABSTRACT = ModelFacts("m", "source", ("source", "here", "server"), frozenset({"source"}), frozenset({"server"}))
 EXPORTED = replace(ABSTRACT, version=VERSION, export=PROVED)
-SERVED = replace(EXPORTED, backend="server", fallback="here", verify=VERIFIED)
+SERVED = replace(EXPORTED, backend="server", fallback="here", proved=frozenset({"here", "server"}))
 TUNED = replace(SERVED, tuning=("dynamic_batching",), shadow=SHADOW)
 
 
@@ -57,11 +57,8 @@ def test_a_version_that_was_verified_after_it_was_published_is_exported() -> Non
     [
         {"fallback": None},
         {"fallback": "server"},
-        {"verify": None},
-        {"verify": replace(VERIFIED, current=False)},
-        {"verify": replace(VERIFIED, verdict="mismatch")},
-        {"verify": replace(VERIFIED, agreed=("source", "here"))},
-        {"verify": replace(VERIFIED, agreed=("server",))},
+        {"proved": frozenset()},
+        {"proved": frozenset({"source", "here"})},
         {"backend": "here"},
         {"remote": frozenset()},
     ],
@@ -76,14 +73,6 @@ def test_a_server_as_canary_or_shadow_needs_no_fallback(part: str) -> None:
 
     assert stage_of(replace(facts, **{part: "server"})) is MigrationStage.SERVED
     assert stage_of(replace(facts, **{part: "here"})) is MigrationStage.EXPORTED
-
-
-def test_a_shadow_that_is_ready_proves_as_verify_does() -> None:
-    facts = replace(SERVED, verify=None, shadow=SHADOW)
-
-    assert stage_of(facts) is MigrationStage.SERVED
-    assert stage_of(replace(facts, shadow=replace(SHADOW, ready=False))) is MigrationStage.EXPORTED
-    assert stage_of(replace(facts, shadow=replace(SHADOW, current=False))) is MigrationStage.EXPORTED
 
 
 @pytest.mark.parametrize(

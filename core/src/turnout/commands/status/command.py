@@ -43,9 +43,8 @@ class ModelStatus:
 
     def as_json(self) -> dict[str, Any]:
         """Return everything in types of JSON."""
-        sets = {name: sorted(getattr(self.facts, name)) for name in ("sources", "remote", "known_servers")}
+        sets = {name: sorted(getattr(self.facts, name)) for name in ("sources", "remote", "known_servers", "proved")}
         facts = asdict(self.facts) | sets
-        facts |= {"proved": sorted(self.facts.proved or ())}
         stage = {"stage": int(self.stage), "stage_name": self.stage.name.lower()}
         return {"model": self.facts.model} | stage | {"next": asdict(self.next)} | facts
 

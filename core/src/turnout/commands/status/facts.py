@@ -46,10 +46,6 @@ class ParityProof:
         """True if it proves the newest version."""
         return self.verdict == "match" and self.current
 
-    def covers(self, backend: str) -> bool:
-        """Return whether it proves that ``backend`` gives the same answers as another arm."""
-        return self.holds and backend in self.agreed and len(self.agreed) > 1
-
 
 @dataclass(frozen=True, slots=True)
 class ShadowState:
@@ -117,7 +113,7 @@ class ModelFacts:
         verify: the last result of ``turnout verify``.
         shadow: the results of the shadow.
         servers: the present states on the servers.
-        proved: the backends that were proved to give the same answers, and have not changed since; None if that is not known.
+        proved: the backends that were proved to give the same answers, and have not changed since.
         missing: the command that installs a backend of turnout.yaml whose plugin is not installed, by backend.
         known_servers: those of ``missing`` that use a server.
     """
@@ -141,7 +137,7 @@ class ModelFacts:
     verify: ParityProof | None = None
     shadow: ShadowState | None = None
     servers: tuple[ServerState, ...] = ()
-    proved: frozenset[str] | None = None
+    proved: frozenset[str] = frozenset()
     missing: Mapping[str, str] = field(default_factory=dict)
     known_servers: frozenset[str] = frozenset()
 
@@ -168,11 +164,7 @@ class ModelFacts:
 
     def has_parity(self, backend: str) -> bool:
         """Return whether ``backend`` was proved to give the same answers as another arm on this version."""
-        if self.proved is not None:
-            return backend in self.proved
-        shadow = self.shadow
-        by_shadow = shadow is not None and shadow.current and shadow.ready and backend in (shadow.primary, shadow.shadow)
-        return by_shadow or (self.verify is not None and self.verify.covers(backend))
+        return backend in self.proved
 
     def has_latency(self, backend: str) -> bool:
         """Return whether the latency of ``backend`` was measured next to another backend's, on live requests."""
