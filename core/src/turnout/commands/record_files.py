@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 TENSORS = ".npz"
 _NOTES = frozenset({".json", ".jsonl", ".txt", ".md", ".csv", ".yaml", ".yml"})
-"""Suffixes of files that stand beside pictures in a folder, such as their regions or labels."""
+"""Suffixes of files next to pictures in a folder, such as their regions or labels."""
 
 
 def expand_folders(named: Sequence[Path]) -> list[Path]:
