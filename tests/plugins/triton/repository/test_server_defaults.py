@@ -17,6 +17,7 @@ from tests.plugins.triton.repository.test_public_ensembles import failures, init
 from turnout import InferenceRequest, ModelDeclaration
 from turnout_triton.opening import open_model
 from turnout_triton.options import TritonOptions
+from turnout_triton.repository.config_entries import entries_of
 from turnout_triton.repository.config_file import new_config
 from turnout_triton.repository.server_defaults import as_asked
 
@@ -208,3 +209,26 @@ def test_another_group_than_a_server_fills_in_stays(asked: str, running: str) ->
     head = "name: 'm' backend: 'onnxruntime' "
 
     assert as_asked(config(head + running), config(head + asked)).instance_group == config(running).instance_group
+
+
+@pytest.mark.parametrize(
+    ("asked", "running"),
+    [
+        ("backend: 'tensorrt'", "backend: 'tensorrt' platform: 'tensorrt_plan' default_model_filename: 'model.plan'"),
+        ("platform: 'tensorrt_plan'", "backend: 'tensorrt' platform: 'tensorrt_plan' default_model_filename: 'model.plan'"),
+        (
+            "platform: 'tensorflow_savedmodel'",
+            "platform: 'tensorflow_savedmodel' backend: 'tensorflow' instance_group { kind: KIND_CPU count: 2 }",
+        ),
+        ("backend: 'openvino'", "backend: 'openvino' default_model_filename: 'model.xml'"),
+        ("backend: 'dali'", "backend: 'dali' default_model_filename: 'model.dali'"),
+    ],
+)
+def test_a_server_fills_in_platform_backend_and_file(asked: str, running: str) -> None:
+    assert entries_of(as_asked(config(running), config(asked)), "m") == entries_of(config(asked), "m")
+
+
+def test_another_file_than_a_server_fills_in_stays() -> None:
+    asked, running = "platform: 'tensorrt_plan'", "platform: 'tensorrt_plan' default_model_filename: 'model.onnx'"
+
+    assert entries_of(as_asked(config(running), config(asked)), "m") != entries_of(config(asked), "m")

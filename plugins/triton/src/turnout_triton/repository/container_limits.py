@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from turnout_triton.repository.config_tensors import kserve_datatype
-from turnout_triton.repository.normal_form import backend_of
+from turnout_triton.repository.model_backend import named_backend
 
 
 def container_note(config: Any) -> str:
     """Return a note on a model that NVIDIA's container refuses to load; empty for any other."""
-    if backend_of(config) != "onnxruntime":
+    if named_backend(config) != "onnxruntime":
         return ""
     names = [tensor.name for tensor in (*config.input, *config.output) if kserve_datatype(tensor.data_type) == "BF16"]
     if not names:

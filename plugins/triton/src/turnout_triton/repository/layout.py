@@ -28,6 +28,14 @@ PLATFORMS = {
     "model.pt": Platform("pytorch_libtorch", "pytorch"),
     "model.py": Platform("", "python"),
 }
+TRITON_PLATFORMS = PLATFORMS | {
+    "model.plan": Platform("tensorrt_plan", "tensorrt"),
+    "model.savedmodel": Platform("tensorflow_savedmodel", "tensorflow"),
+    "model.graphdef": Platform("tensorflow_graphdef", "tensorflow"),
+    "model.xml": Platform("", "openvino"),
+    "model.dali": Platform("", "dali"),
+}
+"""The platforms by the file that Triton looks for; Turnout itself writes the files of ``PLATFORMS``."""
 ENSEMBLE = Platform("ensemble", "")
 ONNX_FILE = "model.onnx"
 

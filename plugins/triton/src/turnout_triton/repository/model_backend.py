@@ -7,37 +7,38 @@ from typing import Any
 
 from turnout.repository.versions import versions
 from turnout_triton.repository.config_file import ConfigFile, new_config
-from turnout_triton.repository.layout import ENSEMBLE, PLATFORMS, file_of_served_version, newest_file, platform_for
+from turnout_triton.repository.layout import (
+    ENSEMBLE,
+    PLATFORMS,
+    TRITON_PLATFORMS,
+    file_of_served_version,
+    newest_file,
+    platform_for,
+)
 
-_BACKENDS_OF_PLATFORMS = {one.platform: one.backend for one in PLATFORMS.values() if one.platform} | {
-    "tensorrt_plan": "tensorrt",
-    "tensorflow_savedmodel": "tensorflow",
-    "tensorflow_graphdef": "tensorflow",
-}
-_BACKENDS_OF_FILES = {name: one.backend for name, one in PLATFORMS.items()} | {
-    "model.plan": "tensorrt",
-    "model.savedmodel": "tensorflow",
-    "model.graphdef": "tensorflow",
-    "model.xml": "openvino",
-    "model.dali": "dali",
-}
+_BACKENDS_OF_PLATFORMS = {one.platform: one.backend for one in TRITON_PLATFORMS.values() if one.platform}
+
+
+def named_backend(config: Any) -> str:
+    """Return the backend that ``config`` names; older configs name only the platform. Empty if it names neither."""
+    return str(config.backend or _BACKENDS_OF_PLATFORMS.get(config.platform, config.platform))
 
 
 def backend_of(config: Any, folder: Path) -> str:
     """Return Triton's name of the backend that serves the model in ``folder``, or ``ensemble``; empty if nothing says it."""
     if config.ensemble_scheduling.step:
         return ENSEMBLE.platform
-    return config.backend or _BACKENDS_OF_PLATFORMS.get(config.platform, config.platform) or _backend_of_files(folder)
+    return named_backend(config) or _backend_of_files(folder)
 
 
 def _is_of_another_backend(file: Path, config: Any) -> bool:
     """Return whether ``file`` is a ``model.py`` of another backend than ``python``, as vLLM's are."""
-    return file.name == "model.py" and (config.backend or config.platform) not in ("", PLATFORMS["model.py"].backend)
+    return file.name == "model.py" and named_backend(config) not in ("", PLATFORMS["model.py"].backend)
 
 
 def with_backend(config: Any, folder: Path) -> Any:
     """Return ``config`` with the backend that Triton finds by the model's file, if it names neither backend nor platform."""
-    if config.backend or config.platform:
+    if named_backend(config):
         return config
     found = new_config()
     found.CopyFrom(config)
@@ -47,7 +48,7 @@ def with_backend(config: Any, folder: Path) -> Any:
 
 def served_file(config: Any, folder: Path, backend: str) -> Path | None:
     """Return the file that ``backend`` opens of the version that it answers from; None if there is none."""
-    own = [name for name, owner in _BACKENDS_OF_FILES.items() if owner == backend]
+    own = [name for name, one in TRITON_PLATFORMS.items() if one.backend == backend]
     return file_of_served_version(folder, [config.default_model_filename] if config.default_model_filename else own)
 
 
@@ -67,4 +68,4 @@ def configured_file(folder: Path, present: ConfigFile | None) -> Path | None:
 
 def _backend_of_files(folder: Path) -> str:
     files = {file.name for version in versions(folder) for file in (folder / str(version)).iterdir()}
-    return next((backend for name, backend in _BACKENDS_OF_FILES.items() if name in files), "")
+    return next((one.backend for name, one in TRITON_PLATFORMS.items() if name in files), "")

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from turnout_triton.repository.config_file import new_config
-from turnout_triton.repository.layout import PLATFORMS
+from turnout_triton.repository.layout import TRITON_PLATFORMS
+from turnout_triton.repository.model_backend import named_backend
 
-_PLATFORMS = {one.backend: one.platform for one in PLATFORMS.values() if one.platform}
-_FILENAMES = {one.backend: name for name, one in PLATFORMS.items()} | {"tensorrt": "model.plan", "openvino": "model.xml"}
+# TensorFlow's backend has two platforms, so its name does not say which.
+_PLATFORMS = {one.backend: one.platform for one in TRITON_PLATFORMS.values() if one.platform and one.backend != "tensorflow"}
 _MAX_IDLE_MICROSECONDS = 1_000_000
 _PRESENCE_COUNTS = frozenset({"reshape", "input_pinned_memory", "output_pinned_memory"})
 """Messages whose empty form means something else than their absence, beside those of a oneof."""
@@ -21,7 +22,7 @@ def normal_form(config: Any) -> Any:
     """Return a copy of the ModelConfig ``config`` without what Triton assumes."""
     found = new_config()
     found.CopyFrom(config)
-    if found.default_model_filename == _FILENAMES.get(backend_of(found)):
+    if _is_default_file(found):
         found.ClearField("default_model_filename")
     for position, group in enumerate(found.instance_group):
         if group.name in (found.name, f"{found.name}_{position}"):
@@ -37,15 +38,15 @@ def normal_form(config: Any) -> Any:
     return found
 
 
+def _is_default_file(config: Any) -> bool:
+    """Return whether ``default_model_filename`` is the file that the platform has anyway."""
+    known = TRITON_PLATFORMS.get(config.default_model_filename)
+    return known is not None and known.backend == named_backend(config) and known.platform in ("", platform_of(config))
+
+
 def platform_of(config: Any) -> str:
     """Return the platform; newer configs name only the backend."""
     return str(config.platform or _PLATFORMS.get(config.backend, config.backend))
-
-
-def backend_of(config: Any) -> str:
-    """Return the backend; older configs name only the platform."""
-    by_platform = {platform: backend for backend, platform in _PLATFORMS.items()}
-    return str(config.backend or by_platform.get(config.platform, config.platform))
 
 
 def _clear_pinned_memory(optimization: Any) -> None:

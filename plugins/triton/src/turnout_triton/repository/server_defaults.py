@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from turnout_triton.repository.config_file import new_config
-from turnout_triton.repository.normal_form import backend_of, normal_form
+from turnout_triton.repository.model_backend import named_backend
+from turnout_triton.repository.normal_form import normal_form
 
 _TWO_ON_CPU = frozenset({"onnxruntime", "tensorflow"})
 _ONE = frozenset({"pytorch", "python"})
@@ -23,7 +24,7 @@ def as_asked(running: Any, asked: Any) -> Any:
         found.ClearField("runtime")
     groups = list(asked.instance_group) or [_any_group()]
     matches = len(groups) == len(found.instance_group) and all(
-        _is_filled_in(given, group, backend_of(found)) for given, group in zip(groups, found.instance_group, strict=True)
+        _is_filled_in(given, group, named_backend(found)) for given, group in zip(groups, found.instance_group, strict=True)
     )
     if matches:
         found.ClearField("instance_group")
