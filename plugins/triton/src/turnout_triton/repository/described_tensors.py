@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout import ModelSignature
 from turnout.tensors import TensorSpec
-from turnout_triton.repository.file_signature import config_signature
+from turnout_triton.repository.file_signature import config_signature, fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def _find_contradiction(config: Any, file: ModelSignature) -> str:
     for spec in file.inputs:
         if spec.name not in shapes and not spec.optional:
             return f"it does not declare input {spec.name!r}"
-        if spec.name in shapes and not _fits(shapes[spec.name], spec.shape, batched=config.max_batch_size > 0):
+        if spec.name in shapes and not _takes(spec, shapes[spec.name], batched=config.max_batch_size > 0):
             batch = f" with max_batch_size {config.max_batch_size}" if config.max_batch_size else ""
             return f"it declares input {spec.name!r} as {list(shapes[spec.name])}{batch}, the file has {spec}"
     return ""
@@ -65,12 +65,8 @@ def _shape_for_the_model(tensor: Any, max_batch_size: int) -> tuple[int, ...]:
     return (-1, *dims) if max_batch_size else dims
 
 
-def _fits(shape: tuple[int, ...], theirs: tuple[int, ...] | None, *, batched: bool) -> bool:
-    if theirs is None or (theirs == () and shape == (1,)):
-        return True
-    if len(shape) != len(theirs) or (batched and theirs[0] != -1):
-        return False
-    return all(-1 in (our, their) or our == their for our, their in zip(shape, theirs, strict=True))
+def _takes(spec: TensorSpec, shape: tuple[int, ...], *, batched: bool) -> bool:
+    return (spec.shape == () and shape == (1,)) or fits(shape, spec, batched=batched)
 
 
 def _restore_ranks(config: ModelSignature, file: ModelSignature) -> ModelSignature:

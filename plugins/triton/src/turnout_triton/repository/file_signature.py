@@ -92,20 +92,23 @@ def _check_match(kind: str, declared: TensorSpec, found: TensorSpec, model: Mode
         return
     exact = is_onnx(filename)
     batched = model.max_batch_size > 0
-    if declared.datatype != found.datatype or not _fits(declared.shape, found.shape, batched=batched, exact=exact):
+    if declared.datatype != found.datatype or not fits(declared.shape, found, batched=batched, exact=exact):
         raise ExportError(
             f"model {model.name!r}: turnout.yaml declares {kind} {declared.name!r} as {declared}, {filename} has {found}; "
             "correct the declaration (without the batch axis if max_batch_size is above 0), or export the model again"
         )
 
 
-def _fits(shape: tuple[int, ...] | None, theirs: tuple[int, ...] | None, *, batched: bool, exact: bool) -> bool:
-    """Return whether two shapes can belong to one tensor; a batch axis must be free in the file too.
+def fits(shape: tuple[int, ...] | None, found: TensorSpec, *, batched: bool, exact: bool = False) -> bool:
+    """Return whether ``shape`` can be that of ``found``, a tensor of the file; a batch axis must be free in the file too.
 
     ``exact``: a size that the file fixes must be fixed in ``shape``.
     """
+    theirs = found.shape
     if shape is None or theirs is None:
         return True
     if len(shape) != len(theirs) or (batched and theirs[0] != -1):
         return False
-    return all(their in (our, -1) or (our == -1 and not exact) for our, their in zip(shape, theirs, strict=True))
+    if exact:
+        return found.accepts_shape(shape)
+    return all(-1 in (our, their) or our == their for our, their in zip(shape, theirs, strict=True))

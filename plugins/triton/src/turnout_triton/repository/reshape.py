@@ -48,14 +48,9 @@ def _seen(
         return spec
     batch = (-1,) if present.config.max_batch_size else ()
     given = (*batch, *tensor.reshape.shape)
-    if spec.shape is not None and not _fits(given, spec.shape, exact=exact):
+    if spec.shape is not None and not (given == spec.shape if exact else spec.accepts_shape(given)):
         raise ExportError(
             f"model {model.name!r}: {CONFIG} reshapes {spec.name!r} to {list(given)}, and {filename} has {spec}; "
             f"correct 'reshape' in {CONFIG}"
         )
     return replace(spec, shape=spec_of(tensor, present.config.max_batch_size).shape)
-
-
-def _fits(given: tuple[int, ...], shape: tuple[int, ...], *, exact: bool) -> bool:
-    same = (ours == size or (size == -1 and not exact) for ours, size in zip(given, shape, strict=False))
-    return len(given) == len(shape) and all(same)
