@@ -11,7 +11,7 @@ from typing import Any
 
 from turnout import ModelSignature
 from turnout.tensors import TensorSpec
-from turnout_triton.repository.config_file import new_config
+from turnout_triton.repository.config_file import copy_of
 from turnout_triton.repository.config_tensors import config_data_type
 
 _MAX_BATCH_SIZE = 4
@@ -20,8 +20,7 @@ _MAX_BATCH_SIZE = 4
 
 def complete_config(config: Any, file: ModelSignature) -> Any:
     """Return ``config`` with the inputs, outputs and batching that it leaves to the model's file; a complete one unchanged."""
-    found = new_config()
-    found.CopyFrom(config)
+    found = copy_of(config)
     if not file.outputs:
         return found
     inputs = [spec for spec in file.inputs if not spec.optional]

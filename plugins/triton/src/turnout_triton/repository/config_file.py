@@ -55,6 +55,13 @@ def new_config() -> Any:
     return model_config_pb2.ModelConfig()
 
 
+def copy_of(message: Any) -> Any:
+    """Return a copy of a protobuf message."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    return copy
+
+
 def config_from(fields: dict[str, Any]) -> Any:
     """Return the ModelConfig with ``fields``, by Triton's names."""
     from google.protobuf import json_format

@@ -15,7 +15,7 @@ from turnout import DynamicBatching
 from turnout.errors import ExportError
 from turnout_triton.model_config_options import InstanceGroup, Optimization
 from turnout_triton.repository.config_entries import SCHEDULING, entries_of, unsaid_entries
-from turnout_triton.repository.config_file import ConfigFile, new_config
+from turnout_triton.repository.config_file import ConfigFile, copy_of
 from turnout_triton.repository.generated_config import GeneratedConfig
 from turnout_triton.repository.layout import CONFIG
 
@@ -73,8 +73,7 @@ def merge_config(generated: GeneratedConfig, present: ConfigFile | None, model: 
     """
     if present is None:
         return MergedConfig(generated.config)
-    base = new_config()
-    base.CopyFrom(present.config)
+    base = copy_of(present.config)
     merge = _Merge(model, generated, base, present.kept if present.generated else None)
     for name in _SCALARS:
         if getattr(generated.config, name) or name == "max_batch_size":
@@ -101,8 +100,7 @@ def _overlay(target: Any, source: Any, names: Iterable[str]) -> None:
     """Write the fields ``names`` of ``source`` into ``target``, whose other fields stay."""
     for name in names:
         target.ClearField(name)
-    part = type(source)()
-    part.CopyFrom(source)
+    part = copy_of(source)
     for found, _ in source.ListFields():
         if found.name not in names:
             part.ClearField(found.name)
@@ -140,7 +138,7 @@ def _merge_tensors(merge: _Merge, kind: str) -> None:
     in_place = [name for name in theirs if name in merged or name in optional]
     order = in_place if merged.keys() <= theirs.keys() else [*merged, *optional]
     tensors = [(merged | optional)[name] for name in order]
-    copies = [type(tensor).FromString(tensor.SerializeToString()) for tensor in tensors]
+    copies = [copy_of(tensor) for tensor in tensors]
     merge.config.ClearField(kind)
     getattr(merge.config, kind).extend(copies)
 

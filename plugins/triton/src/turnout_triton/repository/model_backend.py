@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout.repository.versions import versions
-from turnout_triton.repository.config_file import ConfigFile, new_config
+from turnout_triton.repository.config_file import ConfigFile, copy_of
 from turnout_triton.repository.layout import (
     ENSEMBLE,
     PLATFORMS,
@@ -40,8 +40,7 @@ def with_backend(config: Any, folder: Path) -> Any:
     """Return ``config`` with the backend that Triton finds by the model's file, if it names neither backend nor platform."""
     if named_backend(config):
         return config
-    found = new_config()
-    found.CopyFrom(config)
+    found = copy_of(config)
     found.backend = backend_of(config, folder)
     return found
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from turnout_triton.repository.config_file import new_config
+from turnout_triton.repository.config_file import copy_of
 from turnout_triton.repository.layout import TRITON_PLATFORMS
 from turnout_triton.repository.model_backend import named_backend
 
@@ -20,8 +20,7 @@ _PRESENCE_COUNTS = frozenset({"reshape", "input_pinned_memory", "output_pinned_m
 
 def normal_form(config: Any) -> Any:
     """Return a copy of the ModelConfig ``config`` without what Triton assumes."""
-    found = new_config()
-    found.CopyFrom(config)
+    found = copy_of(config)
     if _is_default_file(found):
         found.ClearField("default_model_filename")
     for position, group in enumerate(found.instance_group):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from turnout_triton.repository.config_file import new_config
+from turnout_triton.repository.config_file import copy_of, new_config
 from turnout_triton.repository.model_backend import named_backend
 from turnout_triton.repository.normal_form import normal_form
 
@@ -44,7 +44,7 @@ def _is_filled_in(asked: Any, running: Any, backend: str) -> bool:
     if asked.count not in (0, running.count) or (not asked.count and not _is_default_count(running, backend)):
         return False
     open_fields = [name for name in ("kind", "count", "gpus") if not getattr(asked, name)]
-    rest = [type(running).FromString(group.SerializeToString()) for group in (asked, running)]
+    rest = [copy_of(group) for group in (asked, running)]
     for group in rest:
         for name in open_fields:
             group.ClearField(name)
