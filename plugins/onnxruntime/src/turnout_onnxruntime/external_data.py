@@ -6,7 +6,6 @@ StringStringEntryProto.key 1, value 2).
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from turnout import ModelDeclaration
 from turnout.errors import ModelLoadError
 from turnout.tensors import protobuf_messages
 from turnout_onnxruntime.model_file import find_model_file
+from turnout_onnxruntime.onnx_file import read_onnx
 from turnout_onnxruntime.options import OnnxruntimeOptions
 
 
@@ -36,16 +36,7 @@ def find_model_files(model: ModelDeclaration, options: OnnxruntimeOptions) -> li
 
 def external_names(file: Path) -> list[str]:
     """Return the names of the files, relative to the folder of ``file``, that hold its weights; empty if it is not ONNX."""
-    try:
-        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            content = memoryview(data)
-            try:
-                return sorted(set(_locations(content)))
-            finally:
-                content.release()
-    # An empty file cannot be mapped, a truncated one ends inside a field; ONNX Runtime reports both when it opens the file.
-    except (ValueError, IndexError, BufferError):
-        return []
+    return sorted(set(read_onnx(file, _locations)))
 
 
 def _locations(model: memoryview) -> Iterator[str]:

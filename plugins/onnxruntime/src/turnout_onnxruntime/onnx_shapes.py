@@ -7,14 +7,13 @@ type 2; TypeProto.tensor_type 1; TypeProto.Tensor.shape 2; TensorShapeProto.dim 
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from turnout.tensors import protobuf_fields, protobuf_messages
+from turnout_onnxruntime.onnx_file import read_onnx
 
 Shape = tuple[int, ...] | None
-_Message = memoryview
 _MIN_NEGATIVE = 1 << 63
 """Of this size on, an unsigned number is a negative int64."""
 
@@ -22,28 +21,19 @@ _MIN_NEGATIVE = 1 << 63
 def read_shapes(file: Path) -> Mapping[str, Shape]:
     """Return the shape of each graph input and output, with -1 for a dynamic size; None means that the rank is unknown.
 
-    The mapping is empty for a file that is not ONNX: ONNX Runtime reports that error.
+    The mapping is empty for a file that is not ONNX.
     """
-    try:
-        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            content = memoryview(data)
-            try:
-                return dict(_graph_shapes(content))
-            finally:
-                content.release()
-    # An empty file cannot be mapped, and a truncated one ends inside a field.
-    except (ValueError, IndexError, BufferError):
-        return {}
+    return dict(read_onnx(file, _graph_shapes))
 
 
-def _graph_shapes(model: _Message) -> Iterator[tuple[str, Shape]]:
+def _graph_shapes(model: memoryview) -> Iterator[tuple[str, Shape]]:
     for graph in protobuf_messages(model, 7):
         for number in (11, 12):
             for value in protobuf_messages(graph, number):
                 yield _value_shape(value)
 
 
-def _value_shape(value: _Message) -> tuple[str, Shape]:
+def _value_shape(value: memoryview) -> tuple[str, Shape]:
     name = "".join(bytes(text).decode("utf-8") for text in protobuf_messages(value, 1))
     for kind in protobuf_messages(value, 2):
         for tensor in protobuf_messages(kind, 1):
@@ -52,7 +42,7 @@ def _value_shape(value: _Message) -> tuple[str, Shape]:
     return name, None
 
 
-def _size(dimension: _Message) -> int:
+def _size(dimension: memoryview) -> int:
     sizes = [field for number, field in protobuf_fields(dimension) if number == 1 and isinstance(field, int)]
     # Some exporters write a dynamic size as -1, which ONNX Runtime accepts.
     return sizes[0] if sizes and sizes[0] < _MIN_NEGATIVE else -1
