@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from pathlib import Path
 
@@ -38,7 +37,7 @@ def export_file(request: ExportRequest) -> ModelSignature:
     finally:
         original.close()
         copy.close()
-    request.report({"runtime": "onnxruntime", "reference": source.name, "file_sha256": _sha256(request.file), **facts})
+    request.report({"runtime": "onnxruntime", "reference": source.name, **facts})
     return signature
 
 
@@ -74,8 +73,3 @@ def _copy(source: Path, file: Path, model: str) -> None:
 
 def _open(model: ModelDeclaration, options: OnnxruntimeOptions, file: Path) -> OnnxruntimeInference:
     return open_model(model, options.model_copy(update={"path": file.absolute()}))
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
