@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from turnout import InferenceRequest, ModelDeclaration, ModelInference, TensorSpec
 from turnout.errors import ExportError, TurnoutError
-from turnout.tensors import BYTES, dtype_of, prove_rows
+from turnout.tensors import BYTES, datatype_of, dtype_of, prove_rows
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -19,6 +19,7 @@ _SIZES = (2, 8, 32, 64, 128, 224, 256, 1)
 _FILLERS = ("random", "one", "zero")
 _BATCHES = (1, 3)
 _RELATIVE_ERROR = 1e-3
+_FLOATS = frozenset({"FP16", "BF16", "FP32", "FP64"})
 
 
 def prove_copy(original: ModelInference, copy: ModelInference, model: ModelDeclaration) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def _is_equal(one: NDArray[Any], other: NDArray[Any]) -> bool:
 def _is_close(one: NDArray[Any], other: NDArray[Any]) -> bool:
     if one.shape != other.shape:
         return False
-    if one.dtype.kind != "f":
+    if datatype_of(one.dtype) not in _FLOATS:
         return bool(np.array_equal(one, other))
     finite = np.abs(other[np.isfinite(other)].astype(np.float64))
     scale = float(finite.max()) if finite.size else 1.0
