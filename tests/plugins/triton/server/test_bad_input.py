@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -163,12 +164,14 @@ def test_a_server_that_is_never_ready_is_stopped_at_the_timeout(script, small_re
         start(small_repository, binary=script("sleep 60"), ready_timeout_seconds=1)
 
 
-def test_a_port_lost_in_a_race_is_replaced(script, small_repository) -> None:
+@pytest.mark.parametrize("name", ["plain", "needs a link"])
+def test_a_port_lost_in_a_race_is_replaced(script, small_repository, tmp_path, name) -> None:
+    repository = shutil.copytree(small_repository, tmp_path / name)
     lost = (
         "[ -e again ] || { touch again; echo \"failed to start HTTP service: Socket '127.0.0.1:1' already in use\"; exit 1; }"
     )
 
-    with LocalServer(small_repository, ServerOptions(binary=script(lost), grace_seconds=0)) as server:
+    with LocalServer(repository, ServerOptions(binary=script(lost), grace_seconds=0)) as server:
         assert server.running
 
 

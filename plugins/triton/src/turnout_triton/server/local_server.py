@@ -14,7 +14,7 @@ from turnout_triton.server.arguments import server_arguments
 from turnout_triton.server.orphans import sweep_orphans
 from turnout_triton.server.plain_links import PlainLinks
 from turnout_triton.server.ports import PortReservation, Ports, reserve
-from turnout_triton.server.preparation import Preparation, prepare
+from turnout_triton.server.preparation import prepare
 from turnout_triton.server.process import ServerProcess
 from turnout_triton.server.readiness import address, exit_text, server_error, wait_until_ready
 from turnout_triton.server.server_options import ServerOptions
@@ -117,7 +117,7 @@ class LocalServer:
             return
         sweep_orphans()
         try:
-            self._start(prepare(self.repository, self._options, self._links, self._report))
+            self._start()
         except BaseException:
             self.close()
             raise
@@ -166,17 +166,19 @@ class LocalServer:
             raise ConfigurationError(f"the server of {str(self.repository)!r} was not started; start it first")
         return self._process
 
-    def _start(self, prepared: Preparation) -> None:
+    def _start(self) -> None:
         for _ in range(_BIND_ATTEMPTS - 1):
             try:
-                self._start_once(prepared)
+                self._start_once()
                 return
             except _PortLostError:
                 logger.info("another process took a port while the server started; trying other ports")
-        self._start_once(prepared)
+        self._start_once()
 
-    def _start_once(self, prepared: Preparation) -> None:
+    def _start_once(self) -> None:
         """Start a process on the reserved ports and wait until it is ready; clean up if that fails."""
+        # Each time: the supervisor of the attempt before has removed the links.
+        prepared = prepare(self.repository, self._options, self._links, self._report)
         options, installation = self._options, prepared.installation
         may_move = self._reserve_ports()
         served = prepared.models if options.models else ()
