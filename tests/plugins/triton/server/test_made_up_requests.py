@@ -10,6 +10,7 @@ import numpy as np
 from onnx import helper, numpy_helper
 from tests.plugins.triton.client.urls import settings
 from tests.plugins.triton.conftest import AT_ONCE, save_onnx
+from tritonclient.grpc import InferenceServerClient
 
 import turnout
 from turnout import ModelDeclaration, ModelSignature
@@ -103,6 +104,23 @@ def test_a_text_with_a_limit_is_asked_below_it_first(tmp_path, caplog) -> None:
 
     assert not [text for text in caplog.messages if "text" in text]
     assert not [line for line in lines if "Add" in line]
+
+
+def test_a_model_of_large_fixed_shapes_is_asked_too(tmp_path, caplog) -> None:
+    x, y = {"x": ("FP32", [3, 1024, 1024])}, {"y": ("FP32", [3, 1024, 1024])}
+    save_onnx(tmp_path / "large" / "1" / "model.onnx", [helper.make_node("Identity", ["x"], ["y"])], x, y)
+    write_config(tmp_path / "large", x, y, {})
+
+    with caplog.at_level(logging.WARNING), LocalServer(tmp_path, AT_ONCE) as server:
+        assert executed(server, "large") == 1
+
+    assert not [text for text in caplog.messages if "large" in text]
+
+
+def executed(server: LocalServer, model: str) -> int:
+    with InferenceServerClient(server.grpc_url) as client:
+        statistics = client.get_inference_statistics(model).model_stats[0]
+    return int(statistics.inference_stats.success.count)
 
 
 def test_a_random_warm_up_of_indexes_is_made_of_zeros(tmp_path) -> None:
