@@ -83,3 +83,22 @@ def test_without_the_switch_the_error_has_the_command_that_works(repository) -> 
     assert ran.returncode == 0, ran.stderr
     assert "served" in ran.stdout
     assert "'m0' runs on the CPU for this try" in ran.stderr
+
+
+NEEDS_CUDA = "raise RuntimeError('Torch not compiled with CUDA enabled')\n"
+
+
+def test_a_try_on_the_cpu_that_fails_is_not_suggested_again(tmp_path) -> None:
+    write_identity(tmp_path)
+    folder = tmp_path / "cuda"
+    (folder / "1").mkdir(parents=True)
+    (folder / "1" / "model.py").write_text(NEEDS_CUDA)
+    config = (tmp_path / "identity" / "config.pbtxt").read_text().replace('platform: "onnxruntime_onnx"', 'backend: "python"')
+    (folder / "config.pbtxt").write_text(config + GROUPS["gpu"])
+
+    with pytest.raises(ModelLoadError, match="not compiled with CUDA") as caught:
+        LocalServer(tmp_path, ServerOptions(cpu=True, grace_seconds=0)).start()
+
+    assert caught.value.next_step == "fix the model or its config.pbtxt, or serve the others with --model"
+    with LocalServer(tmp_path, ServerOptions(cpu=True, models=("identity",), grace_seconds=0)) as server:
+        assert server.running

@@ -191,7 +191,7 @@ class LocalServer:
         names = [model.name for model in prepared.models]
         logger.info("starting Triton with %d models of %s", len(names), self.repository)
         try:
-            wait_until_ready(process, options.host, self.ports, names, str(self.repository), options.ready_timeout_seconds)
+            wait_until_ready(process, options, self.ports, names, str(self.repository))
         except BaseException as error:
             self._end_process()
             self._release_ports()

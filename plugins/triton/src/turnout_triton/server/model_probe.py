@@ -40,7 +40,7 @@ class RejectedProbe:
     text: str
 
 
-def check_loaded(client: Any, expected: list[str], repository: str) -> None:
+def check_loaded(client: Any, expected: list[str], repository: str, *, on_cpu: bool) -> None:
     """Raise ModelLoadError if the server could not load a model.
 
     Raises:
@@ -51,7 +51,7 @@ def check_loaded(client: Any, expected: list[str], repository: str) -> None:
     if broken:
         reasons = "; ".join(f"model {name!r}: {_reason(reason, name, repository)}" for name, reason in broken.items())
         others = step = f"fix the model or its {CONFIG}, or serve the others with --model"
-        if any(_NEEDS_GPU.search(reason) for reason in broken.values()):
+        if not on_cpu and any(_NEEDS_GPU.search(reason) for reason in broken.values()):
             step = f"turnout triton serve --cpu --repository {shlex.quote(repository)}"
             others = f"for a try on the CPU: {step}"
         raise ModelLoadError(

@@ -14,6 +14,7 @@ from turnout_triton.server.listeners import group_listens
 from turnout_triton.server.model_probe import check_loaded, probe_models
 from turnout_triton.server.ports import Ports
 from turnout_triton.server.process import ServerProcess
+from turnout_triton.server.server_options import ServerOptions
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def address(host: str, port: int) -> str:
 
 
 def wait_until_ready(
-    process: ServerProcess, host: str, ports: Ports, models: Sequence[str], repository: str, timeout_seconds: float
+    process: ServerProcess, options: ServerOptions, ports: Ports, models: Sequence[str], repository: str
 ) -> None:
     """Wait until the server listens on all three ports and each of ``models`` has answered once.
 
@@ -43,6 +44,7 @@ def wait_until_ready(
         BackendUnavailableError: the server ended, or exceeded the timeout; the message has its last lines.
         ModelLoadError: it cannot load a model.
     """
+    timeout_seconds = options.ready_timeout_seconds
     end, dead = time.monotonic() + timeout_seconds, DeadStubs(process.pid)
     for port in (ports.grpc, ports.http, ports.metrics):
         # The owner of the socket counts: another process may listen on a port that was free a moment ago.
@@ -54,7 +56,7 @@ def wait_until_ready(
                 raise server_error(process, "the process of a model ended while Triton was loading it", repository)
             if time.monotonic() > end:
                 raise server_error(process, f"tritonserver was not ready within {timeout_seconds:g} s", repository)
-    _probe_models(process, address(host, ports.grpc), models, repository, end)
+    _probe_models(process, address(options.host, ports.grpc), models, repository, end, on_cpu=options.cpu)
 
 
 def exit_text(process: ServerProcess) -> str:
@@ -81,23 +83,26 @@ def _model_lines(process: ServerProcess) -> list[str]:
     return [line for line in process.tail if line.strip() and not _OF_TRITON.match(line)]
 
 
-def _check_loaded(process: ServerProcess, client: Any, models: list[str], repository: str) -> None:
+def _check_loaded(process: ServerProcess, client: Any, models: list[str], repository: str, *, on_cpu: bool) -> None:
     try:
-        check_loaded(client, models, repository)
+        check_loaded(client, models, repository, on_cpu=on_cpu)
     except ModelLoadError as error:
         if "stub process" not in str(error).lower():
             raise
         # Triton gives no reason for a model whose process ended.
-        raise ModelLoadError(f"{error}; the last lines of the models: {_joined(_model_lines(process))}") from error
+        text = f"{error}; the last lines of the models: {_joined(_model_lines(process))}"
+        raise ModelLoadError(text, next_step=error.next_step) from error
 
 
-def _probe_models(process: ServerProcess, url: str, models: Sequence[str], repository: str, end: float) -> None:
+def _probe_models(
+    process: ServerProcess, url: str, models: Sequence[str], repository: str, end: float, *, on_cpu: bool
+) -> None:
     from tritonclient.grpc import InferenceServerClient
     from tritonclient.utils import InferenceServerException
 
     with InferenceServerClient(url, channel_args=list(_CHANNEL)) as client:
         try:
-            _check_loaded(process, client, list(models), repository)
+            _check_loaded(process, client, list(models), repository, on_cpu=on_cpu)
             for rejected in probe_models(client, list(models), max(end - time.monotonic(), 1.0)):
                 logger.warning(
                     "model %r is served; it refused the requests of zeros and ones that were made up to try it: %s",
