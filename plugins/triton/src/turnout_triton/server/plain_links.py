@@ -7,7 +7,6 @@ the shell expands ``$`` and runs what follows a ``;``. LD_LIBRARY_PATH and PATH 
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import sys
@@ -16,15 +15,9 @@ from pathlib import Path
 
 from turnout.errors import ConfigurationError
 from turnout_triton.server import stub_launcher
+from turnout_triton.server.stub_launcher import is_plain
 
-# Beyond that length the files inside of a folder may have paths over the system's limit of 4,096.
-_PLAIN = re.compile(r"[A-Za-z0-9_./+@%=,-]{1,1000}")
 _PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # tried in turn
-
-
-def is_plain(path: Path | str) -> bool:
-    """Return whether ``path`` may stand in a shell's command and in a list of folders as it is."""
-    return _PLAIN.fullmatch(str(path)) is not None
 
 
 class PlainLinks:
@@ -55,7 +48,7 @@ class PlainLinks:
         folder = self.make_folder()
         programs = folder / "bin"
         programs.mkdir(exist_ok=True)
-        words = map(shlex.quote, (sys.executable, "-I", "-S", str(Path(stub_launcher.__file__))))
+        words = map(shlex.quote, (sys.executable, "-I", "-S", stub_launcher.__file__))
         (programs / "bash").write_bytes(os.fsencode(f'#!/bin/sh\nexec {" ".join(words)} "$@"\n'))
         (programs / "bash").chmod(0o755)
         return {"PATH": f"{programs}:{path}", stub_launcher.VARIABLE: str(folder)}

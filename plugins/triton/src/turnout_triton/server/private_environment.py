@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from turnout.errors import MissingDependencyError
-from turnout_triton.server.plain_links import PlainLinks, is_plain
+from turnout_triton.server.plain_links import PlainLinks
+from turnout_triton.server.stub_launcher import is_plain
 
 VARIABLE = "TURNOUT_TRITON_ENVIRONMENT"
 """The environment variable that names the folder of the private environment."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from turnout_triton.repository.config_file import config_bytes, read_config
 from turnout_triton.repository.layout import CONFIG
-from turnout_triton.server.plain_links import PlainLinks, is_plain
+from turnout_triton.server.plain_links import PlainLinks
 from turnout_triton.server.servable_models import ServableModel
+from turnout_triton.server.stub_launcher import is_plain
 
 _NAME = "repository"
 

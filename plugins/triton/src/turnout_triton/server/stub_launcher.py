@@ -23,7 +23,13 @@ _COMMAND = re.compile(
     r"(?P<name>.*) (?P<runtime>\S+)\s*",
     re.DOTALL,
 )
+# Beyond that length the files inside of a folder may have paths over the system's limit of 4,096.
 _PLAIN = re.compile(r"[A-Za-z0-9_./+@%=,-]{1,1000}")
+
+
+def is_plain(path: Path | str) -> bool:
+    """Return whether ``path`` can be part of a shell's command and of a list of folders as it is."""
+    return _PLAIN.fullmatch(str(path)) is not None
 
 
 def words_of(command: str, links: Path) -> list[str] | None:
@@ -37,7 +43,7 @@ def words_of(command: str, links: Path) -> list[str] | None:
 
 def _plain_path(file: Path, links: Path) -> Path:
     """Return ``file``, which is in a version folder, through a link to the folder of its model."""
-    if _PLAIN.fullmatch(str(file)):
+    if is_plain(file):
         return file
     folder = file.parent.parent
     link = links / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
