@@ -11,7 +11,6 @@ import ssl
 import time
 import zlib
 from collections import deque
-from dataclasses import replace
 
 from turnout.errors import TurnoutError
 from turnout.forking import Forks
@@ -26,16 +25,15 @@ _MOST_IDLE = 64
 # A server that stops closes each new connection at once and waits for the open ones, 30 s by default, before it cuts off their
 # requests.
 _SECONDS_BETWEEN_NEW = 1.0
-_PROBE = HttpRequest("GET", "/v2/health/live", {})
 _KINDS = {
     401: "denied",
     403: "denied",
     404: "not_found",
     413: "too_large",
+    429: "overloaded",
     501: "unimplemented",
     502: "unavailable",
     503: "unavailable",
-    429: "overloaded",
     504: "deadline",
 }
 
@@ -127,8 +125,9 @@ class HttpConnections:
         opened = self._open(deadline)
         if not self._probes:
             return opened
+        probe = HttpRequest("GET", "/v2/health/live", dict(self._connection.headers))
         try:
-            self._probes = round_trip(opened, replace(_PROBE, headers=dict(self._connection.headers)), deadline).reusable
+            self._probes = round_trip(opened, probe, deadline).reusable
         except BaseException:
             opened.close()
             raise
