@@ -32,22 +32,24 @@ class Replicas:
         self._turns = itertools.count()  # next() is atomic under the GIL: no lock
 
     def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
-        return self._try_each(lambda transport, left: transport.infer(request, left), request, timeout_seconds)
+        return self._try_each(
+            lambda transport, left: transport.infer(request, left), request.model, request.version, timeout_seconds
+        )
 
     def stream(self, request: KServeRequest, timeout_seconds: float) -> Generator[KServeResponse]:
         # A generator sends nothing before its first item is read; only then is it known whether the server was reached.
-        first, rest = self._try_each(lambda transport, left: _start(transport.stream(request, left)), request, timeout_seconds)
+        first, rest = self._try_each(
+            lambda transport, left: _start(transport.stream(request, left)), request.model, request.version, timeout_seconds
+        )
         with contextlib.closing(rest):
             yield from first
             yield from rest
 
     def metadata(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        about = KServeRequest(model, version, "", {}, (), ())
-        return self._try_each(lambda transport, left: transport.metadata(model, version, left), about, timeout_seconds)
+        return self._try_each(lambda transport, left: transport.metadata(model, version, left), model, version, timeout_seconds)
 
     def config(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        about = KServeRequest(model, version, "", {}, (), ())
-        return self._try_each(lambda transport, left: transport.config(model, version, left), about, timeout_seconds)
+        return self._try_each(lambda transport, left: transport.config(model, version, left), model, version, timeout_seconds)
 
     def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
         return any(replica.transport.ready(model, version, timeout_seconds) for replica in self._replicas)
@@ -62,7 +64,7 @@ class Replicas:
         turned = self._replicas[start:] + self._replicas[:start]
         return sorted(turned, key=lambda replica: replica.wait_seconds(now))  # a stable sort keeps the turn
 
-    def _try_each(self, call: Callable[[Transport, float], Result], request: KServeRequest, timeout_seconds: float) -> Result:
+    def _try_each(self, call: Callable[[Transport, float], Result], model: str, version: str, timeout_seconds: float) -> Result:
         deadline = time.monotonic() + timeout_seconds
         refusals: list[BackendUnavailableError] = []
         for replica in self._in_turn():
@@ -71,14 +73,14 @@ class Replicas:
             except OverloadedError as error:
                 refusals.append(error)  # a full queue is no outage: the server keeps its turn
             except BackendUnavailableError as error:
-                replica.record_failure(error, request.model, request.version)
+                replica.record_failure(error, model, version)
                 if not isinstance(error, NotReachedError):
                     raise
                 refusals.append(error)
             else:
                 replica.record_success()
                 return result
-        raise _all_refused(refusals, request.model)
+        raise _all_refused(refusals, model)
 
 
 def _all_refused(refusals: Sequence[BackendUnavailableError], model: str) -> BackendUnavailableError:
