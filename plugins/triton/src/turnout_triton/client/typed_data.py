@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -24,8 +25,7 @@ def binary_of(values: Any, head: TensorHead, content_type: str = "") -> Buffer:
         OverflowError: a number does not fit the datatype.
     """
     flat = list(_flatten(values))
-    size = int(np.prod(head.shape, dtype=object)) if head.shape else 1
-    if len(flat) != size:
+    if len(flat) != math.prod(head.shape):
         raise ValueError(f"{len(flat)} values for {head.datatype} {list(head.shape)}")
     if head.datatype == BYTES:
         return to_binary(np.array([_element(value, content_type) for value in flat], object), head.name)

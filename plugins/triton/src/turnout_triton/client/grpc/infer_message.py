@@ -45,10 +45,10 @@ def encode_request(request: KServeRequest) -> bytes:
 
 
 def decode_response(message: bytes, model: str) -> KServeResponse:
-    """Return the contents of a ModelInferResponse; the data are views of ``message``.
+    """Return the contents of a ModelInferResponse; raw data are views of ``message``.
 
     Raises:
-        InferenceError: it is not one, or carries its data in another form.
+        InferenceError: it is not one, or its data do not fit their shapes.
     """
     # A model answers requests of one shape with the same bytes but for the data, so most heads are parsed once.
     known = _known_heads.get(len(message))
@@ -126,14 +126,14 @@ def _decode_typed(head: bytes) -> KServeResponse:
         ValueError: an output has none.
     """
     message = _parse(head)
+    heads = _heads(message)
     data = {}
-    for output in message.outputs:
+    for output, tensor in zip(message.outputs, heads, strict=True):
         filled = [values for _, values in output.contents.ListFields()]
         if len(filled) != 1 and 0 not in output.shape:
             raise ValueError(f"output {output.name!r} has neither raw nor typed contents")
         values = list(filled[0]) if filled else []
-        data[output.name] = binary_of(values, TensorHead(output.name, output.datatype, tuple(output.shape)))
-    heads = tuple(TensorHead(output.name, output.datatype, tuple(output.shape)) for output in message.outputs)
+        data[output.name] = binary_of(values, tensor)
     return KServeResponse(message.id, heads, data, _values(message.parameters))
 
 
@@ -196,8 +196,11 @@ def _field_of(value: str | float | bool) -> str:  # noqa: FBT001  # a value, no 
 @functools.lru_cache(maxsize=512)
 def _decode_head(head: bytes) -> tuple[str, tuple[TensorHead, ...], _Parameters]:
     message = _parse(head)
-    heads = (TensorHead(output.name, output.datatype, tuple(output.shape)) for output in message.outputs)
-    return message.id, tuple(heads), _values(message.parameters)
+    return message.id, _heads(message), _values(message.parameters)
+
+
+def _heads(message: Any) -> tuple[TensorHead, ...]:
+    return tuple(TensorHead(output.name, output.datatype, tuple(output.shape)) for output in message.outputs)
 
 
 def _parse(head: bytes) -> Any:

@@ -51,7 +51,7 @@ def encode_request(request: KServeRequest) -> tuple[bytes, list[Buffer]]:
 
 
 def decode_response(body: memoryview, header_length: str, model: str) -> KServeResponse:
-    """Return the contents of ``body``; the data are views of it. ``header_length`` is the header's value, empty without one.
+    """Return the contents of ``body``; binary data are views of it. ``header_length`` is the header's value, empty without one.
 
     Raises:
         InferenceError: the body is not an inference response.
