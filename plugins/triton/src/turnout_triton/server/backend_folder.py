@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from turnout.errors import MissingDependencyError
@@ -31,14 +31,16 @@ def ensure_backend_folder(environment: PrivateEnvironment) -> Path:
     return folder
 
 
-def _sources() -> Iterator[Path]:
-    yield from sorted(HOSTED.glob("*.py"))
-    yield Path(positions.__file__)
+def _sources() -> Iterator[tuple[Path, Path]]:
+    """Yield each file that a backend needs, and the package that it belongs to, as a path."""
+    for file in sorted(HOSTED.glob("*.py")):
+        yield file, Path("turnout_triton", "server", "hosted")
+    yield Path(positions.__file__), Path("turnout", "tensors")
 
 
 def _fingerprint() -> str:
     digest = hashlib.sha256()
-    for file in _sources():
+    for file, _ in _sources():
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -67,16 +69,11 @@ def _prepend_texts(utilities: Path) -> None:
 
 def _write_hosted_backend(folder: Path, module: str) -> None:
     """Write one backend: its ``model.py`` imports ``module`` from copies under the same package names."""
-    _copy_modules(sorted(HOSTED.glob("*.py")), folder, Path("turnout_triton", "server", "hosted"))
-    _copy_modules([Path(positions.__file__)], folder, Path("turnout", "tensors"))
+    for file, package in _sources():
+        (folder / package).mkdir(parents=True, exist_ok=True)
+        for part in (package, *package.parents[:-1]):
+            (folder / part / "__init__.py").touch()
+        shutil.copyfile(file, folder / package / file.name)
     (folder / "model.py").write_text(
         f"from turnout_triton.server.hosted.{module} import TritonPythonModel\n\n__all__ = ['TritonPythonModel']\n"
     )
-
-
-def _copy_modules(files: Iterable[Path], folder: Path, package: Path) -> None:
-    (folder / package).mkdir(parents=True)
-    for part in (package, *package.parents[:-1]):
-        (folder / part / "__init__.py").touch()
-    for file in files:
-        shutil.copyfile(file, folder / package / file.name)
