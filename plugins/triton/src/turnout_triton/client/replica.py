@@ -43,7 +43,7 @@ class Replica:
         self._refused = False
 
     def wait_seconds(self, now: float) -> float:
-        """Return how long to leave the server alone; 0 if it is live."""
+        """Return how long the server gets no requests yet; 0 if it is live."""
         return float("inf") if self._refused else max(self._down_until - now, 0.0)
 
     def record_failure(self, error: BackendUnavailableError, model: str, version: str) -> None:

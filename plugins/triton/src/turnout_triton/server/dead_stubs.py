@@ -25,7 +25,7 @@ class DeadStubs:
         self._since: dict[int, float] = {}
         self._next = 0.0
 
-    def found(self) -> bool:
+    def exist(self) -> bool:
         """Return whether a child has been dead for a while; looks four times a second at most."""
         now = self._clock()
         if now < self._next:

@@ -52,7 +52,7 @@ def wait_until_ready(
             if process.ended.wait(_POLL_SECONDS):
                 process.end()
                 raise server_error(process, f"tritonserver ended with {exit_text(process)} before it was ready", repository)
-            if dead.found():
+            if dead.exist():
                 raise server_error(process, "the process of a model ended while Triton was loading it", repository)
             if time.monotonic() > end:
                 raise server_error(process, f"tritonserver was not ready within {timeout_seconds:g} s", repository)
@@ -70,11 +70,11 @@ def exit_text(process: ServerProcess) -> str:
 def server_error(process: ServerProcess, what: str, repository: str) -> BackendUnavailableError:
     """Return the error for a server that failed, with the last lines of its log."""
     lines = [line for line in process.tail if line.strip(" +-|\n")]
-    text = f"{what}, for model repository {repository!r}; its last lines: {_joined(lines)}"
+    text = f"{what}, for model repository {repository!r}; its last lines: {_join(lines)}"
     return BackendUnavailableError(text, next_step="correct what its last lines name, then start it again")
 
 
-def _joined(lines: Sequence[str]) -> str:
+def _join(lines: Sequence[str]) -> str:
     return " | ".join(" ".join(line.split()) for line in lines[-5:]) or "none"
 
 
@@ -90,7 +90,7 @@ def _check_loaded(process: ServerProcess, client: Any, models: list[str], reposi
         if "stub process" not in str(error).lower():
             raise
         # Triton gives no reason for a model whose process ended.
-        text = f"{error}; the last lines of the models: {_joined(_model_lines(process))}"
+        text = f"{error}; the last lines of the models: {_join(_model_lines(process))}"
         raise ModelLoadError(text, next_step=error.next_step) from error
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 _LOCALES = ("C.UTF-8", "C.utf8", "en_US.UTF-8", "")
-_ONE_PATH = [
+_PATH_FUNCTIONS = [
     "access",
     "chdir",
     "chmod",
@@ -62,7 +62,7 @@ def speak_utf8() -> None:
 
 def _encode_paths() -> None:
     builtins.open = io.open = _with_encoded_paths(io.open)
-    for name in _ONE_PATH:
+    for name in _PATH_FUNCTIONS:
         function = getattr(os, name)
         encoded = _with_encoded_paths(function)
         setattr(os, name, encoded)
@@ -74,13 +74,13 @@ def _encode_paths() -> None:
 def _with_encoded_paths(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:
-        found = function(*map(_encoded, arguments), **{name: _encoded(value) for name, value in named.items()})
-        return _decoded(found)
+        found = function(*map(_encode, arguments), **{name: _encode(value) for name, value in named.items()})
+        return _decode(found)
 
     return call
 
 
-def _encoded(value: Any) -> Any:
+def _encode(value: Any) -> Any:
     """Return a path in the form in which the ASCII file system gives its UTF-8 bytes to the system."""
     path = value.__fspath__() if hasattr(value, "__fspath__") else value
     if not isinstance(path, str) or path.isascii():
@@ -88,9 +88,9 @@ def _encoded(value: Any) -> Any:
     return path.encode("utf-8", "surrogateescape").decode("ascii", "surrogateescape")
 
 
-def _decoded(value: Any) -> Any:
+def _decode(value: Any) -> Any:
     if isinstance(value, list):
-        return [_decoded(item) for item in value]
+        return [_decode(item) for item in value]
     if isinstance(value, str) and not value.isascii():
         return value.encode("ascii", "surrogateescape").decode("utf-8", "surrogateescape")
     return value
