@@ -12,6 +12,7 @@ import pytest
 from tritonclient.grpc import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
+import turnout_triton.server
 from turnout.errors import BackendUnavailableError, ConfigurationError
 from turnout_triton.server import LocalServer, ServerOptions
 from turnout_triton.server.model_probe import probe_models
@@ -127,3 +128,12 @@ def is_stub(folder: Path, server: int) -> bool:
         return os.getpgid(int(folder.name)) == server and int(folder.name) != server
     except OSError:
         return False
+
+
+def test_a_name_whose_module_cannot_be_imported_says_why(tmp_path, monkeypatch) -> None:
+    (tmp_path / "broken_ports.py").write_text("import os\nos.no_such_function\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(turnout_triton.server._MODULES, "Ports", "broken_ports")
+
+    with pytest.raises(ImportError, match=r"'broken_ports' cannot be imported: .*no attribute 'no_such_function'"):
+        from turnout_triton.server import Ports  # noqa: F401  # imported for its error
