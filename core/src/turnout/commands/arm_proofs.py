@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from turnout.commands.repository_folder import find_model_folder
 from turnout.errors import ModelLoadError
 from turnout.parity import Verdict
 from turnout.plugins.discovery import Plugins
-from turnout.repository.evidence import fingerprint, is_unchanged, read_evidence
+from turnout.repository.evidence import fingerprint, is_unchanged, read_evidence, utc_now
 from turnout.serving.arm_identity import settings_hash
 from turnout.settings import LoadedModel, LoadedSettings
 
@@ -68,7 +67,7 @@ def arm_states(plugins: Plugins, model: LoadedModel, backends: Iterable[str]) ->
 
     Take it before the arms are opened: a file that changes meanwhile is then seen as changed. Blocks while it reads the files.
     """
-    folder, at = model.declaration.folder, datetime.now(UTC).isoformat(timespec="seconds")
+    folder, at = model.declaration.folder, utc_now()
     states: dict[str, Any] = {}
     for backend in backends:
         files = {_name(file, folder): fingerprint(file) for file in _files(plugins, model, backend)}

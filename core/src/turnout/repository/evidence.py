@@ -78,13 +78,18 @@ def read_evidence(folder: Path, model: str, topic: str, model_folder: Path | Non
     return max(found, key=lambda evidence: str(evidence.at), default=None)
 
 
+def utc_now() -> str:
+    """Return the time in the format of evidence."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def _encode(evidence: Evidence) -> bytes:
     content = {
         "format": FORMAT,
         "model": evidence.model,
         "topic": evidence.topic,
         "verdict": evidence.verdict,
-        "at": evidence.at or datetime.now(UTC).isoformat(timespec="seconds"),
+        "at": evidence.at or utc_now(),
         "facts": dict(evidence.facts),
     }
     return json.dumps(content, indent=2).encode()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from turnout.commands.switch.undo import Undo, edit_back
 from turnout.files.lock import file_lock
 from turnout.files.state_folder import make_state_folder
 from turnout.plugins.discovery import Plugins, find_plugins
+from turnout.repository.evidence import utc_now
 from turnout.settings.edit.backend import BackendSwitch, edit_backend
 from turnout.settings.edit.file_edit import FileEdit
 from turnout.settings.edit.weight import WeightSwitch, edit_weight
@@ -91,7 +91,7 @@ def switch_file(file: Path, request: SwitchRequest, *, warn: Callable[[str], Non
         if request.dry_run:
             return report
         edit.write()
-        switch = RecordedSwitch(datetime.now(UTC).isoformat(timespec="seconds"), before, traffic_of(edit, plugins))
+        switch = RecordedSwitch(utc_now(), before, traffic_of(edit, plugins))
         _record(folder, request.model, history[:-1] if request.backend is None else (*history, switch), warn)
     return report
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from turnout.commands.arm_proofs import KEY, read_proofs
 from turnout.commands.verify.result import RECORDED, ArmParity, VerifyResult
 from turnout.parity import Verdict
 from turnout.plugins.discovery import Plugins
+from turnout.repository.evidence import utc_now
 from turnout.settings import LoadedSettings
 
 
@@ -29,5 +29,4 @@ def _proof(result: VerifyResult, arm: ArmParity) -> dict[str, Any]:
     verdict, text = arm.summary.verdict, arm.summary.text
     if batching is not None and verdict is Verdict.MATCH:
         verdict, text = batching.verdict, batching.text
-    at = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"verdict": str(verdict), "reference": result.reference, "at": at, "requests": result.requests, "text": text}
+    return {"verdict": str(verdict), "reference": result.reference, "at": utc_now(), "requests": result.requests, "text": text}
