@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from turnout.settings.document.document import Document, DocumentPath, Mark
+from turnout.settings.document.document import Document, DocumentPath
+
+_Place = TypeVar("_Place")
 
 Rename = Callable[[str], str]
 """Returns a backend's own name for any of its names; another text unchanged."""
@@ -29,11 +31,15 @@ def rename_document(document: Document, rename: Rename) -> Document:
     if all(path == renamed for path, renamed in keys.items()):
         return document
 
-    def moved(marks: Mapping[DocumentPath, Mark]) -> dict[DocumentPath, Mark]:
-        return {keys.get(path, path): mark for path, mark in marks.items()}
+    def moved(places: Mapping[DocumentPath, _Place]) -> dict[DocumentPath, _Place]:
+        return {keys.get(path, path): place for path, place in places.items()}
 
     return replace(
-        document, values=rename_backends(document.values, rename), keys=moved(document.keys), marks=moved(document.marks)
+        document,
+        values=rename_backends(document.values, rename),
+        keys=moved(document.keys),
+        marks=moved(document.marks),
+        ends=moved(document.ends),
     )
 
 

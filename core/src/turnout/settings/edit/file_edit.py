@@ -124,8 +124,8 @@ class FileEdit:
                 return
         raise self.error("the line cannot be edited in place; edit it by hand")
 
-    def write(self) -> str:
-        """Write the file if it has changed, and return the changes as a unified diff.
+    def write(self) -> None:
+        """Write the file if it has changed.
 
         Raises:
             ConfigurationError: the file cannot be written.
@@ -133,7 +133,6 @@ class FileEdit:
         content = (_BYTE_ORDER_MARK if self._text.startswith(_BYTE_ORDER_MARK) else "") + self.document.text
         if content != self._text:
             self._replace(content)
-        return self.diff()
 
     def diff(self) -> str:
         """Return the edits as a unified diff."""
