@@ -10,11 +10,12 @@ from typing import Any
 
 from turnout.commands.init.draft import HEAD, Draft, load_draft
 from turnout.commands.init.model_names import model_names, wanted_name
-from turnout.commands.init.yaml_text import yaml_key, yaml_value
+from turnout.commands.init.yaml_text import yaml_value
 from turnout.errors import ConfigurationError
 from turnout.plugins.declarations import Backend
 from turnout.plugins.discovery import Plugins
 from turnout.plugins.known import install_commands
+from turnout.settings.edit.line_edit import text_scalar
 
 
 def file_settings(plugins: Plugins, files: Sequence[Path], folder: Path) -> Draft:
@@ -27,7 +28,7 @@ def file_settings(plugins: Plugins, files: Sequence[Path], folder: Path) -> Draf
     names = model_names([wanted_name(file, folder) for file in files])
     lines = [f"backend: {backends[0].name}", "", "models:"]
     for name, file, backend in zip(names, files, backends, strict=True):
-        lines.append(f"  {yaml_key(name)}:")
+        lines.append(f"  {text_scalar(name)}:")
         if backend.name != backends[0].name:
             lines.append(f"    backend: {backend.name}")
         path = _relative_path(file, folder)

@@ -12,11 +12,12 @@ from typing import Any
 
 from turnout.commands.init.draft import HEAD, Draft, load_draft
 from turnout.commands.init.model_names import model_names
-from turnout.commands.init.yaml_text import comment, yaml_key, yaml_value
+from turnout.commands.init.yaml_text import comment, yaml_value
 from turnout.errors import ConfigurationError, SettingsError, UnknownNameError
 from turnout.plugins.discovery import Plugins
 from turnout.plugins.known import install_commands
 from turnout.plugins.repositories import Repository, RepositoryModel
+from turnout.settings.edit.line_edit import text_scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class _Entry:
         yield from (f"  # {note}" for note in self.notes())
         if not self.settings:
             return
-        yield f"  {yaml_key(self.name)}:"
+        yield f"  {text_scalar(self.name)}:"
         for key, value in self.settings.items():
             if key != "backends":
                 yield f"    {key}: {yaml_value(value)}"

@@ -5,18 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from turnout.settings.document.scalars import resolve_plain
-
 
 def yaml_value(value: Any) -> str:
     """Return ``value`` in one line. JSON is YAML, but for characters that YAML does not accept as they are."""
     # JSON writes a character above U+FFFF as two halves, which YAML does not put together.
     return visible(json.dumps(value, ensure_ascii=False))
-
-
-def yaml_key(name: str) -> str:
-    """Return the name of a model as a key. YAML reads a plain 1 or null as another type than text."""
-    return name if resolve_plain(name) == name else yaml_value(name)
 
 
 def comment(text: str) -> str:
