@@ -12,6 +12,7 @@ import pytest
 
 import turnout
 from turnout.errors import ModelLoadError
+from turnout_direct.required_config import check_placeholder
 
 BLIP, BLIP2 = "BlipForConditionalGeneration", "Blip2ForConditionalGeneration"
 
@@ -88,6 +89,19 @@ def test_the_placeholder_is_looked_up_in_the_checkpoints_tokenizer(open_without,
 
     with pytest.raises(ModelLoadError, match="write '\"image_token_index\": 58' there"):
         open_without(f"{BLIP2}/opt", {"image_token_index": ...})
+
+
+@pytest.mark.usefixtures("_modules")
+def test_a_tokenizer_that_happens_to_be_in_the_current_folder_is_not_read(tmp_path, monkeypatch) -> None:
+    import turnout_test_blip
+
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"added_tokens": [{"id": 58, "content": "<image>"}]}))
+    monkeypatch.chdir(tmp_path)
+    model = turnout_test_blip.blip2("opt")
+    model.config.image_token_index = None
+
+    with pytest.raises(ModelLoadError, match="write the id of '<image>' there"):
+        check_placeholder(model, "m", None)
 
 
 def test_a_forward_without_the_placeholder_is_refused_too(open_without) -> None:

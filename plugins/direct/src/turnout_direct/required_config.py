@@ -34,7 +34,7 @@ def check_placeholder(module: torch.nn.Module, model: str, folder: Path | None) 
     if key is None or getattr(module.config, key, None) is not None:
         return
     token = f"<{key.partition('_')[0]}>"
-    known = _token_id(folder, token)
+    known = _token_id(folder, token) if folder is not None else None
     advice = (
         f"write '\"{key}\": {known}' there" if known is not None else f"write the id of {token!r} there, its tokenizer's last"
     )
@@ -55,9 +55,9 @@ def check_token(model: str, key: str, value: Any, vocabulary: int) -> None:
     )
 
 
-def _token_id(folder: Path | None, token: str) -> int | None:
+def _token_id(folder: Path, token: str) -> int | None:
     try:
-        added = json.loads(((folder or Path()) / "tokenizer.json").read_text("utf-8"))["added_tokens"]
+        added = json.loads((folder / "tokenizer.json").read_text("utf-8"))["added_tokens"]
         return next((int(entry["id"]) for entry in added if entry["content"] == token), None)
     except (OSError, ValueError, KeyError, TypeError):
         return None
