@@ -25,10 +25,15 @@ def import_module(name: str, folder: Path) -> ModuleType:
         ModuleNotFoundError: there is no such module.
     """
     folder = folder.resolve()
-    if _is_in(folder, name) and not _is_found_there(folder, name):
+    if _is_hidden(folder, name):
         importlib.invalidate_caches()
         return importlib.import_module(f"{_package(folder)}.{name}")
     return importlib.import_module(name)
+
+
+def _is_hidden(folder: Path, name: str) -> bool:
+    """Return whether ``name`` is a file in ``folder`` that Python itself does not find there."""
+    return _is_in(folder, name) and not _is_found_there(folder, name)
 
 
 def _is_in(folder: Path, name: str) -> bool:
@@ -97,7 +102,7 @@ class _FolderLoader(SourceFileLoader):
             level: int = 0,
         ) -> Any:
             top = name.partition(".")[0]
-            if level or not _has_top(_FolderFinder.folders[package], top):
+            if level or not _is_hidden(_FolderFinder.folders[package], top):
                 return builtins.__import__(name, globals, locals, fromlist, level)
             found = builtins.__import__(f"{package}.{name}", globals, locals, fromlist, 0)
             return found if fromlist else sys.modules[f"{package}.{top}"]
@@ -105,7 +110,3 @@ class _FolderLoader(SourceFileLoader):
         # A function's import statement calls __import__ of its module's builtins, also long after the module was imported.
         module.__dict__["__builtins__"] = {**vars(builtins), "__import__": import_beside}
         super().exec_module(module)
-
-
-def _has_top(folder: Path, top: str) -> bool:
-    return _is_in(folder, top) and not _is_found_there(folder, top)
