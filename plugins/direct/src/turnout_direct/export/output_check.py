@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 BATCHES = (1, LARGEST_EXAMPLE)
 TRACED_BATCH = 2
 
-
 Report = Callable[[Mapping[str, Any]], None]
 
 
@@ -74,8 +73,7 @@ def _check_batch(run: Run, traceable: Traceable, form: FileFormat, batch: int, e
     outputs, difference = _compare(run, traceable, form, traceable.example(batch), errors)
     if difference and traceable.decoding is not None:
         # If two tokens are equally likely, rounding decides between them; a wrong graph is wrong for other examples too.
-        others = [_compare(run, traceable, form, traceable.example(batch, seed), {})[1] for seed in OTHER_SEEDS]
-        if any(others):
+        if any(_compare(run, traceable, form, traceable.example(batch, seed), {})[1] for seed in OTHER_SEEDS):
             tie = (
                 "tokens tie" if traceable.dtype == "float32" else f"tokens tie, as in {traceable.dtype} they may (try float32)"
             )
