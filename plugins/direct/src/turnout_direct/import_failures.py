@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from turnout.errors import one_line, text_of
+from turnout_direct.error_chain import error_chain
 
 # They import other packages on behalf of models: an error in their frames has its cause in a frame before.
 _CARRIERS = frozenset({"torch", "transformers", "turnout", "turnout_direct"})
@@ -25,12 +27,15 @@ def describe_import_failure(error: BaseException) -> str | None:
     transformers, among others, wraps the error of a package that is installed in one that says "not found": the cause is the
     first error of the chain.
     """
-    chain = list(_chain(error))
+    chain = error_chain(error)
     cause = chain[-1]
+    is_import = any(isinstance(link, ImportError) for link in chain)
+    is_broken = isinstance(cause, OSError | RuntimeError) and bool(_BROKEN.search(str(cause)))
+    if not is_import and not is_broken:
+        return None
     versions = _Versions()
     package = _failing_package(chain, versions)
-    is_broken = isinstance(cause, OSError | RuntimeError) and bool(_BROKEN.search(str(cause)))
-    if not any(isinstance(link, ImportError) for link in chain) and not (is_broken and package):
+    if not is_import and package is None:
         return None
     if isinstance(cause, ModuleNotFoundError) and cause.name:
         return _missing_module(cause.name, versions)
@@ -66,13 +71,6 @@ def _missing_module(name: str, versions: _Versions) -> str:
     return f"the package {package!r} {version} is installed, but has no module {name!r}: install a version that has it"
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    link: BaseException | None = error
-    while link is not None:
-        yield link
-        link = link.__cause__ or link.__context__
-
-
 def _failing_package(chain: Sequence[BaseException], versions: _Versions) -> str | None:
     """Return the installed package, other than torch and transformers, whose code ran last before the error."""
     for link in reversed(chain):
@@ -84,5 +82,5 @@ def _failing_package(chain: Sequence[BaseException], versions: _Versions) -> str
 
 
 def _package_of(file: str) -> str | None:
-    places = sorted((place for place in sys.path if place and file.startswith(f"{place}/")), key=len)
+    places = sorted((place for place in sys.path if place and file.startswith(f"{place}{os.sep}")), key=len)
     return Path(file).relative_to(places[-1]).parts[0].removesuffix(".py") if places else None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from turnout.errors import ExportError
+from turnout_direct.error_chain import error_chain
 from turnout_direct.export.traceable import Traceable
 
 _OPERATOR = re.compile(
@@ -46,7 +47,8 @@ def location(file: str, line: int | str | None, code: str) -> str:
 
 
 def _reason(error: BaseException, title: str, inputs: Sequence[str]) -> str:
-    texts = [str(link) for link in _chain(error)]
+    chain = error_chain(error)
+    texts = [str(link) for link in chain]
     # The most specific message wins, wherever in the chain of causes it is.
     for text in texts:
         if match := _OPERATOR.search(text):
@@ -59,15 +61,8 @@ def _reason(error: BaseException, title: str, inputs: Sequence[str]) -> str:
     for text in texts:
         if match := _FIXED.search(text):
             return f"its code fixes {_axis(match['axis'], inputs)} to {match['size']}; take sizes from x.shape there, {_KEEP}"
-    cause = list(_chain(error))[-1]
+    cause = chain[-1]
     return f"{type(cause).__name__}: {first_line(cause)!r}; change the model's code, {_KEEP}"
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    link: BaseException | None = error
-    while link is not None:
-        yield link
-        link = link.__cause__ or link.__context__
 
 
 def _last_location(text: str) -> str:
