@@ -114,14 +114,3 @@ def test_transformers_beside_a_misfit_torchvision(install, tmp_path) -> None:
     assert ran.stdout.startswith(
         "model 'm' cannot be loaded: the package 'torchvision' 0.19.0 is installed, but its import fails"
     )
-
-
-@pytest.fixture
-def segformer(tmp_path: Path) -> None:
-    """Save a tiny segmenter in the folder ``checkpoint``."""
-    from transformers import SegformerConfig, SegformerForSemanticSegmentation
-
-    config = SegformerConfig(
-        depths=[1, 1, 1, 1], hidden_sizes=[8, 8, 8, 8], num_attention_heads=[1, 1, 1, 1], decoder_hidden_size=8
-    )
-    SegformerForSemanticSegmentation(config).save_pretrained(tmp_path / "checkpoint")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -21,27 +19,6 @@ from turnout_triton.server import LocalServer, ServerOptions
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "plugins").glob("*/README.md")]
 BLOCK = re.compile(r"^```yaml[^\n]*\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-REMOTE_CODE = """
-import torch
-from transformers import PretrainedConfig, PreTrainedModel
-
-
-class MaskConfig(PretrainedConfig):
-    model_type = "recipe_masks"
-
-
-class Masks(PreTrainedModel):
-    config_class = MaskConfig
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.net = torch.nn.Conv2d(3, 1, 3, padding=1, stride=4)
-        self.post_init()
-
-    def forward(self, x):
-        mask = torch.nn.functional.interpolate(self.net(x), size=x.shape[2:])
-        return [mask * 0.5, mask]
-"""
 
 
 def _recipes() -> Iterator[Any]:
@@ -61,34 +38,13 @@ def _recipes() -> Iterator[Any]:
 
 
 @pytest.fixture
-def checkpoint(tmp_path: Path, _modules: None) -> dict[str, Path]:
-    """Return a folder with random weights for each class."""
+def checkpoints(tmp_path: Path, remote: Path, _modules: None) -> dict[str, Path]:
+    """Return a folder with weights for each class."""
     import turnout_test_blip
 
-    return {
-        "BlipForConditionalGeneration": _save(turnout_test_blip, tmp_path / "captioner"),
-        "AutoModelForImageSegmentation": _save_masks(tmp_path / "masks"),
-    }
-
-
-def _save(blips: ModuleType, folder: Path) -> Path:
-    blips.blip("BlipForConditionalGeneration").save_pretrained(folder)
-    return folder
-
-
-def _save_masks(folder: Path) -> Path:
-    from safetensors.torch import save_file
-    from torch import nn
-
-    folder.mkdir()
-    (folder / "masks.py").write_text(REMOTE_CODE)
-    classes = {"AutoConfig": "masks.MaskConfig", "AutoModelForImageSegmentation": "masks.Masks"}
-    (folder / "config.json").write_text(
-        json.dumps({"model_type": "recipe_masks", "architectures": ["Masks"], "auto_map": classes})
-    )
-    weights = nn.Conv2d(3, 1, 3).state_dict()
-    save_file({f"net.{name}": tensor for name, tensor in weights.items()}, folder / "model.safetensors", {"format": "pt"})
-    return folder
+    captioner = tmp_path / "captioner"
+    turnout_test_blip.blip("BlipForConditionalGeneration").save_pretrained(captioner)
+    return {"BlipForConditionalGeneration": captioner, "AutoModelForImageSegmentation": remote}
 
 
 def turnout(*arguments: str) -> str:
@@ -102,21 +58,21 @@ def test_there_are_recipes() -> None:
 
 
 @pytest.mark.parametrize(("name", "model"), list(_recipes()))
-def test_a_recipe_is_exported_verified_and_served(name, model, checkpoint, tmp_path, monkeypatch):
+def test_a_recipe_is_exported_verified_and_served(name, model, checkpoints, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     direct = model["backends"]["direct"]
-    direct["checkpoint"] = str(checkpoint[direct["class"]])
+    direct["checkpoint"] = str(checkpoints[direct["class"]])
     if "revision" in direct:
         direct["revision"] = "a" * 40
     backends = {"direct": direct, "onnxruntime": {"path": f"model_repository/{name}"}, "triton": {"url": "${TRITON_URL}"}}
     with Path("turnout.yaml").open("w") as stream:
         YAML().dump({"models": {name: model | {"backend": "direct", "backends": backends}}}, stream)
-    shapes = [] if "masks" in direct["checkpoint"] else ["--shape", "input_ids=2", "--shape", "attention_mask=2"]
+    shapes = ["--shape", "input_ids=2", "--shape", "attention_mask=2"] if direct.get("method") == "generate" else []
     monkeypatch.setenv("TRITON_URL", "127.0.0.1:9")
 
     turnout("export", name, "--format", "onnx")
 
     assert "verdict: match" in turnout("verify", name, "--against", "onnxruntime", "--generate", "1", *shapes)
     with LocalServer("model_repository", ServerOptions(grace_seconds=0)) as server:
-        os.environ["TRITON_URL"] = server.grpc_url
+        monkeypatch.setenv("TRITON_URL", server.grpc_url)
         assert "verdict: match" in turnout("verify", name, "--against", "triton", "--generate", "1", *shapes)

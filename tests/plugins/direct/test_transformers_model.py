@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -18,27 +17,6 @@ from turnout_direct.options import DirectOptions
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 BLIP = "BlipForConditionalGeneration"
-
-# BiRefNet's contract: forward(x) returns a list of logit maps; the last one is the mask.
-REMOTE = """
-import torch
-from transformers import PretrainedConfig, PreTrainedModel
-
-class MapsConfig(PretrainedConfig):
-    model_type = "turnout_maps"
-
-class Maps(PreTrainedModel):
-    config_class = MapsConfig
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.convolution = torch.nn.Conv2d(3, 1, 1)
-        self.post_init()
-
-    def forward(self, x):
-        last = self.convolution(x)
-        return [last * 0, last * 0 + 1, last]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -142,23 +120,6 @@ def test_a_truncated_checkpoint_is_refused(load: Callable[..., Any], checkpoints
 
     with pytest.raises(ModelLoadError, match=r"loader 'transformers' failed on .*: SafetensorError"):
         load(str(tmp_path))
-
-
-@pytest.fixture
-def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a checkpoint folder with its own Python, like BiRefNet's."""
-    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
-    monkeypatch.setattr("sys.path", list(sys.path))
-    folder = tmp_path / "maps"
-    folder.mkdir()
-    (folder / "modeling_maps.py").write_text(REMOTE)
-    code = {"AutoConfig": "modeling_maps.MapsConfig", "AutoModelForImageSegmentation": "modeling_maps.Maps"}
-    (folder / "config.json").write_text(json.dumps({"model_type": "turnout_maps", "auto_map": code}))
-    from safetensors.torch import save_file
-
-    weights = {"convolution.weight": torch.full((1, 3, 1, 1), 2.0), "convolution.bias": torch.zeros(1)}
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    return folder
 
 
 MAPS = {"loader": "transformers", "class": "AutoModelForImageSegmentation", "checkpoint": "maps"}

@@ -139,17 +139,3 @@ def check_varied() -> Callable[[np.ndarray], None]:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "model.onnx"
-
-
-@pytest.fixture
-def segformer(tmp_path: Path) -> torch.nn.Module:
-    """Return a tiny segmenter of transformers, saved in the folder ``checkpoint`` of ``tmp_path``."""
-    from transformers import SegformerConfig, SegformerForSemanticSegmentation
-
-    config = SegformerConfig(
-        num_labels=1, depths=[1, 1], hidden_sizes=[8, 16], num_encoder_blocks=2, num_attention_heads=[1, 2],
-        sr_ratios=[2, 1], patch_sizes=[7, 3], strides=[4, 2], mlp_ratios=[2, 2], decoder_hidden_size=16,
-    )  # fmt: skip
-    model = SegformerForSemanticSegmentation(config).eval()
-    model.save_pretrained(tmp_path / "checkpoint")
-    return model
