@@ -17,7 +17,7 @@ def plugins(load_plugins: Any) -> Any:
     return load_plugins(
         served="from turnout import Backend, Options, hookimpl\n"
         "@hookimpl\ndef turnout_backends():\n"
-        "    yield Backend('remote', print, Options, remote=True, server_command='serve it')\n"
+        "    yield Backend('remote', print, Options, remote=True, server_command=lambda options, repository: 'serve it')\n"
     )
 
 
@@ -32,6 +32,6 @@ def plugins(load_plugins: Any) -> Any:
     ],
 )
 def test_an_error_says_what_helps_or_the_server_is_started(plugins: Any, error: TurnoutError, step: str) -> None:
-    model: Any = SimpleNamespace(options={})
+    model: Any = SimpleNamespace(options={"remote": "localhost:1"})
 
     assert step_after(error, plugins, model, "remote") == step
