@@ -1,4 +1,4 @@
-"""Texts of error messages: suggestions for a wrong name, foreign exceptions in one line."""
+"""Texts of messages: suggestions for a wrong name, foreign exceptions in one line, numbers of things."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
     import difflib  # 1 % of the start-up time of a command, for a message that is rarely needed
 
     return next(iter(difflib.get_close_matches(name, list(known), n=1)), "")
+
+
+def count_of(number: int, noun: str, plural: str | None = None) -> str:
+    """Return ``number`` with ``noun`` in the singular or plural: ``1 model``, ``2 models``."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
 def text_of(error: BaseException) -> str:

@@ -37,6 +37,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # The aliases make these helpers names of this module, from where plugins import them.
+from turnout.error_text import count_of as count_of  # noqa: PLC0414
 from turnout.error_text import nearest_name as nearest_name  # noqa: PLC0414
 from turnout.error_text import one_line as one_line  # noqa: PLC0414
 from turnout.error_text import suggestion as suggestion  # noqa: PLC0414

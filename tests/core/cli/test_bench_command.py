@@ -31,7 +31,7 @@ def test_recorded_requests_are_sent(bench: Any) -> None:
     folder.mkdir(parents=True)
     np.savez(folder / "1.npz", x=np.ones((1, 3), np.float32))
 
-    assert bench().out.startswith("m on plus, 1 different requests: recorded in recordings/m\n")
+    assert bench().out.startswith("m on plus, 1 different request: recorded in recordings/m\n")
 
 
 def test_json_has_the_figures_and_nothing_else_on_stdout(bench: Any) -> None:

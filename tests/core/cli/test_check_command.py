@@ -17,7 +17,7 @@ def test_a_file_that_works_is_ok(cli: Any, settings_file: Path) -> None:
     ended = cli("check")
 
     assert (ended.code, ended.err) == (0, "")
-    assert "2 models, 1 pipelines" in ended.out
+    assert "2 models, 1 pipeline\n" in ended.out
     assert "inputs image [regions]; steps look, describe" in ended.out
 
 
@@ -121,7 +121,7 @@ def test_a_warm_up_without_records_fails_before_anything_is_opened(cli: Any, set
     assert "/seen' has no record; record some: turnout record m ..." in ended.out
     Path("seen").mkdir()
     np.savez("seen/1.npz", x=np.ones(1, np.float32))
-    assert "1 requests of '" in cli("check").out
+    assert "1 request of '" in cli("check").out
     assert cli("check", "--deep").code == 0
 
 

@@ -94,7 +94,7 @@ def test_recording_prints_the_folder_and_the_next_command(verify: Any) -> None:
 
     ended = verify("record", "m", "request.npz")
 
-    assert (ended.code, ended.out) == (0, "recorded 1 requests of m in recordings/m, which holds 1\n")
+    assert (ended.code, ended.out) == (0, "recorded 1 request of m in recordings/m, which holds 1\n")
     assert ended.err.endswith("next: turnout verify m\n")
     assert json.loads(verify("record", "m", "request.npz", "--json").out)["held"] == 2
     assert verify("verify", "m", "--against", "kept").code == 0

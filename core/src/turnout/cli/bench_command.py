@@ -22,6 +22,7 @@ from turnout.cli.options import (
 )
 from turnout.cli.printing import paint
 from turnout.cli.request_options import check_source, request_options
+from turnout.error_text import count_of
 
 if TYPE_CHECKING:
     from turnout.commands.bench import BenchResult, LoadFigures
@@ -86,7 +87,9 @@ _COLUMNS = (
 
 
 def _print(measured: BenchResult) -> None:
-    click.echo(f"{measured.model} on {measured.reference}, {measured.requests} different requests: {measured.source}")
+    click.echo(
+        f"{measured.model} on {measured.reference}, {count_of(measured.requests, 'different request')}: {measured.source}"
+    )
     print_table(_COLUMNS, [_format_row(one) for one in measured.results])
 
 

@@ -20,6 +20,7 @@ from turnout.cli.options import (
     quiet_option,
 )
 from turnout.cli.printing import print_line, print_next
+from turnout.error_text import count_of
 
 
 def _parse_inputs(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
         counts = {"recorded": result.recorded, "held": result.held}
         print_json({"model": model, "folder": folder, **counts, "failures": list(result.failures)})
     else:
-        click.echo(f"recorded {result.recorded} requests of {model} in {folder}, which holds {result.held}")
+        click.echo(f"recorded {count_of(result.recorded, 'request')} of {model} in {folder}, which holds {result.held}")
     for failure in result.failures:
         print_line("failed", failure)
     if result.recorded:

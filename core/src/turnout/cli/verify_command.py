@@ -23,6 +23,7 @@ from turnout.cli.options import (
 )
 from turnout.cli.printing import paint, print_line, print_next
 from turnout.cli.request_options import check_source, request_options
+from turnout.error_text import count_of
 
 RECORDED = "recorded"
 
@@ -117,7 +118,7 @@ def _warn(text: str) -> None:
 
 def _print(verified: VerifyReport) -> None:
     result = verified.result
-    click.echo(f"{result.model} on {result.reference}, {result.requests} requests: {verified.source}")
+    click.echo(f"{result.model} on {result.reference}, {count_of(result.requests, 'request')}: {verified.source}")
     rows = [
         {"backend": arm.backend, "output": name, "equal": f"{output.compared - output.mismatches}/{output.compared}"}
         | {column: _format_figure(value) for column, value in _columns(output).items()}

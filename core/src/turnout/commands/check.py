@@ -11,7 +11,7 @@ from turnout.commands.check_proofs import check_proofs
 from turnout.commands.check_requests import check_requests
 from turnout.commands.check_result import CheckResult
 from turnout.commands.placeholders import find_placeholders
-from turnout.errors import ModelLoadError, TurnoutError, one_line
+from turnout.errors import ModelLoadError, TurnoutError, count_of, one_line
 from turnout.metrics import Metrics
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.plugins.repositories import CheckRequest, Repository, RepositoryFinding
@@ -35,7 +35,8 @@ def check_app(source: Path, *, deep: bool = False) -> list[CheckResult]:
     plugins = find_plugins()
     loaded = load_settings(source, registry=plugins)
     with Turnout(loaded, plugins, Metrics()) as app:
-        results = [CheckResult("settings", str(source), True, f"{len(app.models)} models, {len(app.pipelines)} pipelines")]
+        counts = f"{count_of(len(app.models), 'model')}, {count_of(len(app.pipelines), 'pipeline')}"
+        results = [CheckResult("settings", str(source), True, counts)]
         results += [CheckResult("settings", place, False, text) for place, text in find_placeholders(loaded)]
         results += [_check_pipeline(app, name) for name in app.pipelines]
         for model in loaded.models.values():
@@ -84,7 +85,7 @@ def _check_warmup(loaded: LoadedSettings, model: LoadedModel) -> Iterator[CheckR
     folder = folder_of_model(loaded.folder / warmup.recorded, model.name)
     count = len(warmup_files(folder, warmup.requests))
     missing = f"{str(folder)!r} has no record; record some: turnout record {model.name} ..."
-    yield CheckResult("warmup", model.name, count > 0, f"{count} requests of {str(folder)!r}" if count else missing)
+    yield CheckResult("warmup", model.name, count > 0, f"{count_of(count, 'request')} of {str(folder)!r}" if count else missing)
 
 
 def check_files(plugins: Plugins, model: LoadedModel) -> Iterator[CheckResult]:

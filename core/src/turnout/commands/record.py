@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.commands.record_files import TENSORS, expand_folders
 from turnout.commands.requests import recording_folder
-from turnout.errors import BackendUnavailableError, PipelineFailedError, PipelineWiringError, TurnoutError
+from turnout.errors import BackendUnavailableError, PipelineFailedError, PipelineWiringError, TurnoutError, count_of
 from turnout.metrics import Metrics
 from turnout.plugins.discovery import find_plugins
 from turnout.recording import RecordingPolicy, read_recorded_request, record_files
@@ -107,9 +107,7 @@ def _recording_settings(model: LoadedModel, options: RecordOptions) -> Recording
 def _write_failures(metrics: Metrics, model: str) -> list[str]:
     """Return a sentence for each kind of request that was answered and not recorded, from the metrics of the app."""
     counts = {outcome: _count_outcome(metrics, model, outcome) for outcome in ("dropped", "failed")}
-    return [
-        f"{count} requests were answered and could not be written ({outcome})" for outcome, count in counts.items() if count
-    ]
+    return [f"{count_of(count, 'request')} answered, but not written ({outcome})" for outcome, count in counts.items() if count]
 
 
 def _count_outcome(metrics: Metrics, model: str, outcome: str) -> int:
@@ -123,7 +121,7 @@ def _send_all(app: Turnout, model: str, options: RecordOptions, folder: Path) ->
     for number, file in enumerate(options.files, 1):
         if len(record_files(folder)) >= options.requests:
             rest = len(options.files) - number + 1
-            logger.warning("%r holds %d records; %d files were not sent", str(folder), options.requests, rest)
+            logger.warning("%r holds %d records; not sent: %s", str(folder), options.requests, count_of(rest, "file"))
             break
         logger.info("recording file %d of %d: %s", number, len(options.files), file)
         try:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from turnout.errors import InvalidInputError
+from turnout.errors import InvalidInputError, count_of
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def _files_of(folder: Path) -> list[Path]:
         )
     left = [file for file in listed if file not in set(chosen)]
     if left:
-        logger.warning("%d files of %r were passed over, such as %r", len(left), str(folder), left[0].name)
+        logger.warning("passed over %s of %r, such as %r", count_of(len(left), "file"), str(folder), left[0].name)
     return chosen
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from turnout.error_text import count_of
 from turnout.parity import Verdict
 from turnout.rollout.shadow import ShadowEvidence
 
@@ -53,10 +54,8 @@ def _reasons(evidence: ShadowEvidence, rule: PromotionRule) -> Iterator[str]:
     ratio = evidence.mismatch_ratio or 0.0
     if ratio > rule.mismatch_ratio:
         wrong, missing = evidence.verdicts[Verdict.MISMATCH], evidence.verdicts[Verdict.ERROR]
-        yield (
-            f"{wrong} mismatches and {missing} errors in {evidence.comparisons} comparisons are a share of {ratio:.3g}, "
-            f"above {rule.mismatch_ratio:g}"
-        )
+        found = f"{count_of(wrong, 'mismatch', 'mismatches')} and {count_of(missing, 'error')}"
+        yield (f"{found} in {evidence.comparisons} comparisons are a share of {ratio:.3g}, above {rule.mismatch_ratio:g}")
     yield from _latency_reasons(evidence, rule)
 
 

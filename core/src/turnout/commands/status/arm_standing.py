@@ -6,6 +6,7 @@ from turnout.commands.arm_proofs import ArmProof, Standing, arm_proof
 from turnout.commands.repository_folder import find_model_folder
 from turnout.commands.status.proofs import newest_write
 from turnout.commands.status.shadow_state import promotion_rule, shadow_state
+from turnout.error_text import count_of
 from turnout.plugins.discovery import Plugins
 from turnout.settings import LoadedModel, LoadedSettings
 
@@ -27,7 +28,6 @@ def _shadow_proof(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, 
     compared = sum(shadow.verdicts.get(verdict, 0) for verdict in ("match", "mismatch"))
     mismatches = shadow.verdicts.get("mismatch", 0)
     if backend == shadow.shadow and mismatches and mismatches > promotion_rule(model).mismatch_ratio * compared:
-        return ArmProof(
-            Standing.WRONG, other, shadow.updated, f"the shadow found {mismatches} mismatches in {compared} requests"
-        )
+        found = f"{count_of(mismatches, 'mismatch', 'mismatches')} in {count_of(compared, 'request')}"
+        return ArmProof(Standing.WRONG, other, shadow.updated, f"the shadow found {found}")
     return ArmProof(Standing.PROVED, other, shadow.updated) if shadow.ready else None

@@ -9,6 +9,7 @@ from typing import Any
 
 from turnout.commands.paths import display_path
 from turnout.commands.status.facts import ParityProof, PublishedVersion
+from turnout.error_text import count_of
 from turnout.repository.evidence import Evidence, fingerprint, is_unchanged
 from turnout.repository.versions import evident_version
 
@@ -83,7 +84,7 @@ def _summarize_verify(facts: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
     wrong += [str(arm["text"]) for arm in _list(facts.get("batching")) if isinstance(arm, Mapping) and arm.get("text")]
     reference = str(facts.get("reference"))
     compared = ", ".join(str(arm.get("backend")) for arm in arms)
-    text = f"{compared or 'nothing'} against {reference}, {facts.get('requests')} requests"
+    text = f"{compared or 'nothing'} against {reference}, {count_of(facts.get('requests', 0), 'request')}"
     return (reference, *agreed), "; ".join([text, *wrong])
 
 

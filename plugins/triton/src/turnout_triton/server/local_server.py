@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from turnout.errors import BackendUnavailableError, ConfigurationError
+from turnout.errors import BackendUnavailableError, ConfigurationError, count_of
 from turnout_triton.server.arguments import server_arguments
 from turnout_triton.server.orphans import sweep_orphans
 from turnout_triton.server.plain_links import PlainLinks
@@ -189,7 +189,7 @@ class LocalServer:
         process = ServerProcess(command, prepared.variables, self._log, options.grace_seconds, self._links.folder)
         self._process = process
         names = [model.name for model in prepared.models]
-        logger.info("starting Triton with %d models of %s", len(names), self.repository)
+        logger.info("starting Triton with %s of %s", count_of(len(names), "model"), self.repository)
         try:
             wait_until_ready(process, options, self.ports, names, str(self.repository))
         except BaseException as error:
