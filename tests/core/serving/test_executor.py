@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import pytest
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference
 from turnout.errors import ClosedError
+from turnout.forking import Forks
 from turnout.serving.executor import InferenceExecutor
 from turnout.testing import PlusOne
 
@@ -59,6 +61,7 @@ def test_a_request_that_keeps_an_app_open_is_named(
     executor = InferenceExecutor(2)
     executor.submit(PlusOne(), REQUEST).exception(limit_seconds)
     running = executor.submit(gate, REQUEST)
+    assert gate.started.wait(limit_seconds)
 
     with ThreadPoolExecutor(1) as threads:
         closing = threads.submit(executor.close)
@@ -127,6 +130,35 @@ def test_a_forked_child_may_close_what_its_parent_used(executor: InferenceExecut
         os._exit(0)
 
     assert os.waitpid(child, 0)[1] == 0
+
+
+class NoticesForks(ModelInference):
+    """Notices a fork in its own call, as each model of an app does; ``thread`` is that of the last call."""
+
+    thread: threading.Thread
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        Forks.notice()
+        self.thread = threading.current_thread()
+        return InferenceResponse({}, request.id)
+
+
+def test_a_child_of_c_code_which_calls_no_hook_closes_its_own_threads(limit_seconds: int) -> None:
+    executor, model = InferenceExecutor(2), NoticesForks()
+    executor.submit(model, REQUEST).result(limit_seconds)
+
+    child = ctypes.PyDLL(None).fork()
+    if child == 0:
+        code = 1
+        try:
+            answered = executor.submit(model, REQUEST).result(limit_seconds).id == "r"
+            executor.close()
+            code = 0 if answered and not model.thread.is_alive() else 2
+        finally:
+            os._exit(code)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    executor.close()
 
 
 def test_closing_between_the_choice_of_a_pool_and_the_submit_is_a_closed_error(

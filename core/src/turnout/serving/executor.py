@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
@@ -25,14 +24,13 @@ class InferenceExecutor:
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._lock = threading.Lock()
-        self._pid = 0
         self._pool: ThreadPoolExecutor | None = None
         self._unfinished: dict[Future[InferenceResponse], ModelInference] = {}
         self._closed = False
         Forks.renew(self)
 
     def renew(self) -> None:
-        """Forget the parent's threads."""
+        """Forget the parent's threads, which do not exist here: joining them would wait forever."""
         self._lock = threading.Lock()
         self._pool = None
         self._unfinished = {}
@@ -43,6 +41,8 @@ class InferenceExecutor:
         Raises:
             ClosedError: ``close`` was called.
         """
+        # Before the lock and the pool: noticed by the model in a thread of it, a fork would drop this child's own pool.
+        Forks.notice()
         # Under the lock: a pool that is closed between its choice and the submit would raise a foreign RuntimeError.
         with self._lock:
             future = self._current_pool().submit(self._infer, model, request)
@@ -56,13 +56,12 @@ class InferenceExecutor:
 
         A thread cannot be ended from outside, so a request that never ends is waited for; a log line names its model.
         """
+        Forks.notice()
         with self._lock:
             self._closed = True
-            pool, own = self._pool, self._pid == os.getpid()
-            self._pool = None
+            pool, self._pool = self._pool, None
             running = dict(self._unfinished)
-        # Joining the threads of another process would wait forever: they do not exist here.
-        if pool is not None and own:
+        if pool is not None:
             _log_what_hangs(running)
             pool.shutdown(wait=True)
 
@@ -78,10 +77,7 @@ class InferenceExecutor:
     def _current_pool(self) -> ThreadPoolExecutor:
         if self._closed:
             raise _closed_error()
-        # A child of a C library's fork has not run ``renew``; its pid still differs.
-        if self._pool is None or self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._unfinished = {}
+        if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="turnout-infer")
         return self._pool
 
