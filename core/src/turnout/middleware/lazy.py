@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -48,7 +47,6 @@ class Lazy(ModelInference):
         self._closed = False
         self._clock = clock
         self._failed_at = 0.0
-        self._pid = os.getpid()
         self._opens_again = False
         Forks.renew(self)
 
@@ -56,7 +54,10 @@ class Lazy(ModelInference):
         """Replace the lock, and drop the parent's model and its attempt, whose threads do not exist here."""
         self._lock = threading.Lock()
         self._attempt = None
-        self._drop_inherited()
+        if self._inner is not None:
+            _keep_forever(self._inner)
+            # A parent that could answer is a good sign for this process.
+            self._inner, self._opens_again = None, True
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         # Without the lock: _inner is assigned once, by one thread, and reading an attribute is atomic.
@@ -140,7 +141,7 @@ class Lazy(ModelInference):
             self._attempt = None
             closed = self._closed
             if not closed:
-                self._inner, self._pid = opened, os.getpid()
+                self._inner = opened
         if closed:
             opened.close()
             attempt.set_exception(self._closed_error())
@@ -148,20 +149,10 @@ class Lazy(ModelInference):
             attempt.set_result(opened)
 
     def _leave_parent(self, inner: ModelInference) -> bool:
-        """Return whether the model is opened again instead of ``inner``, because another process opened that one.
-
-        A fork by C code may call no hook of Python, so that ``renew`` was not called here.
-        """
+        """Return whether the model is opened again instead of ``inner``, because another process opened that one."""
+        Forks.notice()
         with self._lock:
-            if self._inner is inner and self._pid != os.getpid():
-                self._drop_inherited()
             return self._inner is not inner and not self._closed
-
-    def _drop_inherited(self) -> None:
-        if self._inner is not None:
-            _keep_forever(self._inner)
-            # A parent that could answer is a good sign for this process.
-            self._inner, self._opens_again = None, True
 
     def _has_expired(self, attempt: Future[ModelInference]) -> bool:
         """Return whether ``attempt`` failed too long ago to count for a call of now."""
