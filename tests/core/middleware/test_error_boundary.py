@@ -81,6 +81,8 @@ def test_an_exception_that_cannot_be_printed_is_translated_too() -> None:
 def test_a_cancellation_in_the_backend_is_not_one_of_the_caller() -> None:
     with pytest.raises(InferenceError, match="failed: CancelledError"):
         ErrorBoundary(Fails(asyncio.CancelledError()), "m", "b").infer(REQUEST)  # type: ignore[arg-type]
+    with pytest.raises(InferenceError, match="failed: CancelledError"):
+        list(ErrorBoundary(Fails(asyncio.CancelledError()), "m", "b").infer_stream(REQUEST))  # type: ignore[arg-type]
 
 
 def test_an_exit_in_a_request_is_an_error_in_a_thread_and_a_log_line_in_the_main_thread(
@@ -90,6 +92,7 @@ def test_an_exit_in_a_request_is_an_error_in_a_thread_and_a_log_line_in_the_main
 
     with ThreadPoolExecutor(1) as pool:
         assert isinstance(pool.submit(boundary.infer, REQUEST).exception(), InferenceError)
+        assert isinstance(pool.submit(lambda: list(boundary.infer_stream(REQUEST))).exception(), InferenceError)
     assert caplog.messages == []
     with pytest.raises(SystemExit) as caught:
         boundary.infer(REQUEST)

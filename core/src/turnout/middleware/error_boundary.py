@@ -7,6 +7,7 @@ import threading
 from asyncio import CancelledError
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import NoReturn
 
 from numpy import ndarray
 
@@ -37,15 +38,8 @@ class ErrorBoundary(Middleware):
         except TurnoutError as error:
             error.locate(self._model, self._backend)
             raise
-        except (Exception, CancelledError) as error:
-            raise self._translate(error) from error
-        except SystemExit as error:
-            fault = self._translate(error)
-            # In the main thread the exit may be that of a signal handler, which must end the process.
-            if threading.current_thread() is threading.main_thread():
-                logger.critical("%s; the process ends", fault)
-                raise
-            raise fault from error
+        except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001  # raised again, as a TurnoutError
+            self._raise_fault(error)
         if not _is_response(response) or response.error is not None:
             raise self._refuse(response)
         return response
@@ -79,11 +73,17 @@ class ErrorBoundary(Middleware):
         except TurnoutError as error:
             error.locate(self._model, self._backend)
             raise
-        except Exception as error:
-            raise self._translate(error) from error
+        except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001  # raised again, as a TurnoutError
+            self._raise_fault(error)
 
-    def _translate(self, error: BaseException) -> InferenceError:
-        return self._describe_fault(f"failed: {one_line(error)}")
+    def _raise_fault(self, error: BaseException) -> NoReturn:
+        """Raise InferenceError from a foreign exception."""
+        fault = self._describe_fault(f"failed: {one_line(error)}")
+        # In the main thread the exit may be that of a signal handler, which must end the process.
+        if isinstance(error, SystemExit) and threading.current_thread() is threading.main_thread():
+            logger.critical("%s; the process ends", fault)
+            raise error
+        raise fault from error
 
     def _refuse(self, response: object) -> TurnoutError:
         if isinstance(response, InferenceResponse) and isinstance(response.error, TurnoutError):
