@@ -51,7 +51,7 @@ class Pipelines:
 
         Raises:
             UnknownNameError: the file has no such pipeline.
-            PipelineError: its steps cannot work in this order.
+            PipelineWiringError: its steps cannot work in this order.
             StepError: a step cannot be created.
         """
         if name not in self._loaded.settings.pipelines:
