@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -177,6 +178,20 @@ def test_a_hand_written_config_is_kept_and_the_version_published(project: Any, e
     assert Path(exported.file).exists()
     assert project.config_file().read_text() == 'name: "scale"\nmax_batch_size: 4\n'
     assert any("max_batch_size: turnout.yaml says 8, config.pbtxt says 4" in note for note in exported.configuration.notes)
+
+
+def test_a_file_with_a_name_of_its_own_is_published_beside_a_hand_written_config(project: Any, export: Any) -> None:
+    source = save_scale(project.folder / "elsewhere")
+    shutil.rmtree(project.repository / "scale" / "1")
+    config = 'backend: "onnxruntime"\ndefault_model_filename: "net.onnx"\nmax_batch_size: 8\n'
+    project.config_file().write_text(config)
+
+    def write(request: ExportRequest) -> ModelSignature:
+        request.file.write_bytes(source.read_bytes())
+        return read_onnx_signature(request.file)
+
+    assert Path(export(write, "net.onnx").file).exists()
+    assert project.config_file().read_text() == config
 
 
 def test_a_version_that_a_kept_config_would_serve_with_another_backend_is_refused(export: Any, project: Any) -> None:

@@ -126,11 +126,12 @@ def _obsolete_files(present: ConfigFile | None, merged: Any, files: Iterable[str
 
 def _check_kept(request: ConfigurationRequest, present: ConfigFile | None, filename: str) -> None:
     """Raise ExportError if a config.pbtxt that is kept would serve the published version with another backend."""
-    if present is None or request.version is None or not filename:
+    platform = platform_for(filename)
+    if present is None or request.version is None or platform is None:
         return
     numbers = sorted({*versions(request.folder), request.version})
     backend = backend_of(present.config, request.folder)
-    if request.version in served_versions(present.config, numbers) and backend not in ("", PLATFORMS[filename].backend):
+    if request.version in served_versions(present.config, numbers) and backend not in ("", platform.backend):
         raise ExportError(
             f"model {request.model.name!r}: {str(request.folder / CONFIG)!r}, which was written by hand, serves it with "
             f"backend {backend!r}, which cannot open {filename}, and version {request.version} would be served; "
