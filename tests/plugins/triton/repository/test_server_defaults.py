@@ -51,6 +51,8 @@ ONNX: dict[str, str | bytes] = {
     "latin": f"# Größe\n{XY}".encode("latin-1"),
     "gbk": f'{XY}# 模型\nparameters {{ key: "note" value {{ string_value: "1" }} }}\n'.encode("gbk"),
     "latin_text": f'{XY}parameters {{ key: "note" value {{ string_value: "Größe" }} }}\n'.encode("latin-1"),
+    "single": 'backend: "onnxruntime"\n',
+    "single_output": f'backend: "onnxruntime"\nmax_batch_size: 4\n{X.replace("[3]", "[1] reshape { shape: [] }")}',
     "windows": XY.replace("\n", "\r\n"),
 }
 PYTHON = {
@@ -73,6 +75,12 @@ def write(repository: Path) -> None:
         if name.startswith("reshaped"):
             node, sizes = helper.make_node("Identity", ["x"], ["y"]), [1 if name.endswith("whole") else "rows", 2, 3]
             tensors = [(tensor, TensorProto.FLOAT, sizes) for tensor in "xy"]
+            save(repository / name / "1" / "model.onnx", [node], tensors[:1], tensors[1:])
+        elif name.startswith("single"):
+            node, tensors = (
+                helper.make_node("Identity", ["x"], ["y"]),
+                [(tensor, TensorProto.FLOAT, ["rows"]) for tensor in "xy"],
+            )
             save(repository / name / "1" / "model.onnx", [node], tensors[:1], tensors[1:])
         else:
             save_scale(repository / name)

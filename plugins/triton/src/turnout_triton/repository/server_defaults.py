@@ -7,6 +7,7 @@ without a list gets all of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from turnout_triton.repository.config_file import copy_of, new_config
@@ -22,6 +23,8 @@ def as_asked(running: Any, asked: Any) -> Any:
     found, asked = normal_form(running), normal_form(asked)
     if not asked.runtime:
         found.ClearField("runtime")
+    for kind in ("input", "output"):
+        _restore_reshapes(getattr(found, kind), getattr(asked, kind))
     groups = list(asked.instance_group) or [_any_group()]
     matches = len(groups) == len(found.instance_group) and all(
         _is_filled_in(given, group, named_backend(found)) for given, group in zip(groups, found.instance_group, strict=True)
@@ -30,6 +33,14 @@ def as_asked(running: Any, asked: Any) -> Any:
         found.ClearField("instance_group")
         found.instance_group.extend(asked.instance_group)
     return found
+
+
+def _restore_reshapes(running: Iterable[Any], asked: Iterable[Any]) -> None:
+    """Add the empty reshape that Turnout's own server omits from a tensor that it completed: a Python backend cannot set it."""
+    shapeless = {tensor.name: list(tensor.dims) for tensor in asked if tensor.HasField("reshape") and not tensor.reshape.shape}
+    for tensor in running:
+        if not tensor.HasField("reshape") and shapeless.get(tensor.name) == list(tensor.dims):
+            tensor.reshape.SetInParent()
 
 
 def _any_group() -> Any:
