@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import turnout.commands.status.proofs
-from turnout.commands.status.proofs import format_utc, newest_version, proof_of
+from turnout.commands.status.proofs import format_utc, newest_version, newest_write, proof_of
 from turnout.repository.evidence import Evidence, fingerprint
 
 YEAR_2100 = "2100-01-01T00:00:00+00:00"
@@ -100,6 +100,16 @@ def test_files_are_read_if_they_may_have_changed_since_the_evidence(folder: Path
 
     assert version is not None
     assert version.sha256 == fingerprint(folder / "2")
+
+
+def test_the_last_write_is_known_without_reading_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = newest_version(folder, folder, ())
+    monkeypatch.setattr(turnout.commands.status.proofs, "fingerprint", pytest.fail)
+
+    assert version is not None
+    assert newest_write(folder) == version.written
+    assert newest_write(folder / "nowhere") is None
+    assert newest_write(None) is None
 
 
 def test_there_is_no_newest_version_without_a_folder_or_files(tmp_path: Path) -> None:
