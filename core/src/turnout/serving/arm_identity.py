@@ -27,8 +27,7 @@ def arm_identity(model: LoadedModel, backend: str) -> object:
 def settings_hash(model: LoadedModel, backend: str) -> str:
     """Return a hash of everything in turnout.yaml that decides whether the answers of an arm match."""
     settings = {name: value for name, value in model.settings.model_dump(mode="json").items() if name not in _NOT_PROVED}
-    text = json.dumps([settings, model.settings.backends.get(backend)], sort_keys=True, default=str)
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    return _hash([settings, model.settings.backends.get(backend)])
 
 
 def evidence_identity(model: LoadedModel, backends: tuple[str, str], tolerances: Tolerances) -> str:
@@ -39,7 +38,11 @@ def evidence_identity(model: LoadedModel, backends: tuple[str, str], tolerances:
     options = {backend: dict(model.settings.backends.get(backend, {})) for backend in backends}
     folder = model.declaration.folder
     files = [file for backend in backends for file in _file_facts(folder, options[backend].values())]
-    text = json.dumps([options, files, repr(tolerances)], sort_keys=True, default=str)
+    return _hash([options, files, repr(tolerances)])
+
+
+def _hash(facts: object) -> str:
+    text = json.dumps(facts, sort_keys=True, default=str)
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
