@@ -19,7 +19,7 @@ _ATTEMPT_SECONDS = 0.02
 
 
 def _keep_forever(model: object) -> None:
-    """Add a reference that nothing removes, also not the end of the interpreter, which clears all modules.
+    """Add a reference that nothing removes, not even the end of the interpreter, which clears all modules.
 
     Destroying an engine of the parent can wait for threads that a child does not have.
     """

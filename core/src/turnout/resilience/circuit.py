@@ -168,8 +168,8 @@ class Circuit:
         """Return whether ``error`` is the backend's fault, not the caller's.
 
         A full queue is no fault: an open circuit would turn a slow second into an outage. Nor is a model that this process
-        cannot use because it was forked: no server or engine failed. A timeout is a fault if the backend
-        had one and a half times its usual latency.
+        cannot use because it was forked: no server or engine failed. A timeout is a fault if the backend had one and a half
+        times its usual latency.
         """
         if isinstance(error, DeadlineExceededError):
             usual = self._usual.value
