@@ -268,6 +268,13 @@ def test_a_step_that_cannot_be_made_says_which(make_app: MakeApp) -> None:
     assert caught.value.__cause__ is cause
 
 
+def test_a_step_that_exits_while_it_is_made_ends_no_process(make_app: MakeApp) -> None:
+    app = make_app(steps={"double": _raises(SystemExit(3))})
+
+    with pytest.raises(StepError, match="step 'double' of pipeline 'all' cannot be created: SystemExit: 3"):
+        app.pipeline("all")
+
+
 def test_a_turnout_error_of_a_step_that_is_made_passes_through(make_app: MakeApp) -> None:
     error = MissingDependencyError("pip install something")
     app = make_app(steps={"double": _raises(error)})

@@ -82,7 +82,7 @@ class Pipelines:
             step: object = kind.create(declaration, options)
         except TurnoutError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._step_error(declaration, one_line(error)) from error
         if not isinstance(step, PipelineStep):
             reason = f"its plugin returned {type(step).__name__}, not a turnout.PipelineStep; fix create of the step"
