@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.exits import FAILED, next_step
+from turnout.cli.exits import FAILED, WHAT_FAILED, next_step
 from turnout.cli.invocation import current_invocation
 from turnout.cli.options import config_option, examples, json_option, print_json, print_table, quiet_option
 from turnout.cli.printing import print_next
@@ -34,7 +34,7 @@ def command(config: Path, deep: bool, as_json: bool) -> None:  # noqa: FBT001  #
     else:
         print_table(("", "what", "name", "found"), [_row(finding) for finding in findings])
     if not all(finding.ok for finding in findings):
-        print_next(next(filter(None, map(_next_step, findings)), "change what FAIL names"))
+        print_next(next(filter(None, map(_next_step, findings)), WHAT_FAILED))
         raise SystemExit(FAILED)
 
 

@@ -26,6 +26,8 @@ _SYSTEM_STEPS: Mapping[int, str] = {
     errno.ENOTDIR: "name a folder, not a file",
 }
 _ANY_STEP = "change what the error names"
+WHAT_FAILED = "change what FAIL names"
+"""The step after failures that were printed as FAIL, if none is known."""
 # The shell sets these to where the user is.
 _SHELL = frozenset({"PWD", "OLDPWD", "_"})
 # Below this length a value is in too many paths to explain one.

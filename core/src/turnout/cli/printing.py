@@ -47,6 +47,11 @@ def print_line(word: str, text: str, *, err: bool = True) -> None:
     click.echo(f"{paint(f'{word}:', word)} {text}", err=err, color=color_choice())
 
 
+def print_warning(text: str) -> None:
+    """Print a warning on stderr."""
+    print_line("warning", text)
+
+
 def print_next(step: str) -> None:
     """Print ``step``, what the user does next, on stderr; a command gets the ``--config`` of this command line."""
     print_step(current_invocation().suggest(step))

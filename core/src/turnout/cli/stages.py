@@ -18,7 +18,7 @@ from importlib.metadata import entry_points
 from typing import Any, TextIO
 
 from turnout.cli.options import QUIET
-from turnout.cli.printing import print_line
+from turnout.cli.printing import print_line, print_warning
 
 _STAGE = re.compile(r"[a-z]+ing\b")
 _TICK_SECONDS = 0.2
@@ -139,7 +139,7 @@ class _StageHandler(logging.Handler):
         if record.levelno >= logging.WARNING:
             # As Python prints it where no handler is: a handler of the program's own prints it itself.
             if not logging.root.handlers:
-                print_line("warning", message)
+                print_warning(message)
             return
         self._stage = (message, time.monotonic()) if _STAGE.match(message) else None
         self._display.end()

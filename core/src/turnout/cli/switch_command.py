@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from turnout.cli.options import backend_argument, config_option, examples, json_option, model_argument, print_json
-from turnout.cli.printing import print_line, print_next
+from turnout.cli.printing import print_next, print_warning
 
 
 @click.command("switch", epilog=examples("switch"))
@@ -44,14 +44,10 @@ def command(
 
     if back == (backend is not None) or (back and weight is not None):
         raise click.UsageError("name a BACKEND, with or without --weight, or give --back alone")
-    report = switch_file(config, SwitchRequest(model, backend, weight, force=force, dry_run=dry_run), warn=_warn)
+    report = switch_file(config, SwitchRequest(model, backend, weight, force=force, dry_run=dry_run), warn=print_warning)
     if as_json:
         print_json(report.as_json())
         return
     for line in report.lines():
         click.echo(line)
     print_next("turnout check --deep" if weight is None else f"turnout status {model}")
-
-
-def _warn(text: str) -> None:
-    print_line("warning", text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.exits import FAILED
+from turnout.cli.exits import FAILED, WHAT_FAILED
 from turnout.cli.failures import Failures
 from turnout.cli.invocation import current_invocation
 from turnout.cli.options import (
@@ -21,7 +21,7 @@ from turnout.cli.options import (
     print_table,
     quiet_option,
 )
-from turnout.cli.printing import paint, print_line, print_next
+from turnout.cli.printing import paint, print_line, print_next, print_warning
 from turnout.cli.request_options import check_source, request_options
 from turnout.error_text import count_of
 
@@ -69,7 +69,7 @@ def command(model: str | None, config: Path, *, as_json: bool, **choices: Any) -
 def _verify(config: Path, model: str, options: VerifyOptions, *, as_json: bool) -> VerifyReport:
     from turnout.commands.verify.command import verify_file
 
-    verified = verify_file(config, model, options, warn=_warn)
+    verified = verify_file(config, model, options, warn=print_warning)
     if not as_json:
         _print(verified)
     for left in verified.left_out:
@@ -109,11 +109,7 @@ def _next_step(verified: VerifyReport) -> str:
         return f"lower max_batch_size of model {result.model!r}"
     if others and any(arm.worst for arm in result.arms):
         return f"{command} --ignore-answers"
-    return "change what FAIL names"
-
-
-def _warn(text: str) -> None:
-    print_line("warning", text)
+    return WHAT_FAILED
 
 
 def _print(verified: VerifyReport) -> None:
