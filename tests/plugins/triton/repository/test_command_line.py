@@ -78,7 +78,7 @@ def test_a_server_that_is_not_there_fails_the_deep_check(turnout: Callable[..., 
     plain, deep = turnout("check", "--json"), turnout("check", "--deep", "--json")
 
     assert (plain.code, deep.code) == (0, 1)
-    assert deep.err.endswith("next: turnout triton serve\n")
+    assert deep.err.endswith("next: turnout triton serve --grpc-port 1\n")
     for ended, ok in ((plain, True), (deep, False)):
         assert _findings(ended)[0] == (
             ok,
