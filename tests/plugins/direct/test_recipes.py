@@ -18,6 +18,8 @@ from turnout_triton.server import LocalServer, ServerOptions
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "plugins").glob("*/README.md")]
+# As the page says to verify a caption without a prompt.
+SHAPES = re.findall(r"--shape|(?<=--shape )\S+", (ROOT / "docs/how-to/use-your-own-checkpoint.md").read_text("utf-8"))
 BLOCK = re.compile(r"^```yaml[^\n]*\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -67,7 +69,7 @@ def test_a_recipe_is_exported_verified_and_served(name, model, checkpoints, tmp_
     backends = {"direct": direct, "onnxruntime": {"path": f"model_repository/{name}"}, "triton": {"url": "${TRITON_URL}"}}
     with Path("turnout.yaml").open("w") as stream:
         YAML().dump({"models": {name: model | {"backend": "direct", "backends": backends}}}, stream)
-    shapes = ["--shape", "input_ids=2", "--shape", "attention_mask=2"] if direct.get("method") == "generate" else []
+    shapes = SHAPES if direct.get("method") == "generate" else []
     monkeypatch.setenv("TRITON_URL", "127.0.0.1:9")
 
     turnout("export", name, "--format", "onnx")
