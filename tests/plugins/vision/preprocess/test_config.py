@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from turnout.errors import ConfigurationError, InvalidInputError
 from turnout_vision.preprocess import BIREFNET, preprocessor_of
+from turnout_vision.preprocess.kinds import KINDS
 
 Config = Callable[..., dict[str, Any]]
 
@@ -216,3 +218,9 @@ def test_knows_its_size_and_whether_the_frame_is_kept(
     assert (preprocessor.size, preprocessor.keeps_the_frame) == (size, keeps)
     assert preprocessor.with_size((5, 6)).size == (5, 6)
     assert preprocessor.with_size((5, 6)).keeps_the_frame
+
+
+def test_the_readme_has_the_number_of_image_processors() -> None:
+    readme = Path(__file__).parents[4] / "plugins/vision/README.md"
+
+    assert f"for the {len(KINDS)} kinds that are supported" in readme.read_text("utf-8")
