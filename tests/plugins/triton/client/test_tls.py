@@ -63,7 +63,7 @@ def urls(small_repository, files, mutual) -> Iterator[dict[str, str]]:
         files.authority.configure_trust(context)
     at_once = ServerOptions(grace_seconds=0, arguments=tuple(arguments))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(readiness, "_probe_models", lambda *_: None)  # it connects without TLS
+        patch.setattr(readiness, "_probe_models", lambda *_, **__: None)  # it connects without TLS
         with LocalServer(small_repository, at_once) as server, proxy(server.http_url, context) as (address, _):
             yield {"http": f"https://{address}", "grpc": f"grpcs://{server.grpc_url}"}
 
