@@ -72,7 +72,7 @@ def test_a_file_is_exported_as_suggested_then_served_and_switched_to(type_: Type
     assert Path("model_repository/best/1/model.onnx").read_bytes() == Path("best.onnx").read_bytes()
     assert type_("turnout export best --config-only").returncode == 0
     down = type_("turnout switch best triton")
-    assert (down.returncode, suggestion(down.stderr)) == (3, "turnout triton serve")
+    assert (down.returncode, suggestion(down.stderr)) == (3, "turnout triton serve --grpc-port 9")
     with server_room.LocalServer("model_repository", server_room.ServerOptions(ready_timeout_seconds=120)) as server:
         there = {"TRITON_URL": server.grpc_url}
         unproved = type_("turnout switch best triton --weight 0.5", **there)
