@@ -122,7 +122,7 @@ test-triton: $(VENVS)/triton/.done-server
 	$(call run_tests,triton,tests/plugins/triton tests/thin)
 
 test-direct: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
-	$(call run_tests,direct,tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs)
+	$(call run_tests,direct,tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs tests/hostile)
 
 benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 	$(VENVS)/direct/bin/python benchmarks/overhead.py

@@ -1,0 +1,31 @@
+"""The catalogue: the cases of every module in ``areas/``."""
+
+from __future__ import annotations
+
+import importlib
+import zlib
+from pathlib import Path
+
+from tests.hostile.case import Trial
+
+TENTH = 10
+
+
+def every_case() -> list[Trial]:
+    """Return all cases by name. An area is a module with ``cases()``, which yields them."""
+    modules = sorted(path.stem for path in (Path(__file__).parent / "areas").glob("*.py") if path.stem != "__init__")
+    found = [case for name in modules for case in importlib.import_module(f"tests.hostile.areas.{name}").cases()]
+    names = [case.name for case in found]
+    if len(set(names)) != len(names):
+        raise ValueError(f"two cases have one name: {sorted({name for name in names if names.count(name) > 1})}")
+    return sorted(found, key=lambda case: case.name)
+
+
+def fast_tenth() -> list[Trial]:
+    """Return about every tenth case, the same ones each time, and at least one of each ``area/kind``."""
+    chosen: dict[str, list[Trial]] = {}
+    for case in every_case():
+        kind = case.name.rsplit("/", 1)[0]
+        if not chosen.get(kind) or zlib.crc32(case.name.encode()) % TENTH == 0:
+            chosen.setdefault(kind, []).append(case)
+    return [case for cases in chosen.values() for case in cases]
