@@ -34,8 +34,8 @@ class Case:
     """One program that meets one hostile input.
 
     The program must end with one of ``exits`` and a message, within ``seconds`` of processor time and ``megabytes`` of memory
-    more than the same program needs with a good input. No traceback, no control character, no foreign code, nothing changed outside
-    its folder, and inside only what ``changes`` names. The good input must be answered before it and after it.
+    more than the same program needs with a good input. No traceback, no control character, no foreign code, nothing changed
+    outside its folder, and inside only what ``changes`` names. The good input must be answered before it and after it.
 
     Attributes:
         name: ``area/kind/member``.
