@@ -7,20 +7,25 @@ may be in groups, ``outputs//logits``; an ordinary ``.npz`` file is an archive w
 
 from __future__ import annotations
 
-import io
 import json
+import math
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from turnout.errors import InvalidTensorError, text_of
+from turnout.files.limits import NOTES, RECORD
+from turnout.files.strict_json import parse_json
+from turnout.files.zip_reader import ZipReader
 from turnout.tensors.binary import from_binary, to_binary
 from turnout.tensors.datatypes import BYTES, datatype_of
+from turnout.tensors.npy import read_npy
 from turnout.tensors.spec import as_tensor
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -30,6 +35,7 @@ _PICKLED = frozenset({BYTES, "BF16"})
 _NOTES = "notes.json"
 _SEPARATOR = "//"
 _PIECE = 1 << 20
+_MAX_ELEMENTS = 1_000_000
 # With a fixed date, equal tensors are equal files; zip has no date before 1980.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -48,28 +54,43 @@ def write_archive(stream: IO[bytes], groups: Mapping[str, Tensors], notes: Mappi
                 _write(archive, _full_name(group, name), as_tensor(array, name))
 
 
-def read_archive(file: Path | IO[bytes]) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
+def read_archive(file: Path | BinaryIO) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
     """Return tensors by group and name, and the notes. The group ``""`` exists even if it is empty.
 
     Raises:
-        InvalidTensorError: the file is damaged or not an archive.
-        OSError: the file cannot be read.
+        InvalidTensorError: the file is damaged, not an archive, or larger than a record may be.
+        OSError: the file cannot be read, or is no regular file.
     """
+    try:
+        with ZipReader(file, RECORD) as archive:
+            return _read_entries(archive)
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, MemoryError) as error:
+        raise InvalidTensorError(f"no tensors can be read from it: {text_of(error)}; an .npz file holds arrays") from error
+
+
+def _read_entries(archive: ZipReader) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
     groups: dict[str, dict[str, NDArray[Any]]] = {"": {}}
     notes: dict[str, Any] = {}
-    try:
-        with zipfile.ZipFile(file) as archive:
-            for entry in archive.infolist():
-                # zipfile compares the checksum at the end of an entry, so each is read whole.
-                content = archive.read(entry)
-                if entry.filename == _NOTES:
-                    notes = dict(json.loads(content))
-                elif entry.filename.endswith(".npy"):
-                    group, name, array = _read(entry.filename.removesuffix(".npy"), content)
-                    groups.setdefault(group, {})[name] = array
-    except (zipfile.BadZipFile, ValueError, TypeError, EOFError, MemoryError, NotImplementedError, RuntimeError) as error:
-        raise InvalidTensorError(f"no tensors can be read from it: {text_of(error)}; an .npz file holds arrays") from error
+    elements = 0
+    for entry in archive.entries:
+        with archive.open(entry) as stream:
+            if entry.filename == _NOTES:
+                notes = _read_notes(stream)
+            elif entry.filename.endswith(".npy"):
+                array = read_npy(stream, entry.file_size)
+                group, name, array = _decode(entry.filename.removesuffix(".npy"), array, _MAX_ELEMENTS - elements)
+                elements += array.size if array.dtype == object else 0
+                if name in groups.setdefault(group, {}):
+                    raise InvalidTensorError(f"tensor {name!r} is there twice")
+                groups[group][name] = array
     return groups, notes
+
+
+def _read_notes(stream: IO[bytes]) -> dict[str, Any]:
+    notes = parse_json(stream.read(NOTES.max_bytes + 1), NOTES)
+    if not isinstance(notes, dict):
+        raise InvalidTensorError("its notes are no JSON object")
+    return notes
 
 
 def _full_name(group: str, name: str) -> str:
@@ -93,12 +114,21 @@ def _write_array(entry: IO[bytes], array: NDArray[Any]) -> None:
         entry.write(data[start : start + _PIECE])
 
 
-def _read(full_name: str, content: bytes) -> tuple[str, str, NDArray[Any]]:
-    array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+def _decode(full_name: str, array: NDArray[Any], max_elements: int) -> tuple[str, str, NDArray[Any]]:
     raw = _RAW.match(full_name)
     if raw is not None and array.dtype == np.uint8 and array.ndim == 1:
         full_name = raw["name"]
         shape = tuple(int(size) for size in raw["shape"].split(",") if size)
-        array = from_binary(array.tobytes(), raw["datatype"], shape, full_name)
+        if raw["datatype"] == BYTES:
+            _check_elements(math.prod(shape), max_elements)
+        array = from_binary(array.data, raw["datatype"], shape, full_name)
+    if array.dtype.kind in "SU":
+        _check_elements(array.size, max_elements)
     group, separator, name = full_name.partition(_SEPARATOR)
     return (group, name, as_tensor(array, name)) if separator else ("", full_name, as_tensor(array, full_name))
+
+
+def _check_elements(count: int, most: int) -> None:
+    # Each element is an object of Python, of 40 bytes or more for one that has 4 in the file.
+    if count > most:
+        raise ValueError(f"a record has {_MAX_ELEMENTS} BYTES elements at most")
