@@ -10,6 +10,8 @@ import threading
 import pytest
 from tests.plugins.triton.client.waiting import until
 
+from turnout.files.lock import try_lock
+from turnout_triton.client.shared_memory import region as regions
 from turnout_triton.client.shared_memory.region import FOLDER, SharedMemoryRegion, dead_regions, remove_region
 
 LEAVES = """
@@ -114,3 +116,63 @@ def test_a_child_that_outlives_its_parent_keeps_the_regions_alive_until_it_close
     until(lambda: name in dead_regions(), 5)  # its files are closed one after the other
     remove_region(name)
     os.close(reader)
+
+
+def test_a_file_that_another_process_tests_while_it_is_created_is_replaced(monkeypatch) -> None:
+    """The other process holds its lock for a moment, and would take the file for one of a dead process."""
+    opened: list[str] = []
+    testers: list[int] = []
+    open_file = os.open
+
+    def open_and_be_tested(path, *arguments):
+        descriptor = open_file(path, *arguments)
+        opened.append(path.name)
+        if len(opened) == 1:
+            testers.append(open_file(path, os.O_RDWR))
+            assert try_lock(testers[0])
+        return descriptor
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", open_and_be_tested)
+        region = SharedMemoryRegion(4096)
+    os.close(testers[0])
+
+    assert [name == region.name for name in opened] == [False, True]
+    assert not (FOLDER / opened[0]).exists()
+    assert region.name not in dead_regions()
+    region.destroy()
+
+
+def test_files_that_are_always_locked_are_an_error_of_the_system(monkeypatch) -> None:
+    before = set(FOLDER.iterdir())
+    monkeypatch.setattr(regions, "try_lock", lambda descriptor: False)
+
+    with pytest.raises(OSError, match="locked by another process"):
+        SharedMemoryRegion(4096)
+
+    assert not {path for path in set(FOLDER.iterdir()) - before if path.name.startswith(f"turnout-{os.getpid()}-")}
+
+
+def test_an_abandoned_region_is_closed_once_and_any_process_may_remove_it() -> None:
+    region = SharedMemoryRegion(4096)
+    region.abandon()
+    other = os.open(os.devnull, os.O_RDONLY)  # gets the number that was closed
+
+    region.destroy()
+
+    os.fstat(other)
+    os.close(other)
+    left = SharedMemoryRegion(4096)
+    left.abandon()
+    assert left.name in dead_regions()
+    left.destroy()
+
+
+def test_an_array_in_an_abandoned_region_stays_valid() -> None:
+    region = SharedMemoryRegion(4096)
+    view = region.read(1)
+
+    region.abandon()
+
+    assert view[0] == 0
+    region.destroy()

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.plugins.triton.client.urls import url_of
+from tests.plugins.triton.client.waiting import until
 
 from turnout import InferenceRequest, ModelDeclaration
 from turnout.errors import InvalidRequestError, OverloadedError
@@ -25,6 +26,7 @@ from turnout_triton.client.grpc.transport import GrpcTransport
 from turnout_triton.client.http.transport import HttpTransport
 from turnout_triton.client.messages import KServeRequest, KServeResponse
 from turnout_triton.client.shared_memory import pool as pools
+from turnout_triton.client.shared_memory import transport as transports
 from turnout_triton.client.shared_memory.region import SharedMemoryRegion
 from turnout_triton.client.shared_memory.transport import SharedMemoryTransport
 from turnout_triton.inference import TritonInference
@@ -209,6 +211,26 @@ def test_a_server_that_refuses_regions_is_called_over_the_wire_with_one_warning(
     assert [record.getMessage().count("Unable to open shared memory region") for record in caplog.records] == [1]
     assert sharing.in_regions() == [False, False]
     assert len(sharing.wire.requests) == 3
+
+
+def test_a_server_that_refused_regions_is_asked_again_after_a_pause(odd_server, share, monkeypatch) -> None:
+    monkeypatch.setattr(transports, "_FIRST_PAUSE_SECONDS", 0.05)
+    sharing = share(odd_server, "grows")
+    register = sharing.wire.inner.register_region
+    refusals: list[str] = []
+
+    def refuse(name: str, *arguments: Any) -> None:
+        refusals.append(name)
+        raise InvalidRequestError("Unable to open shared memory region")
+
+    monkeypatch.setattr(sharing.wire.inner, "register_region", refuse)
+    for start in range(20):
+        assert np.array_equal(sharing.infer(x=ramp(500, start), length=length(500)), ramp(500, start))
+    assert 1 <= len(refusals) <= 10  # of 20 requests; each pause is twice as long as the one before
+
+    monkeypatch.setattr(sharing.wire.inner, "register_region", register)
+
+    until(lambda: sharing.infer(x=ramp(500), length=length(500)) is not None and sharing.in_regions() == [True, False], 10)
 
 
 def test_a_full_dev_shm_means_the_wire_and_is_retried(odd_server, share, monkeypatch, caplog) -> None:

@@ -18,12 +18,14 @@ from turnout.tensors import DeviceTensor
 from turnout_triton.client.device_buffer import DeviceBuffer, copy_to_host
 from turnout_triton.client.failures import FINISHED
 from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, RegionSlice, TensorHead
+from turnout_triton.client.shared_memory.lost_regions import LostRegions
 from turnout_triton.client.transport import ServerTransport
 from turnout_triton.client.transport_wrapper import TransportWrapper
 
 logger = logging.getLogger(__name__)
 
 _CONTROL_SECONDS = 5.0
+_CLOSE_SECONDS = 0.5
 
 
 def check_cuda_installed() -> None:
@@ -80,6 +82,7 @@ class CudaSharedMemoryTransport(TransportWrapper):
         self._lock = threading.Lock()
         self._free: dict[tuple[int, int], list[CudaRegion]] = defaultdict(list)
         self._all: list[CudaRegion] = []
+        self._lost: LostRegions[CudaRegion] = LostRegions(inner.unregister_cuda_region, self._destroy, url)
         self._is_refused = False
 
     def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
@@ -91,13 +94,17 @@ class CudaSharedMemoryTransport(TransportWrapper):
         except FINISHED:
             self._release(acquired)
             raise
-        # After any other error the server may still read the regions: they stay in _all and are not used again.
+        except BaseException:  # the server may still read them
+            for region in acquired:
+                self._lost.add(region)
+            raise
         self._release(acquired)
         return response
 
     def close(self) -> None:
+        self._lost.close(_CLOSE_SECONDS)
         with self._lock:
-            regions, self._all = self._all, []
+            regions = list(self._all)
             self._free.clear()
         for region in regions:
             self._remove(region)
@@ -117,7 +124,7 @@ class CudaSharedMemoryTransport(TransportWrapper):
 
     def _place_tensor(self, tensor: DeviceTensor, acquired: list[CudaRegion]) -> RegionSlice | None:
         """Return the region that ``tensor`` was copied to; None if it must be copied to the host."""
-        if self._is_refused or not tensor.nbytes:
+        if self._is_refused or not tensor.nbytes or self._lost.are_too_many():
             return None
         try:
             region = self._acquire(tensor.nbytes, tensor.device)
@@ -156,4 +163,9 @@ class CudaSharedMemoryTransport(TransportWrapper):
             self._inner.unregister_cuda_region(region.name, _CONTROL_SECONDS)
         except Exception as error:  # noqa: BLE001  # the server drops it when it ends
             logger.debug("CUDA region %s stays registered: %s", region.name, text_of(error))
+        self._destroy(region)
+
+    def _destroy(self, region: CudaRegion) -> None:
+        with self._lock:
+            self._all.remove(region)
         region.destroy()

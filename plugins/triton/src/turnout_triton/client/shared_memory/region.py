@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import errno
 import mmap
 import os
 import re
@@ -16,6 +18,7 @@ FOLDER = Path("/dev/shm")  # noqa: S108  # where Linux keeps POSIX shared memory
 PREFIX = "turnout-"
 # Does not match the regions of our own servers, "turnout-triton-<pid>-...", which hold no lock.
 _NAME = re.compile(rf"{PREFIX}[0-9]+-[0-9a-f]{{12}}")
+_MOST_NAMES = 20
 _MAP_FIXED = 0x10  # Linux's value; Python's mmap cannot map at an address
 
 
@@ -27,12 +30,9 @@ class SharedMemoryRegion:
 
     # Not multiprocessing.shared_memory: before Python 3.13 its tracker destroys what another process made.
     def __init__(self, size_bytes: int) -> None:
-        self.name = f"{PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
+        self.name, self._descriptor = _create_locked()
         self.size_bytes = size_bytes
-        self._file = FOLDER / self.name
-        self._descriptor = os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            try_lock(self._descriptor)
             # Allocates the pages now, with an OSError: writing to a full /dev/shm later would be SIGBUS.
             os.posix_fallocate(self._descriptor, 0, size_bytes)
             self._map = mmap.mmap(self._descriptor, size_bytes)
@@ -63,18 +63,44 @@ class SharedMemoryRegion:
 
     def destroy(self) -> None:
         """Remove the region's name; the memory is freed when the server has unmapped it too."""
-        self._file.unlink(missing_ok=True)
+        remove_region(self.name)
         self.close()
+
+    def abandon(self) -> None:
+        """Close file and mapping and keep the name, by which it can be unregistered and removed, by any process."""
+        self.close()
+        with contextlib.suppress(BufferError):  # an array still uses it
+            self._map.close()
 
     def close(self) -> None:
         """Close the file and keep the region: in a forked child, which holds the parent's lock until then."""
         # The mapping is not closed: an array may still use it. It ends with the last object that holds it.
-        os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 _mmap = ctypes.CDLL(None, use_errno=True).mmap
 _mmap.restype = ctypes.c_void_p
 _mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
+
+
+def _create_locked() -> tuple[str, int]:
+    """Return the name and the descriptor of a new file that this process has locked."""
+    for _ in range(_MOST_NAMES):
+        name = f"{PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
+        descriptor = os.open(FOLDER / name, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            if try_lock(descriptor):
+                return name, descriptor
+        except OSError:
+            os.close(descriptor)
+            remove_region(name)
+            raise
+        # Another process tests at this moment whether this file is a dead one's, and would remove it once it has a size.
+        os.close(descriptor)
+        remove_region(name)
+    raise OSError(errno.EAGAIN, "new files are locked by another process", str(FOLDER))
 
 
 def dead_regions() -> list[str]:
@@ -83,7 +109,7 @@ def dead_regions() -> list[str]:
 
 
 def remove_region(name: str) -> None:
-    """Remove the region of a dead process."""
+    """Remove the name of a region."""
     (FOLDER / name).unlink(missing_ok=True)
 
 
@@ -93,7 +119,7 @@ def _is_dead(file: Path) -> bool:
     except OSError:  # removed meanwhile, or another user's
         return False
     try:
-        # An empty one is being created: its process locks it right after this.
+        # An empty one is being created: its process has not locked it yet.
         return try_lock(descriptor) and os.fstat(descriptor).st_size > 0
     except OSError:
         return False

@@ -22,27 +22,29 @@ from turnout_triton.client.transport_wrapper import TransportWrapper
 logger = logging.getLogger(__name__)
 
 _MOST_LEARNED = 256
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 600.0
 
 
 class SharedMemoryTransport(TransportWrapper):
     """Sends tensors from ``threshold_bytes`` on through regions shared with a server on this host; ``inner`` sends the rest.
 
     An output goes through shared memory from the second request of its input shapes on: the first response shows its size.
-    When the server refuses regions, all tensors go over the wire from then on, and one warning is logged. A restarted server
-    has no registered regions; the next request registers its own again.
+    When the server refuses regions, all tensors go over the wire, and one warning is logged; regions are tried again after a
+    second, and after longer and longer pauses. A restarted server has no registered regions; the next request registers its
+    own again.
 
-    Thread-safe: ``_outputs``, ``_is_logged`` and ``_is_swept`` change under ``_lock``; the pool has a lock of its own.
+    Thread-safe: what is learned, refused, logged and swept changes under ``_lock``; the pool has a lock of its own.
     """
 
     def __init__(self, inner: ServerTransport, threshold_bytes: int, url: str) -> None:
         super().__init__(inner)
-        self._pool = RegionPool(inner)
+        self._pool = RegionPool(inner, url)
         self._threshold_bytes = threshold_bytes
         self._url = url
         self.renew()
         self._outputs: dict[tuple[Any, ...], tuple[TensorHead, ...]] = {}
-        # Each goes from False to True once, so that reading them needs no lock.
-        self._is_refused = False
+        self._refused_until = 0.0
+        self._pause_seconds = _FIRST_PAUSE_SECONDS
         self._is_logged = False
         self._is_swept = False
         Forks.renew(self)
@@ -69,7 +71,7 @@ class SharedMemoryTransport(TransportWrapper):
     def _infer(self, request: KServeRequest, deadline: float) -> KServeResponse:
         key = (request.model, request.version, request.heads)
         outputs = self._outputs.get(key, ()) if self._outputs else ()
-        if self._is_refused or not (outputs or self._has_large(request.buffers)):
+        if not (outputs or self._has_large(request.buffers)) or time.monotonic() < self._refused_until:
             return self._learn_outputs(key, self._inner.infer(request, remaining_seconds(deadline)))
         with RequestRegions(self._pool, self._threshold_bytes, request.model, deadline) as regions:
             placed = self._place(regions, request, outputs, deadline)
@@ -89,8 +91,8 @@ class SharedMemoryTransport(TransportWrapper):
         except (BackendUnavailableError, DeadlineExceededError, ClosedError):
             raise  # the wire would fail in the same way
         except TurnoutError as error:
-            # Permanent: a server in another container, for example, cannot open the names of this one.
-            self._is_refused = True
+            # A server in another container refuses always, one whose /dev/shm was full or cleaned only now.
+            self._pause()
             self._log_once(error)
         except OSError as error:  # a full /dev/shm may have room for the next request
             self._log_once(error)
@@ -127,6 +129,11 @@ class SharedMemoryTransport(TransportWrapper):
                 return
             self._is_swept = True
         self._pool.sweep(deadline)
+
+    def _pause(self) -> None:
+        with self._lock:
+            self._refused_until = time.monotonic() + self._pause_seconds
+            self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
 
     def _log_once(self, error: Exception) -> None:
         with self._lock:
