@@ -23,7 +23,7 @@ from turnout.middleware.circuit_breaker import CircuitBreaker
 from turnout.middleware.fallback import Fallback
 from turnout.middleware.load_shedder import LoadShedder
 from turnout.middleware.retry import Retry
-from turnout.resilience.circuit import CircuitPolicy
+from turnout.resilience.circuit_state import CircuitPolicy
 
 CALLS, ROUNDS = 5_000, 25
 CAPACITY, WORK_SECONDS, LOAD_SECONDS = 8, 0.01, 3.0

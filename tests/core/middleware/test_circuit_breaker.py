@@ -24,7 +24,7 @@ from turnout.errors import (
     OverloadedError,
 )
 from turnout.middleware.circuit_breaker import CircuitBreaker
-from turnout.resilience.circuit import CircuitPolicy
+from turnout.resilience.circuit_state import CircuitPolicy
 
 DOWN = BackendUnavailableError("the server is down")
 PAUSES = CircuitPolicy(open_seconds=1.0, longest_open_seconds=30.0)

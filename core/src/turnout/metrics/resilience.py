@@ -19,11 +19,12 @@ Count = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class CircuitMeter:
-    """Counters of one arm's circuit: its state, and the requests that it refused."""
+    """Counters of one arm's circuit: its state, the requests that it refused, and those that it sent itself."""
 
     opened: Count
     closed: Count
     refused: Count
+    probed: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,12 @@ class ResilienceMeters:
         self._retries = Counter(
             "turnout_retries", "Requests that were sent a second time.", ("model", "backend"), registry=registry
         )
+        self._probes = Counter(
+            "turnout_circuit_probes",
+            "Requests that a circuit sent itself, to learn whether a backend fails or the callers' requests are wrong.",
+            ("model", "backend"),
+            registry=registry,
+        )
         self._open_circuits: dict[tuple[str, str], set[object]] = defaultdict(set)
         self.renew()
         Forks.renew(self)
@@ -98,7 +105,12 @@ class ResilienceMeters:
 
         set_open(is_open=False)
         refused = self._refused.labels(model, backend, RefusalReason.CIRCUIT_OPEN)
-        return CircuitMeter(guard(partial(set_open, is_open=True)), guard(partial(set_open, is_open=False)), guard(refused.inc))
+        return CircuitMeter(
+            guard(partial(set_open, is_open=True)),
+            guard(partial(set_open, is_open=False)),
+            guard(refused.inc),
+            guard(self._probes.labels(model, backend).inc),
+        )
 
     def shedding(self, model: str, backend: str) -> SheddingMeter:
         """Return the meter of one arm's load shedding."""

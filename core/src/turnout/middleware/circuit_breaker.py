@@ -5,19 +5,30 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from turnout.errors import CircuitOpenError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.metrics.resilience import CircuitMeter
 from turnout.middleware.base import Middleware
-from turnout.resilience.circuit import Admission, Circuit, CircuitPolicy
+from turnout.resilience.circuit import Admission, Circuit
+from turnout.resilience.circuit_state import CircuitPolicy
+from turnout.tensors.copies import copy_small_tensors
+from turnout.tensors.made_up import zeros_of
 
 logger = logging.getLogger(__name__)
+
+_MOST_KEPT_BYTES = 32 * 2**20
+# A proof gets this many times the usual latency, and one second at least.
+_PATIENCE, _MIN_PROOF_SECONDS = 4.0, 1.0
 
 
 class CircuitBreaker(Middleware):
     """Stops calling a backend that fails, and lets one live request probe it from time to time.
+
+    Where errors may be those of one caller's requests, it sends a request that the backend has answered before, in the thread
+    of that caller: only if that one fails too, the circuit opens. Before the first answer ``recorded`` returns one, or zeros
+    that fit the signature are sent, which prove only that a backend works.
 
     Thread-safe; no lock is held during a call. The health of the backend comes from its responses, not from its readiness: a
     Triton server whose model process was killed reports ready (server issue 8604).
@@ -31,20 +42,25 @@ class CircuitBreaker(Middleware):
         policy: CircuitPolicy,
         meter: CircuitMeter,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        recorded: Callable[[], InferenceRequest | None] = lambda: None,
     ) -> None:
         super().__init__(inner)
         self._infer = inner.infer
-        self._circuit = Circuit(model, backend, policy, clock)
+        self._circuit = Circuit(model, backend, policy, clock, _copy)
         self._meter = meter
+        self._recorded = recorded
+        # Set once, which needs no lock: a model that has answered a stream may answer nothing else.
+        self._streams = False
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         admission = self._admit()
         try:
             response = self._infer(request)
         except BaseException as error:
-            self._record_failure(admission, error)
+            self._record_failure(admission, request, error)
             raise
-        if closed := self._circuit.record_answer(admission):
+        if closed := self._circuit.record_answer(admission, request):
             self._log_close(closed)
         return response
 
@@ -54,12 +70,13 @@ class CircuitBreaker(Middleware):
         try:
             yield
         except GeneratorExit:  # the caller has read enough: the backend did not fail
-            self._log_close(self._circuit.record_answer(admission))
+            self._log_close(self._circuit.record_answer(admission, request))
             raise
         except BaseException as error:
-            self._record_failure(admission, error)
+            self._record_failure(admission, request, error)
             raise
-        self._log_close(self._circuit.record_answer(admission))
+        self._streams = True
+        self._log_close(self._circuit.record_answer(admission, request))
 
     def open(self, deadline: float | None = None) -> None:
         self._circuit.check()
@@ -88,8 +105,54 @@ class CircuitBreaker(Middleware):
             self._meter.closed()
             logger.warning("%s", closed)
 
-    def _record_failure(self, admission: Admission, error: BaseException) -> None:
-        opened = self._circuit.record_failure(admission, error)
+    def _log_open(self, opened: str) -> None:
         if opened:
             self._meter.opened()
             logger.warning("%s", opened)
+
+    def _record_failure(self, admission: Admission, request: InferenceRequest, error: BaseException) -> None:
+        ruling = self._circuit.record_failure(admission, error)
+        self._log_open(ruling.message)
+        if ruling.wants_proof:
+            self._prove(admission, request, error)
+
+    def _prove(self, admission: Admission, request: InferenceRequest, error: BaseException) -> None:
+        """Send a request that is known to be good; its answer proves that ``error`` is the fault of ``request``."""
+        known = self._circuit.known_good.value or self._recorded()
+        asked = known or self._made_up()
+        failed = None if asked is None else self._ask(asked, request.deadline)
+        if asked is None or (failed is not None and known is None):
+            self._log_open(self._circuit.record_no_proof(admission, error))
+            return
+        changed = self._circuit.record_proof(admission, failed)
+        (self._log_close if failed is None else self._log_open)(changed)
+
+    def _ask(self, known: InferenceRequest, deadline: float | None) -> BaseException | None:
+        """Send ``known``, until ``deadline`` at most; return the error."""
+        self._meter.probed()
+        until = time.monotonic() + max(_PATIENCE * (self._circuit.usual_seconds or 0.0), _MIN_PROOF_SECONDS)
+        request = InferenceRequest(known.inputs, min(until, deadline or until), "", known.parameters)
+        try:
+            if self._streams:
+                with closing(self.inner.infer_stream(request)) as responses:  # type: ignore[type-var]  # a generator
+                    next(responses, None)
+            else:
+                self._infer(request)
+        except BaseException as error:  # noqa: BLE001  # the caller gets the error of its own request
+            return error
+        return None
+
+    def _made_up(self) -> InferenceRequest | None:
+        try:
+            inputs = zeros_of(self.inner.signature().inputs, _MOST_KEPT_BYTES)
+        except Exception:  # noqa: BLE001  # a signature that cannot be read is no reason for another error
+            return None
+        return None if inputs is None else InferenceRequest(inputs)
+
+
+def _copy(request: InferenceRequest) -> InferenceRequest | None:
+    """Return a copy that may be sent again at any time; None if it is large, or part of a sequence, which it would continue."""
+    if any(name.startswith("sequence_") for name in request.parameters):
+        return None
+    inputs = copy_small_tensors(request.inputs, _MOST_KEPT_BYTES)
+    return None if inputs is None else InferenceRequest(inputs, None, "", dict(request.parameters))

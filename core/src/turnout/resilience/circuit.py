@@ -6,100 +6,79 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from typing import Generic, NamedTuple, TypeVar
 
 from turnout.errors import (
-    BackendUnavailableError,
     CircuitOpenError,
     DeadlineExceededError,
-    ForkedAfterLoadError,
     InferenceError,
-    ModelLoadError,
+    InvalidRequestError,
     NotReachedError,
-    OverloadedError,
     one_line,
 )
 from turnout.forking import Forks
-from turnout.resilience.rolling_window import RollingWindow
+from turnout.resilience.blame import Blame, blame_for
+from turnout.resilience.circuit_state import CircuitPolicy, Closed, Open
+from turnout.resilience.known_good import KnownGood
 from turnout.resilience.usual_latency import UsualLatency
 
-_FAULTS = (BackendUnavailableError, InferenceError, ModelLoadError)
-# A timeout counts as the backend's fault after this many times its usual latency, and after 10 ms at least. A caller with a
-# deadline of 2 ms for a model of 50 ms must not open the circuit for all others.
-_PATIENCE = 1.5
-_MIN_PATIENCE_SECONDS = 0.01
-_PATIENCE_BEFORE_FIRST_ANSWER_SECONDS = 0.1
+RequestT = TypeVar("RequestT")
 _JITTER = 0.2
+# Proofs take a tenth of the time at most, so that a caller whose requests all fail cannot keep a server busy with them.
+_PAUSES_BETWEEN_PROOFS = 9.0
 
-
-@dataclass(frozen=True, slots=True)
-class CircuitPolicy:
-    """The conditions that open a circuit, and the time that it stays open.
-
-    Attributes:
-        window_seconds: the length of the window in which failures count.
-        minimum_calls: the number of calls in the window below which the ratio is ignored.
-        failure_ratio: the share of failed calls in the window that opens the circuit.
-        consecutive_failures: the number of failures in a row that opens the circuit, after any number of calls.
-        open_seconds: the first pause; each failed trial doubles it.
-        longest_open_seconds: the longest pause.
-    """
-
-    window_seconds: float = 10.0
-    minimum_calls: int = 20
-    failure_ratio: float = 0.5
-    consecutive_failures: int = 5
-    open_seconds: float = 1.0
-    longest_open_seconds: float = 30.0
-
-
-@dataclass(slots=True, eq=False)
-class _Closed:
-    window: RollingWindow
-    failures_in_a_row: int = 0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Open:
-    """Refuses all requests before ``until``; then one trial request passes and replaces this state."""
-
-    until: float
-    pause_seconds: float
-    since: float
-    reason: str
-    last_error: str
-    opened_at: datetime = field(default_factory=lambda: datetime.now().astimezone())
-
-    def extend(self, until: float, pause_seconds: float, last_error: str) -> _Open:
-        """Return a new state of the same outage, open until ``until``."""
-        return _Open(until, pause_seconds, self.since, self.reason, last_error, self.opened_at)
-
-
-Admission = tuple[_Closed | _Open, float]
+Admission = tuple[Closed | Open, float]
 """The state that admitted a call, and the time. A call that ends in another state says nothing about that state."""
 
 
-class Circuit:
+class Ruling(NamedTuple):
+    """The result of a failure: a log message if it opened the circuit, and whether a proof must decide first."""
+
+    message: str = ""
+    wants_proof: bool = False
+
+
+class Circuit(Generic[RequestT]):
     """Records every call of one arm, and refuses calls while the arm fails.
 
-    Thread-safe: ``_state`` is replaced, and a closed state is changed, under ``_lock``. A forked child starts closed.
+    An error that may be the request's fault as well as the backend's opens the circuit only after a proof: ``known_good``, a
+    request that was answered before, fails too. The caller of ``record_failure`` sends it and calls ``record_proof``.
+
+    Thread-safe: ``_state`` is replaced, and a closed state is changed, under ``_lock``, as are the times of the proofs; there
+    is one proof at a time. A forked child starts closed.
     """
 
-    def __init__(self, model: str, backend: str, policy: CircuitPolicy, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        model: str,
+        backend: str,
+        policy: CircuitPolicy,
+        clock: Callable[[], float] = time.monotonic,
+        copy: Callable[[RequestT], RequestT | None] = lambda _: None,
+    ) -> None:
+        """Start closed; ``copy`` returns a copy of a request that may be kept."""
         self._model = model
         self._backend = backend
         self._name = f"model {model!r} on backend {backend!r}"
         self._policy = policy
         self._clock = clock
         self._usual = UsualLatency()
+        self._last_answer = float("-inf")
+        self.known_good = KnownGood(copy)
         self.renew()
         Forks.renew(self)
 
     def renew(self) -> None:
         """Start closed."""
         self._lock = threading.Lock()
-        self._state: _Closed | _Open = self._new_closed()
+        self._state: Closed | Open = Closed(self._policy)
+        self._proof_start: float | None = None
+        self._next_proof = float("-inf")
+
+    @property
+    def usual_seconds(self) -> float | None:
+        """The usual latency; None before the first answer."""
+        return self._usual.value
 
     def admit(self) -> Admission:
         """Admit a call. Pass the result to ``record_answer`` or ``record_failure`` when the call ends.
@@ -109,11 +88,11 @@ class Circuit:
         """
         # No lock while the circuit is closed: one attribute is read, and a stale state is caught when the call ends.
         state, now = self._state, self._clock()
-        if type(state) is _Closed:
+        if type(state) is Closed:
             return state, now
         with self._lock:
             state = self._state
-            if type(state) is _Open:
+            if type(state) is Open:
                 if now < state.until:
                     raise self._refusal(state, now)
                 # This call is the trial. If it hangs, the next trial starts after the longest pause.
@@ -125,71 +104,114 @@ class Circuit:
     def check(self) -> None:
         """Raise CircuitOpenError while the circuit is open; admit no call."""
         state, now = self._state, self._clock()
-        if isinstance(state, _Open) and now < state.until:
+        if isinstance(state, Open) and now < state.until:
             raise self._refusal(state, now)
 
-    def record_answer(self, admission: Admission) -> str:
-        """Record an answer. Return a log message if it closed the circuit, else an empty text."""
+    def record_answer(self, admission: Admission, request: RequestT) -> str:
+        """Record an answer to ``request``. Return a log message if it closed the circuit, else an empty text."""
         state, start = admission
-        now = self._clock()
+        now = self._last_answer = self._clock()
         self._usual.add(now - start)
+        if now >= self.known_good.due:
+            self.known_good.keep(request, now)
         with self._lock:
             if state is not self._state:
                 return ""
-            if type(state) is _Closed:
-                state.failures_in_a_row = 0
-                state.window.add_answer(now)
+            if type(state) is Closed:
+                state.add_answer(now)
                 return ""
-            self._state = self._new_closed()
-        return f"{self._name}: circuit closed: the backend recovered"
+            return self._close()
 
-    def record_failure(self, admission: Admission, error: BaseException) -> str:
-        """Record a failure. Return a log message if it opened the circuit, else an empty text."""
+    def record_failure(self, admission: Admission, error: BaseException) -> Ruling:
+        """Record a failure; where the ruling wants a proof, ``record_proof`` or ``record_no_proof`` must follow."""
         state, start = admission
         now = self._clock()
-        is_fault = self._is_fault(error, now - start)
+        blame = self._weigh(error, start, now)
         with self._lock:
             if state is not self._state:
-                return ""
-            if isinstance(state, _Open):
+                return Ruling()
+            if isinstance(state, Open):
+                if blame is Blame.UNDECIDED and self._begin_proof(now):
+                    return Ruling(wants_proof=True)
                 # A trial that proves nothing, such as a bad request, gives its turn to the next request.
-                self._state = (
-                    self._reopen(state, now, error) if is_fault else state.extend(now, state.pause_seconds, state.last_error)
-                )
+                is_fault = blame is Blame.BACKEND
+                self._state = self._reopen(state, now, error) if is_fault else _pass_turn(state, now)
+                return Ruling()
+            if blame is Blame.NONE:
+                return Ruling()
+            state.add(blame, now)
+            if reason := state.reason_to_open():
+                return Ruling(self._open(now, reason, error))
+            wants_proof = bool(state.reason_to_ask()) and now >= self._next_proof and self._begin_proof(now)
+            return Ruling(wants_proof=wants_proof)
+
+    def record_proof(self, admission: Admission, error: BaseException | None) -> str:
+        """Record that a request which is known to be good was answered, or its ``error``.
+
+        Return a log message if that opened or closed the circuit, else an empty text.
+        """
+        now, start = self._clock(), self._proof_start or 0.0
+        blame = Blame.NONE if error is None else self._weigh(error, start, now)
+        with self._lock:
+            self._end_proof(now)
+            state = self._state
+            if state is not admission[0]:
                 return ""
-            reason = self._count_fault(state, now) if is_fault else ""
-            if not reason:
+            if error is None:
+                return self._close()
+            if isinstance(state, Open):
+                self._state = _pass_turn(state, now) if blame is Blame.NONE else self._reopen(state, now, error)
                 return ""
-            pause = self._policy.open_seconds
-            self._state = _Open(now + _with_jitter(pause), pause, now, reason, one_line(error))
+            if blame is Blame.NONE:
+                return ""
+            return self._open(now, f"{state.reason_to_ask()}, and of a request that was answered before", error)
+
+    def record_no_proof(self, admission: Admission, error: BaseException) -> str:
+        """Record that there is no request which is known to be good. Return as ``record_proof``."""
+        now, is_inference_error = self._clock(), isinstance(error, InferenceError)
+        with self._lock:
+            self._end_proof(now)
+            state = self._state
+            if state is not admission[0]:
+                return ""
+            if isinstance(state, Open):
+                # The pause does not grow: the next request may be a good one.
+                until = now + _with_jitter(state.pause_seconds) if is_inference_error else now
+                self._state = state.extend(until, state.pause_seconds, one_line(error))
+                return ""
+            return self._open(now, state.reason_to_ask(), error) if is_inference_error and state.fails_only else ""
+
+    def _weigh(self, error: BaseException, start: float, now: float) -> Blame:
+        # A backend that answered others meanwhile does not hang: this request is a slow one.
+        if isinstance(error, DeadlineExceededError) and self._last_answer > start:
+            return Blame.NONE
+        # Without a request to ask again, a refusal by the backend is the caller's fault.
+        if isinstance(error, InvalidRequestError) and self.known_good.value is None:
+            return Blame.NONE
+        return blame_for(error, now - start, self._usual.value)
+
+    def _begin_proof(self, now: float) -> bool:
+        if self._proof_start is not None:
+            return False
+        self._proof_start = now
+        return True
+
+    def _end_proof(self, now: float) -> None:
+        seconds = now - (now if self._proof_start is None else self._proof_start)
+        self._proof_start, self._next_proof = None, now + _PAUSES_BETWEEN_PROOFS * seconds
+
+    def _close(self) -> str:
+        was_open = isinstance(self._state, Open)
+        self._state = Closed(self._policy)
+        return f"{self._name}: circuit closed: the backend recovered" if was_open else ""
+
+    def _open(self, now: float, reason: str, error: BaseException) -> str:
+        pause = self._policy.open_seconds
+        self._state = Open(now + _with_jitter(pause), pause, now, reason, one_line(error))
+        self.known_good.replace_next()  # the backend may come back with another model
         return f"{self._name}: circuit open for {pause:g} s after {reason}; last error: {one_line(error)}"
 
-    def _is_fault(self, error: BaseException, seconds: float) -> bool:
-        """Return whether ``error`` is the backend's fault, not the caller's.
-
-        A full queue is no fault: an open circuit would turn a slow second into an outage. Nor is a model that this process
-        cannot use because it was forked: no server or engine failed. A timeout is a fault if the backend had one and a half
-        times its usual latency.
-        """
-        if isinstance(error, DeadlineExceededError):
-            usual = self._usual.value
-            if usual is None:
-                return seconds >= _PATIENCE_BEFORE_FIRST_ANSWER_SECONDS
-            return seconds >= max(_PATIENCE * usual, _MIN_PATIENCE_SECONDS)
-        return isinstance(error, _FAULTS) and not isinstance(error, OverloadedError | ForkedAfterLoadError)
-
-    def _count_fault(self, state: _Closed, now: float) -> str:
-        """Count a fault; return the reason to open the circuit, or an empty text."""
-        policy, window = self._policy, state.window
-        state.failures_in_a_row += 1
-        window.add_failure(now)
-        if state.failures_in_a_row >= policy.consecutive_failures:
-            return "1 failure" if state.failures_in_a_row == 1 else f"{state.failures_in_a_row} failures in a row"
-        if window.calls >= policy.minimum_calls and window.failures >= policy.failure_ratio * window.calls:
-            return f"{window.failures} failures of {window.calls} calls in {policy.window_seconds:g} s"
-        return ""
-
-    def _reopen(self, state: _Open, now: float, error: BaseException) -> _Open:
+    def _reopen(self, state: Open, now: float, error: BaseException) -> Open:
         policy = self._policy
         # A refused connection costs the server nothing, so the pause does not grow: a server that restarts after a long
         # outage gets its next request within a second or two.
@@ -197,7 +219,7 @@ class Circuit:
         pause = min(longer, policy.longest_open_seconds)
         return state.extend(now + _with_jitter(pause), pause, one_line(error))
 
-    def _refusal(self, state: _Open, now: float) -> CircuitOpenError:
+    def _refusal(self, state: Open, now: float) -> CircuitOpenError:
         return CircuitOpenError(
             f"{self._name}: circuit open since {state.opened_at:%H:%M:%S}, {now - state.since:.1f} s ago, after "
             f"{state.reason}; the next trial is in {state.until - now:.1f} s; last error: {state.last_error}. "
@@ -207,8 +229,9 @@ class Circuit:
             retry_after_seconds=state.until - now,
         )
 
-    def _new_closed(self) -> _Closed:
-        return _Closed(RollingWindow(self._policy.window_seconds))
+
+def _pass_turn(state: Open, now: float) -> Open:
+    return state.extend(now, state.pause_seconds, state.last_error)
 
 
 def _with_jitter(seconds: float) -> float:

@@ -18,10 +18,10 @@ from turnout.middleware.meter import Meter
 from turnout.middleware.outage_log import OutageLog
 from turnout.middleware.retry import Retry
 from turnout.plugins.discovery import Plugins
-from turnout.resilience.circuit import CircuitPolicy
+from turnout.resilience.circuit_state import CircuitPolicy
 from turnout.serving.arm_identity import arm_identity
 from turnout.serving.shared_arms import SharedArms
-from turnout.serving.warmup import warm_up
+from turnout.serving.warmup import recorded_request, warm_up
 from turnout.settings.loaded import LoadedModel
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Arms:
             meter = meters.circuit(name, backend)
             # A circuit that a reload removes while it is open must not be reported as open forever.
             resources.callback(meter.closed)
-            arm = CircuitBreaker(arm, name, backend, policy, meter)
+            arm = CircuitBreaker(arm, name, backend, policy, meter, recorded=partial(recorded_request, model))
         # The retry is outside the breaker: each attempt counts, and an open circuit is not retried.
         if settings.retry is not None:
             arm = Retry(arm, settings.retry.budget_ratio, meters.retries(name, backend))

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from turnout.errors import BackendUnavailableError, DeadlineExceededError, ModelLoadError, text_of
-from turnout.inference import ModelInference
+from turnout.inference import InferenceRequest, ModelInference
 from turnout.middleware.tensor_check import TensorCheck
 from turnout.recording import folder_of_model, read_recorded_request, record_files
 from turnout.settings.loaded import LoadedModel
@@ -18,6 +18,19 @@ logger = logging.getLogger(__name__)
 def warmup_files(folder: Path, requests: int) -> list[Path]:
     """Return the oldest ``requests`` records of ``folder``; none if there is no such folder."""
     return record_files(folder)[:requests]
+
+
+def recorded_request(model: LoadedModel) -> InferenceRequest | None:
+    """Return the oldest record of the warm-up of ``model``, which each opened backend has answered; None without one."""
+    settings, declaration = model.settings.warmup, model.declaration
+    if settings is None:
+        return None
+    try:
+        files = warmup_files(folder_of_model(declaration.folder / settings.recorded, model.name), 1)
+        return read_recorded_request(files[0]).request() if files else None
+    except Exception as error:  # noqa: BLE001  # it was removed or changed meanwhile
+        logger.info("model %r: its oldest record cannot be read: %s", model.name, text_of(error))
+        return None
 
 
 def warm_up(opened: ModelInference, model: LoadedModel, backend: str, settings: WarmupSettings) -> None:

@@ -21,3 +21,16 @@ def copy_tensors(tensors: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     return {
         name: tensor.on_host() if isinstance(tensor, DeviceTensor) else np.array(tensor) for name, tensor in tensors.items()
     }
+
+
+def copy_small_tensors(tensors: Mapping[str, Any], most_bytes: int) -> dict[str, NDArray[Any]] | None:
+    """Return copies in host memory; None if they, BYTES elements included, take more than ``most_bytes``."""
+    try:
+        size = size_of(tensors) + sum(_size_of_elements(tensor) for tensor in tensors.values() if tensor.dtype.hasobject)
+        return copy_tensors(tensors) if size <= most_bytes else None
+    except (AttributeError, TypeError):  # no tensors: a backend without a signature has answered something else
+        return None
+
+
+def _size_of_elements(array: NDArray[Any]) -> int:
+    return sum(map(len, array.flat))

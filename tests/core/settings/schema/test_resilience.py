@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from turnout.resilience.circuit import CircuitPolicy
+from turnout.resilience.circuit_state import CircuitPolicy
 from turnout.settings.schema.file import ModelSettings
 from turnout.settings.schema.resilience import CircuitBreakerSettings, RetrySettings
 

@@ -1,0 +1,36 @@
+"""A request that a backend has answered, kept to ask it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+RequestT = TypeVar("RequestT")
+_KEEP_SECONDS = 60.0
+_RETRY_SECONDS = 1.0
+
+
+class KnownGood(Generic[RequestT]):
+    """Keeps a copy of one answered request, replaced once a minute. Thread-safe without a lock: whichever write is last counts.
+
+    Attributes:
+        value: the copy; None while there is none.
+        due: the time from which the next answered request is offered to ``keep``.
+    """
+
+    # A copy, because the caller may write another request's values into its arrays; once a minute, because copies cost time.
+    def __init__(self, copy: Callable[[RequestT], RequestT | None]) -> None:
+        self._copy = copy
+        self.value: RequestT | None = None
+        self.due = float("-inf")
+
+    def keep(self, request: RequestT, now: float) -> None:
+        """Keep a copy of ``request``, if ``copy`` returns one."""
+        self.due = now + _RETRY_SECONDS  # before the copy: other threads go on meanwhile
+        copied = self._copy(request)
+        if copied is not None:
+            self.value, self.due = copied, now + _KEEP_SECONDS
+
+    def replace_next(self) -> None:
+        """Offer the next answered request to ``keep``."""
+        self.due = float("-inf")

@@ -1,0 +1,28 @@
+"""Zeros that fit a signature."""
+
+from __future__ import annotations
+
+import pytest
+
+from turnout.tensors import TensorSpec
+from turnout.tensors.made_up import zeros_of
+
+
+def test_zeros_have_the_datatype_and_the_shape_of_each_input() -> None:
+    specs = [TensorSpec("x", "FP32", (-1, 2)), TensorSpec("s", "BYTES", (-1,)), TensorSpec("o", "INT64", (1,), optional=True)]
+
+    made = zeros_of(specs, 100)
+
+    assert made is not None
+    assert made.keys() == {"x", "s"}
+    assert all(spec.accepts(made[spec.name]) for spec in specs[:2])
+    assert made["s"].tolist() == [b""]
+
+
+@pytest.mark.parametrize(
+    "specs",
+    [[], [TensorSpec("x", "FP32", None)], [TensorSpec("x", "FP32", (2**40, 2**40))]],
+    ids=["unknown inputs", "unknown rank", "large"],
+)
+def test_there_are_none_for_an_unknown_or_a_large_input(specs) -> None:
+    assert zeros_of(specs, 2**20) is None
