@@ -6,7 +6,8 @@ from turnout.tensors.binary import from_binary, to_binary
 from turnout.tensors.datatypes import BYTES, DTYPES, datatype_of, dtype_of
 from turnout.tensors.device import DeviceTensor, device_tensor_of
 from turnout.tensors.elements import as_bytes_elements
-from turnout.tensors.protobuf import protobuf_fields, protobuf_messages, read_varint
+from turnout.tensors.protobuf import read_varint
+from turnout.tensors.protobuf_file import ProtobufMessage, open_protobuf
 from turnout.tensors.rows import RowProof, prove_rows
 from turnout.tensors.spec import TensorSpec, as_tensor, describe, parse_spec
 
@@ -14,6 +15,7 @@ __all__ = [
     "BYTES",
     "DTYPES",
     "DeviceTensor",
+    "ProtobufMessage",
     "RowProof",
     "TensorSpec",
     "as_bytes_elements",
@@ -23,9 +25,8 @@ __all__ = [
     "device_tensor_of",
     "dtype_of",
     "from_binary",
+    "open_protobuf",
     "parse_spec",
-    "protobuf_fields",
-    "protobuf_messages",
     "prove_rows",
     "read_varint",
     "to_binary",

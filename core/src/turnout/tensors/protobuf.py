@@ -1,12 +1,10 @@
-"""A reader of protobuf messages without their classes, which would copy the tensors' data or import a runtime.
+"""Numbers in protobuf messages, read without their classes, which would copy the tensors' data or import a runtime.
 
 The wire format: a key is ``field number << 3 | wire type``; 0 is a varint, 1 eight bytes, 2 a length with so many bytes, 5 four
 bytes (protobuf's documentation, "Encoding").
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 VARINT, EIGHT_BYTES, LENGTH_DELIMITED, FOUR_BYTES = 0, 1, 2, 5
 FIXED_BYTES = {EIGHT_BYTES: 8, FOUR_BYTES: 4}
@@ -30,33 +28,3 @@ def read_varint(message: memoryview, offset: int) -> tuple[int, int]:
             return value & _MAX_UINT64, offset
         shift += 7
     raise ValueError("a number has more than 64 bits")
-
-
-def protobuf_fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield number and content of each field: an int, or a view of its bytes.
-
-    Raises:
-        ValueError: the message is cut short, or not a protobuf message.
-        IndexError: the message ends inside of a number.
-    """
-    offset = 0
-    while offset < len(message):
-        key, offset = read_varint(message, offset)
-        number, kind = key >> 3, key & 7
-        if kind == VARINT:
-            value, offset = read_varint(message, offset)
-            yield number, value
-            continue
-        if kind == LENGTH_DELIMITED:
-            size, offset = read_varint(message, offset)
-        else:
-            size = FIXED_BYTES.get(kind, len(message))
-        if offset + size > len(message):
-            raise ValueError("the message is cut short")
-        yield number, message[offset : offset + size]
-        offset += size
-
-
-def protobuf_messages(message: memoryview, number: int) -> list[memoryview]:
-    """Return the contents of every field ``number`` that is a message, a text or bytes. Raises as ``protobuf_fields`` does."""
-    return [field for found, field in protobuf_fields(message) if found == number and isinstance(field, memoryview)]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from turnout import ModelDeclaration
 from turnout.errors import ModelLoadError
-from turnout.tensors import protobuf_messages
+from turnout.tensors import ProtobufMessage
 from turnout_onnxruntime.model_file import find_model_file
 from turnout_onnxruntime.onnx_file import read_onnx
 from turnout_onnxruntime.options import OnnxruntimeOptions
@@ -39,10 +39,7 @@ def external_names(file: Path) -> list[str]:
     return sorted(set(read_onnx(file, _locations)))
 
 
-def _locations(model: memoryview) -> Iterator[str]:
-    for graph in protobuf_messages(model, 7):
-        for tensor in protobuf_messages(graph, 5):
-            for entry in protobuf_messages(tensor, 13):
-                key, value = (b"".join(map(bytes, protobuf_messages(entry, number))) for number in (1, 2))
-                if key == b"location":
-                    yield value.decode("utf-8")
+def _locations(model: ProtobufMessage) -> Iterator[str]:
+    for entry in model.messages(7, 5, 13):
+        if entry.text(1) == "location":
+            yield entry.text(2)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from turnout.errors import ModelLoadError
+from turnout.files.limits import ONNX
+from turnout.tensors import ProtobufMessage, open_protobuf
+
 Found = TypeVar("Found")
 
 
-def read_onnx(file: Path, read: Callable[[memoryview], Iterator[Found]]) -> list[Found]:
+def read_onnx(file: Path, read: Callable[[ProtobufMessage], Iterator[Found]]) -> list[Found]:
     """Return what ``read`` yields for the content of ``file``, whose weights stay on the disk.
 
     Empty for a file that is not ONNX: ONNX Runtime reports that error.
+
+    Raises:
+        ModelLoadError: the file cannot be read, is no regular file, or is too large.
     """
     try:
-        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            content = memoryview(data)
-            try:
-                return list(read(content))
-            finally:
-                content.release()
-    # An empty file cannot be mapped, and a truncated one ends inside a field.
-    except (ValueError, IndexError, BufferError):
+        with open_protobuf(file, ONNX) as model:
+            return list(read(model))
+    except OSError as error:
+        raise ModelLoadError(f"{str(file)!r} cannot be read: {error.strerror or error}; export the model again") from error
+    # A truncated file ends inside a field.
+    except ValueError:
         return []

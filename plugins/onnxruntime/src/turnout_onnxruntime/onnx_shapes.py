@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from turnout.tensors import protobuf_fields, protobuf_messages
+from turnout.tensors import ProtobufMessage
 from turnout_onnxruntime.onnx_file import read_onnx
 
 Shape = tuple[int, ...] | None
@@ -26,23 +26,21 @@ def read_shapes(file: Path) -> Mapping[str, Shape]:
     return dict(read_onnx(file, _graph_shapes))
 
 
-def _graph_shapes(model: memoryview) -> Iterator[tuple[str, Shape]]:
-    for graph in protobuf_messages(model, 7):
+def _graph_shapes(model: ProtobufMessage) -> Iterator[tuple[str, Shape]]:
+    for graph in model.messages(7):
         for number in (11, 12):
-            for value in protobuf_messages(graph, number):
+            for value in graph.messages(number):
                 yield _value_shape(value)
 
 
-def _value_shape(value: memoryview) -> tuple[str, Shape]:
-    name = "".join(bytes(text).decode("utf-8") for text in protobuf_messages(value, 1))
-    for kind in protobuf_messages(value, 2):
-        for tensor in protobuf_messages(kind, 1):
-            for shape in protobuf_messages(tensor, 2):
-                return name, tuple(_size(dimension) for dimension in protobuf_messages(shape, 1))
+def _value_shape(value: ProtobufMessage) -> tuple[str, Shape]:
+    name = value.text(1)
+    for shape in value.messages(2, 1, 2):
+        return name, tuple(_size(dimension) for dimension in shape.messages(1))
     return name, None
 
 
-def _size(dimension: memoryview) -> int:
-    sizes = [field for number, field in protobuf_fields(dimension) if number == 1 and isinstance(field, int)]
+def _size(dimension: ProtobufMessage) -> int:
+    sizes = dimension.numbers(1)
     # Some exporters write a dynamic size as -1, which ONNX Runtime accepts.
     return sizes[0] if sizes and sizes[0] < _MIN_NEGATIVE else -1

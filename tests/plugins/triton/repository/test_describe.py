@@ -208,7 +208,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "a link to itself": (plant_loop, "it is a link that leads nowhere"),
     "a pipe in place of the file": (
         lambda folder: ((folder / "1" / "model.onnx").unlink(), os.mkfifo(folder / "1" / "model.onnx")),
-        "model.onnx' is not a file",
+        "cannot be read as an ONNX file: it is a pipe",
     ),
     "a syntax error": (lambda folder: (folder / "config.pbtxt").write_text("input [ {"), "cannot be read as a model config"),
     "a line break in its name": (lambda folder: folder.rename(folder.with_name("a\nb")), "cannot be printed"),

@@ -7,12 +7,13 @@ TensorShapeProto.dim 1; Dimension.dim_value 1).
 
 from __future__ import annotations
 
-import mmap
 from pathlib import Path
 
 from turnout import ModelSignature
 from turnout.errors import ExportError
-from turnout.tensors import TensorSpec, protobuf_fields, protobuf_messages
+from turnout.files.limits import ONNX
+from turnout.files.regular import open_regular
+from turnout.tensors import ProtobufMessage, TensorSpec, open_protobuf
 
 _LFS_POINTER = b"version https://git-lfs"
 _MIN_NEGATIVE = 1 << 63
@@ -41,59 +42,50 @@ def read_onnx_signature(file: Path) -> ModelSignature:
     Raises:
         ExportError: it is not an ONNX file, or has a tensor type that KServe v2 does not have.
     """
-    if file.exists() and not file.is_file():  # to open a pipe would wait for its other end
-        raise ExportError(f"{str(file)!r} is not a file; write the model there")
     try:
-        with file.open("rb") as opened:
-            # Not closed here: the traceback of an error below holds views of it, and a mapping with views cannot be closed.
-            data = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
-        return _signature(memoryview(data), file)
-    except (ValueError, IndexError, OSError) as error:
+        with open_protobuf(file, ONNX) as model:
+            return _signature(model, file)
+    except (ValueError, OSError) as error:
         advice = "fetch it: git lfs pull" if _is_lfs_pointer(file) else "export the model again"
-        raise ExportError(f"{str(file)!r} cannot be read as an ONNX file: {error}; {advice}") from error
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise ExportError(f"{str(file)!r} cannot be read as an ONNX file: {reason}; {advice}") from error
 
 
 def _is_lfs_pointer(file: Path) -> bool:
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             return opened.read(len(_LFS_POINTER)) == _LFS_POINTER
     except OSError:
         return False
 
 
-def _signature(model: memoryview, file: Path) -> ModelSignature:
-    [graph, *_] = protobuf_messages(model, 7) or [memoryview(b"")]
-    defaults = {_text(tensor, 8) for tensor in protobuf_messages(graph, 5)}
-    inputs = [_spec(value, file, defaults) for value in protobuf_messages(graph, 11)]
-    outputs = [_spec(value, file, set()) for value in protobuf_messages(graph, 12)]
+def _signature(model: ProtobufMessage, file: Path) -> ModelSignature:
+    defaults = {tensor.text(8) for tensor in model.messages(7, 5)}
+    inputs = [_spec(value, file, defaults) for value in model.messages(7, 11)]
+    outputs = [_spec(value, file, set()) for value in model.messages(7, 12)]
     if not outputs:
         raise ExportError(f"{str(file)!r} has no outputs, so it is not an ONNX model; export the model again")
     return ModelSignature(tuple(inputs), tuple(outputs))
 
 
-def _spec(value: memoryview, file: Path, defaults: set[str]) -> TensorSpec:
-    name = _text(value, 1)
-    for kind in protobuf_messages(value, 2):
-        for tensor in protobuf_messages(kind, 1):
-            types = [field for number, field in protobuf_fields(tensor) if number == 1 and isinstance(field, int)]
-            if types and types[0] in _DATATYPES:
-                shape = next((_shape(dimensions) for dimensions in protobuf_messages(tensor, 2)), None)
-                return TensorSpec(name, _DATATYPES[types[0]], shape, name in defaults)
+def _spec(value: ProtobufMessage, file: Path, defaults: set[str]) -> TensorSpec:
+    name = value.text(1)
+    for tensor in value.messages(2, 1):
+        types = tensor.numbers(1)
+        if types and types[0] in _DATATYPES:
+            shape = next((_shape(dimensions) for dimensions in tensor.messages(2)), None)
+            return TensorSpec(name, _DATATYPES[types[0]], shape, name in defaults)
     raise ExportError(
         f"tensor {name!r} of {str(file)!r} has a type that KServe v2 has no datatype for; "
         f"export the model with one of: {', '.join(_DATATYPES.values())}"
     )
 
 
-def _shape(dimensions: memoryview) -> tuple[int, ...]:
-    return tuple(_size(dimension) for dimension in protobuf_messages(dimensions, 1))
+def _shape(dimensions: ProtobufMessage) -> tuple[int, ...]:
+    return tuple(_size(dimension) for dimension in dimensions.messages(1))
 
 
-def _size(dimension: memoryview) -> int:
-    sizes = [field for number, field in protobuf_fields(dimension) if number == 1 and isinstance(field, int)]
+def _size(dimension: ProtobufMessage) -> int:
+    sizes = dimension.numbers(1)
     # Some exporters write a free size as -1, which ONNX Runtime accepts.
     return sizes[0] if sizes and sizes[0] < _MIN_NEGATIVE else -1
-
-
-def _text(message: memoryview, number: int) -> str:
-    return "".join(bytes(text).decode("utf-8") for text in protobuf_messages(message, number))
