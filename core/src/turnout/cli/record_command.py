@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,8 @@ from turnout.cli.options import (
 )
 from turnout.cli.printing import print_line, print_next
 from turnout.error_text import count_of
+from turnout.files.limits import VALUE
+from turnout.files.strict_json import parse_json_or_text
 
 
 def _parse_inputs(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> dict[str, Any]:
@@ -30,9 +31,9 @@ def _parse_inputs(_: click.Context, __: click.Parameter, written: tuple[str, ...
         if not name or not equals:
             raise click.BadParameter(f"write NAME=VALUE, got {text!r}")
         try:
-            inputs[name] = json.loads(value)
-        except ValueError:
-            inputs[name] = value
+            inputs[name] = parse_json_or_text(value, VALUE)
+        except ValueError as error:
+            raise click.BadParameter(f"{name}={value!r:.60} cannot be used: {error}") from None
     return inputs
 
 

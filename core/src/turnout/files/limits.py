@@ -16,6 +16,7 @@ class FileLimits:
         max_bytes: its greatest size.
         max_depth: the greatest nesting of its objects and lists.
         max_values: the greatest number of its values, which decides what JSON costs in memory.
+        any_text: texts may have half a character, as the names of files may.
         infinite: NaN and the infinities may be in it, as Python writes them.
     """
 
@@ -23,12 +24,14 @@ class FileLimits:
     max_bytes: int
     max_depth: int = 64
     max_values: int = 200_000
+    any_text: bool = False
     infinite: bool = False
 
 
 SETTINGS = FileLimits("turnout.yaml", MIB)
 STATE = FileLimits("a file of .turnout", MIB)
-MANIFEST = FileLimits("the manifest of a recording", 64 * MIB)
+MANIFEST = FileLimits("the manifest of a recording", 256 * MIB)
+MANIFEST_LINE = FileLimits("a line of the manifest of a recording", MIB)
 # Larger than the memory of most machines: a record is written and read whole. What it unpacks to is bounded too.
 RECORD = FileLimits("a recorded request", 16 << 30)
 NOTES = FileLimits("the notes of a recorded request", 4 * MIB)
@@ -42,5 +45,7 @@ TOKENIZER = FileLimits("a tokenizer.json", 64 * MIB, max_values=500_000, infinit
 VOCABULARY = FileLimits("a vocab.txt", 16 * MIB)
 # protobuf's own limit: the weights of a larger model are in files beside it.
 ONNX = FileLimits("an ONNX file", (2 << 30) - 1)
-RESULT_LINE = FileLimits("a line of a results file", 64 * MIB, max_values=500_000)
+TORCH = FileLimits("a PyTorch file", 1 << 40)
+REGIONS = FileLimits("a region file", 8_000_000, max_values=1_000_000)
+RESULT_LINE = FileLimits("a line of a results file", 64 * MIB, max_depth=80, max_values=500_000, any_text=True, infinite=True)
 CERTIFICATE = FileLimits("a PEM file", MIB)

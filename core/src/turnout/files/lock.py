@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from turnout.files.regular import append_to_regular
+
 try:
     import fcntl
 except ImportError:
@@ -59,12 +61,12 @@ def file_lock(file: Path) -> Iterator[None]:
 
     Raises:
         TimeoutError: another process has held the lock for ``LOCK_SECONDS``.
-        OSError: the file cannot be opened.
+        OSError: the file cannot be opened, or is no regular file.
     """
     if fcntl is None:
         yield
         return
-    with file.open("ab") as stream:
+    with append_to_regular(file) as stream:
         try:
             wait_for_lock(stream.fileno(), LOCK_SECONDS)
         except TimeoutError as error:

@@ -1,12 +1,12 @@
-"""Regular files, opened for reading: a pipe would wait without end, a device has no end."""
+"""Regular files, opened for reading or appending: a pipe would wait without end, a device has no end."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
-from typing import BinaryIO
 
 from turnout.files.limits import FileLimits
 
@@ -19,7 +19,7 @@ _KINDS = {
 }
 
 
-def open_regular(file: Path, limits: FileLimits | None = None) -> BinaryIO:
+def open_regular(file: Path, limits: FileLimits | None = None) -> BufferedReader:
     """Return ``file``, opened for reading; a link to a regular file is followed. The caller closes it.
 
     Raises:
@@ -27,14 +27,25 @@ def open_regular(file: Path, limits: FileLimits | None = None) -> BinaryIO:
     """
     # Looked at before it is opened too: to open some devices does something.
     _check(os.stat(file), file, limits)  # noqa: PTH116  # Path.stat is the same and slower
-    # Without O_NONBLOCK, to open a pipe that took the file's place meanwhile would wait for its other end.
-    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+    return os.fdopen(_open(file, os.O_RDONLY, limits), "rb")
+
+
+def append_to_regular(file: Path, *, create: bool = True) -> BufferedWriter:
+    """Return ``file``, opened for appending. The caller closes it.
+
+    Raises:
+        OSError: it cannot be opened or created, or is no regular file.
+    """
+    return os.fdopen(_open(file, os.O_WRONLY | os.O_APPEND | (os.O_CREAT if create else 0)), "ab")
+
+
+def has_content(file: Path, content: bytes) -> bool:
+    """Return whether ``file`` is a regular file with this content; False if it cannot be read."""
     try:
-        _check(os.fstat(descriptor), file, limits)
-        return os.fdopen(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
+        with open_regular(file) as stream:
+            return os.fstat(stream.fileno()).st_size == len(content) and stream.read(len(content) + 1) == content
+    except OSError:
+        return False
 
 
 def read_regular(file: Path, limits: FileLimits) -> bytes:
@@ -64,6 +75,18 @@ def decode_utf8(content: bytes) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ValueError(f"line {line} is not UTF-8") from None
+
+
+def _open(file: Path, flags: int, limits: FileLimits | None = None) -> int:
+    # Without O_NONBLOCK, to open a pipe that took the file's place meanwhile would wait for its other end.
+    flags |= sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
+    descriptor = os.open(file, flags, 0o666)
+    try:
+        _check(os.fstat(descriptor), file, limits)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _check(found: os.stat_result, file: Path, limits: FileLimits | None) -> None:

@@ -16,24 +16,33 @@ from typing import Any
 import numpy as np
 
 from turnout.files.atomic import write_atomic
+from turnout.files.limits import MANIFEST as MANIFEST_FILE
+from turnout.files.limits import MANIFEST_LINE
+from turnout.files.regular import append_to_regular, open_regular
+from turnout.files.strict_json import parse_json
 
 MANIFEST = "manifest.jsonl"
 
 
 def read_lines(folder: Path) -> list[dict[str, Any]]:
-    """Return the lines about records, oldest first, without a line that a crash cut short."""
+    """Return the lines about records, oldest first, without a line that a crash cut short.
+
+    Raises:
+        OSError: the manifest cannot be read, is no regular file, or is too large.
+    """
     try:
-        text = (folder / MANIFEST).read_text("utf-8", errors="replace")
+        with open_regular(folder / MANIFEST, MANIFEST_FILE) as stream:
+            lines = list(map(_parse_line, iter(lambda: stream.readline(MANIFEST_LINE.max_bytes + 1), b"")))
     except FileNotFoundError:
         return []
-    return [line for line in map(_parse_line, text.splitlines()) if line is not None and "file" in line]
+    return [line for line in lines if line is not None and isinstance(line.get("file"), str)]
 
 
 def append_line(folder: Path, model: str, line: dict[str, Any]) -> None:
     """Append a line, after a header if it is the first. The caller holds the lock of the folder."""
     file = folder / MANIFEST
     lines = [line] if file.exists() else [_header(model), line]
-    with file.open("ab") as stream:
+    with append_to_regular(file) as stream:
         # A crash may have cut the last line short; without a line break this one would be lost with it.
         torn = stream.tell() > 0 and not _ends_with_newline(file)
         stream.write(b"\n" * torn + b"".join(_encode_line(one) for one in lines))
@@ -55,14 +64,14 @@ def _encode_line(line: dict[str, Any]) -> bytes:
 
 
 def _ends_with_newline(file: Path) -> bool:
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
         stream.seek(-1, os.SEEK_END)
         return stream.read(1) == b"\n"
 
 
-def _parse_line(text: str) -> dict[str, Any] | None:
+def _parse_line(text: bytes) -> dict[str, Any] | None:
     try:
-        line = json.loads(text)
+        line = parse_json(text, MANIFEST_LINE)
     except ValueError:
         return None
     return line if isinstance(line, dict) else None

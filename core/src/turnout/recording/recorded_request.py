@@ -16,6 +16,7 @@ from turnout.tensors.archive import read_archive, write_archive
 
 FORMAT = 1
 OUTPUTS = "outputs"
+_FACTS = {"model": str, "backend": str, "recorded_at": str, "seconds": int | float, "id": str, "parameters": dict}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,11 +87,20 @@ def read_recorded_request(file: Path) -> RecordedRequest:
     except FileNotFoundError as error:
         raise InvalidInputError(f"file {str(file)!r} does not exist; pass a record, or an .npz file of arrays") from error
     except (InvalidTensorError, OSError) as error:
-        raise InvalidInputError(f"{str(file)!r} is not a record: {error}; pass another file, or record again") from error
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise InvalidInputError(f"{str(file)!r} is not a record: {reason}; pass another file, or record again") from error
     if notes.get("format", FORMAT) != FORMAT:
         raise InvalidInputError(
-            f"{str(file)!r} is a record of format {notes['format']!r}, this version of Turnout reads format {FORMAT}; "
+            f"{str(file)!r} is a record of format {notes['format']!r:.40}, this version of Turnout reads format {FORMAT}; "
             "upgrade turnout"
         )
-    facts = {name: notes[name] for name in ("model", "backend", "recorded_at", "seconds", "id", "parameters") if name in notes}
+    facts = {name: notes[name] for name in _FACTS if name in notes}
+    if wrong := [name for name, value in facts.items() if not _is_fact(name, value)]:
+        raise InvalidInputError(f"{str(file)!r} is not a record: its {wrong[0]!r} is {facts[wrong[0]]!r:.40}; record again")
     return RecordedRequest(groups[""], groups.get(OUTPUTS, {}), name=file.stem, **facts)
+
+
+def _is_fact(name: str, value: object) -> bool:
+    if isinstance(value, dict):
+        return _FACTS[name] is dict and all(isinstance(inner, bool | int | float | str) for inner in value.values())
+    return isinstance(value, _FACTS[name]) and not isinstance(value, bool)

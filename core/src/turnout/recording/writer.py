@@ -104,7 +104,7 @@ class RecordingWriter:
         for entry in sorted(os.scandir(self._folder), key=lambda entry: entry.name):
             if entry.name.endswith(_PART) and time.time() - entry.stat().st_mtime > _ABANDONED_SECONDS:
                 Path(entry.path).unlink(missing_ok=True)
-            elif entry.name.endswith(".npz"):
+            elif entry.name.endswith(".npz") and entry.is_file(follow_symlinks=False):
                 self._sizes[entry.name] = entry.stat().st_size
 
 

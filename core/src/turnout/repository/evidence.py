@@ -19,7 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from turnout.files.atomic import write_atomic
+from turnout.files.limits import STATE as STATE_FILE
+from turnout.files.regular import open_regular
 from turnout.files.state_folder import STATE, make_state_folder
+from turnout.files.strict_json import read_json
 
 FORMAT = 1
 DEFAULT_REPOSITORY = "model_repository"
@@ -101,18 +104,19 @@ def _published_file(model_folder: Path, topic: str) -> Path:
 
 def _read(file: Path) -> Evidence | None:
     try:
-        content = json.loads(file.read_text("utf-8"))
-        if content["format"] != FORMAT:
+        content = read_json(file, STATE_FILE)
+        if content["format"] != FORMAT or not isinstance(content["facts"], dict):
             return None
-        return Evidence(content["model"], content["topic"], content["verdict"], content["at"], content["facts"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        model, topic, verdict, at = (str(content[key]) for key in ("model", "topic", "verdict", "at"))
+        return Evidence(model, topic, verdict, at, content["facts"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def fingerprint(file: Path) -> str:
     """Return the SHA-256 of a file, as ``sha256sum`` prints it; of a folder, that of its files' names and SHA-256s."""
     if not file.is_dir():
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     digest = hashlib.sha256()
     for part in sorted(part for part in file.rglob("*") if part.is_file()):

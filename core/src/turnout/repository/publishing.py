@@ -15,6 +15,7 @@ from pathlib import Path
 
 from turnout.errors import ExportError
 from turnout.files.atomic import sync_file, sync_folder
+from turnout.files.regular import has_content
 from turnout.inference import ModelSignature
 from turnout.plugins.repositories import Configuration
 from turnout.repository.staging import Stage, exchange, repository_lock, stage_for
@@ -123,8 +124,7 @@ def _install(
 
 def _differs(folder: Path, configuration: Configuration) -> bool:
     return any((folder / name).exists() for name in configuration.obsolete) or any(
-        not (folder / name).is_file() or (folder / name).read_bytes() != content
-        for name, content in configuration.files.items()
+        not has_content(folder / name, content) for name, content in configuration.files.items()
     )
 
 

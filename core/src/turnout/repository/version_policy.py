@@ -12,9 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from turnout.files.limits import MODEL_CONFIG
+from turnout.files.regular import read_regular
+
 CONFIG = "config.pbtxt"
 
-_TOKEN = re.compile(r"""\s*(?:#[^\n]*|(?P<token>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[\w.+-]+|[^\s\w]))""")
+# A text without an end is read once, to the end of the file, and not again from each of its quotes.
+_TOKEN = re.compile(r"""\s*(?:#[^\n]*|(?P<token>"(?:\\.|[^"\\])*+"?|'(?:\\.|[^'\\])*+'?|[\w.+-]+|[^\s\w]))""")
 _OPEN, _CLOSE = "{<", "}>"
 
 
@@ -41,7 +45,7 @@ def read_version_policy(model_folder: Path) -> VersionPolicy:
     """Return the policy in the config.pbtxt of ``model_folder``; Triton's default, the greatest version, without one."""
     try:
         # Latin-1 reads any bytes: a comment in another encoding does not change a policy.
-        text = (model_folder / CONFIG).read_text("latin-1")
+        text = read_regular(model_folder / CONFIG, MODEL_CONFIG).decode("latin-1")
     except OSError:
         return VersionPolicy()
     tokens = [match["token"] for match in _TOKEN.finditer(text) if match["token"]]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 from turnout.errors import ModelLoadError
+from turnout.files.limits import CHECKPOINT_JSON
+from turnout.files.strict_json import read_json
 from turnout_direct.options import DirectOptions
 
 _NULL_COMMIT = "0" * 40
@@ -63,7 +64,7 @@ def _check_folder(path: Path, options: DirectOptions, model: str) -> None:
 def _remote_code(config: Path) -> str:
     # transformers writes "repository--module.Class" for code that another repository on the hub holds.
     try:
-        code = json.loads(config.read_text("utf-8")).get("auto_map", {})
+        code = read_json(config, CHECKPOINT_JSON).get("auto_map", {})
         return next((str(value) for value in code.values() if "--" in str(value)), "")
     except (ValueError, AttributeError):
         return ""

@@ -5,11 +5,12 @@ transformers reads such a key at the first request only, and a checkpoint of an 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from turnout.errors import ModelLoadError
+from turnout.files.limits import TOKENIZER
+from turnout.files.strict_json import read_json
 
 if TYPE_CHECKING:
     import torch
@@ -57,7 +58,7 @@ def check_token(model: str, key: str, value: Any, vocabulary: int) -> None:
 
 def _token_id(folder: Path, token: str) -> int | None:
     try:
-        added = json.loads((folder / "tokenizer.json").read_text("utf-8"))["added_tokens"]
+        added = read_json(folder / "tokenizer.json", TOKENIZER)["added_tokens"]
         return next((int(entry["id"]) for entry in added if entry["content"] == token), None)
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from turnout.errors import ModelLoadError, text_of
+from turnout.files.regular import open_regular
 from turnout_onnxruntime.options import OnnxruntimeOptions, scalar_text
 from turnout_onnxruntime.providers import Providers
 
@@ -61,7 +63,7 @@ def _add_entry(settings: Any, model: str, key: str, value: str) -> None:
 
 
 def _advice(error: Exception, file: Path, model: str) -> str:
-    with file.open("rb") as opened:
+    with suppress(OSError), open_regular(file) as opened:
         if opened.read(len(_LFS_POINTER)) == _LFS_POINTER:
             return "the file is a Git LFS pointer: fetch the model with 'git lfs pull'"
     if type(error).__name__ == "NotImplemented":

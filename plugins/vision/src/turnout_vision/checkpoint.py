@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from typing import Any
 
 from turnout import StepDeclaration
 from turnout.errors import ConfigurationError, MissingDependencyError, unknown_name
+from turnout.files.limits import CHECKPOINT_JSON
+from turnout.files.strict_json import read_json
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?\Z")
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -50,7 +51,7 @@ class Checkpoint:
         if file is None:
             return None
         try:
-            value = json.loads(file.read_text("utf-8"))
+            value = read_json(file, CHECKPOINT_JSON)
         except OSError as error:
             raise ConfigurationError(
                 f"checkpoint {self.name!r}: {str(file)!r} cannot be read: {error.strerror or error}; give this user access"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.errors import InvalidInputError
+from turnout.files.regular import open_regular
 from turnout_vision.array_pixels import array_to_rgb
 from turnout_vision.decoding_memory import BYTES_PER_PIXEL, MEMORY
 from turnout_vision.file_signatures import describe_content, is_avif, is_heif
@@ -90,7 +91,7 @@ def _open_file(source: Any, name: str) -> Iterator[Any]:
     if isinstance(source, bytes | bytearray | memoryview):
         yield io.BytesIO(source)
     elif isinstance(source, str | os.PathLike):
-        with _find_file(source, name).open("rb") as file:
+        with open_regular(_find_file(source, name)) as file:
             yield file
     elif callable(getattr(source, "read", None)):
         yield source if _is_seekable(source) else io.BytesIO(source.read())

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from turnout.files.regular import open_regular
 from turnout_vision.file_signatures import is_picture
 
 # All that people call pictures: a file of a format that is not read fails by name instead of vanishing.
@@ -122,7 +123,7 @@ def _is_picture(file: Path) -> bool:
     if not file.is_file():
         return False
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             return is_picture(stream.read(16))
     except OSError:
         return False

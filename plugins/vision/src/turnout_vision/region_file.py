@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from turnout.errors import InvalidInputError
-
-MAX_BYTES = 8_000_000
+from turnout.files.limits import REGIONS
+from turnout.files.strict_json import read_json
 
 
 def region_file_path(picture: Path) -> Path:
@@ -23,14 +22,10 @@ def read_region_file(file: Path) -> Any:
         InvalidInputError: the file is not readable, too large, not valid JSON or of another form.
     """
     try:
-        if file.stat().st_size > MAX_BYTES:
-            raise InvalidInputError(f"region file {str(file)!r} has more than {MAX_BYTES} bytes; give fewer regions")
-        # utf-8-sig, because editors on Windows add a byte order mark.
-        value = json.loads(file.read_text("utf-8-sig"))
+        value = read_json(file, REGIONS)
     except OSError as error:
         raise InvalidInputError(f"region file {str(file)!r} cannot be read: {error.strerror}; check the path") from error
-    # Deep nesting raises RecursionError.
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InvalidInputError(f"region file {str(file)!r} is not valid JSON: {error}; fix or remove it") from error
     if isinstance(value, list) or (isinstance(value, dict) and isinstance(value.get("regions"), list)):
         return value

@@ -12,6 +12,9 @@ from typing import Self
 
 from turnout.errors import ConfigurationError
 from turnout.files.atomic import open_atomic
+from turnout.files.limits import RESULT_LINE
+from turnout.files.regular import append_to_regular, open_regular
+from turnout.files.strict_json import parse_json
 from turnout_vision.picture_record import PictureRecord
 
 Key = tuple[str, str, str]
@@ -51,10 +54,10 @@ class ResultsFile:
         """Append a line. Raises as the constructor."""
         line = format_line(record).encode() + b"\n"
         with _name_file(self._file):
-            written = os.write(self._stream, line)
+            written = os.write(self._stream.fileno(), line)
             # A full disk takes a part first.
             if written < len(line):
-                os.write(self._stream, line[written:])
+                os.write(self._stream.fileno(), line[written:])
 
     def _open(self, file: Path, again: Container[Key]) -> None:
         if file.exists() and not file.is_file():
@@ -62,24 +65,23 @@ class ResultsFile:
                 f"the results file {str(file)!r} is {'a folder' if file.is_dir() else 'no regular file'}; "
                 "give a file to --out, or omit it for stdout"
             )
-        kept, self.answered, lines = [], set(), list(_read_lines(file))
-        for line, record in lines:
+        self.answered, size = set(), 0
+        for line, record in _read_lines(file):
             if record["ok"]:
                 self.answered.add(record_key(record))
-            if record["ok"] or record_key(record) not in again:
-                kept.append(line + b"\n")
-        content = b"".join(kept)
-        if not file.exists() or file.read_bytes() != content:
+            size += len(line) + 1 if _is_kept(record, again) else 0
+        if not file.exists() or file.stat().st_size != size:
             file.parent.mkdir(parents=True, exist_ok=True)
+            # A second time, because a file of results may be larger than the memory.
             with open_atomic(file, mode=0o666) as stream:
-                stream.write(content)
-        self._stream = os.open(file, os.O_WRONLY | os.O_APPEND)
+                stream.writelines(line + b"\n" for line, record in _read_lines(file) if _is_kept(record, again))
+        self._stream = append_to_regular(file, create=False)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        os.close(self._stream)
+        self._stream.close()
 
 
 @contextmanager
@@ -97,29 +99,30 @@ def _name_file(file: Path) -> Iterator[None]:
         ) from error
 
 
+def _is_kept(record: PictureRecord, again: Container[Key]) -> bool:
+    return bool(record["ok"]) or record_key(record) not in again
+
+
 def _read_lines(file: Path) -> Iterator[tuple[bytes, PictureRecord]]:
     """Yield the complete lines with their records, the last one also if only its newline is missing."""
     if not file.exists():
         return
-    *complete, rest = file.read_bytes().split(b"\n")
-    for number, line in enumerate(complete, start=1):
-        record = _parse_record(line)
-        if record is None:
-            raise ConfigurationError(
-                f"{str(file)!r}, line {number} was not written by 'turnout run'; give another file to --out"
-            )
-        yield line, record
-    record = _parse_record(rest)
-    if record is not None:
-        yield rest, record
-    # Removed only if it is the beginning of one of our lines, so that no other file is damaged.
-    elif rest[: len(_FIRST)] != _FIRST[: len(rest)]:
-        raise ConfigurationError(f"{str(file)!r} was not written by 'turnout run'; give another file to --out")
+    with open_regular(file) as stream:
+        for number, line in enumerate(iter(lambda: stream.readline(RESULT_LINE.max_bytes + 1), b""), start=1):
+            content = line.removesuffix(b"\n")
+            record = _parse_record(content)
+            if record is not None:
+                yield content, record
+            # The last one is removed only if it is the beginning of one of our lines, so that no other file is damaged.
+            elif line.endswith(b"\n") or line[: len(_FIRST)] != _FIRST[: len(line)] or len(line) > RESULT_LINE.max_bytes:
+                raise ConfigurationError(
+                    f"{str(file)!r}, line {number} was not written by 'turnout run'; give another file to --out"
+                )
 
 
 def _parse_record(line: bytes) -> PictureRecord | None:
     try:
-        record = json.loads(line)
+        record = parse_json(line, RESULT_LINE)
     except ValueError:
         return None
     is_record = isinstance(record, dict) and isinstance(record.get("image"), str) and isinstance(record.get("ok"), bool)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from turnout.errors import ConfigurationError, MissingDependencyError
+from turnout.files.limits import TOKENIZER, VOCABULARY
+from turnout.files.regular import read_regular_text
 from turnout_vision.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
@@ -112,7 +114,8 @@ def _load(checkpoint: Checkpoint, kind: str, named: Mapping[str, Any]) -> Tokeni
             "another with `processor:`"
         )
     try:
-        return Tokenizer.from_file(str(file))
+        # Not by its name: the file is looked at first, and what was looked at is what is read.
+        return Tokenizer.from_str(read_regular_text(file, TOKENIZER))
     except Exception as error:  # tokenizers raises bare Exception
         raise ConfigurationError(
             f"checkpoint {checkpoint.name!r}: {str(file)!r} is not a tokenizer: {error}; save it again"
@@ -124,8 +127,8 @@ def _load_vocabulary(checkpoint: Checkpoint, file: Path, named: Mapping[str, Any
     from tokenizers import Tokenizer, models
 
     try:
-        with file.open(encoding="utf-8", newline="\n") as lines:
-            words = {line.rstrip("\n"): id_ for id_, line in enumerate(lines)}
+        lines = read_regular_text(file, VOCABULARY).removesuffix("\n").split("\n")
+        words = {line: id_ for id_, line in enumerate(lines)}
     except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"checkpoint {checkpoint.name!r}: {str(file)!r} is not a vocabulary: {error}; save it again"

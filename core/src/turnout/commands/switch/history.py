@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from turnout.commands.switch.traffic import Traffic
 from turnout.files.atomic import write_atomic
+from turnout.files.limits import STATE as STATE_FILE
 from turnout.files.state_folder import STATE, make_state_folder
+from turnout.files.strict_json import read_json
 
 FORMAT = 1
 KEPT = 50
@@ -28,13 +31,20 @@ class RecordedSwitch:
 
 def read_history(folder: Path, model: str) -> tuple[RecordedSwitch, ...]:
     """Return the switches of ``model``; empty if there are none, or if this version of Turnout cannot read them."""
-    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        content = json.loads(_file(folder, model).read_text("utf-8"))
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        content = read_json(_file(folder, model), STATE_FILE)
         if content["format"] == FORMAT:
             return tuple(
-                RecordedSwitch(str(one["at"]), Traffic(**one["before"]), Traffic(**one["after"])) for one in content["switches"]
+                RecordedSwitch(str(one["at"]), _traffic(one["before"]), _traffic(one["after"])) for one in content["switches"]
             )
     return ()
+
+
+def _traffic(values: Mapping[str, Any]) -> Traffic:
+    """Return what a switch wrote; raise TypeError or KeyError for other values."""
+    if not isinstance(values["keys"], dict):
+        raise TypeError("no keys")
+    return Traffic(values["keys"], str(values["backend"]), str(values["lines"]))
 
 
 def write_history(folder: Path, model: str, switches: Sequence[RecordedSwitch]) -> None:

@@ -6,10 +6,15 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from turnout.parity import Verdict
-from turnout.rollout.shadow.latency_counts import LatencyCounts
+from turnout.rollout.shadow.latency_counts import MAX_BUCKET, LatencyCounts
+
+Number = TypeVar("Number", int, float)
+
+_MAX_COUNT = 2**53
+_MAX_TIME = 253_402_300_799  # the end of the year 9999, the last that datetime can print
 
 
 @dataclass(slots=True)
@@ -110,18 +115,19 @@ class ShadowEvidence:
             ValueError, TypeError, KeyError, AttributeError: ``values`` was not written by it.
         """
         error = values["max_abs_error"]
+        model, primary, shadow, identity = (str(values[key]) for key in ("model", "primary", "shadow", "identity"))
         return cls(
-            str(values["model"]),
-            str(values["primary"]),
-            str(values["shadow"]),
-            str(values["identity"]),
-            Counter({str(Verdict(name)): int(count) for name, count in values["verdicts"].items()}),
-            math.inf if error is None else float(error),
+            model,
+            primary,
+            shadow,
+            identity,
+            Counter({str(Verdict(name)): _within(count, _MAX_COUNT) for name, count in values["verdicts"].items()}),
+            math.inf if error is None else _within(float(error), math.inf),
             str(values["worst"]),
             _latencies_of_json(values["primary_latencies"]),
             _latencies_of_json(values["shadow_latencies"]),
-            float(values["since"]),
-            float(values["updated"]),
+            _within(float(values["since"]), _MAX_TIME),
+            _within(float(values["updated"]), _MAX_TIME),
         )
 
 
@@ -130,4 +136,17 @@ def _counts_as_json(latencies: LatencyCounts) -> dict[str, int]:
 
 
 def _latencies_of_json(counts: Mapping[str, Any]) -> LatencyCounts:
-    return LatencyCounts({int(bucket): int(count) for bucket, count in counts.items()})
+    return LatencyCounts({_bucket(bucket): _within(count, _MAX_COUNT) for bucket, count in counts.items()})
+
+
+def _bucket(text: str) -> int:
+    bucket = int(text)
+    if abs(bucket) > MAX_BUCKET:
+        raise ValueError(f"no latency has bucket {bucket}")
+    return bucket
+
+
+def _within(value: Number, most: float) -> Number:
+    if not 0 <= value <= most:
+        raise ValueError(f"{value} is not between 0 and {most}")
+    return value

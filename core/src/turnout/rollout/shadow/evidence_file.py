@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 from turnout.files.atomic import write_atomic
+from turnout.files.limits import STATE as STATE_FILE
 from turnout.files.lock import file_lock
 from turnout.files.state_folder import STATE, make_state_folder
+from turnout.files.strict_json import read_json
 from turnout.rollout.shadow.evidence import ShadowEvidence
 
-# A damaged or foreign file must not fill the memory of a command that shows the state.
-MAX_BYTES = 1 << 20
+logger = logging.getLogger(__name__)
 
 
 def shadow_evidence_file(folder: Path, model: str) -> Path:
@@ -22,9 +24,8 @@ def shadow_evidence_file(folder: Path, model: str) -> Path:
 def read_shadow_evidence(file: Path) -> ShadowEvidence | None:
     """Return the evidence in ``file``; None if the file is missing or unreadable."""
     try:
-        with file.open("rb") as stream:
-            return ShadowEvidence.of_json(json.loads(stream.read(MAX_BYTES)))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return ShadowEvidence.of_json(read_json(file, STATE_FILE))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
@@ -40,6 +41,8 @@ def add_shadow_evidence(file: Path, more: ShadowEvidence) -> None:
     make_state_folder(file.parent.parent)
     with file_lock(file.with_suffix(".lock")):
         known = read_shadow_evidence(file)
+        if known is None and file.exists():
+            logger.warning("the evidence in %r cannot be read, and starts from 0", str(file))
         if known is not None and known.has_same_arms(more):
             known.merge(more)
             more = known

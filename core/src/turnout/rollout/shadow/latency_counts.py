@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 # Each bucket is 2 % wider than the one before, so its middle is within 1 % of every value in it.
 _WIDTH = math.log(1.02)
+MAX_BUCKET = 2000
+"""The greatest number of a bucket: 5,000 years; the least is its negative."""
 
 
 class LatencyCounts:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+from turnout.errors import one_line
 from turnout.parity import Parity, Verdict
 from turnout.rollout.shadow.evidence import ShadowEvidence
 from turnout.rollout.shadow.evidence_file import add_shadow_evidence
@@ -77,11 +78,15 @@ class ShadowLedger:
             try:
                 if pending.mirrored:
                     add_shadow_evidence(self._file, pending)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001  # a foreign file must not end the thread
                 with self._lock:
                     self._pending.merge(pending)
                 self._log_once(
-                    "file", "model %r: the evidence of shadow %r cannot be written: %s", self.model, self.shadow, error
+                    "file",
+                    "model %r: the evidence of shadow %r cannot be written: %s",
+                    self.model,
+                    self.shadow,
+                    one_line(error),
                 )
 
     def forget(self) -> None:

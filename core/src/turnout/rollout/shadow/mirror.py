@@ -203,13 +203,18 @@ class Mirror:
             return request
 
     def _process(self, request: MirroredRequest) -> None:
-        comparison = self._comparer.compare(request)
-        if self._settle(request):
-            self._ledger.record(comparison.parity, request.seconds, comparison.seconds)
-            self._comparer.keep(request, comparison)
-        # After the record is on disk: another request reuses the memory at once.
-        self._copier.release((*request.inputs.values(), *request.outputs.values()))
-        self._release(request.size)
+        try:
+            comparison = self._comparer.compare(request)
+            if self._settle(request):
+                self._ledger.record(comparison.parity, request.seconds, comparison.seconds)
+                self._comparer.keep(request, comparison)
+        except Exception as error:  # noqa: BLE001  # nothing would start this thread again
+            self._log_error(error)
+        finally:
+            self._drop(request)  # only if it was not counted
+            # After the record is on disk: another request reuses the memory at once.
+            self._copier.release((*request.inputs.values(), *request.outputs.values()))
+            self._release(request.size)
 
     def _settle(self, request: MirroredRequest) -> bool:
         """Return whether the calling thread is the one that counts ``request``: ``close`` and a worker may race for it."""
@@ -238,10 +243,8 @@ class Mirror:
             thread.join(max(0.0, end - time.monotonic()))
 
 
+# Daemon threads are killed in the middle of their work at the end of a process; this runs before that.
+@atexit.register
 def _leave_all() -> None:
     for mirror in list(_all):
         mirror.leave()
-
-
-# Daemon threads are killed in the middle of their work at the end of a process; this runs before that.
-atexit.register(_leave_all)

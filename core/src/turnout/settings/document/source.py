@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from turnout.errors import ConfigurationError, Problem, SettingsError
+from turnout.files.limits import SETTINGS
+from turnout.files.regular import open_regular
 from turnout.settings.document.document import MAX_DEPTH, TOO_DEEP, Document, DocumentPath, Mark
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = SETTINGS.max_bytes
 
 
 def read_text(file: Path) -> str:
@@ -20,7 +22,7 @@ def read_text(file: Path) -> str:
         SettingsError: it is empty, larger than 1 MiB, or not UTF-8.
     """
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         reason = error.strerror or error

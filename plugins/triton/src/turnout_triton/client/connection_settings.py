@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from turnout.errors import ConfigurationError
+from turnout.files.limits import CERTIFICATE
+from turnout.files.regular import read_regular
 from turnout_triton.options import TritonOptions
 
 _HEADER_NAME = re.compile(r"[0-9a-z_.-]+")
@@ -95,7 +97,7 @@ def _read(file: Path | None) -> bytes | None:
     if file is None:
         return None
     try:
-        return file.read_bytes()
+        return read_regular(file, CERTIFICATE)
     except OSError as error:
         raise ConfigurationError(
             f"the file {str(file)!r} under 'tls' of backend 'triton' cannot be read: {error.strerror}; correct the path"

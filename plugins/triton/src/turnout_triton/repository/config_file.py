@@ -15,9 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from turnout.errors import ConfigurationError, text_of
+from turnout.files.limits import MODEL_CONFIG
+from turnout.files.regular import read_regular
+from turnout.files.strict_json import parse_json
 from turnout_triton.repository.config_text import (
+    MAX_DEPTH,
     comments_of,
     decode,
+    depth_of,
     encode,
     has_broken_quotes,
     printable,
@@ -93,19 +98,28 @@ def read_config(file: Path) -> ConfigFile | None:
     Raises:
         ConfigurationError: it is not a config.pbtxt.
     """
-    if not file.is_file():
+    if not file.exists():
         return None
     try:
-        text = decode(file.read_bytes(), str(file))
+        text = decode(read_regular(file, MODEL_CONFIG), str(file))
     except OSError as error:
-        raise ConfigurationError(f"{str(file)!r} cannot be read: {text_of(error)}; correct its permissions") from error
+        raise ConfigurationError(f"{str(file)!r} cannot be read: {error.strerror or text_of(error)}; correct it") from error
     config, incomplete = _parse(text, file)
     marked = _MARKED.match(text)
     generated = marked is not None and hashlib.sha256(encode(marked["body"])).hexdigest() == marked["hash"]
     comments = comments_of(text)
-    kept = [name for line in comments if generated and line.startswith(_KEPT) for name in json.loads(line.removeprefix(_KEPT))]
+    kept = [name for line in comments if generated and line.startswith(_KEPT) for name in _kept_entries(line, file)]
     own = tuple(line for line in comments if not line.startswith((_MARK, _KEPT)))
     return ConfigFile(config, generated, tuple(kept), own, incomplete)
+
+
+def _kept_entries(line: str, file: Path) -> list[str]:
+    try:
+        return [str(name) for name in parse_json(line.removeprefix(_KEPT), MODEL_CONFIG)]
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(
+            f"{str(file)!r} cannot be read: its line {_KEPT.strip()!r} is {text_of(error)}; remove it"
+        ) from error
 
 
 def _parse(text: str, file: Path) -> tuple[Any, str]:
@@ -113,6 +127,8 @@ def _parse(text: str, file: Path) -> tuple[Any, str]:
     from google.protobuf import text_format
 
     config, readable = new_config(), without_broken_bytes(text)
+    if depth_of(readable) > MAX_DEPTH:
+        raise ConfigurationError(f"{str(file)!r} is nested deeper than {MAX_DEPTH} levels; Triton reads no such file")
     try:
         # A newer Triton may know more fields than these protobuf classes.
         text_format.Parse(readable, config, allow_unknown_field=True)

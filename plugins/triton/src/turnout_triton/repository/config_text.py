@@ -11,8 +11,10 @@ import re
 
 from turnout.errors import ConfigurationError
 
+MAX_DEPTH = 64
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-_QUOTED_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|(?P<comment>#[^\n]*)')
+# A text without an end ends with its line, once: Triton refuses it, and no quote in it is looked at again.
+_QUOTED_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*+"?|\'(?:\\.|[^\'\\\n])*+\'?|(?P<comment>#[^\n]*)')
 _REFUSED = re.compile(r"\0|[^\x00-\x7f]")
 _NOT_UTF8 = re.compile(r"[\udc80-\udcff]")
 
@@ -49,6 +51,15 @@ def encode(text: str) -> bytes:
 def comments_of(text: str) -> tuple[str, ...]:
     """Return the comments in ``text``, each without its end of line."""
     return tuple(match["comment"].rstrip("\r") for match in _QUOTED_OR_COMMENT.finditer(text) if match["comment"])
+
+
+def depth_of(text: str) -> int:
+    """Return how deep the messages and lists in ``text`` are nested, as far as brackets say."""
+    depth = deepest = 0
+    for bracket in re.sub(r"[^][{}<>]+", "", _QUOTED_OR_COMMENT.sub("", text)):
+        depth += 1 if bracket in "[{<" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def has_broken_quotes(text: str) -> bool:

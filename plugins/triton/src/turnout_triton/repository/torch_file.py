@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
+
+from turnout.files.limits import TORCH
+from turnout.files.zip_reader import ZipReader
 
 TORCHSCRIPT, TORCH_EXPORT = "torchscript", "torch_export"
 
@@ -14,10 +16,10 @@ def torch_loader(file: Path) -> str:
     A checkpoint of ``torch.save`` is such an archive too, but has no code.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
+        with ZipReader(file, TORCH) as archive:
             # Every name begins with the name of the archive.
-            names = [name.partition("/")[2] for name in archive.namelist()]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            names = [entry.filename.partition("/")[2] for entry in archive.entries]
+    except (OSError, ValueError):
         return ""
     if "constants.pkl" in names and any(name.startswith("code/") for name in names):
         return TORCHSCRIPT

@@ -14,6 +14,8 @@ from typing import Any
 
 from turnout import ExportRequest, ModelDeclaration, ModelSignature
 from turnout.errors import ExportError, one_line
+from turnout.files.limits import CHECKPOINT_JSON
+from turnout.files.strict_json import read_json
 from turnout.tensors import TensorSpec
 from turnout_triton.server.generate_check import check_generate
 from turnout_triton.server.hosted import generate_model
@@ -83,6 +85,6 @@ def _picture_size(checkpoint: Path, model: str) -> int:
     if not checkpoint.is_dir():
         return -1
     try:
-        return int(json.loads(file.read_text("utf-8")).get("vision_config", {}).get("image_size", -1))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+        return int(read_json(file, CHECKPOINT_JSON).get("vision_config", {}).get("image_size", -1))
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise ExportError(f"model {model!r}: {str(file)!r} cannot be read: {one_line(error)}; correct 'checkpoint'") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from turnout.files.limits import VALUE
+from turnout.files.strict_json import parse_json_or_text
 
 if TYPE_CHECKING:
     from turnout_vision.picture_files import FoundFiles
@@ -133,9 +135,9 @@ def _parse_inputs(settings: Sequence[str]) -> dict[str, Any]:
                 f"--set {setting!r} must be NAME=VALUE, with the name of a pipeline's input other than image"
             )
         try:
-            inputs[name] = json.loads(text)
-        except ValueError:
-            inputs[name] = text
+            inputs[name] = parse_json_or_text(text, VALUE)
+        except ValueError as error:
+            raise click.UsageError(f"--set {setting!r:.80} cannot be used: {error}") from None
     return inputs
 
 
