@@ -32,8 +32,8 @@ SETTINGS = FileLimits("turnout.yaml", MIB)
 STATE = FileLimits("a file of .turnout", MIB)
 MANIFEST = FileLimits("the manifest of a recording", 256 * MIB)
 MANIFEST_LINE = FileLimits("a line of the manifest of a recording", MIB)
-# Larger than the memory of most machines: a record is written and read whole. What it unpacks to is bounded too.
-RECORD = FileLimits("a recorded request", 16 << 30)
+# A record is read whole; no message to a server carries more.
+RECORD = FileLimits("a recorded request", 4 << 30)
 NOTES = FileLimits("the notes of a recorded request", 4 * MIB)
 VALUE = FileLimits("a value of --set", MIB)
 MODEL_CONFIG = FileLimits("a config.pbtxt", MIB)
