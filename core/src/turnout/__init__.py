@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from turnout.lazy_names import import_lazily
+from turnout.log_records import install as _show_log_records
 
 if TYPE_CHECKING:
     from turnout import errors, metrics, tensors, testing
@@ -98,6 +99,8 @@ __all__ = [
     "tensors",
     "testing",
 ]
+
+_show_log_records()
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
+from dataclasses import dataclass
+
+from turnout.shown_text import escaped, plain_text, shown
+
+
+class _OwnLines(str):
+    """A text with line breaks of our own, of which each line went through ``shown``."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One error in a settings file, at ``where`` (``turnout.yaml:14:5``), with the line and a caret. Safe to print."""
+
+    where: str
+    message: str
+    excerpt: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "where", shown(self.where, 300))
+        object.__setattr__(self, "message", shown(self.message, 1_000))
+        # The excerpt is hidden and cut where it is made: the caret must stay below its character.
+        lines = ("\t".join(map(escaped, line.split("\t"))) for line in self.excerpt.split("\n"))
+        object.__setattr__(self, "excerpt", "\n".join(lines))
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{text}\n{self.excerpt}" if self.excerpt else text
+
+
+def lines_of(problems: Iterable[Problem]) -> str:
+    """Return ``problems`` as the text of one error, whose line breaks ``shown_argument`` keeps."""
+    return _OwnLines("\n".join(map(str, problems)))
+
+
+def shown_argument(argument: object) -> object:
+    """Return an argument of an error: a number as it is, anything else as a text that is safe to print."""
+    if isinstance(argument, _OwnLines | int | float | None):
+        return argument
+    return shown(argument if isinstance(argument, str) else str(argument))
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -24,19 +64,18 @@ def count_of(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
+def foreign_text(text: str) -> str:
+    """Return a text of a server or a library in one line, each run of white space as a space, cut to 600 characters."""
+    # Far more than is shown: it may be a whole response.
+    words = (text if len(text) <= 40_000 else f"{text[:20_000]} {text[-20_000:]}").split()
+    return shown(" ".join(words), 600)
+
+
 def text_of(error: BaseException) -> str:
     """Return the text of a foreign exception in one line, 600 characters of it at most; its kind if it has no text."""
-    text = " ".join(_text_of(error).split()) or type(error).__name__
-    return text if len(text) <= 600 else f"{text[:600]}..."
+    return foreign_text(plain_text(error)) or type(error).__name__
 
 
 def one_line(error: BaseException) -> str:
     """Return the kind and text of a foreign exception in one line."""
-    return f"{type(error).__name__}: {text_of(error) if _text_of(error).strip() else 'no text'}"
-
-
-def _text_of(error: BaseException) -> str:
-    """Return the text of ``error``; none if it cannot give one, because a second exception would hide the first."""
-    with suppress(Exception):
-        return str(error)
-    return ""
+    return f"{type(error).__name__}: {text_of(error) if plain_text(error).strip() else 'no text'}"

@@ -37,15 +37,20 @@ from dataclasses import dataclass
 from typing import Any
 
 # The aliases make these helpers names of this module, from where plugins import them.
+from turnout.error_text import Problem as Problem  # noqa: PLC0414
 from turnout.error_text import count_of as count_of  # noqa: PLC0414
+from turnout.error_text import foreign_text as foreign_text  # noqa: PLC0414
+from turnout.error_text import lines_of, shown_argument
 from turnout.error_text import nearest_name as nearest_name  # noqa: PLC0414
 from turnout.error_text import one_line as one_line  # noqa: PLC0414
 from turnout.error_text import suggestion as suggestion  # noqa: PLC0414
 from turnout.error_text import text_of as text_of  # noqa: PLC0414
+from turnout.shown_text import json_text as json_text  # noqa: PLC0414
+from turnout.shown_text import shown as shown  # noqa: PLC0414
 
 
 class TurnoutError(Exception):
-    """Any error of Turnout's.
+    """Any error of Turnout's. Its text is safe to print and to log: one line, without control characters or secrets.
 
     Attributes:
         model: the name of the model that it is about; None if it is about no single one, or not known.
@@ -68,7 +73,8 @@ class TurnoutError(Exception):
         retry_after_seconds: float | None = None,
         next_step: str | None = None,
     ) -> None:
-        super().__init__(*args)
+        # Here, so that no place that raises an error can forget it.
+        super().__init__(*map(shown_argument, args))
         self.model, self.backend = model, backend
         self.retry_after_seconds, self.next_step = retry_after_seconds, next_step
 
@@ -82,24 +88,11 @@ class ConfigurationError(TurnoutError):
     """The settings cannot work; fix the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One error in a settings file, at ``where`` (``turnout.yaml:14:5``), with the line and a caret."""
-
-    where: str
-    message: str
-    excerpt: str = ""
-
-    def __str__(self) -> str:
-        text = f"{self.where}: {self.message}" if self.where else self.message
-        return f"{text}\n{self.excerpt}" if self.excerpt else text
-
-
 class SettingsError(ConfigurationError):
     """turnout.yaml is wrong; ``problems`` holds everything that was found."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+        super().__init__(lines_of(problems))
         self.problems = tuple(problems)
 
 

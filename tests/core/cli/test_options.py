@@ -13,7 +13,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from turnout.cli.group import turnout
-from turnout.cli.options import print_table
+from turnout.cli.printing import print_table
 
 
 def _completions(arguments: list[str], incomplete: str) -> set[str]:

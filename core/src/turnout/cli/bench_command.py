@@ -16,11 +16,9 @@ from turnout.cli.options import (
     examples,
     json_option,
     optional_model_argument,
-    print_json,
-    print_table,
     quiet_option,
 )
-from turnout.cli.printing import paint
+from turnout.cli.printing import print_finding, print_json, print_table, print_text
 from turnout.cli.request_options import check_source, request_options
 from turnout.error_text import count_of
 
@@ -67,7 +65,7 @@ def command(model: str | None, config: Path, *, as_json: bool, **choices: Any) -
         if not as_json:
             _print(measured)
         for failure in measured.failures():
-            click.echo(f"{paint('FAIL')} {failure}", err=as_json)
+            print_finding(str(failure), err=as_json)
             failures.add(FAILED, f"turnout verify {name}")
         return measured.as_json()
 
@@ -87,7 +85,7 @@ _COLUMNS = (
 
 
 def _print(measured: BenchResult) -> None:
-    click.echo(
+    print_text(
         f"{measured.model} on {measured.reference}, {count_of(measured.requests, 'different request')}: {measured.source}"
     )
     print_table(_COLUMNS, [_format_row(one) for one in measured.results])

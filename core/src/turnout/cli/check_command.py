@@ -9,8 +9,8 @@ import click
 
 from turnout.cli.exits import FAILED, WHAT_FAILED, next_step
 from turnout.cli.invocation import current_invocation
-from turnout.cli.options import config_option, examples, json_option, print_json, print_table, quiet_option
-from turnout.cli.printing import print_next
+from turnout.cli.options import config_option, examples, json_option, quiet_option
+from turnout.cli.printing import print_json, print_next, print_table
 
 if TYPE_CHECKING:
     from turnout.commands.check_result import CheckResult

@@ -75,7 +75,7 @@ def system_message(error: OSError, environment: Mapping[str, str] | None = None)
     # The longest value is the most exact: HF_HOME comes before HOME.
     names = [name for name, value in variables.items() if name not in _SHELL and _is_inside(path, value)]
     found = max(names, key=lambda name: len(variables[name]), default=None)
-    return f"{error} (the environment has {found}={variables[found]!r})" if found is not None else str(error)
+    return f"{error} (the path comes from the environment variable {found})" if found is not None else str(error)
 
 
 def _is_inside(path: str, value: str) -> bool:

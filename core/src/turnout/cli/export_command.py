@@ -10,16 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from turnout.cli.failures import Failures
-from turnout.cli.options import (
-    complete_formats,
-    config_option,
-    examples,
-    json_option,
-    optional_model_argument,
-    print_json,
-    quiet_option,
-)
-from turnout.cli.printing import print_line
+from turnout.cli.options import complete_formats, config_option, examples, json_option, optional_model_argument, quiet_option
+from turnout.cli.printing import print_json, print_line, print_text
 from turnout.commands.paths import display_path
 
 if TYPE_CHECKING:
@@ -169,7 +161,7 @@ def _export_all(run: _Exports, write: Callable[[str], _Report], *, config_only: 
 
 def _print(report: _Report) -> None:
     for line in report.lines:
-        click.echo(line)
+        print_text(line)
     for note in report.notes:
         print_line("note", note)
 

@@ -10,10 +10,13 @@ from typing import Any, NoReturn
 import click
 
 from turnout.cli.exits import FAILED, INTERRUPTED, exit_code, next_step, system_message, system_step
+from turnout.cli.guarded_streams import guarded_streams
 from turnout.cli.invocation import Invocation, current_invocation, read_invocation
 from turnout.cli.options import complete_pipelines
 from turnout.cli.printing import color_choice, print_failure, print_json_error, print_step
+from turnout.error_text import one_line
 from turnout.plugins.known import COMMAND_SECTIONS
+from turnout.shown_text import shown, traceback_text
 
 OWN_COMMANDS = {
     "init": "Write a first turnout.yaml.",
@@ -106,19 +109,30 @@ def turnout() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 ok, 1 a check failed, 2 usage or configuration, 3 backend unreachable."""
-    from turnout.errors import TurnoutError
-
     given = sys.argv[1:] if arguments is None else arguments
     invocation = read_invocation(sys.argv[0], given)
+    with guarded_streams():
+        sys.exit(_exit_code(given, invocation))
+
+
+def _exit_code(arguments: list[str], invocation: Invocation) -> int:
+    """Return the exit code of a command line; print its error."""
+    from turnout.errors import TurnoutError
+
     try:
-        code = _run(given, invocation)
+        return _run(arguments, invocation)
     except TurnoutError as error:
         code = exit_code(error)
         print_failure(invocation, type(error).__name__, str(error), next_step(error, invocation), code)
     except OSError as error:
         code = FAILED
-        print_failure(invocation, type(error).__name__, system_message(error), system_step(error), code)
-    sys.exit(code)
+        print_failure(invocation, type(error).__name__, shown(system_message(error)), system_step(error), code)
+    except Exception as error:  # noqa: BLE001  # a defect, whose text may be a stranger's: Python would print it as it is
+        code = FAILED
+        click.echo(traceback_text(error), err=True)
+        step = "report this defect, with the lines above"
+        print_failure(invocation, type(error).__name__, f"unexpected {one_line(error)}", step, code)
+    return code
 
 
 def _run(arguments: list[str], invocation: Invocation) -> int:

@@ -10,7 +10,7 @@ import click
 from turnout.cli.exits import FAILED
 from turnout.cli.invocation import current_invocation
 from turnout.cli.options import config_option, examples
-from turnout.cli.printing import print_line, print_next
+from turnout.cli.printing import print_line, print_next, print_text
 
 if TYPE_CHECKING:
     from turnout.commands.init.draft import Draft
@@ -39,7 +39,7 @@ def command(files: tuple[Path, ...], repository: Path | None, config: Path, forc
         print_next("correct what the notes name, or write the models into turnout.yaml yourself: turnout init")
         raise SystemExit(FAILED)
     _place(draft.text, config)
-    click.echo(f"wrote {config}")
+    print_text(f"wrote {config}")
     print_next("turnout check")
 
 

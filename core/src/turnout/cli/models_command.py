@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.options import config_option, examples, json_option, print_json, print_table
+from turnout.cli.options import config_option, examples, json_option
+from turnout.cli.printing import print_json, print_table
 
 if TYPE_CHECKING:
     from turnout.settings import LoadedModel

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from turnout.cli.printing import paint
 from turnout.plugins.known import COMMAND_EXAMPLES
 
 if TYPE_CHECKING:
@@ -118,20 +116,6 @@ def against_option(text: str) -> Callable[[Command], Command]:
     return click.option(
         "--against", multiple=True, metavar="BACKEND", callback=_own_name, shell_complete=complete_backends, help=text
     )
-
-
-def print_json(value: object) -> None:
-    """Print ``value`` as JSON on stdout."""
-    click.echo(json.dumps(value, indent=2))
-
-
-def print_table(columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print ``rows`` on stdout as a table of ``columns``; a missing value is a dash."""
-    cells = [columns, *[tuple(str(row.get(column) or "-") for column in columns) for row in rows]]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
-    for row in cells:
-        padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        click.echo("  ".join(paint(cell) for cell in [*padded[:-1], padded[-1].rstrip()]))
 
 
 def examples(command: str) -> str:

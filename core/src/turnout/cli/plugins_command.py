@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.options import examples, json_option, print_json, print_table
-from turnout.cli.printing import paint, print_next
+from turnout.cli.options import examples, json_option
+from turnout.cli.printing import print_json, print_next, print_table, print_text
 
 if TYPE_CHECKING:
     from turnout.plugins.inventory import PluginInfo
@@ -32,7 +32,10 @@ def command(with_traceback: bool, as_json: bool) -> None:  # noqa: FBT001  # cli
     print_table(("plugin", "distribution", "brings"), rows)
     broken = [info for info in infos if info.traceback]
     for info in broken if with_traceback else ():
-        click.echo(f"\nplugin {info.name!r} ({info.distribution}):\n{info.traceback.rstrip()}")
+        click.echo()
+        print_text(f"plugin {info.name!r} ({info.distribution}):")
+        for line in info.traceback.splitlines():
+            print_text(line)
     if broken and not with_traceback:
         print_next("turnout plugins --traceback")
 
@@ -48,5 +51,5 @@ def _entries(info: PluginInfo) -> dict[str, Any]:
 
 def _format_declarations(info: PluginInfo) -> str:
     if info.error:
-        return f"{paint('BROKEN')}: {info.error}"
+        return f"BROKEN: {info.error}"
     return ", ".join(f"{kind} {name}" for kind, name in info.brings) or "nothing"

@@ -9,16 +9,8 @@ from typing import Any
 import click
 
 from turnout.cli.exits import FAILED
-from turnout.cli.options import (
-    complete_pipelines,
-    config_option,
-    examples,
-    json_option,
-    model_argument,
-    print_json,
-    quiet_option,
-)
-from turnout.cli.printing import print_line, print_next
+from turnout.cli.options import complete_pipelines, config_option, examples, json_option, model_argument, quiet_option
+from turnout.cli.printing import print_json, print_line, print_next, print_text
 from turnout.error_text import count_of
 from turnout.files.limits import VALUE
 from turnout.files.strict_json import parse_json_or_text
@@ -79,7 +71,7 @@ def command(model: str, config: Path, *, as_json: bool, **choices: Any) -> None:
         counts = {"recorded": result.recorded, "held": result.held}
         print_json({"model": model, "folder": folder, **counts, "failures": list(result.failures)})
     else:
-        click.echo(f"recorded {count_of(result.recorded, 'request')} of {model} in {folder}, which holds {result.held}")
+        print_text(f"recorded {count_of(result.recorded, 'request')} of {model} in {folder}, which holds {result.held}")
     for failure in result.failures:
         print_line("failed", failure)
     if result.recorded:

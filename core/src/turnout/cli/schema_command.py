@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from turnout.cli.options import examples, print_json
+from turnout.cli.options import examples
+from turnout.cli.printing import print_json
 
 
 @click.command("schema", epilog=examples("schema"))

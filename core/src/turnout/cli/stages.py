@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 from turnout.cli.options import QUIET
 from turnout.cli.printing import print_line, print_warning
+from turnout.shown_text import shown
 
 _STAGE = re.compile(r"[a-z]+ing\b")
 _TICK_SECONDS = 0.2
@@ -31,7 +32,7 @@ _COLUMNS = 80
 def show_stages(meta: MutableMapping[str, Any]) -> Iterator[None]:
     """Show stages on stderr, and warnings, until the block ends."""
     lively = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    display = _LiveLine(sys.stderr) if lively else _Lines()
+    display = _LiveLine(getattr(sys.stderr, "trusted", sys.stderr)) if lively else _Lines()
     handler = _StageHandler(display, lambda: bool(meta.get(QUIET)))
     with display.shared_terminal(), _logged(handler):
         try:
@@ -119,6 +120,11 @@ class _Erasing:
         """Write ``text`` after the live line is erased."""
         return self._write(self._stream, text)
 
+    @property
+    def trusted(self) -> _Erasing:
+        """The stream for a program that draws on the terminal; the live line is erased before that too."""
+        return _Erasing(getattr(self._stream, "trusted", self._stream), self._write)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
@@ -135,7 +141,8 @@ class _StageHandler(logging.Handler):
         self._thread: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
+        # Also of a plugin whose package is not called turnout.
+        message = shown(record.getMessage())
         if record.levelno >= logging.WARNING:
             # As Python prints it where no handler is: a handler of the program's own prints it itself.
             if not logging.root.handlers:

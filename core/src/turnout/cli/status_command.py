@@ -11,7 +11,9 @@ import click
 
 from turnout.cli.exits import UNREACHABLE
 from turnout.cli.invocation import current_invocation
-from turnout.cli.options import config_option, examples, json_option, optional_model_argument, print_json
+from turnout.cli.options import config_option, examples, json_option, optional_model_argument
+from turnout.cli.printing import print_json
+from turnout.shown_text import shown
 
 if TYPE_CHECKING:
     from turnout.commands.status import ModelFacts, ModelStatus, ParityProof
@@ -42,7 +44,7 @@ def command(model: str | None, config: Path, as_json: bool) -> None:  # noqa: FB
 
 def _lines(status: ModelStatus) -> Iterator[str]:
     facts = status.facts
-    yield f"{facts.model}: stage {status.stage:d} of 4, {status.stage.name.lower()}"
+    yield f"{shown(facts.model)}: stage {status.stage:d} of 4, {status.stage.name.lower()}"
     rows = {
         "serves": _format_arms(facts),
         "exported": _format_version(facts),
@@ -52,9 +54,9 @@ def _lines(status: ModelStatus) -> Iterator[str]:
     line = current_invocation()
     servers = {f"on {state.backend}": line.suggest_within(state.text, facts.model) for state in facts.servers}
     rows |= {"shadow": _format_shadow(facts)} | servers
-    yield from (f"  {name:<10}{text}" for name, text in rows.items() if text)
-    yield click.style(f"  {'next':<10}{line.suggest(status.next.command)}", bold=True)
-    yield f"  {'':<10}{line.suggest_within(status.next.why, facts.model)}"
+    yield from (shown(f"  {name:<10}{text}") for name, text in rows.items() if text)
+    yield click.style(shown(f"  {'next':<10}{line.suggest(status.next.command)}"), bold=True)
+    yield shown(f"  {'':<10}{line.suggest_within(status.next.why, facts.model)}")
 
 
 def _format_arms(facts: ModelFacts) -> str:

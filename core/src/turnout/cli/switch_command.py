@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from turnout.cli.options import backend_argument, config_option, examples, json_option, model_argument, print_json
-from turnout.cli.printing import print_next, print_warning
+from turnout.cli.options import backend_argument, config_option, examples, json_option, model_argument
+from turnout.cli.printing import print_json, print_next, print_text, print_warning
 
 
 @click.command("switch", epilog=examples("switch"))
@@ -48,6 +48,6 @@ def command(
     if as_json:
         print_json(report.as_json())
         return
-    for line in report.lines():
-        click.echo(line)
+    for line in "\n".join(report.lines()).split("\n"):
+        print_text(line)
     print_next("turnout check --deep" if weight is None else f"turnout status {model}")

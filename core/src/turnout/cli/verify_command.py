@@ -11,17 +11,17 @@ import click
 from turnout.cli.exits import FAILED, WHAT_FAILED
 from turnout.cli.failures import Failures
 from turnout.cli.invocation import current_invocation
-from turnout.cli.options import (
-    against_option,
-    config_option,
-    examples,
-    json_option,
-    optional_model_argument,
+from turnout.cli.options import against_option, config_option, examples, json_option, optional_model_argument, quiet_option
+from turnout.cli.printing import (
+    paint,
+    print_finding,
     print_json,
+    print_line,
+    print_next,
     print_table,
-    quiet_option,
+    print_text,
+    print_warning,
 )
-from turnout.cli.printing import paint, print_line, print_next, print_warning
 from turnout.cli.request_options import check_source, request_options
 from turnout.error_text import count_of
 
@@ -114,7 +114,7 @@ def _next_step(verified: VerifyReport) -> str:
 
 def _print(verified: VerifyReport) -> None:
     result = verified.result
-    click.echo(f"{result.model} on {result.reference}, {count_of(result.requests, 'request')}: {verified.source}")
+    print_text(f"{result.model} on {result.reference}, {count_of(result.requests, 'request')}: {verified.source}")
     rows = [
         {"backend": arm.backend, "output": name, "equal": f"{output.compared - output.mismatches}/{output.compared}"}
         | {column: _format_figure(value) for column, value in _columns(output).items()}
@@ -124,11 +124,11 @@ def _print(verified: VerifyReport) -> None:
     if rows:
         print_table(("backend", "output", "equal", "max abs", "max rel", "mean abs", "cosine", "IoU", "argmax"), rows)
     for arm in result.batching:
-        click.echo(f"batching on {arm.backend}: {arm.verdict} ({_describe_sizes(arm)})")
+        print_text(f"batching on {arm.backend}: {arm.verdict} ({_describe_sizes(arm)})")
     for finding in result.findings():
-        click.echo(f"{paint('FAIL')} {finding}")
+        print_finding(str(finding))
     for file in verified.saved:
-        click.echo(f"saved {os.path.relpath(file)}", err=True)
+        print_text(f"saved {os.path.relpath(file)}", err=True)
     click.echo(f"verdict: {paint(str(result.verdict))}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
@@ -14,9 +13,11 @@ import pluggy
 
 from turnout.errors import PluginError, one_line, suggestion
 from turnout.forking import Forks
+from turnout.log_records import show_records_of
 from turnout.plugins import hookspecs
 from turnout.plugins.declarations import Backend, Exporter, Step
 from turnout.plugins.hookspecs import PROJECT
+from turnout.shown_text import traceback_text
 
 KINDS: Mapping[str, tuple[str, str]] = {
     "turnout_backends": ("Backend", "backend"),
@@ -121,6 +122,7 @@ class Inventory:
             return
         self._infos[name] = PluginInfo(name, _distribution_of(entries[0]))
         try:
+            show_records_of(entries[0].module.partition(".")[0])
             module = entries[0].load()
             self._manager.register(module, name)
             self._check_hooks(module)
@@ -142,7 +144,7 @@ class Inventory:
             raise PluginError("it implements no hook; mark its functions with turnout.hookimpl")
 
     def _record(self, plugin: str, error: BaseException) -> None:
-        self._add_error(plugin, one_line(error), "".join(traceback.format_exception(error)))
+        self._add_error(plugin, one_line(error), f"{traceback_text(error)}\n")
 
     def _add_error(self, plugin: str, message: str, trace: str = "") -> None:
         info = self._infos[plugin]

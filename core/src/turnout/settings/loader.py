@@ -12,6 +12,7 @@ from turnout.settings.aliases import duplicates, rename_backends, rename_documen
 from turnout.settings.document.document import Document
 from turnout.settings.document.source import document_of_file, document_of_mapping
 from turnout.settings.environment import log_unknown_variables, substitute
+from turnout.settings.hidden import hide_secrets, hide_variables
 from turnout.settings.loaded import LoadedSettings
 from turnout.settings.options_check import OptionsCheck
 from turnout.settings.problems.report import Report
@@ -42,6 +43,8 @@ def load_settings(
     document = rename_document(written, own_name)
     environment = os.environ if environment is None else environment
     substituted = substitute(document.values, environment)
+    # Before the first message, which may contain one.
+    hide_variables(document, substituted.values, substituted.secrets, environment)
     report = Report(document, substituted.secrets)
     for path, message in substituted.problems:
         report.add_at_value(path, message)
@@ -52,6 +55,7 @@ def load_settings(
     settings = validate(Settings, values, (), report)
     check = OptionsCheck(values, document, registry, report)
     check.run()
+    hide_secrets([*check.backend_options.values(), *check.step_options.values()])
     report.raise_problems()
     log_unknown_variables(environment, substituted.names, registry)
     return _build(cast("Settings", settings), check, document, folder)

@@ -19,6 +19,7 @@ from turnout.errors import (
     PipelineFailedError,
     PluginError,
     TurnoutError,
+    one_line,
 )
 from turnout_vision.annotation import annotate, save_png
 from turnout_vision.picture_record import PictureRecord, picture_record
@@ -107,7 +108,7 @@ def _run_picture(app: RunsPipelines, run: PictureRun, picture: Path) -> PictureO
     # A defect of a step or a backend: a run over thousands of pictures goes on, and the log has the traceback.
     except Exception as error:
         logger.exception("unexpected error; continuing with the next picture")
-        return PictureOutcome(_fail(new, f"{type(error).__name__}: {error}"))
+        return PictureOutcome(_fail(new, one_line(error)))
     return _finish(run, picture, result, {})
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from turnout.errors import ConfigurationError
+from turnout.errors import ConfigurationError, json_text
 from turnout.files.atomic import open_atomic
 from turnout.files.limits import RESULT_LINE
 from turnout.files.regular import append_to_regular, open_regular
@@ -29,7 +29,7 @@ def record_key(record: PictureRecord) -> Key:
 
 def format_line(record: PictureRecord) -> str:
     """Return ``record`` as one line without a newline. Its first key must be ``image``, which identifies a partial line."""
-    return json.dumps(record)
+    return json_text(record)
 
 
 class ResultsFile:

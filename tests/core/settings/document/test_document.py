@@ -16,7 +16,6 @@ from turnout.settings.document.parse import parse
         ('"k\t": x', "  \t   "),
         ('"東京": x', "        "),
         ('"e\u0301": x', "     "),
-        ('"a\u200bb": x', "      "),
         ('"é": x', "     "),
     ],
 )
@@ -28,6 +27,23 @@ def test_the_caret_is_under_the_value_after_any_characters(line: str, blank: str
 
     assert shown == f"    {line}"
     assert caret == f"    {blank}^"
+
+
+def test_the_caret_is_under_the_value_after_characters_that_cannot_be_seen() -> None:
+    document = parse('"a\u200b\u202eb": x\n', "turnout.yaml")
+
+    (mark,) = [mark for path, mark in document.marks.items() if path]
+    shown, caret = excerpt(document.text, mark).splitlines()
+
+    assert shown == '    "a\\u200b\\u202eb": x'
+    assert shown[caret.index("^")] == "x"
+
+
+def test_the_password_of_a_url_is_not_in_the_excerpt_of_its_line() -> None:
+    document = parse("{url: 'http://u:hunter2@host', x: 1}\n", "turnout.yaml")
+
+    for mark in document.marks.values():
+        assert "hunter2" not in excerpt(document.text, mark)
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])

@@ -96,7 +96,8 @@ def test_no_error_shows_what_came_from_the_environment(text: str, refuse: Refuse
 
 @pytest.mark.parametrize("text", WITH_SECRETS)
 def test_the_check_for_secrets_would_find_one(text: str, refuse: Refuse) -> None:
-    error = refuse(text.replace("${SECRET}", SECRET))
+    # The password of a URL is hidden wherever it comes from.
+    error = refuse(text.replace("${SECRET}", SECRET).replace("http://u:", "http://").replace("@host", ""))
 
     assert SECRET.casefold() in str(error).casefold()
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from turnout.errors import Problem
+from turnout.hidden_values import hide
+from turnout.shown_text import escaped
 
 DocumentPath = tuple[str | int, ...]
 """Keys and list positions from the top: ``("models", "birefnet", "backend")``."""
@@ -95,6 +97,7 @@ def path_text(path: DocumentPath) -> str:
 
 
 MAX_EXCERPT_WIDTH = 160
+_LOOKED_AT = 4_000
 
 
 def excerpt(text: str, mark: Mark) -> str:
@@ -105,14 +108,28 @@ def excerpt(text: str, mark: Mark) -> str:
     line_start = mark.start - (mark.column - 1)
     before = text[line_start : mark.start]
     after = text[mark.start :].splitlines()[0] if text[mark.start : mark.start + 1].strip("\r\n") else ""
+    before, after = _hide_line(before[-_LOOKED_AT:], after[:_LOOKED_AT])
     if len(before) + len(after) > MAX_EXCERPT_WIDTH:
         before, after = before[-MAX_EXCERPT_WIDTH // 2 :], after[: MAX_EXCERPT_WIDTH // 2]
+    before, after = _escape(before), _escape(after)
     return f"    {before}{after}\n    {''.join(map(_blank, before))}^"
+
+
+def _hide_line(before: str, after: str) -> tuple[str, str]:
+    """Return the two parts of a line without hidden values; a password may be in both."""
+    line = hide(before + after)
+    pairs = enumerate(zip(before, line, strict=False))
+    same = next((place for place, (old, new) in pairs if old != new), min(len(before), len(line)))
+    return line[:same], line[same:]
+
+
+def _escape(text: str) -> str:
+    return "\t".join(map(escaped, text.split("\t")))
 
 
 def _blank(character: str) -> str:
     if character == "\t":
         return "\t"
-    if unicodedata.combining(character) or unicodedata.category(character) == "Cf":
+    if unicodedata.combining(character):
         return ""
     return "  " if unicodedata.east_asian_width(character) in "WF" else " "

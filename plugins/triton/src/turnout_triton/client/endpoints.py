@@ -75,6 +75,13 @@ def parse_endpoint(url: str, model: str) -> Endpoint:
     Raises:
         ConfigurationError: ``url`` is not a host with a port where its scheme has no usual one, or has a path for gRPC.
     """
+    if "@" in url:
+        shown = f"{url[: url.find('://') + 3] if '://' in url else ''}{url.rpartition('@')[2]}"
+        raise ConfigurationError(
+            f"model {model!r}: 'url' of backend 'triton' has a user or a password in front of {shown!r}, which is not sent; "
+            "remove it with the '@', and write what the server asks for under 'headers', such as "
+            "'authorization: Bearer ${TOKEN}'"
+        )
     match = _URL.match(url.strip())
     scheme = (match["scheme"] or "grpc") if match else ""
     port = int(match["port"] or _DEFAULT_PORTS.get(scheme, 0)) if match else 0

@@ -15,6 +15,7 @@ from turnout.errors import (
     NotReachedError,
     OverloadedError,
     TurnoutError,
+    foreign_text,
 )
 
 _RETRY = "start it with 'turnout triton serve', or retry later"
@@ -108,7 +109,7 @@ def failure(kind: str, text: str, callee: Callee) -> TurnoutError:
 
     ``text`` comes from the server or the connection and is part of the message, cut to 600 characters.
     """
-    said = " ".join(text.split())[:600] or "no reason given"
+    said = foreign_text(text) or "no reason given"
     better = (other for statuses, pattern, other in _TEXTS if kind in statuses and pattern.search(said))
     return _ERRORS[next(better, kind)](said, callee)
 

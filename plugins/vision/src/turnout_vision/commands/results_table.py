@@ -8,10 +8,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from turnout.errors import shown
+
 if TYPE_CHECKING:
     from turnout_vision.picture_record import PictureRecord
 
 _WIDEST = 60
+_LONGEST = 1_000
 # In the summary, or in the first column.
 _HIDDEN = frozenset({"image", "pipeline", "inputs", "ok", "error", "regions", "failures", "seconds", "box", "label"})
 
@@ -42,11 +45,12 @@ class ResultsTable:
 
         _replace_what_the_terminal_lacks()
         names = _order(dict.fromkeys(name for row in self.rows for name in row))
-        table = Table(*names, box=box.SIMPLE_HEAD)
+        table = Table(*map(shown, names), box=box.SIMPLE_HEAD)
         for row in self.rows:
             # Text, because a caption may have what rich takes for markup.
-            table.add_row(*(Text(row.get(name, "")) for name in names))
-        Console(file=sys.stdout).print(table)
+            table.add_row(*(Text(shown(row.get(name, ""), _LONGEST)) for name in names))
+        # What guards the terminal against foreign texts would refuse the table's own control sequences.
+        Console(file=getattr(sys.stdout, "trusted", sys.stdout)).print(table)
 
 
 def _order(names: Collection[str]) -> list[str]:

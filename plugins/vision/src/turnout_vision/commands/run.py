@@ -143,12 +143,13 @@ def _parse_inputs(settings: Sequence[str]) -> dict[str, Any]:
 
 def _run(run: PictureRun, found: FoundFiles, *, out: Path | None, config: Path, metrics: bool, tabular: bool) -> int:
     import turnout
+    from turnout.errors import shown
     from turnout_vision.commands.tally import Tally
     from turnout_vision.picture_run import run_pictures
 
     tally = Tally(unreadable=bool(found.unreadable))
     for line in found.describe_skipped():
-        click.echo(line, err=True)
+        click.echo(shown(line), err=True)
     with ExitStack() as stack:
         app = stack.enter_context(turnout.open(config))
         app.pipeline(run.pipeline)  # raises before any file is written
@@ -222,6 +223,8 @@ def _show_progress(total: int, *, visible: bool) -> Iterator[Callable[[], None]]
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # redirect_stdout would send the results to stderr too.
-    with Progress(*columns, console=Console(stderr=True), redirect_stdout=False) as progress:
+    with Progress(
+        *columns, console=Console(file=getattr(sys.stderr, "trusted", sys.stderr)), redirect_stdout=False
+    ) as progress:
         task = progress.add_task("pictures", total=total)
         yield lambda: progress.advance(task)

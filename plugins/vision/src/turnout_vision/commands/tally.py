@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from turnout.errors import shown
+
 if TYPE_CHECKING:
     from turnout_vision.picture_run import PictureOutcome
 
@@ -56,7 +58,7 @@ class Tally:
         return SOME_FAILED if self.failed or self.unreadable else OK
 
     def __str__(self) -> str:
-        problems = [_describe(kind, texts) for kind, texts in self.problems.items()]
+        problems = [shown(_describe(kind, texts)) for kind, texts in self.problems.items()]
         skipped = f", {self.skipped} skipped" if self.skipped else ""
         seconds = time.monotonic() - self.start
         return "\n".join([*problems, f"{self.answered} answered, {self.failed} failed{skipped} in {seconds:.1f} s"])
