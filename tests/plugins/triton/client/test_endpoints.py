@@ -41,7 +41,6 @@ def test_a_url_is_scheme_host_and_port(url, endpoint, text) -> None:
         ":8001",
         "ftp://localhost:1",
         "HTTP://localhost:1",
-        "http://user:password@localhost:1",
         "localhost:8001/v2",
         "grpcs://host/triton",
         "grpc://host",
@@ -58,6 +57,22 @@ def test_any_other_url_is_refused_with_the_right_form(url) -> None:
     if url.strip() == url:
         with pytest.raises(ConfigurationError, match=r"model 'm': 'url' of backend 'triton' is .*write 'host:port'"):
             parse_endpoint(url, "m")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:hunter2@localhost:1",
+        "user:hunter2@localhost:1",
+        "grpc://hunter2@localhost:1",
+        "grpcs://u:hun ter2/@:@localhost:1",
+    ],
+)
+def test_a_user_in_a_url_is_refused_without_being_repeated(url) -> None:
+    with pytest.raises(ConfigurationError, match=r"has a user .* '([a-z]+://)?localhost:1'.*under 'headers'") as caught:
+        parse_endpoint(url, "m")
+
+    assert "ter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8"])

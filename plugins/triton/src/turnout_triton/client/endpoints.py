@@ -75,14 +75,9 @@ def parse_endpoint(url: str, model: str) -> Endpoint:
     Raises:
         ConfigurationError: ``url`` is not a host with a port where its scheme has no usual one, or has a path for gRPC.
     """
-    if "@" in url:
-        shown = f"{url[: url.find('://') + 3] if '://' in url else ''}{url.rpartition('@')[2]}"
-        raise ConfigurationError(
-            f"model {model!r}: 'url' of backend 'triton' has a user or a password in front of {shown!r}, which is not sent; "
-            "remove it with the '@', and write what the server asks for under 'headers', such as "
-            "'authorization: Bearer ${TOKEN}'"
-        )
     match = _URL.match(url.strip())
+    if match is None and "@" in url:
+        raise _user_error(url, model)
     scheme = (match["scheme"] or "grpc") if match else ""
     port = int(match["port"] or _DEFAULT_PORTS.get(scheme, 0)) if match else 0
     if match is None or scheme not in _DEFAULT_PORTS or not 0 < port < 65536:
@@ -97,6 +92,15 @@ def parse_endpoint(url: str, model: str) -> Endpoint:
             "without it, or the HTTP port with 'http://' or 'https://' in front"
         )
     return Endpoint(scheme, match["host"].strip("[]"), port, quote(path, safe="/%:@!$&'()*+,;=~"))
+
+
+def _user_error(url: str, model: str) -> ConfigurationError:
+    scheme, separator, _ = url.rpartition("://")
+    address = f"{scheme}{separator}{url.rpartition('@')[2]}"
+    return ConfigurationError(
+        f"model {model!r}: 'url' of backend 'triton' has a user or a password in front of {address!r}, which is not sent; "
+        "remove it with the '@', and write what the server asks for under 'headers', such as 'authorization: Bearer ${TOKEN}'"
+    )
 
 
 def _is_own(family: int, address: str | int) -> bool:
