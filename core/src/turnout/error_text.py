@@ -46,6 +46,18 @@ def shown_argument(argument: object) -> object:
     return shown(argument if isinstance(argument, str) else str(argument))
 
 
+_MAX_FOREIGN = 600
+_MAX_LISTED = 20
+_MAX_COMPARED = 500
+
+
+def listing(names: Iterable[str]) -> str:
+    """Return ``names`` for a message, as ``a, b, c and 312 more``; ``none`` if there are none."""
+    found = list(names)
+    more = f" and {len(found) - _MAX_LISTED} more" if len(found) > _MAX_LISTED else ""
+    return shown(", ".join(found[:_MAX_LISTED]) or "none", _MAX_FOREIGN) + more
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the known name nearest to ``name``, or an empty string."""
     near = nearest_name(name, known)
@@ -56,7 +68,10 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
     """Return the known name nearest to ``name``; empty if none is near."""
     import difflib  # 1 % of the start-up time of a command, for a message that is rarely needed
 
-    return next(iter(difflib.get_close_matches(name, list(known), n=1)), "")
+    names = [one for one in known if len(one) <= 2 * len(name)] if len(name) <= _MAX_FOREIGN else []
+    if len(names) > _MAX_COMPARED:  # a comparison takes 50 us
+        names = [one for one in names if one[:1] == name[:1]][:_MAX_COMPARED]
+    return next(iter(difflib.get_close_matches(name, names, n=1)), "")
 
 
 def count_of(number: int, noun: str, plural: str | None = None) -> str:
@@ -68,7 +83,7 @@ def foreign_text(text: str) -> str:
     """Return a text of a server or a library in one line, each run of white space as a space, cut to 600 characters."""
     # Far more than is shown: it may be a whole response.
     words = (text if len(text) <= 40_000 else f"{text[:20_000]} {text[-20_000:]}").split()
-    return shown(" ".join(words), 600)
+    return shown(" ".join(words), _MAX_FOREIGN)
 
 
 def text_of(error: BaseException) -> str:

@@ -41,6 +41,7 @@ from turnout.error_text import Problem as Problem  # noqa: PLC0414
 from turnout.error_text import count_of as count_of  # noqa: PLC0414
 from turnout.error_text import foreign_text as foreign_text  # noqa: PLC0414
 from turnout.error_text import lines_of, shown_argument
+from turnout.error_text import listing as listing  # noqa: PLC0414
 from turnout.error_text import nearest_name as nearest_name  # noqa: PLC0414
 from turnout.error_text import one_line as one_line  # noqa: PLC0414
 from turnout.error_text import suggestion as suggestion  # noqa: PLC0414
@@ -238,6 +239,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") ->
     """Return the error for an unknown name, with the known names and the nearest of them."""
     names = sorted(known)
     place = f" {where}" if where else ""
-    error = UnknownNameError(f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}.{suggestion(name, names)}{place}")
-    error.name, error.nearest = name, nearest_name(name, names)
+    near = nearest_name(name, names)
+    hint = f" Did you mean {near!r}?" if near else ""
+    error = UnknownNameError(f"unknown {kind} {name!r}; known: {listing(names)}.{hint}{place}")
+    error.name, error.nearest = name, near
     return error

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.settings.environment import log_unknown_variables, substitute
+from turnout.settings.environment import MAX_SUBSTITUTED_LENGTH, MAX_VARIABLE_LENGTH, log_unknown_variables, substitute
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,24 @@ def test_what_came_from_the_environment_is_known_and_what_the_file_says_is_not()
 
     assert substituted.secrets == {("a",): "x", ("c",): "xx"}
     assert substituted.names == {"A", "B"}
+
+
+def test_a_long_variable_is_a_problem_that_shows_its_name_and_its_length() -> None:
+    substituted = substitute({"a": "${A}${A}"}, {"A": "s3cret" * MAX_VARIABLE_LENGTH})
+
+    ((path, problem),) = substituted.problems
+    assert path == ("a",)
+    assert problem.startswith(f"the environment variable 'A' has {6 * MAX_VARIABLE_LENGTH} characters;")
+    assert substituted.values == {"a": "${A}${A}"}
+
+
+def test_variables_add_a_limited_number_of_characters() -> None:
+    half = "x" * (MAX_VARIABLE_LENGTH // 2)
+    fitting = MAX_SUBSTITUTED_LENGTH // len(half)
+
+    assert not substitute({"a": "${A}" * fitting}, {"A": half}).problems
+    ((_, problem),) = substitute({"a": "${A}" * (fitting + 1)}, {"A": half}).problems
+    assert "makes the settings too long" in problem
 
 
 def test_a_misspelled_variable_is_logged_without_its_value(caplog: pytest.LogCaptureFixture) -> None:

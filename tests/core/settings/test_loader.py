@@ -10,6 +10,7 @@ import pytest
 from turnout.errors import ConfigurationError, SettingsError
 from turnout.plugins.discovery import Plugins
 from turnout.settings import LoadedSettings, Registry, load_settings
+from turnout.settings.document.source import MAX_LINE_LENGTH, MAX_LINES
 
 Load = Callable[..., LoadedSettings]
 Refuse = Callable[..., SettingsError]
@@ -138,7 +139,43 @@ def test_an_empty_file_is_refused(refuse: Refuse) -> None:
 
 
 def test_a_file_of_comments_only_is_refused(refuse: Refuse) -> None:
-    assert "must be a mapping of keys to values, got nothing" in str(refuse("# to do\n"))
+    for text in ("# to do\n", "---\n# nothing\n...\n", "null\n"):
+        error = refuse(text)
+
+        assert str(error).startswith("turnout.yaml:1:1: the file has no settings; write 'models:' there")
+        assert error.next_step == "turnout init --force"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: 1\n" + "#\n" * MAX_LINES, f"turnout.yaml:{MAX_LINES + 1}:1: more than {MAX_LINES} lines"),
+        ("a: 1\nb: " + "x" * MAX_LINE_LENGTH, f"turnout.yaml:2:1: this line has {MAX_LINE_LENGTH + 3} characters;"),
+    ],
+)
+def test_a_file_that_would_take_seconds_to_read_is_refused_before(text: str, problem: str, refuse: Refuse) -> None:
+    assert str(refuse(text)).startswith(problem)
+
+
+def test_a_mapping_that_contains_itself_many_times_is_refused(refuse_mapping: Refuse) -> None:
+    values: dict[str, object] = {}
+    for _ in range(20):
+        values = {str(number): values for number in range(10)}
+
+    assert "more than 10000 values" in str(refuse_mapping(values))
+    assert "more than 1048576 characters" in str(refuse_mapping({"backend": "x" * 2_000_000}))
+
+
+def test_values_without_a_text_are_described(refuse_mapping: Refuse) -> None:
+    class Silent:
+        def __repr__(self) -> str:
+            raise RuntimeError("no text")
+
+    error = str(refuse_mapping({"executor_threads": 10**5000, "metrics": Silent(), 10**5000: 1}))
+
+    assert "got a number of more than 60 digits" in error
+    assert "got a Silent" in error
+    assert "the key a number of more than 60 digits is not text" in error
 
 
 def test_a_file_that_is_not_utf_8_is_refused_at_its_line(refuse: Refuse) -> None:

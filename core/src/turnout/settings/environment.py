@@ -17,6 +17,10 @@ logger = logging.getLogger(__name__)
 KNOWN_VARIABLES = ("TURNOUT_CONFIG",)
 """The variables that Turnout itself reads; plugins declare theirs."""
 
+MAX_VARIABLE_LENGTH = 1 << 16
+MAX_SUBSTITUTED_LENGTH = 1 << 18
+"""The most characters of one variable, and of everything that variables add to the settings."""
+
 _DOLLAR = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^${}]*))?\})?")
 
 
@@ -61,6 +65,7 @@ class _Walk:
         self.secrets: dict[DocumentPath, str] = {}
         self.problems: list[tuple[DocumentPath, str]] = []
         self.names: set[str] = set()
+        self._length = 0
 
     def value(self, value: Any, path: DocumentPath) -> Any:
         if isinstance(value, dict):
@@ -71,17 +76,20 @@ class _Walk:
 
     def _text(self, text: str, path: DocumentPath) -> str:
         parts: list[str] = []
+        secrets: list[str] = []
         end = 0
         for match in _DOLLAR.finditer(text):
-            part = self._part(match, path)
+            part = self._part(match, path, secrets)
             if part is None:
                 return text
             parts += [text[end : match.start()], part]
             end = match.end()
+        if secrets:
+            self.secrets[path] = "".join(secrets)
         return "".join((*parts, text[end:]))
 
-    def _part(self, match: re.Match[str], path: DocumentPath) -> str | None:
-        """Return the text for ``match``; None, and add a problem, if there is none."""
+    def _part(self, match: re.Match[str], path: DocumentPath, secrets: list[str]) -> str | None:
+        """Return the text for ``match``, in ``secrets`` if it is a variable's; None, and add a problem, if there is none."""
         if match["dollar"]:
             return "$"
         name, default = match["name"], match["default"]
@@ -96,5 +104,20 @@ class _Walk:
             advice = f"set it, or write '${{{name}:-default}}'"
             self.problems.append((path, f"the environment variable {name!r} is not set; {advice}"))
             return None
-        self.secrets[path] = self.secrets.get(path, "") + value
+        self._length += len(value)
+        if problem := _too_long(name, value, self._length):
+            self.problems.append((path, problem))
+            return None
+        secrets.append(value)
         return value
+
+
+def _too_long(name: str, value: str, total: int) -> str:
+    """Return the problem if ``value``, or all values together, are longer than those of settings; else an empty text."""
+    if len(value) > MAX_VARIABLE_LENGTH:
+        limit = f"a value in settings has at most {MAX_VARIABLE_LENGTH}"
+        return f"the environment variable {name!r} has {len(value)} characters; {limit}: set a shorter one"
+    if total > MAX_SUBSTITUTED_LENGTH:
+        limit = f"variables may add {MAX_SUBSTITUTED_LENGTH} characters to settings"
+        return f"the environment variable {name!r} makes the settings too long; {limit}: use it fewer times"
+    return ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from turnout.errors import suggestion, unknown_name
+from turnout.errors import listing, suggestion, unknown_name
 from turnout.plugins.known import install_hint
 from turnout.settings.document.document import Document, DocumentPath
 from turnout.settings.problems.report import Report
@@ -62,7 +62,7 @@ class OptionsCheck:
         chosen = model.get("backend") if "backend" in model else _mapping(self._values).get("backend")
         if chosen is None and path == ("backend",):
             entries = _mapping(model.get("backends"))
-            advice = ", ".join(f"'backend: {entry}'" for entry in entries) or "'backend: <name>'"
+            advice = listing(f"'backend: {entry}'" for entry in entries) if entries else "'backend: <name>'"
             self._report.add_at_key(
                 ("models", name), f"no backend is named; add {advice} here, or a 'backend:' at the top for all"
             )
@@ -119,7 +119,7 @@ class OptionsCheck:
 
 
 def _missing_options_text(name: str, backend: str, entries: Mapping[str, Any]) -> str:
-    listed = f"it has: {', '.join(entries) or 'none'}.{suggestion(backend, entries)}"
+    listed = f"it has: {listing(entries)}.{suggestion(backend, entries)}"
     return f"{backend!r} has no options under models.{name}.backends; {listed} Add '{backend}: {{...}}' there"
 
 

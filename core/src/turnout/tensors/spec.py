@@ -15,6 +15,8 @@ from turnout.tensors.datatypes import BYTES, datatype_of, dtype_of
 from turnout.tensors.elements import as_bytes_elements
 
 _DECLARATION = re.compile(r"\s*(?P<datatype>[A-Za-z0-9]+)\s*\[(?P<shape>[^\[\]]*)\]\s*\Z")
+MAX_RANK = 64
+"""The most axes of a numpy array."""
 _SIZE = re.compile(r"-1|[0-9]{1,18}")
 
 
@@ -80,6 +82,8 @@ def parse_spec(name: str, declaration: str, *, batched: bool = False) -> TensorS
         raise InvalidTensorError(
             f"tensor {name!r} is declared as {declaration!r}; write a datatype and a shape, such as 'FP32[3,384,384]'"
         )
+    if match["shape"].count(",") >= MAX_RANK:
+        raise InvalidTensorError(f"tensor {name!r} is declared with more than {MAX_RANK} axes, which no array has")
     datatype = match["datatype"].upper()
     dtype_of(datatype)
     sizes = tuple(_parse_size(name, declaration, size) for size in match["shape"].split(",") if match["shape"].strip())

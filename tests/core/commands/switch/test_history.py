@@ -33,6 +33,20 @@ def test_a_record_that_cannot_be_read_is_none(tmp_path: Path, content: str) -> N
 
 
 @pytest.mark.parametrize(
+    "keys",
+    ['{"backends": {"direct": {"loader": "factory", "factory": "os:abort"}}}', '{"backend": "a", "preload": true}', "[]"],
+)
+def test_a_record_with_another_key_than_a_switch_changes_is_none(tmp_path: Path, keys: str) -> None:
+    before = f'{{"keys": {keys}, "backend": "a", "lines": "m: {{}}"}}'
+    (tmp_path / ".turnout").mkdir()
+    (tmp_path / ".turnout" / "m.switch.json").write_text(
+        f'{{"format": 1, "switches": [{{"at": "", "before": {before}, "after": {before}}}]}}'
+    )
+
+    assert read_history(tmp_path, "m") == ()
+
+
+@pytest.mark.parametrize(
     ("path", "present", "former"),
     [
         ("", "a", ""),

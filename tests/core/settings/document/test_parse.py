@@ -62,7 +62,7 @@ def test_nesting_by_indentation_is_limited_too() -> None:
 
 
 def test_too_many_values_are_refused() -> None:
-    with pytest.raises(SettingsError, match="more than 20000 values"):
+    with pytest.raises(SettingsError, match="more than 10000 values"):
         values("[" + "1," * (MAX_VALUES + 1) + "]")
 
 

@@ -26,6 +26,21 @@ def test_two_edits_of_other_lines_are_merged_and_of_one_line_are_not(one: str, o
     assert merge_lines(BASE, one, other) == merged
 
 
+def test_edits_of_long_texts_with_equal_lines_are_merged_in_a_moment() -> None:
+    lines = ["same\n"] * 40_000
+    one, other = (["first\n", *lines[1:]], [*lines[:-1], "last\n"])
+
+    assert merge_lines("".join(lines), "".join(one), "".join(other)) == "".join(["first\n", *lines[2:], "last\n"])
+
+
+def test_very_many_changed_lines_count_as_one_edit() -> None:
+    base = "".join(f"{number}\n" for number in range(3000))
+    ours = "".join(f"{number % 3 and number}\n" for number in range(3000))
+
+    assert merge_lines(base, ours, base) == ours
+    assert merge_lines(base, ours, base.replace("\n1500\n", "\nx\n")) is None
+
+
 @pytest.mark.parametrize(
     ("text", "lines"),
     [

@@ -24,3 +24,10 @@ def test_a_message_with_a_part_of_a_secret_leaks(message: str, secret: str) -> N
 )
 def test_a_message_without_any_does_not(message: str, secret: str) -> None:
     assert not leaks(message, [secret])
+
+
+def test_a_long_secret_is_searched_in_a_moment() -> None:
+    secret = "".join(chr(0x4E00 + number % 20_000) for number in range(262_144))
+
+    assert not leaks("a message without any part of it " * 20, [secret])
+    assert leaks(f"a message with {secret[-5:]}", [secret])

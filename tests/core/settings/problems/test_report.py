@@ -128,11 +128,20 @@ def test_a_backend_from_the_environment_is_refused_with_the_variable_and_the_kno
     assert "The value from the environment is not a known name" in problem.message
 
 
-def test_after_a_hundred_problems_the_others_are_counted(refuse: Refuse) -> None:
-    problems = refuse("".join(f"k{number}: 1\n" for number in range(MAX_PROBLEMS + 20))).problems
+def test_after_twenty_problems_the_others_are_counted(refuse: Refuse) -> None:
+    problems = refuse("".join(f"k{number}: 1\n" for number in range(MAX_PROBLEMS + 312))).problems
 
     assert len(problems) == MAX_PROBLEMS + 1
-    assert problems[-1].message == "20 more problems are not shown; fix these first"
+    assert problems[-1].message == "and 312 more problems; fix these first"
+
+
+def test_a_report_has_some_kilobytes_at_most(refuse: Refuse) -> None:
+    key = "k" * 30_000
+    error = refuse("".join(f"? {key}{number}\n: 1\n" for number in range(18)))
+
+    assert len(str(error)) < 10_000
+    assert "more problems; fix these first" in str(error)
+    assert max(len(problem.message) for problem in error.problems) < 1_100
 
 
 def test_long_values_are_shortened(refuse: Refuse) -> None:

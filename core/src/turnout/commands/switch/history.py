@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from turnout.commands.switch.traffic import Traffic
+from turnout.commands.switch.traffic import SWITCHED, Traffic
 from turnout.files.atomic import write_atomic
 from turnout.files.limits import STATE as STATE_FILE
 from turnout.files.state_folder import STATE, make_state_folder
@@ -41,9 +41,15 @@ def read_history(folder: Path, model: str) -> tuple[RecordedSwitch, ...]:
 
 
 def _traffic(values: Mapping[str, Any]) -> Traffic:
-    """Return what a switch wrote; raise TypeError or KeyError for other values."""
+    """Return what a switch wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: a switch wrote something else; ``--back`` would write other keys into turnout.yaml.
+    """
     if not isinstance(values["keys"], dict):
         raise TypeError("no keys")
+    if not values["keys"].keys() <= set(SWITCHED):
+        raise ValueError("other keys than those of a switch")
     return Traffic(values["keys"], str(values["backend"]), str(values["lines"]))
 
 

@@ -15,6 +15,7 @@ DocumentPath = tuple[str | int, ...]
 """Keys and list positions from the top: ``("models", "birefnet", "backend")``."""
 
 MAX_DEPTH = 24
+MAX_VALUES = 10_000
 TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep; settings are never this deep"
 
 

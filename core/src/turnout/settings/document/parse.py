@@ -22,11 +22,10 @@ from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scanner import Scanner, ScannerError
 
 from turnout.errors import SettingsError
-from turnout.settings.document.document import MAX_DEPTH, TOO_DEEP, Document, DocumentPath, Mark
+from turnout.settings.document.document import MAX_DEPTH, MAX_VALUES, TOO_DEEP, Document, DocumentPath, Mark
 from turnout.settings.document.refusals import plain_words, refusal
 from turnout.settings.document.scalars import Scalar, resolve_plain
 
-MAX_VALUES = 20_000
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,14 @@ from typing import Any
 from turnout.errors import ConfigurationError, Problem, SettingsError
 from turnout.files.limits import SETTINGS
 from turnout.files.regular import open_regular
-from turnout.settings.document.document import MAX_DEPTH, TOO_DEEP, Document, DocumentPath, Mark
+from turnout.settings.document.document import MAX_DEPTH, MAX_VALUES, TOO_DEEP, Document, DocumentPath, Mark
+from turnout.settings.document.scalars import value_text
 
 MAX_BYTES = SETTINGS.max_bytes
+MAX_LINES = 50_000
+MAX_LINE_LENGTH = 1 << 16
+_NEW_FILE = "turnout init --force"
+_LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 
 def read_text(file: Path) -> str:
@@ -19,7 +25,7 @@ def read_text(file: Path) -> str:
 
     Raises:
         ConfigurationError: the file cannot be read.
-        SettingsError: it is empty, larger than 1 MiB, or not UTF-8.
+        SettingsError: it is empty, longer than settings are, or not UTF-8.
     """
     try:
         with open_regular(file) as stream:
@@ -37,22 +43,39 @@ def read_text(file: Path) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         raise _error(file, "not UTF-8 here; save the file as UTF-8", line) from None
     if not text.removeprefix("\ufeff").strip():
-        raise _error(file, "the file is empty; 'turnout init' writes one that works", step="turnout init --force")
+        raise _error(file, "the file is empty; 'turnout init' writes one that works", step=_NEW_FILE)
+    _check_lines(text, file)
     return text
+
+
+def _check_lines(text: str, file: Path) -> None:
+    """Raise SettingsError if ``text`` has more or longer lines than the parser reads in a moment."""
+    start = 0
+    for line, found in enumerate(_LINE_BREAK.finditer(text + "\n"), 1):
+        if line > MAX_LINES:
+            raise _error(file, f"more than {MAX_LINES} lines; settings are never this long", line)
+        if found.start() - start > MAX_LINE_LENGTH:
+            length = found.start() - start
+            raise _error(file, f"this line has {length} characters; a line of settings has at most {MAX_LINE_LENGTH}", line)
+        start = found.end()
 
 
 def document_of_file(file: Path) -> Document:
     """Return the document of ``file``. Raises as ``read_text``, and SettingsError if it is not YAML that settings accept."""
     from turnout.settings.document.parse import parse  # settings from a mapping need no YAML library
 
-    return parse(read_text(file), str(file))
+    document = parse(read_text(file), str(file))
+    if document.values is None and not document.problems:
+        message = "the file has no settings; write 'models:' there, or let 'turnout init --force' replace it"
+        raise _error(file, message, step=_NEW_FILE)
+    return document
 
 
 def document_of_mapping(values: Mapping[str, Any]) -> Document:
     """Return a document of ``values``, which are copied; its marks give only the order.
 
     Raises:
-        SettingsError: it is nested too deep.
+        SettingsError: it is nested too deep, or has too many values.
     """
     copy = _Copy()
     copied = copy.copy_value(values, ())
@@ -64,10 +87,15 @@ class _Copy:
         self.keys: dict[DocumentPath, Mark] = {}
         self.marks: dict[DocumentPath, Mark] = {}
         self.problems: list[tuple[Mark, str]] = []
+        self._characters = 0
 
     def copy_value(self, value: Any, path: DocumentPath) -> Any:
         if len(path) > MAX_DEPTH:
             raise SettingsError([Problem("", TOO_DEEP)])
+        # Also a small mapping, in which one list is the value of many keys, has no end.
+        if len(self.marks) > MAX_VALUES:
+            raise SettingsError([Problem("", f"more than {MAX_VALUES} values; settings are never this long")])
+        self._count_characters(*path[-1:], value)
         self.marks[path] = self._mark()
         if isinstance(value, Mapping):
             return {key: self._copy_entry(inner, (*path, key)) for key, inner in value.items() if self._check_key(key)}
@@ -75,13 +103,18 @@ class _Copy:
             return [self.copy_value(inner, (*path, position)) for position, inner in enumerate(value)]
         return value
 
+    def _count_characters(self, *texts: object) -> None:
+        self._characters += sum(len(text) for text in texts if isinstance(text, str | bytes))
+        if self._characters > MAX_BYTES:
+            raise SettingsError([Problem("", f"more than {MAX_BYTES} characters; settings are never this large")])
+
     def _copy_entry(self, value: Any, path: DocumentPath) -> Any:
         self.keys[path] = self._mark()
         return self.copy_value(value, path)
 
     def _check_key(self, key: object) -> bool:
         if not isinstance(key, str):
-            self.problems.append((self._mark(), f"the key {key!r} is not text; put it in quotes"))
+            self.problems.append((self._mark(), f"the key {value_text(key)} is not text; put it in quotes"))
         return isinstance(key, str)
 
     def _mark(self) -> Mark:

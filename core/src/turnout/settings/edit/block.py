@@ -6,6 +6,9 @@ from difflib import SequenceMatcher
 
 from turnout.settings.document.document import Document
 
+_MAX_COMPARED = 1_000_000
+"""Pairs of lines: between more of them, which takes seconds, everything counts as one edit."""
+
 _Edit = tuple[int, int, list[str]]
 """The lines from the first number up to the second are replaced by the list."""
 
@@ -35,8 +38,19 @@ def merge_lines(base: str, one: str, other: str) -> str | None:
 
 def _edits(base: list[str], text: str) -> list[_Edit]:
     lines = text.splitlines(keepends=True)
-    codes = SequenceMatcher(None, base, lines, autojunk=False).get_opcodes()
-    return [(start, end, lines[first:last]) for tag, start, end, first, last in codes if tag != "equal"]
+    same = _common_length(base, lines)
+    end = _common_length(base[same:][::-1], lines[same:][::-1])
+    old, new = base[same : len(base) - end], lines[same : len(lines) - end]
+    if len(old) * len(new) > _MAX_COMPARED:
+        return [(same, same + len(old), new)]
+    codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return [(same + start, same + stop, new[first:last]) for tag, start, stop, first, last in codes if tag != "equal"]
+
+
+def _common_length(one: list[str], other: list[str]) -> int:
+    """Return how many lines both start with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (ours, theirs) in pairs if ours != theirs), min(len(one), len(other)))
 
 
 def _meets(one: _Edit, other: _Edit) -> bool:

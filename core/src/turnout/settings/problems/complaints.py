@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from turnout.settings.document.scalars import value_text
+
 _KINDS = {
     "string": "must be text",
     "str": "must be text",
@@ -71,5 +73,4 @@ def describe_value(value: Any) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list" if value else "an empty list"
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return value_text(value)

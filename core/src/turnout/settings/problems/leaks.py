@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _SHARED_CHARACTERS = 4
 
@@ -14,12 +14,18 @@ def leaks(message: str, secrets: Iterable[str]) -> bool:
     Strict on purpose: a plugin's message may show only a part of a value, or change its case.
     """
     text = message.casefold()
-    return any(_contains(text, secret.casefold()) for secret in secrets)
+    parts = frozenset(_parts(text))
+    return any(_contains(text, parts, secret.casefold()) for secret in secrets)
 
 
-def _contains(text: str, secret: str) -> bool:
+def _contains(text: str, parts: frozenset[str], secret: str) -> bool:
     if not secret.strip():
         return False
     if len(secret) < _SHARED_CHARACTERS:
         return re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", text) is not None
-    return any(secret[start : start + _SHARED_CHARACTERS] in text for start in range(len(secret) - _SHARED_CHARACTERS + 1))
+    # A set, because a search of the text for each part of a long secret takes minutes.
+    return any(part in parts for part in _parts(secret))
+
+
+def _parts(text: str) -> Iterator[str]:
+    return (text[start : start + _SHARED_CHARACTERS] for start in range(len(text) - _SHARED_CHARACTERS + 1))

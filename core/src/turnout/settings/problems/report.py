@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterable, Mapping
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from turnout.errors import Problem, SettingsError, suggestion
+from turnout.errors import Problem, SettingsError, count_of, foreign_text, shown, suggestion
 from turnout.settings.document.document import Document, DocumentPath, Mark, child_of, path_text
 from turnout.settings.problems.complaints import describe_value, plain_complaint
 from turnout.settings.problems.known_keys import known_keys
 from turnout.settings.problems.leaks import leaks
 from turnout.settings.schema.base import PROBLEM
 
-MAX_PROBLEMS = 100
-"""Further problems are counted, not shown."""
+MAX_PROBLEMS = 20
+MAX_LENGTH = 8_000
+"""Further problems, and those behind so many characters, are counted, not shown."""
+
+MAX_PLACE_LENGTH = 300
 
 Message = str | Callable[[], str]
 """A message; a function where the text takes time to build, because only the first problems are shown."""
@@ -43,7 +46,7 @@ class Report:
 
     def add_foreign(self, path: DocumentPath, message: str) -> None:
         """Add a problem at the value of ``path`` whose text comes from a plugin: it may repeat a value."""
-        self.add_at_value(path, self._hide_secrets(message, path))
+        self.add_at_value(path, lambda: self._hide_secrets(message, path))
 
     def add_validation_error(self, error: ValidationError, root: DocumentPath, model: type[BaseModel]) -> None:
         """Add every part of ``error``, which ``model`` raised for the value at ``root``.
@@ -73,11 +76,15 @@ class Report:
         if not self._problems:
             return
         found = sorted(self._problems, key=lambda problem: problem[0].start)
-        problems = [
-            self._document.problem(mark, _prefix_place(place, message)) for mark, place, message in found[:MAX_PROBLEMS]
-        ]
-        if len(found) > MAX_PROBLEMS:
-            problems.append(Problem("", f"{len(found) - MAX_PROBLEMS} more problems are not shown; fix these first"))
+        problems: list[Problem] = []
+        length = 0
+        for mark, place, message in found[:MAX_PROBLEMS]:
+            problems.append(self._document.problem(mark, _prefix_place(place, message)))
+            length += len(str(problems[-1]))
+            if length > MAX_LENGTH:
+                break
+        if len(found) > len(problems):
+            problems.append(Problem("", f"and {count_of(len(found) - len(problems), 'more problem')}; fix these first"))
         raise SettingsError(problems)
 
     def _add(self, mark: Mark, path: DocumentPath, message: Message) -> None:
@@ -130,14 +137,15 @@ class Report:
 
     def _hide_secrets(self, message: str, root: DocumentPath) -> str:
         """Return ``message``, or a replacement if it contains a secret: its author had the values at ``root`` and below."""
-        if leaks(message, (secret for path, secret in self._secrets.items() if path[: len(root)] == root)):
+        text = foreign_text(message)
+        if leaks(text, (secret for path, secret in self._secrets.items() if path[: len(root)] == root)):
             return "this value is refused; the reason repeats a value from the environment, so it is not shown"
-        return " ".join(message.split())
+        return text
 
 
 def _prefix_place(place: str, message: Message) -> str:
     text = message if isinstance(message, str) else message()
-    return f"{place}: {text}" if place else text
+    return f"{shown(place, MAX_PLACE_LENGTH)}: {text}" if place else text
 
 
 def _needs_value(details: ErrorDetails, value: object) -> bool:
