@@ -6,7 +6,6 @@ numbers; words that the file itself contains, such as the name of a backend; and
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -61,9 +60,19 @@ def _secrets(path: DocumentPath, written: str, whole: str, environment: Mapping[
 
 def _words_of(document: Document) -> frozenset[str]:
     """Return the words of the file, which its reader knows, and the variables in it are no secrets if they are among them."""
-    text = document.text or json.dumps(document.values, default=str, ensure_ascii=False)
+    text = document.text or " ".join(_texts(document.values))
     words = frozenset(_WORD.findall(_VARIABLE.sub(lambda variable: f" {variable['default'] or ''} ", text)))
     return words | {word.rstrip(":") for word in words}
+
+
+def _texts(values: Any) -> Iterator[str]:
+    if isinstance(values, str):
+        yield values
+    elif isinstance(values, dict):
+        yield from values
+        yield from (text for inner in values.values() for text in _texts(inner))
+    elif isinstance(values, list):
+        yield from (text for inner in values for text in _texts(inner))
 
 
 def _value_at(values: Any, path: DocumentPath) -> Any:

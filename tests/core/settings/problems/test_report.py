@@ -140,7 +140,7 @@ def test_a_report_has_some_kilobytes_at_most(refuse: Refuse) -> None:
     error = refuse("".join(f"? {key}{number}\n: 1\n" for number in range(18)))
 
     assert len(str(error)) < 10_000
-    assert "more problems; fix these first" in str(error)
+    assert "and 1 more problem; fix these first" in str(error)
     assert max(len(problem.message) for problem in error.problems) < 1_100
 
 
