@@ -19,6 +19,7 @@ from turnout import (
 )
 from turnout.commands.export import export_configuration, export_model, model_folder
 from turnout.errors import ExportError, UnknownNameError
+from turnout.files.made_here import is_made_here
 from turnout.repository.evidence import fingerprint, read_evidence
 from turnout.settings import load_settings
 from turnout.tensors import TensorSpec
@@ -275,3 +276,30 @@ def test_evidence_that_cannot_be_saved_costs_no_export(
 
     assert export(_write).file.is_file()
     assert "cannot be saved" in caplog.text
+
+
+@pytest.mark.parametrize(("filename", "is_code"), [("model.pt", True), ("model.py", True), ("model.onnx", False)])
+def test_a_file_of_code_that_was_exported_is_made_here(
+    plugins_with: Any, tmp_path: Path, filename: str, is_code: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    plugins = plugins_with({"plus": PlusOne}, exporters=[Exporter("code", "plus", filename, _write)])
+    loaded = load_settings({"models": {"m": {"backend": "plus", "backends": {"plus": {}}}}}, registry=plugins)
+
+    exported = export_model(loaded, plugins, "m", repository=tmp_path / "repository")
+
+    assert is_made_here(fingerprint(exported.file)) is is_code
+    assert is_made_here(fingerprint(exported.file.parent)) is is_code
+
+
+def test_a_home_that_cannot_be_written_costs_no_export(
+    plugins_with: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "state").write_text("a file")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    plugins = plugins_with({"plus": PlusOne}, exporters=[Exporter("code", "plus", "model.pt", _write)])
+    loaded = load_settings({"models": {"m": {"backend": "plus", "backends": {"plus": {}}}}}, registry=plugins)
+
+    exported = export_model(loaded, plugins, "m", repository=tmp_path / "repository")
+
+    assert f'write in turnout.yaml: sha256: "{fingerprint(exported.file)}"; to serve it here: --trust m' in caplog.text

@@ -39,4 +39,4 @@ class TestTorchScript(TestPythonModule):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             torch.jit.script(torch.nn.Identity()).save(str(self.folder / "echo.pt"))
-        return open_echo(self.folder, datatype, shape, {"loader": "torchscript", "path": "echo.pt"})
+        return open_echo(self.folder, datatype, shape, {"loader": "torchscript", "trust": True, "path": "echo.pt"})

@@ -36,7 +36,7 @@ def ask(tmp_path: Path) -> Callable[..., dict[str, Any]]:
             torch.jit.script(module).save(tmp_path / "model.pt")
         settings: dict[str, Any] = {"backend": "direct", "max_batch_size": 8}
         settings |= {"inputs": dict.fromkeys(inputs, "FP32[1]"), "outputs": dict.fromkeys(outputs, "FP32[1]")}
-        settings["backends"] = {"direct": {"loader": "torchscript", "path": str(tmp_path / "model.pt")}}
+        settings["backends"] = {"direct": {"loader": "torchscript", "trust": True, "path": str(tmp_path / "model.pt")}}
         with turnout.open({"models": {"m": settings}}) as app:
             answers = [{name: float(array[0, 0]) for name, array in app.model("m").infer(one).items()} for one in requests]
         return answers[-1]

@@ -181,6 +181,8 @@ def _proof_lines(facts: dict[str, Any]) -> Iterator[str]:
     sizes = " and ".join(map(str, facts.get("batch_sizes", ())))
     same = "equal in every bit" if facts.get("bit_for_bit") else f"max abs error: {errors}"
     yield f"proved: {facts.get('runtime')} answers as {facts.get('reference')} (batch {sizes}); {same}"
+    if "code_sha256" in facts:
+        yield f'the file is code, and opens on this machine; on another, turnout.yaml needs: sha256: "{facts["code_sha256"]}"'
 
 
 def _configuration_entries(configuration: Configuration) -> dict[str, list[str]]:

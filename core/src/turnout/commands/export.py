@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from turnout.commands.repository_folder import model_folder
 from turnout.commands.served_format import check_format
 from turnout.errors import ExportError, TurnoutError, UnknownNameError, one_line
+from turnout.files.made_here import CODE_SUFFIXES, remember_made_here
 from turnout.inference import ModelSignature
 from turnout.parity import Verdict
 from turnout.plugins.declarations import Exporter, ExportRequest
@@ -58,11 +59,18 @@ def export_model(
         # An exporter may take minutes: refuse what cannot be served before it starts.
         configure(version or (latest_version(folder) or 0) + 1, declared)
     proved: dict[str, Any] = {}
+    digests: list[str] = []
 
     def write(file: Path) -> ModelSignature:
-        return _run_exporter(exporter, ExportRequest(view.declaration, options, file, proved.update), proved)
+        signature = _run_exporter(exporter, ExportRequest(view.declaration, options, file, proved.update), proved)
+        # Of the stage, which is this process's own; the published folder may belong to others too.
+        if file.suffix in CODE_SUFFIXES:
+            digests.extend((fingerprint(file), fingerprint(file.parent)))
+            proved["code_sha256"] = digests[0]
+        return signature
 
     exported = publish(folder, exporter.filename, write, configure, version)
+    _vouch(model, exported, digests)
     _save_evidence(loaded, exporter, model, exported, proved)
     return exported
 
@@ -183,6 +191,23 @@ def _save_evidence(
         write_evidence(loaded.folder, Evidence(model, "export", str(Verdict.MATCH), facts=facts))
     except OSError as error:
         logger.warning("model %r version %d: the evidence of the export cannot be saved: %s", model, exported.version, error)
+
+
+def _vouch(model: str, exported: ExportedVersion, digests: Sequence[str]) -> None:
+    """Record that a file of code was made here, so that it opens without ``trust``; a failure does not undo the version."""
+    try:
+        for digest in digests:
+            remember_made_here(digest)
+    except OSError as error:
+        logger.warning(
+            "model %r version %d is code, and that it was made here cannot be recorded: %s; to open it in this process, write "
+            'in turnout.yaml: sha256: "%s"; to serve it here: --trust %s',
+            model,
+            exported.version,
+            error,
+            digests[0],
+            exported.file.parents[1].name,
+        )
 
 
 def _configure(kind: Repository, request: ConfigurationRequest) -> Configuration:

@@ -45,6 +45,9 @@ TOKENIZER = FileLimits("a tokenizer.json", 64 * MIB, max_values=500_000, infinit
 VOCABULARY = FileLimits("a vocab.txt", 16 * MIB)
 # protobuf's own limit: the weights of a larger model are in files beside it.
 ONNX = FileLimits("an ONNX file", (2 << 30) - 1)
+GRAPH = FileLimits("the graph of a .pt2 file", 64 * MIB, max_depth=200, max_values=500_000)
+SAMPLES = FileLimits("the sample inputs of a .pt2 file", 1 << 30)
+MODEL = FileLimits("a model file", 1 << 40)
 REGIONS = FileLimits("a region file", 8_000_000, max_values=1_000_000)
 RESULT_LINE = FileLimits("a line of a results file", 64 * MIB, max_depth=80, max_values=500_000, any_text=True, infinite=True)
 CERTIFICATE = FileLimits("a PEM file", MIB)

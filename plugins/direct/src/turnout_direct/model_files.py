@@ -7,7 +7,7 @@ from pathlib import Path
 from turnout import ModelDeclaration
 from turnout_direct.checkpoint_source import find_checkpoint_source
 from turnout_direct.options import DirectOptions
-from turnout_direct.saved_graph import find_graph
+from turnout_direct.saved_graph import find_graph, graph_path
 
 
 def find_model_files(model: ModelDeclaration, options: DirectOptions) -> list[Path]:
@@ -20,5 +20,5 @@ def find_model_files(model: ModelDeclaration, options: DirectOptions) -> list[Pa
         source = Path(find_checkpoint_source(options, model.folder, model.name))
         return [source] if source.is_absolute() or source.is_dir() else []
     if options.path is not None:
-        return [find_graph(model.folder / Path(options.path).expanduser(), options.loader, model.name)]
+        return [find_graph(graph_path(options, model.folder), options.loader, model.name)]
     return []

@@ -84,11 +84,10 @@ def _load(options: DirectOptions, folder: Path, model_name: str, device: torch.d
 def _load_graph(options: DirectOptions, folder: Path, model_name: str, device: torch.device) -> torch.nn.Module:
     from turnout_direct.saved_graph import load_torch_export, load_torchscript
 
-    path = folder / Path(str(options.path)).expanduser()
     if options.loader == "torchscript":
-        return load_torchscript(path, device, model_name).eval()
+        return load_torchscript(options, folder, device, model_name).eval()
     # A torch.export graph keeps the mode in which it was exported, and refuses eval().
-    return load_torch_export(path, device, model_name)
+    return load_torch_export(options, folder, device, model_name)
 
 
 def _source(options: DirectOptions) -> str:

@@ -26,8 +26,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 ALLOWED: Mapping[str, tuple[str, ...]] = {
     "transformers": ("revision", "trust_remote_code", "local_files_only", "method", "generate", "dtype", "compile"),
     "factory": ("arguments", "method", "generate", "dtype", "compile"),
-    "torchscript": (),
-    "torch_export": ("compile",),
+    "torchscript": ("trust", "sha256"),
+    "torch_export": ("trust", "sha256", "compile"),
 }
 
 
@@ -48,6 +48,8 @@ class DirectOptions(Options):
         arguments: keyword arguments of the factory.
         path: the ``.pt`` or ``.pt2`` file, or a model's folder in a model repository, of which the version is used that a
             server would serve.
+        trust: open the file at ``path``, which is code, whatever its content.
+        sha256: open it if this is its SHA-256. Neither is needed for a file that ``turnout export`` wrote on this machine.
         method: the method that is called: ``forward`` or ``generate``.
         generate: arguments of ``generate``.
         returns: output name to index, key or attribute of the module's return value; ``{logits: -1}`` is the last element.
@@ -69,6 +71,8 @@ class DirectOptions(Options):
     factory: str | None = Field(None, validate_default=True)
     arguments: Mapping[str, JsonValue] = {}
     path: str | None = Field(None, validate_default=True)
+    trust: bool = False
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     method: Literal["forward", "generate"] = "forward"
     generate: GenerationOptions = GenerationOptions()
     returns: Mapping[str, int | str] = {}

@@ -155,7 +155,7 @@ def test_a_torch_export_graph_provides_its_inputs(tmp_path, file, nets):
     module = nets.Segmenter().eval()
     program = torch.export.export(module, (pictures(2),), dynamic_shapes=({0: torch.export.Dim("batch")},))
     torch.export.save(program, tmp_path / "model.pt2")
-    options = DirectOptions(loader="torch_export", path="model.pt2", returns={"logits": -1})
+    options = DirectOptions(loader="torch_export", trust=True, path="model.pt2", returns={"logits": -1})
 
     signature = export_onnx(ExportRequest(ModelDeclaration("m", tmp_path), options, file))
 

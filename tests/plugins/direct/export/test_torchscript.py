@@ -104,7 +104,7 @@ def test_a_checkpoint_of_transformers_is_exported_and_served_by_direct_again(seg
     signature = export_torchscript(ExportRequest(ModelDeclaration("segmenter", tmp_path, inputs=(PICTURES,)), options, file))
 
     assert signature.outputs == (TensorSpec("logits", "FP32", (-1, 1, 8, 8)),)
-    served = open_direct(outputs={"logits": "FP32[-1,1,8,8]"}, loader="torchscript", path="model.pt")
+    served = open_direct(outputs={"logits": "FP32[-1,1,8,8]"}, loader="torchscript", trust=True, path="model.pt")
     with torch.inference_mode():
         expected = segformer(pictures(4)).logits.numpy()
     np.testing.assert_array_equal(infer(served, pixel_values=pictures(4).numpy())["logits"], expected)
@@ -237,7 +237,9 @@ def export_file(source: Path, module: torch.nn.Module, file: Path) -> dict[str, 
     model = ModelDeclaration(
         "m", source.parent, (TensorSpec("x", "FP32", (-1, 3)),), (TensorSpec("y", "FP32", (-1, 3)),), max_batch_size=4
     )
-    export_torchscript(ExportRequest(model, DirectOptions(loader="torchscript", path=source.name), file, proved.update))
+    export_torchscript(
+        ExportRequest(model, DirectOptions(loader="torchscript", trust=True, path=source.name), file, proved.update)
+    )
     return proved
 
 

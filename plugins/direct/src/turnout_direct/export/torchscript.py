@@ -16,6 +16,7 @@ from turnout_direct.export.torchscript_file import open_torchscript, signature_o
 from turnout_direct.export.torchscript_trace import TITLE
 from turnout_direct.export.traceable import Traceable
 from turnout_direct.model_files import find_model_files
+from turnout_direct.vouched_file import open_vouched
 
 
 class TorchScript:
@@ -60,7 +61,9 @@ def export_torchscript(request: ExportRequest) -> ModelSignature:
     if request.options.loader != "torchscript":
         return export_request(request, TorchScript())
     [source] = find_model_files(request.model, request.options)
-    return export_request(replace(request, report=_exact(request)), TorchScriptCopy(source))
+    # The bytes that are vouched for are those that are copied.
+    with open_vouched(source, request.options, request.model.name) as vouched:
+        return export_request(replace(request, report=_exact(request)), TorchScriptCopy(Path(vouched.path)))
 
 
 def _exact(request: ExportRequest) -> Callable[[Mapping[str, Any]], None]:
