@@ -33,6 +33,13 @@ class Copies(torch.nn.Module):
 THRESHOLD_BYTES = 65_536
 
 
+def late_server(folder: Path) -> LocalServer:
+    """Return a server, not yet started, of ``late`` only: x, seconds -> y, which is x, one request after the other."""
+    repository = folder / "model_repository"
+    write_python(repository, "late", LATE, tensors({**X, **SECONDS}, Y))
+    return LocalServer(repository, AT_ONCE)
+
+
 def start_server(folder: Path) -> LocalServer:
     """Return a server, not yet started, of ``late``: x, seconds -> y, which is x; and of ``identity``: x -> y."""
     repository = folder / "model_repository"

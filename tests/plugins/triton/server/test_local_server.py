@@ -39,6 +39,16 @@ def test_answers_once_it_is_started(server) -> None:
     assert np.array_equal(response.as_numpy("y"), x)
 
 
+@pytest.mark.parametrize("host", ["::1", "localhost"])
+def test_a_server_listens_on_a_loopback_address_of_every_form(own_server, host) -> None:
+    server = own_server(options=ServerOptions(host=host, grace_seconds=0))
+
+    assert infer(server.grpc_url, "identity", x=X).as_numpy("y").shape == (1, 2)
+    for url in (f"http://{server.http_url}/v2/health/ready", server.metrics_url):
+        with urllib.request.urlopen(url, timeout=10) as response:
+            assert response.status == 200
+
+
 def test_a_killed_server_restarts_on_the_same_ports(own_server) -> None:
     server = own_server()
     ports = server.ports

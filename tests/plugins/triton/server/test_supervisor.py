@@ -17,7 +17,7 @@ import pytest
 from tritonclient.grpc import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
-from turnout_triton.server import LocalServer, ServerOptions
+from turnout_triton.server import LocalServer, ServerOptions, supervisor
 from turnout_triton.server.private_environment import default_folder
 
 KILLS = int(os.environ.get("TRITON_TEST_KILLS", "5"))
@@ -27,7 +27,7 @@ KILLS = int(os.environ.get("TRITON_TEST_KILLS", "5"))
 STARTER = """
 import sys, threading
 from pathlib import Path
-from turnout_triton.server import LocalServer, ServerOptions
+from turnout_triton.server import LocalServer, ServerOptions, supervisor
 server = LocalServer(Path(sys.argv[1]), ServerOptions(grace_seconds=float(sys.argv[2])))
 server.start()
 print(server.pid, server._process._supervisor.pid, server.grpc_url, flush=True)
@@ -197,3 +197,77 @@ def test_a_forked_child_does_not_end_its_parents_server(own_server) -> None:
 
     assert server.running
     assert default_folder().is_dir()
+
+
+MAPS = """
+import mmap, sys
+with open(sys.argv[1], "rb") as file:
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    print("mapped", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def environments(tmp_path, monkeypatch) -> Path:
+    """The folder in which servers make folders for Python environments."""
+    made = tmp_path / "environments"
+    made.mkdir()
+    monkeypatch.setattr(supervisor, "_ENVIRONMENTS", made)
+    monkeypatch.setattr(supervisor, "_BACKEND", f"{tmp_path.name}/backend.so")  # no server of this machine but the test's own
+    monkeypatch.setattr(supervisor, "_CLOCK_SECONDS", 0.02)
+    return made
+
+
+@contextlib.contextmanager
+def running_backend(tmp_path: Path) -> Iterator[None]:
+    """A process with a python backend."""
+    library = tmp_path / "backend.so"
+    library.write_bytes(b"x" * 4096)
+    command = [sys.executable, "-c", MAPS, str(library)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        yield
+        process.stdin.close()
+
+
+def test_the_folders_that_a_server_made_are_removed_and_others_stay(environments) -> None:
+    (environments / "python_env_before").mkdir()  # a name of another program
+    (environments / "python_env_older1").mkdir()
+    (environments / "file").write_text("")
+    time.sleep(0.1)
+    since = time.time()
+    (environments / "python_env_Newer1" / "bin").mkdir(parents=True)
+    (environments / "python_env_linked").symlink_to(environments / "python_env_older1")
+
+    supervisor._sweep_environments(since)
+
+    assert sorted(path.name for path in environments.iterdir()) == [
+        "file",
+        "python_env_before",
+        "python_env_linked",
+        "python_env_older1",
+    ]
+
+
+def test_a_folder_that_a_running_server_may_have_made_stays_until_its_end(environments, tmp_path) -> None:
+    since = time.time()
+    with running_backend(tmp_path):
+        time.sleep(0.1)
+        (environments / "python_env_Newer1").mkdir()
+
+        supervisor._sweep_environments(since)
+
+        assert (environments / "python_env_Newer1").exists()
+    supervisor._sweep_environments(since)
+    assert not (environments / "python_env_Newer1").exists()
+
+
+def test_a_running_server_that_is_younger_than_a_folder_has_not_made_it(environments, tmp_path) -> None:
+    since = time.time()
+    (environments / "python_env_Newer1").mkdir()
+    time.sleep(0.2)
+    with running_backend(tmp_path):
+        supervisor._sweep_environments(since)
+
+    assert not (environments / "python_env_Newer1").exists()

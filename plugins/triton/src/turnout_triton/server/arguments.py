@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,10 +23,17 @@ def server_arguments(
         "--exit-timeout-secs=5",
     ]
     for kind, port in ports.by_kind().items():
-        arguments += [f"--{kind}-port={port}", f"--{kind}-address={host}"]
+        arguments += [f"--{kind}-port={port}", f"--{kind}-address={_listen_address(kind, host)}"]
     if chosen:
         arguments += ["--model-control-mode=explicit", *(f"--load-model={model.name}" for model in chosen)]
     for backend in _PYTHON_BASED if python_based else ("python",):
         arguments.append(f"--backend-config={backend},shm-region-prefix-name={{prefix}}")
         arguments.append(f"--backend-config={backend},stub-timeout-seconds={STUB_TIMEOUT_SECONDS}")
     return arguments
+
+
+def _listen_address(kind: str, host: str) -> str:
+    """Return ``host`` as tritonserver 2.51 takes it: over HTTP no name, and an IPv6 address as libevent writes it."""
+    if ":" not in host:
+        return socket.gethostbyname(host)  # as the reservation of the ports resolved it
+    return f"[{host}]" if kind == "grpc" else f"ipv6:{host}"

@@ -14,14 +14,19 @@ import os
 import select
 import shutil
 import signal
+import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, NoReturn
 
 _SET_DEATH_SIGNAL, _SET_SUBREAPER = 1, 36  # linux/prctl.h
 _CANNOT_RUN = 126  # the shell's exit code for a program that exists and cannot be executed
 _REGIONS = Path("/dev/shm")  # noqa: S108  # where the kernel keeps POSIX shared memory
+_ENVIRONMENTS = Path("/tmp")  # noqa: S108  # where the python backend makes folders, whatever TMPDIR says (2.51)
+_BACKEND = "libtriton_python.so"
+_CLOCK_SECONDS = 1.0  # between the clock of files and that of processes
 
 
 def main() -> None:
@@ -30,7 +35,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _exit)
     _control_process(_SET_SUBREAPER, 1)  # stubs of a killed server become children of this process, which reaps them
     prefix = f"turnout-triton-{os.getpid()}-"
-    starter = os.pidfd_open(order["starter"])
+    starter, since = os.pidfd_open(order["starter"]), time.time()
     try:
         server = _start(order, prefix)
     except OSError as error:
@@ -44,6 +49,7 @@ def main() -> None:
     finally:
         code = _stop(server, float(order["grace_seconds"]))
         _sweep(prefix)
+        _sweep_environments(since)
         if order["folder"]:
             shutil.rmtree(order["folder"], ignore_errors=True)
         _report(code)
@@ -110,6 +116,40 @@ def _signal_group(group: int, number: int) -> None:
 def _sweep(prefix: str) -> None:
     for region in _REGIONS.glob(f"{prefix}*"):
         region.unlink(missing_ok=True)
+
+
+def _sweep_environments(since: float) -> None:
+    """Remove the folders for Python environments that the server made, and a killed one leaves.
+
+    Nothing links a folder to its server. So each one that is not older than this server is removed unless a running server is
+    old enough to have made it; the supervisor of that one removes it later.
+    """
+    made = [(folder, at) for folder in _ENVIRONMENTS.glob("python_env_??????") if (at := _own_since(folder, since))]
+    running = [start for process in Path("/proc").glob("[0-9]*") if (start := _start_of_server(process))] if made else []
+    for folder, at in made:
+        if all(start > at + _CLOCK_SECONDS for start in running):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _own_since(folder: Path, since: float) -> float | None:
+    """Return the time of ``folder`` if it is this user's and not older than ``since``."""
+    try:
+        found = folder.lstat()
+    except OSError:  # its server removed it
+        return None
+    is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and found.st_ctime >= since - _CLOCK_SECONDS
+    return found.st_ctime if is_own else None
+
+
+def _start_of_server(process: Path) -> float | None:
+    """Return when ``process`` started if it is a process of this user with Triton's python backend."""
+    try:
+        if process.stat().st_uid != os.getuid() or _BACKEND not in (process / "maps").read_text(errors="replace"):
+            return None
+        ticks = int((process / "stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, IndexError):  # it has ended
+        return None
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _report(number: int) -> None:

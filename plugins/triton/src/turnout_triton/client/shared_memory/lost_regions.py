@@ -20,6 +20,7 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, _LONGEST_SILENT_SECONDS = 0.02, 0.
 _CALL_SECONDS = 2.0
 _GONE_SECONDS = 2.0
 _MOST = 32
+_LOG_SECONDS = 60.0
 
 
 class Named(Protocol):
@@ -59,6 +60,7 @@ class LostRegions(Generic[Region]):
         self._thread: threading.Thread | None = None
         self._gone_since: float | None = None
         self._are_too_many = False
+        self._next_log = 0.0
 
     def are_too_many(self) -> bool:
         """Return whether requests should do without regions, from 32 lost ones on until half of them are freed."""
@@ -66,7 +68,9 @@ class LostRegions(Generic[Region]):
             return False
         with self._lock:
             was, self._are_too_many = self._are_too_many, len(self._regions) > _MOST // 2
-        if not was:
+            is_news = not was and time.monotonic() >= self._next_log
+            self._next_log = time.monotonic() + _LOG_SECONDS if is_news else self._next_log
+        if is_news:
             logger.warning(
                 "triton at %r: late requests hold %d regions of shared memory; large tensors go over the wire until they end",
                 self._url,
