@@ -168,6 +168,38 @@ def test_a_hanging_model_ends_the_run_at_its_deadline(make_pipeline: Make, asks:
     assert 0.1 <= time.monotonic() - start < 5
 
 
+class Slow(PipelineStep):
+    """Works on its own, longer than the run may."""
+
+    provides = ("slow",)
+
+    def process(self, context: PipelineContext) -> None:
+        time.sleep(0.15)
+        context["slow"] = True
+
+
+def test_the_work_of_the_last_step_counts_for_the_deadline(make_pipeline: Make, run: Run) -> None:
+    pipeline = make_pipeline({"slow": Slow()}, {})
+
+    with pytest.raises(DeadlineExceededError, match="pipeline 'p' did not end before its deadline"):
+        run(pipeline, {}, timeout_seconds=0.1)
+
+    assert run(pipeline, {}, timeout_seconds=20)["slow"]
+
+
+def test_no_further_step_starts_after_the_deadline(make_pipeline: Make, run: Run) -> None:
+    started: list[str] = []
+
+    class Next(PipelineStep):
+        def process(self, context: PipelineContext) -> None:
+            started.append("next")
+
+    with pytest.raises(DeadlineExceededError):
+        run(make_pipeline({"slow": Slow(), "next": Next()}, {}), {}, timeout_seconds=0.1)
+
+    assert started == []
+
+
 def test_a_run_past_its_deadline_calls_no_model(make_pipeline: Make, asks: Any, gate: Any, run: Run) -> None:
     with pytest.raises(DeadlineExceededError):
         run(make_pipeline({"ask": asks("m", 2)}, {"m": gate}), {}, timeout_seconds=0)

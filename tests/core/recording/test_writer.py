@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from turnout.files.lock import try_lock
 from turnout.recording import RecordedRequest, RecordingPolicy, RecordingSet, RecordingWriter
 from turnout.recording.manifest import read_lines
 
@@ -121,6 +122,27 @@ def test_a_partial_file_of_a_killed_process_is_deleted(tmp_path: Path) -> None:
 
     assert numbers(tmp_path) == [1]
     assert not part.exists()
+
+
+def test_a_partial_file_of_a_process_that_was_just_killed_is_deleted(tmp_path: Path) -> None:
+    part = tmp_path / ".20260101.npz.part"
+    part.write_bytes(content(record(9))[:100])
+    os.utime(part, (time.time() - 2, time.time() - 2))
+
+    writer(tmp_path).add(record(1))
+
+    assert not part.exists()
+
+
+def test_a_partial_file_whose_writer_lives_is_kept(tmp_path: Path) -> None:
+    part = tmp_path / ".20260101.npz.part"
+    with part.open("wb") as stream:
+        assert try_lock(stream.fileno())
+        os.utime(part, (time.time() - 7200, time.time() - 7200))
+
+        writer(tmp_path).add(record(1))
+
+        assert part.exists()
 
 
 def test_a_line_cut_short_by_a_crash_loses_no_record(tmp_path: Path) -> None:

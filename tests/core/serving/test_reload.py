@@ -152,10 +152,37 @@ def test_200_reloads_during_20_000_requests_lose_nothing(make: Callable[..., App
 
 
 def test_a_lost_request_is_caught(make: Callable[..., App], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Deployment, "check_drained", lambda self: self.drained.set())  # the planted fault: waits for no call
+    # The planted fault: it waits for no call.
+    monkeypatch.setattr(Deployment, "check_drained", lambda self: self.on_drained and self.on_drained(self))
     app = make(a=lambda: Counted([]), b=lambda: Counted([]))
 
     assert _ask_while_reloading(app, 1000, 20)["lost"] > 0
+
+
+def test_quick_reloads_with_a_recording_leave_no_thread_and_no_part(make: Callable[..., App], file: Path) -> None:
+    record = "    record: {fraction: 1.0, max_requests: 100000}\n"
+    file.write_text(FILE.replace("    backends: {a: {}, b: {}}\n", f"{record}    backends: {{a: {{}}, b: {{}}}}\n"))
+    app, most = make(), 0
+    for count in range(100):
+        for _ in range(20):
+            app.ask()
+        _switch(app, count + 1)
+        app.reload()
+        most = max(most, sum(thread.name.startswith(("turnout-record", "turnout-retire")) for thread in threading.enumerate()))
+
+    start = time.monotonic()
+    app.close()
+
+    assert most <= 5
+    assert time.monotonic() - start < 12
+    folder = file.parent / "recordings" / "m"
+    assert list(folder.glob(".*.part")) == []
+    values = app.app.metrics.registry.get_sample_value
+    counted = [
+        values("turnout_recorded_requests_total", {"model": "m", "outcome": each}) or 0 for each in ("recorded", "dropped")
+    ]
+    assert sum(counted) == 2000
+    assert counted[0] == len(list(folder.glob("*.npz"))) > 0
 
 
 def test_weights_that_change_under_load_lose_nothing_and_everything_is_counted(make: Callable[..., App], file: Path) -> None:

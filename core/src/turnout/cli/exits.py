@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from turnout.cli.invocation import Invocation
     from turnout.errors import SettingsError, TurnoutError
 
-FAILED, WRONG, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
+FAILED, WRONG, UNREACHABLE = 1, 2, 3
 
 _INSTALL = re.compile(r"(?:(?:'[^']+'|\S+) -m )?\bpip install (?:'[^']+'|[^\s;,()']+?(?=[.,;)']?(?:\s|$)))")
 _PLACE = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?::\d+)?")

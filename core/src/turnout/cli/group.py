@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 import click
 
-from turnout.cli.exits import FAILED, INTERRUPTED, exit_code, next_step, system_message, system_step
+from turnout.cli.exits import FAILED, exit_code, next_step, system_message, system_step
 from turnout.cli.guarded_streams import guarded_streams
 from turnout.cli.invocation import Invocation, current_invocation, read_invocation
 from turnout.cli.options import complete_pipelines
 from turnout.cli.printing import color_choice, print_failure, print_json_error, print_step
+from turnout.cli.signals import report_interrupt
+from turnout.cli.standard_streams import OUTPUT_CLOSED, output_is_closed, reader_is_gone
 from turnout.error_text import one_line
 from turnout.plugins.known import COMMAND_SECTIONS
 from turnout.shown_text import shown, traceback_text
@@ -46,10 +50,14 @@ class TurnoutGroup(click.Group):
             return command
         return self._load_plugin_commands().get(cmd_name)
 
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        with _ended_from_outside():
+            return super().make_context(*arguments, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         from turnout.cli.stages import show_stages
 
-        with show_stages(ctx.meta):
+        with _ended_from_outside(), show_stages(ctx.meta):
             return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -83,6 +91,30 @@ class TurnoutGroup(click.Group):
             for command in self._plugin_commands.values():
                 _complete_pipelines(command)
         return self._plugin_commands
+
+
+@contextmanager
+def _ended_from_outside() -> Iterator[None]:
+    """Translate a signal and a reader that is gone, which click would end with a line and with a code of its own."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise click.Abort from interrupt
+    except BrokenPipeError as error:
+        if reader_is_gone():
+            raise click.exceptions.Exit(OUTPUT_CLOSED) from None
+        # Without its number: click ends without a word if it is the one of a pipe.
+        raise OSError(str(error)) from error
+    except OSError as error:
+        if error.errno != errno.EBADF or not output_is_closed():
+            raise
+        from turnout.errors import ConfigurationError
+
+        reason = "standard output is closed, so the result cannot be printed"
+        raise ConfigurationError(reason, next_step="run the command again with > FILE") from error
+    except EOFError as error:
+        # To click it is the end of the user's input; here it is that of a file.
+        raise OSError(f"a file ends too early: {error}") from error
 
 
 def _complete_pipelines(command: click.Command) -> None:
@@ -123,15 +155,19 @@ def _exit_code(arguments: list[str], invocation: Invocation) -> int:
         return _run(arguments, invocation)
     except TurnoutError as error:
         code = exit_code(error)
-        print_failure(invocation, type(error).__name__, str(error), next_step(error, invocation), code)
+        # A stream that cannot be written must not change the exit code.
+        with suppress(OSError):
+            print_failure(invocation, type(error).__name__, str(error), next_step(error, invocation), code)
     except OSError as error:
         code = FAILED
-        print_failure(invocation, type(error).__name__, shown(system_message(error)), system_step(error), code)
+        with suppress(OSError):
+            print_failure(invocation, type(error).__name__, shown(system_message(error)), system_step(error), code)
     except Exception as error:  # noqa: BLE001  # a defect, whose text may be a stranger's: Python would print it as it is
         code = FAILED
-        click.echo(traceback_text(error), err=True)
-        step = "report this defect, with the lines above"
-        print_failure(invocation, type(error).__name__, f"unexpected {one_line(error)}", step, code)
+        with suppress(OSError):
+            click.echo(traceback_text(error), err=True)
+            step = "report this defect, with the lines above"
+            print_failure(invocation, type(error).__name__, f"unexpected {one_line(error)}", step, code)
     return code
 
 
@@ -149,15 +185,19 @@ def _run(arguments: list[str], invocation: Invocation) -> int:
         )
         return ended if isinstance(ended, int) else 0
     except click.ClickException as error:
-        error.show()
-        context, step = getattr(error, "ctx", None), getattr(error, "next_step", None)
-        if step is not None:
-            step = invocation.suggest(step)
-            print_step(step)
-        if invocation.as_json:
-            step = step or (f"{context.command_path} --help" if context else "")
-            print_json_error(type(error).__name__, error.format_message(), step, error.exit_code)
+        with suppress(OSError):
+            _print_usage_error(error, invocation)
         return error.exit_code
-    except click.Abort:
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
+    except click.Abort as abort:
+        raise SystemExit(report_interrupt(abort.__cause__)) from abort.__cause__
+
+
+def _print_usage_error(error: click.ClickException, invocation: Invocation) -> None:
+    error.show()
+    context, step = getattr(error, "ctx", None), getattr(error, "next_step", None)
+    if step is not None:
+        step = invocation.suggest(step)
+        print_step(step)
+    if invocation.as_json:
+        step = step or (f"{context.command_path} --help" if context else "")
+        print_json_error(type(error).__name__, error.format_message(), step, error.exit_code)

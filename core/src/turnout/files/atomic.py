@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from turnout.files.temporary import temporary
+
 
 def replace_file(file: Path, content: bytes) -> None:
     """Write ``content`` to an existing ``file`` as ``write_atomic`` does; a symlink is followed.
@@ -40,22 +42,17 @@ def open_atomic(file: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
     Raises:
         OSError: the folder or the disk refuses; ``file`` is unchanged.
     """
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    # Not tempfile.mkstemp, which always creates 0600: to read the umask means to change it for every thread.
-    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
-    try:
+    with temporary(file.with_name(f".{file.name}.{secrets.token_hex(4)}")) as part:
+        # Not tempfile.mkstemp, which always creates 0600: to read the umask means to change it for every thread.
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "w+b") as stream:
             yield stream
             stream.flush()
             # Before the rename: after a power cut the new name must not point to an empty file.
             os.fsync(stream.fileno())
         with suppress(FileNotFoundError):
-            shutil.copymode(file, temporary)
-        temporary.replace(file)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
+            shutil.copymode(file, part)
+        part.replace(file)
     sync_folder(file.parent)
 
 

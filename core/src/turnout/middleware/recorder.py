@@ -45,6 +45,10 @@ class Recorder(Middleware):
         self._recording.offer(request, response, perf_counter() - start)
         return response
 
+    def retire(self) -> None:
+        """Write what is queued within a bounded time; calls in flight are still recorded until then. Does not block."""
+        self._recording.retire()
+
     def stop(self) -> None:
         """Write what is queued and end the recording; ``inner`` stays open. Blocks."""
         self._recording.close()

@@ -87,6 +87,7 @@ class Pipeline:
                     for name in names:
                         for index, request in enumerate(progress.begin(name)):
                             pending[self._submit(self._model(name), request)] = (name, index)
+                        self._check_deadline(deadline)
                     continue
                 for future in wait(pending, _seconds_until(deadline), FIRST_COMPLETED).done:
                     progress.receive(*pending.pop(future), _outcome(future))
@@ -94,7 +95,7 @@ class Pipeline:
             # A request that no thread has started yet costs nothing more; the others end unread.
             for future in pending:
                 future.cancel()
-        return self._end(progress, start)
+        return self._end(progress, start, deadline)
 
     async def _arun(self, inputs: Mapping[str, Any], timeout_seconds: float | None) -> PipelineResult:
         start = time.perf_counter()
@@ -107,6 +108,7 @@ class Pipeline:
                     for name in names:
                         for index, request in enumerate(await asyncio.to_thread(progress.begin, name)):
                             pending[asyncio.create_task(_answer(self._model(name), request))] = (name, index)
+                        self._check_deadline(deadline)
                     continue
                 done, _ = await asyncio.wait(pending, timeout=_seconds_until(deadline), return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -116,15 +118,17 @@ class Pipeline:
                 task.cancel()
             # asyncio logs the exception of a task that is never awaited.
             await asyncio.gather(*pending, return_exceptions=True)
-        return self._end(progress, start)
+        return self._end(progress, start, deadline)
 
     def _begin(self, inputs: Mapping[str, Any], timeout_seconds: float | None) -> tuple[Progress, float | None]:
         self.plan.check_inputs(self.name, inputs)
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         return Progress(self.plan, inputs, deadline, self.name), deadline
 
-    def _end(self, progress: Progress, start: float) -> PipelineResult:
+    def _end(self, progress: Progress, start: float, deadline: float | None) -> PipelineResult:
         result = progress.result()
+        # The last step's own work counts too. A run without an answer has raised already, with the reason.
+        self._check_deadline(deadline)
         self._observer.observe_run(time.perf_counter() - start, result.timings)
         self._observer.count_run(PipelineOutcome.PARTIAL if result.failures else PipelineOutcome.OK)
         if result.failures:

@@ -1,13 +1,13 @@
-"""A background thread that writes recorded requests."""
+"""A recording of live traffic, written in the background."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import cast
 
 from turnout.errors import one_line
 from turnout.forking import Forks
@@ -16,22 +16,24 @@ from turnout.metrics.labels import RecordingOutcome
 from turnout.recording.policy import RecordingPolicy
 from turnout.recording.recorded_request import RecordedRequest
 from turnout.recording.writer import RecordingWriter
+from turnout.recording.writing_thread import REST, WRITING_THREAD
 from turnout.tensors.copies import copy_tensors, size_of
 
 logger = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 10.0
 """The pause after a full folder or a failed write. No request is copied during a pause."""
-CLOSE_SECONDS = 10.0
-REST = 9
-"""Seconds of rest for each second of work: the thread uses a tenth of a CPU; faster traffic is dropped."""
+DRAIN_SECONDS = 5.0
+"""How long a recording that has ended writes what waits, beyond the time that its requests may wait; the rest is dropped."""
+
+_Item = tuple[RecordedRequest, int]
 
 
 class BackgroundRecording:
-    """Writes requests and their answers in a thread of its own, which starts with the first request.
+    """Hands requests and their answers to the thread that writes.
 
-    Thread-safe: ``_waiting``, ``_reserved``, ``_waiting_bytes``, ``_thread`` and ``_closing`` are under ``_changed``. A forked
-    child starts a thread of its own; waiting requests stay with the parent.
+    Thread-safe: ``_reserved``, ``_waiting_bytes``, ``_end`` and ``_closing`` are under ``_changed``. Waiting requests stay with
+    the parent of a forked child.
     """
 
     def __init__(self, model: str, backend: str, policy: RecordingPolicy, count: Callable[[RecordingOutcome], None]) -> None:
@@ -42,6 +44,8 @@ class BackgroundRecording:
         self._writer = RecordingWriter(model, policy)
         self._full_logged = False
         self._closing = False
+        self._end: float | None = None
+        self._drain_seconds = DRAIN_SECONDS + policy.wait_seconds
         self.renew()
         Forks.renew(self)
 
@@ -56,24 +60,42 @@ class BackgroundRecording:
             logger.exception("model %r: a request cannot be recorded", self._model)
             self._count(RecordingOutcome.FAILED)
 
+    def retire(self) -> None:
+        """Write what waits within five seconds: another recording has replaced this one. Does not block."""
+        with self._changed:
+            self._end = self._end or time.monotonic() + self._drain_seconds
+        WRITING_THREAD.hurry(self)
+
     def close(self) -> None:
-        """Write the waiting requests, for ten seconds at most, and stop the thread."""
+        """Write what waits, for five seconds at most since ``retire``; drop and count the rest. Blocks."""
+        self.retire()
         with self._changed:
             self._closing = True
-            thread = self._thread
-            self._changed.notify_all()
-        if thread is not None:
-            thread.join(CLOSE_SECONDS)
+            self._changed.wait_for(lambda: not self._reserved, max(0.0, (self._end or 0.0) - time.monotonic()))
+        left = WRITING_THREAD.withdraw(self)
+        for item in left:
+            self._drop(item)
+        if left:
+            seconds, folder = self._drain_seconds, str(self._policy.folder)
+            logger.warning("model %r: %d requests not recorded in %r within %g s", self._model, len(left), folder, seconds)
 
     def renew(self) -> None:
-        """Reset all state. A forked child calls this: the thread, the lock and the waiting records belong to its parent."""
+        """Reset all state. A forked child calls this: the lock and the waiting records belong to its parent."""
         self._changed = threading.Condition()
-        self._waiting: deque[tuple[RecordedRequest, int]] = deque()
         self._reserved = 0
         self._waiting_bytes = 0
-        self._thread: threading.Thread | None = None
         self._paused_until = 0.0
         self._paused_by = RecordingOutcome.FULL
+
+    def write(self, item: object) -> float:
+        """Write a record to disk, or drop it if it is too late; return how many seconds the thread rests. Never raises."""
+        start, (record, size) = time.thread_time(), cast("_Item", item)
+        if self._is_over():
+            self._drop(item)
+            return 0.0
+        self._count(self._write(record))
+        self._release(size)
+        return 0.0 if self._policy.wait_seconds else (time.thread_time() - start) * REST
 
     def _enqueue_or_count(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> None:
         if time.monotonic() < self._paused_until:
@@ -88,9 +110,7 @@ class BackgroundRecording:
         except BaseException:
             self._release(size)
             raise
-        with self._changed:
-            self._waiting.append((record, size))
-            self._changed.notify_all()
+        WRITING_THREAD.put(self, (record, size))
 
     def _record(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> RecordedRequest:
         # A copy, because the caller may write to both arrays as soon as it has its answer.
@@ -108,13 +128,10 @@ class BackgroundRecording:
     def _reserve(self, size: int) -> bool:
         with self._changed:
             seconds = self._policy.wait_seconds if size <= self._policy.max_waiting_bytes else 0.0
-            if not self._changed.wait_for(lambda: self._has_room(size), seconds) or self._closing:
+            if not self._changed.wait_for(lambda: self._has_room(size), seconds) or self._closing or self._is_over():
                 return False
             self._reserved += 1
             self._waiting_bytes += size
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=f"turnout-record-{self._model}", daemon=True)
-                self._thread.start()
             return True
 
     def _has_room(self, size: int) -> bool:
@@ -127,23 +144,13 @@ class BackgroundRecording:
             self._waiting_bytes -= size
             self._changed.notify_all()
 
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or (self._closing and not self._reserved))
-                if not self._waiting:
-                    return
-                record, size = self._waiting.popleft()
-            start = time.thread_time()
-            self._count(self._write(record))
-            self._release(size)
-            self._rest(time.thread_time() - start)
+    def _is_over(self) -> bool:
+        return self._end is not None and time.monotonic() > self._end
 
-    def _rest(self, worked_seconds: float) -> None:
-        """Wait, so that callers get the interpreter: a thread that computes all the time delays each of them by 5 ms."""
-        if not self._policy.wait_seconds:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closing, worked_seconds * REST)
+    def _drop(self, item: object) -> None:
+        _, size = cast("_Item", item)
+        self._count(RecordingOutcome.DROPPED)
+        self._release(size)
 
     def _write(self, record: RecordedRequest) -> RecordingOutcome:
         try:

@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
-from turnout.files.lock import file_lock
+from turnout.files.lock import file_lock, try_lock
+from turnout.files.temporary import temporary
 from turnout.recording.manifest import MANIFEST, append_line, keep_lines
 from turnout.recording.policy import RecordingPolicy
 from turnout.recording.recorded_request import RecordedRequest
 
 _PART = ".part"
 _ABANDONED_SECONDS = 3600
+# Its writer may not have locked it yet.
+_JUST_CREATED_SECONDS = 1.0
 _numbers = itertools.count(1)
 
 
@@ -40,10 +44,9 @@ class RecordingWriter:
         # Users' data: no other user of the machine may read it.
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{os.getpid()}-{next(_numbers):06d}.npz"
-        part = self._folder / f".{name}{_PART}"
         # The slow part, with its fsync, happens outside of the lock; inside are a rename and a line.
-        try:
-            size = _write(part, record)
+        with temporary(self._folder / f".{name}{_PART}") as part, _open_locked(part) as stream:
+            size = _write(stream, record)
             with self._lock_folder():
                 if not self._make_room(size):
                     return False
@@ -52,9 +55,6 @@ class RecordingWriter:
                 self._sizes[name] = size
                 self._seen = self._manifest_version()
                 return True
-        finally:
-            with suppress(OSError):
-                part.unlink()
 
     def _make_room(self, size: int) -> bool:
         policy = self._policy
@@ -102,17 +102,42 @@ class RecordingWriter:
         """List the records, and delete partial files of killed processes."""
         self._sizes = {}
         for entry in sorted(os.scandir(self._folder), key=lambda entry: entry.name):
-            if entry.name.endswith(_PART) and time.time() - entry.stat().st_mtime > _ABANDONED_SECONDS:
-                Path(entry.path).unlink(missing_ok=True)
-            elif entry.name.endswith(".npz") and entry.is_file(follow_symlinks=False):
+            # A pipe would block, and a link leads elsewhere.
+            if not entry.is_file(follow_symlinks=False):
+                continue
+            if entry.name.endswith(_PART):
+                _remove_if_abandoned(Path(entry.path))
+            elif entry.name.endswith(".npz"):
                 self._sizes[entry.name] = entry.stat().st_size
 
 
-def _write(file: Path, record: RecordedRequest) -> int:
-    """Write a new file, fsync it, and return its size."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+@contextmanager
+def _open_locked(part: Path) -> Iterator[BinaryIO]:
+    """Create ``part``, and hold the lock on it that says that its writer lives."""
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
-        record.write(stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-        return stream.tell()
+        # Without locks only its age says that a part is abandoned.
+        with suppress(OSError):
+            try_lock(descriptor)
+        yield stream
+
+
+def _write(stream: BinaryIO, record: RecordedRequest) -> int:
+    """Write ``record``, fsync it, and return its size."""
+    record.write(stream)
+    stream.flush()
+    os.fsync(stream.fileno())
+    return stream.tell()
+
+
+def _remove_if_abandoned(part: Path) -> None:
+    """Remove the part of a writer that does not live any more: its lock is free, or it is old where there are no locks."""
+    # A part that disappears meanwhile has become a record, or its writer removed it.
+    with suppress(FileNotFoundError), part.open("rb") as stream:
+        age = time.time() - os.fstat(stream.fileno()).st_mtime
+        try:
+            abandoned = age > _JUST_CREATED_SECONDS and try_lock(stream.fileno())
+        except OSError:
+            abandoned = age > _ABANDONED_SECONDS
+        if abandoned:
+            part.unlink()

@@ -41,9 +41,11 @@ class Composer:
             composed = self._with_canary(composed, model, resources)
             composed = self._with_fallback(composed, model, resources)
             composed = self._with_recorder(composed, model, resources)
+            on_retire = [composed.retire] if isinstance(composed, Recorder) else []
             on_refusal = self._refusal_counter(model)
             backends = (model.backend, *model.settings.other_backends().values())
-            return Deployment(self._check(composed, model, backends, on_refusal), resources.pop_all(), on_refusal)
+            checked = self._check(composed, model, backends, on_refusal)
+            return Deployment(checked, resources.pop_all(), on_refusal, on_retire)
 
     def arm(self, model: LoadedModel, backend: str) -> ModelInference:
         """Return ``model`` on ``backend`` alone, for a comparison; the caller closes it."""

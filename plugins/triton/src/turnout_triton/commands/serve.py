@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import shlex
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import click
 
@@ -81,12 +80,14 @@ def serve(context: click.Context, /, *, repository: Path, command: tuple[str, ..
             f"{command[0]!r} is a folder, not a command; to serve it: --repository {shlex.quote(command[0])}"
         )
     log = None if quiet else _to_stderr
-    with _stop_on_signals(), LocalServer(repository, _options(**given), log=log, report=_to_stderr) as server:
+    signals = _StopSignals()
+    with signals, LocalServer(repository, _options(**given), log=log, report=_to_stderr) as server:
         if command:
             from turnout_triton.server.child_command import run_command
 
             _to_stderr(f"ready: grpc {server.grpc_url}, http {server.http_url}, metrics {server.metrics_url}")
             context.exit(run_command(server, command, _to_stderr))  # stdout is the command's
+        signals.stop_gracefully()
         _announce(server)
         raise server.wait_for_death()
 
@@ -121,18 +122,27 @@ def _to_stderr(line: str) -> None:
     click.echo(line, err=True)
 
 
-@contextmanager
-def _stop_on_signals() -> Iterator[None]:
-    """Stop the server on SIGTERM and SIGHUP as on Ctrl-C: gracefully, with exit code 0."""
-    previous = {number: signal.signal(number, _exit) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    except KeyboardInterrupt:
-        _to_stderr("stopped")
-    finally:
-        for number, handler in previous.items():
+class _StopSignals:
+    """Signals to a server that is ready: each stops it gracefully, with exit code 0. Before that they are an interruption."""
+
+    def __init__(self) -> None:
+        self._previous: dict[signal.Signals, Any] = {}
+
+    def stop_gracefully(self) -> None:
+        """Stop the server at the next signal, with as much time as it was given."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                self._previous[number] = signal.signal(number, _stop)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is SystemExit and self._previous:
+            _to_stderr("stopped")
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
 
 
-def _exit(*_: object) -> NoReturn:
+def _stop(*_: object) -> NoReturn:
     raise SystemExit(0)

@@ -16,11 +16,10 @@ from turnout.files.limits import VALUE
 from turnout.files.strict_json import parse_json_or_text
 
 if TYPE_CHECKING:
+    from turnout_vision.commands.tally import Tally
     from turnout_vision.picture_files import FoundFiles
     from turnout_vision.picture_record import PictureRecord
     from turnout_vision.picture_run import PictureRun
-
-INTERRUPTED = 130
 
 _FILE = click.Path(path_type=Path)
 
@@ -95,9 +94,9 @@ def run(
     tabular = out is None and not as_json and sys.stdout.isatty()
     try:
         code = _run(_build_run(found.pictures, **given), found, out=out, config=config, metrics=metrics, tabular=tabular)
-    except KeyboardInterrupt:
-        click.echo("interrupted; the results so far are valid, and with --out the same command resumes", err=True)
-        code = INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note("the results so far are valid, and with --out the same command resumes")
+        raise
     context.exit(code)
 
 
@@ -157,7 +156,7 @@ def _run(run: PictureRun, found: FoundFiles, *, out: Path | None, config: Path, 
         if metrics:
             stack.callback(lambda: click.echo(app.metrics_text(), err=True))
         # Before the table: callbacks run in the opposite order, and the counts come last.
-        stack.callback(lambda: click.echo(tally, err=True))
+        stack.enter_context(_count(tally))
         write, remaining = _open_output(stack, run, found.pictures, out, tabular=tabular)
         tally.skipped = len(found.pictures) - len(remaining)
         visible = tabular or out is not None or not sys.stdout.isatty()
@@ -167,6 +166,25 @@ def _run(run: PictureRun, found: FoundFiles, *, out: Path | None, config: Path, 
             tally.add(outcome)
             advance()
     return tally.exit_code
+
+
+@contextmanager
+def _count(tally: Tally) -> Iterator[None]:
+    """Print the counts at the end; after an interruption they are a part of its line."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        counts, *errors = str(tally).splitlines()
+        for line in errors:
+            click.echo(line, err=True)
+        interrupt.add_note(counts)
+        raise
+    except BrokenPipeError:
+        raise
+    except BaseException:
+        click.echo(tally, err=True)
+        raise
+    click.echo(tally, err=True)
 
 
 @contextmanager
