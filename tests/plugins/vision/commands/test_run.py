@@ -340,8 +340,9 @@ def run(app, settings, pictures):
         yield from real(app, settings, [picture])
 
 real, picture_run.run_pictures = picture_run.run_pictures, run
-from turnout_vision.commands.run import run as command
-command()
+from turnout.cli import main
+sys.argv[:1] = ["turnout", "run"]
+main()
 """
 
 
