@@ -9,10 +9,10 @@ from contextlib import suppress
 from typing import TextIO, cast
 
 OUTPUT_CLOSED = 128 + 13
-"""What a shell shows for a program that SIGPIPE has ended, as most programs end when nobody reads on."""
+"""What a shell shows for a program that SIGPIPE has ended, as most programs end when their reader is gone."""
 
 _MODES = {0: os.O_RDONLY, 1: os.O_RDONLY, 2: os.O_WRONLY}
-"""How each is opened on the null device. Standard output for reading: a result that nobody can read is an error."""
+"""How each is opened on the null device. Standard output for reading: a result without a reader is an error."""
 
 _closed: set[int] = set()
 

@@ -53,7 +53,7 @@ class WritingThread:
             self._changed.notify_all()
 
     def hurry(self, recording: Writes) -> None:
-        """Write without rest until ``recording`` is withdrawn: somebody waits for it."""
+        """Write without rest until ``recording`` is withdrawn: its caller waits."""
         with self._changed:
             if recording in self._open:
                 self._closing.add(recording)
