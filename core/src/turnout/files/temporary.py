@@ -41,11 +41,13 @@ def temporary(path: Path) -> Iterator[Path]:
 @atexit.register
 def remove_temporaries() -> None:
     """Remove what threads that still run have not finished; for the end of the process."""
+    # A copy: threads that go on meanwhile change the set.
     for path in list(_temporaries.paths):
         _remove(path)
 
 
 def _remove(path: Path) -> None:
+    # A link to a folder is removed itself, never what it leads to.
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
         return
