@@ -126,7 +126,7 @@ def echo_server() -> Iterator[LocalServer]:
         version.mkdir(parents=True)
         (version / "model.py").write_text(ECHO)
         (version.parent / "config.pbtxt").write_text(CONFIG)
-        with LocalServer(folder, ServerOptions(grace_seconds=0)) as server:
+        with LocalServer(folder, ServerOptions(trust=True, grace_seconds=0)) as server:
             yield server
 
 

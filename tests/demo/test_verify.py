@@ -61,7 +61,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     (repository / "twice" / "1").mkdir(parents=True)
     (repository / "twice" / "1" / "model.py").write_text(WRONG_ROW)
     (repository / "twice" / "config.pbtxt").write_text(CONFIG)
-    with server_room.LocalServer(repository, server_room.ServerOptions(grace_seconds=0)) as running:
+    with server_room.LocalServer(repository, server_room.ServerOptions(trust=True, grace_seconds=0)) as running:
         yield running
 
 

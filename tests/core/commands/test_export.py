@@ -19,8 +19,9 @@ from turnout import (
 )
 from turnout.commands.export import export_configuration, export_model, model_folder
 from turnout.errors import ExportError, UnknownNameError
+from turnout.files.fingerprint import fingerprint
 from turnout.files.made_here import is_made_here
-from turnout.repository.evidence import fingerprint, read_evidence
+from turnout.repository.evidence import read_evidence
 from turnout.settings import load_settings
 from turnout.tensors import TensorSpec
 from turnout.testing import PlusOne
@@ -302,4 +303,4 @@ def test_a_home_that_cannot_be_written_costs_no_export(
 
     exported = export_model(loaded, plugins, "m", repository=tmp_path / "repository")
 
-    assert f'write in turnout.yaml: sha256: "{fingerprint(exported.file)}"; to serve it here: --trust m' in caplog.text
+    assert f'write in turnout.yaml: sha256: "{fingerprint(exported.file)}"; to serve it here: --trust=m' in caplog.text

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from turnout.repository.evidence import Evidence, fingerprint, is_unchanged, publish_evidence, read_evidence, write_evidence
+from turnout.files.fingerprint import fingerprint
+from turnout.repository.evidence import Evidence, is_unchanged, publish_evidence, read_evidence, write_evidence
 
 
 def test_the_last_result_is_read_back_with_its_date(tmp_path: Path) -> None:

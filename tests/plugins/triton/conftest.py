@@ -15,7 +15,7 @@ from tests.onnx_types import ONNX_TYPES
 
 from turnout_triton.server import LocalServer, ServerOptions
 
-AT_ONCE = ServerOptions(grace_seconds=0)
+AT_ONCE = ServerOptions(trust=True, grace_seconds=0)
 
 CONFIG_TYPES = {name: "TYPE_STRING" if name == "BYTES" else f"TYPE_{name}" for name in ONNX_TYPES}
 

@@ -17,9 +17,10 @@ from turnout.commands.export import usable_exporters
 from turnout.commands.paths import display_path
 from turnout.commands.repository_folder import find_model_folder
 from turnout.errors import ModelLoadError
+from turnout.files.fingerprint import fingerprint
 from turnout.parity import Verdict
 from turnout.plugins.discovery import Plugins
-from turnout.repository.evidence import fingerprint, is_unchanged, read_evidence, utc_now
+from turnout.repository.evidence import is_unchanged, read_evidence, utc_now
 from turnout.serving.arm_identity import settings_hash
 from turnout.settings import LoadedModel, LoadedSettings
 

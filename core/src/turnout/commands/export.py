@@ -10,6 +10,7 @@ from typing import Any
 from turnout.commands.repository_folder import model_folder
 from turnout.commands.served_format import check_format
 from turnout.errors import ExportError, TurnoutError, UnknownNameError, one_line
+from turnout.files.fingerprint import fingerprint
 from turnout.files.made_here import CODE_SUFFIXES, remember_made_here
 from turnout.inference import ModelSignature
 from turnout.parity import Verdict
@@ -17,7 +18,7 @@ from turnout.plugins.declarations import Exporter, ExportRequest
 from turnout.plugins.discovery import Plugins
 from turnout.plugins.known import install_command, install_commands, install_hint
 from turnout.plugins.repositories import Configuration, ConfigurationRequest, Repository
-from turnout.repository.evidence import Evidence, fingerprint, write_evidence
+from turnout.repository.evidence import Evidence, write_evidence
 from turnout.repository.publishing import ExportedVersion, publish, publish_configuration
 from turnout.repository.versions import latest_version
 from turnout.settings import LoadedModel, LoadedSettings
@@ -201,7 +202,7 @@ def _vouch(model: str, exported: ExportedVersion, digests: Sequence[str]) -> Non
     except OSError as error:
         logger.warning(
             "model %r version %d is code, and that it was made here cannot be recorded: %s; to open it in this process, write "
-            'in turnout.yaml: sha256: "%s"; to serve it here: --trust %s',
+            'in turnout.yaml: sha256: "%s"; to serve it here: --trust=%s',
             model,
             exported.version,
             error,

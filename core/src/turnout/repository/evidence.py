@@ -9,7 +9,6 @@ proves, and no path of this machine.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,7 +19,6 @@ from typing import Any
 
 from turnout.files.atomic import write_atomic
 from turnout.files.limits import STATE as STATE_FILE
-from turnout.files.regular import open_regular
 from turnout.files.state_folder import STATE, make_state_folder
 from turnout.files.strict_json import read_json
 
@@ -111,17 +109,6 @@ def _read(file: Path) -> Evidence | None:
         return Evidence(model, topic, verdict, at, content["facts"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def fingerprint(file: Path) -> str:
-    """Return the SHA-256 of a file, as ``sha256sum`` prints it; of a folder, that of its files' names and SHA-256s."""
-    if not file.is_dir():
-        with open_regular(file) as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    digest = hashlib.sha256()
-    for part in sorted(part for part in file.rglob("*") if part.is_file()):
-        digest.update(f"{part.relative_to(file)}\0{fingerprint(part)}\n".encode())
-    return digest.hexdigest()
 
 
 def is_unchanged(path: Path, since: str) -> bool:

@@ -15,7 +15,8 @@ from turnout import RepositoryFinding
 from turnout.commands.arm_proofs import arm_states
 from turnout.commands.status import MigrationStage, status_of_file
 from turnout.errors import SettingsError, UnknownNameError
-from turnout.repository.evidence import Evidence, fingerprint, write_evidence
+from turnout.files.fingerprint import fingerprint
+from turnout.repository.evidence import Evidence, write_evidence
 from turnout.settings import load_settings
 
 

@@ -10,7 +10,8 @@ import pytest
 
 import turnout.commands.status.proofs
 from turnout.commands.status.proofs import format_utc, newest_version, newest_write, proof_of
-from turnout.repository.evidence import Evidence, fingerprint
+from turnout.files.fingerprint import fingerprint
+from turnout.repository.evidence import Evidence
 
 YEAR_2100 = "2100-01-01T00:00:00+00:00"
 

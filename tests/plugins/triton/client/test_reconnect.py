@@ -19,7 +19,7 @@ from turnout.errors import BackendUnavailableError, NotReachedError, TurnoutErro
 from turnout_triton.server import LocalServer, ServerOptions
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
-SLOW = ServerOptions(models=("slow",), grace_seconds=0)
+SLOW = ServerOptions(models=("slow",), trust=True, grace_seconds=0)
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def test_a_model_that_answers_once_streams_once(odd_server, open_one) -> None:
 def test_a_killed_server_ends_the_stream(own_server, odd_server, open_one) -> None:
     from turnout_triton.server import ServerOptions
 
-    server = own_server(odd_server.repository, ServerOptions(models=("streams",), grace_seconds=0))
+    server = own_server(odd_server.repository, ServerOptions(models=("streams",), trust=True, grace_seconds=0))
     stream = open_one(server, "streams").infer_stream(request(1000, pause=0.02))
     next(stream)
     server.kill()

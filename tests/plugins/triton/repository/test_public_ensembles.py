@@ -77,7 +77,7 @@ def everywhere(tmp_path_factory: pytest.TempPathFactory) -> Any:
     for name, models in ENSEMBLES.items():
         if name not in OTHER_BACKENDS:
             write(folder / "repository", models)
-    with LocalServer(folder / "repository", ServerOptions(grace_seconds=0)) as server:
+    with LocalServer(folder / "repository", ServerOptions(trust=True, grace_seconds=0)) as server:
         yield init(folder / "app", folder / "repository", server.grpc_url)
 
 

@@ -98,7 +98,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
     folder = tmp_path_factory.mktemp("short")
     write(folder / "repository")
-    with LocalServer(folder / "repository", ServerOptions(grace_seconds=0)) as server:
+    with LocalServer(folder / "repository", ServerOptions(trust=True, grace_seconds=0)) as server:
         yield folder, server.grpc_url
 
 

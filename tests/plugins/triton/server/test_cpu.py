@@ -97,7 +97,7 @@ def test_a_try_on_the_cpu_that_fails_is_not_suggested_again(tmp_path) -> None:
     (folder / "config.pbtxt").write_text(config + GROUPS["gpu"])
 
     with pytest.raises(ModelLoadError, match="not compiled with CUDA") as caught:
-        LocalServer(tmp_path, ServerOptions(cpu=True, grace_seconds=0)).start()
+        LocalServer(tmp_path, ServerOptions(cpu=True, trust=True, grace_seconds=0)).start()
 
     assert caught.value.next_step == "fix the model or its config.pbtxt, or serve the others with --model"
     with LocalServer(tmp_path, ServerOptions(cpu=True, models=("identity",), grace_seconds=0)) as server:

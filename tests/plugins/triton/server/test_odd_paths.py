@@ -148,7 +148,7 @@ def test_a_process_that_dies_while_its_model_loads_is_noticed_at_once(tmp_path, 
     start = time.monotonic()
 
     with pytest.raises((BackendUnavailableError, ModelLoadError), match=r"last lines.*: .*the last words") as caught:
-        LocalServer(tmp_path / "repository", ServerOptions(grace_seconds=0)).start()
+        LocalServer(tmp_path / "repository", ServerOptions(trust=True, grace_seconds=0)).start()
 
     assert caught.value.next_step
     assert time.monotonic() - start < 60

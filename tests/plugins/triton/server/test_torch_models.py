@@ -104,7 +104,7 @@ def write_captions(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def torch_server(folder) -> Iterator[LocalServer]:
-    with LocalServer(folder / "repository", ServerOptions(grace_seconds=0)) as server:
+    with LocalServer(folder / "repository", ServerOptions(trust=True, grace_seconds=0)) as server:
         yield server
 
 

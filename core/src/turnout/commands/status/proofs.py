@@ -10,7 +10,8 @@ from typing import Any
 from turnout.commands.paths import display_path
 from turnout.commands.status.facts import ParityProof, PublishedVersion
 from turnout.error_text import count_of
-from turnout.repository.evidence import Evidence, fingerprint, is_unchanged
+from turnout.files.fingerprint import fingerprint
+from turnout.repository.evidence import Evidence, is_unchanged
 from turnout.repository.versions import evident_version
 
 

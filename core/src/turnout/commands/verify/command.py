@@ -16,12 +16,13 @@ from turnout.commands.verify.arms import compare_arms
 from turnout.commands.verify.proofs import proofs_of
 from turnout.commands.verify.result import ArmParity, VerifyResult
 from turnout.errors import InvalidTensorError
+from turnout.files.fingerprint import fingerprint
 from turnout.files.state_folder import STATE
 from turnout.metrics import Metrics
 from turnout.parity import Verdict
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.recording import RecordedRequest
-from turnout.repository.evidence import Evidence, fingerprint, publish_evidence, write_evidence
+from turnout.repository.evidence import Evidence, publish_evidence, write_evidence
 from turnout.repository.versions import evident_version
 from turnout.serving.app import Turnout
 from turnout.settings import LoadedModel, LoadedSettings, load_settings

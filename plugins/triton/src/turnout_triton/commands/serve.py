@@ -46,6 +46,12 @@ def _seconds_option(name: str, *, default: float, least: float, text: str) -> Ca
 )
 @repository_option
 @model_option
+@click.option(
+    "--trust",
+    multiple=True,
+    metavar="MODEL",
+    help="Serve this model though it is code that turnout export did not write here; may be repeated.",
+)
 @click.option("--binary", type=FOLDER, help="A tritonserver of your own. Default: the one on PATH, or the one from PyPI.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--http-port", type=PORT, help="Default: 8000, or a free port if one of 8000 to 8002 is in use.")
@@ -105,6 +111,7 @@ def _options(*, http_port: int | None, grpc_port: int | None, metrics_port: int 
         binary=given["binary"],
         environment=given["environment"],
         cpu=given["cpu"],
+        trust=given["trust"],
         torch_index=given["torch_index"],
         arguments=given["arguments"],
         ready_timeout_seconds=given["ready_timeout"],

@@ -10,6 +10,8 @@ from typing import Any
 
 from turnout import ModelSignature, RepositoryModel
 from turnout.errors import ConfigurationError, TurnoutError, one_line
+from turnout.files.fingerprint import fingerprint
+from turnout.files.made_here import is_made_here
 from turnout.repository.versions import versions
 from turnout.tensors import TensorSpec
 from turnout_triton.repository.completed_config import complete_config
@@ -84,8 +86,9 @@ def _describe_model(model: Path, folder: Path) -> RepositoryModel:
         settings.pop("inputs", None)  # turnout.yaml has no word for an optional one; the server says which inputs it takes
     triton = {"url": URL, "repository": relative_path(model.parent, folder)} | _triton_options(config)
     # In this process the model would take and give the shapes of its file, not those that clients of the server send and get.
-    settings["backends"] = {"triton": triton} | ({} if reshapes(config) else in_process_entry(model, file, backend, folder))
-    notes = [*_config_notes(present, backend), *remarks(config)]
+    here = {} if reshapes(config) else in_process_entry(model, file, backend, folder)
+    settings["backends"] = {"triton": triton} | here
+    notes = [*_config_notes(present, backend), *remarks(config), *_code_notes(file if "direct" in here else None)]
     if tensors.contradiction:
         notes.append(
             f"{CONFIG} contradicts {file.name if file else 'the file'}: {tensors.contradiction}; turnout.yaml follows "
@@ -131,6 +134,14 @@ def _config_notes(present: ConfigFile | None, backend: str) -> Iterator[str]:
         yield f"{CONFIG} has {present.incomplete}"
     if present is None and backend == ONNXRUNTIME:
         yield f"has no {CONFIG}; turnout export {{name}} --config-only writes it"
+
+
+def _code_notes(file: Path | None) -> Iterator[str]:
+    if file is not None and not is_made_here(digest := fingerprint(file)):
+        yield (
+            f"{file.name} is code; to run it in this process, if you made it or trust who did, add to the options of "
+            f'\'direct\': sha256: "{digest}"'
+        )
 
 
 def _tensor_settings(signature: ModelSignature, max_batch_size: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from turnout_triton.server.installation import Installation, check_host, find_installation
+from turnout_triton.server.model_code import check_code
 from turnout_triton.server.plain_links import PlainLinks
 from turnout_triton.server.private_environment import PrivateEnvironment, default_folder
 from turnout_triton.server.servable_models import ServableModel, read_repository, select_models
@@ -36,10 +37,12 @@ def prepare(repository: Path, options: ServerOptions, links: PlainLinks, report:
     """Return the preparation for ``repository``; installs tritonserver if needed, and blocks for that.
 
     Raises:
-        ConfigurationError: the repository, a model's name, the binary or the host cannot be used.
+        ConfigurationError: the repository, a model's name, the binary or the host cannot be used, or a model is code that the
+            user does not vouch for.
         MissingDependencyError: tritonserver cannot be installed, or a model needs a backend that it does not have.
     """
     models = tuple(select_models(read_repository(repository), options.models, repository))
+    check_code(repository, [model.name for model in models] if options.models else None, options.trust)
     environment = PrivateEnvironment(options.environment or default_folder(), report, options.torch_index)
     installation = find_installation(models, options.binary, environment, links, report)
     check_host(options.host, installation, report)

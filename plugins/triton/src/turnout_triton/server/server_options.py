@@ -20,6 +20,7 @@ class ServerOptions:
         binary: a tritonserver; by default the one on PATH, or else one from PyPI in a private environment.
         environment: the folder of that environment; ``$TURNOUT_TRITON_ENVIRONMENT`` or the user's cache by default.
         cpu: serve models whose configs need a GPU on the CPU, from a copy of links with changed configs.
+        trust: the models that may be code which ``turnout export`` did not write on this machine; True: all of them.
         torch_index: the package index to install torch from, if needed.
         arguments: more arguments for tritonserver.
         ready_timeout_seconds: the limit for loading the models.
@@ -33,6 +34,7 @@ class ServerOptions:
     binary: Path | None = None
     environment: Path | None = None
     cpu: bool = False
+    trust: bool | tuple[str, ...] = ()
     torch_index: str | None = None
     arguments: tuple[str, ...] = ()
     ready_timeout_seconds: float = 300.0
