@@ -17,6 +17,8 @@ from onnx import TensorProto, helper
 from turnout import CheckRequest, DynamicBatching, RepositoryModel, TensorSpec
 from turnout.commands.init.repository_models import repository_settings
 from turnout.errors import ConfigurationError
+from turnout.files.fingerprint import fingerprint
+from turnout.files.made_here import remember_made_here
 from turnout.plugins.discovery import Plugins
 from turnout.settings import load_settings
 from turnout_triton.repository.check import check
@@ -367,3 +369,23 @@ def test_a_path_out_of_a_folder_that_is_a_link_leads_to_the_model(project: Any, 
     model = next(iter(describe(project.repository, tmp_path / "app")))
 
     assert (tmp_path / "app" / model.settings["backends"]["onnxruntime"]["path"] / "1" / "model.onnx").is_file()
+
+
+def test_the_file_of_a_stranger_gets_a_remark_with_the_line_to_write(project: Any) -> None:
+    file = project.repository / "scale" / "1" / "model.pt"
+    write_archive(file, "scale/constants.pkl", "scale/data.pkl", "scale/code/__torch__.py")
+
+    model = describe_one(project, 'backend: "pytorch"\nmax_batch_size: 8\n' + IO)
+
+    assert (
+        f"if you made it or trust who did, add to the options of 'direct': sha256: \"{fingerprint(file)}\"" in model.remarks[-1]
+    )
+    assert "sha256" not in model.settings["backends"]["direct"]
+
+
+def test_a_file_that_was_exported_here_gets_no_remark(project: Any) -> None:
+    file = project.repository / "scale" / "1" / "model.pt"
+    write_archive(file, "scale/constants.pkl", "scale/data.pkl", "scale/code/__torch__.py")
+    remember_made_here(fingerprint(file))
+
+    assert describe_one(project, 'backend: "pytorch"\nmax_batch_size: 8\n' + IO).remarks == ()

@@ -81,7 +81,7 @@ def test_a_backend_that_the_wheel_lacks_is_named(tmp_path) -> None:
     (tmp_path / "m" / "config.pbtxt").write_text('platform: "tensorrt_plan"\n')
 
     with pytest.raises(MissingDependencyError, match="model 'm' needs Triton's backend 'tensorrt'"):
-        start(tmp_path)
+        start(tmp_path, trust=True)
 
 
 def test_each_model_that_cannot_be_loaded_is_named_with_its_reason(tmp_path, small_repository, own_server) -> None:

@@ -140,7 +140,7 @@ def _code_notes(file: Path | None) -> Iterator[str]:
     if file is not None and not is_made_here(digest := fingerprint(file)):
         yield (
             f"{file.name} is code; to run it in this process, if you made it or trust who did, add to the options of "
-            f'\'direct\': sha256: "{digest}"'
+            f"'direct': sha256: \"{digest}\""
         )
 
 
