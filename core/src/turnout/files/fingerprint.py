@@ -14,6 +14,7 @@ def fingerprint(file: Path) -> str:
         with open_regular(file) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     digest = hashlib.sha256()
+    # The names too: the same contents under other names are another folder.
     for part in sorted(part for part in file.rglob("*") if part.is_file()):
         digest.update(f"{part.relative_to(file)}\0{fingerprint(part)}\n".encode())
     return digest.hexdigest()
