@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from turnout.forking import Forks
 
@@ -45,11 +45,12 @@ class _Hidden:
         """Replace the lock: a thread of the parent may have held it."""
         self._lock = threading.Lock()
 
-    def add(self, value: str, instead: str) -> None:
+    def add(self, values: Iterable[tuple[str, str]]) -> None:
         with self._lock:
             known = {entry[0]: entry for entry in self.values}
-            for form in _forms(value):
-                known[form] = (form, _word(form) if len(form) < _SHORT or form.isalpha() else None, instead)
+            for value, instead in values:
+                for form in _forms(value):
+                    known[form] = (form, _word(form) if len(form) < _SHORT or form.isalpha() else None, instead)
             # The longest first: a value may be a part of another one.
             self.values = tuple(sorted(known.values(), key=lambda entry: -len(entry[0])))
 
@@ -59,7 +60,12 @@ _hidden = _Hidden()
 
 def hide_value(value: str, instead: str = HIDDEN) -> None:
     """Show ``instead`` wherever a text of this process contains ``value``, from now on; not if it is too short or common."""
-    _hidden.add(value, instead)
+    hide_values([(value, instead)])
+
+
+def hide_values(values: Iterable[tuple[str, str]]) -> None:
+    """Do as ``hide_value`` for each value with what is shown instead; many at once cost one sort."""
+    _hidden.add(values)
 
 
 def is_common(value: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from turnout.cli.printing import color_choice
 from turnout.hidden_values import hide
-from turnout.shown_text import escaped
+from turnout.shown_text import LONGEST, escaped, shown
 
 _COLOR = re.compile(r"(\x1b\[[0-9;]{0,20}m)")
 _KEPT = re.compile(r"([\n\t])")
@@ -21,7 +21,7 @@ _KEPT = re.compile(r"([\n\t])")
 
 @contextmanager
 def guarded_streams() -> Iterator[None]:
-    """Guard stdout and stderr until the block ends. Results go to stdout, so only stderr hides values."""
+    """Guard stdout and stderr until the block ends. Results go to stdout, so only stderr hides values and cuts lines."""
     streams = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _guard(sys.stdout, hides=False), _guard(sys.stderr, hides=True)
     try:
@@ -61,14 +61,15 @@ class _Guarded:
     def _safe(self, text: str) -> str:
         if self._hides:
             text = hide(text)
-        if text.isascii() and text.replace("\n", "").isprintable():
+        if text.isascii() and text.replace("\n", "").isprintable() and not (self._hides and len(text) > LONGEST):
             return text
         colored = self.trusted.isatty() if (choice := color_choice()) is None else choice
         parts = _COLOR.split(text) if colored else [text]
-        safe = "".join(part if place % 2 else _escape_lines(part) for place, part in enumerate(parts))
+        safe = "".join(part if place % 2 else self._escape_lines(part) for place, part in enumerate(parts))
         encoding = self.trusted.encoding or "utf-8"
         return safe.encode(encoding, "backslashreplace").decode(encoding)
 
-
-def _escape_lines(text: str) -> str:
-    return "".join(part if part in ("\n", "\t") else escaped(part) for part in _KEPT.split(text))
+    def _escape_lines(self, text: str) -> str:
+        # A result may be long; a message, such as a library's warning, is cut.
+        safe = shown if self._hides else escaped
+        return "".join(part if part in ("\n", "\t") else safe(part) for part in _KEPT.split(text))

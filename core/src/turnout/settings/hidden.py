@@ -1,4 +1,4 @@
-"""The values of turnout.yaml that no text shows: those of variables, and those that a plugin declares as secret.
+"""The values of turnout.yaml that no text shows: those of variables, credentials, and what a plugin declares as secret.
 
 A text shows the variable instead, as the file does. Three kinds of values are in too many texts to be hidden: short words and
 numbers; words that the file itself contains, such as the name of a backend; and the host and port of a server.
@@ -7,12 +7,12 @@ numbers; words that the file itself contains, such as the name of a backend; and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from turnout.hidden_values import HIDDEN, hide_value, is_common
+from turnout.hidden_values import HIDDEN, hide_values, is_common
 from turnout.settings.document.document import Document, DocumentPath, child_of
 
 _VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^${}]*))?\}")
@@ -22,33 +22,54 @@ _ADDRESS = re.compile(
     r"(?:[A-Za-z][A-Za-z0-9+.-]{0,20}://)?(?:(?P<user>.*)@)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::[0-9]{1,5})?(?P<rest>[/?#].*)?",
     re.DOTALL,
 )
+_CREDENTIAL_KEY = re.compile(r"headers|authorization|(?:access_|auth_)?token|password|passwd|secret|api_?key", re.IGNORECASE)
 
 
-def hide_variables(document: Document, values: Any, paths: Iterable[DocumentPath], environment: Mapping[str, str]) -> None:
-    """Hide the values of the variables at ``paths`` of ``document``; ``values`` are those of the document with variables."""
-    words = _words_of(document)
-    for path in paths:
-        written, whole = str(document.value_at(path)), _value_at(values, path)
-        if not isinstance(whole, str) or whole == written:
-            continue
-        for text, instead in _secrets(path, written, whole, environment):
-            if text not in words:
-                hide_value(text, instead)
+def hide_variables(document: Document, values: Any, environment: Mapping[str, str]) -> None:
+    """Hide what ``document`` has from variables, and credentials; ``values`` are those of the document with variables."""
+    hide_values(_hidden_texts(document, values, environment))
 
 
 def hide_secrets(options: Any) -> None:
     """Hide each value that ``options`` declare as secret, such as those of headers, wherever it comes from."""
-    for secret in _secret_values(options):
-        hide_value(secret)
+    hide_values((secret, HIDDEN) for secret in _secret_values(options))
+
+
+def _hidden_texts(document: Document, values: Any, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    words: frozenset[str] | None = None
+    for path, written in _scalars(document.values, ()):
+        whole = _value_at(values, path) if "$" in written else written
+        if not isinstance(whole, str):
+            continue
+        if _VARIABLE.search(written) is None:
+            yield from ((text, HIDDEN) for text in _credentials(path, whole))
+        elif whole != written:
+            words = words if words is not None else _words_of(document)
+            found = _secrets(path, written, whole, environment)
+            yield from ((text, instead) for text, instead in found if text not in words)
+
+
+def _scalars(value: Any, path: DocumentPath) -> Iterator[tuple[DocumentPath, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict | list):
+        for part, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _scalars(inner, (*path, part))
+
+
+def _credentials(path: DocumentPath, text: str) -> Iterator[str]:
+    """Yield the credentials in a value that has no variable. The first three keys are those of a model and a backend."""
+    if any(_CREDENTIAL_KEY.fullmatch(part) for part in path[3:] if isinstance(part, str)):
+        yield text
+    elif "@" in text and (address := _address(path, text)) is not None:
+        yield from _users(address)
 
 
 def _secrets(path: DocumentPath, written: str, whole: str, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield each text of the value ``whole`` that is hidden, with what is shown instead."""
-    key = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
-    address = _ADDRESS.fullmatch(whole.strip()) if _ADDRESS_KEY.fullmatch(key) else None
+    address = _address(path, whole)
     if address is not None:
-        user, rest = address["user"] or "", address["rest"] or ""
-        yield from ((part, HIDDEN) for part in (user, user.partition(":")[2], rest.strip("/?#")))
+        yield from ((part, HIDDEN) for part in (*_users(address), (address["rest"] or "").strip("/?#")))
         return
     for variable in _VARIABLE.finditer(written):
         value = environment.get(variable["name"])
@@ -56,6 +77,17 @@ def _secrets(path: DocumentPath, written: str, whole: str, environment: Mapping[
             yield value, f"${{{variable['name']}}}"
     if not is_common(written):
         yield whole, written
+
+
+def _address(path: DocumentPath, text: str) -> re.Match[str] | None:
+    """Return the address of a server that ``text`` is, if the key of ``path`` is one for addresses."""
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")
+    return _ADDRESS.fullmatch(text.strip()) if _ADDRESS_KEY.fullmatch(key) else None
+
+
+def _users(address: re.Match[str]) -> tuple[str, str]:
+    user = address["user"] or ""
+    return user, user.partition(":")[2]
 
 
 def _words_of(document: Document) -> frozenset[str]:

@@ -44,7 +44,7 @@ def load_settings(
     environment = os.environ if environment is None else environment
     substituted = substitute(document.values, environment)
     # Before the first message, which may contain one.
-    hide_variables(document, substituted.values, substituted.secrets, environment)
+    hide_variables(document, substituted.values, environment)
     report = Report(document, substituted.secrets)
     for path, message in substituted.problems:
         report.add_at_value(path, message)
