@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import traceback
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnout.errors import InferenceError
+from turnout.hidden_values import hide_value
 from turnout.shown_text import json_text, shown, traceback_text
 
 CONTROLS = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
@@ -100,3 +103,31 @@ def test_a_traceback_ends_where_causes_form_a_ring_and_an_exception_has_no_text(
     one.__cause__, two.__cause__ = two, one
 
     assert len(traceback_text(one).splitlines()) < 100
+
+
+def test_a_cause_that_python_would_print_is_shown_safely() -> None:
+    hide_value("hunter2-and-more", "${PASSWORD}")
+    try:
+        try:
+            try:
+                raise OSError("at hunter2-and-more")
+            except OSError:
+                raise ValueError("bad \x1b[2J") from None
+        except ValueError as error:
+            raise InferenceError("failed") from error
+    except InferenceError as error:
+        error.locate("m", "b")
+        printed = "".join(traceback.format_exception(error))
+
+    assert "ValueError: bad \\x1b[2J\n" in printed
+    assert "in test_a_cause_that_python_would_print" in printed
+    assert "hunter2" not in printed
+
+
+def test_an_ordinary_cause_is_kept() -> None:
+    cause, error = RuntimeError("size mismatch:\n\tweight"), InferenceError("failed")
+    error.__cause__ = cause
+
+    error.locate("m", "b")
+
+    assert error.__cause__ is cause

@@ -47,6 +47,7 @@ from turnout.error_text import one_line as one_line  # noqa: PLC0414
 from turnout.error_text import suggestion as suggestion  # noqa: PLC0414
 from turnout.error_text import text_of as text_of  # noqa: PLC0414
 from turnout.shown_text import json_text as json_text  # noqa: PLC0414
+from turnout.shown_text import show_causes
 from turnout.shown_text import shown as shown  # noqa: PLC0414
 
 
@@ -80,9 +81,10 @@ class TurnoutError(Exception):
         self.retry_after_seconds, self.next_step = retry_after_seconds, next_step
 
     def locate(self, model: str, backend: str) -> None:
-        """Set ``model`` and ``backend`` where they are not known yet."""
+        """Set ``model`` and ``backend`` where they are not known yet; every error of a backend comes here."""
         self.model = self.model or model
         self.backend = self.backend or backend
+        show_causes(self)
 
 
 class ConfigurationError(TurnoutError):

@@ -72,6 +72,30 @@ def traceback_text(error: BaseException) -> str:
     return "\n".join(line for link, joint in reversed(links) for line in (*_traceback_lines(link), *joint))
 
 
+def show_causes(error: BaseException) -> None:
+    """Replace each cause of ``error`` whose text has control characters or hidden values: Python prints it as it is.
+
+    The replacement has the kind's name, the text and the traceback.
+    """
+    link = error
+    for _ in range(_LINKS):
+        found = link.__cause__ or link.__context__
+        if found is None:
+            return
+        cause = _shown_link(found)
+        if cause is not found:
+            suppressed = link.__suppress_context__
+            link.__cause__, link.__context__ = cause if link.__cause__ is not None else None, cause
+            link.__suppress_context__ = suppressed
+        link = cause
+
+
+def shown_cause(error: BaseException) -> BaseException:
+    """Return ``error`` for ``raise ... from``, or its replacement, as ``show_causes`` makes it."""
+    show_causes(error)
+    return _shown_link(error)
+
+
 def plain_text(error: BaseException) -> str:
     """Return the text of ``error``; none if it cannot give one, because a second exception would hide the first."""
     with suppress(Exception):
@@ -105,6 +129,22 @@ def _escape(character: str) -> str:
     code = ord(character)
     plain = f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
     return _NAMES.get(character, plain)
+
+
+def _is_plain(text: str) -> bool:
+    lines = text.replace("\n", "").replace("\t", "")
+    return lines.isprintable() and escaped(lines) == lines
+
+
+def _shown_link(error: BaseException) -> BaseException:
+    text = plain_text(error)
+    if hide(text) == text and _is_plain(text):
+        return error
+    kind = type(shown(type(error).__name__, 100), (Exception,), {"__module__": type(error).__module__})
+    stand_in: BaseException = kind(shown(text))
+    stand_in.__cause__, stand_in.__context__ = error.__cause__, error.__context__
+    stand_in.__suppress_context__ = error.__suppress_context__
+    return stand_in.with_traceback(error.__traceback__)
 
 
 def _links(error: BaseException) -> Iterator[tuple[BaseException, list[str]]]:

@@ -188,3 +188,12 @@ def test_a_foreign_exception_outside_of_a_request_is_translated_too(call: str) -
 
     with pytest.raises(InferenceError, match=r"model 'm' on backend 'b' failed: KeyError: 'inputs'"):
         getattr(ErrorBoundary(Broken(), "m", "b"), call)()
+
+
+def test_a_cause_that_drives_a_terminal_is_replaced_and_another_is_kept() -> None:
+    for error, kept in ((ValueError("bad \x1b[2J"), False), (ValueError("bad\n\tindent"), True)):
+        with pytest.raises(InferenceError) as caught:
+            ErrorBoundary(Fails(error), "m", "b").infer(REQUEST)
+
+        assert (caught.value.__cause__ is error) is kept
+        assert "\x1b" not in str(caught.value.__cause__)

@@ -20,8 +20,11 @@ URLS = (
     "http://127.0.0.1:1/v2?token=%s",
     "http://127.0.0.1:1/%s",
 )
-TRITON = "models: {m: {backend: triton, inputs: {x: 'FP32[1]'}, outputs: {y: 'FP32[1]'}, backends: {triton: {%s}}}}\n"
-FACTORY = "models: {m: {backend: direct, inputs: {x: 'FP32[1]'}, backends: {direct: {loader: factory, factory: 'makes:make', arguments: {%s}}}}}\n"
+TENSORS = "inputs: {x: 'FP32[1]'}, outputs: {y: 'FP32[1]'}"
+TRITON = f"models: {{m: {{backend: triton, {TENSORS}, backends: {{triton: {{%s}}}}}}}}\n"
+DIRECT = f"models: {{m: {{backend: direct, {TENSORS}, backends: {{direct: {{%s}}}}}}}}\n"
+ONNX = "models: {m: {backend: onnxruntime, %s backends: {onnxruntime: {path: %s}}}}\n"
+FACTORY = DIRECT % "loader: factory, factory: 'makes:make', arguments: {%s}"
 SETTINGS = {
     "header": TRITON % "url: '127.0.0.1:1', headers: {authorization: 'Bearer ${SECRET}'}",
     "literal-header": TRITON % "url: '127.0.0.1:1', headers: {x-key: 'LITERAL'}",
@@ -35,18 +38,18 @@ SETTINGS = {
     "timeout": TRITON % "url: '127.0.0.1:1', timeout_seconds: '${SECRET}'",
     "repository": TRITON % "url: '127.0.0.1:1', repository: 'r/${SECRET}'",
     "unknown-key": TRITON % "url: '${SECRET}', bad: '${SECRET}'",
-    "onnx": "models: {m: {backend: onnxruntime, backends: {onnxruntime: {path: '${SECRET}/m.onnx'}}}}\n",
-    "session": "models: {m: {backend: onnxruntime, backends: {onnxruntime: {path: m.onnx, session_config: {a: '${SECRET}'}}}}}\n",
-    "checkpoint": "models: {m: {backend: direct, backends: {direct: {loader: transformers, class: AutoModel, checkpoint: './${SECRET}'}}}}\n",
-    "device": "models: {m: {backend: direct, backends: {direct: {loader: torchscript, path: m.pt, device: '${SECRET}'}}}}\n",
+    "onnx": ONNX % ("", "'${SECRET}/m.onnx'"),
+    "session": ONNX % ("", "m.onnx, session_config: {a: '${SECRET}'}"),
+    "checkpoint": DIRECT % "loader: transformers, class: AutoModel, checkpoint: './${SECRET}'",
+    "device": DIRECT % "loader: torchscript, path: m.pt, device: '${SECRET}'",
     "argument": FACTORY % "token: '${SECRET}'",
     "part-of-argument": FACTORY % "token: 'x${SECRET}y'",
     "backend": "models: {m: {backend: '${SECRET}', backends: {triton: {url: x}}}}\n",
-    "prompt": "models: {m: {backend: direct, backends: {direct: {loader: factory, factory: 'makes:make'}}}}\npipelines: {p: [load_image, {caption: {model: m, prompt: '${SECRET}'}}]}\n",
+    "prompt": f"{FACTORY % ''}pipelines: {{p: [load_image, {{caption: {{model: m, prompt: '${{SECRET}}'}}}}]}}\n",
     "step": "pipelines: {p: [load_image, '${SECRET}']}\n",
     "tensor": "models: {m: {backend: triton, inputs: {x: '${SECRET}'}, backends: {triton: {url: '127.0.0.1:1'}}}}\n",
-    "record": "models: {m: {backend: onnxruntime, record: {directory: '${SECRET}', fraction: 1.0}, backends: {onnxruntime: {path: m.onnx}}}}\n",
-    "warmup": "models: {m: {backend: onnxruntime, warm_up: '${SECRET}', backends: {onnxruntime: {path: m.onnx}}}}\n",
+    "record": ONNX % ("record: {directory: '${SECRET}', fraction: 1.0},", "m.onnx"),
+    "warmup": ONNX % ("warm_up: '${SECRET}',", "m.onnx"),
 }
 """turnout.yaml with a secret, from a variable or LITERAL, where the file accepts a text or where a user misplaces one."""
 
@@ -142,16 +145,9 @@ def cases() -> Iterator[Secrecy]:
 
 
 def _forms(secret: str) -> list[str]:
-    forms = [
-        secret,
-        secret.split()[0],
-        secret.split()[-1],
-        quote(secret),
-        quote(secret, safe=""),
-        json.dumps(secret)[1:-1],
-        repr(secret)[1:-1],
-    ]
-    return list(dict.fromkeys([*forms, base64.b64encode(secret.encode()).decode().rstrip("=")]))
+    encoded = base64.b64encode(secret.encode()).decode().rstrip("=")
+    written = [quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1], encoded]
+    return list(dict.fromkeys([secret, *secret.split(), *written]))
 
 
 def _around(text: str, form: str) -> str:

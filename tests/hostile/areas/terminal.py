@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from tests.hostile.case import Case, Prepare
+from tests.hostile.hostile_programs import FACTORY, GRPC_SERVER, HTTP_SERVER, PLUGIN, PLUGINS, PROGRAM
 from tests.hostile.hostile_texts import FILE_NAMES, TEXTS
 from tests.hostile.sandbox import Sandbox
 
@@ -25,131 +26,47 @@ PLACES = {
     "pipeline": "pipelines: {%s: [nothing]}\n",
     "variable": "backend: '${A:-%s}'\nmodels: {m: {}}\n",
 }
-SERVER = """
-import json, sys, threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-text, where = json.loads(sys.argv[1]), sys.argv[2]
-class Hostile(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        status, body = 400, {"error": text}
-        if where == "body":
-            status, body = 500, text
-        if where == "names" and "/v2" in self.path:
-            status, body = 200, {"name": text, "versions": [text], "platform": text, "ready": True, "extensions": [text],
-                "inputs": [{"name": text, "datatype": text, "shape": [-1]}],
-                "outputs": [{"name": text, "datatype": "FP32", "shape": [-1]}]}
-        body = (body if isinstance(body, str) else json.dumps(body)).encode("utf-8", "surrogatepass")
-        self.send_response(status, "" if where != "reason" else text.replace("\\r", " ").replace("\\n", " ")[:200].encode("latin1", "replace").decode("latin1"))
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    do_POST = do_GET
-    def log_message(self, *arguments):
-        pass
-
-server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-open("turnout.yaml", "w").write(
-    "models: {m: {backend: triton, backends: {triton: {url: 'http://127.0.0.1:%d', repository: none}}}}" % server.server_port)
-from turnout.cli import main
-main(sys.argv[3:])
-"""
-GRPC = """
-import json, sys
-from concurrent.futures import ThreadPoolExecutor
-import grpc
-
-text = json.loads(sys.argv[1])
-class Hostile(grpc.GenericRpcHandler):
-    def service(self, details):
-        return grpc.unary_unary_rpc_method_handler(lambda request, context: context.abort(grpc.StatusCode.INTERNAL, text))
-server = grpc.server(ThreadPoolExecutor(4), handlers=[Hostile()])
-port = server.add_insecure_port("127.0.0.1:0")
-server.start()
-open("turnout.yaml", "w").write(
-    "models: {m: {backend: triton, backends: {triton: {url: '127.0.0.1:%d', repository: none}}}}" % port)
-from turnout.cli import main
-main(sys.argv[2:])
-"""
-FACTORY = """
-import json, pathlib, warnings
-text = json.loads(pathlib.Path("text.json").read_text())
-def make():
-    warnings.warn(text)
-    raise type(text[:100].replace("\\0", "") or "X", (Exception,), {})(text)
-"""
-PROGRAM = """
-import json, logging, sys
-import turnout
-from turnout.errors import InferenceError
-text = json.loads(sys.argv[1])
-logging.basicConfig(format="%(levelname)s %(name)s %(message)s")
-log = logging.getLogger("turnout.middleware.outage_log")
-log.warning("failed: %s", text)
-log.warning("failed: " + text.replace("%", "%%"))
-try:
-    try:
-        raise ValueError(text)
-    except ValueError as error:
-        raise InferenceError(f"failed: {error}", next_step=text) from error
-except InferenceError as error:
-    print(error)
-    print(repr(error))
-    log.error("again", exc_info=False)
-    sys.exit(2 if len(sys.argv) > 1 else 0)
-"""
+_WHERE = ("error", "body", "names", "reason")
+_COMMANDS = (["status"], ["check", "--deep"], ["bench", "m", "--seconds", "1"], ["models", "--json"])
+_STATE = ("turnout.yaml", ".turnout*")
+_REFUSED, _ANY = frozenset({1, 2, 3}), frozenset({0, 1, 2, 3})
 
 
 def cases() -> Iterator[Case]:
-    """Yield the cases of this area."""
-    for name, text in TEXTS.items():
-        quoted = json.dumps(json.dumps(text))[1:-1].replace("\\\\", "\\").replace('\\"', '"')
-        for place, settings in PLACES.items():
-            # Each text in a place or two: their product would say the same two hundred times.
-            if (sum(map(ord, name)) + len(place)) % 5 == 0:
-                yield _case(
-                    f"settings/{place}-{name}", partial(_settings, settings.replace("%s", _yaml_text(quoted, place))), _plain
-                )
-        yield _case(f"program/{name}", partial(_program, text), _good_program)
-        if name in ("forged", "long"):  # each of them imports torch
-            yield _case(f"program/factory-{name}", partial(_factory, text), _good_factory)
+    """Yield the cases of this area. Each text is tried in some places: their product would say the same a thousand times."""
     for number, (name, text) in enumerate(TEXTS.items()):
-        where = ("error", "body", "names", "reason")[number % 4]
-        commands = (["status"], ["check", "--deep"], ["bench", "m", "--seconds", "1"], ["models", "--json"])
-        yield _case(
-            f"http/{where}-{name}",
-            partial(_http, text, where, commands[number // 4 % 3]),
-            _good_http,
-            changes=("turnout.yaml", ".turnout*"),
-            exits={0, 1, 2, 3},
-        )
-        if number % 3 == 0 and "\x00" not in text:
-            yield _case(f"grpc/{name}", partial(_grpc, text), _good_http, changes=("turnout.yaml", ".turnout*"))
-        yield _case(f"evidence/{name}", partial(_evidence, text), _status)
-        yield _case(f"arguments/{name}", partial(_arguments, text.replace("\x00", ""), number), _plain)
+        for place, settings in list(PLACES.items())[number % 9 :: 9]:
+            yield _case(f"settings/{place}-{name}", partial(_settings, settings.replace("%s", _yaml_text(text, place))), _plain)
+        yield _case(f"server/{_WHERE[number % 4]}-{name}", partial(_http, text, number), _good_http, _STATE, _ANY)
+        yield from list(_more_cases(number, name, text))[number % 3 :: 3]
     for number, (name, text) in enumerate(FILE_NAMES.items()):
         usable = text.replace("\x00", "")
-        yield _case(
-            f"pictures/{name}",
-            partial(_pictures, usable, ["run", "p", ".", *([], ["--json"], ["--out", "o.jsonl"])[number % 3]]),
-            _good_pictures,
-            changes=("o.jsonl",),
-        )
-        yield _case(
-            f"repository/{name}", partial(_repository, usable), _good_repository, changes=("turnout.yaml",), exits={0, 1, 2, 3}
-        )
-        yield _case(f"plugin/{name}", partial(_plugin, text), _plain, exits={0, 1, 2})
-        yield _case(f"config/{name}", partial(_config_name, usable), _plain)
+        more = ([], ["--json"], ["--out", "o.jsonl"])[number % 3]
+        yield _case(f"files/picture-{name}", partial(_pictures, usable, more), _good_pictures, ("o.jsonl",))
+        yield _case(f"files/repository-{name}", partial(_repository, usable), _good_repository, ("turnout.yaml",), _ANY)
+        if number % 3 == 0:
+            yield _case(f"files/settings-{name}", partial(_config_name, usable), _plain)
 
 
-def _case(name: str, hostile: Prepare, good: Prepare, changes: tuple[str, ...] = (), exits: set[int] | None = None) -> Case:
-    return Case(f"terminal/{name}", hostile, good, frozenset(exits or {1, 2, 3}), changes=changes)
+def _more_cases(number: int, name: str, text: str) -> Iterator[Case]:
+    usable = text.replace("\x00", "")
+    yield _case(f"files/evidence-{name}", partial(_evidence, text), _status)
+    yield _case(f"command/arguments-{name}", partial(_arguments, usable, number), _plain)
+    yield _case(f"command/plugin-{name}", partial(_plugin, text), _plain, (), _ANY)
+    yield _case(f"program/logged-{name}", partial(_program, text), _good_program)
+    if number % 7 == 1:  # it imports torch
+        yield _case(f"program/raised-in-a-factory-{name}", partial(_factory, text), _good_factory)
+    yield _case(f"server/grpc-{name}", partial(_grpc, usable), _good_http, _STATE)
 
 
-def _yaml_text(quoted: str, place: str) -> str:
+def _case(name: str, hostile: Prepare, good: Prepare, changes: tuple[str, ...] = (), exits: frozenset[int] = _REFUSED) -> Case:
+    return Case(f"terminal/{name}", hostile, good, exits, changes)
+
+
+def _yaml_text(text: str, place: str) -> str:
     """Return a double-quoted scalar of YAML; inside of the single quotes of the last place there can be no escapes."""
+    quoted = json.dumps(text)
     return quoted.strip('"').replace("'", "") if place == "variable" else quoted
 
 
@@ -188,16 +105,16 @@ def _good_factory(sandbox: Sandbox) -> list[str]:
     return sandbox.turnout("check", "--deep")
 
 
-def _http(text: str, where: str, command: list[str], sandbox: Sandbox) -> list[str]:
-    return sandbox.python(SERVER, json.dumps(text), where, *command)
+def _http(text: str, number: int, sandbox: Sandbox) -> list[str]:
+    return sandbox.python(HTTP_SERVER, json.dumps(text), _WHERE[number % 4], *_COMMANDS[number // 4 % 4])
 
 
 def _good_http(sandbox: Sandbox) -> list[str]:
-    return sandbox.python(SERVER, json.dumps("good"), "error", "models")
+    return sandbox.python(HTTP_SERVER, json.dumps("good"), "error", "models")
 
 
 def _grpc(text: str, sandbox: Sandbox) -> list[str]:
-    return sandbox.python(GRPC, json.dumps(text), "check", "--deep")
+    return sandbox.python(GRPC_SERVER, json.dumps(text), "check", "--deep")
 
 
 def _evidence(text: str, sandbox: Sandbox) -> list[str]:
@@ -244,11 +161,11 @@ def _arguments(text: str, number: int, sandbox: Sandbox) -> list[str]:
     return sandbox.turnout(*lines[number % len(lines)])
 
 
-def _pictures(name: str, command: list[str], sandbox: Sandbox) -> list[str]:
+def _pictures(name: str, more: list[str], sandbox: Sandbox) -> list[str]:
     (sandbox.work / "turnout.yaml").write_text(PLAIN, "utf-8")
     (sandbox.work / f"{name}.jpg").write_bytes(b"\xff\xd8\xff no picture")
     (sandbox.work / f"{name}.{name}"[:100]).write_bytes(b"no picture")
-    return sandbox.turnout(*command)
+    return sandbox.turnout("run", "p", ".", *more)
 
 
 def _good_pictures(sandbox: Sandbox) -> list[str]:
@@ -271,11 +188,15 @@ def _repository(name: str, sandbox: Sandbox) -> list[str]:
 
 
 def _good_repository(sandbox: Sandbox) -> list[str]:
+    from onnx import TensorProto, helper, save
+
     folder = sandbox.work / "r" / "good"
     (folder / "1").mkdir(parents=True)
-    (folder / "1" / "model.onnx").write_bytes(b"")
-    tensors = 'input [{name: "x" data_type: TYPE_FP32 dims: [1]}] output [{name: "y" data_type: TYPE_FP32 dims: [1]}]'
-    (folder / "config.pbtxt").write_text(f'backend: "onnxruntime" max_batch_size: 1 {tensors}', "utf-8")
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "good", tensors[:1], tensors[1:])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), folder / "1" / "model.onnx")
+    texts = (f'{kind} [{{name: "{name}" data_type: TYPE_FP32 dims: [1]}}]' for kind, name in (("input", "x"), ("output", "y")))
+    (folder / "config.pbtxt").write_text(f'backend: "onnxruntime" max_batch_size: 1 {" ".join(texts)}', "utf-8")
     return sandbox.turnout("init", "--from-repository", "r")
 
 
@@ -285,10 +206,8 @@ def _plugin(text: str, sandbox: Sandbox) -> list[str]:
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: turnout-hostile\nVersion: 1\n", "utf-8")
     (info / "entry_points.txt").write_text("[turnout]\nhostile = turnout_hostile\n", "utf-8")
-    code = f"import json, logging\ntext = json.loads({json.dumps(text)!r})\nlogging.getLogger('turnout_hostile').warning(text)\nraise ImportError(text)\n"
-    (sandbox.work / "site" / "turnout_hostile.py").write_text(code, "utf-8")
-    program = "import sys; sys.path.insert(0, 'site'); sys.dont_write_bytecode = True\nfrom turnout.cli import main\nmain(sys.argv[1:])"
-    return sandbox.python(program, "plugins")
+    (sandbox.work / "site" / "turnout_hostile.py").write_text(PLUGIN.format(json.dumps(text)), "utf-8")
+    return sandbox.python(PLUGINS)
 
 
 def _config_name(name: str, sandbox: Sandbox) -> list[str]:

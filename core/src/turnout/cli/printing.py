@@ -62,6 +62,11 @@ def print_finding(text: str, *, err: bool = False) -> None:
     click.echo(f"{paint('FAIL')} {shown(text)}", err=err)
 
 
+def print_verdict(verdict: str) -> None:
+    """Print a verdict in its style."""
+    click.echo(f"verdict: {paint(shown(verdict))}")
+
+
 def print_table(columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> None:
     """Print ``rows`` on stdout as a table of ``columns``; a missing value is a dash."""
     limits = (*(_LONGEST_CELL for _ in columns[1:]), _LONGEST_LAST_CELL)

@@ -13,13 +13,13 @@ from turnout.cli.failures import Failures
 from turnout.cli.invocation import current_invocation
 from turnout.cli.options import against_option, config_option, examples, json_option, optional_model_argument, quiet_option
 from turnout.cli.printing import (
-    paint,
     print_finding,
     print_json,
     print_line,
     print_next,
     print_table,
     print_text,
+    print_verdict,
     print_warning,
 )
 from turnout.cli.request_options import check_source, request_options
@@ -129,7 +129,7 @@ def _print(verified: VerifyReport) -> None:
         print_finding(str(finding))
     for file in verified.saved:
         print_text(f"saved {os.path.relpath(file)}", err=True)
-    click.echo(f"verdict: {paint(str(result.verdict))}")
+    print_verdict(str(result.verdict))
 
 
 def _describe_sizes(arm: BatchParity) -> str:

@@ -14,6 +14,7 @@ from numpy import ndarray
 from turnout.errors import InferenceError, InvalidRequestError, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.middleware.base import Middleware
+from turnout.shown_text import shown_cause
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class ErrorBoundary(Middleware):
         if isinstance(error, SystemExit) and threading.current_thread() is threading.main_thread():
             logger.critical("%s; the process ends", fault)
             raise error
-        raise fault from error
+        raise fault from shown_cause(error)
 
     def _refuse(self, response: object) -> TurnoutError:
         if isinstance(response, InferenceResponse) and isinstance(response.error, TurnoutError):

@@ -23,6 +23,7 @@ from turnout.serving.arm_identity import arm_identity
 from turnout.serving.shared_arms import SharedArms
 from turnout.serving.warmup import recorded_request, warm_up
 from turnout.settings.loaded import LoadedModel
+from turnout.shown_text import shown_cause
 
 logger = logging.getLogger(__name__)
 
@@ -110,8 +111,9 @@ class Arms:
         except TurnoutError as error:
             error.locate(model.name, backend)
             raise
-        except (Exception, SystemExit) as error:  # remote code of a checkpoint may exit, which would end the caller's thread
-            raise _load_error(model, backend, one_line(error)) from error
+        # Remote code of a checkpoint may exit, which would end the caller's thread.
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # raised again, as a TurnoutError
+            raise _load_error(model, backend, one_line(error)) from shown_cause(error)
         # Checked here, where the message can name the plugin; later it would be an AttributeError of some middleware.
         if not isinstance(created, ModelInference):
             raise _load_error(
