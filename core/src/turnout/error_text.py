@@ -14,6 +14,9 @@ class _OwnLines(str):
     __slots__ = ()
 
 
+_SAFE = (_OwnLines, int, float, type(None))
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One error in a settings file, at ``where`` (``turnout.yaml:14:5``), with the line and a caret. Safe to print."""
@@ -41,9 +44,9 @@ def lines_of(problems: Iterable[Problem]) -> str:
 
 def shown_argument(argument: object) -> object:
     """Return an argument of an error: a number as it is, anything else as a text that is safe to print."""
-    if isinstance(argument, _OwnLines | int | float | None):
-        return argument
-    return shown(argument if isinstance(argument, str) else str(argument))
+    if type(argument) is str:
+        return shown(argument)
+    return argument if isinstance(argument, _SAFE) else shown(str(argument))
 
 
 _MAX_FOREIGN = 600
