@@ -24,7 +24,7 @@ SOURCES = sorted(
 HOSTILE = "".join(text[:60] for text in TEXTS.values())
 LOGS = {"debug", "info", "warning", "error", "exception", "critical"}
 # The one place that prints for the commands of the core, and those that print a text that went through ``shown``.
-PRINTERS = {"printing.py", "status_command.py", "plugins_command.py", "group.py", "options.py"}
+PRINTERS = {"process.py", "printing.py", "signals.py", "status_command.py", "plugins_command.py", "group.py", "options.py"}
 
 
 def _classes() -> list[type[TurnoutError]]:

@@ -99,6 +99,13 @@ def test_notes_of_the_command_are_a_part_of_the_line(tmp_path: Path) -> None:
     assert _signal(_start(body, tmp_path), signal.SIGINT)[:2] == (130, "interrupted; 2 files are done\n")
 
 
+def test_the_text_of_an_exit_drives_no_terminal(tmp_path: Path) -> None:
+    process = _start("sys.exit('bad\\nerror: forged ' + chr(27) + '[2J')", tmp_path)
+
+    assert process.communicate(timeout=60)[1] == "bad error: forged \\x1b[2J\n"
+    assert process.returncode == 1
+
+
 def test_a_signal_that_the_parent_ignores_stays_ignored(tmp_path: Path) -> None:
     program = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)" + PROGRAM.replace(
         "BODY", 'print("ready", file=sys.stderr, flush=True); time.sleep(1); print("done")'

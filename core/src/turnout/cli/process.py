@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from turnout.cli.signals import Stopped, end_at_signals, handle_signals, report_interrupt
 from turnout.cli.standard_streams import OUTPUT_CLOSED, discard_output, flush_output, open_closed_streams, reader_is_gone
+from turnout.shown_text import shown
 
 
 def run_process() -> NoReturn:
@@ -46,7 +47,8 @@ def _run() -> tuple[int, bool]:
 def _code(end: SystemExit) -> int:
     if end.code is None or isinstance(end.code, int):
         return end.code or 0
-    print(end.code, file=sys.stderr)
+    # A plugin's text, and the streams are not guarded any more.
+    print(shown(str(end.code)), file=sys.stderr)
     return 1
 
 

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 from turnout.files.temporary import remove_temporaries
+from turnout.shown_text import shown
 
 GRACE_SECONDS = 5.0
 """How long a command may clean up, also one that is inside a C library."""
@@ -31,7 +32,7 @@ def report_interrupt(interrupt: BaseException | None) -> int:
     """Print one line, with the notes that the command added to ``interrupt``; return the exit code."""
     _Handler.reported = True
     with suppress(OSError):
-        print("; ".join(["interrupted", *getattr(interrupt, "__notes__", ())]), file=sys.stderr, flush=True)
+        print(shown("; ".join(["interrupted", *getattr(interrupt, "__notes__", ())])), file=sys.stderr, flush=True)
     return interrupt.exit_code if isinstance(interrupt, Stopped) else 128 + signal.SIGINT
 
 
