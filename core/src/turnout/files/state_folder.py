@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from contextlib import suppress
 from pathlib import Path
 
 STATE = ".turnout"
@@ -13,11 +15,13 @@ def make_state_folder(folder: Path) -> Path:
     git ignores it: requests of users and results of one machine must not be committed.
 
     Raises:
-        OSError: it cannot be created.
+        OSError: it cannot be created, or is a link: a repository from elsewhere may have one to any folder of the user's.
     """
     state = folder / STATE
+    if state.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link; replace it by a folder", str(state))
     state.mkdir(parents=True, exist_ok=True)
     ignore = state / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", "utf-8")
+    with suppress(FileExistsError), ignore.open("x", encoding="utf-8") as stream:
+        stream.write("*\n")
     return state
