@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from turnout.errors import InvalidInputError
 
+_BAND_PIXELS = 1_000_000
 _ACCEPTED = "give bool, uint8, uint16, or floats in 0..1"
 
 
@@ -20,10 +22,21 @@ def array_to_rgb(array: NDArray[Any], *, max_pixels: int, background: tuple[int,
     """
     _check_shape(array, max_pixels)
     channels = array[:, :, np.newaxis] if array.ndim == 2 else array
-    values = _to_bytes(channels)
-    if values.shape[2] in (2, 4):
-        values = _blend(values, background)
-    return values if values.shape[2] == 3 else np.repeat(values, 3, axis=2)
+    if channels.dtype == np.uint8 and channels.shape[2] == 3:
+        return channels
+    height, width = channels.shape[:2]
+    pixels = np.empty((height, width, 3), np.uint8)
+    for rows in bands(height, width):
+        values = _to_bytes(channels[rows])
+        pixels[rows] = _blend(values, background) if values.shape[2] in (2, 4) else values
+    return pixels
+
+
+def bands(height: int, width: int) -> Iterator[slice]:
+    """Yield the rows of a picture in bands of a megapixel or two: what is computed of one needs little memory."""
+    rows = max(1, _BAND_PIXELS // width)
+    for top in range(0, height, rows):
+        yield slice(top, min(height, top + rows))
 
 
 def uint16_to_bytes(values: NDArray[Any]) -> NDArray[np.uint8]:

@@ -19,12 +19,15 @@ from turnout_vision.decoding_memory import BYTES_PER_PIXEL, MEMORY
 from turnout_vision.file_signatures import describe_content, is_avif, is_heif
 from turnout_vision.heif import open_heif
 from turnout_vision.options import MAX_PIXELS, WHITE
+from turnout_vision.picture_structure import check_structure
 from turnout_vision.pillow_warnings import ignore_pillow_warnings
 from turnout_vision.pixels import Color, image_to_rgb
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+# The largest picture without compression, 50 megapixels of four channels, has 200 MB.
+MAX_STREAM_BYTES = 256_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 
 
@@ -33,8 +36,8 @@ def read_picture(source: Any, *, max_pixels: int = MAX_PIXELS, background: Color
 
     ``source`` is a path, bytes, a file object, a Pillow image, or an array [height, width] or [height, width, 1 to 4] of
     bool, uint8, uint16 or floats in 0..1. A file is JPEG, PNG, WEBP, BMP, GIF, TIFF, AVIF or, with pillow-heif, HEIC; only its
-    first frame is read. The size in the header is checked before the file is decoded; a thread waits until the pictures that
-    others decode leave enough memory; EXIF orientation is applied; transparent pixels are blended
+    first frame is read. The size in the header and the structure of the file are checked before it is decoded; a thread waits
+    until the pictures that others decode leave enough memory; EXIF orientation is applied; transparent pixels are blended
     with ``background``. An array UINT8 [height, width, 3] is returned itself, not a copy.
 
     Raises:
@@ -80,10 +83,26 @@ def _open_image(source: Any, name: str) -> Iterator[Image]:
     from PIL import Image
 
     if isinstance(source, Image.Image):
+        _check_undecoded(source, name)
         yield source
         return
     with _open_file(source, name) as file, _identify(file, name) as image:
         yield image
+
+
+def _check_undecoded(image: Image, name: str) -> None:
+    """Check the file of an image that the caller opened and that is decoded here."""
+    file = getattr(image, "fp", None)
+    if file is None or not getattr(image, "tile", None) or not _is_seekable(file):
+        return
+    place = file.tell()
+    try:
+        file.seek(0)
+        head = file.read(64)
+        file.seek(0)
+        check_structure(file, head, name)
+    finally:
+        file.seek(place)
 
 
 @contextmanager
@@ -94,7 +113,7 @@ def _open_file(source: Any, name: str) -> Iterator[Any]:
         with open_regular(_find_file(source, name)) as file:
             yield file
     elif callable(getattr(source, "read", None)):
-        yield source if _is_seekable(source) else io.BytesIO(source.read())
+        yield source if _is_seekable(source) else io.BytesIO(_read_stream(source, name))
     else:
         raise InvalidInputError(
             f"picture is {source!r:.80} (type {type(source).__name__}); "
@@ -115,6 +134,13 @@ def _find_file(source: str | os.PathLike[Any], name: str) -> Path:
     return path
 
 
+def _read_stream(stream: Any, name: str) -> bytes:
+    content: bytes = stream.read(MAX_STREAM_BYTES + 1)
+    if len(content) > MAX_STREAM_BYTES:
+        raise InvalidInputError(f"picture {name} has more than {MAX_STREAM_BYTES} bytes; save it as a file and give its path")
+    return content
+
+
 def _is_seekable(file: Any) -> bool:
     return callable(getattr(file, "seekable", None)) and bool(file.seekable())
 
@@ -125,6 +151,7 @@ def _identify(file: Any, name: str) -> Image:
     start = file.tell()
     head = file.read(64)
     file.seek(start)
+    check_structure(file, head, name)
     if is_heif(head):
         return open_heif(file, name, head)
     reads_avif = features.check("avif")

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.errors import InvalidInputError
-from turnout_vision.array_pixels import fractions_to_bytes, uint16_to_bytes
+from turnout_vision.array_pixels import bands, fractions_to_bytes, uint16_to_bytes
+from turnout_vision.tiff_directory import check_tiff_directory
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
 Color = tuple[int, int, int]
 
 _ORIENTATION = 0x0112
+_TURNED = (5, 6, 7, 8)
+_INVERSE = {6: 8, 8: 6}
 
 
 def image_to_rgb(image: Image, *, name: str, background: Color) -> NDArray[np.uint8]:
     """Return ``image`` upright as UINT8 [height, width, 3]; decodes it if necessary.
+
+    Beside the result there is one copy of the picture, the decoder's: it is converted in bands.
 
     Raises:
         InvalidInputError: it is unknown which of its values is white.
@@ -27,19 +32,28 @@ def image_to_rgb(image: Image, *, name: str, background: Color) -> NDArray[np.ui
     """
     image.load()
     # After load: Pillow itself turns a TIFF then, and the EXIF of a PNG may follow the pixels.
-    orientation = _read_orientation(image)
+    orientation = _read_orientation(image, name)
+    width, height = image.size
+    pixels = np.empty((width, height, 3) if orientation in _TURNED else (height, width, 3), np.uint8)
+    # A view of the result as the file stores it: no copy is made to turn it.
+    stored = apply_orientation(pixels, _INVERSE.get(orientation, orientation))
+    for rows in bands(height, width):
+        band = image.crop((0, rows.start, width, rows.stop))
+        stored[rows] = _convert_band(band, image.format, name=name, background=background)
+    return pixels
+
+
+def _convert_band(image: Image, form: str | None, *, name: str, background: Color) -> NDArray[np.uint8]:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        pixels = _convert_wide(image, name=name, background=background)
-    elif image.has_transparency_data:
-        pixels = np.asarray(_blend(_add_alpha(image), background))
-    else:
-        pixels = np.asarray(_convert(image, name))
-    return np.ascontiguousarray(apply_orientation(pixels, orientation))
+        return _convert_wide(image, form, name=name, background=background)
+    if image.has_transparency_data:
+        return np.asarray(_blend(_add_alpha(image), background))
+    return np.asarray(_convert(image, name))
 
 
 def apply_orientation(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Return ``pixels`` [height, width, ...] rotated and mirrored by the EXIF ``orientation`` 1 to 8."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in _TURNED:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
@@ -48,7 +62,10 @@ def apply_orientation(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     return pixels
 
 
-def _read_orientation(image: Image) -> int:
+def _read_orientation(image: Image, name: str) -> int:
+    exif = image.info.get("exif")
+    if isinstance(exif, bytes):
+        check_tiff_directory(exif.removeprefix(b"Exif\x00\x00"), 0, name)
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # noqa: BLE001  # broken EXIF raises half a dozen classes; the pixels are good without it
@@ -78,13 +95,13 @@ def _convert(image: Image, name: str) -> Image:
         raise InvalidInputError(f"picture {name} has the color space {image.mode!r}; save it as RGB") from error
 
 
-def _convert_wide(image: Image, *, name: str, background: Color) -> NDArray[np.uint8]:
+def _convert_wide(image: Image, form: str | None, *, name: str, background: Color) -> NDArray[np.uint8]:
     """Return a gray image of more than 8 bits as RGB; Pillow's own conversion clips at 255."""
     values = np.asarray(image)
     if image.mode == "F":
         gray = fractions_to_bytes(values, name)
     # Older versions of Pillow open a 16-bit PNG as "I".
-    elif image.mode == "I" and image.format != "PNG":
+    elif image.mode == "I" and form != "PNG":
         raise InvalidInputError(f"picture {name} has 32-bit integers, whose white is unknown; save it with 8 or 16 bits")
     else:
         gray = uint16_to_bytes(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from numbers import Real
 from typing import Any
 
@@ -12,7 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.errors import InvalidInputError, suggestion
+from turnout_vision.brief_text import brief
 
+# Beyond max_regions each region is reported by its index; beyond this all are refused before any is read.
+MOST_GIVEN = 10
+MAX_LABEL = 1_000
+_SIDES = 4
 _FORM = "write [left, top, right, bottom] in pixels of the upright picture"
 
 
@@ -62,29 +68,40 @@ def parse_regions(value: Any, height: int, width: int, *, max_regions: int) -> l
     Raises:
         InvalidInputError: ``value`` has another form.
     """
-    items = _list_items(value)
+    items = _list_items(value, MOST_GIVEN * max_regions)
     if not items:
         return [whole_picture(height, width)]
     return [_parse(item, index, height, width, max_regions) for index, item in enumerate(items)]
 
 
-def _list_items(value: Any) -> Sequence[Any]:
+def _list_items(value: Any, most: int) -> Sequence[Any]:
     if isinstance(value, Mapping):
         if "regions" not in value:
             raise InvalidInputError(
-                f"regions have the keys {', '.join(map(repr, value)) or 'none'}, not 'regions'; "
-                "write {'regions': [{'box': [...]}]}"
+                f"regions have the keys {brief(list(value))}, not 'regions'; write {{'regions': [{{'box': [...]}}]}}"
             )
         value = value["regions"]
-    if isinstance(value, np.ndarray) and value.ndim > 0:
+    if isinstance(value, Sequence | np.ndarray) and not _is_scalar(value):
+        _check_count(len(value), most)
         value = list(value)
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
-        raise InvalidInputError(f"regions are {value!r:.60} (type {type(value).__name__}); give a list of boxes: {_FORM}")
+        raise InvalidInputError(f"regions are {brief(value)} (type {type(value).__name__}); give a list of boxes: {_FORM}")
     if value and all(isinstance(item, Real) for item in value):
         raise InvalidInputError(
-            f"regions are {value!r:.60}, numbers; give a list of boxes, even for one box: [[left, top, right, bottom]]"
+            f"regions are {brief(value)}, numbers; give a list of boxes, even for one box: [[left, top, right, bottom]]"
         )
     return value
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | bytes) or (isinstance(value, np.ndarray) and value.ndim == 0)
+
+
+def _check_count(count: int, most: int) -> None:
+    if count > most:
+        raise InvalidInputError(
+            f"{count} regions are given, the most is {most}: give fewer, or raise max_regions of load_image"
+        )
 
 
 def _parse(item: Any, index: int, height: int, width: int, max_regions: int) -> Region | InvalidInputError:
@@ -102,35 +119,44 @@ def _find_box(item: Any) -> Any:
     if not isinstance(item, Mapping):
         return item
     if "box" not in item:
-        keys = [str(key) for key in item]
+        keys = [str(key)[:40] for key in islice(item, 10)]
         raise InvalidInputError(f"it has the keys {', '.join(keys) or 'none'}, not 'box'; {_FORM}.{suggestion('box', keys)}")
     return item["box"]
 
 
 def _read_label(item: Any) -> str | None:
     label = item.get("label") if isinstance(item, Mapping) else None
+    if isinstance(label, str) and len(label) > MAX_LABEL:
+        raise InvalidInputError(f"label {brief(label)} has {len(label)} characters; the limit is {MAX_LABEL}")
     if label is None or isinstance(label, str):
         return label
-    raise InvalidInputError(f"label {label!r:.60} (type {type(label).__name__}) is not text; write text")
+    raise InvalidInputError(f"label {brief(label)} (type {type(label).__name__}) is not text; write text")
 
 
 def _read_numbers(box: Any) -> list[float]:
-    if isinstance(box, np.ndarray):
+    if isinstance(box, np.ndarray) and box.size == _SIDES:
         box = box.tolist()
-    if not isinstance(box, Sequence) or isinstance(box, str | bytes) or len(box) != 4:
-        raise InvalidInputError(f"box {box!r:.60} does not have four numbers; {_FORM}")
+    if not isinstance(box, Sequence) or isinstance(box, str | bytes) or len(box) != _SIDES:
+        raise InvalidInputError(f"box {brief(box)} does not have four numbers; {_FORM}")
     for number in box:
         if not isinstance(number, Real) or isinstance(number, bool | np.bool_):
-            raise InvalidInputError(f"box {box!r:.60} contains {number!r:.20} (type {type(number).__name__}); {_FORM}")
-        if not math.isfinite(number):
-            raise InvalidInputError(f"box {box!r:.60} contains {number!r}; {_FORM}")
+            raise InvalidInputError(f"box {brief(box)} contains {brief(number, 20)} (type {type(number).__name__}); {_FORM}")
+        if not _is_finite(number):
+            raise InvalidInputError(f"box {brief(box)} contains {brief(number, 20)}; {_FORM}")
     return [float(number) for number in box]
+
+
+def _is_finite(number: Real) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer that no float holds
+        return False
 
 
 def _clip(box: Sequence[float], label: str | None, height: int, width: int) -> Region:
     # Rounded outwards, so that a box of less than one pixel still has one.
     left, top, right, bottom = math.floor(box[0]), math.floor(box[1]), math.ceil(box[2]), math.ceil(box[3])
-    shown = f"box {list(box)!r:.80}"
+    shown = f"box {brief(list(box), 80)}"
     if box[2] < box[0] or box[3] < box[1]:
         raise InvalidInputError(f"{shown} is inverted: right is less than left, or bottom is less than top; {_FORM}")
     if right <= left or bottom <= top:
