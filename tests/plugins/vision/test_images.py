@@ -250,3 +250,20 @@ def test_a_disk_that_fails_is_not_told_as_a_broken_picture(encoded: Encoded) -> 
 
     with pytest.raises(InvalidInputError, match="cannot be read: Input/output error; the file itself may be good"):
         read_picture(Failing(encoded(Image.new("RGB", (4, 4)), "PNG")))
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_a_phones_48_megapixels_are_read_by_default(format: str) -> None:
+    # 8064 x 6048 in blocks of one gray, so that a band in the wrong place is seen.
+    blocks = np.random.default_rng(2).integers(0, 256, (63, 84), dtype=np.uint8)
+    image = Image.fromarray(blocks).resize((8064, 6048), Image.Resampling.NEAREST)
+    file = io.BytesIO()
+    image.save(file, format, **{"PNG": {"compress_level": 1}, "WEBP": {"method": 0}}.get(format, {}))
+
+    picture = read_picture(file.getvalue())
+
+    assert picture.shape == (6048, 8064, 3)
+    loss = 5 if format in ("JPEG", "WEBP") else 0
+    for row, column in ((0, 0), (48, 48), (95, 95)):
+        corners = picture[row::96, column::96].astype(int)
+        assert np.abs(corners - blocks[:, :, np.newaxis]).max() <= loss

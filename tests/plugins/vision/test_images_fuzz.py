@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import random
+import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
+from tests.hostile.picture_files import encode
 
 from turnout.errors import InvalidInputError
 from turnout_vision.images import read_picture
@@ -69,3 +74,34 @@ def test_a_mutated_file_is_read_or_refused(encoded: Callable[..., bytes], kind: 
     assert not leaked
     # A loop that refuses every file, or none, would prove nothing.
     assert {"read", "refused"} <= set(outcomes)
+
+
+GOOD = {name: encode(format, (40, 30), mode, **options) for name, (format, mode, options) in KINDS.items()}
+
+
+def read_or_refuse(data: bytes) -> None:
+    start = time.process_time()
+    # Any other error fails the test.
+    with suppress(InvalidInputError):
+        assert read_picture(data).shape[2] == 3
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_cut_short_anywhere_is_read_or_refused(kind: str) -> None:
+    good = GOOD[kind]
+
+    for length in [*range(min(len(good), 400)), *range(400, len(good), 37)]:
+        read_or_refuse(good[:length])
+
+
+@given(kind=st.sampled_from(sorted(KINDS)), data=st.data())
+@settings(max_examples=400, deadline=None)
+def test_a_file_with_other_bytes_anywhere_is_read_or_refused(kind: str, data: st.DataObject) -> None:
+    changed = bytearray(GOOD[kind])
+    # The structure is near the start: half of the changes are there.
+    places = st.one_of(st.integers(0, 120), st.integers(0, len(changed) - 1))
+    for place, byte in data.draw(st.lists(st.tuples(places, st.integers(0, 255)), min_size=1, max_size=5)):
+        changed[min(place, len(changed) - 1)] = byte
+
+    read_or_refuse(bytes(changed))

@@ -76,6 +76,13 @@ WRONG = {
     "below the picture": ([0, 50, 5, 60], "is outside the picture"),
     "another key": ({"bbox": [0, 0, 5, 5]}, r"it has the keys bbox, not 'box'; write .* picture\. Did you mean 'bbox'"),
     "a label that is no text": ({"box": [0, 0, 5, 5], "label": 3}, r"label 3 \(type int\) is not text; write text"),
+    "an integer that no float holds": ([0, 0, 10**400, 5], r"contains 1000"),
+    "an array of arrays": (np.zeros((4, 4)), "does not have four numbers"),
+    "a million points": ([[1, 2]] * 1_000_000, r"box \[\[1, 2\], \[1, 2\],.* does not have four numbers"),
+    "a megabyte of label": ({"box": [0, 0, 5, 5], "label": "x" * 1_000_000}, r"has 1000000 characters; the limit is 1000"),
+    "a million keys": (dict.fromkeys(map(str, range(1_000_000))), r"it has the keys 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, not 'box'"),
+    "minus infinity": ([-math.inf, 0, 5, 5], "contains -inf"),
+    "beyond every picture": ([1e308, 1e308, 1.7e308, 1.7e308], "is outside the picture"),
     "nested": ([[0, 0, 5, 5]], "does not have four numbers"),
 }
 
@@ -97,6 +104,21 @@ def test_boxes_above_the_limit_are_errors() -> None:
 
     assert [isinstance(region, Region) for region in regions] == [True, True, False, False]
     assert str(regions[2]) == "region 2: the limit is 2 regions of a picture; raise max_regions of load_image"
+
+
+def test_far_too_many_boxes_are_refused_before_one_is_read() -> None:
+    with pytest.raises(
+        InvalidInputError, match=r"^1000000 regions are given, the most is 20: give fewer, or raise max_regions"
+    ):
+        parse([None] * 1_000_000, max_regions=2)
+    with pytest.raises(InvalidInputError, match=r"^1000000 regions are given"):
+        parse(np.zeros((1_000_000, 4)), max_regions=2)
+    with pytest.raises(InvalidInputError, match=r"^21 regions are given"):
+        parse({"regions": [[0, 0, 5, 5]] * 21}, max_regions=2)
+
+
+def test_a_box_of_any_finite_numbers_is_clipped() -> None:
+    assert parse([[-1e308, -1e308, 1e308, 1e308]]) == [Region(0, 0, WIDTH, HEIGHT)]
 
 
 @pytest.mark.parametrize(

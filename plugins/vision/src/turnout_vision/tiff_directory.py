@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from turnout.errors import InvalidInputError
 
 MAX_TAGS = 1_000
 MAX_VALUES = 200_000
-"""Of one tag with numbers. Each becomes an object; a picture of 50 megapixels in strips of one row has 8,000."""
+"""Of one tag with numbers. Each becomes an object."""
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _MOST_COPIES, _ALWAYS_BYTES = 4, 1_000_000
 _BYTES = frozenset({1, 2, 6, 7})
+_INTEGERS = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
 
 
-def check_tiff_directory(source: BinaryIO | bytes, start: int, name: str) -> None:
-    """Raise InvalidInputError if the first directory has more tags or values than a picture needs.
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One entry of a directory; ``number`` is its value if it is one integer."""
+
+    code: int
+    kind: int
+    count: int
+    number: int | None
+
+
+def check_tiff_directory(source: BinaryIO | bytes, start: int, name: str) -> list[Tag]:
+    """Return the tags of the first directory; raise InvalidInputError if it has more tags or values than a picture needs.
 
     Many tags may name the same bytes, and each is a copy of them.
     """
@@ -34,21 +47,32 @@ def check_tiff_directory(source: BinaryIO | bytes, start: int, name: str) -> Non
         file.seek(start + offset)
         (count,) = struct.unpack(f"{order}{'Q' if big else 'H'}", file.read(8 if big else 2))
     except (struct.error, OSError, OverflowError, ValueError):
-        return
+        return []
     if count > MAX_TAGS:
         raise _refusal(name, f"{count} tags; the limit is {MAX_TAGS}")
-    _check_entries(file.read(count * (20 if big else 12)), f"{order}HHQ8x" if big else f"{order}HHI4x", available, name)
+    tags = list(_read_tags(file.read(count * (20 if big else 12)), order, big=big))
+    _check_sizes(tags, available, name)
+    return tags
 
 
-def _check_entries(entries: bytes, form: str, available: int, name: str) -> None:
-    total, size = 0, struct.calcsize(form)
+def _read_tags(entries: bytes, order: str, *, big: bool) -> Iterator[Tag]:
+    form = f"{order}HHQ8s" if big else f"{order}HHI4s"
+    size = struct.calcsize(form)
     for place in range(0, len(entries) - size + 1, size):
-        tag, kind, values = struct.unpack_from(form, entries, place)
+        code, kind, count, value = struct.unpack_from(form, entries, place)
+        width = _INTEGERS.get(kind)
+        number = int.from_bytes(value[:width], "little" if order == "<" else "big") if width and count == 1 else None
+        yield Tag(code, kind, count, number)
+
+
+def _check_sizes(tags: list[Tag], available: int, name: str) -> None:
+    total = 0
+    for tag in tags:
         # No more can be read than there is: cameras write wrong numbers too.
-        claimed = min(values * _SIZES.get(kind, 1), available)
+        claimed = min(tag.count * _SIZES.get(tag.kind, 1), available)
         total += claimed
-        if kind not in _BYTES and claimed // _SIZES.get(kind, 1) > MAX_VALUES:
-            raise _refusal(name, f"{values} values in the tag {tag}; the limit is {MAX_VALUES}")
+        if tag.kind not in _BYTES and claimed // _SIZES.get(tag.kind, 1) > MAX_VALUES:
+            raise _refusal(name, f"{tag.count} values in the tag {tag.code}; the limit is {MAX_VALUES}")
         if total > _MOST_COPIES * available + _ALWAYS_BYTES:
             raise _refusal(name, f"tags that claim {total} bytes of {available}")
 
