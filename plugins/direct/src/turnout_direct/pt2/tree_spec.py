@@ -9,6 +9,8 @@ import json
 import re
 from typing import Any
 
+from turnout.files.limits import GRAPH
+from turnout.files.strict_json import parse_json
 from turnout_direct.pt2.refusal import Pt2RefusedError, quoted
 
 _TYPE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z", re.ASCII)
@@ -23,8 +25,8 @@ def read_tree_spec(text: str) -> str:
         Pt2RefusedError: it is anything else.
     """
     try:
-        protocol, node = json.loads(text)
-    except (ValueError, TypeError, RecursionError) as error:
+        protocol, node = parse_json(text, GRAPH)
+    except (ValueError, TypeError) as error:
         raise Pt2RefusedError(f"{quoted(text)} is no structure of inputs") from error
     if protocol != 1:
         raise Pt2RefusedError(f"the structure of inputs has protocol {quoted(protocol)}, not 1")
@@ -47,8 +49,8 @@ def _context(text: str | None) -> str | None:
     if text is None:
         return None
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = parse_json(text, GRAPH)
+    except ValueError as error:
         raise Pt2RefusedError(f"{quoted(text)} is no context of a container") from error
     _check_context(value, 0)
     return json.dumps(value)
