@@ -48,6 +48,13 @@ def test_a_lock_is_free_again_when_its_block_ends(tmp_path: Path) -> None:
             pass
 
 
+def test_a_pipe_is_no_lock_and_does_not_wait(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "lock")
+
+    with pytest.raises(OSError, match="No such device"), file_lock(tmp_path / "lock"):
+        pass
+
+
 def test_a_folder_is_locked_once(tmp_path: Path) -> None:
     one, other = (os.open(tmp_path, os.O_RDONLY) for _ in range(2))
 

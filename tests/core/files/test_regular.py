@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from turnout.files.limits import FileLimits
-from turnout.files.regular import open_regular, read_regular, read_regular_text
+from turnout.files.regular import append_to_regular, has_content, open_regular, read_regular, read_regular_text
 
 SMALL = FileLimits("a note", 10)
 
@@ -100,3 +100,29 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\xef\xbb\xbfab")
 
     assert read_regular_text(tmp_path / "x", SMALL) == "ab"
+
+
+def test_appends_and_creates(tmp_path: Path) -> None:
+    for text in (b"a", b"b"):
+        with append_to_regular(tmp_path / "x") as stream:
+            stream.write(text)
+
+    assert (tmp_path / "x").read_bytes() == b"ab"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "/dev/full"])
+def test_appends_to_no_pipe_and_no_device(kind: str, tmp_path: Path) -> None:
+    make(kind, tmp_path / "x")
+
+    with pytest.raises(OSError, match=r"No such device|it is a device"):
+        append_to_regular(tmp_path / "x")
+
+
+def test_compares_a_file_with_its_content(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    os.mkfifo(tmp_path / "pipe")
+
+    assert has_content(tmp_path / "x", b"abc")
+    assert not any(has_content(tmp_path / "x", content) for content in (b"", b"ab", b"abd", b"abcd"))
+    assert not has_content(tmp_path / "pipe", b"")
+    assert not has_content(tmp_path / "missing", b"")

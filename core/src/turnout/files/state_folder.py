@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-import errno
-from contextlib import suppress
+import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
+
+from turnout.error_text import text_of
+from turnout.files.limits import STATE as STATE_FILE
+from turnout.files.strict_json import read_json
+
+logger = logging.getLogger(__name__)
+
+Content = TypeVar("Content")
 
 STATE = ".turnout"
 
@@ -15,13 +24,24 @@ def make_state_folder(folder: Path) -> Path:
     git ignores it: requests of users and results of one machine must not be committed.
 
     Raises:
-        OSError: it cannot be created, or is a link: a repository from elsewhere may have one to any folder of the user's.
+        OSError: it cannot be created.
     """
     state = folder / STATE
-    if state.is_symlink():
-        raise OSError(errno.ELOOP, "it is a link; replace it by a folder", str(state))
     state.mkdir(parents=True, exist_ok=True)
     ignore = state / ".gitignore"
-    with suppress(FileExistsError), ignore.open("x", encoding="utf-8") as stream:
-        stream.write("*\n")
+    if not ignore.exists():
+        ignore.write_text("*\n", "utf-8")
     return state
+
+
+def read_state(file: Path, parse: Callable[[Any], Content]) -> Content | None:
+    """Return what ``parse`` makes of the JSON in ``file``; None without one, or if it cannot be read, which is logged."""
+    try:
+        return parse(read_json(file, STATE_FILE))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    # What a foreign file holds is found where it is used: these are the errors of a wrong type, key or figure.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or text_of(error)
+        logger.warning("%r cannot be read, and does not count: %s; remove it", str(file), reason)
+        return None

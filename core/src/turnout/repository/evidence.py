@@ -18,10 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout.files.atomic import write_atomic
-from turnout.files.below import entries_below
-from turnout.files.limits import STATE as STATE_FILE
-from turnout.files.state_folder import STATE, make_state_folder
-from turnout.files.strict_json import read_json
+from turnout.files.state_folder import STATE, make_state_folder, read_state
 
 FORMAT = 1
 DEFAULT_REPOSITORY = "model_repository"
@@ -102,14 +99,18 @@ def _published_file(model_folder: Path, topic: str) -> Path:
 
 
 def _read(file: Path) -> Evidence | None:
-    try:
-        content = read_json(file, STATE_FILE)
-        if content["format"] != FORMAT or not isinstance(content["facts"], dict):
-            return None
-        model, topic, verdict, at = (str(content[key]) for key in ("model", "topic", "verdict", "at"))
-        return Evidence(model, topic, verdict, at, content["facts"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    return read_state(file, _decode)
+
+
+def _decode(content: Any) -> Evidence:
+    if content["format"] != FORMAT:
+        raise ValueError(f"it has format {content['format']!r:.40}, and this version of Turnout reads {FORMAT}")
+    texts = [content[key] for key in ("model", "topic", "verdict", "at")]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(content["facts"], dict):
+        raise TypeError("a value has another type")
+    model, topic, verdict, at = texts
+    datetime.fromisoformat(at)
+    return Evidence(model, topic, verdict, at, content["facts"])
 
 
 def is_unchanged(path: Path, since: str) -> bool:
@@ -120,7 +121,7 @@ def is_unchanged(path: Path, since: str) -> bool:
     Raises:
         OSError: the file is missing, or cannot be read.
     """
-    parts = [path, *(part for entry in entries_below(path) if (part := Path(entry.path)).exists())] if path.is_dir() else [path]
+    parts = [path, *(part for part in path.rglob("*") if part.exists())] if path.is_dir() else [path]
     states = [part.stat() for part in parts]
     with suppress(TypeError, ValueError, OverflowError):
         # ctime too: tools that copy a file may set an old mtime, ctime they cannot set.

@@ -7,8 +7,6 @@ cannot be exchanged, the configuration is replaced first and the version appears
 
 from __future__ import annotations
 
-import errno
-import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -17,15 +15,11 @@ from pathlib import Path
 
 from turnout.errors import ExportError
 from turnout.files.atomic import sync_file, sync_folder
-from turnout.files.below import entries_below
-from turnout.files.inside import has_sha256, place_inside
 from turnout.files.regular import has_content
 from turnout.inference import ModelSignature
 from turnout.plugins.repositories import Configuration
 from turnout.repository.staging import Stage, exchange, repository_lock, stage_for
-from turnout.repository.versions import latest_version, versions
-
-logger = logging.getLogger(__name__)
+from turnout.repository.versions import latest_version
 
 Configure = Callable[[int, ModelSignature], Configuration]
 """Returns the configuration for a version with this number and signature."""
@@ -59,7 +53,6 @@ def publish(
 
     Raises:
         ExportError: the version exists, or the repository cannot be written.
-        ConfigurationError: the configuration names a place that is not in the model's folder.
     """
     _refuse_existing(folder, version)
     try:
@@ -86,7 +79,6 @@ def publish_configuration(folder: Path, configure: Callable[[], Configuration]) 
 
     Raises:
         ExportError: the repository cannot be written.
-        ConfigurationError: the configuration names a place that is not in the model's folder.
     """
     try:
         with stage_for(folder) as stage, repository_lock(folder.parent) as alone:
@@ -118,7 +110,7 @@ def _export_error(folder: Path, error: OSError) -> ExportError:
 def _install(
     stage: Stage, folder: Path, configuration: Configuration, version: tuple[Path, int] | None, *, alone: bool
 ) -> None:
-    real = _real_folder(folder)
+    real = folder.resolve()
     if stage.beside and not real.exists():
         _build_folder(stage, real, configuration, version).rename(real)
         sync_folder(real.parent)
@@ -130,25 +122,10 @@ def _install(
         _replace_files(stage, real, configuration, version)
 
 
-def _real_folder(folder: Path) -> Path:
-    """Return where the model's folder really is; raise ExportError if a link leads to a folder of something else."""
-    try:
-        real = folder.resolve()
-    except RuntimeError as error:  # links in a circle
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder)) from error
-    if folder.is_symlink() and not (real.is_dir() and (versions(real) or not any(real.iterdir()))):
-        raise ExportError(
-            f"{str(folder)!r} is a link to {str(real)!r}, which is neither an empty folder nor one of a model with a version; "
-            "remove the link, or correct it"
-        )
-    return real
-
-
 def _differs(folder: Path, configuration: Configuration) -> bool:
-    """Return whether the folder differs; raise ConfigurationError if the configuration names a place outside of it."""
-    obsolete = [place_inside(folder, name) for name in configuration.obsolete]
-    files = {place_inside(folder, name): content for name, content in configuration.files.items()}
-    return any(map(os.path.lexists, obsolete)) or any(not has_content(file, content) for file, content in files.items())
+    return any((folder / name).exists() for name in configuration.obsolete) or any(
+        not has_content(folder / name, content) for name, content in configuration.files.items()
+    )
 
 
 def _exchange(stage: Stage, folder: Path, configuration: Configuration, version: tuple[Path, int] | None) -> bool:
@@ -165,13 +142,14 @@ def _build_folder(stage: Stage, folder: Path, configuration: Configuration, vers
     """Build the next state of the model's folder on the stage; unchanged files are linked, not copied."""
     whole = stage.folder / "whole"
     if folder.exists():
-        _link_tree(folder, whole)
+        shutil.copytree(folder, whole, symlinks=True, copy_function=_link)
     else:
         whole.mkdir()
         whole.chmod(0o755)
-    _remove_obsolete(whole, configuration)
+    for name in configuration.obsolete:
+        (whole / name).unlink(missing_ok=True)
     for name, content in configuration.files.items():
-        _write(place_inside(whole, name), content)
+        _write(whole / name, content)
     if version:
         version[0].rename(whole / str(version[1]))
     sync_folder(whole)
@@ -183,44 +161,17 @@ def _replace_files(stage: Stage, folder: Path, configuration: Configuration, ver
     for number, (name, content) in enumerate(configuration.files.items()):
         written = stage.folder / f"file-{number}"
         _write(written, content)
-        place = place_inside(folder, name)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        written.replace(place)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        written.replace(folder / name)
     sync_folder(folder)
     if version:
         version[0].rename(folder / str(version[1]))
-    _remove_obsolete(folder, configuration)
+    for name in configuration.obsolete:
+        (folder / name).unlink(missing_ok=True)
     sync_folder(folder)
 
 
-def _remove_obsolete(folder: Path, configuration: Configuration) -> None:
-    """Remove the files that are known by their content; one that was changed since stays."""
-    for name, digest in configuration.obsolete.items():
-        file = place_inside(folder, name)
-        if has_sha256(file, digest):
-            file.unlink(missing_ok=True)
-        elif os.path.lexists(file):
-            logger.warning("%r of a model is not used any more, and stays: its content was changed; remove it yourself", name)
-
-
-def _link_tree(source: Path, target: Path) -> None:
-    """Create ``target`` with the folders of ``source``, hard links to its files, and its links as they are."""
-    target.mkdir()
-    folders = [(source, target)]
-    for entry in entries_below(source):
-        copy = target / Path(entry.path).relative_to(source)
-        if entry.is_symlink():
-            copy.symlink_to(Path(entry.path).readlink())
-        elif entry.is_dir():
-            copy.mkdir()
-            folders.append((Path(entry.path), copy))
-        else:
-            _link(entry.path, copy)
-    for folder, copied in folders:
-        shutil.copystat(folder, copied)
-
-
-def _link(source: str, target: Path) -> None:
+def _link(source: str, target: str) -> None:
     try:
         os.link(source, target)
     except OSError:  # no hard links here, or too many of them

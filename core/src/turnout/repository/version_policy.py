@@ -6,6 +6,7 @@ writes it.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from turnout.files.limits import MODEL_CONFIG
 from turnout.files.regular import read_regular
+
+logger = logging.getLogger(__name__)
 
 CONFIG = "config.pbtxt"
 
@@ -46,7 +49,10 @@ def read_version_policy(model_folder: Path) -> VersionPolicy:
     try:
         # Latin-1 reads any bytes: a comment in another encoding does not change a policy.
         text = read_regular(model_folder / CONFIG, MODEL_CONFIG).decode("latin-1")
-    except OSError:
+    except FileNotFoundError:
+        return VersionPolicy()
+    except OSError as error:
+        logger.warning("%s cannot be read, so its version policy is not applied: %s", model_folder / CONFIG, error.strerror)
         return VersionPolicy()
     tokens = [match["token"] for match in _TOKEN.finditer(text) if match["token"]]
     with suppress(ValueError, IndexError):

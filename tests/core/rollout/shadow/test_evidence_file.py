@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import stat
@@ -50,6 +51,33 @@ def test_an_unreadable_file_is_no_evidence_and_is_replaced(tmp_path: Path, conte
 
     add_shadow_evidence(file, _evidence(match=1))
     assert _read(file).mirrored == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("verdicts", '{"match": 1e999}'),
+        ("verdicts", '{"match": -1}'),
+        ("verdicts", '{"match": 99999999999999999999}'),
+        ("verdicts", '{"match": "5"}'),
+        ("max_abs_error", "NaN"),
+        ("max_abs_error", "-1"),
+        ("primary_latencies", '{"99999999": 1}'),
+        ("primary_latencies", '{"1e999": 1}'),
+        ("shadow_latencies", '{"5": 1e999}'),
+        ("shadow_latencies", "5"),
+        ("since", "1e999"),
+        ("updated", "1e300"),
+    ],
+)
+def test_figures_that_no_shadow_writes_are_no_evidence_and_are_replaced(tmp_path: Path, key: str, value: str) -> None:
+    file = tmp_path / "m.shadow.json"
+    file.write_text(json.dumps(_evidence(match=1).as_json() | {key: "here"}).replace('"here"', value))
+
+    assert read_shadow_evidence(file) is None
+
+    add_shadow_evidence(file, _evidence(match=1))
+    assert _read(file).verdicts["match"] == 1
 
 
 def test_no_file_is_no_evidence(tmp_path: Path) -> None:

@@ -72,6 +72,23 @@ def test_counts_stay_new_when_a_write_fails(meter: CountingMeter, tmp_path: Path
     assert caplog.text.count("the evidence of shadow 'second' cannot be written") == 1
 
 
+def test_an_error_that_nobody_foresaw_ends_no_thread_and_loses_no_count(
+    meter: CountingMeter, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OverflowError("a figure of a foreign file")
+
+    monkeypatch.setattr("turnout.rollout.shadow.ledger.add_shadow_evidence", fail)
+    ledger = _ledger(meter, tmp_path / "m.shadow.json")
+    ledger.drop()
+
+    for _ in range(3):
+        ledger.write(now=True)
+
+    assert ledger.has_unwritten
+    assert len([message for message in caplog.messages if "a figure of a foreign file; logged once" in message]) == 1
+
+
 def test_the_first_mismatch_and_the_first_error_are_logged(meter: CountingMeter, caplog: pytest.LogCaptureFixture) -> None:
     ledger = _ledger(meter)
 

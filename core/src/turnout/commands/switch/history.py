@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from turnout.commands.switch.traffic import SWITCHED, Traffic
 from turnout.files.atomic import write_atomic
-from turnout.files.limits import STATE as STATE_FILE
-from turnout.files.state_folder import STATE, make_state_folder
-from turnout.files.strict_json import read_json
+from turnout.files.state_folder import STATE, make_state_folder, read_state
 
 FORMAT = 1
 KEPT = 50
@@ -31,13 +28,13 @@ class RecordedSwitch:
 
 def read_history(folder: Path, model: str) -> tuple[RecordedSwitch, ...]:
     """Return the switches of ``model``; empty if there are none, or if this version of Turnout cannot read them."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        content = read_json(_file(folder, model), STATE_FILE)
-        if content["format"] == FORMAT:
-            return tuple(
-                RecordedSwitch(str(one["at"]), _traffic(one["before"]), _traffic(one["after"])) for one in content["switches"]
-            )
-    return ()
+    return read_state(_file(folder, model), _decode) or ()
+
+
+def _decode(content: Any) -> tuple[RecordedSwitch, ...]:
+    if content["format"] != FORMAT:
+        raise ValueError(f"it has format {content['format']!r:.40}, and this version of Turnout reads {FORMAT}")
+    return tuple(RecordedSwitch(str(one["at"]), _traffic(one["before"]), _traffic(one["after"])) for one in content["switches"])
 
 
 def _traffic(values: Mapping[str, Any]) -> Traffic:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 
 from turnout.files.atomic import write_atomic
-from turnout.files.limits import STATE as STATE_FILE
 from turnout.files.lock import file_lock
-from turnout.files.state_folder import STATE, make_state_folder
-from turnout.files.strict_json import read_json
+from turnout.files.state_folder import STATE, make_state_folder, read_state
 from turnout.rollout.shadow.evidence import ShadowEvidence
-
-logger = logging.getLogger(__name__)
 
 
 def shadow_evidence_file(folder: Path, model: str) -> Path:
@@ -23,10 +18,7 @@ def shadow_evidence_file(folder: Path, model: str) -> Path:
 
 def read_shadow_evidence(file: Path) -> ShadowEvidence | None:
     """Return the evidence in ``file``; None if the file is missing or unreadable."""
-    try:
-        return ShadowEvidence.of_json(read_json(file, STATE_FILE))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None
+    return read_state(file, ShadowEvidence.of_json)
 
 
 def add_shadow_evidence(file: Path, more: ShadowEvidence) -> None:
@@ -41,8 +33,6 @@ def add_shadow_evidence(file: Path, more: ShadowEvidence) -> None:
     make_state_folder(file.parent.parent)
     with file_lock(file.with_suffix(".lock")):
         known = read_shadow_evidence(file)
-        if known is None and file.exists():
-            logger.warning("the evidence in %r cannot be read, and starts from 0", str(file))
         if known is not None and known.has_same_arms(more):
             known.merge(more)
             more = known

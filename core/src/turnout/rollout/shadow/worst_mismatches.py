@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from turnout.rollout.shadow.mirrored_request import MirroredRequest
 
 logger = logging.getLogger(__name__)
 
-_NAME = re.compile(r"worst-[0-9]{2}-[0-9]\.[0-9]{3}-[0-9]+-[0-9]{6,}\.npz")
 _numbers = itertools.count(1)
 
 
@@ -83,8 +81,8 @@ def _excess(file: Path) -> float:
 
 
 def _files(directory: Path) -> list[Path]:
-    """Return the kept mismatches in ``directory``, the worst first; a file with another name is the user's."""
-    return sorted((file for file in directory.glob("worst-*.npz") if _NAME.fullmatch(file.name)), reverse=True)
+    """Return the files in ``directory``, the worst first."""
+    return sorted(directory.glob("worst-*.npz"), reverse=True)
 
 
 def _remove(files: list[Path]) -> None:
