@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,6 +91,35 @@ def test_a_record_of_a_later_format_is_an_error(tmp_path: Path) -> None:
         InvalidInputError, match="is a record of format 2, this version of Turnout reads format 1; upgrade turnout"
     ):
         read_recorded_request(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        {"model": 5},
+        {"seconds": "long"},
+        {"seconds": True},
+        {"parameters": []},
+        {"parameters": {"a": [1]}},
+        {"id": None},
+        {"id": {}},
+    ],
+)
+def test_facts_of_another_type_are_an_error(tmp_path: Path, notes: dict[str, Any]) -> None:
+    with (tmp_path / "a.npz").open("wb") as stream:
+        write_archive(stream, {"": {}}, notes)
+
+    with pytest.raises(InvalidInputError, match=f"is not a record: its '{next(iter(notes))}' is "):
+        read_recorded_request(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("line", [b"[]", b'{"file": ["a"]}', b'{"file": {}}', b"[" * 100_000, b'{"file": "\xff"}', b"\x00"])
+def test_a_line_of_the_manifest_that_no_writer_wrote_does_not_count(tmp_path: Path, line: bytes) -> None:
+    writer(tmp_path).add(record())
+    with (tmp_path / "manifest.jsonl").open("ab") as stream:
+        stream.write(line + b"\n")
+
+    assert len(RecordingSet(tmp_path)) == 1
 
 
 def test_answers_of_other_backends_are_in_their_own_groups(tmp_path: Path) -> None:

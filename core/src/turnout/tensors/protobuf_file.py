@@ -13,7 +13,7 @@ from turnout.files.limits import FileLimits
 from turnout.files.regular import open_regular
 from turnout.tensors.protobuf import FIXED_BYTES, LENGTH_DELIMITED, VARINT, read_varint
 
-MAX_FIELDS = 500_000
+MAX_FIELDS = 400_000
 _WINDOW = 1 << 14
 _KEY = 10
 _MAX_CONTENT = 1 << 16
@@ -116,6 +116,8 @@ class _Source:
         if at < 0 or at + _KEY > len(self._window):
             # pread, not mmap: a file that is cut while it is read would end the process with SIGBUS.
             self._window, self._begin, at = memoryview(os.pread(self._descriptor, _WINDOW, offset)), offset, 0
+        elif (byte := self._window[at]) < 0x80 and offset < end:
+            return byte, offset + 1
         try:
             value, after = read_varint(self._window, at)
         except IndexError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,7 +44,8 @@ class Checkpoint:
         if self.folder is None:
             return _find_on_hub(self.name, name, self.revision)
         file = self.folder / name
-        return file if file.is_file() else None
+        # A pipe or a link that leads nowhere is an error when it is read, and no missing file.
+        return file if os.path.lexists(file) else None
 
     def json(self, name: str) -> Mapping[str, Any] | None:
         """Return the object in the JSON file ``name``, or None if there is no such file. Raises as ``file``."""
@@ -54,7 +56,7 @@ class Checkpoint:
             value = read_json(file, CHECKPOINT_JSON)
         except OSError as error:
             raise ConfigurationError(
-                f"checkpoint {self.name!r}: {str(file)!r} cannot be read: {error.strerror or error}; give this user access"
+                f"checkpoint {self.name!r}: {str(file)!r} cannot be read: {error.strerror or error}; correct that file"
             ) from error
         except ValueError as error:
             raise ConfigurationError(

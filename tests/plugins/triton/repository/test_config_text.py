@@ -78,3 +78,25 @@ def test_a_text_in_quotes_loses_broken_bytes_as_on_the_server_and_is_not_written
     assert found is not None
     assert found.config.parameters["note"].string_value == "Gre"
     assert found.incomplete == "a text with bytes that are not UTF-8; save the file as UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a {" * 70 + "}" * 70, "is nested deeper than 64 levels"),
+        ("input { dims: [ " + "1, " * 60_000 + "1 ] }", "has 60,005 names and values; a config.pbtxt has 50,000 at most"),
+        ("input [ " + "{}, " * 60_000 + "{} ]", "names and values"),
+        ("'a' " * 60_000, "names and values"),
+    ],
+)
+def test_a_file_that_costs_more_than_it_says_is_refused_before_it_is_parsed(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "config.pbtxt").write_text(text)
+
+    with pytest.raises(ConfigurationError, match=message):
+        read_config(tmp_path / "config.pbtxt")
+
+
+def test_words_in_comments_and_texts_do_not_count(tmp_path: Path) -> None:
+    (tmp_path / "config.pbtxt").write_text(f'{CONFIG}# {"[ a " * 60_000}\nplatform: "{"{ b " * 60_000}"\n')
+
+    assert read_config(tmp_path / "config.pbtxt") is not None

@@ -12,6 +12,7 @@ import re
 from turnout.errors import ConfigurationError
 
 MAX_DEPTH = 64
+MAX_WORDS = 50_000
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 # A text without an end ends with its line, once: Triton refuses it, and no quote in it is looked at again.
 _QUOTED_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*+"?|\'(?:\\.|[^\'\\\n])*+\'?|(?P<comment>#[^\n]*)')
@@ -53,13 +54,21 @@ def comments_of(text: str) -> tuple[str, ...]:
     return tuple(match["comment"].rstrip("\r") for match in _QUOTED_OR_COMMENT.finditer(text) if match["comment"])
 
 
-def depth_of(text: str) -> int:
-    """Return how deep the messages and lists in ``text`` are nested, as far as brackets say."""
+def check_shape(text: str, name: str) -> None:
+    """Raise ConfigurationError if ``text``, of a file called ``name``, is too deep or too long for its parser."""
+    outside = _QUOTED_OR_COMMENT.sub(lambda match: " " if match["comment"] else " t ", text)
     depth = deepest = 0
-    for bracket in re.sub(r"[^][{}<>]+", "", _QUOTED_OR_COMMENT.sub("", text)):
+    for bracket in re.sub(r"[^][{}<>]+", "", outside):
         depth += 1 if bracket in "[{<" else -1
         deepest = max(deepest, depth)
-    return deepest
+    if deepest > MAX_DEPTH:
+        raise ConfigurationError(f"{name!r} is nested deeper than {MAX_DEPTH} levels; Triton reads no such file")
+    # protobuf's parser is Python: 11 microseconds a word, and the file is parsed three times.
+    count = sum(1 for _ in re.finditer(r"[\w.+-]+|[[{<]", outside))
+    if count > MAX_WORDS:
+        raise ConfigurationError(
+            f"{name!r} has {count:,} names and values; a config.pbtxt has {MAX_WORDS:,} at most; shorten it"
+        )
 
 
 def has_broken_quotes(text: str) -> bool:

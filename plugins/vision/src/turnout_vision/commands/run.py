@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -83,7 +84,7 @@ def run(
     from turnout_vision.picture_files import find_pictures
 
     save: Path | None = given["save"]
-    if save is not None and save.resolve() in {image.resolve() for image in images}:
+    if save is not None and os.path.realpath(save) in set(map(os.path.realpath, images)):
         raise click.UsageError(f"--save {str(save)!r} is a folder of input pictures; give another folder")
     found = find_pictures(images, exclude=save)
     if not found.pictures:
@@ -120,8 +121,8 @@ def _build_run(
     if regions is not None:
         inputs["regions"] = str(regions)
     saves = {picture: save / name for picture, name in png_names(pictures).items()} if save else {}
-    if overwritten := {file.resolve() for file in saves.values()} & {picture.resolve() for picture in pictures}:
-        raise click.UsageError(f"--save would overwrite the picture {str(min(overwritten))!r}; give another folder")
+    if overwritten := set(map(os.path.realpath, saves.values())) & set(map(os.path.realpath, pictures)):
+        raise click.UsageError(f"--save would overwrite the picture {min(overwritten)!r}; give another folder")
     return PictureRun(pipeline, inputs, timeout_seconds, saves, rle)
 
 

@@ -58,4 +58,4 @@ def _find_regions(regions: Any, image: Any) -> Any:
     if not isinstance(image, str | os.PathLike):
         return ()
     file = region_file_path(Path(os.fsdecode(image)))
-    return read_region_file(file) if file.exists() else ()
+    return read_region_file(file) if os.path.lexists(file) else ()
