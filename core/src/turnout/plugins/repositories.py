@@ -45,13 +45,12 @@ class Configuration:
 
     Attributes:
         files: contents by relative name, such as ``config.pbtxt``; an existing file is replaced.
-        obsolete: the SHA-256 of files to remove, by relative name; a file with another content is no longer the plugin's, and
-            stays.
+        obsolete: relative names of files to remove.
         notes: messages for the user, such as which files were kept.
     """
 
     files: Mapping[str, bytes] = field(default_factory=dict)
-    obsolete: Mapping[str, str] = field(default_factory=dict)
+    obsolete: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
 
