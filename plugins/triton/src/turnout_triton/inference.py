@@ -15,6 +15,7 @@ from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSi
 from turnout.errors import ClosedError, InferenceError, InvalidTensorError, TurnoutError, text_of
 from turnout.tensors import BYTES, DTYPES, DeviceTensor, datatype_of, from_binary, to_binary
 from turnout_triton.client.device_buffer import DeviceBuffer
+from turnout_triton.client.failures import UnreadableResponseError
 from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, TensorHead
 from turnout_triton.client.parameters import check_parameters
 from turnout_triton.client.transport import Transport
@@ -143,6 +144,6 @@ def _to_array(data: Buffer, head: TensorHead) -> NDArray[Any]:
 
 
 def _broken_output_error(model: str, head: TensorHead, error: Exception) -> TurnoutError:
-    return InferenceError(
+    return UnreadableResponseError(
         f"model {model!r}: output {head.name!r} of the server's response is broken: {text_of(error)}; see the server's log"
     )

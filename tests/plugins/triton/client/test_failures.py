@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from turnout.errors import BackendUnavailableError, InvalidRequestError, NotReachedError
+from turnout.errors import (
+    BackendUnavailableError,
+    InferenceError,
+    InvalidRequestError,
+    NotReachedError,
+    OverloadedError,
+)
 from turnout_triton.client.failures import Callee, NotLoadedError, failure
 
 CALLEE = Callee("m", "grpc://host:8001")
@@ -61,3 +67,83 @@ def test_a_wrong_request_stays_the_callers() -> None:
     text = "inference input 'z' is not available in the server: unexpected inference input 'z' for model 'm'"
 
     assert type(failure("invalid", text, CALLEE)) is InvalidRequestError
+
+
+@pytest.mark.parametrize("status", ["internal", "unknown"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "InvalidArgument: [ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Non-zero status code returned while running Gather. "
+            "Name:'' Status Message: indices element out of data bounds, idx=9 must be within the inclusive range [-4,3]"
+        ),
+        (
+            "onnx runtime error 2: Non-zero status code returned while running Gather node. Name:'G' Status Message: "
+            "indices element out of data bounds, idx=101 must be within the inclusive range [-2,1]"
+        ),
+        "Failed to process the request(s) for model 'm_0', message: IndexError: index out of range in self At: /m.py(6)",
+        (
+            "PyTorch execute failure: The following operation failed in the TorchScript interpreter. RuntimeError: index "
+            "out of range in self"
+        ),
+        "ValueError: element 0 of 's' is not UTF-8; the runtime accepts only text",
+    ],
+)
+def test_a_runtime_that_refuses_the_values_refuses_the_request(status, text) -> None:
+    assert type(failure(status, text, CALLEE)) is InvalidRequestError
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fail: [ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running MatMul node",
+        "Failed to process the request(s) for model 'm_0', message: RuntimeError: CUDA out of memory. At: /m/1/model.py(6)",
+    ],
+)
+def test_an_error_that_may_be_the_models_stays_one(text) -> None:
+    assert type(failure("internal", text, CALLEE)) is InferenceError
+
+
+SERVER_TEXTS = [
+    ("Exceeds maximum queue size", OverloadedError),
+    ("Server is stopping, scheduler for model has stopped accepting new inference requests", NotReachedError),
+    ("Server not ready", NotReachedError),
+    ("Stub process 'm_0' is not healthy.", BackendUnavailableError),
+    ("Failed to increase the shared memory pool size for key 'triton_python_backend_shm'", OverloadedError),
+]
+
+
+@pytest.mark.parametrize(("text", "kind"), SERVER_TEXTS)
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        "",
+        "[request id: <id_unknown>] ",
+        "[request id: a] b] ",
+        "in ensemble 'e', ",
+        "[request id: 7] in ensemble 'e', ",
+        "Failed to process the request(s) for model instance 'm_0', message: ",
+    ],
+)
+def test_the_servers_own_text_counts_behind_each_beginning(beginning, text, kind) -> None:
+    assert isinstance(failure("internal", beginning + text, CALLEE), kind)
+
+
+@pytest.mark.parametrize(
+    "text", [*(text for text, _ in SERVER_TEXTS), "Request for unknown model: 'm' is not found", "Stream removed ("]
+)
+@pytest.mark.parametrize(
+    "written",
+    [
+        "[request id: {}] inference request batch-size must be <= 8 for 'm'",
+        "[request id: x] {}] inference request batch-size must be <= 8 for 'm'",
+        "ValueError: unknown word '{}'",
+        "Failed to process the request(s) for model 'm_0', message: ValueError: unknown word {} At: /m/1/model.py(6)",
+        "unexpected inference input '{}' for model 'm'",
+    ],
+)
+@pytest.mark.parametrize("status", ["internal", "unknown", "invalid"])
+def test_what_a_caller_wrote_into_the_text_never_counts_against_the_server(status, written, text) -> None:
+    error = failure(status, written.format(text), CALLEE)
+
+    assert isinstance(error, InferenceError | InvalidRequestError), error

@@ -17,7 +17,7 @@ from tests.plugins.triton.client.urls import settings
 from tritonclient.grpc import service_pb2
 
 import turnout
-from turnout.errors import InferenceError, InvalidRequestError
+from turnout.errors import BackendUnavailableError, InvalidRequestError
 
 VALUES: dict[str, tuple[Any, np.ndarray]] = {
     "BOOL": ([True, False], np.array([True, False])),
@@ -144,7 +144,7 @@ def test_texts_in_base64_are_read(served) -> None:
 def test_values_that_do_not_fit_are_an_error_and_never_another_number(served, datatype, shape, data, text) -> None:
     served.outputs = [{"name": "y", "datatype": datatype, "shape": shape, "data": data}]
 
-    with pytest.raises(InferenceError) as caught:
+    with pytest.raises(BackendUnavailableError) as caught:
         ask(served.url)
 
     assert any(part in str(caught.value) for part in text.split("|"))
@@ -261,7 +261,7 @@ def test_typed_contents_that_do_not_fit_are_an_error(typed_grpc, output, text) -
     url, reply = typed_grpc
     reply(output)
 
-    with pytest.raises(InferenceError, match=text):
+    with pytest.raises(BackendUnavailableError, match=text):
         ask(url)
 
     reply(tensor("y", "FP32", [1], fp32_contents=[1]))

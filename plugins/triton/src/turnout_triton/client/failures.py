@@ -22,24 +22,55 @@ _RETRY = "start it with 'turnout triton serve', or retry later"
 
 # Triton's status codes are too coarse: a full queue and a dead model are both UNAVAILABLE, and the same failure has another
 # code over HTTP. The text decides, as server 2.51 writes it; for each pattern the codes that it may overrule.
+# A caller chooses the request's id and, where a model repeats its input, a part of the model's text. So what counts against the
+# server must be the beginning of its text, behind the last bracket: "[request id: Server is stopping] batch-size must be <= 8".
+_BEGINNING = (
+    r"\A(\[request id: .*\] ?)?(?!.*\])(in ensemble '[^']*', ?)*"
+    r"(failed to process the request\(s\) for model( instance)? '[^']*', message: ?)?"
+)
+# gRPC's own words for a connection that broke inside of a frame, or is none of gRPC's; they have the codes of servers.
+_BROKEN = (
+    r"\A(stream removed|socket closed|connection reset|received rst_stream|received http2 header|no status received"
+    r"|failed parsing http/2|error parsing|compression bit set|exception deserializing)"
+)
 _TEXTS: tuple[tuple[frozenset[str], re.Pattern[str], str], ...] = tuple(
     (frozenset(statuses.split()), re.compile(pattern, re.IGNORECASE), kind)
     for statuses, pattern, kind in (
-        ("unavailable internal unknown", r"maximum queue size", "overloaded"),
-        ("unavailable internal unknown", r"request timeout expired", "deadline"),
-        ("unavailable internal invalid unknown", r"server (is stopping|not ready)|server is shutting down", "stopping"),
-        ("unavailable internal unknown", r"\bstub\b.*(not healthy|terminated|exited|died)", "stub"),
-        ("unavailable internal invalid not_found unknown", r"increase the shared memory pool", "memory"),
+        ("internal unknown invalid too_large", _BROKEN, "unavailable"),
+        ("unknown", r"\Ano reason given\Z", "unavailable"),
+        ("unavailable internal unknown", rf"{_BEGINNING}exceeds maximum queue size", "overloaded"),
+        ("unavailable internal unknown", rf"{_BEGINNING}request timeout expired", "deadline"),
+        (
+            "unavailable internal invalid unknown",
+            rf"{_BEGINNING}server (is stopping|not ready|is shutting down)",
+            "stopping",
+        ),
+        ("unavailable internal unknown", rf"{_BEGINNING}(the )?stub\b.*(not healthy|terminated|exited|died)", "stub"),
+        (
+            "unavailable internal invalid not_found unknown",
+            rf"{_BEGINNING}(failed to )?increase the shared memory pool",
+            "memory",
+        ),
         ("internal invalid not_found", r"shared memory size .* should be at least", "small_region"),
         ("internal invalid not_found", r"shared memory (region|size)", "region"),
         (
             "unavailable not_found invalid unknown",
-            r"unknown model|model .*(not found|not ready|at ready state|no available versions|is not available|or unloading)",
+            (
+                rf"{_BEGINNING}(request for unknown model"
+                r"|(requested )?model .*"
+                r"(not found|not ready|at ready state|no available versions|is not available|or unloading))"
+            ),
             "unknown_model",
         ),
         (
             "unknown",
             r"unexpected (inference input|shape|datatype|data-type)|missing required input|batch-size must be",
+            "invalid",
+        ),
+        # Runtimes that refuse a request's values, behind Triton's own backends and behind those of LocalServer.
+        (
+            "internal unknown",
+            r"\[ONNXRuntimeError\] : 2 : INVALID_ARGUMENT|onnx runtime error 2\b|index out of range in self|is not UTF-8",
             "invalid",
         ),
         # gRPC reports a refused connection and one that broke off with one code; only the first is safe to repeat.
@@ -77,6 +108,10 @@ class RegionTooSmallError(RegionRefusedError):
 
 class ServerMemoryError(OverloadedError):
     """The server has no shared memory left to run the request with. Callers outside of this plugin see an overload."""
+
+
+class UnreadableResponseError(BackendUnavailableError):
+    """The response is none of the protocol: a connection that broke, or another server. Callers see its parent."""
 
 
 # After a lost connection or a passed deadline the server may still run the request, and read and write its regions.

@@ -152,8 +152,8 @@ def test_a_broken_message_is_unavailable(bytes_sent) -> None:
     ],
     ids=lambda sent: repr(sent[-60:]),
 )
-def test_a_response_that_cannot_be_read_is_an_inference_error(bytes_sent) -> None:
-    assert isinstance(outcome(answers(bytes_sent)), InferenceError)
+def test_a_response_that_cannot_be_read_is_unavailability(bytes_sent) -> None:
+    assert isinstance(outcome(answers(bytes_sent)), BackendUnavailableError)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_response_that_cannot_be_read_is_an_inference_error(bytes_sent) -> Non
         ("503 Oh", b'{"error":7}', BackendUnavailableError, "7"),
         ("403 Oh", b'{"error":"go away"}', BackendUnavailableError, "refuses this client: go away"),
         ("302 Moved", b"", NotReachedError, "HTTP 302"),
-        ("200 OK", b"", InferenceError, "not a KServe v2 response"),
+        ("200 OK", b"", BackendUnavailableError, "not a KServe v2 response"),
     ],
     ids=lambda value: repr(value)[:30],
 )

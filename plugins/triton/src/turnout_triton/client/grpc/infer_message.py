@@ -6,9 +6,10 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from turnout.errors import InferenceError, InvalidRequestError, InvalidTensorError, text_of
+from turnout.errors import InvalidRequestError, InvalidTensorError, text_of
 from turnout.tensors.protobuf import FIXED_BYTES, LENGTH_DELIMITED, VARINT, read_varint
 from turnout_triton.client.device_buffer import copy_to_host
+from turnout_triton.client.failures import UnreadableResponseError
 from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, RegionSlice, RequestedOutput, TensorHead
 from turnout_triton.client.typed_data import binary_of
 
@@ -48,7 +49,7 @@ def decode_response(message: bytes, model: str) -> KServeResponse:
     """Return the contents of a ModelInferResponse; raw data are views of ``message``.
 
     Raises:
-        InferenceError: it is not one, or its data do not fit their shapes.
+        UnreadableResponseError: it is not one, or its data do not fit their shapes.
     """
     # A model answers requests of one shape with the same bytes but for the data, so most heads are parsed once.
     known = _known_heads.get(len(message))
@@ -58,7 +59,7 @@ def decode_response(message: bytes, model: str) -> KServeResponse:
     try:
         response, head = _decode(memoryview(message))
     except (ValueError, LookupError, ArithmeticError, InvalidTensorError) as error:
-        raise InferenceError(
+        raise UnreadableResponseError(
             f"model {model!r}: the server's response is not a KServe v2 response: {text_of(error)}: "
             f"{message[:80]!r}; check that the URL is the gRPC port of Triton or of another KServe v2 server"
         ) from error

@@ -37,6 +37,7 @@ class ReconnectingChannel:
         self._clock = clock
         self._lock = threading.Lock()
         self._timeouts = 0
+        self._is_silent = False
         self._not_before = 0.0
         self._connect()
 
@@ -47,8 +48,8 @@ class ReconnectingChannel:
     def record_response(self) -> None:
         """Record that the server responded."""
         # No lock on every good call: a timeout that is lost to this write is one that a response has contradicted.
-        if self._timeouts:
-            self._timeouts = 0
+        if self._timeouts or self._is_silent:
+            self._timeouts, self._is_silent = 0, False
 
     def record_timeout(self) -> None:
         """Record a call that ended at its deadline without a response; the third in a row opens a new channel."""
@@ -58,7 +59,10 @@ class ReconnectingChannel:
             if self._timeouts < _CALLS_WITHOUT_RESPONSE or now < self._not_before:
                 return
             self._timeouts, self._not_before = 0, now + _PAUSE_SECONDS
+            logged, self._is_silent = self._is_silent, True
             self._connect()
+        if logged:  # a server that hangs for a night is asked whether it is ready all the time
+            return
         logger.warning(
             "triton at %r: no response to %d calls in a row, opened a new connection", self._url, _CALLS_WITHOUT_RESPONSE
         )

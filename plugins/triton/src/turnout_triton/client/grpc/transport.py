@@ -6,11 +6,11 @@ import base64
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from turnout.errors import ClosedError, InferenceError, TurnoutError
+from turnout.errors import ClosedError, TurnoutError
 from turnout.forking import Forks
 from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import Endpoint
-from turnout_triton.client.failures import Callee, every_server_has_it, failure
+from turnout_triton.client.failures import Callee, UnreadableResponseError, every_server_has_it, failure
 from turnout_triton.client.grpc.infer_message import decode_response, encode_request
 from turnout_triton.client.grpc.loading import load_grpc
 from turnout_triton.client.grpc.shared_channel import SharedChannel, forked_error
@@ -32,6 +32,7 @@ _KINDS = {
     "PERMISSION_DENIED": "denied",
     "CANCELLED": "unavailable",
     "ABORTED": "unavailable",
+    "UNKNOWN": "unknown",
 }
 
 
@@ -165,7 +166,7 @@ def _parse(kind: Any, message: bytes, model: str) -> Any:
     try:
         return kind.FromString(message)
     except DecodeError as error:
-        raise InferenceError(
+        raise UnreadableResponseError(
             f"model {model!r}: the server responds {message[:80]!r}, which is not a {kind.DESCRIPTOR.name}; "
             "check that the URL is Triton's gRPC port"
         ) from error

@@ -11,8 +11,9 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
-from turnout.errors import InferenceError, InvalidRequestError, InvalidTensorError, text_of
+from turnout.errors import InvalidRequestError, InvalidTensorError, text_of
 from turnout_triton.client.device_buffer import copy_to_host
+from turnout_triton.client.failures import UnreadableResponseError
 from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, RegionSlice, RequestedOutput, TensorHead
 from turnout_triton.client.typed_data import binary_of, values_of
 
@@ -54,7 +55,7 @@ def decode_response(body: memoryview, header_length: str, model: str) -> KServeR
     """Return the contents of ``body``; binary data are views of it. ``header_length`` is the header's value, empty without one.
 
     Raises:
-        InferenceError: the body is not an inference response.
+        UnreadableResponseError: the body is not an inference response.
     """
     try:
         start = int(header_length) if header_length else len(body)
@@ -73,7 +74,7 @@ def decode_response(body: memoryview, header_length: str, model: str) -> KServeR
             raise ValueError(f"{len(body) - offset} bytes that belong to no output")
         return KServeResponse(message.get("id") or "", heads, data, message.get("parameters") or {})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ArithmeticError, InvalidTensorError) as error:
-        raise InferenceError(
+        raise UnreadableResponseError(
             f"model {model!r}: the server's response is not a KServe v2 response: {text_of(error)}: "
             f"{bytes(body[:80])!r}; check that the URL is the HTTP port of Triton or of another KServe v2 server"
         ) from error

@@ -13,7 +13,7 @@ from turnout.errors import ClosedError, InferenceError, InvalidRequestError, Not
 from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.endpoints import Endpoint
-from turnout_triton.client.failures import UnknownCallError, every_server_has_it
+from turnout_triton.client.failures import UnknownCallError, UnreadableResponseError, every_server_has_it
 from turnout_triton.client.http.connections import HttpConnections
 from turnout_triton.client.http.infer_body import HEADER_LENGTH, decode_response, encode_request, encode_typed_request
 from turnout_triton.client.http.round_trip import HttpRequest, HttpResponse
@@ -46,7 +46,7 @@ class HttpTransport:
         deadline = time.monotonic() + timeout_seconds
         try:
             return self._infer_binary(request, timeout_seconds)
-        except (InvalidRequestError, InferenceError):
+        except (InvalidRequestError, InferenceError, UnreadableResponseError):
             if self._takes_binary_data(min(remaining_seconds(deadline), _ASK_SECONDS)):
                 raise
         logger.info("triton at %r takes no binary data; requests are sent as JSON numbers, which is slower", self._url)
@@ -134,7 +134,7 @@ class HttpTransport:
     def _get_object(self, path: str, model: str, timeout_seconds: float) -> Mapping[str, Any]:
         described = self._call_json("GET", path, None, model, timeout_seconds)
         if not isinstance(described, dict):
-            raise InferenceError(
+            raise UnreadableResponseError(
                 f"model {model!r}: {self._url!r} responds {str(described)[:80]!r} to {path!r}; "
                 "check that it is Triton's HTTP port"
             )
@@ -147,7 +147,7 @@ class HttpTransport:
         try:
             return json.loads(bytes(response.body) or b"{}")  # Triton confirms a registration with an empty body
         except (ValueError, RecursionError) as error:
-            raise InferenceError(
+            raise UnreadableResponseError(
                 f"model {model!r}: {self._url!r} responds {bytes(response.body[:80])!r} to {path!r}, which is not JSON; "
                 "check that it is Triton's HTTP port"
             ) from error
