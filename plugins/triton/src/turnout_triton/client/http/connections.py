@@ -18,6 +18,7 @@ from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.endpoints import Endpoint
 from turnout_triton.client.failures import Callee, failure
+from turnout_triton.client.http.dialing import Dialer
 from turnout_triton.client.http.round_trip import BasedConnection, HttpRequest, HttpResponse, compress, round_trip
 from turnout_triton.client.proxy_variables import proxy_note
 
@@ -52,6 +53,7 @@ class HttpConnections:
         self._endpoint = endpoint
         self._connection = connection
         self._context = connection.ssl_context() if endpoint.secure else None
+        self._dialer = Dialer(endpoint.host, endpoint.port)
         self._idle: deque[BasedConnection] = deque()
         self._closed = False
         self._generation = 0
@@ -158,7 +160,7 @@ class HttpConnections:
 
     def _open(self, deadline: float) -> BasedConnection:
         host, port = self._endpoint.host, self._endpoint.port
-        opened = socket.create_connection((host, port), timeout=remaining_seconds(deadline))
+        opened = self._dialer.dial(remaining_seconds(deadline))
         # Else Nagle's algorithm holds the last segment of a body back until the server acknowledges the one before.
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._context is not None:
