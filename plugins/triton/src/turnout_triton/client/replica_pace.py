@@ -42,7 +42,7 @@ class ReplicaPace:
     def hangs(self, start: float) -> bool:
         """Return whether a call since ``start`` that ended at its deadline shows that the server hangs.
 
-        It does if the server had its usual time and half as much again, and answered nobody meanwhile.
+        It does if the server had its usual time and half as much again, and answered no request meanwhile.
         """
         usual = self._usual
         patience = _PATIENCE_BEFORE_FIRST_ANSWER_SECONDS if usual is None else max(_PATIENCE * usual, _MIN_PATIENCE_SECONDS)
