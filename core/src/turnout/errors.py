@@ -176,6 +176,11 @@ class MissingDependencyError(PluginError):
 class InvalidRequestError(TurnoutError):
     """The request is wrong; sending it again changes nothing."""
 
+    def __init__(self, *args: object, field: str | None = None, **known: Any) -> None:
+        super().__init__(*args, **known)
+        self.field = field
+        """The wrong part: the name of an input, ``inputs``, ``deadline``, ``id`` or ``parameters``; None if it is not known."""
+
 
 class InvalidTensorError(InvalidRequestError):
     """A tensor is missing, unknown, or of the wrong datatype or shape."""
@@ -240,9 +245,6 @@ class ExportError(TurnoutError):
 def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") -> UnknownNameError:
     """Return the error for an unknown name, with the known names and the nearest of them."""
     names = sorted(known)
-    place = f" {where}" if where else ""
-    near = nearest_name(name, names)
-    hint = f" Did you mean {near!r}?" if near else ""
-    error = UnknownNameError(f"unknown {kind} {name!r}; known: {listing(names)}.{hint}{place}")
-    error.name, error.nearest = name, near
+    error = UnknownNameError(f"unknown {kind} {name!r}; known: {listing(names)}.{suggestion(name, names)} {where}".rstrip())
+    error.name, error.nearest = name, nearest_name(name, names)
     return error

@@ -6,18 +6,22 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from math import isnan
 from types import MappingProxyType
 from typing import Any, cast
 
-from numpy import ndarray
+from numpy import floating, integer, ndarray
 from numpy.typing import NDArray
 
-from turnout.errors import DeadlineExceededError, InvalidTensorError, TurnoutError, suggestion
-from turnout.tensors import BYTES, DTYPES, TensorSpec, as_tensor, device_tensor_of
+from turnout.errors import DeadlineExceededError, InvalidRequestError, InvalidTensorError, TurnoutError, suggestion
+from turnout.tensors import BYTES, DTYPES, TensorSpec
+from turnout.tensors.given import named_values, tensor_of
 
 Parameter = str | int | float | bool
 EMPTY: Mapping[str, Any] = MappingProxyType({})
+NO_ID = ""
+LONGEST_WAIT_SECONDS = 20 * 24 * 3600.0
 _NATIVE_NUMBERS = frozenset(dtype for datatype, dtype in DTYPES.items() if datatype != BYTES)
 
 
@@ -45,7 +49,7 @@ class InferenceRequest:
         self,
         inputs: Mapping[str, NDArray[Any]],
         deadline: float | None = None,
-        id: str = "",
+        id: str = NO_ID,
         parameters: Mapping[str, Parameter] = EMPTY,
     ) -> None:
         _set_inputs(self, inputs)
@@ -71,6 +75,27 @@ class InferenceRequest:
 _set_inputs, _set_deadline, _set_request_id, _set_parameters = _setters(InferenceRequest)
 
 
+def deadline_after(seconds: float) -> float:
+    """Return the deadline in ``seconds`` from now, 20 days at most: sockets, locks and servers cannot wait for much longer.
+
+    Raises:
+        InvalidRequestError: ``seconds`` is no number.
+    """
+    if type(seconds) is not float or not abs(seconds) < LONGEST_WAIT_SECONDS:
+        check_number(seconds, "a timeout", "write timeout_seconds=2.5")
+        seconds = float(max(-LONGEST_WAIT_SECONDS, min(seconds, LONGEST_WAIT_SECONDS)))
+    return time.monotonic() + seconds
+
+
+def check_number(seconds: object, what: str, advice: str) -> None:
+    """Raise InvalidRequestError unless ``seconds`` is a number of seconds; ``what`` begins the message."""
+    kind = type(seconds)
+    is_nan = issubclass(kind, float | floating) and isnan(cast("float", seconds))
+    if is_nan or kind is bool or not issubclass(kind, int | float | integer | floating):
+        found = "NaN" if is_nan else kind.__name__
+        raise InvalidRequestError(f"{what} is a number of seconds, got {found}; {advice}", field="deadline")
+
+
 def request_of(
     inputs: InferenceRequest | Mapping[str, Any],
     timeout_seconds: float | None = None,
@@ -80,28 +105,21 @@ def request_of(
     """Return a request of ``inputs``: anything that numpy can convert, and tensors on a GPU. A request is returned unchanged.
 
     Raises:
-        InvalidTensorError: an input cannot become an array.
+        InvalidTensorError: ``inputs`` is no mapping of text, or an input cannot become an array.
+        InvalidRequestError: ``timeout_seconds`` is no number.
     """
-    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    deadline = None if timeout_seconds is None else deadline_after(timeout_seconds)
     if type(inputs) is dict:
-        for value in inputs.values():
-            if type(value) is not ndarray or value.dtype not in _NATIVE_NUMBERS:
+        for name, value in inputs.items():
+            if type(value) is not ndarray or value.dtype not in _NATIVE_NUMBERS or type(name) is not str:
                 break
         else:
             return InferenceRequest(inputs, deadline, id, parameters)
-    if isinstance(inputs, InferenceRequest):
-        return inputs
-    if not isinstance(inputs, Mapping):
-        raise InvalidTensorError(
-            f"inputs must map names to arrays, got {type(inputs).__name__}; write {{'pixel_values': array}}"
-        )
-    return InferenceRequest({name: _tensor(value, name) for name, value in inputs.items()}, deadline, id, parameters)
-
-
-def _tensor(value: Any, name: str) -> NDArray[Any]:
-    # TensorCheck copies it to the host unless every backend of the model declares `device_tensors`.
-    on_device = None if isinstance(value, ndarray) else device_tensor_of(value, name)
-    return as_tensor(value, name) if on_device is None else cast("NDArray[Any]", on_device)
+    # Not isinstance: a foreign object's __class__ may raise.
+    if issubclass(type(inputs), InferenceRequest):
+        return cast("InferenceRequest", inputs)
+    tensors = {name: tensor_of(value, name) for name, value in named_values(inputs).items()}
+    return InferenceRequest(tensors, deadline, id, parameters)
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
@@ -161,10 +179,21 @@ _set_outputs, _set_response_id, _set_timings, _set_error = _setters(InferenceRes
 
 @dataclass(frozen=True, slots=True)
 class ModelSignature:
-    """The inputs and outputs of a model, batch axis included; an empty tuple means unknown."""
+    """The inputs and outputs of a model, batch axis included; an empty tuple means unknown.
+
+    Attributes:
+        inputs: the inputs.
+        outputs: the outputs.
+        input_names: the names of the required inputs, for a model that knows nothing more of them; empty if ``inputs`` is not.
+        optional_names: the names of its other inputs, likewise.
+        text_only: True if the elements of its BYTES inputs must be UTF-8, as in ONNX.
+    """
 
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
+    input_names: tuple[str, ...] = field(default=(), kw_only=True, compare=False)
+    optional_names: tuple[str, ...] = field(default=(), kw_only=True, compare=False)
+    text_only: bool = field(default=False, kw_only=True, compare=False)
 
 
 class ModelInference(ABC):
@@ -204,6 +233,12 @@ class ModelInference(ABC):
     def signature(self) -> ModelSignature:
         """Return the inputs and outputs that the model itself declares."""
         return ModelSignature()
+
+    def refresh(self, deadline: float | None = None) -> None:  # noqa: B027  # most models never change
+        """Read again what the model says of itself, which ``signature`` returns then; blocks until ``deadline`` at most.
+
+        Called after a refusal, once a second at most, and by ``reload``. A model in this process stays as it was opened.
+        """
 
     def ready(self) -> bool:
         """Return whether a request sent now is likely to succeed; False after ``close``. Does not block for long."""

@@ -118,6 +118,21 @@ FOREIGN: dict[str, tuple[Any, str]] = {
     "nothing": (None, "returned NoneType, not an InferenceResponse"),
     "list": (InferenceResponse({"y": [1.0]}), "returned output 'y' as list, not an InferenceResponse of numpy arrays"),  # type: ignore[dict-item]
     "outputs": (InferenceResponse([np.ones(1)]), "returned outputs of list, not an InferenceResponse"),  # type: ignore[arg-type]
+    "a name": (InferenceResponse({5: np.ones(1)}), "returned an output whose name is int, not an InferenceResponse"),  # type: ignore[dict-item]
+    "complex": (
+        InferenceResponse({"y": np.ones(1, "c8")}),
+        "returned output 'y' as numpy complex64, which is no KServe v2 datatype",
+    ),
+    "dates": (InferenceResponse({"y": np.zeros(1, "M8[s]")}), "returned output 'y' as numpy datetime64"),
+    "records": (InferenceResponse({"y": np.zeros(1, [("a", "f4")])}), "returned output 'y' as numpy"),
+    "objects": (
+        InferenceResponse({"y": np.array([b"a", None])}),
+        "returned output 'y' as an array of objects that are not all bytes",
+    ),
+    "bits": (
+        InferenceResponse({"y": np.array([2], "u1").view(bool)}),
+        "returned output 'y' as BOOL with a byte that is neither",
+    ),
 }
 
 

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
-from turnout.errors import DeadlineExceededError, InferenceError, InvalidTensorError
+from turnout.errors import (
+    BackendUnavailableError,
+    DeadlineExceededError,
+    InferenceError,
+    InvalidRequestError,
+    InvalidTensorError,
+)
 from turnout.middleware.tensor_check import TensorCheck
 from turnout.tensors import TensorSpec
 from turnout.testing import Answers, PlusOne, Streams
@@ -224,3 +230,106 @@ def test_a_streamed_request_is_checked_before_it_starts_and_every_answer_of_it()
     assert next(answers) is good
     with pytest.raises(InferenceError, match="returned 'y' as FP32"):
         next(answers)
+
+
+class Changes(PlusOne):
+    """Takes input ``before``, and after ``change`` input ``after``; counts how often it is asked for its signature."""
+
+    def __init__(self, *, knows: bool = True) -> None:
+        super().__init__()
+        self.name = self.shown = "before"
+        self.knows, self.asked = knows, 0
+
+    def change(self) -> None:
+        self.name = "after"
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        if self.name not in request.inputs:
+            raise InvalidRequestError(f"unexpected input, expected {self.name}")
+        return super().infer(request)
+
+    def refresh(self, deadline: float | None = None) -> None:
+        self.asked += 1
+        if not self.knows:
+            raise BackendUnavailableError("down")
+        self.shown = self.name
+
+    def signature(self) -> ModelSignature:
+        return ModelSignature((TensorSpec(self.shown, "FP32", (-1,)),))
+
+
+ONE = np.ones(1, np.float32)
+
+
+def test_a_right_request_for_a_changed_model_is_answered_at_once() -> None:
+    inner = Changes()
+    model = TensorCheck(inner, "m")
+    model.infer(_request(before=ONE))
+    inner.change()
+
+    assert list(model.infer(_request(after=ONE))) == ["after"]
+    assert inner.asked == 1
+
+
+def test_a_request_for_the_model_of_before_gets_the_error_of_the_new_one() -> None:
+    inner = Changes()
+    model = TensorCheck(inner, "m")
+    model.infer(_request(before=ONE))
+    inner.change()
+
+    with pytest.raises(InvalidTensorError, match="no input 'before'; it takes: after"):
+        model.infer(_request(before=ONE))
+
+    assert list(model.infer(_request(after=ONE))) == ["after"]
+
+
+def test_a_stream_of_a_changed_model_starts_at_once() -> None:
+    inner = Changes()
+    model = TensorCheck(inner, "m")
+    model.infer(_request(before=ONE))
+    inner.change()
+
+    assert [list(response) for response in model.infer_stream(_request(after=ONE))] == [["after"]]
+
+
+def test_a_bad_caller_makes_the_model_be_asked_once_a_second() -> None:
+    inner, now = Changes(), [0.0]
+    model = TensorCheck(inner, "m", clock=lambda: now[0])
+
+    for tenth in range(100):
+        now[0] = tenth / 10
+        with pytest.raises(InvalidTensorError):
+            model.infer(_request(wrong=ONE))
+
+    assert inner.asked == 10
+
+
+def test_a_server_that_cannot_be_asked_leaves_the_first_error() -> None:
+    inner = Changes(knows=False)
+    model = TensorCheck(inner, "m")
+    model.infer(_request(before=ONE))
+    inner.change()
+
+    with pytest.raises(InvalidRequestError, match="unexpected input, expected after"):
+        model.infer(_request(before=ONE))
+
+
+def test_refresh_asks_whatever_was_asked_before(caplog) -> None:
+    inner = Changes()
+    model = TensorCheck(inner, "m")
+    with pytest.raises(InvalidTensorError):
+        model.infer(_request(wrong=ONE))
+    inner.change()
+
+    model.refresh()
+
+    assert list(model.infer(_request(after=ONE))) == ["after"]
+    assert "model 'm' has another signature now" in caplog.text
+
+
+def test_refresh_of_an_unused_model_keeps_it_unread() -> None:
+    inner = Changes()
+
+    TensorCheck(inner, "m").refresh()
+
+    assert inner.asked == 1

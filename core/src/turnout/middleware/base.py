@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import TypeVar
 
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
@@ -36,11 +36,22 @@ class Middleware(ModelInference):
     def signature(self) -> ModelSignature:
         return self.inner.signature()
 
+    def refresh(self, deadline: float | None = None) -> None:
+        self.inner.refresh(deadline)
+
     def ready(self) -> bool:
         return self.inner.ready()
 
     def close(self) -> None:
         self.inner.close()
+
+
+def refresh_all(models: Iterable[ModelInference], deadline: float | None) -> None:
+    """Refresh every one of ``models``; raise the first error after the last of them."""
+    # A stack, so that a model that cannot be asked keeps no other from being asked.
+    with ExitStack() as stack:
+        for model in reversed(list(models)):
+            stack.callback(model.refresh, deadline)
 
 
 def switch_before_first(

@@ -7,7 +7,7 @@ from random import Random
 
 from turnout.errors import BackendUnavailableError, ModelLoadError, TurnoutError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
-from turnout.middleware.base import Middleware, switch_before_first
+from turnout.middleware.base import Middleware, refresh_all, switch_before_first
 from turnout.rollout.canary import CanaryPolicy, position_of
 
 _UNAVAILABLE = (BackendUnavailableError, ModelLoadError)
@@ -61,6 +61,9 @@ class Canary(Middleware):
             return self.inner.infer_stream(request)
 
         return switch_before_first(self._canary, request, _UNAVAILABLE, recover)
+
+    def refresh(self, deadline: float | None = None) -> None:
+        refresh_all((self.inner, self._canary), deadline)
 
     def close(self) -> None:
         try:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from asyncio import CancelledError
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
-
-from numpy import ndarray
 
 from turnout.errors import InferenceError, InvalidRequestError, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.middleware.base import Middleware
 from turnout.shown_text import shown_cause
+from turnout.validation.response_form import describe_foreign, is_response
 
 logger = logging.getLogger(__name__)
 
@@ -22,9 +21,9 @@ logger = logging.getLogger(__name__)
 class ErrorBoundary(Middleware):
     """Turns every foreign exception into InferenceError and names model and backend in every error.
 
-    A value that is no InferenceResponse of arrays is an InferenceError too: later it would fail in code
-    that does not know the backend. An error in a response is raised, so that it is counted as one. A CancelledError of the
-    backend's own event loop is foreign too: in the caller's loop it would pass for a cancellation of the caller.
+    A value that is no InferenceResponse of arrays, or has one that is no tensor, is an InferenceError too: later it would fail
+    in code that does not know the backend. An error in a response is raised, so that it is counted as one. A CancelledError of
+    the backend's own event loop is foreign too: in the caller's loop it would pass for a cancellation of the caller.
     """
 
     def __init__(self, inner: ModelInference, model: str, backend: str) -> None:
@@ -41,20 +40,24 @@ class ErrorBoundary(Middleware):
             raise
         except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001  # raised again, as a TurnoutError
             self._raise_fault(error)
-        if not _is_response(response) or response.error is not None:
+        if not is_response(response) or response.error is not None:
             raise self._refuse(response)
         return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         with self._translation(), _close_after(self.inner.infer_stream(request)) as responses:
             for response in responses:
-                if not _is_response(response) or response.error is not None:
+                if not is_response(response) or response.error is not None:
                     raise self._refuse(response)
                 yield response
 
     def open(self, deadline: float | None = None) -> None:
         with self._translation():
             self.inner.open(deadline)
+
+    def refresh(self, deadline: float | None = None) -> None:
+        with self._translation():
+            self.inner.refresh(deadline)
 
     def signature(self) -> ModelSignature:
         try:
@@ -90,7 +93,7 @@ class ErrorBoundary(Middleware):
         if isinstance(response, InferenceResponse) and isinstance(response.error, TurnoutError):
             response.error.locate(self._model, self._backend)
             return response.error
-        return self._describe_fault(f"returned {_describe(response)}; fix infer of the backend")
+        return self._describe_fault(f"returned {describe_foreign(response)}; fix infer of the backend")
 
     def _describe_fault(self, fault: str) -> InferenceError:
         text = f"model {self._model!r} on backend {self._backend!r} {fault}"
@@ -106,24 +109,3 @@ def _close_after(stream: Iterator[InferenceResponse]) -> Iterator[Iterator[Infer
     finally:
         if hasattr(stream, "close"):
             stream.close()
-
-
-def _is_response(response: object) -> bool:
-    if not isinstance(response, InferenceResponse) or not isinstance(response.outputs, Mapping):
-        return False
-    for value in response.outputs.values():  # noqa: SIM110  # a generator costs more than the loop, for each response
-        if not isinstance(value, ndarray):
-            return False
-    return True
-
-
-def _describe(response: object) -> str:
-    wanted = "not an InferenceResponse of numpy arrays by output name"
-    if not isinstance(response, InferenceResponse):
-        return f"{type(response).__name__}, {wanted}"
-    if response.error is not None:
-        return f"an error of {type(response.error).__name__}, not one of turnout.errors"
-    if not isinstance(response.outputs, Mapping):
-        return f"outputs of {type(response.outputs).__name__}, {wanted}"
-    name, value = next(item for item in response.outputs.items() if not isinstance(item[1], ndarray))
-    return f"output {name!r} as {type(value).__name__}, {wanted}"

@@ -10,7 +10,7 @@ from turnout.errors import BackendUnavailableError, DeadlineExceededError, Model
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.metrics.labels import fallback_reason_of
 from turnout.metrics.resilience import FallbackMeter
-from turnout.middleware.base import Middleware, switch_before_first
+from turnout.middleware.base import Middleware, refresh_all, switch_before_first
 from turnout.resilience.usual_latency import UsualLatency
 
 logger = logging.getLogger(__name__)
@@ -77,6 +77,9 @@ class Fallback(Middleware):
             return self.inner.signature()
         except _UNAVAILABLE:
             return self._other.signature()
+
+    def refresh(self, deadline: float | None = None) -> None:
+        refresh_all((self.inner, self._other), deadline)
 
     def ready(self) -> bool:
         return self.inner.ready() or self._other.ready()

@@ -89,6 +89,11 @@ class Lazy(ModelInference):
             )
         return inner.signature()
 
+    def refresh(self, deadline: float | None = None) -> None:
+        inner = self._inner
+        if inner is not None:  # opening reads everything anyway
+            inner.refresh(deadline)
+
     def ready(self) -> bool:
         inner = self._inner
         return self._opens_again if inner is None else inner.ready()

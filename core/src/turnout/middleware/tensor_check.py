@@ -2,45 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from numpy import ndarray
-from numpy.typing import NDArray
+from turnout.errors import InvalidRequestError, TurnoutError
+from turnout.forking import Forks
+from turnout.inference import EMPTY, NO_ID, InferenceRequest, InferenceResponse, ModelInference, ModelSignature
+from turnout.middleware.base import Middleware, switch_before_first
+from turnout.validation.promised_outputs import PromisedOutputs
+from turnout.validation.request_head import plain_head
+from turnout.validation.tensor_rules import TensorRules
 
-from turnout.errors import InferenceError, InvalidTensorError, TurnoutError, one_line, suggestion
-from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
-from turnout.middleware.base import Middleware
-from turnout.tensors import DeviceTensor, TensorSpec, describe
+logger = logging.getLogger(__name__)
 
-_REMEMBERED_SHAPES = 256
+_LOOK_SECONDS = 1.0
 
 
 def _ignore(_: TurnoutError) -> None:
     return None
 
 
-class _GoodShapes(dict[tuple[int, ...], bool]):
-    """A memory of which shapes fit ``spec``; it holds the first 256, so that a repeated check is one look-up."""
-
-    def __init__(self, spec: TensorSpec) -> None:
-        super().__init__()
-        self._spec = spec
-
-    def __missing__(self, shape: tuple[int, ...]) -> bool:
-        good = self._spec.accepts_shape(shape)
-        if len(self) < _REMEMBERED_SHAPES:
-            self[shape] = good
-        return good
-
-
 class TensorCheck(Middleware):
-    """Refuses a request whose tensors do not fit the model, before it can fail a batch of other callers' requests.
+    """Decides whether a request fits the model, before any backend sees it and before it can fail other callers' batches.
 
     ``declared`` is the signature in turnout.yaml; where that is empty, the backend's own is used, from the first request on.
-    Responses are checked against declared outputs only. Tensors on a GPU are copied to arrays unless ``inner`` accepts
-    ``device_tensors``. ``on_refusal`` is called with each error before it is raised. Thread-safe: two threads may read the
-    signature at once, and both get the same.
+    A server's model may change: after a refusal the signature is read again, once a second at most, and the request is judged
+    by the new one. Responses are checked against declared outputs only. Tensors on a GPU are copied to arrays unless ``inner``
+    accepts ``device_tensors``. ``on_refusal`` is called with each error before it is raised. Thread-safe: ``_rules`` is
+    replaced as a whole, and one thread at a time, which holds ``_looking``, reads the signature again.
     """
 
     def __init__(
@@ -52,176 +44,137 @@ class TensorCheck(Middleware):
         *,
         device_tensors: bool = False,
         on_refusal: Callable[[TurnoutError], object] = _ignore,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(inner)
         self._infer = inner.infer
         self._model = model
         self._declared = declared or ModelSignature()
-        self._signature: ModelSignature | None = None
-        self._quick: tuple[tuple[str, Any, _GoodShapes], ...] = ()
-        self._promised = self._declared.outputs
+        self._rules: TensorRules | None = None
+        outputs = self._declared.outputs
+        self._promised = PromisedOutputs(outputs, model, max_batch_size) if outputs else None
         self._max_batch_size = max_batch_size
         self._device_tensors = device_tensors
         self._on_refusal = on_refusal
+        self._clock = clock
+        self._looked_at = float("-inf")
+        self._unknown = TensorRules(ModelSignature(), model, 0)
+        self._looking = threading.Lock()
+        Forks.renew(self)
+
+    def renew(self) -> None:
+        """Replace the lock: a thread of the parent may have held it."""
+        self._looking = threading.Lock()
 
     def signature(self) -> ModelSignature:
         self.inner.open()
-        return self._read_signature()
+        return (self._rules or self._read_rules()).signature
+
+    def refresh(self, deadline: float | None = None) -> None:
+        self.inner.refresh(deadline)
+        before = self._rules
+        if before is None:
+            return
+        after = self._build_rules()
+        # The same rules remain, so that a request which they refused is not judged twice.
+        if not after.same_as(before):
+            self._rules = after
+            logger.warning("model %r has another signature now; requests are checked by it", self._model)
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        response = self._infer(self._validate(request))
-        if self._promised:
-            self._check_response(response)
+        rules, plain = self._rules, request
+        # Most requests have inputs that are right at a glance, and nothing else.
+        if (
+            rules is None
+            or request.deadline is not None
+            or request.parameters is not EMPTY
+            or request.id is not NO_ID
+            or not rules.accepts(request.inputs)
+        ):
+            rules, plain = self._judge(request)
+        try:
+            response = self._infer(plain)
+        except InvalidRequestError as error:
+            response = self._infer(self._judge_again(rules, plain, error))
+        if self._promised is not None:
+            self._promised.check(response)
         return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
-        for response in self.inner.infer_stream(self._validate(request)):
-            if self._promised:
-                self._check_response(response)
+        def recover(error: InvalidRequestError) -> Iterator[InferenceResponse]:
+            return self.inner.infer_stream(self._judge_again(rules, plain, error))
+
+        rules, plain = self._judge(request)
+        for response in switch_before_first(self.inner, plain, (InvalidRequestError,), recover):
+            if self._promised is not None:
+                self._promised.check(response)
             yield response
 
-    def _validate(self, request: InferenceRequest) -> InferenceRequest:
-        """Return ``request`` with host arrays where ``inner`` needs them."""
-        inputs = request.inputs
-        known = self._signature is not None or self._has_signature(request.deadline)
+    def _judge(self, request: InferenceRequest) -> tuple[TensorRules, InferenceRequest]:
+        """Return the request as every backend accepts it, with the rules that it passed."""
         try:
-            if not known:
-                # The arm may answer after all, and may accept host arrays only.
-                return request if self._device_tensors else _on_host(request)
-            if not self._fits(inputs):
-                self._check(inputs)
-                if not self._device_tensors:
-                    request = _on_host(request)
-            if self._max_batch_size:
-                self._check_batch(inputs)
+            if request.deadline is not None or request.parameters is not EMPTY or request.id is not NO_ID:
+                request = plain_head(request)
+            # If the model cannot be opened, the call itself raises the reason, and its arm counts it.
+            rules = self._rules or self._opened_rules(request.deadline)
+            try:
+                plain = self._plain(rules, request)
+            except InvalidRequestError:
+                newer = self._look_again(rules, request)
+                if newer is rules:
+                    raise
+                rules, plain = newer, self._plain(newer, request)
             if request.deadline is not None:
                 request.check_deadline()
         except TurnoutError as error:
             error.model = error.model or self._model
             self._on_refusal(error)
             raise
-        return request
+        return rules, plain
 
-    def _read_signature(self) -> ModelSignature:
-        """Return the signature of the open model, with declared inputs and outputs in place of its own."""
-        if self._signature is None:
-            known = self.inner.signature()
-            signature = ModelSignature(self._declared.inputs or known.inputs, self._declared.outputs or known.outputs)
-            self._quick = tuple((spec.name, spec.dtype, _GoodShapes(spec)) for spec in signature.inputs)
-            # Last: another thread that sees the signature uses _quick without a lock.
-            self._signature = signature
-        return self._signature
+    def _judge_again(self, rules: TensorRules, request: InferenceRequest, error: InvalidRequestError) -> InferenceRequest:
+        """Return the request by the rules of a fresh look; raise ``error``, the server's refusal, if nothing changed."""
+        newer = self._look_again(rules, request)
+        if newer is rules:
+            raise error
+        try:
+            return self._plain(newer, request)
+        except InvalidRequestError as better:
+            better.model = better.model or self._model
+            raise better from error
 
-    def _has_signature(self, deadline: float | None) -> bool:
-        """Return whether the model could be opened; if not, the call itself raises the reason, and its arm counts it."""
+    def _plain(self, rules: TensorRules, request: InferenceRequest) -> InferenceRequest:
+        inputs = rules.plain(request.inputs, device_tensors=self._device_tensors)
+        return request if inputs is request.inputs else replace(request, inputs=inputs)
+
+    def _look_again(self, rules: TensorRules, request: InferenceRequest) -> TensorRules:
+        """Return the present rules, after a fresh look if ``rules`` are these and the last look was a second ago."""
+        if self._rules is rules and self._clock() - self._looked_at >= _LOOK_SECONDS and self._looking.acquire(blocking=False):
+            try:
+                self._looked_at = self._clock()
+                latest = time.monotonic() + _LOOK_SECONDS
+                self.refresh(latest if request.deadline is None else min(latest, request.deadline))
+            except TurnoutError as error:
+                logger.debug("model %r: its signature cannot be read again: %s", self._model, error)
+            finally:
+                self._looking.release()
+        return self._rules or rules
+
+    def _opened_rules(self, deadline: float | None) -> TensorRules:
+        """Return the rules of the opened model; those of an unknown one if it cannot be opened now."""
         try:
             self.inner.open(deadline)
-            self._read_signature()
+            return self._read_rules()
         except TurnoutError:
-            return False
-        return True
+            # The arm may answer after all, and may accept plain arrays only.
+            return self._unknown
 
-    def _fits(self, inputs: Mapping[str, NDArray[Any]]) -> bool:
-        if len(inputs) != len(self._quick):
-            return False
-        for name, dtype, shapes in self._quick:
-            array = inputs.get(name)
-            if type(array) is not ndarray or array.dtype is not dtype or not shapes[array.shape]:
-                return False
-        return True
+    def _read_rules(self) -> TensorRules:
+        rules = self._rules = self._build_rules()
+        return rules
 
-    def _check(self, inputs: Mapping[str, NDArray[Any]]) -> None:
-        self._check_arrays(inputs)
-        specs = {spec.name: spec for spec in self._read_signature().inputs}
-        if not specs:
-            return
-        for name in inputs:
-            if name not in specs:
-                raise InvalidTensorError(
-                    f"model {self._model!r} has no input {name!r}; it takes: {_list(specs)}.{suggestion(name, specs)}"
-                )
-        for name, spec in specs.items():
-            if name in inputs:
-                self._check_tensor(spec, inputs[name])
-            elif not spec.optional:
-                raise InvalidTensorError(
-                    f"model {self._model!r} needs input {name!r} ({spec}); got: {', '.join(inputs) or 'nothing'}"
-                )
-
-    def _check_arrays(self, inputs: Mapping[str, object]) -> None:
-        for name, value in inputs.items():
-            if not isinstance(value, ndarray | DeviceTensor):
-                raise InvalidTensorError(
-                    f"tensor {name!r} must be a numpy array, got {type(value).__name__}, for model {self._model!r}; "
-                    "convert it with numpy.asarray"
-                )
-
-    def _check_tensor(self, spec: TensorSpec, array: NDArray[Any]) -> None:
-        if not spec.accepts(array):
-            raise InvalidTensorError(
-                f"tensor {spec.name!r} must be {spec}, got {describe(array)}, for model {self._model!r}; "
-                "convert it before the call"
-            )
-
-    def _check_batch(self, inputs: Mapping[str, NDArray[Any]]) -> None:
-        sizes = {name: array.shape[0] if array.ndim else None for name, array in inputs.items()}
-        if len(set(sizes.values())) > 1 or None in sizes.values():
-            given = ", ".join(f"{name!r} {size}" for name, size in sizes.items())
-            raise InvalidTensorError(f"inputs of model {self._model!r} must have one batch size, got {given}")
-        size = next(iter(sizes.values()), 0) or 0
-        if size > self._max_batch_size:
-            raise InvalidTensorError(
-                f"batch of {size} is over max_batch_size {self._max_batch_size} of model {self._model!r}; split the request"
-            )
-
-    def _check_response(self, response: InferenceResponse) -> None:
-        for spec in self._promised:
-            if spec.name not in response:
-                raise InferenceError(
-                    f"model {self._model!r} returned no output {spec.name!r}, which turnout.yaml declares; "
-                    f"it returned: {', '.join(response) or 'nothing'}. Correct 'outputs' of the model",
-                    model=self._model,
-                )
-            array = response.outputs[spec.name]
-            if not spec.accepts(array):
-                raise InferenceError(
-                    f"model {self._model!r} returned {spec.name!r} as {describe(array)}, turnout.yaml declares {spec}; "
-                    f"correct 'outputs' of the model{self._correction(spec, array)}",
-                    model=self._model,
-                )
-
-    def _correction(self, spec: TensorSpec, array: NDArray[Any]) -> str:
-        """Return the declaration to write if the response is right: its own sizes, and what is free stays free."""
-        given, declared = array.shape, spec.shape or ()
-        if self._max_batch_size:
-            if not given:
-                return ""
-            given, declared = given[1:], declared[1:]
-        if len(given) == len(declared):
-            given = tuple(-1 if free == -1 else size for size, free in zip(given, declared, strict=True))
-        datatype = describe(array).partition(" ")[0]
-        sizes = ",".join(map(str, given))
-        return f"; if the response is right, declare outputs: {{{spec.name}: '{datatype}[{sizes}]'}}"
-
-
-def _on_host(request: InferenceRequest) -> InferenceRequest:
-    given: Mapping[str, object] = request.inputs
-    if not any(isinstance(value, DeviceTensor) for value in given.values()):
-        return request
-    inputs: dict[str, Any] = {name: _copy_to_host(name, value) for name, value in given.items()}
-    return InferenceRequest(inputs, request.deadline, request.id, request.parameters)
-
-
-def _copy_to_host(name: str, value: object) -> object:
-    if not isinstance(value, DeviceTensor):
-        return value
-    try:
-        return value.on_host()
-    except Exception as error:
-        raise InvalidTensorError(
-            f"tensor {name!r} cannot be copied from the GPU: {one_line(error)}; copy it to the CPU"
-        ) from error
-
-
-def _list(specs: Mapping[str, TensorSpec]) -> str:
-    return ", ".join(f"{name} {spec}" for name, spec in specs.items())
+    def _build_rules(self) -> TensorRules:
+        """Return the rules of the open model, with declared inputs and outputs in place of its own."""
+        known, declared = self.inner.signature(), self._declared
+        inputs, outputs = declared.inputs or known.inputs, declared.outputs or known.outputs
+        return TensorRules(replace(known, inputs=inputs, outputs=outputs), self._model, self._max_batch_size)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from turnout.errors import PipelineWiringError, suggestion
+from turnout.errors import InvalidTensorError, PipelineWiringError, suggestion
 from turnout.pipeline.step import PipelineStep
+from turnout.tensors.given import named_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,18 @@ class PipelinePlan:
             raise PipelineWiringError(
                 f"pipeline {pipeline!r} needs {', '.join(map(repr, missing))}, got: {', '.join(given) or 'nothing'}"
             )
+
+
+def named_inputs(pipeline: str, given: object) -> dict[str, Any]:
+    """Return the inputs of a run as a dict of text to anything.
+
+    Raises:
+        PipelineWiringError: they are no mapping, cannot be read, or have a name that is not text.
+    """
+    try:
+        return named_values(given)
+    except InvalidTensorError as error:
+        raise PipelineWiringError(f"pipeline {pipeline!r}: {error}") from error
 
 
 def plan_pipeline(pipeline: str, steps: Mapping[str, PipelineStep]) -> PipelinePlan:

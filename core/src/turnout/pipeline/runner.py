@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from turnout.errors import ClosedError, DeadlineExceededError, TurnoutError
-from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, deadline_after
 from turnout.metrics.labels import PipelineOutcome, pipeline_outcome_of
 from turnout.pipeline.failures import summarize_failures
-from turnout.pipeline.plan import PipelinePlan
+from turnout.pipeline.plan import PipelinePlan, named_inputs
 from turnout.pipeline.progress import Progress
 from turnout.pipeline.result import PipelineResult
 
@@ -121,8 +121,9 @@ class Pipeline:
         return self._end(progress, start, deadline)
 
     def _begin(self, inputs: Mapping[str, Any], timeout_seconds: float | None) -> tuple[Progress, float | None]:
+        inputs = named_inputs(self.name, inputs)
         self.plan.check_inputs(self.name, inputs)
-        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        deadline = None if timeout_seconds is None else deadline_after(timeout_seconds)
         return Progress(self.plan, inputs, deadline, self.name), deadline
 
     def _end(self, progress: Progress, start: float, deadline: float | None) -> PipelineResult:

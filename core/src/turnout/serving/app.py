@@ -14,6 +14,7 @@ from turnout.forking import Forks
 from turnout.inference import ModelInference
 from turnout.metrics import LATENCY_BUCKETS_SECONDS, Metrics, shared_metrics
 from turnout.pipeline import Pipeline, PipelineResult
+from turnout.pipeline.plan import named_inputs
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.serving.arms import Arms
 from turnout.serving.composition import Composer
@@ -43,7 +44,7 @@ class Turnout:
         self.metrics = metrics
         self.models: Mapping[str, Model] = {name: self._build_model(model) for name, model in loaded.models.items()}
         self._pipelines = Pipelines(loaded, plugins, self.models, metrics, self._executor.submit)
-        self._reloader = Reloader(loaded, partial(load_settings, registry=plugins), self._adopt)
+        self._reloader = Reloader(loaded, partial(load_settings, registry=plugins), self._adopt, self._refresh)
 
     def model(self, name: str) -> Model:
         """Return the model called ``name``.
@@ -162,13 +163,17 @@ class Turnout:
     def _adopt(self, model: LoadedModel, prepare: bool) -> None:  # noqa: FBT001  # Reloader's signature
         self.models[model.name].replace(model.backend, partial(self._composer.deploy, model), prepare=prepare)
 
+    def _refresh(self, name: str) -> None:
+        self.models[name].refresh()
+
     def _place(self) -> str:
         return f"In {self._loaded.source}." if self._loaded.source else ""
 
 
 def _merge(pipeline: str, inputs: Mapping[str, Any] | None, more: Mapping[str, Any]) -> Mapping[str, Any]:
-    if not inputs:
+    if inputs is None:
         return more
+    inputs = named_inputs(pipeline, inputs)
     twice = sorted(set(inputs) & set(more))
     if twice:
         raise PipelineWiringError(

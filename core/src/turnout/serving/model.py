@@ -97,8 +97,8 @@ class Model(ModelInference):
         parameters: Mapping[str, Parameter] = EMPTY,
     ) -> InferenceResponse:
         """Answer as ``infer``, in one of the app's threads."""
-        # A copy: the caller may change its mapping while the request is in flight.
-        inputs = dict(request) if isinstance(request, dict) else request
+        # A copy: the caller may change its mapping while the request is in flight. Of other mappings a request makes its own.
+        inputs = request.copy() if type(request) is dict else request
         made = self._request_of(self._current(), inputs, timeout_seconds, id, parameters)
         return await asyncio.wrap_future(self._executor.submit(self, made))
 
@@ -144,6 +144,12 @@ class Model(ModelInference):
     def signature(self) -> ModelSignature:
         with self._call() as inner:
             return inner.signature()
+
+    def refresh(self, deadline: float | None = None) -> None:
+        Forks.notice()
+        if self._serving is not None:  # opening reads everything anyway
+            with self._call() as inner:
+                inner.refresh(deadline)
 
     def ready(self) -> bool:
         Forks.notice()

@@ -17,8 +17,14 @@ from turnout.settings.loaded import LoadedModel
 
 logger = logging.getLogger(__name__)
 
+Refresh = Callable[[str], None]
+"""Reads again what the open model of this name says of itself."""
 Adopt = Callable[[LoadedModel, bool], None]
 """Serves one model by its new settings; True means that another arm will serve it, which must be opened first."""
+
+
+def _keep(_: str) -> None:
+    """Keep what is known of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +47,14 @@ class Reloader:
     metrics and threads need a restart. A wrong file changes nothing.
     """
 
-    def __init__(self, loaded: LoadedSettings, load: Callable[[Path], LoadedSettings], adopt: Adopt) -> None:
+    def __init__(
+        self, loaded: LoadedSettings, load: Callable[[Path], LoadedSettings], adopt: Adopt, refresh: Refresh = _keep
+    ) -> None:
         self._first = loaded
         self._file = loaded.folder / Path(loaded.source).name
         self._load = load
         self._adopt = adopt
+        self._refresh = refresh
         self._lock = threading.Lock()
         self._in_force = dict(loaded.models)
         self._logged_restart: tuple[str, ...] = ()
@@ -63,6 +72,8 @@ class Reloader:
     def reload(self) -> Reloaded:
         """Read the file again and apply it to every model that has changed; blocks while new arms open.
 
+        The signatures of open models are read again, also where nothing changed.
+
         Raises:
             SettingsError: every problem of the file; nothing was changed.
             ConfigurationError: the file cannot be read, or the app has none.
@@ -76,6 +87,7 @@ class Reloader:
         with self._lock:
             fresh = self._load(self._file)
             changed, errors = self._apply(fresh)
+            self._refresh_models()
             restart = tuple(_restart_keys(self._first, fresh))
             self._log_restart(restart)
         if errors:
@@ -110,6 +122,14 @@ class Reloader:
             changed.append(name)
             logger.info("model %r: settings reloaded from %s; %s", name, fresh.source, _traffic(new))
         return changed, errors
+
+    def _refresh_models(self) -> None:
+        """Read the signatures again, of unchanged models too: a server may have another model under the same name by now."""
+        for name in self._in_force:
+            try:
+                self._refresh(name)
+            except TurnoutError as error:
+                logger.warning("model %r: its signature cannot be read again, the old one stays in force: %s", name, error)
 
     def _log_restart(self, restart: tuple[str, ...]) -> None:
         # Once for each set of keys: a watched file is read again and again until it has settled.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from turnout.tensors.binary import from_binary, to_binary
 from turnout.tensors.datatypes import BYTES, DTYPES, datatype_of, dtype_of
 from turnout.tensors.device import DeviceTensor, device_tensor_of
-from turnout.tensors.elements import as_bytes_elements
+from turnout.tensors.elements import as_bytes_elements, check_utf8
 from turnout.tensors.protobuf import read_varint
 from turnout.tensors.protobuf_file import ProtobufMessage, open_protobuf
 from turnout.tensors.rows import RowProof, prove_rows
@@ -20,6 +20,7 @@ __all__ = [
     "TensorSpec",
     "as_bytes_elements",
     "as_tensor",
+    "check_utf8",
     "datatype_of",
     "describe",
     "device_tensor_of",

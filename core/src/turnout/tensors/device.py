@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,9 @@ class DeviceTensor:
         described = source.__cuda_array_interface__
         self.source = source
         self.dtype: np.dtype[Any] = np.dtype(described["typestr"])
-        self.shape: tuple[int, ...] = tuple(described["shape"])
+        self.shape: tuple[int, ...] = tuple(map(operator.index, described["shape"]))
+        if min(self.shape, default=0) < 0 or self.dtype.kind in "OSU":
+            raise ValueError(f"it is numpy {self.dtype} {list(self.shape)}")
 
     @property
     def ndim(self) -> int:
@@ -59,13 +62,16 @@ def device_tensor_of(value: object, name: str) -> DeviceTensor | None:
     """Return ``value`` as a DeviceTensor if it is on a GPU, else None.
 
     Raises:
-        InvalidTensorError: it is on a GPU, with a datatype that CUDA's array interface does not support, such as bfloat16.
+        InvalidTensorError: it is on a GPU and cannot be described, or has a datatype that CUDA's array interface does not
+            support, such as bfloat16.
     """
     try:
         found = getattr(value, "__cuda_array_interface__", None)
         tensor = None if found is None else DeviceTensor(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InvalidTensorError(f"tensor {name!r} on a GPU cannot be read: {text_of(error)}; copy it to the CPU") from error
-    if tensor is not None:
-        datatype_of(tensor.dtype)
+        if tensor is not None:
+            datatype_of(tensor.dtype)
+    except Exception as error:
+        raise InvalidTensorError(
+            f"tensor {name!r} on a GPU cannot be read: {text_of(error)}; copy it to the CPU", field=name
+        ) from error
     return tensor

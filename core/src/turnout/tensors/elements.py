@@ -7,12 +7,13 @@ NULs in numpy itself, before Turnout gets them.
 
 from __future__ import annotations
 
+from operator import countOf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.errors import InvalidTensorError
+from turnout.errors import InvalidTensorError, text_of
 
 
 def as_bytes_elements(array: NDArray[Any], name: str = "") -> NDArray[Any]:
@@ -21,28 +22,58 @@ def as_bytes_elements(array: NDArray[Any], name: str = "") -> NDArray[Any]:
     Raises:
         InvalidTensorError: an element is neither bytes nor text, or text with half a surrogate pair.
     """
-    if array.dtype == object and all(type(element) is bytes for element in array.flat):
-        return array
-    elements: NDArray[Any] = np.empty(array.size, dtype=object)
+    try:
+        if array.dtype == object and countOf(map(type, array.ravel().tolist()), bytes) == array.size:
+            return array
+        elements: NDArray[Any] = np.empty(array.size, dtype=object)
+    except MemoryError as error:
+        raise InvalidTensorError(
+            f"tensor {name!r} is BYTES of {array.size} elements, too many for this machine's memory; send fewer", field=name
+        ) from error
     for index, element in enumerate(array.flat):
         elements[index] = _encode(element, name, index)
     return elements.reshape(array.shape)
 
 
-def _encode(element: object, name: str, index: int) -> bytes:
-    if isinstance(element, str):
-        return _encode_text(element, name, index)
-    if isinstance(element, bytes | bytearray | memoryview):
-        return bytes(element)
-    raise InvalidTensorError(
-        f"tensor {name!r} is BYTES, but element {index} is {type(element).__name__}; use bytes or str for every element"
-    )
-
-
-def _encode_text(text: str, name: str, index: int) -> bytes:
+def check_utf8(array: NDArray[Any], name: str) -> None:
+    """Raise InvalidTensorError unless every element of ``array``, which are ``bytes``, is text in UTF-8."""
+    elements = array.ravel().tolist()
     try:
-        return text.encode("utf-8")
+        # One call for all: a separator in ASCII ends every character, so the whole is UTF-8 if each element is.
+        b"\n".join(elements).decode()
+    except UnicodeDecodeError:
+        for index, element in enumerate(elements):
+            _check_element(element, name, index)
+
+
+def _check_element(element: bytes, name: str, index: int) -> None:
+    try:
+        element.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidTensorError(
+            f"tensor {name!r} is BYTES, and element {index} is not UTF-8 ({error.reason} at byte {error.start}); "
+            "this model accepts text only, so encode it, for instance with base64",
+            field=name,
+        ) from error
+
+
+def _encode(element: object, name: str, index: int) -> bytes:
+    kind = type(element)
+    try:
+        # Not isinstance, and not the element's own methods: an object of a caller may lie or raise in any of them.
+        if issubclass(kind, str):
+            return str.encode(element, "utf-8")  # type: ignore[arg-type]  # a str by its type
+        if issubclass(kind, bytes | bytearray | memoryview):
+            return memoryview(element).tobytes()  # type: ignore[arg-type]  # has a buffer by its type
     except UnicodeEncodeError as error:
         raise InvalidTensorError(
-            f"tensor {name!r} is BYTES, but element {index} cannot be encoded: {error.reason} at {error.start}; use bytes"
+            f"tensor {name!r} is BYTES, but element {index} cannot be encoded: {error.reason} at {error.start}; use bytes",
+            field=name,
         ) from error
+    except (ValueError, BufferError) as error:
+        raise InvalidTensorError(
+            f"tensor {name!r} is BYTES, but element {index} cannot be read: {text_of(error)}; use bytes", field=name
+        ) from error
+    raise InvalidTensorError(
+        f"tensor {name!r} is BYTES, but element {index} is {kind.__name__}; use bytes or str for every element", field=name
+    )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.errors import InvalidTensorError, text_of
-from turnout.tensors.datatypes import BYTES, datatype_of, dtype_of
+from turnout.tensors.datatypes import datatype_of, dtype_of
 from turnout.tensors.elements import as_bytes_elements
 
 _DECLARATION = re.compile(r"\s*(?P<datatype>[A-Za-z0-9]+)\s*\[(?P<shape>[^\[\]]*)\]\s*\Z")
@@ -102,16 +102,37 @@ def as_tensor(value: Any, name: str = "") -> NDArray[Any]:
     """Return ``value`` as an array in native byte order with ``bytes`` for BYTES; such an array is returned itself, not a copy.
 
     Raises:
-        InvalidTensorError: ``value`` is ragged, has no KServe datatype, or has BYTES elements that are neither bytes nor text.
+        InvalidTensorError: ``value`` is ragged, has no KServe datatype, hides elements behind a mask, or has BYTES elements
+            that are neither bytes nor text.
     """
+    array = plain_array(value, name)
+    return as_bytes_elements(array, name) if array.dtype.kind in "OSU" else array
+
+
+def plain_array(value: Any, name: str = "") -> NDArray[Any]:
+    """Return ``value`` as ``as_tensor`` does, but for BYTES, whose elements are not read. Raises as ``as_tensor``."""
     try:
-        array = np.asarray(value)
+        array = _as_array(value)
+        masked = type(value) is not np.ndarray and np.ma.is_masked(value)
     except Exception as error:
-        raise InvalidTensorError(f"tensor {name!r} cannot become an array: {text_of(error)}; use a numpy array") from error
+        raise InvalidTensorError(
+            f"tensor {name!r} cannot become an array: {text_of(error)}; use a numpy array", field=name
+        ) from error
+    if masked:
+        raise InvalidTensorError(
+            f"tensor {name!r} is a masked array with masked elements, which no backend has; give them a value with filled()",
+            field=name,
+        )
     try:
-        datatype = datatype_of(array.dtype)
+        datatype_of(array.dtype)
     except InvalidTensorError as error:
-        raise InvalidTensorError(f"tensor {name!r} cannot be sent: {error}") from error
-    if datatype == BYTES:
-        return as_bytes_elements(array, name)
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+        raise InvalidTensorError(f"tensor {name!r} cannot be sent: {error}", field=name) from error
+    return array if array.dtype.isnative or array.dtype.kind in "SU" else array.astype(array.dtype.newbyteorder("="))
+
+
+def _as_array(value: Any) -> NDArray[Any]:
+    array = np.asarray(value)
+    if array.dtype.kind in "SU" and not isinstance(value, np.ndarray):
+        # numpy turned the numbers of a mixed list into text, and dropped every NUL at the end of an element.
+        return np.array(value, dtype=object)
+    return array

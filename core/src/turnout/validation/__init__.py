@@ -1,0 +1,1 @@
+"""Rules for requests and responses, the same for every backend."""
