@@ -39,7 +39,7 @@ def read_signature(session: Any, shapes: Mapping[str, Shape], model: str) -> Mod
         _spec(node, shapes, f"model {model!r}: input", optional=True) for node in session.get_overridable_initializers()
     ]
     outputs = [_spec(node, shapes, f"model {model!r}: output") for node in session.get_outputs()]
-    return ModelSignature((*required, *optional), tuple(outputs))
+    return ModelSignature((*required, *optional), tuple(outputs), text_only=True)  # ONNX's strings are UTF-8
 
 
 def _spec(node: Any, shapes: Mapping[str, Shape], where: str, *, optional: bool = False) -> TensorSpec:

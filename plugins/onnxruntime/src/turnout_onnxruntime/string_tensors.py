@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.errors import InvalidTensorError
-from turnout.tensors import as_bytes_elements
+from turnout.tensors import as_bytes_elements, check_utf8
 
 
 def to_strings(array: NDArray[Any], name: str) -> NDArray[Any]:
@@ -17,13 +16,10 @@ def to_strings(array: NDArray[Any], name: str) -> NDArray[Any]:
     Raises:
         InvalidTensorError: an element is not text, or not UTF-8.
     """
-    elements: NDArray[Any] = np.empty(array.size, dtype=object)
-    for index, element in enumerate(as_bytes_elements(array, name).flat):
-        try:
-            elements[index] = element.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise InvalidTensorError(
-                f"tensor {name!r} is BYTES, and element {index} is not UTF-8 ({error.reason} at byte {error.start}); "
-                "ONNX Runtime accepts text only, so encode it, for instance with base64"
-            ) from error
-    return elements.reshape(array.shape)
+    elements = as_bytes_elements(array, name)
+    strings: NDArray[Any] = np.empty(array.size, dtype=object)
+    try:
+        strings[:] = [element.decode() for element in elements.flat]
+    except UnicodeDecodeError:
+        check_utf8(elements, name)  # raises, with the element
+    return strings.reshape(array.shape)
