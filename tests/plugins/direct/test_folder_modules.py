@@ -48,9 +48,9 @@ def write_app(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def infer(file: Path) -> Any:
+def infer(file: Path, name: str = "x") -> Any:
     with turnout.open(file) as app:
-        return app.model("m").infer(X)["output"].tolist()
+        return app.model("m").infer({name: X["x"]})["output"].tolist()
 
 
 def test_a_module_beside_the_file_is_found_and_sys_path_stays(write_app: Callable[..., Path]) -> None:
@@ -113,4 +113,4 @@ def test_the_standard_library_and_installed_packages_are_not_hidden(write_app: C
     (file.parent / "queue.py").write_text("raise RuntimeError('hidden')")
     (file.parent / "torch").mkdir()
 
-    assert infer(file) == [1, 1]
+    assert infer(file, "input") == [1, 1]

@@ -30,7 +30,8 @@ def to_torch(name: str, array: NDArray[Any], device: torch.device) -> torch.Tens
     datatype = datatype_of(array.dtype)
     if datatype == BYTES:
         raise InvalidTensorError(
-            f"tensor {name!r} is BYTES, which torch has no tensors for; convert text to tokens before the call"
+            f"tensor {name!r} is BYTES, which torch has no tensors for; convert text to tokens before the call",
+            field=name,
         )
     if device.type == "cpu" or not _is_readable(array):
         array = np.array(array, dtype=dtype_of(datatype), order="C", copy=True)

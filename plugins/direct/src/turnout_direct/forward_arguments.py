@@ -38,6 +38,16 @@ class ForwardArguments:
     numbered: bool = False
     aliases: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def accepted(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names that a request must have, and those that it may have; none of either where other names are accepted too.
+
+        Those are ``**kwargs``, a dict of all inputs, and the numbers that TorchScript may have instead of names.
+        """
+        if self.open or self.mapping or self.numbered:
+            return (), ()
+        return self.required, tuple(name for name in self.names if name not in self.required)
+
     def bind(self, inputs: Mapping[str, torch.Tensor], model: str) -> tuple[list[Any], dict[str, torch.Tensor]]:
         """Return ``inputs`` as positional and keyword arguments; a single input may have any name.
 
@@ -68,13 +78,15 @@ class ForwardArguments:
             if name not in self.names and not self.open:
                 raise InvalidTensorError(
                     f"model {model!r} has no input {name!r}; its forward takes: {', '.join(self.names)}."
-                    f"{suggestion(name, self.names)}"
+                    f"{suggestion(name, self.names)}",
+                    field=name,
                 )
         missing = [name for name in self.required if name not in inputs]
         if missing:
             raise InvalidTensorError(
                 f"model {model!r} needs input {missing[0]!r}; got: {', '.join(inputs) or 'nothing'}; "
-                f"its forward takes: {', '.join(self.names)}"
+                f"its forward takes: {', '.join(self.names)}",
+                field=missing[0],
             )
 
 

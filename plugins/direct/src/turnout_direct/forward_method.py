@@ -38,9 +38,13 @@ class ForwardMethod:
         return name_outputs(self._module(*first, **named), self._returns, self._outputs, self._model.name)
 
     def signature(self) -> ModelSignature:
-        """Return the declared inputs and outputs, else those recorded in a torch.export graph."""
+        """Return the declared inputs and outputs, else those of a torch.export graph, and the names that ``forward`` has."""
+        required, optional = self._arguments.accepted
         return ModelSignature(
-            self._model.inputs or self._graph_signature.inputs, self._model.outputs or self._graph_signature.outputs
+            self._model.inputs or self._graph_signature.inputs,
+            self._model.outputs or self._graph_signature.outputs,
+            input_names=required,
+            optional_names=optional,
         )
 
 
