@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
-from turnout.errors import ClosedError, InferenceError, InvalidTensorError, TurnoutError, text_of
+from turnout.errors import ClosedError, DeadlineExceededError, InferenceError, InvalidTensorError, TurnoutError, text_of
 from turnout.tensors import BYTES, DTYPES, DeviceTensor, datatype_of, from_binary, to_binary
 from turnout_triton.client.device_buffer import DeviceBuffer
 from turnout_triton.client.failures import UnreadableResponseError
@@ -22,6 +22,8 @@ from turnout_triton.client.transport import Transport
 from turnout_triton.served_model import ServedModel
 
 _READY_SECONDS = 2.0
+# After a response without an expected output the server is asked again, this often at most.
+_LOOK_SECONDS = 1.0
 _TENSORS = (np.ndarray, DeviceTensor)
 # Below this a copy costs less than the three views that avoid it.
 _COPIED_BYTES = 16_384
@@ -32,22 +34,31 @@ _PLAIN = {name: dtype for name, dtype in DTYPES.items() if name not in (BYTES, "
 class TritonInference(ModelInference):
     """Runs one model of a server. Thread-safe, as its transport is; a response's arrays belong to the caller, who may write.
 
-    A request without a deadline gets ``timeout_seconds``.
+    A request without a deadline gets ``timeout_seconds``. A server may load another model under the same name: ``refresh``, and
+    a response without an expected output, call ``read``, which returns the model as the server describes it within the seconds
+    that it gets.
     """
 
-    def __init__(self, transport: Transport, served: ServedModel, model: str, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        served: ServedModel,
+        model: str,
+        timeout_seconds: float,
+        read: Callable[[float], ServedModel] | None = None,
+    ) -> None:
         self._transport = transport
-        self._served = served
+        self._read = read or (lambda _: served)
         self._model = model
         self._timeout_seconds = timeout_seconds
-        self._output_names = frozenset(spec.name for spec in served.signature.outputs)
         self._closed = False
+        self._keep(served)
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         message, timeout_seconds = self._encode(request)
         response = self._decode(self._transport.infer(message, timeout_seconds), request.id)
         if not self._output_names <= response.outputs.keys():
-            raise self._missing_output_error(response)
+            self._check_outputs(response)
         return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
@@ -60,6 +71,14 @@ class TritonInference(ModelInference):
     def signature(self) -> ModelSignature:
         return self._served.signature
 
+    def refresh(self, deadline: float | None = None) -> None:
+        if self._closed:
+            raise ClosedError(f"model {self._model!r} is closed; open the app again with turnout.open")
+        seconds = self._timeout_seconds if deadline is None else deadline - time.monotonic()
+        if seconds <= 0:
+            raise DeadlineExceededError(f"model {self._model!r}: no time is left to read its signature; allow a longer timeout")
+        self._keep(self._read(seconds))
+
     def ready(self) -> bool:
         if self._closed:
             return False
@@ -69,6 +88,19 @@ class TritonInference(ModelInference):
         if not self._closed:
             self._closed = True
             self._transport.close()
+
+    def _keep(self, served: ServedModel) -> None:
+        self._served = served
+        self._output_names = served.output_names
+        self._kept_at = time.monotonic()
+
+    def _check_outputs(self, response: InferenceResponse) -> None:
+        """Raise InferenceError unless ``response`` has the outputs of the model that the server has by now."""
+        if time.monotonic() - self._kept_at >= _LOOK_SECONDS:
+            with contextlib.suppress(TurnoutError):  # the response is wrong then, as far as is known
+                self.refresh(time.monotonic() + _READY_SECONDS)
+        if not self._output_names <= response.outputs.keys():
+            raise self._missing_output_error(response)
 
     def _encode(self, request: InferenceRequest) -> tuple[KServeRequest, float]:
         """Return the message for ``request``, and the seconds until its deadline."""

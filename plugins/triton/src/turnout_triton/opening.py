@@ -13,7 +13,7 @@ from turnout_triton.client.shared_memory.transport import SharedMemoryTransport
 from turnout_triton.client.transport import Transport
 from turnout_triton.inference import TritonInference
 from turnout_triton.options import TritonOptions
-from turnout_triton.served_model import read_served_model
+from turnout_triton.served_model import ServedModel, read_served_model
 
 # A server sends a model's metadata within milliseconds; one that hangs would block the first request.
 _OPEN_SECONDS = 5.0
@@ -29,12 +29,16 @@ def open_model(model: ModelDeclaration, options: TritonOptions) -> ModelInferenc
     """
     transport = open_transport(model, options)
     name = options.model or model.name
+
+    def read(seconds: float) -> ServedModel:
+        return read_served_model(transport, name, options.version, min(options.timeout_seconds, _OPEN_SECONDS, seconds), model)
+
     try:
-        served = read_served_model(transport, name, options.version, min(options.timeout_seconds, _OPEN_SECONDS), model)
+        served = read(_OPEN_SECONDS)
     except BaseException:
         transport.close()
         raise
-    return TritonInference(transport, served, model.name, options.timeout_seconds)
+    return TritonInference(transport, served, model.name, options.timeout_seconds, read)
 
 
 def open_transport(model: ModelDeclaration, options: TritonOptions) -> Transport:

@@ -11,6 +11,9 @@ from turnout.errors import InvalidRequestError, InvalidTensorError, ModelLoadErr
 from turnout.tensors import TensorSpec
 from turnout_triton.client.transport import Transport
 
+# The strings of these formats are UTF-8. Other models may take any bytes, such as a picture's.
+_TEXT_PLATFORMS = frozenset({"onnxruntime_onnx"})
+
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
@@ -30,6 +33,11 @@ class ServedModel:
     signature: ModelSignature
     widened: frozenset[str]
     decoupled: bool
+
+    @property
+    def output_names(self) -> frozenset[str]:
+        """The names of the outputs."""
+        return frozenset(spec.name for spec in self.signature.outputs)
 
 
 def read_served_model(
@@ -54,7 +62,8 @@ def read_served_model(
         raise ModelLoadError(
             f"model {declared.name!r}: the server's model {name!r} cannot be used: {text_of(error)}"
         ) from error
-    return ServedModel(name, version, ModelSignature(inputs, outputs), widened, decoupled)
+    signature = ModelSignature(inputs, outputs, text_only=metadata.get("platform") in _TEXT_PLATFORMS)
+    return ServedModel(name, version, signature, widened, decoupled)
 
 
 def _read_config(transport: Transport, name: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
