@@ -221,7 +221,7 @@ def test_the_size_is_checked_before_anything_is_decoded() -> None:
     bomb = png(10_000, 10_000, 8, 2, b"")
 
     with pytest.raises(
-        InvalidInputError, match=r"10000 x 10000, 100000000 pixels; the limit is 50000000, 150 MB as RGB and up to 1,200 MB"
+        InvalidInputError, match=r"10000 x 10000, 100000000 pixels; the limit is 50000000, 150 MB as RGB and up to 800 MB"
     ):
         read_picture(bomb)
 

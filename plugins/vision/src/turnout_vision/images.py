@@ -22,6 +22,7 @@ from turnout_vision.options import MAX_PIXELS, WHITE
 from turnout_vision.picture_structure import check_structure
 from turnout_vision.pillow_warnings import ignore_pillow_warnings
 from turnout_vision.pixels import Color, image_to_rgb
+from turnout_vision.webp import decode_webp
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,10 +47,11 @@ def read_picture(source: Any, *, max_pixels: int = MAX_PIXELS, background: Color
     if isinstance(source, np.ndarray):
         return array_to_rgb(source, max_pixels=max_pixels, background=background)
     name = picture_name(source)
-    with ignore_pillow_warnings(), _translate_errors(name), _open_image(source, name) as image:
+    with ignore_pillow_warnings(), _translate_errors(name), _open_image(source, name) as (image, file):
         check_pixels(name, image.height, image.width, max_pixels)
         with MEMORY.hold(image.height * image.width):
-            return image_to_rgb(image, name=name, background=background)
+            canvas = decode_webp(image, file) if file is not None and image.format == "WEBP" else None
+            return image_to_rgb(image, name=name, background=background, canvas=canvas)
 
 
 def picture_name(source: Any) -> str:
@@ -79,15 +81,16 @@ def describe_memory(pixels: int) -> str:
 
 
 @contextmanager
-def _open_image(source: Any, name: str) -> Iterator[Image]:
+def _open_image(source: Any, name: str) -> Iterator[tuple[Image, Any]]:
+    """Yield the image, and the file that it is in if it was opened here."""
     from PIL import Image
 
     if isinstance(source, Image.Image):
         _check_undecoded(source, name)
-        yield source
+        yield source, None
         return
     with _open_file(source, name) as file, _identify(file, name) as image:
-        yield image
+        yield image, file
 
 
 def _check_undecoded(image: Image, name: str) -> None:

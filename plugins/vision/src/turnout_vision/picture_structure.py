@@ -20,6 +20,9 @@ MAX_GIF_BLOCKS = 4_000
 MAX_RUN_LENGTH_BYTES = 2_000_000
 MAX_RUN_LENGTH_PIXELS = 8_000_000
 
+# 50 megapixels of noise, without loss.
+MAX_WEBP_BYTES = 160_000_000
+
 _PIXELS = frozenset({b"IDAT", b"fdAT", b"fcTL"})
 _PACKED = frozenset({b"iCCP", b"zTXt", b"iTXt"})
 _RUN_LENGTHS = (1, 2)
@@ -80,7 +83,12 @@ def _check_gif(file: BinaryIO, name: str) -> None:
 
 
 def _check_webp(file: BinaryIO, name: str) -> None:
-    file.seek(12, 1)
+    start = file.tell()
+    # Unlike the others it is read whole.
+    size = file.seek(0, io.SEEK_END) - start
+    if size > MAX_WEBP_BYTES:
+        raise structure_refusal(name, f"{size} bytes as WEBP (the limit is {MAX_WEBP_BYTES})")
+    file.seek(start + 12)
     for _ in range(MAX_BLOCKS):
         head = file.read(8)
         size = int.from_bytes(head[4:], "little")

@@ -19,28 +19,40 @@ Color = tuple[int, int, int]
 _ORIENTATION = 0x0112
 _TURNED = (5, 6, 7, 8)
 _INVERSE = {6: 8, 8: 6}
+_CHANNELS = 3
 
 
-def image_to_rgb(image: Image, *, name: str, background: Color) -> NDArray[np.uint8]:
+def image_to_rgb(image: Image, *, name: str, background: Color, canvas: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
     """Return ``image`` upright as UINT8 [height, width, 3]; decodes it if necessary.
 
-    Beside the result there is one copy of the picture, the decoder's: it is converted in bands.
+    ``canvas`` are its pixels if they are decoded already, [height, width, 3 or 4] as stored. Beside the result there is one
+    copy of the picture, the decoder's: it is converted in bands.
 
     Raises:
         InvalidInputError: it is unknown which of its values is white.
         Exception: any error of Pillow on a broken file; the caller translates it.
     """
-    image.load()
+    if canvas is None:
+        image.load()
     # After load: Pillow itself turns a TIFF then, and the EXIF of a PNG may follow the pixels.
     orientation = _read_orientation(image, name)
+    if canvas is not None and canvas.shape[2] == _CHANNELS:
+        return np.ascontiguousarray(apply_orientation(canvas, orientation))
     width, height = image.size
     pixels = np.empty((width, height, 3) if orientation in _TURNED else (height, width, 3), np.uint8)
     # A view of the result as the file stores it: no copy is made to turn it.
     stored = apply_orientation(pixels, _INVERSE.get(orientation, orientation))
     for rows in bands(height, width):
-        band = image.crop((0, rows.start, width, rows.stop))
+        band = image.crop((0, rows.start, width, rows.stop)) if canvas is None else _image_of(canvas[rows])
         stored[rows] = _convert_band(band, image.format, name=name, background=background)
     return pixels
+
+
+def _image_of(pixels: NDArray[np.uint8]) -> Image:
+    """Return ``pixels`` [height, width, 3 or 4] as a Pillow image."""
+    from PIL import Image
+
+    return Image.fromarray(pixels)
 
 
 def _convert_band(image: Image, form: str | None, *, name: str, background: Color) -> NDArray[np.uint8]:
