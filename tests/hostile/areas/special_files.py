@@ -32,6 +32,7 @@ class Door:
     changes: tuple[str, ...] = ()
 
 
+SWITCH = (".turnout/.gitignore", ".turnout/switch.lock")
 WRITTEN = ("recordings/*", ".turnout/*", "out.jsonl", "new.yaml")
 READ_AT_WORST = frozenset({0, 1, 2, 3})
 TLS = WITH_TRITON.replace("localhost:1}", "localhost:1, tls: {ca: ca.pem}}")
@@ -40,7 +41,7 @@ DOORS = [
     Door("settings", "turnout.yaml", ("models",)),
     Door("verify evidence", ".turnout/m.verify.json", ("status",), exits=READ_AT_WORST),
     Door("shadow evidence", ".turnout/m.shadow.json", ("status",), exits=READ_AT_WORST),
-    Door("switches", ".turnout/m.switch.json", ("switch", "m", "--back")),
+    Door("switches", ".turnout/m.switch.json", ("switch", "m", "--back"), changes=SWITCH),
     Door("published evidence", "model_repository/m/turnout.verify.json", ("status",), exits=READ_AT_WORST),
     Door("model config", "model_repository/m/config.pbtxt", ("check",), WITH_TRITON),
     Door("model config at init", "model_repository/m/config.pbtxt", INIT),

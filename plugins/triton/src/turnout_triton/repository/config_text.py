@@ -64,7 +64,7 @@ def check_shape(text: str, name: str) -> None:
     if deepest > MAX_DEPTH:
         raise ConfigurationError(f"{name!r} is nested deeper than {MAX_DEPTH} levels; Triton reads no such file")
     # protobuf's parser is Python: 11 microseconds a word, and the file is parsed three times.
-    count = sum(1 for _ in re.finditer(r"[\w.+-]+|[[{<]", outside))
+    count = sum(1 for _ in re.finditer(r"[\w.+-]+|[{<\[]", outside))
     if count > MAX_WORDS:
         raise ConfigurationError(
             f"{name!r} has {count:,} names and values; a config.pbtxt has {MAX_WORDS:,} at most; shorten it"
