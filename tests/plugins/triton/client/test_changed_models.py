@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -37,15 +38,15 @@ OLD, NEW = ("before", "FP32", [-1, 2]), ("after", "FP32", [-1, 2])
 PATIENCE_SECONDS = 30
 
 
-def write(repository: Path, given: tuple[str, str, list[int]], answer: str = "y") -> None:
+def write(repository: Path, given: tuple[str, str, list[int]], answer: str = "y", more: str = "") -> None:
     name, datatype, dims = given
     rmtree(repository / "m", ignore_errors=True)
-    config = config_tensors("input", {name: (datatype, dims)}) + config_tensors("output", {answer: (datatype, dims)})
+    config = config_tensors("input", {name: (datatype, dims)}) + more + config_tensors("output", {answer: (datatype, dims)})
     write_python(repository, "m", ECHO, config)
 
 
-def load(server: LocalServer) -> None:
-    request = urllib.request.Request(f"http://{server.http_url}/v2/repository/models/m/load", b"{}", method="POST")
+def load(server: LocalServer, action: str = "load") -> None:
+    request = urllib.request.Request(f"http://{server.http_url}/v2/repository/models/m/{action}", b"{}", method="POST")
     urllib.request.urlopen(request, timeout=PATIENCE_SECONDS).read()
 
 
@@ -58,13 +59,17 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Any]]:
             write(tmp_path, OLD)
             server = stack.enter_context(LocalServer(tmp_path, options))
             url = f"grpc://{server.grpc_url}" if protocol == "grpc" else f"http://{server.http_url}"
-            file = tmp_path.parent / "turnout.yaml"
-            file.write_text(f"models:\n  m:\n    backend: triton\n    backends: {{triton: {{url: '{url}'}}}}\n")
-            app = stack.enter_context(turnout.open(file, metrics=Metrics()))
+            app = stack.enter_context(open_app(tmp_path, url))
             assert ask(app, "before") == ["y"]
             return server, app
 
         yield start
+
+
+def open_app(repository: Path, *urls: str) -> turnout.Turnout:
+    file = repository.parent / "turnout.yaml"
+    file.write_text(f"models:\n  m:\n    backend: triton\n    backends: {{triton: {{url: {list(urls)}}}}}\n")
+    return turnout.open(file, metrics=Metrics())
 
 
 def ask(app: turnout.Turnout, name: str, dtype: str = "f4", shape: tuple[int, ...] = (3, 2)) -> list[str]:
@@ -140,13 +145,92 @@ def test_another_model_of_a_restarted_server_is_answered(serve, tmp_path, protoc
         ask(app, "before")
 
 
-def answered(call: Callable[[], Any]) -> Any:
+def test_one_more_input_is_asked_for(serve, tmp_path) -> None:
+    server, app = serve(EXPLICIT, "grpc")
+    write(tmp_path, OLD, more=config_tensors("input", {"mask": ("BOOL", [-1])}))
+    load(server)
+
+    with pytest.raises(InvalidTensorError, match=r"needs input 'mask' \(BOOL \[-1\]\); got: before"):
+        ask(app, "before")
+
+    assert list(app.model("m").infer({"before": np.ones((3, 2), "f4"), "mask": np.ones(3, bool)})) == ["y"]
+
+
+def test_one_more_optional_input_may_be_given(serve, tmp_path) -> None:
+    server, app = serve(EXPLICIT, "grpc")
+    write(tmp_path, OLD, more=config_tensors("input", {"mask": ("BOOL", [-1])}, "optional: true"))
+    load(server)
+
+    assert ask(app, "before") == ["y"]
+    assert list(app.model("m").infer({"before": np.ones((3, 2), "f4"), "mask": np.ones(3, bool)})) == ["y"]
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_a_model_that_was_unloaded_is_answered_when_another_is_loaded(serve, tmp_path, protocol) -> None:
+    server, app = serve(EXPLICIT, protocol)
+    load(server, "unload")
+    with pytest.raises(TurnoutError):
+        ask(app, "before")
+    write(tmp_path, NEW)
+    load(server)
+
+    assert answered(lambda: ask(app, "after")) == ["y"]
+    with pytest.raises(InvalidTensorError, match="no input 'before'"):
+        ask(app, "before")
+
+
+def test_right_requests_are_answered_again_beside_a_caller_of_wrong_ones(serve, tmp_path) -> None:
+    server, app = serve(EXPLICIT, "grpc")
+    over = threading.Event()
+
+    def harass() -> None:
+        while not over.is_set():
+            with suppress(InvalidRequestError):
+                ask(app, "wrong")
+
+    caller = threading.Thread(target=harass)
+    caller.start()
+    try:
+        write(tmp_path, NEW)
+        load(server)
+        start = time.monotonic()
+        assert answered(lambda: ask(app, "after"), InvalidRequestError) == ["y"]
+        seconds = time.monotonic() - start
+        assert [ask(app, "after") for _ in range(100)] == [["y"]] * 100
+    finally:
+        over.set()
+        caller.join()
+    assert seconds < PATIENCE_SECONDS / 3  # a second, and what a loaded machine adds
+
+
+def test_replicas_that_differ_for_a_while_refuse_or_answer_and_the_last_change_is_answered(serve, tmp_path) -> None:
+    first, _ = serve(EXPLICIT, "grpc")
+    second, _ = serve(EXPLICIT, "grpc")  # of the same repository
+    with open_app(tmp_path, f"grpc://{first.grpc_url}", f"grpc://{second.grpc_url}") as app:
+        assert [ask(app, "before") for _ in range(4)] == [["y"]] * 4
+        write(tmp_path, NEW)
+        load(first)
+        seen = [outcome(app, name) for _ in range(20) for name in ("before", "after")]
+        load(second)
+
+        assert set(seen) <= {"y", "InvalidTensorError", "InvalidRequestError"}
+        assert answered(lambda: [ask(app, "after") for _ in range(20)]) == [["y"]] * 20
+
+
+def outcome(app: turnout.Turnout, name: str) -> str:
+    try:
+        return ask(app, name)[0]
+    except TurnoutError as error:
+        return type(error).__name__
+
+
+def answered(call: Callable[[], Any], refusal: type[TurnoutError] = TurnoutError) -> Any:
     """Return the first answer; a server that changes or starts refuses some requests, and an open circuit some more."""
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             return call()
-        except TurnoutError:
+        except refusal:
             if time.monotonic() > end:
                 raise
             time.sleep(0.1)
