@@ -20,6 +20,8 @@ TEXTS = {
     "selectors": "a\ufe00\ufe01\U000e0100b",
     "fillers": "a\u3164b\u115fc\uffa0d\u2800e",
     "pile": "e" + "\u0301" * 40,
+    "thai-pile": "\u0e01" + "\u0e47" * 40,
+    "hebrew-pile": "\u05d0" + "\u05b8\u0591" * 20,
     "long": "long" * 5_000,
     "wide": "日本" * 3_000,
     "escapes": "\\x1b[2J \\n %s %d {0} {x} [bold] $HOME `id` ${TRITON_URL}",

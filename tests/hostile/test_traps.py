@@ -8,6 +8,14 @@ from tests.hostile.sandbox import Sandbox
 
 REFUSES = "import sys; print('error: refused', file=sys.stderr); sys.exit(2)"
 
+COMMAND = """
+import os, sys
+sys.argv[1:] = ["plugins"]
+from turnout.cli import group, main
+run, group._run = group._run, lambda *given: (os.write(2, b"x" + bytes([27]) + b"[2J"), run(*given))[1]
+main()
+"""
+
 
 def _program(text: str) -> Prepare:
     return lambda sandbox: sandbox.python(text, str(sandbox.outside))
@@ -33,6 +41,7 @@ def _fails(sandbox: Sandbox) -> list[str]:
         ("print(chr(27) + '[2J')", "control characters on stdout"),
         ("import sys; sys.stderr.buffer.write(bytes([255]))", "control characters on stderr"),
         ("print(chr(0x202E) + 'gnp.exe')", "control characters on stdout"),
+        ("import os; os.write(2, b'\x1b[2J of a C library')", "control characters on stderr"),
         ("print('x' * 3000)", "a line of 3000 characters on stdout"),
         ("print('x\\n' * 20000)", "40001 characters on stdout"),
         ("import time\nwhile time.process_time() < 1.5: pass", "s of processor time"),
@@ -62,3 +71,15 @@ def test_a_good_input_that_fails_afterwards_is_a_problem(tmp_path) -> None:
     found = Case("trap/program/breaks", _program(REFUSES), _fails).problems(tmp_path)
 
     assert found == ["a good input, afterwards: exit 1: ''"]
+
+
+def test_a_line_of_a_c_library_is_found_if_nothing_makes_it_safe(tmp_path) -> None:
+    sabotage = "from turnout.cli.library_lines import LibraryLines\nLibraryLines.start = lambda: None\n"
+    programs = {"whole": COMMAND, "sabotaged": sabotage + COMMAND}
+
+    found = {
+        name: Case(f"trap/library/{name}", _program(text), _good).problems(tmp_path / name) for name, text in programs.items()
+    }
+
+    assert not any("control characters" in sentence for sentence in found["whole"])
+    assert any("control characters on stderr" in sentence for sentence in found["sabotaged"])

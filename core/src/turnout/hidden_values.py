@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from turnout.forking import Forks
 
+Listener = Callable[[Sequence[tuple[str, str]]], None]
 HIDDEN = "***"
 """What is shown instead of a value that has no name."""
 
@@ -33,11 +34,12 @@ _TOKEN = re.compile(
 class _Hidden:
     """The hidden values of this process, each with the pattern of a short one and with what is shown instead.
 
-    Added under ``_lock``; read without it, because the tuple is replaced whole.
+    Added under ``_lock``, after ``listener`` got them; read without it, because the tuple is replaced whole.
     """
 
     def __init__(self) -> None:
         self.values: tuple[tuple[str, re.Pattern[str] | None, str], ...] = ()
+        self.listener: Listener | None = None
         self._lock = threading.Lock()
         Forks.renew(self)
 
@@ -46,9 +48,12 @@ class _Hidden:
         self._lock = threading.Lock()
 
     def add(self, values: Iterable[tuple[str, str]]) -> None:
+        added = list(values)
         with self._lock:
+            if self.listener and added:
+                self.listener(added)
             known = {entry[0]: entry for entry in self.values}
-            for value, instead in values:
+            for value, instead in added:
                 for form in _forms(value):
                     known[form] = (form, _word(form) if len(form) < _SHORT or form.isalpha() else None, instead)
             # The longest first: a value may be a part of another one.
@@ -66,6 +71,11 @@ def hide_value(value: str, instead: str = HIDDEN) -> None:
 def hide_values(values: Iterable[tuple[str, str]]) -> None:
     """Do as ``hide_value`` for each value with what is shown instead; many at once cost one sort."""
     _hidden.add(values)
+
+
+def report_hidden_values(listener: Listener) -> None:
+    """Call ``listener`` with the values that are hidden from now on; for a process that prints for this one."""
+    _hidden.listener = listener
 
 
 def is_common(value: str) -> bool:

@@ -6,7 +6,9 @@ import re
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import groupby
 from typing import Any
+from unicodedata import category
 
 from turnout.hidden_values import hide, hides
 
@@ -25,7 +27,9 @@ _NAMES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _INVISIBLE = frozenset(map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0)))
 _SELECTORS = ((0x180B, 0x180F), (0xFE00, 0xFE0D), (0xE0100, 0xE01EF))
 # One selector belongs to an emoji and a few marks to a letter; more of them hide a text or cover the lines above.
-_PILE = re.compile("[\ufe0e\ufe0f]{2,}|[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{5,}")
+_SELECTOR_PILE = re.compile("[\ufe0e\ufe0f]{2,}")
+_PERHAPS_PILE = re.compile(r"[^\w\s\x00-\x7f]{5,}")
+_MOST_MARKS = 4
 
 
 _CAUSED = "The above exception was the direct cause of the following exception:"
@@ -55,7 +59,8 @@ def escaped(text: str) -> str:
     """Return ``text`` with every character escaped that a terminal would obey, or show nothing for."""
     if text.isascii() and text.isprintable():
         return text
-    return _PILE.sub(lambda pile: "".join(map(_escape, pile[0])), text.translate(_ESCAPES))
+    readable = _SELECTOR_PILE.sub(lambda pile: "".join(map(_escape, pile[0])), text.translate(_ESCAPES))
+    return _PERHAPS_PILE.sub(_escape_pile, readable)
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
@@ -129,6 +134,14 @@ def _escape(character: str) -> str:
     code = ord(character)
     plain = f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
     return _NAMES.get(character, plain)
+
+
+def _escape_pile(match: re.Match[str]) -> str:
+    """Return the text with each run of marks escaped that is too long for a letter of any script."""
+    runs = (
+        (is_mark, list(run)) for is_mark, run in groupby(match[0], key=lambda character: category(character) in ("Mn", "Me"))
+    )
+    return "".join("".join(map(_escape, run) if is_mark and len(run) > _MOST_MARKS else run) for is_mark, run in runs)
 
 
 def _is_plain(text: str) -> bool:

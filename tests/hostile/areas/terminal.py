@@ -40,6 +40,8 @@ def cases() -> Iterator[Case]:
             yield _case(f"settings/{place}-{name}", partial(_settings, settings.replace("%s", _yaml_text(text, place))), _plain)
         yield _case(f"server/{_WHERE[number % 4]}-{name}", partial(_http, text, number), _good_http, _STATE, _ANY)
         yield from list(_more_cases(number, name, text))[number % 3 :: 3]
+        if number % 2:
+            yield _case(f"library/graph-{name}", partial(_graph, text[:3_000]), _good_graph, (), _ANY)
     for number, (name, text) in enumerate(FILE_NAMES.items()):
         usable = text.replace("\x00", "")
         more = ([], ["--json"], ["--out", "o.jsonl"])[number % 3]
@@ -198,6 +200,25 @@ def _good_repository(sandbox: Sandbox) -> list[str]:
     texts = (f'{kind} [{{name: "{name}" data_type: TYPE_FP32 dims: [1]}}]' for kind, name in (("input", "x"), ("output", "y")))
     (folder / "config.pbtxt").write_text(f'backend: "onnxruntime" max_batch_size: 1 {" ".join(texts)}', "utf-8")
     return sandbox.turnout("init", "--from-repository", "r")
+
+
+def _graph(text: str, sandbox: Sandbox) -> list[str]:
+    """A graph about whose tensor ONNX Runtime's C++ prints a warning with its name."""
+    return _command_with_graph(text, 3, sandbox)
+
+
+def _good_graph(sandbox: Sandbox) -> list[str]:
+    return _command_with_graph("y", 2, sandbox)
+
+
+def _command_with_graph(name: str, size: int, sandbox: Sandbox) -> list[str]:
+    from onnx import TensorProto, helper, save
+
+    tensors = [helper.make_tensor_value_info(text, TensorProto.FLOAT, [rows]) for text, rows in (("x", 2), (name, size))]
+    graph = helper.make_graph([helper.make_node("Add", ["x", "x"], [name])], "g", tensors[:1], tensors[1:])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), sandbox.work / "m.onnx")
+    (sandbox.work / "turnout.yaml").write_text(ONNX.replace("m.onnx", "m.onnx, log_severity_level: warning"), "utf-8")
+    return sandbox.turnout("check", "--deep")
 
 
 def _plugin(text: str, sandbox: Sandbox) -> list[str]:

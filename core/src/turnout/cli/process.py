@@ -8,18 +8,28 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from turnout.cli.library_lines import LibraryLines
 from turnout.cli.signals import Stopped, end_at_signals, handle_signals, report_interrupt
-from turnout.cli.standard_streams import OUTPUT_CLOSED, discard_output, flush_output, open_closed_streams, reader_is_gone
+from turnout.cli.standard_streams import (
+    OUTPUT_CLOSED,
+    discard_output,
+    error_descriptor,
+    flush_output,
+    open_closed_streams,
+    reader_is_gone,
+)
 from turnout.shown_text import shown
 
 
 def run_process() -> NoReturn:
     """Run the command line of this process and exit."""
     open_closed_streams()
+    LibraryLines.start()
     handle_signals()
     code, interrupt = _run()
     end_at_signals()
     code = _write_rest(code)
+    LibraryLines.wait()
     if interrupt:
         # Without waiting for threads, such as one in a request to a server that hangs: the user wants the end.
         atexit._run_exitfuncs()
@@ -60,6 +70,6 @@ def _write_rest(code: int) -> int:
     gone = isinstance(error, BrokenPipeError)
     if not gone and not code:
         with suppress(OSError):
-            os.write(2, f"error: the output cannot be written: {error.strerror}\n".encode())
+            os.write(error_descriptor(), f"error: the output cannot be written: {error.strerror}\n".encode())
     discard_output()
     return code or (OUTPUT_CLOSED if gone else 1)

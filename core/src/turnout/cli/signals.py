@@ -12,6 +12,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
+from turnout.cli.standard_streams import error_descriptor
 from turnout.files.temporary import remove_temporaries
 from turnout.shown_text import shown
 
@@ -80,6 +81,6 @@ class _Handler:
         try:
             remove_temporaries()
             # Not print: the main thread may be inside a write to the same stream.
-            os.write(2, b"" if cls.reported else b"interrupted\n")
+            os.write(error_descriptor(), b"" if cls.reported else b"interrupted\n")
         finally:
             os._exit(128 + number)

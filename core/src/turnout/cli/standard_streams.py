@@ -39,6 +39,14 @@ def _stream(number: int, mode: str) -> TextIO:
     return cast("TextIO", os.fdopen(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False))
 
 
+def error_descriptor() -> int:
+    """Return the descriptor of the terminal or file to which ``sys.stderr`` writes; 2 belongs to C libraries."""
+    try:
+        return sys.stderr.fileno()
+    except (OSError, ValueError):  # a stream of a test
+        return 2
+
+
 def flush_output() -> OSError | None:
     """Write what is buffered; return the error if that fails. Nothing is written later, when Python ends."""
     failed = None
@@ -53,7 +61,7 @@ def flush_output() -> OSError | None:
 def discard_output() -> None:
     """Write nothing more, not even what is buffered."""
     null = os.open(os.devnull, os.O_WRONLY)
-    for number in (1, 2):
+    for number in {1, 2, error_descriptor()}:
         with suppress(OSError):
             os.dup2(null, number)
 
@@ -65,7 +73,7 @@ def output_is_closed() -> bool:
 
 def reader_is_gone() -> bool:
     """Return whether the other end of standard output or error is closed, as ``head`` closes it once it has enough."""
-    return any(_is_broken(number) for number in (1, 2))
+    return any(_is_broken(number) for number in (1, error_descriptor()))
 
 
 def _is_open(number: int) -> bool:

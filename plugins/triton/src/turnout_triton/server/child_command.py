@@ -29,7 +29,9 @@ def run_command(server: LocalServer, command: Sequence[str], report: Callable[[s
     watch = threading.Thread(target=_watch, args=(server, finished, report), name="triton-watch", daemon=True)
     with _SignalForwarding() as signals:
         try:
-            process = subprocess.Popen(list(command), env=os.environ | addresses(server) | _path())  # noqa: S603  # the user's
+            process = subprocess.Popen(  # noqa: S603  # the user's
+                list(command), env=os.environ | addresses(server) | _path(), stderr=_standard_error()
+            )
         except OSError as error:
             raise ConfigurationError(
                 f"the command {command[0]!r} cannot be run: {error.strerror}; correct the command after --"
@@ -42,6 +44,14 @@ def run_command(server: LocalServer, command: Sequence[str], report: Callable[[s
     if code == 0 and not server.running:
         return SERVER_DIED
     return 128 - code if code < 0 else code
+
+
+def _standard_error() -> int | None:
+    """Return the descriptor of the terminal: to descriptor 2 of a command of Turnout only C libraries write."""
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):  # a stream of a test
+        return None
 
 
 class _SignalForwarding:
