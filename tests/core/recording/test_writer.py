@@ -114,7 +114,7 @@ def test_a_failed_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_partial_file_of_a_killed_process_is_deleted(tmp_path: Path) -> None:
-    part = tmp_path / ".20260101.npz.part"
+    part = tmp_path / ".20260101T000000.000000-1-000001.npz.part"
     part.write_bytes(content(record(9))[:100])
     os.utime(part, (time.time() - 7200, time.time() - 7200))
 

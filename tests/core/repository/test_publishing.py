@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from turnout import Configuration, ModelSignature
-from turnout.errors import ExportError
+from turnout.errors import ConfigurationError, ExportError
 from turnout.repository import publishing as publishing_module
 from turnout.repository.publishing import ExportedVersion, publish, publish_configuration
 from turnout.repository.versions import versions
@@ -104,12 +105,52 @@ def test_a_version_and_its_configuration_come_together_and_what_was_there_stays(
 def test_a_configuration_alone_leaves_the_versions_and_takes_away_what_is_obsolete(model: Path, way: str) -> None:
     publish(model, "model.onnx", _write, _numbered)
 
-    given = Configuration({"config.pbtxt": b"new"}, frozenset({"warmup/data"}))
+    given = Configuration({"config.pbtxt": b"new"}, {"warmup/data": hashlib.sha256(b"1").hexdigest()})
     published = publish_configuration(model, lambda: given)
 
     assert published is given
     assert _contents(model) == ["1", "1/model.onnx", "config.pbtxt", "warmup"]
     assert (model / "config.pbtxt").read_text() == "new"
+
+
+def test_an_obsolete_file_with_another_content_stays(model: Path, way: str, caplog: pytest.LogCaptureFixture) -> None:
+    publish(model, "model.onnx", _write, _numbered)
+
+    publish_configuration(model, lambda: Configuration({"config.pbtxt": b"new"}, {"warmup/data": "0" * 64}))
+
+    assert (model / "warmup" / "data").read_text() == "1"
+    assert "'warmup/data' of a model is not used any more, and stays" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["../victim", "../../../victim", "link/victim", "/etc/passwd"])
+def test_a_name_that_leads_out_of_the_folder_is_refused(name: str, model: Path, way: str, tmp_path: Path) -> None:
+    publish(model, "model.onnx", _write, _numbered)
+    (model / "link").symlink_to(tmp_path)
+    victims = [tmp_path / "victim", model.parent / "victim", model.parents[1] / "victim"]
+    for victim in victims:
+        victim.write_text("x")
+
+    for given in (Configuration({name: b"new"}), Configuration({}, {name: hashlib.sha256(b"x").hexdigest()})):
+        with pytest.raises(ConfigurationError, match="is no path below"):
+            publish_configuration(model, lambda given=given: given)
+        with pytest.raises(ConfigurationError, match="is no path below"):
+            publish(model, "model.onnx", _write, lambda number, signature, given=given: given)
+
+    assert [victim.read_text() for victim in victims] == ["x"] * 3
+    assert versions(model) == [1]
+
+
+def test_a_folder_that_only_looks_like_a_stage_stays(model: Path, tmp_path: Path) -> None:
+    place = model.parents[1]
+    kept = [place / ".repository.publishing-notes", place / ".repository.publishing-abcdefgh", tmp_path / "real"]
+    for folder in kept:
+        folder.mkdir(parents=True)
+        (folder / "mine.txt").write_text("x")
+    (place / ".repository.publishing-12345678").symlink_to(kept[2])
+
+    publish(model, "model.onnx", _write)
+
+    assert all((folder / "mine.txt").exists() for folder in kept)
 
 
 def test_a_configuration_that_is_there_already_is_not_touched(model: Path) -> None:
@@ -281,7 +322,7 @@ def test_a_link_in_the_folder_stays_a_link(model: Path) -> None:
 
 def test_what_a_killed_export_left_is_swept_and_a_living_ones_stage_is_not(model: Path) -> None:
     model.parent.mkdir(parents=True)
-    (model.parents[1] / ".repository.publishing-dead" / "version").mkdir(parents=True)
+    (model.parents[1] / ".repository.publishing-dead0000" / "version").mkdir(parents=True)
 
     def write(file: Path) -> ModelSignature:
         publish(model, "model.onnx", _write)

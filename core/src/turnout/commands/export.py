@@ -172,7 +172,7 @@ def _configuration(plugins: Plugins, model: LoadedModel, folder: Path, more: dic
     ]
     return Configuration(
         {name: content for part in parts for name, content in part.files.items()},
-        frozenset(name for part in parts for name in part.obsolete),
+        {name: digest for part in parts for name, digest in part.obsolete.items()},
         tuple(note for part in parts for note in part.notes),
     )
 

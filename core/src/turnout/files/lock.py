@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from turnout.files.regular import append_to_regular
+from turnout.files.regular import append_to_own
 
 try:
     import fcntl
@@ -66,7 +66,7 @@ def file_lock(file: Path) -> Iterator[None]:
     if fcntl is None:
         yield
         return
-    with append_to_regular(file) as stream:
+    with append_to_own(file) as stream:
         try:
             wait_for_lock(stream.fileno(), LOCK_SECONDS)
         except TimeoutError as error:

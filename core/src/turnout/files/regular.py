@@ -30,13 +30,22 @@ def open_regular(file: Path, limits: FileLimits | None = None) -> BufferedReader
     return os.fdopen(_open(file, os.O_RDONLY, limits), "rb")
 
 
-def append_to_regular(file: Path, *, create: bool = True) -> BufferedWriter:
-    """Return ``file``, opened for appending. The caller closes it.
+def append_to_regular(file: Path) -> BufferedWriter:
+    """Return ``file``, opened for appending; a link to a regular file is followed. The caller closes it.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    return os.fdopen(_open(file, os.O_WRONLY | os.O_APPEND), "ab")
+
+
+def append_to_own(file: Path) -> BufferedWriter:
+    """Return ``file``, a file that only Turnout writes, opened for appending; a link there is not followed.
 
     Raises:
         OSError: it cannot be opened or created, or is no regular file.
     """
-    return os.fdopen(_open(file, os.O_WRONLY | os.O_APPEND | (os.O_CREAT if create else 0)), "ab")
+    return os.fdopen(_open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)), "ab")
 
 
 def has_content(file: Path, content: bytes) -> bool:

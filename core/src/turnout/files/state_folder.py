@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,13 +26,15 @@ def make_state_folder(folder: Path) -> Path:
     git ignores it: requests of users and results of one machine must not be committed.
 
     Raises:
-        OSError: it cannot be created.
+        OSError: it cannot be created, or is a link: a repository from elsewhere may have one to any folder of the user's.
     """
     state = folder / STATE
+    if state.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link; replace it by a folder", str(state))
     state.mkdir(parents=True, exist_ok=True)
     ignore = state / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", "utf-8")
+    with suppress(FileExistsError), ignore.open("x", encoding="utf-8") as stream:
+        stream.write("*\n")
     return state
 
 

@@ -45,12 +45,13 @@ class Configuration:
 
     Attributes:
         files: contents by relative name, such as ``config.pbtxt``; an existing file is replaced.
-        obsolete: relative names of files to remove.
+        obsolete: the SHA-256 of files to remove, by relative name; a file with another content is no longer the plugin's, and
+            stays.
         notes: messages for the user, such as which files were kept.
     """
 
     files: Mapping[str, bytes] = field(default_factory=dict)
-    obsolete: frozenset[str] = frozenset()
+    obsolete: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

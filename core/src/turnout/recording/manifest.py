@@ -18,7 +18,7 @@ import numpy as np
 from turnout.files.atomic import write_atomic
 from turnout.files.limits import MANIFEST as MANIFEST_FILE
 from turnout.files.limits import MANIFEST_LINE
-from turnout.files.regular import append_to_regular, open_regular
+from turnout.files.regular import append_to_own, open_regular
 from turnout.files.strict_json import parse_json
 
 MANIFEST = "manifest.jsonl"
@@ -42,7 +42,7 @@ def append_line(folder: Path, model: str, line: dict[str, Any]) -> None:
     """Append a line, after a header if it is the first. The caller holds the lock of the folder."""
     file = folder / MANIFEST
     lines = [line] if file.exists() else [_header(model), line]
-    with append_to_regular(file) as stream:
+    with append_to_own(file) as stream:
         # A crash may have cut the last line short; without a line break this one would be lost with it.
         torn = stream.tell() > 0 and not _ends_with_newline(file)
         stream.write(b"\n" * torn + b"".join(_encode_line(one) for one in lines))

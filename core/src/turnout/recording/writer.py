@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,8 @@ from turnout.recording.policy import RecordingPolicy
 from turnout.recording.recorded_request import RecordedRequest
 
 _PART = ".part"
+# The folder may hold files of a user: only what has a name of ours is counted and removed.
+_RECORD = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}-[0-9]+-[0-9]{6,}\.npz")
 _ABANDONED_SECONDS = 3600
 # Its writer may not have locked it yet.
 _JUST_CREATED_SECONDS = 1.0
@@ -103,7 +106,8 @@ class RecordingWriter:
         self._sizes = {}
         for entry in sorted(os.scandir(self._folder), key=lambda entry: entry.name):
             # A pipe would block, and a link leads elsewhere.
-            if not entry.is_file(follow_symlinks=False):
+            own = _RECORD.fullmatch(entry.name.removeprefix(".").removesuffix(_PART))
+            if not own or not entry.is_file(follow_symlinks=False):
                 continue
             if entry.name.endswith(_PART):
                 _remove_if_abandoned(Path(entry.path))

@@ -7,6 +7,7 @@ cannot be exchanged, the configuration is replaced first and the version appears
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -15,11 +16,14 @@ from pathlib import Path
 
 from turnout.errors import ExportError
 from turnout.files.atomic import sync_file, sync_folder
+from turnout.files.inside import has_sha256, place_inside
 from turnout.files.regular import has_content
 from turnout.inference import ModelSignature
 from turnout.plugins.repositories import Configuration
 from turnout.repository.staging import Stage, exchange, repository_lock, stage_for
 from turnout.repository.versions import latest_version
+
+logger = logging.getLogger(__name__)
 
 Configure = Callable[[int, ModelSignature], Configuration]
 """Returns the configuration for a version with this number and signature."""
@@ -53,6 +57,7 @@ def publish(
 
     Raises:
         ExportError: the version exists, or the repository cannot be written.
+        ConfigurationError: the configuration names a place that is not in the model's folder.
     """
     _refuse_existing(folder, version)
     try:
@@ -79,6 +84,7 @@ def publish_configuration(folder: Path, configure: Callable[[], Configuration]) 
 
     Raises:
         ExportError: the repository cannot be written.
+        ConfigurationError: the configuration names a place that is not in the model's folder.
     """
     try:
         with stage_for(folder) as stage, repository_lock(folder.parent) as alone:
@@ -123,9 +129,10 @@ def _install(
 
 
 def _differs(folder: Path, configuration: Configuration) -> bool:
-    return any((folder / name).exists() for name in configuration.obsolete) or any(
-        not has_content(folder / name, content) for name, content in configuration.files.items()
-    )
+    """Return whether the folder differs; raise ConfigurationError if the configuration names a place outside of it."""
+    obsolete = [place_inside(folder, name) for name in configuration.obsolete]
+    files = {place_inside(folder, name): content for name, content in configuration.files.items()}
+    return any(map(os.path.lexists, obsolete)) or any(not has_content(file, content) for file, content in files.items())
 
 
 def _exchange(stage: Stage, folder: Path, configuration: Configuration, version: tuple[Path, int] | None) -> bool:
@@ -146,10 +153,9 @@ def _build_folder(stage: Stage, folder: Path, configuration: Configuration, vers
     else:
         whole.mkdir()
         whole.chmod(0o755)
-    for name in configuration.obsolete:
-        (whole / name).unlink(missing_ok=True)
+    _remove_obsolete(whole, configuration)
     for name, content in configuration.files.items():
-        _write(whole / name, content)
+        _write(place_inside(whole, name), content)
     if version:
         version[0].rename(whole / str(version[1]))
     sync_folder(whole)
@@ -161,14 +167,24 @@ def _replace_files(stage: Stage, folder: Path, configuration: Configuration, ver
     for number, (name, content) in enumerate(configuration.files.items()):
         written = stage.folder / f"file-{number}"
         _write(written, content)
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        written.replace(folder / name)
+        place = place_inside(folder, name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        written.replace(place)
     sync_folder(folder)
     if version:
         version[0].rename(folder / str(version[1]))
-    for name in configuration.obsolete:
-        (folder / name).unlink(missing_ok=True)
+    _remove_obsolete(folder, configuration)
     sync_folder(folder)
+
+
+def _remove_obsolete(folder: Path, configuration: Configuration) -> None:
+    """Remove the files that are known by their content; one that somebody changed since stays."""
+    for name, digest in configuration.obsolete.items():
+        file = place_inside(folder, name)
+        if has_sha256(file, digest):
+            file.unlink(missing_ok=True)
+        elif os.path.lexists(file):
+            logger.warning("%r of a model is not used any more, and stays: its content was changed; remove it yourself", name)
 
 
 def _link(source: str, target: str) -> None:

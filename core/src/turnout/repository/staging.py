@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import glob
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +21,9 @@ LOCK_SECONDS = 60
 
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
 _AT_FDCWD = -100
+_CONTENT = frozenset({"version", "whole"})
+_STAGE = re.compile(r"[a-z0-9_]{8}")
+"""The end of a stage's name, as ``tempfile`` makes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +54,9 @@ def stage_for(folder: Path) -> Iterator[Stage]:
     if not beside:
         folder.mkdir(exist_ok=True)
     with repository_lock(repository):
-        for abandoned in (place if beside else folder).glob(f"{prefix}*"):
-            _remove_if_abandoned(abandoned)
+        for abandoned in (place if beside else folder).glob(f"{glob.escape(prefix)}*"):
+            if not abandoned.is_symlink() and _STAGE.fullmatch(abandoned.name.removeprefix(prefix)):
+                _remove_if_abandoned(abandoned)
         created = Path(tempfile.mkdtemp(prefix=prefix, dir=place if beside else folder))
         descriptor = _open_locked(created)
     try:
@@ -79,7 +85,9 @@ def _remove_if_abandoned(folder: Path) -> None:
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
-            if try_lock(descriptor):
+            # A folder with anything else is somebody's own, whatever its name is.
+            own = all(entry.name in _CONTENT or entry.name.startswith("file-") for entry in folder.iterdir())
+            if own and try_lock(descriptor):
                 shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(descriptor)

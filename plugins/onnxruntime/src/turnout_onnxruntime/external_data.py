@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from turnout import ModelDeclaration
-from turnout.errors import ModelLoadError
+from turnout.errors import ConfigurationError, ModelLoadError
+from turnout.files.inside import path_inside
 from turnout.tensors import ProtobufMessage
 from turnout_onnxruntime.model_file import find_model_file
 from turnout_onnxruntime.onnx_file import read_onnx
@@ -24,19 +25,31 @@ def find_model_files(model: ModelDeclaration, options: OnnxruntimeOptions) -> li
         ModelLoadError: one of them does not exist.
     """
     file = find_model_file(options.path, model.folder, model.name)
-    parts = [file.parent / name for name in external_names(file)]
-    for part in parts:
-        if not part.is_file():
+    return [file, *external_files(file, model.name).values()]
+
+
+def external_files(file: Path, model: str) -> dict[str, Path]:
+    """Return the files that hold the weights of ``file``, by the names that it gives them; empty if it is not ONNX.
+
+    Raises:
+        ModelLoadError: one does not exist, or is not below the folder of ``file``, where a server looks too.
+    """
+    parts: dict[str, Path] = {}
+    for name in sorted(set(read_onnx(file, _locations))):
+        try:
+            # A cache has links to the files of one other folder.
+            parts[name] = path_inside(file.parent, name, file.resolve().parent)
+        except ConfigurationError as error:
             raise ModelLoadError(
-                f"model {model.name!r}: {str(file)!r} keeps weights in {part.name!r}, and {str(part)!r} does not exist; "
+                f"model {model!r}: {str(file)!r} keeps weights in {name!r}, outside its folder, where a server does not look; "
+                "save the model with its weights beside it"
+            ) from error
+        if not parts[name].is_file():
+            raise ModelLoadError(
+                f"model {model!r}: {str(file)!r} keeps weights in {name!r}, and {str(parts[name])!r} does not exist; "
                 "put that file there"
             )
-    return [file, *parts]
-
-
-def external_names(file: Path) -> list[str]:
-    """Return the names of the files, relative to the folder of ``file``, that hold its weights; empty if it is not ONNX."""
-    return sorted(set(read_onnx(file, _locations)))
+    return parts
 
 
 def _locations(model: ProtobufMessage) -> Iterator[str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from turnout import ExportRequest, ModelDeclaration, ModelSignature
 from turnout.errors import ExportError, ModelLoadError
-from turnout_onnxruntime.external_data import external_names
+from turnout.files.inside import place_inside
+from turnout_onnxruntime.external_data import external_files
 from turnout_onnxruntime.file_proof import prove_copy
 from turnout_onnxruntime.inference import OnnxruntimeInference
 from turnout_onnxruntime.model_file import FILENAME, find_model_file
@@ -56,19 +57,14 @@ def _find_source(model: ModelDeclaration, options: OnnxruntimeOptions) -> Path:
 
 def _copy(source: Path, file: Path, model: str) -> None:
     shutil.copyfile(source, file)
-    for name in external_names(source):
-        target = (file.parent / name).resolve()
-        if not target.is_relative_to(file.parent.resolve()):
-            raise ExportError(
-                f"model {model!r}: {str(source)!r} keeps weights in {name!r}, outside its folder, where a server does not "
-                "look; save the model with its weights beside it"
-            )
-        if not (source.parent / name).is_file():
-            raise ExportError(
-                f"model {model!r}: {str(source)!r} keeps weights in {name!r}, which is missing; put that file there"
-            )
+    try:
+        parts = external_files(source, model)
+    except ModelLoadError as error:
+        raise ExportError(str(error)) from error
+    for name, part in parts.items():
+        target = place_inside(file.parent, name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source.parent / name, target)
+        shutil.copyfile(part, target)
 
 
 def _open(model: ModelDeclaration, options: OnnxruntimeOptions, file: Path) -> OnnxruntimeInference:

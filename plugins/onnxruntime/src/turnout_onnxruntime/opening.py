@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from turnout import ModelDeclaration, ModelSignature
 from turnout.errors import ModelLoadError
+from turnout_onnxruntime.external_data import external_files
 from turnout_onnxruntime.inference import OnnxruntimeInference
 from turnout_onnxruntime.model_file import find_model_file
 from turnout_onnxruntime.onnx_shapes import Shape, read_shapes
@@ -27,6 +28,7 @@ def open_model(declaration: ModelDeclaration, options: OnnxruntimeOptions) -> On
     file = find_model_file(options.path, declaration.folder, name)
     runtime = import_onnxruntime()
     providers = choose_providers(options.providers, runtime, name)
+    external_files(file, name)  # ONNX Runtime before 1.24 follows links out of the folder
     shapes = read_shapes(file)
     mem_pattern = _has_fixed_shapes(shapes)
     try:

@@ -75,7 +75,7 @@ class ResultsFile:
             # A second time, because a file of results may be larger than the memory.
             with open_atomic(file, mode=0o666) as stream:
                 stream.writelines(line + b"\n" for line, record in _read_lines(file) if _is_kept(record, again))
-        self._stream = append_to_regular(file, create=False)
+        self._stream = append_to_regular(file)
 
     def __enter__(self) -> Self:
         return self

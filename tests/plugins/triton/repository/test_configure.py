@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from google.protobuf import text_format
 
 from turnout import ModelSignature
-from turnout.errors import ExportError
+from turnout.errors import ConfigurationError, ExportError
 from turnout.tensors import TensorSpec
-from turnout_triton.repository.config_file import read_config
+from turnout_triton.repository.config_file import config_bytes, config_from, read_config
 
 SIGNATURE = ModelSignature((TensorSpec("x", "FP32", (-1, 3)),), (TensorSpec("y", "FP32", (-1, 3)),))
 HAND_WRITTEN = 'name: "scale"\nplatform: "onnxruntime_onnx"\nmax_batch_size: 4\n'
@@ -102,6 +103,40 @@ def test_recordings_are_written_next_to_the_config_and_removed_with_it(project: 
     project.configure(project.model(), options)
 
     assert [file.name for file in warmup.iterdir()] == ["0-two.0.raw"]
+
+
+def test_a_config_with_the_public_mark_removes_no_file_that_it_does_not_list_by_content(project: Any) -> None:
+    victims = [project.folder / "victim", project.repository / "scale" / "notes.txt"]
+    for victim in victims:
+        victim.write_text("mine")
+    names = ["../../../victim", "../notes.txt", str(victims[0]), "0-mine.0.raw"]
+    own = project.repository / "scale" / "warmup" / "0-mine.0.raw"
+    own.parent.mkdir()
+    own.write_text("mine")
+    inputs = "".join(
+        f'inputs {{ key: "x{index}" value {{ data_type: TYPE_FP32 dims: 3 input_data_file: "{name}" }} }}'
+        for index, name in enumerate(names)
+    )
+    config = config_from({"name": "scale", "max_batch_size": 8})
+    text_format.Parse(f'model_warmup {{ name: "w" {inputs} }}', config)
+    project.config_file().write_bytes(config_bytes(config))
+    assert read_config(project.config_file()).generated
+
+    project.configure(project.model(), project.options())
+
+    assert [file.read_text() for file in (*victims, own)] == ["mine"] * 3
+
+
+def test_a_forged_record_of_written_files_cannot_name_a_file_outside(project: Any) -> None:
+    victim = project.folder / "victim"
+    victim.write_text("mine")
+    config = config_from({"name": "scale", "max_batch_size": 8})
+    project.config_file().write_bytes(config_bytes(config, files={"../../victim": b"mine"}))
+
+    with pytest.raises(ConfigurationError, match=r"'\.\./\.\./victim' is no path below"):
+        project.configure(project.model(), project.options())
+
+    assert victim.read_text() == "mine"
 
 
 def test_a_model_without_a_version_is_an_error_with_the_next_command(project: Any) -> None:

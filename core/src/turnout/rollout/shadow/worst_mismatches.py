@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from turnout.rollout.shadow.mirrored_request import MirroredRequest
 
 logger = logging.getLogger(__name__)
 
+_NAME = re.compile(r"worst-[0-9]{2}-[0-9]\.[0-9]{3}-[0-9]+-[0-9]{6,}\.npz")
 _numbers = itertools.count(1)
 
 
@@ -81,8 +83,8 @@ def _excess(file: Path) -> float:
 
 
 def _files(directory: Path) -> list[Path]:
-    """Return the files in ``directory``, the worst first."""
-    return sorted(directory.glob("worst-*.npz"), reverse=True)
+    """Return the kept mismatches in ``directory``, the worst first; a file with another name is somebody's own."""
+    return sorted((file for file in directory.glob("worst-*.npz") if _NAME.fullmatch(file.name)), reverse=True)
 
 
 def _remove(files: list[Path]) -> None:

@@ -10,8 +10,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from turnout_triton.repository.config_text import (
 _MARK = "# Written by turnout export from turnout.yaml; edit that one. An edited file is kept. sha256: "
 _MARKED = re.compile(rf"{re.escape(_MARK)}(?P<hash>[0-9a-f]{{64}})\n(?P<body>.*)\Z", re.DOTALL)
 _KEPT = "# Kept from the file that was here before, because turnout.yaml does not say it: "
+_DATA = "# Written with it, by SHA-256: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class ConfigFile:
         config: Triton's ModelConfig.
         generated: turnout export wrote the file, and it is unchanged.
         kept: the entries of a generated file that come from the hand-written file that it replaced.
+        data: the SHA-256 of the files that were written with a generated file, by their names in the model's folder.
         comments: the comments of a hand-written file, or those that a generated file kept.
         incomplete: what ``config`` lacks of the file, because it cannot be read here; empty if it lacks nothing.
     """
@@ -51,6 +53,7 @@ class ConfigFile:
     kept: tuple[str, ...] = ()
     comments: tuple[str, ...] = ()
     incomplete: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
 
 
 def new_config() -> Any:
@@ -82,11 +85,17 @@ def fields_of(message: Any) -> dict[str, Any]:
     return fields
 
 
-def config_bytes(config: Any, kept: Sequence[str] = (), comments: Sequence[str] = ()) -> bytes:
-    """Return the content of a config.pbtxt for ``config``, its hash in the first line; ``kept`` and ``comments`` follow."""
+def config_bytes(
+    config: Any, kept: Sequence[str] = (), comments: Sequence[str] = (), files: Mapping[str, bytes] | None = None
+) -> bytes:
+    """Return the content of a config.pbtxt for ``config``, which is published with ``files``.
+
+    The first line has its hash; ``kept``, the hashes of ``files``, and ``comments`` follow.
+    """
     from google.protobuf import text_format
 
-    lines = [*([_KEPT + json.dumps(list(kept))] if kept else []), *comments]
+    data = {name: hashlib.sha256(content).hexdigest() for name, content in (files or {}).items()}
+    lines = [*([_KEPT + json.dumps(list(kept))] if kept else []), *([_DATA + json.dumps(data)] if data else []), *comments]
     text = text_format.MessageToString(config, use_short_repeated_primitives=True, as_utf8=True)
     body = encode("".join(f"{line}\n" for line in lines) + text)
     return f"{_MARK}{hashlib.sha256(body).hexdigest()}\n".encode() + body
@@ -108,18 +117,23 @@ def read_config(file: Path) -> ConfigFile | None:
     marked = _MARKED.match(text)
     generated = marked is not None and hashlib.sha256(encode(marked["body"])).hexdigest() == marked["hash"]
     comments = comments_of(text)
-    kept = [name for line in comments if generated and line.startswith(_KEPT) for name in _kept_entries(line, file)]
-    own = tuple(line for line in comments if not line.startswith((_MARK, _KEPT)))
-    return ConfigFile(config, generated, tuple(kept), own, incomplete)
+    notes = comments if generated else ()
+    kept = tuple(str(name) for names in _noted(notes, _KEPT, list, file) for name in names)
+    data = {str(name): str(digest) for digests in _noted(notes, _DATA, dict, file) for name, digest in digests.items()}
+    own = tuple(line for line in comments if not line.startswith((_MARK, _KEPT, _DATA)))
+    return ConfigFile(config, generated, kept, own, incomplete, data)
 
 
-def _kept_entries(line: str, file: Path) -> list[str]:
+def _noted(comments: Sequence[str], start: str, kind: type, file: Path) -> list[Any]:
+    """Return what the comments that begin with ``start`` note, as JSON of one ``kind``."""
     try:
-        return [str(name) for name in parse_json(line.removeprefix(_KEPT), MODEL_CONFIG)]
-    except (ValueError, TypeError) as error:
-        raise ConfigurationError(
-            f"{str(file)!r} cannot be read: its line {_KEPT.strip()!r} is {text_of(error)}; remove it"
-        ) from error
+        values = [parse_json(line.removeprefix(start), MODEL_CONFIG) for line in comments if line.startswith(start)]
+        if all(isinstance(value, kind) for value in values):
+            return values
+        reason = f"no {kind.__name__}"
+    except ValueError as error:
+        reason = text_of(error)
+    raise ConfigurationError(f"{str(file)!r} cannot be read: its line {start.strip()!r} is {reason}; remove it")
 
 
 def _parse(text: str, file: Path) -> tuple[Any, str]:

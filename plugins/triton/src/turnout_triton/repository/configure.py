@@ -48,12 +48,13 @@ def configure(request: ConfigurationRequest) -> Configuration:
         _check_kept(request, present, filename)
         return Configuration(notes=_difference_notes(request, present, merged.config) if present else (problem,))
     comments = present.comments if present else ()
-    files = {CONFIG: config_bytes(merged.config, merged.kept, comments), **generated.files}
+    files = {CONFIG: config_bytes(merged.config, merged.kept, comments, generated.files), **generated.files}
     if merged.config.platform == ENSEMBLE.platform and not versions(request.folder):
         files[f"1/{_KEEP_FOLDER}"] = b""  # Triton needs a version, empty for an ensemble; git keeps no empty folder
     notes = _replacement_notes(request, present, merged) if by_hand else ()
     limit = container_note(merged.config)
-    return Configuration(files, _obsolete_files(present, merged.config, files), (*notes, *([limit] if limit else [])))
+    obsolete = _obsolete_files(present, merged.config, files)
+    return Configuration(files, obsolete, (*notes, *([limit] if limit else [])))
 
 
 def _file_to_configure(request: ConfigurationRequest, present: ConfigFile | None) -> tuple[str, ModelSignature]:
@@ -118,10 +119,10 @@ def _replacement_notes(request: ConfigurationRequest, present: ConfigFile | None
     return tuple(notes)
 
 
-def _obsolete_files(present: ConfigFile | None, merged: Any, files: Iterable[str]) -> frozenset[str]:
-    if present is None or not present.generated:
-        return frozenset()
-    return frozenset(data_files(present.config) - data_files(merged) - set(files))
+def _obsolete_files(present: ConfigFile | None, merged: Any, files: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256, by name, of the warm-up data of an earlier export that no request names any more."""
+    used = data_files(merged) | set(files)
+    return {} if present is None else {name: digest for name, digest in present.data.items() if name not in used}
 
 
 def _check_kept(request: ConfigurationRequest, present: ConfigFile | None, filename: str) -> None:

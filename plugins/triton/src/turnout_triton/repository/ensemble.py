@@ -15,7 +15,7 @@ from typing import Any
 from turnout import ModelDeclaration
 from turnout.errors import ConfigurationError, ExportError
 from turnout_triton.repository.config_file import fields_of, read_config
-from turnout_triton.repository.layout import CONFIG
+from turnout_triton.repository.layout import CONFIG, is_folder_name
 
 
 @dataclass(slots=True)
@@ -60,6 +60,8 @@ def ensemble_fields(model: ModelDeclaration, names: Sequence[str], folder: Path)
 
 def _read_member(name: str, repository: Path, model: ModelDeclaration) -> Any:
     """Return the config of the model ``name`` of the ensemble ``model``."""
+    if not is_folder_name(name):
+        raise ExportError(f"ensemble {model.name!r} names the model {name!r}, which is no folder name; correct 'ensemble'")
     try:
         found = read_config(repository / name / CONFIG)
     except ConfigurationError as error:

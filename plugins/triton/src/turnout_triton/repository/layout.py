@@ -49,9 +49,14 @@ def locate(model: ModelDeclaration, options: TritonOptions | None) -> Path:
     if options is None:
         return model.folder / DEFAULT_REPOSITORY / model.name
     name = options.model or model.name
-    if name in {".", ".."} or "/" in name or "\\" in name or not name.isprintable():
+    if not is_folder_name(name):
         raise ExportError(f"model {model.name!r}: {name!r} is not a folder name in a model repository; correct 'model'")
     return model.folder / options.repository / name
+
+
+def is_folder_name(name: str) -> bool:
+    """Return whether ``name`` is one that a model's folder in a repository can have."""
+    return name not in {"", ".", ".."} and "/" not in name and "\\" not in name and name.isprintable()
 
 
 def model_folders(repository: Path) -> list[Path]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from turnout.errors import ConfigurationError
+from turnout.files.inside import is_inside
 from turnout.repository.versions import versions
 from turnout_triton.repository.config_file import ConfigFile, copy_of
 from turnout_triton.repository.layout import (
+    CONFIG,
     ENSEMBLE,
     PLATFORMS,
     TRITON_PLATFORMS,
@@ -46,7 +49,16 @@ def with_backend(config: Any, folder: Path) -> Any:
 
 
 def served_file(config: Any, folder: Path, backend: str) -> Path | None:
-    """Return the file that ``backend`` opens of the version that it answers from; None if there is none."""
+    """Return the file that ``backend`` opens of the version that it answers from; None if there is none.
+
+    Raises:
+        ConfigurationError: the config names a file outside of the version's folder.
+    """
+    if config.default_model_filename and not is_inside(config.default_model_filename):
+        raise ConfigurationError(
+            f"default_model_filename of {str(folder / CONFIG)!r} is {config.default_model_filename!r}, which leads out of the "
+            "version's folder; name a file in it"
+        )
     own = [name for name, one in TRITON_PLATFORMS.items() if one.backend == backend]
     return file_of_served_version(folder, [config.default_model_filename] if config.default_model_filename else own)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout import CheckRequest, ModelDeclaration, ModelSignature
+from turnout.files.inside import path_inside
 from turnout.files.limits import MODEL_DATA
 from turnout.files.regular import read_regular
 from turnout.repository.versions import versions
@@ -132,7 +133,7 @@ def completed_source(folder: Path, options: TritonOptions) -> ConfigSource | Non
 def file_source(present: ConfigFile, folder: Path) -> tuple[ConfigSource, Any]:
     """Return config.pbtxt as a source, with the data that it names, and its config as Triton completes it."""
     config = complete_config(with_backend(present.config, folder), read_file_signature(configured_file(folder, present)))
-    files = {name: folder / name for name in data_files(config)}
+    files = {name: path_inside(folder, name) for name in data_files(config)}
     hashes = {name: sha256(read_regular(file, MODEL_DATA)) if file.is_file() else "no file" for name, file in files.items()}
     return ConfigSource(f"{CONFIG} says", entries_of(config, folder.name) | data_entries(hashes)), config
 

@@ -15,8 +15,9 @@ def version_file(folder: Path, version: str, config: Mapping[str, Any], name: st
     Raises:
         FileNotFoundError: it does not exist.
     """
-    file = file_inside(folder / version / (config.get("default_model_filename") or name), name)
-    if not file.exists():
+    own = config.get("default_model_filename") or name
+    file = file_inside(folder / version / own, name)
+    if ".." in Path(own).parts or Path(own).is_absolute() or not file.exists():
         raise FileNotFoundError(f"version {version} has no file {str(file)!r}; write it, or correct default_model_filename")
     return file
 

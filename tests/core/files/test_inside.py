@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from turnout.errors import ConfigurationError
+from turnout.files.inside import has_sha256, is_inside, path_inside, place_inside
+
+OUTSIDE = [
+    "",
+    ".",
+    "..",
+    "../x",
+    "a/../../x",
+    "/etc/passwd",
+    "a/../..",
+    "C:\\x",
+    "..\\x",
+    "\\\\host\\share",
+    "a\0b",
+    "~/../../x",
+]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_name_that_leads_out_is_refused(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    assert not is_inside(name)
+    for find in (path_inside, place_inside):
+        with pytest.raises(ConfigurationError, match="is no path below"):
+            find(folder, name)
+
+
+@pytest.mark.parametrize("name", ["a", "a/b.raw", "./a", "a..b", "...", "$HOME", "a b"])
+def test_a_name_below_the_folder_is_its_path(name: str, tmp_path: Path) -> None:
+    assert path_inside(tmp_path, name) == place_inside(tmp_path, name) == tmp_path / name
+
+
+def test_a_link_that_leads_out_is_no_path_and_may_be_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "victim").write_text("x")
+    (folder / "link").symlink_to("../victim")
+
+    assert place_inside(folder, "link") == folder / "link"
+    with pytest.raises(ConfigurationError, match="is no path below"):
+        path_inside(folder, "link")
+    assert path_inside(folder, "link", tmp_path) == folder / "link"
+
+
+@pytest.mark.parametrize("target", ["..", "../other", "/", "loop"])
+def test_a_place_behind_a_folder_that_is_a_link_is_refused(target: str, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "loop").symlink_to("loop")
+    (folder / "warmup").symlink_to(target)
+
+    for find in (path_inside, place_inside):
+        with pytest.raises(ConfigurationError, match="is no path below"):
+            find(folder, "warmup/data")
+
+
+def test_links_inside_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to("a")
+
+    assert path_inside(tmp_path, "link/x") == place_inside(tmp_path, "link/x") == tmp_path / "link" / "x"
+
+
+def test_a_file_is_known_by_its_content_and_a_link_or_a_pipe_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+    (tmp_path / "link").symlink_to(file)
+    os.mkfifo(tmp_path / "pipe")
+    digest = hashlib.sha256(b"x").hexdigest()
+
+    assert has_sha256(file, digest)
+    assert not has_sha256(file, "0" * 64)
+    assert not any(has_sha256(tmp_path / name, digest) for name in ("link", "pipe", "nowhere"))
