@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from turnout.errors import InvalidInputError, count_of
+from turnout.files.below import entries_below
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ def expand_folders(named: Sequence[Path]) -> list[Path]:
 
 
 def _files_of(folder: Path) -> list[Path]:
-    listed = sorted(file for file in folder.rglob("*") if file.is_file() and not _is_hidden(file, folder))
+    listed = [file for file in _list_files(folder) if not _is_hidden(file, folder)]
     pictures = [file for file in listed if file.suffix.lower() not in _NOTES and file.suffix.lower() != TENSORS]
     chosen = pictures or [file for file in listed if file.suffix.lower() == TENSORS]
     if not chosen:
@@ -39,6 +40,13 @@ def _files_of(folder: Path) -> list[Path]:
     if left:
         logger.warning("passed over %s of %r, such as %r", count_of(len(left), "file"), str(folder), left[0].name)
     return chosen
+
+
+def _list_files(folder: Path) -> list[Path]:
+    try:
+        return sorted(file for entry in entries_below(folder) if (file := Path(entry.path)).is_file())
+    except OSError as error:
+        raise InvalidInputError(f"folder {str(folder)!r} cannot be read: {error.strerror or error}") from error
 
 
 def _is_hidden(file: Path, folder: Path) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
+from turnout.files.below import entries_below
 from turnout.files.regular import open_regular
 
 
@@ -15,6 +17,8 @@ def fingerprint(file: Path) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     digest = hashlib.sha256()
     # The names too: the same contents under other names are another folder.
-    for part in sorted(part for part in file.rglob("*") if part.is_file()):
-        digest.update(f"{part.relative_to(file)}\0{fingerprint(part)}\n".encode())
+    for part in sorted(Path(entry.path) for entry in entries_below(file) if not entry.is_dir(follow_symlinks=False)):
+        # A link to a folder, whose files are elsewhere, makes another folder too.
+        content = fingerprint(part) if part.is_file() else "no regular file"
+        digest.update(os.fsencode(part.relative_to(file)) + f"\0{content}\n".encode())
     return digest.hexdigest()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout.files.atomic import write_atomic
+from turnout.files.below import entries_below
 from turnout.files.state_folder import STATE, make_state_folder, read_state
 
 FORMAT = 1
@@ -121,7 +122,7 @@ def is_unchanged(path: Path, since: str) -> bool:
     Raises:
         OSError: the file is missing, or cannot be read.
     """
-    parts = [path, *(part for part in path.rglob("*") if part.exists())] if path.is_dir() else [path]
+    parts = [path, *(part for entry in entries_below(path) if (part := Path(entry.path)).exists())] if path.is_dir() else [path]
     states = [part.stat() for part in parts]
     with suppress(TypeError, ValueError, OverflowError):
         # ctime too: tools that copy a file may set an old mtime, ctime they cannot set.

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from turnout.files.fingerprint import fingerprint
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "version" / "parts").mkdir(parents=True)
+    (tmp_path / "version" / "model.py").write_text("x")
+    (tmp_path / "version" / "parts" / "w").write_text("y")
+    return tmp_path / "version"
+
+
+def test_a_folder_has_that_of_its_files_names_and_contents(folder: Path) -> None:
+    lines = [f"{name}\0{hashlib.sha256(content).hexdigest()}\n" for name, content in (("model.py", b"x"), ("parts/w", b"y"))]
+
+    assert fingerprint(folder) == hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("target", ["../elsewhere", "nowhere", "parts", "loop"])
+def test_a_link_makes_another_folder(folder: Path, target: str) -> None:
+    before = fingerprint(folder)
+    (folder.parent / "elsewhere").mkdir()
+    (folder / "loop").symlink_to(target)
+
+    assert fingerprint(folder) != before
+
+
+def test_a_pipe_makes_another_folder_and_is_not_read(folder: Path) -> None:
+    before = fingerprint(folder)
+    os.mkfifo(folder / "pipe")
+
+    assert fingerprint(folder) != before
+
+
+def test_a_name_that_is_no_text_has_its_bytes(folder: Path) -> None:
+    before = fingerprint(folder)
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff")).touch()
+
+    assert fingerprint(folder) != before
