@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.errors import MissingDependencyError
+from turnout.errors import ConfigurationError, MissingDependencyError
 from turnout_triton.server import private_environment
 from turnout_triton.server.private_environment import PrivateEnvironment, default_folder
 
@@ -117,3 +117,50 @@ def test_an_environment_is_created_at_any_path(tmp_path) -> None:
 
     assert (PrivateEnvironment(folder, print).site_packages / "pytriton" / "tritonserver" / "bin" / "tritonserver").is_file()
     assert sorted(entry.name for entry in folder.parent.iterdir()) == [folder.name, f"{folder.name}.lock"]
+
+
+@pytest.mark.parametrize("suffix", ["", ".making"])
+@pytest.mark.parametrize("names", [["bin", "lib", "pyvenv.cfg"], ["bin", "share"], ["turnout"], ["notes.txt"]])
+def test_a_folder_that_was_not_made_here_is_not_replaced(tmp_path, index_is_unreachable, names, suffix) -> None:
+    folder = tmp_path / f"triton{suffix}"
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "mine").write_text("x")
+
+    with pytest.raises(ConfigurationError, match="is no private environment of turnout triton, which would replace it"):
+        PrivateEnvironment(tmp_path / "triton", print).ensure([])
+
+    assert [(folder / name / "mine").read_text() for name in names] == ["x"] * len(names)
+
+
+def test_links_in_place_of_the_environment_are_not_followed(tmp_path, index_is_unreachable) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "mine").write_text("x")
+    (tmp_path / "triton").symlink_to("outside")
+
+    with pytest.raises(ConfigurationError, match="is no private environment"):
+        PrivateEnvironment(tmp_path / "triton", print).ensure([])
+
+    assert (tmp_path / "outside" / "mine").read_text() == "x"
+
+
+def test_a_file_with_the_name_of_the_lock_keeps_its_content(tmp_path, index_is_unreachable) -> None:
+    (tmp_path / "poetry.lock").write_text("pins of the user's")
+
+    with pytest.raises(MissingDependencyError):
+        PrivateEnvironment(tmp_path / "poetry", print).ensure([])
+
+    assert (tmp_path / "poetry.lock").read_text() == "pins of the user's"
+
+
+@pytest.mark.parametrize("mark", ["environment", "nvidia-pytriton==0.6.0_numpy==1.26.4"])
+def test_an_environment_of_another_turnout_is_replaced(tmp_path, mark) -> None:
+    folder = tmp_path / "triton"
+    for name in ("bin", "turnout"):
+        (folder / name).mkdir(parents=True)
+    (folder / "turnout" / mark).touch()
+    (folder / "bin" / "old").touch()
+
+    PrivateEnvironment(folder, print).ensure([])
+
+    assert not (folder / "bin" / "old").exists()

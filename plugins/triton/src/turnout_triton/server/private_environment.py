@@ -16,7 +16,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from turnout.errors import MissingDependencyError
+from turnout.errors import ConfigurationError, MissingDependencyError
+from turnout.files.regular import append_to_own
 from turnout_triton.server.plain_links import PlainLinks
 from turnout_triton.server.stub_launcher import is_plain
 
@@ -39,6 +40,9 @@ _SIZES = {
     "torch": "200 MB to download and 860 MB on disk as a CPU build, gigabytes as a CUDA build",
     "transformers": "25 MB to download, 200 MB on disk",
 }
+_MARKS = "turnout"
+_IN_ENVIRONMENT = frozenset({"bin", "etc", "include", "lib", "lib64", "share", "pyvenv.cfg", ".gitignore", _MARKS})
+_OWN = "environment"
 _PYTHONS = ((3, 11), (3, 12))  # numpy 1.26 has wheels for these, of the versions that Turnout runs on
 
 Report = Callable[[str], None]
@@ -81,6 +85,7 @@ class PrivateEnvironment:
 
         Raises:
             MissingDependencyError: this Python is not supported, or pip failed; a partial installation is never used.
+            ConfigurationError: the folder has other files than those of such an environment.
         """
         needed = [SERVER, *(part for part in _PACKAGES if part in set(parts))]
         if all(self._has(part) for part in needed):
@@ -101,7 +106,7 @@ class PrivateEnvironment:
         5 s, while an installation takes minutes, and it releases the lock also for the children.
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        with self.folder.with_name(f"{self.folder.name}.lock").open("w") as lock:
+        with append_to_own(self.folder.with_name(f"{self.folder.name}.lock")) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield lock.fileno()
 
@@ -111,13 +116,18 @@ class PrivateEnvironment:
     def _mark(self, part: str) -> Path:
         # Named after the versions: a Turnout with other pins installs its own.
         versions = "_".join((f"nvidia-pytriton=={VERSION}", _NUMPY) if part == SERVER else _PACKAGES[part])
-        return self.folder / "turnout" / versions
+        return self.folder / _MARKS / versions
 
     def _create(self, lock: int) -> None:
         """Create the environment under another name, then rename it in one step."""
         _check_python()
         unfinished = self.folder.with_name(f"{_plain_name(self.folder.name)}.making")
+        for folder in (self.folder, unfinished):
+            _check_own(folder)
         shutil.rmtree(unfinished, ignore_errors=True)
+        # First of all: after a kill the next process must know what it may remove.
+        (unfinished / _MARKS).mkdir(parents=True)
+        (unfinished / _MARKS / _OWN).touch()
         self._report(f"installing tritonserver {CORE} (nvidia-pytriton {VERSION}) into {self.folder}: {_SIZES[SERVER]}")
         with contextlib.closing(PlainLinks()) as links:
             # venv refuses a path with a colon, and a link as the last part of it.
@@ -125,9 +135,7 @@ class PrivateEnvironment:
             _run([sys.executable, "-m", "venv", str(plain)], "creating a virtual environment", lock)
             # The wheel's dependencies belong to its Python API; the server itself needs only numpy.
             _run([*_pip(plain), "--no-deps", f"nvidia-pytriton=={VERSION}", _NUMPY], "installing nvidia-pytriton", lock)
-        mark = unfinished / self._mark(SERVER).relative_to(self.folder)
-        mark.parent.mkdir()
-        mark.touch()
+        (unfinished / self._mark(SERVER).relative_to(self.folder)).touch()
         shutil.rmtree(self.folder, ignore_errors=True)
         unfinished.rename(self.folder)
 
@@ -137,6 +145,25 @@ class PrivateEnvironment:
         # numpy is pinned in every call: otherwise the resolver chooses numpy 2.
         _run([*_pip(self.folder), *index, *_PACKAGES[part], _NUMPY], f"installing {_PACKAGES[part][0]}", lock)
         self._mark(part).touch()
+
+
+def _check_own(folder: Path) -> None:
+    """Raise ConfigurationError if ``folder``, which is about to be removed, is not empty and not made by this module."""
+    if os.path.lexists(folder) and not _is_own(folder):
+        raise ConfigurationError(
+            f"{str(folder)!r} is no private environment of turnout triton, which would replace it; remove it yourself, or set "
+            f"{VARIABLE} to a folder that does not exist yet"
+        )
+
+
+def _is_own(folder: Path) -> bool:
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    names = {entry.name for entry in folder.iterdir()}
+    marks = folder / _MARKS
+    # A venv of the user's, or ~/.local, has the same names, but not this mark.
+    marked = marks.is_dir() and any(one.name == _OWN or one.name.startswith("nvidia-pytriton==") for one in marks.iterdir())
+    return not names or (marked and names <= _IN_ENVIRONMENT)
 
 
 def _plain_name(name: str) -> str:
