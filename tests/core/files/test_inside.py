@@ -22,6 +22,9 @@ OUTSIDE = [
     "\\\\host\\share",
     "a\0b",
     "~/../../x",
+    "half of a pair \ud800",
+    "a" * 256,
+    "a/" * 3000 + "b",
 ]
 
 

@@ -125,7 +125,7 @@ def test_a_partial_file_of_a_killed_process_is_deleted(tmp_path: Path) -> None:
 
 
 def test_a_partial_file_of_a_process_that_was_just_killed_is_deleted(tmp_path: Path) -> None:
-    part = tmp_path / ".20260101.npz.part"
+    part = tmp_path / ".20260101T000000.000000-1-000001.npz.part"
     part.write_bytes(content(record(9))[:100])
     os.utime(part, (time.time() - 2, time.time() - 2))
 
@@ -135,7 +135,7 @@ def test_a_partial_file_of_a_process_that_was_just_killed_is_deleted(tmp_path: P
 
 
 def test_a_partial_file_whose_writer_lives_is_kept(tmp_path: Path) -> None:
-    part = tmp_path / ".20260101.npz.part"
+    part = tmp_path / ".20260101T000000.000000-1-000001.npz.part"
     with part.open("wb") as stream:
         assert try_lock(stream.fileno())
         os.utime(part, (time.time() - 7200, time.time() - 7200))
@@ -199,3 +199,29 @@ def test_processes_share_a_bound(tmp_path: Path, limit_seconds: int) -> None:
         process.join(limit_seconds)
 
     assert len(numbers(tmp_path)) == len(read_lines(tmp_path)) == 30
+
+
+def test_files_of_a_user_in_the_folder_are_neither_counted_nor_removed(tmp_path: Path) -> None:
+    own = [tmp_path / name for name in ("0.npz", "zebra.npz", "movie.mp4.part", ".0.npz.part")]
+    for file in own:
+        file.write_bytes(b"mine")
+        os.utime(file, (time.time() - 7200, time.time() - 7200))
+
+    writes = writer(tmp_path, max_requests=2, when_full="rotate")
+
+    assert [writes.add(record(number)) for number in range(5)] == [True] * 5
+    assert [file.read_bytes() for file in own] == [b"mine"] * 4
+    assert len(read_lines(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("name", ["manifest.jsonl", ".lock"])
+def test_a_manifest_or_a_lock_that_is_a_link_is_not_followed(name: str, tmp_path: Path) -> None:
+    victim, folder = tmp_path / "victim", tmp_path / "records"
+    victim.write_text("mine")
+    folder.mkdir()
+    (folder / name).symlink_to(victim)
+
+    with pytest.raises(OSError, match="symbolic link"):
+        writer(folder).add(record(1))
+
+    assert victim.read_text() == "mine"

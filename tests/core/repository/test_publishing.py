@@ -468,3 +468,63 @@ def test_a_published_version_says_where_it_is(model: Path) -> None:
     published = publish(model, "model.onnx", _write, _numbered)
 
     assert published == ExportedVersion(model / "1/model.onnx", 1, SIGNATURE, _numbered(1, SIGNATURE))
+
+
+@pytest.mark.parametrize("made", ["a folder of the user's", "nothing"])
+def test_a_model_folder_that_links_to_no_folder_of_a_model_is_refused(model: Path, tmp_path: Path, made: str) -> None:
+    outside = tmp_path / "outside"
+    if made != "nothing":
+        outside.mkdir()
+        (outside / "victim").write_text("x")
+    model.parent.mkdir(parents=True)
+    model.symlink_to(outside)
+
+    with pytest.raises(ExportError, match="which is neither an empty folder nor one of a model"):
+        publish(model, "model.onnx", _write, _numbered)
+    with pytest.raises(ExportError, match="which is neither an empty folder nor one of a model"):
+        publish_configuration(model, lambda: Configuration({"config.pbtxt": b"new"}))
+
+    assert [entry.name for entry in tmp_path.rglob("*") if outside in entry.parents] == ["victim"] * (made != "nothing")
+
+
+def test_a_model_folder_that_links_to_an_empty_folder_is_filled(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    model.parent.mkdir(parents=True)
+    model.symlink_to(tmp_path / "disk")
+
+    publish(model, "model.onnx", _write, _numbered)
+
+    assert versions(tmp_path / "disk") == [1]
+
+
+def test_a_pipe_that_is_called_as_a_stage_does_not_stop_an_export(model: Path) -> None:
+    model.parents[1].mkdir(parents=True, exist_ok=True)
+    os.mkfifo(model.parents[1] / f".{model.parent.name}.publishing-abcdefgh")
+
+    publish(model, "model.onnx", _write)
+
+    assert versions(model) == [1]
+
+
+def test_folders_that_are_nested_too_deep_are_refused_and_stay(model: Path) -> None:
+    publish(model, "model.onnx", _write, _numbered)
+    (model / "/".join("a" * 700)).mkdir(parents=True)
+
+    with pytest.raises(ExportError, match=r"its folders are nested deeper than 64.*; the repository is unchanged"):
+        publish(model, "model.onnx", _write, _numbered)
+
+    assert versions(model) == [1]
+    assert [entry.name for entry in model.parents[1].iterdir()] == [model.parent.name]
+
+
+def test_folders_of_the_model_keep_their_rights(model: Path) -> None:
+    publish(model, "model.onnx", _write, _numbered)
+    (model / "own" / "inner").mkdir(parents=True)
+    (model / "own" / "inner" / "file").write_text("x")
+    (model / "own" / "inner").chmod(0o555)
+    (model / "own").chmod(0o710)
+
+    publish(model, "model.onnx", _write, _numbered)
+
+    assert [oct((model / name).stat().st_mode)[-3:] for name in ("own", "own/inner")] == ["710", "555"]
+    assert (model / "own" / "inner" / "file").read_text() == "x"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from onnx import TensorProto, helper
@@ -171,42 +171,66 @@ def _good_export(sandbox: Sandbox) -> list[str]:
 
 
 def _links() -> dict[str, Prepare]:
-    """Return links at places where ``turnout export`` writes."""
-
-    def config(sandbox: Sandbox) -> None:
-        (sandbox.work / "models" / "m" / "config.pbtxt").symlink_to(sandbox.outside / "victim.txt")
-
-    def dangling_config(sandbox: Sandbox) -> None:
-        (sandbox.work / "models" / "m" / "config.pbtxt").symlink_to(sandbox.outside / "new.txt")
-
-    def state(sandbox: Sandbox) -> None:
-        (sandbox.work / ".turnout").symlink_to(sandbox.outside)
-
-    def ignore(sandbox: Sandbox) -> None:
-        (sandbox.work / ".turnout").mkdir()
-        (sandbox.work / ".turnout" / ".gitignore").symlink_to(sandbox.outside / "new.txt")
-
-    def evidence(sandbox: Sandbox) -> None:
-        (sandbox.work / ".turnout").mkdir()
-        (sandbox.work / ".turnout" / "m.export.json").symlink_to(sandbox.outside / "victim.txt")
-        (sandbox.work / ".turnout" / "best.export.json").symlink_to(sandbox.outside / "victim.txt")
-
-    def version(sandbox: Sandbox) -> None:
-        (sandbox.work / "models" / "m" / "2").symlink_to(sandbox.outside)
-
-    def stage(sandbox: Sandbox) -> None:
-        (sandbox.work / ".models.publishing-abcdefgh").symlink_to(sandbox.outside)
-
-    links = [config, dangling_config, state, ignore, evidence, version, stage]
-    return {link.__name__: _linked(link, command) for link in links for command in ("m",)} | {
-        f"{link.__name__}_and_a_version": _linked(link, "best") for link in (state, ignore, evidence, stage)
+    """Return links, and other things, at places where ``turnout export`` writes or cleans up."""
+    links = {
+        "config": ("models/m/config.pbtxt", "victim.txt"),
+        "dangling_config": ("models/m/config.pbtxt", "new.txt"),
+        "state": (".turnout", "."),
+        "ignore": (".turnout/.gitignore", "new.txt"),
+        "evidence": (".turnout/m.export.json", "victim.txt"),
+        "published_evidence": ("models/m/turnout.export.json", "victim.txt"),
+        "lock": (".turnout/lock", "victim.txt"),
+        "version": ("models/m/2", "."),
+        "stage": (".models.publishing-abcdefgh", "."),
+        "model_folder": ("models/m", "."),
+        "dangling_model_folder": ("models/m", "new"),
+        "model_folder_in_a_circle": ("models/m", "../work/models/m"),
     }
+    made = {name: _put(_link(place, target)) for name, (place, target) in links.items()}
+    # The same places for the other model, which gets a version.
+    others = {
+        f"{name}_of_a_version": _put(
+            _link(place.replace("models/m", "models/best").replace("m.export", "best.export"), target), "best"
+        )
+        for name, (place, target) in links.items()
+    }
+    things = {
+        "pipe_like_a_stage": _pipe_like_a_stage,
+        "folder_like_a_stage": _folder_like_a_stage,
+        "deep_folders": _deep_folders,
+    }
+    return made | others | {f"{name}_{model}": _put(thing, model) for name, thing in things.items() for model in ("m", "best")}
 
 
-def _linked(link, model: str) -> Prepare:  # type: ignore[no-untyped-def]
+def _link(place: str, target: str) -> Callable[[Sandbox], None]:
+    def put(sandbox: Sandbox) -> None:
+        link = sandbox.work / place
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if link.exists():
+            link.rename(link.with_name("other"))
+        link.symlink_to(sandbox.outside / target)
+
+    return put
+
+
+def _pipe_like_a_stage(sandbox: Sandbox) -> None:
+    os.mkfifo(sandbox.work / ".models.publishing-abcdefgh")
+
+
+def _folder_like_a_stage(sandbox: Sandbox) -> None:
+    (sandbox.work / ".models.publishing-abcdefgh" / "version").mkdir(parents=True)
+    (sandbox.work / ".models.publishing-abcdefgh" / "mine.txt").write_text("x")
+
+
+def _deep_folders(sandbox: Sandbox) -> None:
+    for model in ("m", "best"):
+        (sandbox.work / "models" / model / "/".join("a" * 700)).mkdir(parents=True)
+
+
+def _put(thing: Callable[[Sandbox], None], model: str = "m") -> Prepare:
     def prepare(sandbox: Sandbox) -> list[str]:
         _project(sandbox)
-        link(sandbox)
+        thing(sandbox)
         return sandbox.turnout("export", model, *(["--config-only"] if model == "m" else []))
 
     return prepare

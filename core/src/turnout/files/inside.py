@@ -10,6 +10,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from turnout.errors import ConfigurationError
 from turnout.files.regular import open_regular
 
+_LONGEST = 255
+_LONGEST_PATH = 4096
+
 
 def path_inside(folder: Path, name: str, *others: Path) -> Path:
     """Return the path of ``name`` in ``folder``, for reading.
@@ -49,10 +52,10 @@ def place_inside(folder: Path, name: str) -> Path:
 
 
 def is_inside(name: str) -> bool:
-    """Return whether ``name`` is a relative path without ``..``, on any system."""
+    """Return whether ``name`` is a relative path without ``..``, on any system, that a file can have."""
     parts = {*PurePosixPath(name).parts, *PureWindowsPath(name).parts}
     absolute = PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor
-    return "\0" not in name and not absolute and ".." not in parts and PurePosixPath(name).name != ""
+    return not absolute and ".." not in parts and PurePosixPath(name).name != "" and _is_possible(name)
 
 
 def has_sha256(file: Path, digest: str) -> bool:
@@ -64,6 +67,15 @@ def has_sha256(file: Path, digest: str) -> bool:
             return hashlib.file_digest(stream, "sha256").hexdigest() == digest
     except OSError:
         return False
+
+
+def _is_possible(name: str) -> bool:
+    try:
+        encoded = os.fsencode(name)
+    except UnicodeEncodeError:  # a half of a surrogate pair, out of JSON
+        return False
+    # A longer one fails wherever it is used first.
+    return b"\0" not in encoded and len(encoded) < _LONGEST_PATH and all(len(part) <= _LONGEST for part in encoded.split(b"/"))
 
 
 def _plain(folder: Path, name: str) -> str:

@@ -7,6 +7,7 @@ cannot be exchanged, the configuration is replaced first and the version appears
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -16,12 +17,13 @@ from pathlib import Path
 
 from turnout.errors import ExportError
 from turnout.files.atomic import sync_file, sync_folder
+from turnout.files.below import entries_below
 from turnout.files.inside import has_sha256, place_inside
 from turnout.files.regular import has_content
 from turnout.inference import ModelSignature
 from turnout.plugins.repositories import Configuration
 from turnout.repository.staging import Stage, exchange, repository_lock, stage_for
-from turnout.repository.versions import latest_version
+from turnout.repository.versions import latest_version, versions
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +118,7 @@ def _export_error(folder: Path, error: OSError) -> ExportError:
 def _install(
     stage: Stage, folder: Path, configuration: Configuration, version: tuple[Path, int] | None, *, alone: bool
 ) -> None:
-    real = folder.resolve()
+    real = _real_folder(folder)
     if stage.beside and not real.exists():
         _build_folder(stage, real, configuration, version).rename(real)
         sync_folder(real.parent)
@@ -126,6 +128,20 @@ def _install(
             sync_folder(real)
     elif not (stage.beside and alone and _exchange(stage, real, configuration, version)):
         _replace_files(stage, real, configuration, version)
+
+
+def _real_folder(folder: Path) -> Path:
+    """Return where the model's folder really is; raise ExportError if a link leads to a folder of something else."""
+    try:
+        real = folder.resolve()
+    except RuntimeError as error:  # links in a circle
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder)) from error
+    if folder.is_symlink() and not (real.is_dir() and (versions(real) or not any(real.iterdir()))):
+        raise ExportError(
+            f"{str(folder)!r} is a link to {str(real)!r}, which is neither an empty folder nor one of a model with a version; "
+            "remove the link, or correct it"
+        )
+    return real
 
 
 def _differs(folder: Path, configuration: Configuration) -> bool:
@@ -149,7 +165,7 @@ def _build_folder(stage: Stage, folder: Path, configuration: Configuration, vers
     """Build the next state of the model's folder on the stage; unchanged files are linked, not copied."""
     whole = stage.folder / "whole"
     if folder.exists():
-        shutil.copytree(folder, whole, symlinks=True, copy_function=_link)
+        _link_tree(folder, whole)
     else:
         whole.mkdir()
         whole.chmod(0o755)
@@ -187,7 +203,24 @@ def _remove_obsolete(folder: Path, configuration: Configuration) -> None:
             logger.warning("%r of a model is not used any more, and stays: its content was changed; remove it yourself", name)
 
 
-def _link(source: str, target: str) -> None:
+def _link_tree(source: Path, target: Path) -> None:
+    """Create ``target`` with the folders of ``source``, hard links to its files, and its links as they are."""
+    target.mkdir()
+    folders = [(source, target)]
+    for entry in entries_below(source):
+        copy = target / Path(entry.path).relative_to(source)
+        if entry.is_symlink():
+            copy.symlink_to(Path(entry.path).readlink())
+        elif entry.is_dir():
+            copy.mkdir()
+            folders.append((Path(entry.path), copy))
+        else:
+            _link(entry.path, copy)
+    for folder, copied in folders:
+        shutil.copystat(folder, copied)
+
+
+def _link(source: str, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # no hard links here, or too many of them

@@ -83,7 +83,8 @@ def _open_locked(folder: Path) -> int:
 def _remove_if_abandoned(folder: Path) -> None:
     """Remove the stage of a killed export: a running one holds the lock on its stage."""
     with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
+        # A pipe of that name would wait for its other end.
+        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0))
         try:
             # A folder with anything else is somebody's own, whatever its name is.
             own = all(entry.name in _CONTENT or entry.name.startswith("file-") for entry in folder.iterdir())

@@ -75,3 +75,15 @@ def test_a_failed_write_is_logged_once(tmp_path: Path, caplog: pytest.LogCapture
     _offer(worst, 2.0)
 
     assert caplog.text.count("a mismatch cannot be kept") == 1
+
+
+def test_a_file_with_another_name_is_not_one_of_them_and_stays(tmp_path: Path) -> None:
+    own = [tmp_path / name for name in ("worst-day.npz", "worst-.npz", "worst-00-0.000-mine.npz", "best.npz")]
+    for file in own:
+        file.write_text("mine")
+
+    for error in (1.0, 2.0, 3.0):
+        _offer(_worst(tmp_path, keep=1), error)
+
+    assert [file.read_text() for file in own] == ["mine"] * 4
+    assert len(list(tmp_path.iterdir())) == 5

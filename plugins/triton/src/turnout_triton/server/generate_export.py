@@ -14,6 +14,7 @@ from typing import Any
 
 from turnout import ExportRequest, ModelDeclaration, ModelSignature
 from turnout.errors import ConfigurationError, ExportError, one_line
+from turnout.files.below import entries_below
 from turnout.files.inside import path_inside
 from turnout.files.limits import CHECKPOINT_JSON
 from turnout.files.strict_json import read_json
@@ -49,7 +50,7 @@ def export_generate(request: ExportRequest) -> ModelSignature:
     folder = request.file.parent
     local = request.model.folder / Path(options.checkpoint).expanduser()
     if local.is_dir():
-        _copy_checkpoint(local, folder / CHECKPOINT, name)
+        copy_checkpoint(local, folder / CHECKPOINT, name)
     (folder / SETTINGS).write_text(json.dumps(_settings(options, is_local=local.is_dir()), indent=2) + "\n", "utf-8")
     shutil.copyfile(generate_model.__file__, request.file)
     signature = ModelSignature(
@@ -60,22 +61,23 @@ def export_generate(request: ExportRequest) -> ModelSignature:
     return signature
 
 
-def _copy_checkpoint(source: Path, target: Path, model: str) -> None:
+def copy_checkpoint(source: Path, target: Path, model: str) -> None:
     """Copy the files of a checkpoint; a link must lead to a file of the checkpoint, or of the cache that it is in.
 
     Raises:
         ExportError: something else would be published with it.
     """
     # The cache of huggingface_hub: <repository>/snapshots/<revision>/ has links to <repository>/blobs/.
-    blobs = source.resolve().parent.parent / "blobs"
+    snapshots = source.resolve().parent
+    others = [snapshots.parent / "blobs"] if snapshots.name == "snapshots" else []
     target.mkdir()
-    for path in sorted(source.rglob("*")):
+    for path in (Path(entry.path) for entry in entries_below(source)):
         name = str(path.relative_to(source))
         if path.is_dir() and not path.is_symlink():
             (target / name).mkdir()
             continue
         try:
-            file = path_inside(source, name, blobs)
+            file = path_inside(source, name, *others)
         except ConfigurationError as error:
             raise ExportError(f"model {model!r}: {str(path)!r} leads out of the checkpoint; copy it there") from error
         if not file.is_file():
