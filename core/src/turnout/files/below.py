@@ -1,4 +1,4 @@
-"""What is below a folder, found without recursion: folders of a stranger may be nested as deep as a path is long."""
+"""The entries below a folder, found without recursion: folders of a stranger may be nested as deep as a path is long."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def _replace_files(stage: Stage, folder: Path, configuration: Configuration, ver
 
 
 def _remove_obsolete(folder: Path, configuration: Configuration) -> None:
-    """Remove the files that are known by their content; one that somebody changed since stays."""
+    """Remove the files that are known by their content; one that was changed since stays."""
     for name, digest in configuration.obsolete.items():
         file = place_inside(folder, name)
         if has_sha256(file, digest):

@@ -86,7 +86,7 @@ def _remove_if_abandoned(folder: Path) -> None:
         # A pipe of that name would wait for its other end.
         descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0))
         try:
-            # A folder with anything else is somebody's own, whatever its name is.
+            # A folder with anything else is a user's, whatever its name is.
             own = all(entry.name in _CONTENT or entry.name.startswith("file-") for entry in folder.iterdir())
             if own and try_lock(descriptor):
                 shutil.rmtree(folder, ignore_errors=True)

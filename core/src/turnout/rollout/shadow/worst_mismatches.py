@@ -83,7 +83,7 @@ def _excess(file: Path) -> float:
 
 
 def _files(directory: Path) -> list[Path]:
-    """Return the kept mismatches in ``directory``, the worst first; a file with another name is somebody's own."""
+    """Return the kept mismatches in ``directory``, the worst first; a file with another name is the user's."""
     return sorted((file for file in directory.glob("worst-*.npz") if _NAME.fullmatch(file.name)), reverse=True)
 
 
