@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from turnout.commands.init.draft import Draft
+
 
 def test_init_writes_a_file_and_refuses_to_overwrite_it(cli: Any) -> None:
     first = cli("init")
@@ -80,3 +84,23 @@ def test_init_follows_a_link_and_paths_start_at_the_folder_of_the_file(cli: Any)
     assert Path("link.yaml").is_symlink()
     assert Path("deep er/turnout.yaml").stat().st_mode & 0o600 == 0o600
     assert cli("check", "--config", "link.yaml").code in (0, 1)
+
+
+@pytest.mark.parametrize("target", ["../new.yaml", "/nowhere/new.yaml", "turnout.yaml"])
+def test_init_does_not_follow_a_link_out_of_the_folder_to_a_new_file(cli: Any, target: str) -> None:
+    Path("turnout.yaml").symlink_to(target)
+
+    ended = cli("init", "--force")
+
+    assert (ended.code, Path("../new.yaml").exists()) == (2, False)
+    assert "'turnout.yaml' is a link to a place elsewhere where no file is; remove it first" in ended.err
+
+
+def test_more_notes_than_fit_on_a_screen_are_counted(cli: Any, monkeypatch: Any) -> None:
+    draft = Draft("", tuple(f"note {number}" for number in range(100)))
+    monkeypatch.setattr("turnout.cli.init_command._draft", lambda *_: draft)
+
+    ended = cli("init", "--from-repository", ".")
+
+    assert ended.err.count("note: note ") == 40
+    assert "note: and 60 more notes\n" in ended.err

@@ -15,6 +15,8 @@ from turnout.cli.printing import print_line, print_next, print_text
 if TYPE_CHECKING:
     from turnout.commands.init.draft import Draft
 
+_MAX_NOTES = 40
+
 
 @click.command("init", epilog=examples("init"))
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path, exists=True))
@@ -32,13 +34,12 @@ def command(files: tuple[Path, ...], repository: Path | None, config: Path, forc
         raise click.UsageError("give files or --from-repository, not both")
     _check_place(config, force=force)
     draft = _draft(files, repository, config.parent)
-    for note in draft.notes:
-        print_line("note", note)
+    _print_notes(draft.notes)
     if not draft.text:
         print_line("error", f"no model of {str(repository)!r} can be used, so {str(config)!r} was not written")
         print_next("correct what the notes name, or write the models into turnout.yaml yourself: turnout init")
         raise SystemExit(FAILED)
-    _place(draft.text, config)
+    _place(draft, config)
     print_text(f"wrote {config}")
     print_next("turnout check")
 
@@ -49,8 +50,17 @@ def _check_place(config: Path, *, force: bool) -> None:
         raise click.UsageError(f"{str(config)!r} is a folder; name a file in it: --config {config / 'turnout.yaml'}")
     if not config.parent.is_dir():
         raise click.UsageError(f"the folder {str(config.parent)!r} of {str(config)!r} does not exist; create it first")
+    if config.is_symlink() and not config.exists() and not _leads_below(config):
+        raise click.UsageError(f"{str(config)!r} is a link to a place elsewhere where no file is; remove it first")
     if config.exists() and not force:
         raise click.UsageError(f"{str(config)!r} exists; --force overwrites it, --config names another")
+
+
+def _leads_below(link: Path) -> bool:
+    try:
+        return link.resolve().is_relative_to(link.parent.resolve())
+    except RuntimeError:  # links in a circle
+        return False
 
 
 def _draft(files: tuple[Path, ...], repository: Path | None, folder: Path) -> Draft:
@@ -64,9 +74,15 @@ def _draft(files: tuple[Path, ...], repository: Path | None, folder: Path) -> Dr
     return file_settings(find_plugins(), files, folder) if files else starter_settings(find_plugins(), folder)
 
 
-def _place(text: str, config: Path) -> None:
-    """Write the file whole, so that an old one is kept if the disk is full; a link is followed."""
-    from turnout.files.atomic import open_atomic
+def _print_notes(notes: tuple[str, ...]) -> None:
+    for note in notes[:_MAX_NOTES]:
+        print_line("note", note)
+    if len(notes) > _MAX_NOTES:
+        print_line("note", f"and {len(notes) - _MAX_NOTES} more notes")
 
-    with open_atomic(config.resolve(), mode=0o666) as stream:
-        stream.write(text.encode())
+
+def _place(draft: Draft, config: Path) -> None:
+    from turnout.commands.init.draft import place_draft
+    from turnout.plugins.discovery import find_plugins
+
+    place_draft(draft, config, find_plugins())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,7 +26,7 @@ def check_format(plugins: Plugins, model: LoadedModel, folder: Path, exporter: E
             continue
         names = ", ".join(sorted(file.name for file in served.iterdir())) if served.is_dir() else ""
         other = os.path.relpath(f"{folder.parent}_{exporter.format}")
-        command = f"turnout export {model.name} --format {exporter.format} --repository {other}"
+        command = f"turnout export {model.name} --format {exporter.format} --repository {shlex.quote(other)}"
         raise ExportError(
             f"model {model.name!r} is served by {backend!r} as {names or 'another file'}, version {version} of "
             f"{str(folder)!r}; a version with {exporter.filename} there would break it: a model has one format. Export it into "

@@ -29,3 +29,7 @@ def test_a_comment_stays_one_line_whatever_is_in_it(text: str) -> None:
 
 def test_what_cannot_be_printed_is_escaped() -> None:
     assert comment("a\nb\x1b[31m\u2028\udce9é") == "a b\\x1b[31m \\udce9é"
+
+
+def test_a_long_remark_is_cut() -> None:
+    assert len(comment("x" * 1_000_000)) <= 400

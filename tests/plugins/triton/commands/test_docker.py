@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shlex
+import shutil
 
 import pytest
 from ruamel.yaml import YAML
@@ -90,3 +91,27 @@ def test_a_missing_repository_is_refused(turnout) -> None:
 
     assert ran.returncode == 2
     assert "does not exist" in ran.stderr
+
+
+def test_a_dollar_sign_in_a_path_is_no_variable_of_docker_compose(turnout, small_repository, tmp_path) -> None:
+    folder = tmp_path / "${HOME} $x 'größe' #\U0001f600"
+    shutil.copytree(small_repository, folder)
+
+    ran = turnout("docker", "--compose", "--repository", folder)
+    words = command_of(turnout("docker", "--repository", folder))
+
+    (volume,) = YAML(typ="safe").load(ran.stdout)["services"]["triton"]["volumes"]
+    assert volume["source"] == str(folder).replace("$", "$$")
+    assert values(words, "--volume") == [f"{folder}:/models:ro"]
+
+
+@pytest.mark.parametrize("name", ["a:b", "a\nservices: {}", "a\x1b[2J", "a\x9b", "a\u2028b", "a\udcff"])
+def test_a_path_that_docker_or_a_terminal_reads_otherwise_is_refused(turnout, small_repository, tmp_path, name) -> None:
+    folder = tmp_path / name
+    shutil.copytree(small_repository, folder)
+
+    for options in ([], ["--compose"]):
+        ran = turnout("docker", *options, "--repository", folder)
+
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert "because its name has a colon or a character that cannot be printed" in ran.stderr

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from turnout.commands.init.draft import HEAD, Draft, load_draft
+from turnout.commands.init.draft import HEAD, Draft, checked_draft
 from turnout.commands.init.model_names import model_names, wanted_name
 from turnout.commands.init.yaml_text import yaml_value
 from turnout.errors import ConfigurationError
@@ -26,17 +26,17 @@ def file_settings(plugins: Plugins, files: Sequence[Path], folder: Path) -> Draf
     """
     backends = [_backend_for(plugins, file) for file in files]
     names = model_names([wanted_name(file, folder) for file in files])
+    models: dict[str, Any] = {}
     lines = [f"backend: {backends[0].name}", "", "models:"]
     for name, file, backend in zip(names, files, backends, strict=True):
         lines.append(f"  {text_scalar(name)}:")
-        if backend.name != backends[0].name:
+        models[name] = {} if backend.name == backends[0].name else {"backend": backend.name}
+        if models[name]:
             lines.append(f"    backend: {backend.name}")
-        path = _relative_path(file, folder)
-        option = backend.file_options[file.suffix.lower()]
+        option, path = backend.file_options[file.suffix.lower()], _relative_path(file, folder)
+        models[name]["backends"] = {backend.name: {option: path}}
         lines += ["    backends:", f"      {backend.name}: {{{option}: {yaml_value(path)}}}"]
-    text = "\n".join([*lines, ""])
-    load_draft(HEAD + text, plugins)
-    return Draft(HEAD + text)
+    return checked_draft(HEAD + "\n".join([*lines, ""]), models, plugins)
 
 
 def _relative_path(file: Path, folder: Path) -> str:

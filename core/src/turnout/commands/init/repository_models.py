@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from turnout.commands.init.draft import HEAD, Draft, load_draft
+from turnout.commands.init.draft import HEAD, Draft, checked_draft, load_draft
 from turnout.commands.init.model_names import model_names
 from turnout.commands.init.yaml_text import comment, yaml_value
 from turnout.errors import ConfigurationError, SettingsError, UnknownNameError
@@ -70,15 +70,14 @@ def repository_settings(plugins: Plugins, repository: Path, folder: Path, config
     count = sum(1 for entry in entries if entry.settings)
     if not count:
         return Draft("", notes)
-    text = _text(head, entries)
+    models = {entry.name: entry.settings for entry in entries if entry.settings}
     try:
-        load_draft(text, plugins)
+        return checked_draft(_text(head, entries), models, plugins, notes)
     except SettingsError as error:
         raise ConfigurationError(
             f"the {count} models of {str(repository)!r} do not fit into one turnout.yaml: {error.problems[0].message}; "
             "move some of them into another repository"
         ) from error
-    return Draft(text, notes)
 
 
 def _named(described: Sequence[tuple[Repository, RepositoryModel]], config: str | None) -> Iterator[_Entry]:

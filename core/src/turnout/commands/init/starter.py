@@ -31,28 +31,26 @@ def starter_settings(plugins: Plugins, folder: Path | None = None) -> Draft:
         )
     text = HEAD + _example(plugins)
     try:
-        load_draft(text, plugins)
+        draft = Draft(text, (), load_draft(text, plugins))
     except SettingsError as error:
         text, notes = _without_problems(text, error)
-        if not load_draft(text, plugins).get("models"):
+        draft = Draft(text, notes, load_draft(text, plugins))
+        if not draft.values.get("models"):
             raise
-        draft = Draft(text, notes)
-    else:
-        draft = Draft(text)
     return draft if folder is None else _beside_others(draft, plugins, folder)
 
 
 def _beside_others(draft: Draft, plugins: Plugins, folder: Path) -> Draft:
     """Return ``draft`` with the models that are in the repository of ``folder`` renamed."""
     text, notes = draft.text, [*draft.notes]
-    for name in load_draft(text, plugins).get("models") or ():
+    for name in draft.values.get("models") or ():
         new = name
         while (folder / DEFAULT_REPOSITORY / new).exists():
             new = f"my_{new}"
         if new != name:
             text = re.sub(rf"\b{re.escape(name)}\b", new, text)
             notes.append(f"{DEFAULT_REPOSITORY}/{name} is there already, so this model is called {new!r}")
-    return Draft(text, tuple(notes))
+    return Draft(text, tuple(notes), load_draft(text, plugins))
 
 
 def _example(plugins: Plugins) -> str:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from turnout.shown_text import shown
+
+_LONGEST = 400
+
 
 def yaml_value(value: Any) -> str:
     """Return ``value`` in one line. JSON is YAML, but for characters that YAML does not accept as they are."""
     # JSON writes a character above U+FFFF as two halves, which YAML does not put together.
-    return visible(json.dumps(value, ensure_ascii=False))
+    return _visible(json.dumps(value, ensure_ascii=False))
 
 
 def comment(text: str) -> str:
-    """Return ``text`` for a comment or a terminal: in one line, each character that cannot be printed escaped."""
-    return visible(" ".join(text.split()))
+    """Return ``text`` for a comment or a terminal: in one line, cut, each character that cannot be printed escaped."""
+    return shown(" ".join(text.split()), _LONGEST)
 
 
-def visible(text: str) -> str:
+def _visible(text: str) -> str:
     """Return ``text`` with the characters that cannot be printed as the escapes of YAML's double-quoted scalars."""
     return "".join(character if character.isprintable() else _escape(ord(character)) for character in text)
 

@@ -7,6 +7,7 @@ and one input, those are connected. Every other input is an input of the ensembl
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +70,7 @@ def _read_member(name: str, repository: Path, model: ModelDeclaration) -> Any:
     if found is None or not found.config.input or not found.config.output:
         raise ExportError(
             f"ensemble {model.name!r} needs the model {name!r}, and {str(repository / name / CONFIG)!r} does not declare its "
-            f"inputs and outputs; write it first: turnout export {name}"
+            f"inputs and outputs; write it first: turnout export {shlex.quote(name)}"
         )
     if found.config.model_transaction_policy.decoupled:
         raise ExportError(f"ensemble {model.name!r}: {name!r} streams its responses (decoupled); remove it from the ensemble")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from turnout.errors import ConfigurationError
+from turnout_triton.repository.layout import is_folder_name
 from turnout_triton.server.ports import DEFAULT_PORTS, Ports
 
 IMAGE = "nvcr.io/nvidia/tritonserver"
@@ -46,10 +47,13 @@ class Container:
             raise ConfigurationError(
                 f"--gpus {self.gpus!r} is neither 'all', nor a number, nor 'device=0,1'; correct it, or omit it for no GPU"
             )
-        if ":" in str(self.repository):
+        if ":" in str(self.repository) or not str(self.repository).isprintable():
             raise ConfigurationError(
-                f"docker cannot mount {str(self.repository)!r}, because its name has a colon; give --repository another folder"
+                f"docker cannot mount {str(self.repository)!r}, because its name has a colon or a character that cannot be "
+                "printed; give --repository another folder"
             )
+        if unnamed := [name for name in self.models if not is_folder_name(name)]:
+            raise ConfigurationError(f"{unnamed[0]!r} is not a folder name in a model repository; correct --model")
 
     def docker_command(self) -> list[str]:
         """Return the command ``docker run ...``, word by word."""
@@ -78,8 +82,8 @@ class Container:
         service |= {"ipc": "host"} if self.shares_memory else {"shm_size": "1gb"}
         if self.gpus:
             service["deploy"] = {"resources": {"reservations": {"devices": [self._device()]}}}
-        # JSON is YAML too, so no YAML writer is needed here.
-        lines = [f"    {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in service.items()]
+        # JSON is YAML too, so no YAML writer is needed here. docker compose reads a dollar sign as a variable, also in quotes.
+        lines = [f"    {name}: {json.dumps(value, ensure_ascii=False).replace('$', '$$')}" for name, value in service.items()]
         return "\n".join(["services:", "  triton:", *lines, ""])
 
     def _memory_arguments(self) -> list[str]:
