@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from turnout.files.limits import FileLimits
-from turnout.files.regular import append_to_regular, has_content, open_regular, read_regular, read_regular_text
+from turnout.files.regular import append_to_own, append_to_regular, has_content, open_regular, read_regular, read_regular_text
 
 SMALL = FileLimits("a note", 10)
 
@@ -104,7 +104,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
 
 def test_appends_and_creates(tmp_path: Path) -> None:
     for text in (b"a", b"b"):
-        with append_to_regular(tmp_path / "x") as stream:
+        with append_to_own(tmp_path / "x") as stream:
             stream.write(text)
 
     assert (tmp_path / "x").read_bytes() == b"ab"
