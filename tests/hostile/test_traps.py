@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.hostile.areas.checkpoint_code import weights_of_a_pickle
 from tests.hostile.case import Case, Prepare
 from tests.hostile.sandbox import Sandbox
 
@@ -55,6 +56,16 @@ def test_each_detector_sees_what_it_looks_for(program, problem, tmp_path) -> Non
     found = Case("trap/program/member", _program(program), _good).problems(tmp_path)
 
     assert any(problem in sentence for sentence in found), found
+
+
+def test_code_that_a_payload_runs_is_seen(tmp_path) -> None:
+    opens = "import torch; torch.load('net/pytorch_model.bin', weights_only=False)"
+
+    def hostile(sandbox: Sandbox) -> list[str]:
+        weights_of_a_pickle(sandbox)
+        return sandbox.python(opens)
+
+    assert "foreign code ran" in Case("trap/program/opens_a_pickle", hostile, _good).problems(tmp_path)
 
 
 def test_a_refusal_is_no_problem(tmp_path) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-# A process in the background of a shell script inherits an ignored SIGINT.
+# A process in the background of a shell script inherits an ignored SIGINT, and one of nohup an ignored SIGHUP.
 PROGRAM = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 import pathlib, threading, time
 import click
 from turnout.cli.group import turnout as group
@@ -107,7 +108,7 @@ def test_the_text_of_an_exit_drives_no_terminal(tmp_path: Path) -> None:
 
 
 def test_a_signal_that_the_parent_ignores_stays_ignored(tmp_path: Path) -> None:
-    program = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)" + PROGRAM.replace(
+    program = PROGRAM.replace("signal.SIG_DFL", "signal.SIG_IGN").replace(
         "BODY", 'print("ready", file=sys.stderr, flush=True); time.sleep(1); print("done")'
     )
     process = subprocess.Popen(

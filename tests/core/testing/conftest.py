@@ -186,7 +186,12 @@ class WordyError(Echo):
         try:
             return super().accept(request)
         except InvalidTensorError as error:
-            raise InvalidTensorError(f"wrong:\n{error}") from error
+            raise TwoLinesError(str(error)) from error
+
+
+class TwoLinesError(InvalidTensorError):
+    def __str__(self) -> str:
+        return f"wrong:\n{super().__str__()}"
 
 
 class WordlessError(Echo):

@@ -195,8 +195,9 @@ def _plus_one() -> bytes:
 
 
 def _start(sandbox: Sandbox, command: list[str]) -> subprocess.Popen[str]:
-    # A process in the background of a shell script inherits an ignored SIGINT.
-    program = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    # A process in the background of a shell script inherits an ignored SIGINT, and one of nohup an ignored SIGHUP.
+    program = "import os, signal, sys\nfor number in (signal.SIGINT, signal.SIGHUP): signal.signal(number, signal.SIG_DFL)\n"
+    program += "os.execv(sys.argv[1], sys.argv[1:])"
     return subprocess.Popen(
         [sys.executable, "-S", "-c", program, *command],
         cwd=sandbox.work,

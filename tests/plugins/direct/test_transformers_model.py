@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from turnout.errors import ModelLoadError
 from turnout_direct.module_loader import load_module
@@ -149,6 +151,50 @@ def test_a_folder_with_code_on_the_hub_is_refused(open_direct: Callable[..., Any
 
     with pytest.raises(ModelLoadError, match=r"takes its Python from 'someone/else--modeling_maps\.Maps.*at no fixed commit"):
         open_direct(folder=remote.parent, **MAPS, trust_remote_code=True)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"attn_implementation": "someone/kernel"},
+        {"_attn_implementation": "someone/kernel:forward"},
+        {"_attn_implementation_internal": "someone/kernel@main"},
+        {"text_config": {"attn_implementation": "flash|someone/kernel"}},
+        {"attn_implementation": {"": "sdpa", "text_config": "someone/kernel"}},
+        {"backbones": [{"_experts_implementation": "someone/kernel"}]},
+    ],
+    ids=str,
+)
+def test_a_checkpoint_takes_no_kernel_from_the_hub(
+    open_direct: Callable[..., Any], remote: Path, given: dict[str, Any]
+) -> None:
+    config = json.loads((remote / "config.json").read_text())
+    (remote / "config.json").write_text(json.dumps(config | given))
+
+    with pytest.raises(ModelLoadError, match=r"config\.json' takes compiled code from '.*someone/kernel.*write 'sdpa'"):
+        open_direct(folder=remote.parent, **MAPS, trust_remote_code=True)
+
+
+def test_an_implementation_of_transformers_is_no_kernel(open_direct: Callable[..., Any], remote: Path) -> None:
+    config = json.loads((remote / "config.json").read_text())
+    (remote / "config.json").write_text(json.dumps(config | {"attn_implementation": "eager", "_name_or_path": "org/maps"}))
+
+    assert open_direct(folder=remote.parent, **MAPS, trust_remote_code=True, returns={"logits": -1})
+
+
+def test_a_part_with_python_of_its_own_asks_nothing(
+    open_direct: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    part = {"model_type": "vit", "auto_map": {"AutoModelForSeq2SeqLM": "evil.Evil"}}
+    parts = {"vision_config": tiny, "qformer_config": {**tiny, "encoder_hidden_size": 16}, "text_config": part}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "blip-2", **parts}))
+    (tmp_path / "evil.py").write_text("raise SystemExit('ran')")
+    save_file({"none": torch.zeros(1)}, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    monkeypatch.setattr("builtins.input", lambda _: pytest.fail("it asked"))
+
+    with pytest.raises(ModelLoadError, match="requires you to execute custom code"):
+        open_direct(loader="transformers", checkpoint=".", folder=tmp_path, **{"class": "Blip2ForConditionalGeneration"})
 
 
 IN_A_CACHE = """

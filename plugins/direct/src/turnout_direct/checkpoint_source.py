@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from turnout.errors import ModelLoadError
 from turnout.files.limits import CHECKPOINT_JSON
@@ -11,6 +12,8 @@ from turnout.files.strict_json import read_json
 from turnout_direct.options import DirectOptions
 
 _NULL_COMMIT = "0" * 40
+# Keys of a config, perhaps between "_" and "_internal", by which transformers finds code of the package ``kernels``.
+_IMPLEMENTATIONS = ("attn_implementation", "experts_implementation")
 _HUB_NAME = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?\Z")
 
 
@@ -53,18 +56,42 @@ def _check_folder(path: Path, options: DirectOptions, model: str) -> None:
             f"model {model!r}: folder {str(path)!r} has no 'config.json', so it is not a checkpoint; "
             "set 'checkpoint' to the folder that save_pretrained wrote"
         )
-    foreign = _remote_code(path / "config.json")
+    config = _read_config(path / "config.json")
+    foreign = _remote_code(config)
     if options.trust_remote_code and foreign:
         raise ModelLoadError(
             f"model {model!r}: {str(path / 'config.json')!r} takes its Python from {foreign!r} on the hub, "
             "at no fixed commit; copy that code into the folder and name it in 'auto_map' without '--'"
         )
+    if kernel := _hub_kernel(config):
+        raise ModelLoadError(
+            f"model {model!r}: {str(path / 'config.json')!r} takes compiled code from {kernel!r} on the hub, at no fixed "
+            f"commit; write 'sdpa' or 'eager' there instead of {kernel!r}"
+        )
 
 
-def _remote_code(config: Path) -> str:
-    # transformers writes "repository--module.Class" for code that another repository on the hub holds.
+def _read_config(file: Path) -> dict[str, Any]:
+    """Return the config, or an empty one if it is none; transformers then says why."""
     try:
-        code = read_json(config, CHECKPOINT_JSON).get("auto_map", {})
-        return next((str(value) for value in code.values() if "--" in str(value)), "")
-    except (ValueError, AttributeError):
+        config = read_json(file, CHECKPOINT_JSON)
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _remote_code(config: dict[str, Any]) -> str:
+    # transformers writes "repository--module.Class" for code that another repository on the hub holds.
+    code = config.get("auto_map")
+    return next((str(value) for value in code.values() if "--" in str(value)), "") if isinstance(code, dict) else ""
+
+
+def _hub_kernel(value: Any) -> str:
+    """Return the first implementation of attention or experts, at any depth of a config, that is a name on the hub."""
+    if isinstance(value, list):
+        return next(filter(None, map(_hub_kernel, value)), "")
+    if not isinstance(value, dict):
         return ""
+    named = (part for key, part in value.items() if key.strip("_").startswith(_IMPLEMENTATIONS))
+    texts = (text for part in named for text in (part.values() if isinstance(part, dict) else [part]))
+    here = next((text for text in texts if isinstance(text, str) and "/" in text), "")
+    return here or next(filter(None, map(_hub_kernel, value.values())), "")

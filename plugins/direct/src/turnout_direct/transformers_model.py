@@ -11,6 +11,7 @@ from turnout.errors import ModelLoadError, suggestion
 from turnout_direct.checkpoint_source import find_checkpoint_source
 from turnout_direct.options import DirectOptions
 from turnout_direct.required_config import check_placeholder
+from turnout_direct.weight_bound import bound_weights
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +29,7 @@ def load_transformers(options: DirectOptions, folder: Path, model: str) -> torch
     kind = _find_class(str(options.class_), model)
     # Auto classes may load Python of the checkpoint; it must come from the same commit as the weights.
     pinned = {"code_revision": options.revision} if options.revision and _is_auto(kind) else {}
-    with _hide_progress_bar():
+    with _hide_progress_bar(), _ask_nothing(), bound_weights(source, model):
         module, report = kind.from_pretrained(
             source,
             revision=options.revision or "main",
@@ -58,6 +59,19 @@ def _hide_progress_bar() -> Iterator[None]:
     finally:
         if was_enabled:
             logging.enable_progress_bar()
+
+
+@contextmanager
+def _ask_nothing() -> Iterator[None]:
+    """Refuse Python that a part of a checkpoint names, where transformers would ask on stdin whether to run it."""
+    from transformers import dynamic_module_utils
+
+    before = dynamic_module_utils.TIME_OUT_REMOTE_CODE
+    dynamic_module_utils.TIME_OUT_REMOTE_CODE = 0
+    try:
+        yield
+    finally:
+        dynamic_module_utils.TIME_OUT_REMOTE_CODE = before
 
 
 def _find_class(name: str, model: str) -> Any:
