@@ -53,7 +53,7 @@ def bound_weights(source: str, model: str) -> Iterator[None]:
 
 
 class _Count:
-    """What one thread has built so far. The hooks are global: other threads may build other models meanwhile."""
+    """Counter of what one thread has built. The hooks are global: other threads may build other models meanwhile."""
 
     def __init__(self, size: int, config: str, model: str) -> None:
         self._thread = threading.get_ident()
