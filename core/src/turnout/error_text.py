@@ -89,11 +89,19 @@ def foreign_text(text: str) -> str:
     return shown(" ".join(words), _MAX_FOREIGN)
 
 
+_name_of = type.__dict__["__name__"].__get__
+
+
+def type_name(value: object) -> str:
+    """Return the name of the type of ``value``; a metaclass cannot raise in its place."""
+    return str(_name_of(type(value)))
+
+
 def text_of(error: BaseException) -> str:
     """Return the text of a foreign exception in one line, 600 characters of it at most; its kind if it has no text."""
-    return foreign_text(plain_text(error)) or type(error).__name__
+    return foreign_text(plain_text(error)) or type_name(error)
 
 
 def one_line(error: BaseException) -> str:
     """Return the kind and text of a foreign exception in one line."""
-    return f"{type(error).__name__}: {text_of(error) if plain_text(error).strip() else 'no text'}"
+    return f"{type_name(error)}: {text_of(error) if plain_text(error).strip() else 'no text'}"

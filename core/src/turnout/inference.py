@@ -14,6 +14,7 @@ from typing import Any, cast
 from numpy import floating, integer, ndarray
 from numpy.typing import NDArray
 
+from turnout.error_text import type_name
 from turnout.errors import DeadlineExceededError, InvalidRequestError, InvalidTensorError, TurnoutError, suggestion
 from turnout.tensors import BYTES, DTYPES, TensorSpec
 from turnout.tensors.given import named_values, tensor_of
@@ -92,7 +93,7 @@ def check_number(seconds: object, what: str, advice: str) -> None:
     kind = type(seconds)
     is_nan = issubclass(kind, float | floating) and isnan(cast("float", seconds))
     if is_nan or kind is bool or not issubclass(kind, int | float | integer | floating):
-        found = "NaN" if is_nan else kind.__name__
+        found = "NaN" if is_nan else type_name(seconds)
         raise InvalidRequestError(f"{what} is a number of seconds, got {found}; {advice}", field="deadline")
 
 

@@ -100,11 +100,18 @@ def test_optional_inputs_may_be_given() -> None:
     assert set(_check().infer(_request(pixel_values=GOOD, input_ids=GOOD_IDS))) == {"pixel_values", "input_ids"}
 
 
-@pytest.mark.parametrize("size", [0, 1, 4])
+@pytest.mark.parametrize("size", [1, 4])
 def test_every_batch_up_to_the_largest_is_accepted(size: int) -> None:
     batch = np.zeros((size, 3, 4, 2), np.float32)
 
     assert _check().infer(_request(pixel_values=batch))["pixel_values"].shape == (size, 3, 4, 2)
+
+
+def test_a_batch_of_no_rows_is_refused_as_triton_does() -> None:
+    with pytest.raises(InvalidTensorError, match=r"batch of 0 rows; model 'blip' takes 1 to 4") as caught:
+        _check().infer(_request(pixel_values=np.zeros((0, 3, 4, 2), np.float32)))
+
+    assert caught.value.field == "pixel_values"
 
 
 def test_the_shape_of_a_big_endian_or_strided_array_counts_not_its_memory() -> None:

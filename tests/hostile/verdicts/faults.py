@@ -6,11 +6,13 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from types import MappingProxyType
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+import torch
 
 from turnout.tensors import BYTES, DTYPES
 from turnout.testing.samples import plain, sample
@@ -77,6 +79,10 @@ def _arrays() -> Iterator[tuple[str, Callable[[str], Made | None]]]:
     yield "datatypes/float8", _x(lambda x: np.zeros(x.shape, ml_dtypes.float8_e5m2))
     yield "datatypes/int4", _x(lambda x: np.zeros(x.shape, ml_dtypes.int4))
     yield "datatypes/long double", _x(lambda x: np.zeros(x.shape, np.longdouble))
+    yield "datatypes/texts of numpy 2", _x(lambda x: np.full(x.shape, "a", np.dtypes.StringDType()))
+    yield "datatypes/a dtype that lies", _x(lambda x: x.astype("c16" if x.dtype.kind != "O" else "U").view(LyingDtype), BYTES)
+    yield "shapes/no rows", _x(lambda x: x[:0])
+    yield "shapes/a shape that lies", _x(lambda x: x[:, :2].view(LyingShape))
     yield "datatypes/big-endian of another", _x(lambda x: np.ones(x.shape, ">i4" if x.dtype != np.int32 else ">f4"))
     yield "shapes/rank 0", _x(lambda x: x[0, 0:1].reshape(()))
     yield "shapes/rank 1", _x(lambda x: x[0])
@@ -138,6 +144,13 @@ def _objects() -> Iterator[tuple[str, Callable[[str], Made | None]]]:
                   {"typestr": "<f4", "shape": ("a", 3)}, {"typestr": "?!", "shape": (3, 3)}):  # fmt: skip
         for name in ("__cuda_array_interface__", "__array_interface__"):
             yield f"objects/{name} is {found}", lambda datatype, args=(name, found): ({"x": Has(*args)}, {})
+    yield "objects/a type without a name", lambda datatype: ({"x": _nameless()}, {})
+    yield "objects/itself in a list", lambda datatype: ({"x": _endless()}, {})
+    yield "objects/5,000 lists in lists", lambda datatype: ({"x": reduce(lambda inner, _: [inner], range(5000), 1.0)}, {})
+    yield "objects/a sparse tensor", _x(lambda x: torch.ones(3, 3).to_sparse())
+    yield "objects/a tensor without memory", _x(lambda x: torch.ones(3, 3, device="meta"))
+    yield "objects/ragged tensors", _x(lambda x: torch.nested.nested_tensor([torch.ones(3), torch.ones(2)]))
+    yield "objects/a closed view", lambda datatype: ({"x": _closed_view()}, {})
     for returned in (None, 5, "text", [1], object()):
         yield f"objects/__array__ returns {str(returned)[:8]}", lambda datatype, returned=returned: ({"x": Makes(returned)}, {})
     for value in (None, {}, {1: 2}, object(), int, [[1], [2, 3]], [], ..., 2**70, slice(1), b"", range(0), [None]):
@@ -175,6 +188,12 @@ def _right_arrays() -> Iterator[tuple[str, Callable[[str], Made | None]]]:
     yield "right/big-endian", _x(lambda x: x.astype(x.dtype.newbyteorder(">")), "BF16", BYTES)
     yield "right/misaligned", _x(_misaligned, BYTES)
     yield "right/a subclass", _x(lambda x: x.view(Sub))
+    for part in ("shape", "dtype", "size", "ndim", "flags", "strides", "nbytes", "T"):
+        yield f"right/a subclass whose {part} raises", _x(lambda x, part=part: x.view(_raising_array(part)))
+    yield "right/a subclass whose methods raise", _x(lambda x: x.view(_raising_array()))
+    yield "right/a record array", _x(lambda x: x.view(np.recarray), BYTES)
+    yield "right/a matrix", _x(np.matrix)
+    yield "right/no strides", _x(lambda x: np.lib.stride_tricks.as_strided(x[:1], (4, 3), (0, x.strides[1])), BYTES)
     yield "right/a memory map", _x(lambda x: x.view(np.memmap))
     yield "right/masked without a mask", _x(np.ma.masked_array)
     yield "right/a mapping proxy", lambda datatype: (MappingProxyType({"x": good(datatype)}), {})
@@ -214,6 +233,22 @@ def _right_heads() -> Iterator[tuple[str, Callable[[str], Made | None]]]:
 
 class Sub(np.ndarray):
     """A subclass of arrays."""
+
+
+class LyingDtype(np.ndarray):
+    """An array that calls itself whatever is asked for."""
+
+    @property
+    def dtype(self) -> Any:
+        return np.dtype(np.float32)
+
+
+class LyingShape(np.ndarray):
+    """An array that calls itself [3, 3]."""
+
+    @property
+    def shape(self) -> Any:
+        return (3, 3)
 
 
 class Odd(str):
@@ -283,6 +318,47 @@ def Raises(name: str, error: type[Exception] = KeyError) -> Any:  # noqa: N802  
 
     is_read = name in ("__class__", "__array_interface__", "__array_struct__", "__cuda_array_interface__", "__dlpack__")
     return type("Raising", (), {name: property(fail) if is_read else fail})()
+
+
+def _raising_array(part: str = "") -> Any:
+    """Return a class of arrays whose attribute ``part`` raises when it is read; without one, whose methods do."""
+
+    def fail(*args: object, **kwargs: object) -> Any:
+        raise KeyError("raised by the caller's array")
+
+    methods = (
+        "ravel",
+        "view",
+        "astype",
+        "copy",
+        "tobytes",
+        "tolist",
+        "__array__",
+        "__array_function__",
+        "__array_ufunc__",
+        "__len__",
+    )
+    # A view sets the class after it: numpy reads nothing of it then.
+    return type("RaisingArray", (np.ndarray,), {part: property(fail)} if part else dict.fromkeys(methods, fail))
+
+
+def _nameless() -> Any:
+    def fail(kind: object) -> Any:
+        raise KeyError("raised by the caller's type")
+
+    return type("Meta", (type,), {"__name__": property(fail)})("Nameless", (), {})()
+
+
+def _endless() -> list[Any]:
+    made: list[Any] = []
+    made.append(made)
+    return made
+
+
+def _closed_view() -> memoryview:
+    view = memoryview(b"abc")
+    view.release()
+    return view
 
 
 def _raising_mapping(method: str) -> Any:

@@ -45,7 +45,7 @@ def datatype_of(dtype: np.dtype[Any]) -> str:
     """
     if dtype.kind in "OSU":
         return BYTES
-    name = _NAMES.get(dtype) or _NAMES.get(dtype.newbyteorder("="))
+    name = _NAMES.get(dtype if dtype.isnative else dtype.newbyteorder("="))
     if name is None:
         raise InvalidTensorError(
             f"numpy dtype {str(dtype)!r} has no KServe v2 datatype; known: {', '.join(DTYPES)}. Convert the array first."

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from turnout.error_text import type_name
 from turnout.errors import InvalidTensorError, text_of
 
 
@@ -75,5 +76,5 @@ def _encode(element: object, name: str, index: int) -> bytes:
             f"tensor {name!r} is BYTES, but element {index} cannot be read: {text_of(error)}; use bytes", field=name
         ) from error
     raise InvalidTensorError(
-        f"tensor {name!r} is BYTES, but element {index} is {kind.__name__}; use bytes or str for every element", field=name
+        f"tensor {name!r} is BYTES, but element {index} is {type_name(element)}; use bytes or str for every element", field=name
     )

@@ -12,6 +12,7 @@ from typing import Any, cast
 from numpy import ndarray
 from numpy.typing import NDArray
 
+from turnout.error_text import type_name
 from turnout.errors import InvalidTensorError, TurnoutError, text_of
 from turnout.tensors.device import DeviceTensor, device_tensor_of
 from turnout.tensors.spec import as_tensor
@@ -32,10 +33,10 @@ def named_values(inputs: object) -> dict[str, Any]:
         raise
     except Exception as error:
         raise InvalidTensorError(
-            f"inputs of type {type(inputs).__name__} cannot be read: {text_of(error)}; pass a dict of arrays", field=INPUTS
+            f"inputs of type {type_name(inputs)} cannot be read: {text_of(error)}; pass a dict of arrays", field=INPUTS
         ) from error
     raise InvalidTensorError(
-        f"inputs must map names to arrays, got {type(inputs).__name__}; write {{'pixel_values': array}}", field=INPUTS
+        f"inputs must map names to arrays, got {type_name(inputs)}; write {{'pixel_values': array}}", field=INPUTS
     )
 
 
@@ -57,7 +58,7 @@ def _with_plain_names(values: dict[Any, Any]) -> dict[str, Any]:
         # Not isinstance: a foreign __class__ may raise, or lie.
         if not issubclass(type(name), str):
             raise InvalidTensorError(
-                f"names of inputs must be text, got one of type {type(name).__name__}; write {{'pixel_values': array}}",
+                f"names of inputs must be text, got one of type {type_name(name)}; write {{'pixel_values': array}}",
                 field=INPUTS,
             )
         # A subclass of str may have any hash and equality; a copy by str itself has not.

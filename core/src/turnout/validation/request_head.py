@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from turnout.error_text import type_name
 from turnout.errors import InvalidRequestError, TurnoutError, text_of
 from turnout.inference import EMPTY, LONGEST_WAIT_SECONDS, NO_ID, InferenceRequest, check_number
 
@@ -44,7 +45,7 @@ def _with_plain_parameters(request: InferenceRequest) -> InferenceRequest:
 
 def _check_text(what: str, text: object, field: str) -> None:
     if not issubclass(type(text), str):
-        raise InvalidRequestError(f"{what} is text, got {type(text).__name__}; pass a str", field=field)
+        raise InvalidRequestError(f"{what} is text, got {type_name(text)}; pass a str", field=field)
     try:
         str.encode(text, "utf-8")  # type: ignore[arg-type]  # a str by its type
     except UnicodeEncodeError as error:
@@ -61,11 +62,9 @@ def _read(parameters: object) -> dict[str, Any]:
         raise
     except Exception as error:
         raise InvalidRequestError(
-            f"parameters of type {type(parameters).__name__} cannot be read: {text_of(error)}; pass a dict", field="parameters"
+            f"parameters of type {type_name(parameters)} cannot be read: {text_of(error)}; pass a dict", field="parameters"
         ) from error
-    raise InvalidRequestError(
-        f"parameters map names to values, got {type(parameters).__name__}; pass a dict", field="parameters"
-    )
+    raise InvalidRequestError(f"parameters map names to values, got {type_name(parameters)}; pass a dict", field="parameters")
 
 
 def _check_parameter(name: object, value: object) -> None:
@@ -81,7 +80,7 @@ def _check_parameter(name: object, value: object) -> None:
 
 
 def _shown(value: object) -> str:
-    return repr(value) if type(value) in (int, float, bool, type(None)) else f"of type {type(value).__name__}"
+    return repr(value) if type(value) in (int, float, bool, type(None)) else f"of type {type_name(value)}"
 
 
 def _is_priority(value: Any) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy import ndarray
 from numpy.typing import NDArray
 
+from turnout.error_text import type_name
 from turnout.errors import InvalidTensorError
 from turnout.inference import InferenceResponse
 from turnout.tensors import BYTES, DTYPES, datatype_of
@@ -33,19 +34,19 @@ def is_response(response: object) -> bool:
 def describe_foreign(response: object) -> str:
     """Return what is wrong with the form of ``response``, in words."""
     if not isinstance(response, InferenceResponse):
-        return f"{type(response).__name__}, {_WANTED}"
+        return f"{type_name(response)}, {_WANTED}"
     if response.error is not None:
-        return f"an error of {type(response.error).__name__}, not one of turnout.errors"
+        return f"an error of {type_name(response.error)}, not one of turnout.errors"
     if not isinstance(response.outputs, Mapping):
-        return f"outputs of {type(response.outputs).__name__}, {_WANTED}"
+        return f"outputs of {type_name(response.outputs)}, {_WANTED}"
     return next(fault for name, value in response.outputs.items() if (fault := _describe_output(name, value)))
 
 
 def _describe_output(name: object, value: object) -> str:
     if not isinstance(name, str):
-        return f"an output whose name is {type(name).__name__}, {_WANTED}"
+        return f"an output whose name is {type_name(name)}, {_WANTED}"
     if not isinstance(value, ndarray):
-        return f"output {name!r} as {type(value).__name__}, {_WANTED}"
+        return f"output {name!r} as {type_name(value)}, {_WANTED}"
     fault = _find_fault(value)
     return f"output {name!r} {fault}" if fault else ""
 

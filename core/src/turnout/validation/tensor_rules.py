@@ -9,6 +9,7 @@ import numpy as np
 from numpy import ndarray
 from numpy.typing import NDArray
 
+from turnout.error_text import type_name
 from turnout.errors import InvalidTensorError, listing, one_line, suggestion
 from turnout.inference import ModelSignature
 from turnout.tensors import BYTES, DTYPES, DeviceTensor, TensorSpec, as_tensor, describe
@@ -32,7 +33,7 @@ class _GoodShapes(dict[tuple[int, ...], bool]):
         self._largest = largest
 
     def __missing__(self, shape: tuple[int, ...]) -> bool:
-        good = self._spec.accepts_shape(shape) and (not self._largest or (shape != () and shape[0] <= self._largest))
+        good = self._spec.accepts_shape(shape) and (not self._largest or (shape != () and 0 < shape[0] <= self._largest))
         if len(self) < _REMEMBERED_SHAPES:
             self[shape] = good
         return good
@@ -107,8 +108,9 @@ class TensorRules:
 
     def _declaration(self, name: str, inputs: Mapping[str, object]) -> str:
         """Return the line that gives the only input another name, for a model whose input is known by name alone."""
-        array = inputs[name]
-        if len(inputs) != 1 or len(self.signature.input_names) != 1 or not isinstance(array, ndarray):
+        array, signature = inputs[name], self.signature
+        is_free = not signature.inputs and len(signature.input_names) == len(inputs) == 1
+        if not is_free or not name.isidentifier() or type(array) is not ndarray:
             return ""
         datatype, _, sizes = describe(array).partition(" ")
         own = array.shape[1:] if self._max_batch_size else array.shape
@@ -120,17 +122,18 @@ class TensorRules:
         # Not isinstance: a foreign object's __class__ may raise, or lie.
         if not issubclass(type(value), ndarray | DeviceTensor):
             raise InvalidTensorError(
-                f"tensor {name!r} must be a numpy array, got {type(value).__name__}, for model {self._model!r}; "
+                f"tensor {name!r} must be a numpy array, got {type_name(value)}, for model {self._model!r}; "
                 "convert it with numpy.asarray",
                 field=name,
             )
-        if spec is not None and not spec.accepts(value):  # type: ignore[arg-type]  # has dtype and shape as an array
+        # A subclass may lie about its dtype and shape, or raise; numpy's own view of it does not.
+        array: Any = value if type(value) is DeviceTensor else np.asarray(value)
+        if spec is not None and not spec.accepts(array):
             raise InvalidTensorError(
-                f"tensor {name!r} must be {spec}, got {describe(value)}, for model {self._model!r}; "  # type: ignore[arg-type]
-                "convert it before the call",
+                f"tensor {name!r} must be {spec}, got {describe(array)}, for model {self._model!r}; convert it before the call",
                 field=name,
             )
-        return value if isinstance(value, DeviceTensor) else plain_array(value, name)
+        return array if type(value) is DeviceTensor else plain_array(value, name)
 
     def _scan(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``inputs`` after a look at the values of BOOL and BYTES, which can be wrong; those of numbers are not read."""
@@ -153,11 +156,16 @@ class TensorRules:
             raise InvalidTensorError(
                 f"inputs of model {self._model!r} must have one batch size, got {given}", field=_odd_one(sizes)
             )
-        size = next(iter(sizes.values()), 0) or 0
-        if size > self._max_batch_size:
+        name, size = next(iter(sizes.items()), ("", 1))
+        if size == 0:  # Triton refuses it, and a runtime may fail in the middle of a graph
+            raise InvalidTensorError(
+                f"batch of 0 rows; model {self._model!r} takes 1 to {self._max_batch_size}; without rows, do not call it",
+                field=name,
+            )
+        if size is not None and size > self._max_batch_size:
             raise InvalidTensorError(
                 f"batch of {size} is over max_batch_size {self._max_batch_size} of model {self._model!r}; split the request",
-                field=next(iter(sizes)),
+                field=name,
             )
 
 
