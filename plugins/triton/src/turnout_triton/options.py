@@ -12,6 +12,7 @@ from turnout import Options
 from turnout_triton.model_config_options import ModelConfigOptions
 
 DEFAULT_REPOSITORY = Path("model_repository")
+DEFAULT_MAX_RESPONSE_BYTES = 128 * 2**20
 
 
 class TlsOptions(Options):
@@ -51,6 +52,7 @@ class TritonOptions(Options):
         shared_memory: ``auto`` sends large tensors to a server on this host through system shared memory.
         shared_memory_threshold_bytes: the size of a tensor from which that pays: a call takes 0.7 of the wire's time at
             256 KiB, and less above (``benchmarks/triton_client.py --threshold``).
+        max_response_bytes: the size of a response beyond which it is refused; of one in JSON, an eighth of it.
         cuda_shared_memory: experimental: sends inputs in GPU memory to a server on this host through CUDA shared memory,
             instead of copying them to the host; needs the extra ``cuda``.
         repository: the model repository that ``turnout export`` writes into and ``turnout check`` compares; relative to the
@@ -71,6 +73,7 @@ class TritonOptions(Options):
     compression: Literal["none", "gzip", "deflate"] = "none"
     shared_memory: Literal["auto", "off"] = "auto"
     shared_memory_threshold_bytes: int = Field(256 * 1024, ge=0)
+    max_response_bytes: int = Field(DEFAULT_MAX_RESPONSE_BYTES, ge=2**20, lt=2**31)
     cuda_shared_memory: bool = Field(default=False, description="Experimental: no GPU has run it yet.")
     repository: Path = DEFAULT_REPOSITORY
     configuration: ModelConfigOptions = Field(ModelConfigOptions(), alias="model_config")

@@ -11,7 +11,7 @@ from typing import Any
 from turnout.errors import ConfigurationError
 from turnout.files.limits import CERTIFICATE
 from turnout.files.regular import read_regular
-from turnout_triton.options import TritonOptions
+from turnout_triton.options import DEFAULT_MAX_RESPONSE_BYTES, TritonOptions
 
 _HEADER_NAME = re.compile(r"[0-9a-z_.-]+")
 _HEADER_VALUE = re.compile(r"[ -~]*")
@@ -28,6 +28,7 @@ class ConnectionSettings:
         certificate: PEM file of this client's certificate chain.
         key: PEM file of its key.
         server_name: the name in the server's certificate, where it is not the host.
+        max_response_bytes: the size of a response beyond which it is refused.
     """
 
     # Headers carry tokens: out of repr, and so out of logs and tracebacks.
@@ -37,6 +38,7 @@ class ConnectionSettings:
     certificate: Path | None = None
     key: Path | None = None
     server_name: str | None = None
+    max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
 
     def grpc_credentials(self) -> Any:
         """Return gRPC's channel credentials.
@@ -72,10 +74,10 @@ def connection_settings(options: TritonOptions, folder: Path) -> ConnectionSetti
     """
     headers = tuple(_header(name.lower(), value.get_secret_value()) for name, value in options.headers.items())
     if options.tls is None:
-        return ConnectionSettings(headers, options.compression)
+        return ConnectionSettings(headers, options.compression, max_response_bytes=options.max_response_bytes)
     tls = options.tls
     ca, certificate, key = (None if file is None else folder / file for file in (tls.ca, tls.certificate, tls.key))
-    return ConnectionSettings(headers, options.compression, ca, certificate, key, tls.server_name)
+    return ConnectionSettings(headers, options.compression, ca, certificate, key, tls.server_name, options.max_response_bytes)
 
 
 def _header(name: str, value: str) -> tuple[str, str]:

@@ -176,6 +176,9 @@ _ERRORS: dict[str, Callable[[str, Callee], TurnoutError]] = {
     "unimplemented": lambda said, callee: UnknownCallError(f"{callee} does not know this call: {said}; check the URL"),
     "not_found": lambda said, callee: UnknownCallError(f"{callee} does not know this: {said}; check the URL and the model"),
     "too_large": lambda said, callee: InvalidRequestError(f"{callee} refuses the size: {said}; send smaller tensors"),
+    "large_response": lambda said, callee: UnreadableResponseError(
+        f"{callee} has a response that is too large: {said}; if it is right, raise max_response_bytes of backend 'triton'"
+    ),
     "unknown": lambda said, callee: InferenceError(f"{callee} failed: {said}; see the server's log"),
     "internal": lambda said, callee: InferenceError(f"{callee} failed: {said}; see the server's log"),
 }

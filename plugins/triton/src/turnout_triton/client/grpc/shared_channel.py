@@ -14,9 +14,8 @@ from turnout_triton.client.grpc.loading import load_grpc
 from turnout_triton.client.grpc.reconnecting_channel import ReconnectingChannel
 
 _OPTIONS = (
-    # Unlimited, as tritonclient has them: gRPC's default of 4 MB is less than one FP32 picture of 1024 x 1024.
+    # Unlimited, as tritonclient has it.
     ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
     # After an outage gRPC's default back-off waits 7 s and more. A connection attempt still gets 3 s.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 3000),
@@ -97,7 +96,9 @@ def _new_channel(endpoint: Endpoint, connection: ConnectionSettings) -> Reconnec
 def _open(endpoint: Endpoint, connection: ConnectionSettings) -> Any:
     grpc = load_grpc()
     # gRPC itself asks a proxy of the environment for loopback too, unless no_proxy names it.
-    options = (*_OPTIONS, ("grpc.enable_http_proxy", 0)) if endpoint.is_loopback else _OPTIONS
+    # gRPC's default of 4 MB is less than one FP32 picture of 1024 x 1024.
+    limited = (*_OPTIONS, ("grpc.max_receive_message_length", connection.max_response_bytes))
+    options = (*limited, ("grpc.enable_http_proxy", 0)) if endpoint.is_loopback else limited
     if not endpoint.secure:
         return grpc.insecure_channel(endpoint.target, options=options)
     name = (("grpc.ssl_target_name_override", connection.server_name),) if connection.server_name else ()

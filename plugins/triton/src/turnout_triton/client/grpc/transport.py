@@ -51,6 +51,7 @@ class GrpcTransport:
         self._forks = Forks.count
         self._closed = False
         self._headers = connection.headers
+        self._max_response_bytes = connection.max_response_bytes
         self._compression = {"gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}.get(connection.compression)
         # ValueError is what grpc raises on a channel that another thread closed.
         self._errors = (grpc.RpcError, ValueError)
@@ -156,6 +157,9 @@ class GrpcTransport:
         kind = _KINDS.get(error.code().name, "internal")
         if kind == "deadline":
             self._channel.record_timeout()
+        # The server reports a request beyond its own limit in the same words, with another number.
+        if kind == "too_large" and f"vs. {self._max_response_bytes})" in (error.details() or ""):
+            kind = "large_response"
         note = proxy_note(self._endpoint) if kind in ("unavailable", "deadline") else ""
         return failure(kind, f"{error.details() or ''}{note}", Callee(model, self._url))
 

@@ -19,7 +19,14 @@ from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.endpoints import Endpoint
 from turnout_triton.client.failures import Callee, failure
 from turnout_triton.client.http.dialing import Dialer
-from turnout_triton.client.http.round_trip import BasedConnection, HttpRequest, HttpResponse, compress, round_trip
+from turnout_triton.client.http.round_trip import (
+    BasedConnection,
+    HttpRequest,
+    HttpResponse,
+    OversizedResponseError,
+    compress,
+    round_trip,
+)
 from turnout_triton.client.proxy_variables import proxy_note
 
 _MOST_IDLE = 64
@@ -178,6 +185,8 @@ class HttpConnections:
     def _translate(self, error: BaseException, callee: Callee, method: str) -> BaseException:
         if isinstance(error, TimeoutError):
             return failure("deadline", "no response in time", callee)
+        if isinstance(error, OversizedResponseError):
+            return failure("large_response", str(error), callee)
         # With TLS 1.3 the server refuses a missing client certificate after the handshake, on the first read.
         if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
             return failure("denied", str(error), callee)
@@ -214,4 +223,4 @@ def _refusal(response: HttpResponse, callee: Callee) -> TurnoutError:
 def _kind(status: int) -> str:
     if status < 400:
         return "not_found"  # a redirection: nothing runs here
-    return _KINDS.get(status, "invalid" if status < 500 else "internal")
+    return _KINDS.get(status, "invalid" if status < 500 else "internal" if status < 600 else "unavailable")

@@ -18,6 +18,9 @@ from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse
 from turnout_triton.client.typed_data import binary_of, values_of
 
 HEADER_LENGTH = "inference-header-content-length"
+# Python's numbers take up to eight times the size of their JSON.
+JSON_SHARE = 8
+_MOST_HEAD_BYTES, _MOST_CONTAINERS = 2**20, 500_000
 
 
 def encode_request(request: KServeRequest) -> tuple[bytes, list[Buffer]]:
@@ -51,7 +54,21 @@ def encode_request(request: KServeRequest) -> tuple[bytes, list[Buffer]]:
         ) from error
 
 
-def decode_response(body: memoryview, header_length: str, model: str) -> KServeResponse:
+def read_json(text: memoryview, most_bytes: int) -> Any:
+    """Return the value of ``text``.
+
+    Raises:
+        ValueError: it is not JSON, too large, or would take many times its size as Python's objects.
+    """
+    if len(text) > most_bytes:
+        raise ValueError(f"{len(text)} bytes of JSON, more than {most_bytes}; if it is right, raise max_response_bytes")
+    read = bytes(text)
+    if (containers := read.count(b"[") + read.count(b"{")) > _MOST_CONTAINERS:
+        raise ValueError(f"JSON with {containers} brackets, more than {_MOST_CONTAINERS}")
+    return json.loads(read)
+
+
+def decode_response(body: memoryview, header_length: str, model: str, most_json_bytes: int = 2**24) -> KServeResponse:
     """Return the contents of ``body``; binary data are views of it. ``header_length`` is the header's value, empty without one.
 
     Raises:
@@ -59,7 +76,7 @@ def decode_response(body: memoryview, header_length: str, model: str) -> KServeR
     """
     try:
         start = int(header_length) if header_length else len(body)
-        message = json.loads(bytes(body[:start]))
+        message = read_json(body[:start], _MOST_HEAD_BYTES if header_length else most_json_bytes)
         heads = tuple(_head(output) for output in message.get("outputs", ()))
         data: dict[str, Buffer] = {}
         offset = start
@@ -67,9 +84,13 @@ def decode_response(body: memoryview, header_length: str, model: str) -> KServeR
             parameters = output.get("parameters") or {}
             size = parameters.get("binary_data_size")
             if size is not None:
+                if not 0 <= size <= len(body) - offset:
+                    raise ValueError(f"output {head.name!r} has {size} bytes")
                 data[head.name], offset = body[offset : offset + size], offset + size
             elif "data" in output:  # else the output is in shared memory
                 data[head.name] = binary_of(output["data"], head, parameters.get("content_type", ""))
+        if len({head.name for head in heads}) < len(heads):
+            raise ValueError("two outputs of one name")
         if offset < len(body):
             raise ValueError(f"{len(body) - offset} bytes that belong to no output")
         return KServeResponse(message.get("id") or "", heads, data, message.get("parameters") or {})

@@ -16,7 +16,10 @@ import numpy as np
 
 from turnout_triton.client.messages import Buffer
 
+# What servers say about themselves, and their errors.
+MAX_DESCRIPTION_BYTES = 4 * 2**20
 _SMALL_BYTES = 65_536
+_PIECE_BYTES = 2**20
 _ALIGNMENT = 64
 _WINDOW_BITS = {"gzip": 31, "deflate": 15}
 
@@ -26,6 +29,7 @@ class HttpRequest:
     """A request; ``parts`` are its body.
 
     ``data_offset_header`` names the response header with the offset of tensor data in its body: they are aligned in memory.
+    A response of more than ``max_response_bytes`` is refused, one with an error of more than 4 MiB.
     """
 
     method: str
@@ -33,11 +37,16 @@ class HttpRequest:
     headers: Mapping[str, str]
     parts: Sequence[Buffer] = ()
     data_offset_header: str = ""
+    max_response_bytes: int = MAX_DESCRIPTION_BYTES
 
     @property
     def size_bytes(self) -> int:
         """The size of the body."""
         return sum(len(part) for part in self.parts)
+
+
+class OversizedResponseError(http.client.HTTPException):
+    """The response is larger than the request allows."""
 
 
 class BasedConnection(http.client.HTTPConnection):
@@ -76,21 +85,22 @@ def round_trip(connection: BasedConnection, request: HttpRequest, deadline: floa
     Raises:
         TimeoutError: the deadline passed.
         OSError: the connection broke.
-        http.client.HTTPException: the response is not HTTP, or was cut short.
+        http.client.HTTPException: the response is not HTTP, was cut short, or is too large.
         zlib.error: the response's compressed body is broken.
     """
     is_sent = _send(connection, request, deadline)
     connection.response_class = _timed_response(deadline)  # type: ignore[assignment]  # called, not subclassed
     response = connection.getresponse()
     headers = {name.lower(): value for name, value in response.getheaders()}
+    most = request.max_response_bytes if response.status < 300 else MAX_DESCRIPTION_BYTES
     try:
-        body = _read(response, headers.get(request.data_offset_header, ""))
+        body = _read(response, headers.get(request.data_offset_header, ""), most)
     except BaseException:
         response.close()  # else its socket outlives the connection's end where the server said "connection: close"
         raise
     coding = headers.get("content-encoding", "")
     if coding in _WINDOW_BITS:
-        body = memoryview(zlib.decompress(body, wbits=_WINDOW_BITS[coding]))
+        body = _decompress(body, _WINDOW_BITS[coding], most)
     return HttpResponse(response.status, headers, body, reusable=is_sent and not response.will_close)
 
 
@@ -160,9 +170,11 @@ def _send_all(connection: BasedConnection, request: HttpRequest, deadline: float
         connection.send(memoryview(part))
 
 
-def _read(response: http.client.HTTPResponse, data_offset: str) -> memoryview:
-    if response.length is None:  # chunked, or until the connection's end
-        return memoryview(response.read())
+def _read(response: http.client.HTTPResponse, data_offset: str, most: int) -> memoryview:
+    if response.length is None:
+        return _read_unmeasured(response, most)
+    if response.length > most:
+        raise OversizedResponseError(f"{response.length} bytes, more than {most}")
     body = _allocate(response.length, int(data_offset) if re.fullmatch("[0-9]{1,18}", data_offset) else 0)
     filled = 0
     while filled < len(body):
@@ -172,6 +184,35 @@ def _read(response: http.client.HTTPResponse, data_offset: str) -> memoryview:
         filled += got
     response.close()
     return body
+
+
+def _read_unmeasured(response: http.client.HTTPResponse, most: int) -> memoryview:
+    """Read chunks, or until the connection's end."""
+    body = bytearray()
+    try:
+        while piece := response.read(_PIECE_BYTES):
+            body += piece
+            _check_size(len(body), most)
+    except ValueError as error:  # a chunk of a negative size
+        raise http.client.HTTPException("a chunk has no valid size") from error
+    return memoryview(body)
+
+
+def _decompress(packed: memoryview, window_bits: int, most: int) -> memoryview:
+    unpacker, body = zlib.decompressobj(window_bits), bytearray()
+    piece = unpacker.decompress(packed, _PIECE_BYTES)
+    while piece:
+        body += piece
+        _check_size(len(body), most)
+        piece = unpacker.decompress(unpacker.unconsumed_tail, _PIECE_BYTES)
+    if not unpacker.eof:
+        raise zlib.error("the compressed body is incomplete")
+    return memoryview(body)
+
+
+def _check_size(size_bytes: int, most: int) -> None:
+    if size_bytes > most:
+        raise OversizedResponseError(f"more than {most} bytes")
 
 
 def _allocate(size_bytes: int, data_offset: int) -> memoryview:

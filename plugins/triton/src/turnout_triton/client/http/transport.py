@@ -15,8 +15,15 @@ from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.endpoints import Endpoint
 from turnout_triton.client.failures import UnknownCallError, UnreadableResponseError, every_server_has_it
 from turnout_triton.client.http.connections import HttpConnections
-from turnout_triton.client.http.infer_body import HEADER_LENGTH, decode_response, encode_request, encode_typed_request
-from turnout_triton.client.http.round_trip import HttpRequest, HttpResponse
+from turnout_triton.client.http.infer_body import (
+    HEADER_LENGTH,
+    JSON_SHARE,
+    decode_response,
+    encode_request,
+    encode_typed_request,
+    read_json,
+)
+from turnout_triton.client.http.round_trip import MAX_DESCRIPTION_BYTES, HttpRequest, HttpResponse
 from turnout_triton.client.messages import KServeRequest, KServeResponse
 
 logger = logging.getLogger(__name__)
@@ -36,6 +43,7 @@ class HttpTransport:
         self._url = str(endpoint)
         self._connections = HttpConnections(endpoint, connection)
         self._headers = dict(connection.headers)
+        self._max_response_bytes = connection.max_response_bytes
         self._closed = False
         # None: not known. No lock: two threads that ask at once get the same answer.
         self._takes_binary: bool | None = None
@@ -57,20 +65,21 @@ class HttpTransport:
             raise UnknownCallError(f"model {request.model!r}: {self._url!r} has no shared memory; use the wire")
         headers = {**self._headers, "content-type": "application/json"}
         path, body = f"{_path(request.model, request.version)}/infer", encode_typed_request(request)
-        message = HttpRequest("POST", path, headers, (body,))
+        message = HttpRequest("POST", path, headers, (body,), "", self._max_response_bytes // JSON_SHARE)
         return self._send_infer(message, request.model, timeout_seconds)
 
     def _infer_binary(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
         header, data = encode_request(request)
         headers = {**self._headers, **_BINARY, HEADER_LENGTH: str(len(header))}
         path = f"{_path(request.model, request.version)}/infer"
-        message = HttpRequest("POST", path, headers, (header, *data), HEADER_LENGTH)
+        message = HttpRequest("POST", path, headers, (header, *data), HEADER_LENGTH, self._max_response_bytes)
         return self._send_infer(message, request.model, timeout_seconds)
 
     def _send_infer(self, message: HttpRequest, model: str, timeout_seconds: float) -> KServeResponse:
         with every_server_has_it():
             response = self._call(message, model, timeout_seconds)
-        return decode_response(response.body, response.headers.get(HEADER_LENGTH, ""), model)
+        most = self._max_response_bytes // JSON_SHARE
+        return decode_response(response.body, response.headers.get(HEADER_LENGTH, ""), model, most)
 
     def _takes_binary_data(self, timeout_seconds: float) -> bool:
         """Return whether the server has the extension of binary data; asked once, after its first refusal."""
@@ -145,7 +154,9 @@ class HttpTransport:
         parts = () if message is None else (json.dumps(message).encode(),)
         response = self._call(HttpRequest(method, path, self._headers, parts), model, timeout_seconds)
         try:
-            return json.loads(bytes(response.body) or b"{}")  # Triton confirms a registration with an empty body
+            return read_json(
+                response.body or memoryview(b"{}"), MAX_DESCRIPTION_BYTES
+            )  # Triton confirms a registration with an empty body
         except (ValueError, RecursionError) as error:
             raise UnreadableResponseError(
                 f"model {model!r}: {self._url!r} responds {bytes(response.body[:80])!r} to {path!r}, which is not JSON; "
