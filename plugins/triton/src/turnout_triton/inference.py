@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
-from turnout.errors import ClosedError, DeadlineExceededError, InferenceError, InvalidTensorError, TurnoutError, text_of
+from turnout.errors import ClosedError, DeadlineExceededError, InvalidTensorError, TurnoutError, text_of
 from turnout.tensors import BYTES, DTYPES, DeviceTensor, datatype_of, from_binary, to_binary
 from turnout_triton.client.device_buffer import DeviceBuffer
 from turnout_triton.client.failures import UnreadableResponseError
 from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, TensorHead
 from turnout_triton.client.parameters import check_parameters
 from turnout_triton.client.transport import Transport
+from turnout_triton.expected_outputs import ExpectedOutputs
 from turnout_triton.served_model import ServedModel
 
 _READY_SECONDS = 2.0
@@ -27,6 +28,7 @@ _LOOK_SECONDS = 1.0
 _TENSORS = (np.ndarray, DeviceTensor)
 # Below this a copy costs less than the three views that avoid it.
 _COPIED_BYTES = 16_384
+_Difference = Callable[[ExpectedOutputs, tuple[TensorHead, ...]], str]
 # The datatypes whose memory is their wire form. Not BOOL: a byte other than 0 and 1 is not a valid numpy bool.
 _PLAIN = {name: dtype for name, dtype in DTYPES.items() if name not in (BYTES, "BOOL") and sys.byteorder == "little"}
 
@@ -56,17 +58,18 @@ class TritonInference(ModelInference):
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         message, timeout_seconds = self._encode(request)
-        response = self._decode(self._transport.infer(message, timeout_seconds), request.id)
-        if not self._output_names <= response.outputs.keys():
-            self._check_outputs(response)
-        return response
+        response = self._transport.infer(message, timeout_seconds)
+        if response.heads not in self._expected.fitting:
+            self._check(response.heads, ExpectedOutputs.difference)
+        return self._decode(response, request.id)
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         message, timeout_seconds = self._encode(request)
         # Closed with this generator: a caller that leaves early cancels the request on the server.
         with contextlib.closing(self._transport.stream(message, timeout_seconds)) as responses:
             for response in responses:
-                yield self._decode(response, request.id)  # a response of a stream may lack outputs
+                self._check(response.heads, ExpectedOutputs.difference_of_part)
+                yield self._decode(response, request.id)
 
     def signature(self) -> ModelSignature:
         return self._served.signature
@@ -91,16 +94,18 @@ class TritonInference(ModelInference):
 
     def _keep(self, served: ServedModel) -> None:
         self._served = served
-        self._output_names = served.output_names
+        self._expected = ExpectedOutputs(served)
         self._kept_at = time.monotonic()
 
-    def _check_outputs(self, response: InferenceResponse) -> None:
-        """Raise InferenceError unless ``response`` has the outputs of the model that the server has by now."""
-        if time.monotonic() - self._kept_at >= _LOOK_SECONDS:
+    def _check(self, heads: tuple[TensorHead, ...], difference: _Difference) -> None:
+        """Raise UnreadableResponseError unless ``heads`` are outputs of the model that the server has by now."""
+        if difference(self._expected, heads) and time.monotonic() - self._kept_at >= _LOOK_SECONDS:
             with contextlib.suppress(TurnoutError):  # the response is wrong then, as far as is known
                 self.refresh(time.monotonic() + _READY_SECONDS)
-        if not self._output_names <= response.outputs.keys():
-            raise self._missing_output_error(response)
+        if wrong := difference(self._expected, heads):
+            raise UnreadableResponseError(
+                f"model {self._model!r}: the server's response {wrong}; see the server's log, or reload if the model changed"
+            )
 
     def _encode(self, request: InferenceRequest) -> tuple[KServeRequest, float]:
         """Return the message for ``request``, and the seconds until its deadline."""
@@ -135,13 +140,6 @@ class TritonInference(ModelInference):
         except (LookupError, ValueError, ArithmeticError, InvalidTensorError) as error:
             raise _broken_output_error(self._model, head, error) from error
         return array.reshape(array.shape[:-1]) if head.name in self._served.widened and head.shape[-1:] == (1,) else array
-
-    def _missing_output_error(self, response: InferenceResponse) -> InferenceError:
-        missing = ", ".join(repr(name) for name in sorted(self._output_names.difference(response)))
-        return InferenceError(
-            f"model {self._model!r}: the server's response lacks output {missing}; it has: {', '.join(response) or 'none'}; "
-            "see the server's log"
-        )
 
 
 def _buffer(array: NDArray[Any] | DeviceTensor, name: str) -> Buffer:

@@ -34,11 +34,6 @@ class ServedModel:
     widened: frozenset[str]
     decoupled: bool
 
-    @property
-    def output_names(self) -> frozenset[str]:
-        """The names of the outputs."""
-        return frozenset(spec.name for spec in self.signature.outputs)
-
 
 def read_served_model(
     transport: Transport, name: str, version: str, timeout_seconds: float, declared: ModelDeclaration

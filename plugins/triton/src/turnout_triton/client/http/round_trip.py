@@ -100,7 +100,7 @@ def round_trip(connection: BasedConnection, request: HttpRequest, deadline: floa
         raise
     coding = headers.get("content-encoding", "")
     if coding in _WINDOW_BITS:
-        body = _decompress(body, _WINDOW_BITS[coding], most)
+        body = _decompress(body, _WINDOW_BITS[coding], most, deadline)
     return HttpResponse(response.status, headers, body, reusable=is_sent and not response.will_close)
 
 
@@ -198,12 +198,14 @@ def _read_unmeasured(response: http.client.HTTPResponse, most: int) -> memoryvie
     return memoryview(body)
 
 
-def _decompress(packed: memoryview, window_bits: int, most: int) -> memoryview:
+def _decompress(packed: memoryview, window_bits: int, most: int, deadline: float) -> memoryview:
     unpacker, body = zlib.decompressobj(window_bits), bytearray()
     piece = unpacker.decompress(packed, _PIECE_BYTES)
     while piece:
         body += piece
         _check_size(len(body), most)
+        if time.monotonic() > deadline:
+            raise TimeoutError
         piece = unpacker.decompress(unpacker.unconsumed_tail, _PIECE_BYTES)
     if not unpacker.eof:
         raise zlib.error("the compressed body is incomplete")
