@@ -37,7 +37,6 @@ EXCEPTIONS = {
     "plugins/direct/src/turnout_direct/pt2/archive.py": "writes an archive",
     f"{TRITON}/client/http/connections.py": "a server's refusal, whose body is bounded by the client",
     f"{TRITON}/client/http/infer_body.py": "a server's response, bounded by the client; every error is translated",
-    f"{TRITON}/client/http/transport.py": "a server's response, bounded by the client; every error is translated",
     f"{TRITON}/client/shared_memory/region.py": "regions that this process created",
     f"{TRITON}/server/backend_folder.py": "files of this distribution and of the server's wheel",
     f"{TRITON}/server/dead_stubs.py": "/proc",

@@ -23,7 +23,8 @@ from turnout.errors import CircuitOpenError, TurnoutError
 from turnout_triton.server import LocalServer
 
 Ask = Callable[[Model], Any]
-GOOD_CALLERS, BAD_CALLERS = 6, 2
+# Most requests are bad, so a breaker that counts them all has more than enough.
+GOOD_CALLERS, BAD_CALLERS = 3, 6
 LATE_SECONDS = 0.3
 TIMEOUT_SECONDS, OPENS_WITHIN_SECONDS = 10.0, 15.0
 TABLE = np.arange(1, 5, dtype=np.float32)
@@ -115,7 +116,7 @@ def write_gather(folder: Path, first: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Callers of one model, of which two send the ``bad`` requests of one tenant.
+    """Callers of one model, most of which send ``bad`` requests.
 
     ``arms`` writes the files of the backends and returns the settings of the model and a function that ends its backend, None
     for one in this process.
