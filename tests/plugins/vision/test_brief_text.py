@@ -18,8 +18,18 @@ def nested(depth: int) -> list[Any]:
 
 @pytest.mark.parametrize(
     "value",
-    [[1] * 5_000_000, "x" * 50_000_000, {str(n): n for n in range(500_000)}, nested(10_000), np.zeros(5_000_000), 10**4000],
-    ids=["list", "text", "mapping", "nested", "array", "number"],
+    [
+        [1] * 5_000_000,
+        "x" * 50_000_000,
+        {str(n): n for n in range(500_000)},
+        nested(10_000),
+        np.zeros(5_000_000),
+        10**4000,
+        [10**100_000],
+        bytes(50_000_000),
+        bytearray(50_000_000),
+    ],
+    ids=["list", "text", "mapping", "nested", "array", "number", "long number", "bytes", "bytearray"],
 )
 def test_the_beginning_of_a_large_value_costs_nothing(value) -> None:
     start = time.process_time()

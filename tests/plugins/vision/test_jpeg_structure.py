@@ -95,10 +95,11 @@ def test_a_second_smaller_size_hides_no_scans() -> None:
         (segment(0xFE, b"x") * 6000, r"more than 5000 segments"),
         (segment(0xE1, b"Exif\0\0" + exif([])) * 65, r"more than 64 segments of EXIF"),
         (segment(0xED, b"Photoshop 3.0\0" + bytes(65_000)) * 31, r"more than 2000000 bytes of Photoshop's resources"),
+        (segment(0xFE, bytes(65_000)) * 500, r"segments of more than 32000000 bytes"),
         (bytes(70_000), r"more than 65536 bytes between its segments"),
         (b"\xff\xd8" * 6000, r"more than 5000 segments"),
     ],
-    ids=["comments", "EXIF", "resources", "junk", "starts"],
+    ids=["comments", "EXIF", "resources", "bytes", "junk", "starts"],
 )
 def test_more_segments_than_a_picture_needs_are_refused(part, message) -> None:
     with pytest.raises(InvalidInputError, match=message):

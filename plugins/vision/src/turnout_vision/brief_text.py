@@ -5,13 +5,32 @@ from __future__ import annotations
 from reprlib import Repr
 from typing import Any
 
-_REPR = Repr()
-_REPR.maxlevel = 3
-_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = _REPR.maxarray = 6
-_REPR.maxstring = _REPR.maxother = 80
-_REPR.maxlong = 60
+_MAX_BITS = 256
+
+
+class _Brief(Repr):
+    """Makes the beginning of a value's ``repr``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 3
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxarray = 6
+        self.maxstring = self.maxother = 80
+
+    def repr_int(self, value: int, level: int) -> str:  # the name and its arguments are Repr's
+        # Python refuses to write one of more than 4,300 digits.
+        return repr(value) if value.bit_length() <= _MAX_BITS else f"an integer of {value.bit_length()} bits"
+
+    def repr_bytes(self, value: bytes, level: int) -> str:
+        return repr(value[: self.maxstring])
+
+    def repr_bytearray(self, value: bytearray, level: int) -> str:
+        return repr(value[: self.maxstring])
+
+
+_BRIEF = _Brief()
 
 
 def brief(value: Any, most: int = 60) -> str:
     """Return the beginning of ``repr(value)`` without making the whole of it: a list of a stranger has any length."""
-    return _REPR.repr(value)[:most]
+    return _BRIEF.repr(value)[:most]

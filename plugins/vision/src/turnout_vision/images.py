@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from turnout.errors import InvalidInputError
 from turnout.files.regular import open_regular
 from turnout_vision.array_pixels import array_to_rgb
+from turnout_vision.brief_text import brief
 from turnout_vision.decoding_memory import BYTES_PER_PIXEL, MEMORY
 from turnout_vision.file_signatures import describe_content, is_avif, is_heif
 from turnout_vision.heif import open_heif
@@ -119,7 +120,7 @@ def _open_file(source: Any, name: str) -> Iterator[Any]:
         yield source if _is_seekable(source) else io.BytesIO(_read_stream(source, name))
     else:
         raise InvalidInputError(
-            f"picture is {source!r:.80} (type {type(source).__name__}); "
+            f"picture is {brief(source, 80)} (type {type(source).__name__}); "
             "give a path, bytes, a file, a Pillow image or a numpy array"
         )
 

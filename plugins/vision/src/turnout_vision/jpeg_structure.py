@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from turnout_vision.structure_refusal import MAX_BLOCKS, MAX_JUNK_BYTES, structure_refusal
+from turnout_vision.structure_refusal import MAX_BLOCKS, MAX_JUNK_BYTES, MAX_METADATA_BYTES, structure_refusal
 from turnout_vision.tiff_directory import check_tiff_directory
 
 # Encoders write up to a dozen. The most that libjpeg's own jpegtran makes of a script are 64.
@@ -53,7 +53,7 @@ def most_scans(pixels: int) -> int:
 
 def _segments(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
     """Yield the code and the body of each segment until the end of the picture."""
-    junk, in_pixels = 0, False
+    junk, kept, in_pixels = 0, 0, False
     for _ in range(MAX_BLOCKS):
         before = file.tell()
         code = _next_marker(file)
@@ -65,7 +65,11 @@ def _segments(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
             raise structure_refusal(name, f"more than {MAX_JUNK_BYTES} bytes between its segments")
         if code not in _NO_LENGTH and code != _END:
             in_pixels |= code == _SCAN
-            yield code, file.read(max(0, int.from_bytes(file.read(2), "big") - 2))
+            body = file.read(max(0, int.from_bytes(file.read(2), "big") - 2))
+            kept += len(body)
+            if kept > MAX_METADATA_BYTES:
+                raise structure_refusal(name, f"segments of more than {MAX_METADATA_BYTES} bytes")
+            yield code, body
     raise structure_refusal(name, f"more than {MAX_BLOCKS} segments")
 
 

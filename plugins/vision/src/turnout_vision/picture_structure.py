@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 from turnout_vision.jpeg_structure import check_jpeg
-from turnout_vision.structure_refusal import MAX_BLOCKS, MAX_JUNK_BYTES, structure_refusal
+from turnout_vision.structure_refusal import MAX_BLOCKS, MAX_JUNK_BYTES, MAX_METADATA_BYTES, structure_refusal
 from turnout_vision.tiff_directory import check_tiff_directory
 from turnout_vision.tiff_structure import check_tiff
 
@@ -16,14 +16,15 @@ MAX_PNG_CHUNKS = 100_000
 MAX_PACKED_CHUNKS = 100
 # Each is appended to the text before it, which costs the square of their number.
 MAX_GIF_BLOCKS = 4_000
-# Pillow decodes run lengths in Python: 2 MB or 8 megapixels in a second.
+# Pillow decodes run lengths in Python: 2 MB or 8 megapixels take a second.
 MAX_RUN_LENGTH_BYTES = 2_000_000
-MAX_RUN_LENGTH_PIXELS = 8_000_000
+MAX_RUN_LENGTH_PIXELS = 5_000_000
 
 # 50 megapixels of noise, without loss.
 MAX_WEBP_BYTES = 160_000_000
 
 _PIXELS = frozenset({b"IDAT", b"fdAT", b"fcTL"})
+_WEBP_PIXELS = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANMF"})
 _PACKED = frozenset({b"iCCP", b"zTXt", b"iTXt"})
 _RUN_LENGTHS = (1, 2)
 
@@ -44,12 +45,15 @@ def check_structure(file: BinaryIO, head: bytes, name: str) -> None:
 
 def _check_png(file: BinaryIO, name: str) -> None:
     file.seek(8, 1)
-    others = packed = 0
+    others = packed = kept = 0
     for _ in range(MAX_PNG_CHUNKS):
         head = file.read(8)
         size, kind = int.from_bytes(head[:4], "big"), head[4:]
         if len(head) < 8 or kind == b"IEND":
             return
+        kept += size if kind not in _PIXELS else 0
+        if kept > MAX_METADATA_BYTES:
+            raise structure_refusal(name, f"chunks without pixels of {kept} bytes (the limit is {MAX_METADATA_BYTES})")
         if kind == b"eXIf":
             check_tiff_directory(file.read(size), 0, name)
             size = 0
@@ -89,12 +93,16 @@ def _check_webp(file: BinaryIO, name: str) -> None:
     if size > MAX_WEBP_BYTES:
         raise structure_refusal(name, f"{size} bytes as WEBP (the limit is {MAX_WEBP_BYTES})")
     file.seek(start + 12)
+    kept = 0
     for _ in range(MAX_BLOCKS):
         head = file.read(8)
         size = int.from_bytes(head[4:], "little")
         if len(head) < 8:
             return
         odd = size % 2
+        kept += size if head[:4] not in _WEBP_PIXELS else 0
+        if kept > MAX_METADATA_BYTES:
+            raise structure_refusal(name, f"chunks without pixels of {kept} bytes (the limit is {MAX_METADATA_BYTES})")
         if head[:4] == b"EXIF":
             check_tiff_directory(file.read(size).removeprefix(b"Exif\x00\x00"), 0, name)
             size = 0

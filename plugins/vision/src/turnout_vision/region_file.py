@@ -8,6 +8,7 @@ from typing import Any
 from turnout.errors import InvalidInputError
 from turnout.files.limits import REGIONS
 from turnout.files.strict_json import read_json
+from turnout_vision.brief_text import brief
 
 
 def region_file_path(picture: Path) -> Path:
@@ -30,5 +31,5 @@ def read_region_file(file: Path) -> Any:
     if isinstance(value, list) or (isinstance(value, dict) and isinstance(value.get("regions"), list)):
         return value
     raise InvalidInputError(
-        f'region file {str(file)!r} must be {{"regions": [{{"box": [left, top, right, bottom]}}]}}, got {value!r:.60}'
+        f'region file {str(file)!r} must be {{"regions": [{{"box": [left, top, right, bottom]}}]}}, got {brief(value)}'
     )

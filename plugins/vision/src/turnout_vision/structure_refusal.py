@@ -6,6 +6,8 @@ from turnout.errors import InvalidInputError
 
 MAX_BLOCKS = 5_000
 MAX_JUNK_BYTES = 65_536
+# Decoders keep color profiles, comments and what they do not know.
+MAX_METADATA_BYTES = 32_000_000
 
 
 def structure_refusal(name: str, what: str) -> InvalidInputError:

@@ -15,7 +15,9 @@ MAX_VALUES = 200_000
 """Of one tag with numbers. Each becomes an object."""
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-_MOST_COPIES, _ALWAYS_BYTES = 4, 1_000_000
+# Photoshop keeps the layers of a picture in a tag.
+MAX_TAG_BYTES = 150_000_000
+_MOST_COPIES, _ALWAYS_BYTES = 2, 1_000_000
 _BYTES = frozenset({1, 2, 6, 7})
 _INTEGERS = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
 
@@ -73,7 +75,7 @@ def _check_sizes(tags: list[Tag], available: int, name: str) -> None:
         total += claimed
         if tag.kind not in _BYTES and claimed // _SIZES.get(tag.kind, 1) > MAX_VALUES:
             raise _refusal(name, f"{tag.count} values in the tag {tag.code}; the limit is {MAX_VALUES}")
-        if total > _MOST_COPIES * available + _ALWAYS_BYTES:
+        if total > min(MAX_TAG_BYTES, _MOST_COPIES * available + _ALWAYS_BYTES):
             raise _refusal(name, f"tags that claim {total} bytes of {available}")
 
 

@@ -6,7 +6,6 @@ Pillow's own decoder is for animations: it holds four to five copies of a pictur
 from __future__ import annotations
 
 import ctypes
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -19,14 +18,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _DECODERS = {"RGB": "WebPDecodeRGBInto", "RGBA": "WebPDecodeRGBAInto"}
-_FRAME_HEADER = 16
+_CHUNK_HEADER, _FRAME_HEADER = 8, 16
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
     """The bytes of a frame, and the place of its corner on the canvas."""
 
-    content: bytes | memoryview
+    content: bytes
     left: int = 0
     top: int = 0
 
@@ -42,8 +41,7 @@ def decode_webp(image: Image, file: BinaryIO) -> NDArray[np.uint8] | None:
     decode = _find_decoder(image.mode)
     if decode is None:
         return None
-    file.seek(0)
-    frame = _find_first_frame(file.read())
+    frame = _read_first_frame(file)
     channels = len(image.mode)
     canvas = np.zeros((image.height, image.width, channels), np.uint8)
     place = (frame.top * image.width + frame.left) * channels
@@ -70,14 +68,15 @@ def _find_decoder(mode: str) -> Callable[..., int | None] | None:
     return found
 
 
-def _find_first_frame(content: bytes) -> _Frame:
+def _read_first_frame(file: BinaryIO) -> _Frame:
     """Return the first frame of an animation; the whole of a still picture."""
-    place = 12
-    while place + 8 <= len(content):
-        kind, size = content[place : place + 4], struct.unpack_from("<I", content, place + 4)[0]
-        body = memoryview(content)[place + 8 : place + 8 + size]
-        if kind == b"ANMF" and len(body) > _FRAME_HEADER:
-            left, top = (2 * int.from_bytes(body[start : start + 3], "little") for start in (0, 3))
-            return _Frame(body[_FRAME_HEADER:], left, top)
-        place += 8 + size + size % 2
-    return _Frame(content)
+    file.seek(12)
+    while len(head := file.read(_CHUNK_HEADER)) == _CHUNK_HEADER:
+        size = int.from_bytes(head[4:], "little")
+        if head.startswith(b"ANMF") and size > _FRAME_HEADER:
+            numbers = file.read(_FRAME_HEADER)
+            left, top = (2 * int.from_bytes(numbers[start : start + 3], "little") for start in (0, 3))
+            return _Frame(file.read(size - _FRAME_HEADER), left, top)
+        file.seek(size + size % 2, 1)
+    file.seek(0)
+    return _Frame(file.read())
