@@ -61,3 +61,16 @@ def test_the_exit_code_says_what_failed() -> None:
     tally.add(unavailable)
 
     assert [*codes, tally.exit_code] == [0, 1, 1, 3]
+
+
+def test_many_errors_are_shown_up_to_a_limit_and_counted() -> None:
+    tally = Tally()
+    for number in range(1000):
+        tally.add(failed("a.png", f"region {number} is bad"))
+
+    lines = str(tally).splitlines()
+
+    assert lines[19] == "a.png: region 19 is bad"
+    assert lines[20] == "and 980 more errors, which the results contain"
+    assert lines[21].startswith("0 answered, 1000 failed")
+    assert len(lines) == 22

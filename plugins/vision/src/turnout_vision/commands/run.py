@@ -175,7 +175,7 @@ def _count(tally: Tally) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        counts, *errors = str(tally).splitlines()
+        *errors, counts = str(tally).splitlines()
         for line in errors:
             click.echo(line, err=True)
         interrupt.add_note(counts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 OK, SOME_FAILED, UNREACHABLE = 0, 1, 3
 
 _NAMES = 20
+MOST_PROBLEMS = 20
 
 
 @dataclass(slots=True)
@@ -58,7 +60,9 @@ class Tally:
         return SOME_FAILED if self.failed or self.unreadable else OK
 
     def __str__(self) -> str:
-        problems = [shown(_describe(kind, texts)) for kind, texts in self.problems.items()]
+        problems = [shown(_describe(kind, texts)) for kind, texts in islice(self.problems.items(), MOST_PROBLEMS)]
+        if len(self.problems) > MOST_PROBLEMS:
+            problems.append(f"and {len(self.problems) - MOST_PROBLEMS} more errors, which the results contain")
         skipped = f", {self.skipped} skipped" if self.skipped else ""
         seconds = time.monotonic() - self.start
         return "\n".join([*problems, f"{self.answered} answered, {self.failed} failed{skipped} in {seconds:.1f} s"])
