@@ -129,3 +129,11 @@ def test_every_command_of_the_process_has_it(tmp_path) -> None:
 
     assert seen.returncode == 0, seen.stderr
     assert b"library: \\x1b[2J of a plugin\n" in seen.stderr
+
+
+def test_a_command_that_is_killed_with_unread_answers_loses_no_line() -> None:
+    program = (
+        "LibraryLines._started._send(()); LibraryLines._started._send(()); os.write(2, b'last\\n'); os.kill(os.getpid(), 9)"
+    )
+
+    assert _run(program).stderr == b"library: last\n"

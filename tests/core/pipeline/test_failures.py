@@ -269,3 +269,11 @@ def test_the_error_keeps_its_failures_in_another_process() -> None:
 
     assert (str(error), error.values, error.retry_after_seconds) == ("no", {"x": 1}, 2.0)
     assert (error.failures[0].step, error.failures[0].backend) == ("ask", "b")
+
+
+def test_a_printed_result_is_one_line_that_drives_no_terminal() -> None:
+    class Drives:
+        def __repr__(self) -> str:
+            return "\x1b[2J\nforged"
+
+    assert str(PipelineResult({"a\u202e": 1, "b": Drives()})) == "PipelineResult(a\\u202e=1, b=\\x1b[2J forged)"

@@ -71,12 +71,21 @@ class _LibraryLinePrinter:
         self._end_line()
 
     def _read_orders(self) -> None:
-        with suppress(BlockingIOError):
-            while part := self._control.recv(_PART):
+        # A command that was killed resets the connection.
+        with suppress(ConnectionError):
+            while part := self._receive():
                 *orders, self._orders = (self._orders + part).split(b"\n")
                 for order in map(json.loads, orders):
                     self._obey(order)
-            self._has_orders = False
+            if part is None:
+                return
+        self._has_orders = False
+
+    def _receive(self) -> bytes | None:
+        """Return what was sent; None if nothing was, and nothing at the end."""
+        with suppress(BlockingIOError):
+            return self._control.recv(_PART)
+        return None
 
     def _obey(self, values: list[tuple[str, str]]) -> None:
         hide_values(values)

@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from turnout.errors import StepFailure
+from turnout.errors import StepFailure, shown
 from turnout.pipeline.failures import partial_failure
 from turnout.tensors import describe
 
@@ -69,4 +69,4 @@ class PipelineResult(Mapping[str, Any]):
         parts += [f"{name}={_SHORT.repr(value)}" for name, value in self.entries.items()]
         if self.failures:
             parts.append(f"failures={len(self.failures)}: {str(self.failures[0])[:200]}")
-        return f"PipelineResult({', '.join(parts)})"
+        return shown(f"PipelineResult({', '.join(parts)})")

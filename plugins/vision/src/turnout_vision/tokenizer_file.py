@@ -14,6 +14,7 @@ from turnout.errors import ConfigurationError, MissingDependencyError
 from turnout.files.limits import TOKENIZER, VOCABULARY
 from turnout.files.regular import read_regular_text
 from turnout_vision.checkpoint import Checkpoint
+from turnout_vision.panics import panics_as_errors
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -115,7 +116,8 @@ def _load(checkpoint: Checkpoint, kind: str, named: Mapping[str, Any]) -> Tokeni
         )
     try:
         # Not by its name: the file is looked at first, and what was looked at is what is read.
-        return Tokenizer.from_str(read_regular_text(file, TOKENIZER))
+        with panics_as_errors():
+            return Tokenizer.from_str(read_regular_text(file, TOKENIZER))
     except Exception as error:  # tokenizers raises bare Exception
         raise ConfigurationError(
             f"checkpoint {checkpoint.name!r}: {str(file)!r} is not a tokenizer: {error}; save it again"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from turnout.errors import InferenceError, InvalidInputError
 from turnout.tensors import describe
+from turnout_vision.panics import panics_as_errors
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -57,7 +58,8 @@ class TextCodec:
             text.encode()
         except UnicodeEncodeError as error:
             raise InvalidInputError(f"text {text!r:.60} is not valid Unicode: {error.reason}; fix its encoding") from error
-        own = self.tokenizer.encode(text).ids
+        with panics_as_errors():
+            own = self.tokenizer.encode(text).ids
         if set(own) & set(self.placeholders):
             raise InvalidInputError(f"text {text!r:.60} contains the token of the picture; remove it")
         prompt = (*self.placeholders, *own)
@@ -129,7 +131,8 @@ class TextCodec:
 
     def _decode(self, ids: Sequence[int]) -> str:
         words = [token for token in ids if token not in self.starts]
-        text = str(self.tokenizer.decode(words, skip_special_tokens=True))
+        with panics_as_errors():
+            text = str(self.tokenizer.decode(words, skip_special_tokens=True))
         # A BPE model marks the end of a word, where CLIP has no decoder for it.
         suffix = getattr(self.tokenizer.model, "end_of_word_suffix", None)
         text = text.replace(suffix, " ") if suffix else text
