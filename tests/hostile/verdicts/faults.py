@@ -149,7 +149,10 @@ def _objects() -> Iterator[tuple[str, Callable[[str], Made | None]]]:
     yield "objects/5,000 lists in lists", lambda datatype: ({"x": reduce(lambda inner, _: [inner], range(5000), 1.0)}, {})
     yield "objects/a sparse tensor", _x(lambda x: torch.ones(3, 3).to_sparse())
     yield "objects/a tensor without memory", _x(lambda x: torch.ones(3, 3, device="meta"))
-    yield "objects/ragged tensors", _x(lambda x: torch.nested.nested_tensor([torch.ones(3), torch.ones(2)]))
+    yield (
+        "objects/ragged tensors",
+        _x(lambda x: torch.nested.nested_tensor([torch.ones(3), torch.ones(2)], layout=torch.jagged)),
+    )
     yield "objects/a closed view", lambda datatype: ({"x": _closed_view()}, {})
     for returned in (None, 5, "text", [1], object()):
         yield f"objects/__array__ returns {str(returned)[:8]}", lambda datatype, returned=returned: ({"x": Makes(returned)}, {})
@@ -192,7 +195,7 @@ def _right_arrays() -> Iterator[tuple[str, Callable[[str], Made | None]]]:
         yield f"right/a subclass whose {part} raises", _x(lambda x, part=part: x.view(_raising_array(part)))
     yield "right/a subclass whose methods raise", _x(lambda x: x.view(_raising_array()))
     yield "right/a record array", _x(lambda x: x.view(np.recarray), BYTES)
-    yield "right/a matrix", _x(np.matrix)
+    yield "right/a matrix", _x(lambda x: x.view(np.matrix))
     yield "right/no strides", _x(lambda x: np.lib.stride_tricks.as_strided(x[:1], (4, 3), (0, x.strides[1])), BYTES)
     yield "right/a memory map", _x(lambda x: x.view(np.memmap))
     yield "right/masked without a mask", _x(np.ma.masked_array)
