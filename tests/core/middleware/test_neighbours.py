@@ -138,6 +138,26 @@ def test_a_model_that_never_answers_opens_the_circuit_after_five_calls(broken) -
     assert calls_until_open(model, around(model, clock)) == POLICY.consecutive_failures + 1
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.floats(0, 0.99), st.integers(0, 10**6), st.integers(0, 8), st.sampled_from(BAD_ERRORS))
+def test_a_backend_that_is_back_answers_all_good_requests_after_the_longest_pause(bad_share, seed, trials, bad) -> None:
+    clock, chance = Clock(), random.Random(seed)
+    model = Mixed(clock, bad, X)
+    breaker = around(model, clock)
+    outcome(breaker, GOOD)
+    model.broken = BackendUnavailableError("down")
+    calls_until_open(model, breaker)
+    for _ in range(trials):
+        clock.now += POLICY.longest_open_seconds
+        outcome(breaker, BAD if chance.random() < bad_share else GOOD)
+
+    model.broken = None
+    clock.now += POLICY.longest_open_seconds
+    results = [outcome(breaker, BAD if chance.random() < bad_share else GOOD) for _ in range(100)]
+
+    assert not any(isinstance(error, CircuitOpenError) for error in results)
+
+
 def never_opens(self: Circuit[object], *_: object) -> Ruling:
     return Ruling()
 
