@@ -69,3 +69,22 @@ def test_a_path_out_of_a_folder_that_is_a_link_leads_to_the_file(plugins_of: Loa
     paths = [model["backends"]["graphs"]["path"] for model in _read(draft.text)["models"].values()]
     assert [(tmp_path / "app" / path).read_bytes() for path in paths] == [b"m", b"n"]
     assert paths[1] == "n.onnx"
+
+
+def test_a_name_that_is_no_text_is_refused_with_what_to_do(plugins_of: Load) -> None:
+    plugins = plugins_of(graphs={"file_options": {".onnx": "path"}})
+
+    with pytest.raises(ConfigurationError, match=r"'a\\udcffb\.onnx' has a name that is no text in UTF-8; rename it"):
+        file_settings(plugins, [Path("a\udcffb.onnx")], Path())
+
+
+def test_more_files_than_a_turnout_yaml_may_have_are_an_error_that_says_so(
+    plugins_of: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("turnout.settings.document.parse.MAX_VALUES", 30)
+    plugins = plugins_of(graphs={"file_options": {".onnx": "path"}})
+
+    with pytest.raises(
+        ConfigurationError, match=r"the 20 files do not fit into one turnout\.yaml: more than 30 values; .*written"
+    ):
+        file_settings(plugins, [Path(f"{number}.onnx") for number in range(20)], Path())

@@ -11,7 +11,7 @@ from typing import Any
 from turnout.commands.init.draft import HEAD, Draft, checked_draft
 from turnout.commands.init.model_names import model_names, wanted_name
 from turnout.commands.init.yaml_text import yaml_value
-from turnout.errors import ConfigurationError
+from turnout.errors import ConfigurationError, SettingsError, count_of
 from turnout.plugins.declarations import Backend
 from turnout.plugins.discovery import Plugins
 from turnout.plugins.known import install_commands
@@ -22,7 +22,7 @@ def file_settings(plugins: Plugins, files: Sequence[Path], folder: Path) -> Draf
     """Return a turnout.yaml for ``folder`` with a model for each file.
 
     Raises:
-        ConfigurationError: no installed backend opens one of the files, or one is empty.
+        ConfigurationError: no installed backend opens one of the files, one is empty, or turnout.yaml cannot name it.
     """
     backends = [_backend_for(plugins, file) for file in files]
     names = model_names([wanted_name(file, folder) for file in files])
@@ -36,7 +36,13 @@ def file_settings(plugins: Plugins, files: Sequence[Path], folder: Path) -> Draf
         option, path = backend.file_options[file.suffix.lower()], _relative_path(file, folder)
         models[name]["backends"] = {backend.name: {option: path}}
         lines += ["    backends:", f"      {backend.name}: {{{option}: {yaml_value(path)}}}"]
-    return checked_draft(HEAD + "\n".join([*lines, ""]), models, plugins)
+    try:
+        return checked_draft(HEAD + "\n".join([*lines, ""]), models, plugins)
+    except SettingsError as error:
+        raise ConfigurationError(
+            f"the {count_of(len(files), 'file')} do not fit into one turnout.yaml: {error.problems[0].message}; nothing was "
+            "written"
+        ) from error
 
 
 def _relative_path(file: Path, folder: Path) -> str:
@@ -47,6 +53,10 @@ def _relative_path(file: Path, folder: Path) -> str:
 
 
 def _backend_for(plugins: Plugins, file: Path) -> Backend[Any]:
+    try:
+        str(file).encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(f"{str(file)!r} has a name that is no text in UTF-8; rename it") from error
     for backend in plugins.backends():
         if file.suffix.lower() in backend.file_options:
             if file.is_file() and not file.stat().st_size:
