@@ -261,14 +261,15 @@ def _command(name: str) -> Prepare:
 
 def _good_command(sandbox: Sandbox) -> list[str]:
     _good_export(sandbox)
-    return sandbox.python(TYPED + "sys.exit(0)\n", "x")
+    return sandbox.python(TYPED.replace("max(codes)", "0"), "x")
 
 
 TYPED = """
 import os, subprocess, sys
 turnout, name = os.path.join(os.path.dirname(sys.executable), "turnout"), sys.argv[1]
 codes = []
-for words in (["switch", name, "triton"], ["switch", "m", name], ["init", name], ["init", "--from-repository", name]):
+init = ["init", "--config=new.yaml"]
+for words in (["switch", name, "triton"], ["switch", "m", name], [*init, name], [*init, "--from-repository", name]):
     done = subprocess.run([turnout, *words], stderr=subprocess.PIPE)
     sys.stderr.buffer.write(done.stderr)
     codes.append(done.returncode)
