@@ -143,3 +143,17 @@ def test_a_picture_that_cannot_be_saved_is_a_failure_of_that_picture(tmp_path: P
 
     assert (first.record["ok"], second.record["ok"]) == (False, True)
     assert "a.png' cannot be written: " in first.record["error"]
+
+
+def test_a_picture_that_is_drawn_after_its_deadline_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The clock of the run: half a second for each look at it.
+    clock = iter(np.arange(0, 10, 0.5).tolist())
+    monkeypatch.setattr("turnout_vision.picture_run.time.perf_counter", lambda: next(clock))
+    saves = {Path("a"): tmp_path / "a.png"}
+
+    (late,) = run_pictures(App(good), PictureRun("describe", timeout_seconds=0.4, saves=saves), pictures("a"))
+    (timely,) = run_pictures(App(good), PictureRun("describe", timeout_seconds=0.6, saves=saves), pictures("a"))
+
+    assert late.record["ok"] is False
+    assert late.record["error"] == "it took 0.5 s to answer and draw, 0.4 s were given; give it longer"
+    assert timely.record["ok"] is True

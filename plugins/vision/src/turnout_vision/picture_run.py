@@ -86,12 +86,20 @@ def run_pictures(app: RunsPipelines, run: PictureRun, pictures: Sequence[Path]) 
         start = time.perf_counter()
         outcome = _run_picture(app, run, picture)
         outcome.record["seconds"] = round(time.perf_counter() - start, 4)
+        _check_deadline(outcome.record, run.timeout_seconds)
         yield outcome
         in_a_row = in_a_row + 1 if outcome.unavailable else 0
         if in_a_row == MAX_UNAVAILABLE_IN_A_ROW:
             raise BackendUnavailableError(
                 f"backend unavailable for {in_a_row} pictures in a row: {outcome.unavailable}"
             ) from outcome.unavailable
+
+
+def _check_deadline(record: PictureRecord, timeout_seconds: float | None) -> None:
+    """Make a record fail whose picture was answered in time, but drawn too late."""
+    if timeout_seconds is not None and record["ok"] and record["seconds"] > timeout_seconds:
+        record["ok"] = False
+        record["error"] = f"it took {record['seconds']} s to answer and draw, {timeout_seconds:g} s were given; give it longer"
 
 
 def _run_picture(app: RunsPipelines, run: PictureRun, picture: Path) -> PictureOutcome:
