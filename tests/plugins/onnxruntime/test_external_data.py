@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from turnout import ModelDeclaration
-from turnout.errors import ModelLoadError
+from turnout import ExportRequest, ModelDeclaration
+from turnout.errors import ExportError, ModelLoadError
 from turnout_onnxruntime.external_data import external_files, find_model_files
+from turnout_onnxruntime.file_export import export_file
+from turnout_onnxruntime.opening import open_model
 from turnout_onnxruntime.options import OnnxruntimeOptions
 
 
@@ -79,3 +82,85 @@ def _relocated(file: Path, location: str) -> bytes:
         for entry in tensor.external_data:
             entry.value = location if entry.key == "location" else entry.value
     return bytes(model.SerializeToString())
+
+
+def save_location(file: Path, location: str, **more: str) -> None:
+    """Write a model that says where its weights are, whether they are there or not."""
+    save(file)
+    model = onnx.load(file)
+    weights = model.graph.initializer[0]
+    weights.ClearField("raw_data")
+    weights.data_location = TensorProto.EXTERNAL
+    for key, value in {"location": location, **more}.items():
+        weights.external_data.add(key=key, value=value)
+    file.write_bytes(model.SerializeToString())
+
+
+def outside(tmp_path: Path) -> Path:
+    """Return the folder of a model; weights of a right form are beside it, and links to them are in it."""
+    folder = tmp_path / "models" / "m"
+    folder.mkdir(parents=True)
+    np.arange(2000, dtype=np.float32).tofile(tmp_path / "models" / "w")
+    (folder / "link").symlink_to(tmp_path / "models" / "w")
+    (folder / "folder").symlink_to(tmp_path / "models")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "location", ["../w", "ABSOLUTE", "link", "folder/w", "./../w", "folder/../../w", "/dev/zero", "link\0", "../missing"]
+)
+def test_weights_outside_of_the_folder_are_refused_by_every_door(tmp_path: Path, location: str) -> None:
+    folder = outside(tmp_path)
+    save_location(folder / "m.onnx", location.replace("ABSOLUTE", str(tmp_path / "models" / "w")))
+    model, options = ModelDeclaration("m", folder), OnnxruntimeOptions(path=Path("m.onnx"))
+    doors: list[Callable[[], object]] = [
+        lambda: find_model_files(model, options),
+        lambda: open_model(model, options),
+        lambda: export_file(ExportRequest(model, options, folder.parent / "copy.onnx", lambda _: None)),
+    ]
+
+    for door in doors:
+        with pytest.raises((ModelLoadError, ExportError), match="outside its folder"):
+            door()
+
+
+@pytest.mark.parametrize(
+    "more", [{"offset": "4"}, {"offset": "-4"}, {"length": "8004"}, {"length": "-1"}, {"offset": str(2**63)}, {"length": "x"}]
+)
+def test_weights_beyond_the_end_of_their_file_are_refused(tmp_path: Path, more: dict[str, str]) -> None:
+    folder = outside(tmp_path)
+    np.arange(2000, dtype=np.float32).tofile(folder / "w")
+    save_location(folder / "m.onnx", "w", **more)
+
+    with pytest.raises(ModelLoadError, match="cannot open"):
+        open_model(ModelDeclaration("m", folder), OnnxruntimeOptions(path=Path("m.onnx")))
+
+
+def test_weights_of_a_node_outside_of_the_folder_are_refused(tmp_path: Path) -> None:
+    folder = outside(tmp_path)
+    save(folder / "m.onnx")
+    model = onnx.load(folder / "m.onnx")
+    weights = model.graph.initializer.pop()
+    weights.ClearField("raw_data")
+    weights.data_location = TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value="../w")
+    model.graph.node.insert(0, helper.make_node("Constant", [], ["w"], value=weights))
+    (folder / "m.onnx").write_bytes(model.SerializeToString())
+
+    with pytest.raises(ModelLoadError, match="cannot open"):
+        open_model(ModelDeclaration("m", folder), OnnxruntimeOptions(path=Path("m.onnx")))
+
+
+@pytest.mark.parametrize("key", ["custom_op_library", "session.custom_ops_library", "ort_config", "ep_library"])
+def test_a_model_cannot_bring_a_library_of_operators(tmp_path: Path, key: str) -> None:
+    library = tmp_path / "evil.so"
+    library.write_bytes(b"no library")
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Run", ["x"], ["y"], domain=str(library))], "g", [x], [y])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(str(library), 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    model.metadata_props.add(key=key, value=str(library))
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+
+    with pytest.raises(ModelLoadError, match="is not a registered function/op"):
+        open_model(ModelDeclaration("m", tmp_path), OnnxruntimeOptions(path=Path("m.onnx")))
