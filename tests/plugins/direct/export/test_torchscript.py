@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -256,3 +258,37 @@ def test_a_torchscript_file_that_uses_chance_is_not_published(tmp_path: Path, fi
 
     assert not file.exists()
     assert export_file(tmp_path / "best.pt", Doubles(), file)["bit_for_bit"]
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+import torch
+from turnout import ModelDeclaration
+from turnout.tensors import TensorSpec
+from turnout_direct.export.module_export import export_module
+from turnout_direct.export.torchscript import TorchScript
+from turnout_direct.options import DirectOptions
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+declaration = ModelDeclaration("m", inputs=(TensorSpec("x", "FP32", (-1, 300)),))
+options = DirectOptions(loader="factory", factory="somewhere:make")
+try:
+    export_module(declaration, options, torch.nn.Linear(300, 300).eval(), Path(sys.argv[1]), TorchScript())
+except OSError as error:
+    print("refused:", error.strerror)
+"""
+
+
+@pytest.mark.parametrize("room", [0, 1, 4096, 300_000])
+def test_a_disk_that_becomes_full_is_an_error_and_not_the_end_of_the_process(file: Path, room: int) -> None:
+    # A limit of the size of files fails as a full disk does, at any byte.
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FULL_DISK, str(file), str(room)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "refused: File too large\n"), done.stderr[-2000:]

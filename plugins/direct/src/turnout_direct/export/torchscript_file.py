@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import torch  # noqa: TID253  this module is imported by an export only
 
@@ -27,14 +29,32 @@ def write_torchscript(traceable: Traceable, file: Path) -> None:
 
     Raises:
         ExportError: the module has no TorchScript form.
+        OSError: the disk refuses.
     """
-    whole = file.with_name(f"{file.name}.whole")
-    try:
-        with allow_torchscript():
-            script_module(traceable).save(str(whole))
-        _copy_without_sources(whole, file)
-    finally:
-        whole.unlink(missing_ok=True)
+    with allow_torchscript():
+        whole = script_module(traceable).save_to_buffer()
+    with file.open("wb") as stream:
+        sink = _Sink(stream)
+        _copy_without_sources(whole, sink)
+    if sink.failed is not None:
+        raise sink.failed
+
+
+class _Sink:
+    """A file that keeps an error of its disk: torch ends the process if one reaches its writer."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.failed: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        if self.failed is None:
+            try:
+                self._stream.write(data)
+                self._stream.flush()
+            except OSError as error:
+                self.failed = error
+        return len(data)
 
 
 def open_torchscript(traceable: Traceable, file: Path) -> Run:
@@ -69,9 +89,9 @@ def signature_of_outputs(traceable: Traceable, outputs: Mapping[int, Outputs]) -
     return ModelSignature(traceable.inputs, tuple(specs))
 
 
-def _copy_without_sources(whole: Path, file: Path) -> None:
-    reader = torch._C.PyTorchFileReader(str(whole))
-    writer = torch._C.PyTorchFileWriter(str(file))
+def _copy_without_sources(whole: bytes, sink: _Sink) -> None:
+    reader = torch._C.PyTorchFileReader(BytesIO(whole))
+    writer = torch._C.PyTorchFileWriter(sink)
     # The version decides the meaning of operators: with an older one the loader would run their old forms.
     writer.set_min_version(max(int(reader.get_record(name)) for name in reader.get_all_records() if name in _VERSIONS))
     for name in reader.get_all_records():
