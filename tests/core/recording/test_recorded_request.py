@@ -9,6 +9,7 @@ import pytest
 
 from turnout.errors import InvalidInputError
 from turnout.recording import RecordedRequest, RecordingPolicy, RecordingSet, RecordingWriter, read_recorded_request
+from turnout.recording.manifest import read_lines
 from turnout.tensors.archive import write_archive
 from turnout.testing.samples import sample
 
@@ -129,3 +130,11 @@ def test_answers_of_other_backends_are_in_their_own_groups(tmp_path: Path) -> No
     assert read_recorded_request(tmp_path / "worst.npz").outputs["ids"].tolist() == [0, 1, 2, 3, 4]
     with np.load(tmp_path / "worst.npz") as content:
         assert content["triton//ids"].tolist() == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("line", [b'{"file": "a.npz"}\n', b"\n"])
+def test_a_manifest_of_more_lines_than_a_recording_has_is_refused(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / "manifest.jsonl").write_bytes(line * 110_001)
+
+    with pytest.raises(OSError, match="has 110000 lines at most"):
+        read_lines(tmp_path)

@@ -91,3 +91,14 @@ def test_refuses_everything_else_before_it_allocates(data: bytes) -> None:
     with pytest.raises(ValueError, match=r".+") as caught:
         read(data)
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("dtype", ["<U1", ">U1", "<U2"])
+def test_memory_that_is_no_text_is_refused(dtype: str) -> None:
+    size = np.dtype(dtype).itemsize
+    last, beyond = ((code).to_bytes(4, "big" if dtype[0] == ">" else "little") for code in (0x10FFFF, 0x110000))
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': (1,), }}"
+
+    assert read(with_header(header, last * (size // 4))).dtype == np.dtype(dtype)
+    with pytest.raises(ValueError, match="a character that is none"):
+        read(with_header(header, beyond * (size // 4)))

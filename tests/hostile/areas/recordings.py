@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import warnings
 import zipfile
 from collections.abc import Iterator
 
@@ -45,6 +46,34 @@ def lying(offset: int, declared: int) -> bytes:
     return bytes(data)
 
 
+def twice(name: str) -> bytes:
+    stream = io.BytesIO()
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(stream, "w") as opened:
+        for _ in range(2):
+            opened.writestr(name, array("|u1", 1, b"1"))
+    return stream.getvalue()
+
+
+def overlapping(count: int) -> bytes:
+    """Return an archive whose entries are one deflated megabyte: the bomb that David Fifield described."""
+    data = archive({"x.npy": array("|u1", 1 << 20, bytes(1 << 20))}, zipfile.ZIP_DEFLATED)
+    start = data.rindex(b"PK\x01\x02")
+    entry = data[start : data.rindex(b"PK\x05\x06")]
+    entries = b"".join(entry.replace(b"x.npy", f"{number:05}".encode()) for number in range(count))
+    return data[:start] + entries + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, len(entries), start, 0)
+
+
+def zip64() -> bytes:
+    """Return an archive whose sizes are in an extra field, and are 2**63."""
+    data = archive({"x.npy": array("|u1", 1, b"1")})
+    start = data.rindex(b"PK\x01\x02")
+    entry = bytearray(data[start : data.rindex(b"PK\x05\x06")])
+    struct.pack_into("<LL", entry, 20, 0xFFFFFFFF, 0xFFFFFFFF)
+    struct.pack_into("<H", entry, 30, 20)
+    entry += struct.pack("<HHQQ", 1, 16, 1 << 63, 1 << 63)
+    return data[:start] + bytes(entry) + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(entry), start, 0)
+
+
 def notes(**changes: object) -> bytes:
     known = {"format": 1, "model": "m", "seconds": 0.1} | changes
     return archive({"notes.json": json.dumps(known).encode(), "x.npy": npy("{" + F4 + "'shape': (1, 4), }")})
@@ -72,6 +101,32 @@ RECORDS = {
     "declares 4 GB": lambda: lying(24, 0xFFFFFFF0),
     "declares 4 GB packed": lambda: lying(20, 0xFFFFFFF0),
     "a local header elsewhere": lambda: lying(42, 0xFFFFFFF0),
+    "an entry twice": lambda: twice("x.npy"),
+    "an entry twice, in another case of letters": lambda: archive(
+        {"x.npy": array("|u1", 1, b"1"), "X.npy": array("|u1", 1, b"1")}
+    ),
+    "overlapping entries": lambda: overlapping(20_000),
+    "a directory of many megabytes": lambda: archive({"x" * 60_000 + str(number): b"" for number in range(100)}),
+    "names that climb": lambda: archive({"../../outside/victim.txt": b"", "x.npy": array("|u1", 1, b"1")}),
+    "zip64 sizes": zip64,
+    "a negative shape": lambda: archive({"x.npy": npy("{" + F4 + "'shape': (-4,), }")}),
+    "an expression as a shape": lambda: archive({"x.npy": npy("{" + F4 + "'shape': (2**9**9**9,), }")}),
+    "a product that overflows": lambda: archive({"x.npy": npy("{" + F4 + f"'shape': ({2**32}, {2**32}), }}", b"")}),
+    "a product that overflows to nothing": lambda: archive(
+        {"x.npy": npy("{" + F4 + f"'shape': (0, {10**17}, {10**17}), }}", b"")}
+    ),
+    "a rank of 64": lambda: archive({"x.npy": npy("{" + F4 + "'shape': (" + "1, " * 64 + "), }", bytes(4))}),
+    "a subarray dtype": lambda: archive(
+        {"x.npy": npy("{'descr': ('<f4', (9999, 9999)), 'fortran_order': False, 'shape': (1,), }")}
+    ),
+    "a dtype of many bytes": lambda: archive({"x.npy": array("|S999999999", 1, b"")}),
+    "dates": lambda: archive({"x.npy": array("<M8[ns]", 2, bytes(16))}),
+    "a header of version 3 in UTF-8": lambda: archive(
+        {"x.npy": b"\x93NUMPY\x03\x00" + struct.pack("<I", 4 << 20) + b"\xff" * 99}
+    ),
+    "a version of nobody": lambda: archive({"x.npy": b"\x93NUMPY\xff\xff" + bytes(100)}),
+    "a key of the header twice": lambda: archive({"x.npy": npy("{" + F4 + "'shape': (4,), 'shape': (999,), }")}),
+    "a text on top of the last character": lambda: archive({"x.npy": array("<U1", 1, b"\x00\x00\x11\x00")}),
     "encrypted": lambda: lying(8, 1),
     "pickled objects": lambda: archive({"x.npy": array("|O", 1, b"\x80\x04N.")}),
     "a deep header": lambda: archive({"x.npy": npy("(" * 9000)}),
@@ -113,6 +168,13 @@ MANIFESTS = {
     "a file that is elsewhere": b'{"file": "../../outside/victim.txt"}\n',
     "a file of control characters": b'{"file": "\\u001b[2J\\n\\u202e"}\n',
     "a million lines": b"{}\n" * 1_000_000,
+    "a million records": b'{"file": "y.npz"}\n' * 1_000_000,
+    "ten million breaks": b"\n" * 10_000_000,
+    "dates and counts of nobody": b'{"file": "y.npz", "at": "99999-01-01", "bytes": -1, "seconds": true}\n',
+    "UTF-16": '{"file": "y.npz"}\n'.encode("utf-16"),
+    "a byte order mark": b'\xef\xbb\xbf{"file": "y.npz"}\n',
+    "a key twice": b'{"file": "y.npz", "file": "../../outside/victim.txt"}\n',
+    "half a character": b'{"file": "\\ud800.npz"}\n',
 }
 MAY_BE_READ = frozenset({0, 1, 2})
 
@@ -135,7 +197,7 @@ def good_folder(sandbox: Sandbox) -> list[str]:
     (work / "some").mkdir()
     (work / "some" / "y.npz").write_bytes(record())
     (work / "some" / "manifest.jsonl").write_text('{"file": "y.npz"}\n')
-    return sandbox.turnout("bench", "m", "--recording", "some", "--requests", "3")
+    return sandbox.turnout("bench", "m", "--recording", "some", "--seconds", "0.1")
 
 
 def _replay(name: str) -> Prepare:

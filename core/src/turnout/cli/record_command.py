@@ -49,7 +49,7 @@ def _parse_inputs(_: click.Context, __: click.Parameter, written: tuple[str, ...
     "--requests",
     default=100,
     show_default=True,
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=100_000),
     help="The largest number of records in the folder.",
 )
 @click.option("--directory", type=click.Path(path_type=Path, file_okay=False), help="Records go into DIRECTORY/MODEL.")

@@ -6,10 +6,12 @@ is lost.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from turnout.files.regular import append_to_own, open_regular
 from turnout.files.strict_json import parse_json
 
 MANIFEST = "manifest.jsonl"
+# A recording has 100,000 records at most, and a header and lines that a crash cut short.
+MAX_LINES = 110_000
 
 
 def read_lines(folder: Path) -> list[dict[str, Any]]:
@@ -32,10 +36,15 @@ def read_lines(folder: Path) -> list[dict[str, Any]]:
     """
     try:
         with open_regular(folder / MANIFEST, MANIFEST_FILE) as stream:
-            lines = list(map(_parse_line, iter(lambda: stream.readline(MANIFEST_LINE.max_bytes + 1), b"")))
+            pieces = iter(lambda: stream.readline(MANIFEST_LINE.max_bytes + 1), b"")
+            lines = list(islice(pieces, MAX_LINES + 1))
     except FileNotFoundError:
         return []
-    return [line for line in lines if line is not None and isinstance(line.get("file"), str)]
+    if len(lines) > MAX_LINES:
+        text = f"the manifest of a recording has {MAX_LINES} lines at most, this one has more"
+        raise OSError(errno.EFBIG, text, str(folder / MANIFEST))
+    parsed = map(_parse_line, lines)
+    return [line for line in parsed if line is not None and isinstance(line.get("file"), str)]
 
 
 def append_line(folder: Path, model: str, line: dict[str, Any]) -> None:

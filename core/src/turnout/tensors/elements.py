@@ -31,8 +31,14 @@ def as_bytes_elements(array: NDArray[Any], name: str = "") -> NDArray[Any]:
         raise InvalidTensorError(
             f"tensor {name!r} is BYTES of {array.size} elements, too many for this machine's memory; send fewer", field=name
         ) from error
-    for index, element in enumerate(array.flat):
-        elements[index] = _encode(element, name, index)
+    try:
+        for index, element in enumerate(array.flat):
+            elements[index] = _encode(element, name, index)
+    # Python's answer to memory that is taken for text, such as np.frombuffer(data, "<U1").
+    except SystemError as error:
+        raise InvalidTensorError(
+            f"tensor {name!r} is BYTES, but it has a character that is none; use bytes", field=name
+        ) from error
     return elements.reshape(array.shape)
 
 

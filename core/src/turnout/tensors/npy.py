@@ -18,6 +18,7 @@ _LENGTH_BYTES = {1: 2, 2: 4, 3: 4}
 _MAX_HEADER = 10_000
 _MAX_RANK = 32
 _PIECE = 1 << 20
+_LAST_CHARACTER = 0x10FFFF
 _ITEM = re.compile(
     r"""\s*(['"])(?P<key>descr|fortran_order|shape)\1\s*:\s*"""
     r"""(?:(['"])(?P<dtype>[^'"]{1,20})\3|(?P<flag>True|False)|\((?P<shape>[0-9,\s]*)\))\s*"""
@@ -40,7 +41,15 @@ def read_npy(stream: IO[bytes], size: int) -> NDArray[Any]:
     _fill(array, stream)
     if dtype.kind == "b" and np.any(array.view(np.uint8) > 1):
         raise ValueError("an array of bool has a byte that is neither 0 nor 1")
+    if dtype.kind == "U" and np.any(_code_points(array) > _LAST_CHARACTER):
+        raise ValueError("an array of texts has a character that is none")
     return array
+
+
+def _code_points(array: NDArray[Any]) -> NDArray[np.uint32]:
+    if not array.nbytes:
+        return np.empty(0, np.uint32)
+    return array.reshape(-1, order="A").view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
 
 
 def _read_header(stream: IO[bytes]) -> tuple[str, int]:

@@ -17,7 +17,7 @@ class RecordingSettings(SettingsModel):
     directory: Path = Field(Path("recordings"), description="The parent of the model's folder of records.")
     fraction: Fraction = Field(0.01, description="The share of requests that are recorded.")
     max_bytes: int = Field(100_000_000, ge=1, description="The largest size of the folder.")
-    max_requests: int = Field(1000, ge=1, description="The largest number of records in the folder.")
+    max_requests: int = Field(1000, ge=1, le=100_000, description="The largest number of records in the folder.")
     when_full: Literal["stop", "rotate"] = Field("stop", description="stop keeps the first records, rotate the last.")
     queue_size: int = Field(64, ge=1, description="How many requests may wait to be written; more are dropped.")
 
