@@ -37,7 +37,7 @@ def as_bytes_elements(array: NDArray[Any], name: str = "") -> NDArray[Any]:
     # Python's answer to memory that is taken for text, such as np.frombuffer(data, "<U1").
     except SystemError as error:
         raise InvalidTensorError(
-            f"tensor {name!r} is BYTES, but it has a character that is none; use bytes", field=name
+            f"tensor {name!r} is BYTES, but it has no valid character at some place; use bytes", field=name
         ) from error
     return elements.reshape(array.shape)
 

@@ -42,7 +42,7 @@ def read_npy(stream: IO[bytes], size: int) -> NDArray[Any]:
     if dtype.kind == "b" and np.any(array.view(np.uint8) > 1):
         raise ValueError("an array of bool has a byte that is neither 0 nor 1")
     if dtype.kind == "U" and np.any(_code_points(array) > _LAST_CHARACTER):
-        raise ValueError("an array of texts has a character that is none")
+        raise ValueError("an array of texts has an invalid character")
     return array
 
 
