@@ -34,7 +34,7 @@ def as_bytes_elements(array: NDArray[Any], name: str = "") -> NDArray[Any]:
     try:
         for index, element in enumerate(array.flat):
             elements[index] = _encode(element, name, index)
-    # Python's answer to memory that is taken for text, such as np.frombuffer(data, "<U1").
+    # Python's answer to memory that is read as text, such as np.frombuffer(data, "<U1").
     except SystemError as error:
         raise InvalidTensorError(
             f"tensor {name!r} is BYTES, but it has no valid character at some place; use bytes", field=name
