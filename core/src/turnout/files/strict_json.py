@@ -14,6 +14,7 @@ from turnout.files.limits import FileLimits
 from turnout.files.regular import decode_utf8, read_regular
 
 _MAX_DIGITS = 40
+_SEARCHED = 100_000
 # Half a character: Python holds it, and no file or terminal takes it.
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
@@ -78,8 +79,8 @@ def _check_shape(text: str, limits: FileLimits) -> None:
     values = text.count(",") + opened
     if values <= limits.max_values and opened <= limits.max_depth:
         return
-    # Commas and brackets of texts are no values; eight times as many as values are not searched for texts.
-    marks = re.sub(r"[^\[\]{},]+", "", _STRINGS.sub("", text)) if values <= 8 * limits.max_values else text
+    # Commas and brackets of texts are no values; searching for texts among many more of them takes too long.
+    marks = re.sub(r"[^\[\]{},]+", "", _STRINGS.sub("", text)) if values <= max(2 * limits.max_values, _SEARCHED) else text
     if sum(map(marks.count, ",[{")) > limits.max_values:
         raise ValueError(f"it has more than {limits.max_values} values")
     depth = 0
