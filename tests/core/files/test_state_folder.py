@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +67,26 @@ def test_a_link_in_place_of_gitignore_is_not_followed(tmp_path: Path) -> None:
     make_state_folder(tmp_path)
 
     assert not (tmp_path / "new").exists()
+
+
+FULL_DISK = """
+import resource, signal
+from pathlib import Path
+from turnout.files.state_folder import make_state_folder
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+try:
+    make_state_folder(Path())
+except OSError as error:
+    print("refused:", error.strerror)
+"""
+
+
+def test_a_full_disk_leaves_no_empty_list_of_what_git_ignores(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.stdout == "refused: File too large\n", done.stderr
+    assert list((tmp_path / ".turnout").iterdir()) == []
+    assert (make_state_folder(tmp_path) / ".gitignore").read_text() == "*\n"

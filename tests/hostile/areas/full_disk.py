@@ -57,7 +57,7 @@ WRITERS: dict[str, tuple[Prepare, tuple[str, ...]]] = {
     "export": (_export, ()),
     "export of the configuration": (_configure, ()),
     "results": (_results, ()),
-    "switch": (_switch, (".turnout/switch.lock",)),
+    "switch": (_switch, (".turnout/.gitignore", ".turnout/switch.lock")),
     "init": (_init, ()),
 }
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from turnout.error_text import text_of
+from turnout.files.atomic import write_atomic
 from turnout.files.limits import STATE as STATE_FILE
 from turnout.files.strict_json import read_json
 
@@ -33,8 +34,9 @@ def make_state_folder(folder: Path) -> Path:
         raise OSError(errno.ELOOP, "it is a link; replace it by a folder", str(state))
     state.mkdir(parents=True, exist_ok=True)
     ignore = state / ".gitignore"
-    with suppress(FileExistsError), ignore.open("x", encoding="utf-8") as stream:
-        stream.write("*\n")
+    if not os.path.lexists(ignore):
+        # Whole or not at all: beside an empty one, which a full disk leaves, git would commit what is here.
+        write_atomic(ignore, b"*\n")
     return state
 
 
