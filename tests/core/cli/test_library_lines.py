@@ -69,9 +69,9 @@ def test_lines_are_printed_before_the_command_ends() -> None:
 
 
 def test_a_signal_for_the_whole_group_loses_no_line() -> None:
-    program = (
-        START + "import time; print('ready', flush=True)\ntry: time.sleep(30)\nexcept KeyboardInterrupt: os.write(2, b'late')"
-    )
+    # A process in the background of a shell script inherits an ignored SIGINT.
+    program = START + "import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    program += "try: print('ready', flush=True); time.sleep(30)\nexcept KeyboardInterrupt: os.write(2, b'late')"
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
