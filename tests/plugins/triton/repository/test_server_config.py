@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +182,42 @@ def test_a_web_server_that_is_not_triton_is_named(read_with: Any) -> None:
         with pytest.raises(ModelLoadError, match="responds b'hello' to '/v2/models/scale', which is not JSON"):
             read_with(f"http://127.0.0.1:{other.getsockname()[1]}")
         thread.join(LIMIT_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "config"),
+    [
+        ({"versions": [1]}, {}),
+        ({"versions": 5}, {}),
+        ({"inputs": [{}]}, {}),
+        ({"inputs": "x"}, {}),
+        ({"outputs": [{"name": "y", "datatype": "FP32", "shape": ["many"]}]}, {}),
+        ({}, {"max_batch_size": "x"}),
+        ({}, {"input": 5}),
+        ({}, {"input": [{"dims": ["x"]}]}),
+    ],
+    ids=str,
+)
+def test_a_description_in_another_form_is_one_error(read_with: Any, metadata: dict[str, Any], config: dict[str, Any]) -> None:
+    class Answers(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = json.dumps(config if self.path.endswith("/config") else metadata).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as other:
+        thread = threading.Thread(target=other.serve_forever, name="web server")
+        thread.start()
+        try:
+            with pytest.raises(ModelLoadError, match=r"in another form than Triton's: .*; check that it is Triton"):
+                read_with(f"http://127.0.0.1:{other.server_port}")
+        finally:
+            other.shutdown()
+            thread.join(LIMIT_SECONDS)

@@ -18,7 +18,7 @@ from turnout.errors import (
 )
 from turnout_triton.client.connection_settings import connection_settings
 from turnout_triton.client.endpoints import parse_endpoint
-from turnout_triton.client.failures import NotLoadedError
+from turnout_triton.client.failures import NotLoadedError, UnreadableResponseError
 from turnout_triton.client.server_transport import open_server_transport
 from turnout_triton.options import TritonOptions
 from turnout_triton.repository.config_file import new_config
@@ -59,7 +59,7 @@ def read_server_config(url: str, model: str, options: TritonOptions, folder: Pat
         ModelLoadError: it does not serve the model.
         ConfigurationError: the url or a certificate cannot be used.
     """
-    from google.protobuf.json_format import ParseDict
+    from google.protobuf.json_format import ParseDict, ParseError
 
     with closing(open_server_transport(parse_endpoint(url, model), connection_settings(options, folder))) as server:
         try:
@@ -69,14 +69,20 @@ def read_server_config(url: str, model: str, options: TritonOptions, folder: Pat
             raise
         except TurnoutError as error:
             raise _translate(url, model, error) from error
-    versions = sorted(int(version) for version in metadata.get("versions", ()) if version.isdecimal())
-    return ServerConfig(url, ParseDict(config, new_config(), ignore_unknown_fields=True), tuple(versions), _tensors(metadata))
+    try:
+        versions = sorted(int(version) for version in metadata.get("versions", ()) if version.isdecimal())
+        parsed = ParseDict(config, new_config(), ignore_unknown_fields=True)
+        return ServerConfig(url, parsed, tuple(versions), _tensors(metadata))
+    except (ParseError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelLoadError(
+            f"server {url!r} describes the model {model!r} in another form than Triton's: {error}; check that it is Triton"
+        ) from error
 
 
 def _translate(url: str, model: str, error: TurnoutError) -> TurnoutError:
     reason = text_of(error).rpartition("; ")[0]
-    unreached = isinstance(error, BackendUnavailableError | DeadlineExceededError) and not isinstance(error, NotLoadedError)
-    if unreached:
+    answered = isinstance(error, NotLoadedError | UnreadableResponseError)
+    if isinstance(error, BackendUnavailableError | DeadlineExceededError) and not answered:
         last = reason.rpartition(": ")[2]  # gRPC lists every address that it tried before the reason
         return BackendUnavailableError(f"server {url!r} was not reached within {TIMEOUT_SECONDS:g} s: {last}")
     return ModelLoadError(f"server {url!r} does not serve the model {model!r}: {reason.rpartition(': ')[2]}")
