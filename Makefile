@@ -15,6 +15,8 @@ PYTEST := -m pytest --timeout 300
 # Two passes: tests that the clock decides run alone, in one process, and without coverage, which would slow what they measure.
 # Exit 5 of the second means that there are none here.
 PARALLEL := --numprocesses 2 --dist loadfile -m "not clock"
+# One file has most of the hostile cases, which need nothing of each other.
+SPREAD := --numprocesses 2 --dist worksteal
 ALONE := -m clock
 
 .PHONY: demo demo-run test test-architecture test-core test-direct check format clean benchmarks models
@@ -122,7 +124,8 @@ test-triton: $(VENVS)/triton/.done-server
 	$(call run_tests,triton,tests/plugins/triton tests/thin)
 
 test-direct: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
-	$(call run_tests,direct,tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs tests/hostile)
+	$(call run_tests,direct,tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs)
+	$(VENVS)/direct/bin/python $(PYTEST) $(SPREAD) tests/hostile
 
 benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 	$(VENVS)/direct/bin/python benchmarks/overhead.py
