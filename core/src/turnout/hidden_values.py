@@ -10,7 +10,7 @@ from turnout.forking import Forks
 
 Listener = Callable[[Sequence[tuple[str, str]]], None]
 HIDDEN = "***"
-"""What is shown instead of a value that has no name."""
+"""The text that is shown instead of a value that has no name."""
 
 # Shorter values, plain numbers and these words are in too many texts to be secrets: "1", "cpu", "8001".
 _LEAST = 4

@@ -184,7 +184,7 @@ def _links() -> dict[str, Prepare]:
         "stage": (".models.publishing-abcdefgh", "."),
         "model_folder": ("models/m", "."),
         "dangling_model_folder": ("models/m", "new"),
-        "model_folder_in_a_circle": ("models/m", "../work/models/m"),
+        "model_folder_in_a_circle": ("models/m", str(Path("..", "work", "models", "m"))),
     }
     made = {name: _put(_link(place, target)) for name, (place, target) in links.items()}
     # The same places for the other model, which gets a version.

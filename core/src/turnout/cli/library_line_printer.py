@@ -17,7 +17,7 @@ from turnout.hidden_values import hide_values
 from turnout.shown_text import shown
 
 PREFIX = "library: "
-"""What each line begins with: a line break in a foreign text would otherwise forge a line of Turnout's."""
+"""The beginning of each line: a line break in a foreign text would otherwise forge a line of Turnout's."""
 
 _PART = 65_536
 # Far more than is shown of a line.

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TextIO, cast
 
 OUTPUT_CLOSED = 128 + 13
-"""What a shell shows for a program that SIGPIPE has ended, as most programs end when their reader is gone."""
+"""The exit code that a shell shows for a program that SIGPIPE has ended, as most programs end when their reader is gone."""
 
 _MODES = {0: os.O_RDONLY, 1: os.O_RDONLY, 2: os.O_WRONLY}
 """How each is opened on the null device. Standard output for reading: a result without a reader is an error."""

@@ -11,7 +11,7 @@ from turnout.files.limits import MIB, FileLimits
 from turnout.files.regular import open_regular
 
 UNPACKED_BYTES = 64 * MIB
-"""What any archive may unpack to; a larger one at most ``UNPACKED_RATIO`` times its own size."""
+"""The size that any archive may unpack to; a larger one at most ``UNPACKED_RATIO`` times its own size."""
 UNPACKED_RATIO = 20
 _DIRECTORY_BYTES = 4 * MIB
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)

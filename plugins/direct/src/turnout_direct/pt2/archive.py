@@ -77,7 +77,7 @@ class _Entries:
         for entry in archive.entries:
             name = entry.filename.partition("/")[2]
             if name in self.known or not _is_known(name):
-                raise Pt2RefusedError(f"entry {quoted(entry.filename)} is none of those that a graph with plain tensors has")
+                raise Pt2RefusedError(f"entry {quoted(entry.filename)} is not one that a graph with plain tensors has")
             if entry.compress_type != zipfile.ZIP_STORED:
                 raise Pt2RefusedError(f"entry {quoted(entry.filename)} is compressed, which torch never does")
             self.known[name] = entry

@@ -77,7 +77,7 @@ def one_of(*values: str) -> Parser:
 
     def parse(value: Any) -> Any:
         if value not in values:
-            raise Pt2RefusedError(f"{quoted(value)} is none of: {', '.join(values)}")
+            raise Pt2RefusedError(f"{quoted(value)} must be one of {', '.join(values)}")
         return value
 
     return parse

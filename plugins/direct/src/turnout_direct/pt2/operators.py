@@ -33,7 +33,7 @@ def check_operator(target: str) -> None:
         return
     named = _OVERLOAD.match(target)
     if named is None:
-        raise Pt2RefusedError(f"operator {quoted(target)} is none of torch's own operators on tensors and sizes")
+        raise Pt2RefusedError(f"operator {quoted(target)} is not an operator of torch itself on tensors and sizes")
     texts = [one.name for one in _arguments(target, *named.groups()) if "str" in str(one.type) and one.name not in WORDS]
     if texts:
         raise Pt2RefusedError(f"operator {quoted(target)} takes a text, {quoted(texts[0])}, which may be the name of a file")

@@ -46,7 +46,7 @@ def _plain(value: Any, depth: int) -> Any:
     if value is None or type(value) in (bool, int, float) or is_plain_word(value):
         return value
     raise Pt2RefusedError(
-        f"the sample input {quoted(value)} is none of: a tensor, a number, a word, a container with names as keys"
+        f"the sample input {quoted(value)} is neither a tensor, nor a number, a word, or a container with names as keys"
     )
 
 

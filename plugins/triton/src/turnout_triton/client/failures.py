@@ -28,7 +28,7 @@ _BEGINNING = (
     r"\A(\[request id: .*\] ?)?(?!.*\])(in ensemble '[^']*', ?)*"
     r"(failed to process the request\(s\) for model( instance)? '[^']*', message: ?)?"
 )
-# gRPC's own words for a connection that broke inside of a frame, or is none of gRPC's; they have the codes of servers.
+# gRPC's own words for a connection that broke inside of a frame, or that does not speak gRPC; they have the codes of servers.
 _BROKEN = (
     r"\A(stream removed|socket closed|connection reset|received rst_stream|received http2 header|no status received"
     r"|failed parsing http/2|error parsing|compression bit set|exception deserializing)"
@@ -111,7 +111,7 @@ class ServerMemoryError(OverloadedError):
 
 
 class UnreadableResponseError(BackendUnavailableError):
-    """The response is none of the protocol: a connection that broke, or another server. Callers see its parent."""
+    """The response does not follow the protocol: a connection that broke, or another server. Callers see its parent."""
 
 
 # After a lost connection or a passed deadline the server may still run the request, and read and write its regions.
