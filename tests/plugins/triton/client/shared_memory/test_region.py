@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from tests.plugins.triton.client.waiting import until
@@ -14,6 +15,7 @@ from turnout.files.lock import try_lock
 from turnout_triton.client.shared_memory import region as regions
 from turnout_triton.client.shared_memory.region import FOLDER, SharedMemoryRegion, dead_regions, remove_region
 
+DESCRIPTORS = Path("/proc/self/fd")
 LEAVES = """
 import os
 from turnout_triton.client.shared_memory.region import SharedMemoryRegion
@@ -176,3 +178,24 @@ def test_an_array_in_an_abandoned_region_stays_valid() -> None:
 
     assert view[0] == 0
     region.destroy()
+
+
+@pytest.mark.parametrize("end", [SharedMemoryRegion.destroy, SharedMemoryRegion.abandon])
+def test_a_region_that_something_still_holds_keeps_no_descriptor(end) -> None:
+    before = len(list(DESCRIPTORS.iterdir()))
+    held = SharedMemoryRegion(4096)  # as the traceback of a failed request does
+
+    end(held)
+
+    assert len(list(DESCRIPTORS.iterdir())) == before
+    remove_region(held.name)
+
+
+def test_an_array_outlives_its_region() -> None:
+    region = SharedMemoryRegion(4096)
+    region.write(b"abc")
+    view = region.read(3)
+
+    region.destroy()
+
+    assert bytes(view) == b"abc"

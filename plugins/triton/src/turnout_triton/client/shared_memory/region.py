@@ -37,7 +37,8 @@ class SharedMemoryRegion:
             os.posix_fallocate(self._descriptor, 0, size_bytes)
             self._map = mmap.mmap(self._descriptor, size_bytes)
         except BaseException:
-            self.destroy()
+            remove_region(self.name)
+            self.close()
             raise
 
     def write(self, buffer: Buffer) -> None:
@@ -64,12 +65,14 @@ class SharedMemoryRegion:
     def destroy(self) -> None:
         """Remove the region's name; the memory is freed when the server has unmapped it too."""
         remove_region(self.name)
-        self.close()
+        self.abandon()
 
     def abandon(self) -> None:
         """Close file and mapping and keep the name, by which it can be unregistered and removed, by any process."""
         self.close()
-        with contextlib.suppress(BufferError):  # an array still uses it
+        # At once, not with this object: the traceback of a failed request may hold it until the next garbage collection, and
+        # the mapping has a descriptor of its own. If an array still uses it, it ends with that.
+        with contextlib.suppress(BufferError):
             self._map.close()
 
     def close(self) -> None:
