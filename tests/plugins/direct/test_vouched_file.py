@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.hostile.areas.archives import WritesWhenOpened
 
 from turnout.errors import ModelLoadError
 from turnout.files.made_here import remember_made_here
@@ -26,26 +27,6 @@ class Scale(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x * self.factor
-
-
-class Spy(torch.nn.Module):
-    """A module that writes a file when TorchScript opens it."""
-
-    def __init__(self, mark: str) -> None:
-        super().__init__()
-        self.mark = mark
-
-    @torch.jit.export
-    def __getstate__(self) -> tuple[str, bool]:
-        return self.mark, self.training
-
-    @torch.jit.export
-    def __setstate__(self, state: tuple[str, bool]) -> None:
-        self.mark, self.training = state
-        torch.save(torch.ones(1), state[0])
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +49,7 @@ def answer(model: Any, infer: Any) -> float:
 def test_a_file_that_nobody_vouches_for_is_refused_with_the_line_to_write(
     open_direct: Open, tmp_path: Path, loader: str
 ) -> None:
-    digest = save(Spy(str(tmp_path / "executed")), tmp_path / "model.pt")
+    digest = save(WritesWhenOpened(str(tmp_path / "executed")), tmp_path / "model.pt")
     (tmp_path / "executed").unlink(missing_ok=True)
 
     with pytest.raises(ModelLoadError) as refused:
@@ -82,7 +63,7 @@ def test_a_file_that_nobody_vouches_for_is_refused_with_the_line_to_write(
 
 
 def test_torchscript_itself_writes_a_file_when_it_is_opened(open_direct: Open, tmp_path: Path) -> None:
-    save(Spy(str(tmp_path / "executed")), tmp_path / "model.pt")
+    save(WritesWhenOpened(str(tmp_path / "executed")), tmp_path / "model.pt")
     (tmp_path / "executed").unlink(missing_ok=True)
 
     open_direct(loader="torchscript", trust=True, path="model.pt")

@@ -194,11 +194,17 @@ def test_a_server_that_hangs_costs_one_request_and_rests_until_it_is_ready() -> 
     replicas.close()
 
 
-def test_a_server_that_is_ready_and_hangs_is_tried_by_one_request_a_rest_and_the_rests_grow() -> None:
-    hung, other = Hangs("a"), Scripted("b")
-    replicas = Replicas([hung, other])
+def one_that_hangs() -> Replicas:
+    """Return replicas of two servers, ``a``, which has answered and hangs from now on, and ``b``."""
+    hung = Hangs("a")
+    replicas = Replicas([hung, Scripted("b")])
     outcomes(replicas, 4)
     hung.hanging.set()
+    return replicas
+
+
+def test_a_server_that_is_ready_and_hangs_is_tried_by_one_request_a_rest_and_the_rests_grow() -> None:
+    replicas = one_that_hangs()
     end = time.monotonic() + 2.5
 
     lost = 0
@@ -212,10 +218,7 @@ def test_a_server_that_is_ready_and_hangs_is_tried_by_one_request_a_rest_and_the
 
 
 def test_callers_at_once_lose_one_request_each_at_most_and_a_trial_is_one_of_them() -> None:
-    hung, other = Hangs("a"), Scripted("b")
-    replicas = Replicas([hung, other])
-    outcomes(replicas, 4)
-    hung.hanging.set()
+    replicas = one_that_hangs()
     results: list[str] = []
 
     def call() -> None:
@@ -258,10 +261,7 @@ def test_a_late_request_says_nothing_about_a_server_that_answers_others_meanwhil
 
 
 def test_requests_avoid_a_server_that_is_silent_before_any_deadline_has_passed() -> None:
-    hung, other = Hangs("a"), Scripted("b")
-    replicas = Replicas([hung, other])
-    outcomes(replicas, 4)
-    hung.hanging.set()
+    replicas = one_that_hangs()
     waiting = threading.Thread(target=outcomes, args=(replicas, 1, 1.0))
     waiting.start()
     time.sleep(0.1)
