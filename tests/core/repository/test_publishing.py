@@ -122,6 +122,32 @@ def test_an_obsolete_file_with_another_content_stays(model: Path, way: str, capl
     assert "'warmup/data' of a model is not used any more, and stays" in caplog.text
 
 
+def test_a_file_that_no_export_of_this_machine_wrote_stays(model: Path, way: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The list of written files is in the model's folder, where a stranger may forge it with the right hashes."""
+    publish(model, "model.onnx", _write, _numbered)
+    (model / "notes.txt").write_text("mine")
+    names = ("notes.txt", "1/model.onnx")
+    forged = {name: hashlib.sha256((model / name).read_bytes()).hexdigest() for name in names}
+
+    publish_configuration(model, lambda: Configuration({"config.pbtxt": b"new"}, forged))
+
+    assert all((model / name).exists() for name in names)
+    assert "'notes.txt' of a model is not used any more, and stays: no export of this machine wrote it" in caplog.text
+
+
+def test_a_record_that_cannot_be_written_does_not_undo_a_configuration(
+    model: Path, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+
+    publish(model, "model.onnx", _write, _numbered)
+    publish_configuration(model, lambda: Configuration({}, {"warmup/data": hashlib.sha256(b"1").hexdigest()}))
+
+    assert (model / "warmup" / "data").read_text() == "1"
+    assert "a later export will not remove files of this one" in caplog.text
+
+
 @pytest.mark.parametrize("name", ["../victim", "../../../victim", "link/victim", "/etc/passwd"])
 def test_a_name_that_leads_out_of_the_folder_is_refused(name: str, model: Path, way: str, tmp_path: Path) -> None:
     publish(model, "model.onnx", _write, _numbered)

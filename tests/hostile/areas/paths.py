@@ -37,6 +37,14 @@ def cases() -> Iterator[Trial]:
         yield Case(f"paths/recorded_hash/{member}", _config("", record={name: _digest(VICTIM)}), _good_config, EITHER, WRITTEN)
         yield Case(f"paths/model_file/{member}", _file_name(name), _good_init, EITHER, ("new.yaml",))
         yield Case(f"paths/weights/{member}", _weights(name), _good_export)
+    for member, name in (
+        ("of_the_user", "notes.txt"),
+        ("the_only_version", "1/model.onnx"),
+        ("in_warmup", "warmup/0-mine.0.raw"),
+    ):
+        yield Case(
+            f"paths/recorded_own/{member}", _recorded(name), _good_config, EITHER, ("models/m/config.pbtxt", ".turnout/*")
+        )
     for member, name in (("parent", "../m"), ("absolute", "/etc"), ("dot", "."), ("empty", "")):
         yield Case(f"paths/ensemble/{member}", _ensemble(name), _good_init, EITHER, ("new.yaml",))
     for member, prepare in _links().items():
@@ -100,6 +108,23 @@ def _config(fields: str, command: str = "export", record: dict[str, str] | None 
         body = f'{noted}name: "m"\nmax_batch_size: 4\n{fields.replace("{outside}", str(sandbox.outside))}\n'
         (model / "config.pbtxt").write_text(f"{MARK}{_digest(body)}\n{body}")
         return sandbox.turnout("export", "m", "--config-only") if command == "export" else sandbox.turnout("check", "m")
+
+    return prepare
+
+
+def _recorded(name: str) -> Prepare:
+    """Return a preparation in which a stranger's record claims that an export wrote a file of the model's folder."""
+
+    def prepare(sandbox: Sandbox) -> list[str]:
+        file = _project(sandbox) / name
+        if not file.exists():
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(VICTIM)
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        noted = f"# Written with it, by SHA-256: {_json({name: digest})}\n"
+        body = f'{noted}name: "m"\nmax_batch_size: 4\n'
+        (sandbox.work / "models" / "m" / "config.pbtxt").write_text(f"{MARK}{_digest(body)}\n{body}")
+        return sandbox.turnout("export", "m", "--config-only")
 
     return prepare
 

@@ -45,8 +45,8 @@ class Configuration:
 
     Attributes:
         files: contents by relative name, such as ``config.pbtxt``; an existing file is replaced.
-        obsolete: the SHA-256 of files to remove, by relative name; a file with another content is no longer the plugin's, and
-            stays.
+        obsolete: the SHA-256 of files to remove, by relative name; a file with another content, or that no export of this
+            machine wrote, is not the plugin's, and stays.
         notes: messages for the user, such as which files were kept.
     """
 

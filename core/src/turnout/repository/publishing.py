@@ -8,6 +8,7 @@ cannot be exchanged, the configuration is replaced first and the version appears
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import os
 import shutil
@@ -19,6 +20,7 @@ from turnout.errors import ExportError
 from turnout.files.atomic import sync_file, sync_folder
 from turnout.files.below import entries_below
 from turnout.files.inside import has_sha256, place_inside
+from turnout.files.made_here import is_written_here, remember_written_here
 from turnout.files.regular import has_content
 from turnout.inference import ModelSignature
 from turnout.plugins.repositories import Configuration
@@ -76,6 +78,7 @@ def publish(
                 _refuse_existing(folder, number)
                 configuration = configure(number, signature)
                 _install(stage, folder, configuration, (staged, number), alone=alone)
+            _remember(configuration)
     except OSError as error:
         raise _export_error(folder, error) from error
     return ExportedVersion(folder / str(number) / filename, number, signature, configuration)
@@ -92,6 +95,7 @@ def publish_configuration(folder: Path, configure: Callable[[], Configuration]) 
         with stage_for(folder) as stage, repository_lock(folder.parent) as alone:
             configuration = configure()
             _install(stage, folder, configuration, None, alone=alone)
+        _remember(configuration)
     except OSError as error:
         raise _export_error(folder, error) from error
     return configuration
@@ -194,13 +198,29 @@ def _replace_files(stage: Stage, folder: Path, configuration: Configuration, ver
 
 
 def _remove_obsolete(folder: Path, configuration: Configuration) -> None:
-    """Remove the files that are known by their content; one that was changed since stays."""
+    """Remove the files that were written here and still have that content; others stay.
+
+    The plugin's list comes from the model's folder, whose author may have written anything into it.
+    """
     for name, digest in configuration.obsolete.items():
         file = place_inside(folder, name)
-        if has_sha256(file, digest):
+        is_unchanged = has_sha256(file, digest)
+        if is_unchanged and is_written_here(digest):
             file.unlink(missing_ok=True)
         elif os.path.lexists(file):
-            logger.warning("%r of a model is not used any more, and stays: its content was changed; remove it yourself", name)
+            reason = "no export of this machine wrote it" if is_unchanged else "its content was changed"
+            logger.warning("%r of a model is not used any more, and stays: %s; remove it yourself", name, reason)
+
+
+def _remember(configuration: Configuration) -> None:
+    """Record the files of ``configuration``, so that a later export may remove them; a failure does not undo this one."""
+    try:
+        for content in configuration.files.values():
+            remember_written_here(hashlib.sha256(content).hexdigest())
+    except OSError as error:
+        logger.warning(
+            "a later export will not remove files of this one: that they were written here is not recorded: %s", error
+        )
 
 
 def _link_tree(source: Path, target: Path) -> None:
