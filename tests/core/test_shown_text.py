@@ -124,8 +124,9 @@ def test_a_cause_that_python_would_print_is_shown_safely() -> None:
     assert "hunter2" not in printed
 
 
-def test_an_ordinary_cause_is_kept() -> None:
-    cause, error = RuntimeError("size mismatch:\n\tweight"), InferenceError("failed")
+@pytest.mark.parametrize("text", ["size mismatch:\n\tweight", "全角\u3000スペース"])
+def test_an_ordinary_cause_is_kept(text: str) -> None:
+    cause, error = RuntimeError(text), InferenceError("failed")
     error.__cause__ = cause
 
     error.locate("m", "b")

@@ -146,7 +146,7 @@ def _escape_pile(match: re.Match[str]) -> str:
 
 def _is_plain(text: str) -> bool:
     lines = text.replace("\n", "").replace("\t", "")
-    return lines.isprintable() and escaped(lines) == lines
+    return escaped(lines) == lines
 
 
 def _shown_link(error: BaseException) -> BaseException:

@@ -107,6 +107,19 @@ def test_the_text_of_an_exit_drives_no_terminal(tmp_path: Path) -> None:
     assert process.returncode == 1
 
 
+def test_the_text_of_an_exit_without_a_reader_is_no_traceback(tmp_path: Path) -> None:
+    done = _shell(tmp_path, "time.sleep(0.5); sys.exit('bad')", "2>&1 | true; exit ${PIPESTATUS[0]}")
+
+    assert done.returncode in {1, 141}
+    assert done.stderr == ""
+
+
+def test_a_stream_that_the_command_has_closed_is_no_error(tmp_path: Path) -> None:
+    done = _shell(tmp_path, 'click.echo("result"); sys.stdout.close()', "")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "result\n", "")
+
+
 def test_a_signal_that_the_parent_ignores_stays_ignored(tmp_path: Path) -> None:
     program = PROGRAM.replace("signal.SIG_DFL", "signal.SIG_IGN").replace(
         "BODY", 'print("ready", file=sys.stderr, flush=True); time.sleep(1); print("done")'

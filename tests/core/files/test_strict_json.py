@@ -80,6 +80,13 @@ def test_a_value_is_json_or_text(text: str, value: Any) -> None:
     assert parse_json_or_text(text, NOTE) == value
 
 
+@pytest.mark.parametrize(
+    "text", ["Infinity pool", "NaN bread", "1e999 km", "9" * 50 + " bottles", "[1e999", "-Infinity, and back"]
+)
+def test_a_text_that_begins_like_json_is_text(text: str) -> None:
+    assert parse_json_or_text(text, NOTE) == text
+
+
 @pytest.mark.parametrize("text", ["1e999", "NaN", "\udcff", "[[[[[1]]]]]"])
 def test_a_value_that_is_json_outside_of_the_limits_is_no_text(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # whichever limit comes first

@@ -10,7 +10,7 @@ import pytest
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.errors import InferenceError, NotReachedError
-from turnout.middleware.base import Middleware, switch_before_first
+from turnout.middleware.base import Middleware, refresh_all, switch_before_first
 from turnout.tensors import TensorSpec
 from turnout.testing import PlusOne, Streams
 
@@ -103,3 +103,23 @@ def test_a_stream_that_fails_when_it_is_made_is_switched_too() -> None:
     stream = switch_before_first(FailsAtOnce(), REQUEST, (NotReachedError,), lambda _: iter([InferenceResponse({}, "other")]))
 
     assert [response.id for response in stream] == ["other"]
+
+
+class CannotRefresh(PlusOne):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+        self.asked = 0
+
+    def refresh(self, deadline: float | None = None) -> None:
+        self.asked += 1
+        raise NotReachedError(self.text)
+
+
+def test_every_model_is_refreshed_though_others_fail() -> None:
+    models = [CannotRefresh("first"), CannotRefresh("last")]
+
+    with pytest.raises(NotReachedError, match="last"):
+        refresh_all(models, None)
+
+    assert [model.asked for model in models] == [1, 1]

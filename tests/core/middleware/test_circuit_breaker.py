@@ -206,6 +206,25 @@ def test_a_trial_that_proves_nothing_passes_its_turn_to_the_next_request(
     assert outcome(breaker) is ANSWER
 
 
+def test_an_interrupt_during_a_proof_ends_the_caller_and_the_next_proof_starts(
+    breaker: CircuitBreaker, model: Scripted
+) -> None:
+    assert outcome(breaker) is ANSWER  # known to be good from now on
+    proof: list[BaseException | None] = [KeyboardInterrupt()]
+    bad = InferenceError("index out of range")
+
+    def fail() -> None:
+        is_proof = model.requests[-1] is not REQUEST
+        model.error = proof[-1] if is_proof else bad
+
+    model.during = fail
+    with pytest.raises(KeyboardInterrupt):
+        _ = [outcome(breaker) for _ in range(20)]
+
+    proof.append(None)
+    assert [outcome(breaker) for _ in range(20)] == [bad] * 20
+
+
 def times_out(model: Scripted, clock: Clock, seconds: float) -> None:
     """Have ``model`` fail each request after ``seconds``."""
     model.error = DeadlineExceededError("late")

@@ -16,7 +16,6 @@ from turnout.cli.standard_streams import (
     error_descriptor,
     flush_output,
     open_closed_streams,
-    reader_is_gone,
 )
 from turnout.shown_text import shown
 
@@ -48,17 +47,14 @@ def _run() -> tuple[int, bool]:
         return _code(end), isinstance(end.__cause__, Stopped)
     except KeyboardInterrupt as interrupt:
         return report_interrupt(interrupt), isinstance(interrupt, Stopped)
-    except BrokenPipeError:
-        if not reader_is_gone():
-            raise
-        return OUTPUT_CLOSED, False
 
 
 def _code(end: SystemExit) -> int:
     if end.code is None or isinstance(end.code, int):
         return end.code or 0
     # A plugin's text, and the streams are not guarded any more.
-    print(shown(str(end.code)), file=sys.stderr)
+    with suppress(OSError):
+        print(shown(str(end.code)), file=sys.stderr)
     return 1
 
 

@@ -51,6 +51,8 @@ def flush_output() -> OSError | None:
     """Write what is buffered; return the error if that fails. Nothing is written later, when Python ends."""
     failed = None
     for stream in (sys.stdout, sys.stderr):
+        if stream.closed:  # by the command, or by a library
+            continue
         try:
             stream.flush()
         except OSError as error:

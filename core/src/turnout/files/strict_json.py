@@ -58,9 +58,22 @@ def parse_json_or_text(text: str, limits: FileLimits) -> Any:
     """
     try:
         return parse_json(text, limits)
+    except ValueError:
+        if len(text) > limits.max_bytes or _is_json(text):
+            raise
+    _check_texts(text)
+    return text
+
+
+def _is_json(text: str) -> bool:
+    """Return whether ``text`` is JSON without the limits; "Infinity pool" only begins like it."""
+    try:
+        json.loads(text, parse_int=str, parse_float=str)
     except json.JSONDecodeError:
-        _check_texts(text)
-        return text
+        return False
+    except RecursionError:
+        return True
+    return True
 
 
 def _decoder(limits: FileLimits) -> Callable[[str], Any]:

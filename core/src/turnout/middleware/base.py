@@ -47,7 +47,7 @@ class Middleware(ModelInference):
 
 
 def refresh_all(models: Iterable[ModelInference], deadline: float | None) -> None:
-    """Refresh every one of ``models``; raise the first error after the last of them."""
+    """Refresh every one of ``models``; raise the last error after all of them."""
     # A stack, so that a model that cannot be asked keeps no other from being asked.
     with ExitStack() as stack:
         for model in reversed(list(models)):

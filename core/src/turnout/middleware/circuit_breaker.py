@@ -120,14 +120,18 @@ class CircuitBreaker(Middleware):
         """Send a request that is known to be good; its answer proves that ``error`` is the fault of ``request``."""
         known = self._circuit.known_good.value or self._recorded()
         asked = known or self._made_up()
-        failed = None if asked is None else self._ask(asked, request.deadline)
+        try:
+            failed = None if asked is None else self._ask(asked, request.deadline)
+        except BaseException as interrupt:  # it ends the caller, and proves nothing
+            self._circuit.record_proof(admission, interrupt)
+            raise
         if asked is None or (failed is not None and known is None):
             self._log_open(self._circuit.record_no_proof(admission, error))
             return
         changed = self._circuit.record_proof(admission, failed)
         (self._log_close if failed is None else self._log_open)(changed)
 
-    def _ask(self, known: InferenceRequest, deadline: float | None) -> BaseException | None:
+    def _ask(self, known: InferenceRequest, deadline: float | None) -> Exception | None:
         """Send ``known``, until ``deadline`` at most; return the error."""
         self._meter.probed()
         until = time.monotonic() + max(_PATIENCE * (self._circuit.usual_seconds or 0.0), _MIN_PROOF_SECONDS)
@@ -138,7 +142,7 @@ class CircuitBreaker(Middleware):
                     next(responses, None)
             else:
                 self._infer(request)
-        except BaseException as error:  # noqa: BLE001  # the caller gets the error of its own request
+        except Exception as error:  # noqa: BLE001  # the caller gets the error of its own request
             return error
         return None
 

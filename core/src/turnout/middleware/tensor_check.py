@@ -113,8 +113,7 @@ class TensorCheck(Middleware):
     def _judge(self, request: InferenceRequest) -> tuple[TensorRules, InferenceRequest]:
         """Return the request as every backend accepts it, with the rules that it passed."""
         try:
-            if request.deadline is not None or request.parameters is not EMPTY or request.id is not NO_ID:
-                request = plain_head(request)
+            request = plain_head(request)
             # If the model cannot be opened, the call itself raises the reason, and its arm counts it.
             rules = self._rules or self._opened_rules(request.deadline)
             try:

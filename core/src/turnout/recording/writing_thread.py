@@ -53,7 +53,7 @@ class WritingThread:
             self._changed.notify_all()
 
     def hurry(self, recording: Writes) -> None:
-        """Write without rest until ``recording`` is withdrawn: its caller waits."""
+        """Write without rest while items of ``recording`` wait: its caller waits for them."""
         with self._changed:
             if recording in self._open:
                 self._closing.add(recording)
@@ -89,7 +89,11 @@ class WritingThread:
                 self._writing = None
                 self._changed.notify_all()
                 # So that callers get the interpreter: a thread that computes all the time delays each of them by 5 ms.
-                self._changed.wait_for(lambda: bool(self._closing) or not self._open, rest)
+                self._changed.wait_for(lambda: not self._open or self._is_in_a_hurry(), rest)
+
+    def _is_in_a_hurry(self) -> bool:
+        # Not as long as such a recording is open: a request that hangs may keep its deployment for hours.
+        return bool(self._closing) and any(owner in self._closing for owner, _ in self._waiting)
 
 
 WRITING_THREAD = WritingThread()

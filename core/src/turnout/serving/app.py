@@ -173,6 +173,8 @@ class Turnout:
 def _merge(pipeline: str, inputs: Mapping[str, Any] | None, more: Mapping[str, Any]) -> Mapping[str, Any]:
     if inputs is None:
         return more
+    if not more:
+        return inputs  # the pipeline looks at it
     inputs = named_inputs(pipeline, inputs)
     twice = sorted(set(inputs) & set(more))
     if twice:

@@ -54,6 +54,12 @@ class TensorRules:
         self._model = model
         self._max_batch_size = max_batch_size
         quick = tuple((spec.name, spec.dtype, _GoodShapes(spec, max_batch_size)) for spec in signature.inputs)
+        self._specs = {spec.name: spec for spec in signature.inputs}
+        # What messages say of the inputs, or their names alone.
+        self._required = {spec.name: str(spec) for spec in signature.inputs if not spec.optional}
+        self._required = self._required or dict.fromkeys(signature.input_names, "")
+        self._known = {spec.name: str(spec) for spec in signature.inputs}
+        self._known = self._known or dict.fromkeys((*signature.input_names, *signature.optional_names), "")
         has_values = any(spec.datatype in _SCANNED for spec in signature.inputs)
         self._formed = quick
         # Empty where more than names, datatypes and shapes counts: values, or equal batches of several inputs.
@@ -67,11 +73,12 @@ class TensorRules:
         """
         if self.accepts(inputs):
             return inputs
-        plain = dict(inputs) if _have_form(inputs, self._formed) else self._check(inputs)
+        formed = _have_form(inputs, self._formed)
+        plain: Mapping[str, Any] = inputs if formed else self._check(inputs)
         # Before the values: a row that is repeated without memory, as numpy.broadcast_to does, has no end.
         if self._max_batch_size:
             self._check_batch(plain)
-        plain = self._scan(plain if device_tensors else _on_host(plain))
+        plain = self._scan(plain if formed or device_tensors else _on_host(plain))
         return inputs if _is_same(plain, inputs) else plain
 
     def same_as(self, other: TensorRules) -> bool:
@@ -84,14 +91,11 @@ class TensorRules:
 
     def _check(self, given: object) -> dict[str, Any]:
         inputs = named_values(given)
-        specs = {spec.name: spec for spec in self.signature.inputs}
         self._check_names(inputs)
-        return {name: self._plain(name, value, specs.get(name)) for name, value in inputs.items()}
+        return {name: self._plain(name, value, self._specs.get(name)) for name, value in inputs.items()}
 
     def _check_names(self, inputs: Mapping[str, object]) -> None:
-        specs, names = self.signature.inputs, self.signature.input_names
-        required = {spec.name: str(spec) for spec in specs if not spec.optional} or dict.fromkeys(names, "")
-        known = {spec.name: str(spec) for spec in specs} or dict.fromkeys((*names, *self.signature.optional_names), "")
+        known = self._known
         for name in inputs if known else ():
             if name not in known:
                 raise InvalidTensorError(
@@ -99,7 +103,7 @@ class TensorRules:
                     f"{self._declaration(name, inputs)}",
                     field=name,
                 )
-        for name, spec in required.items():
+        for name, spec in self._required.items():
             if name not in inputs:
                 described = f" ({spec})" if spec else ""
                 raise InvalidTensorError(
