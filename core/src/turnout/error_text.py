@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from turnout.shown_text import escaped, plain_text, shown
+from turnout.shown_text import escaped_lines, plain_text, shown
 
 
 class _OwnLines(str):
@@ -29,8 +29,7 @@ class Problem:
         object.__setattr__(self, "where", shown(self.where, 300))
         object.__setattr__(self, "message", shown(self.message, 1_000))
         # The excerpt is hidden and cut where it is made: the caret must stay below its character.
-        lines = ("\t".join(map(escaped, line.split("\t"))) for line in self.excerpt.split("\n"))
-        object.__setattr__(self, "excerpt", "\n".join(lines))
+        object.__setattr__(self, "excerpt", escaped_lines(self.excerpt))
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}" if self.where else self.message

@@ -71,6 +71,11 @@ def json_text(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
 
 
+def escaped_lines(text: str) -> str:
+    """Return ``text`` with its lines and tabs, and everything else as ``escaped`` returns it."""
+    return "\n".join("\t".join(map(escaped, line.split("\t"))) for line in text.split("\n"))
+
+
 def traceback_text(error: BaseException) -> str:
     """Return the traceback of ``error`` and its causes as Python prints them, in lines that no text of a stranger breaks."""
     links = list(_links(error))
@@ -144,14 +149,9 @@ def _escape_pile(match: re.Match[str]) -> str:
     return "".join("".join(map(_escape, run) if is_mark and len(run) > _MOST_MARKS else run) for is_mark, run in runs)
 
 
-def _is_plain(text: str) -> bool:
-    lines = text.replace("\n", "").replace("\t", "")
-    return escaped(lines) == lines
-
-
 def _shown_link(error: BaseException) -> BaseException:
     text = plain_text(error)
-    if hide(text) == text and _is_plain(text):
+    if hide(text) == text and escaped_lines(text) == text:
         return error
     kind = type(shown(type(error).__name__, 100), (Exception,), {"__module__": type(error).__module__})
     stand_in: BaseException = kind(shown(text))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.files.fingerprint import fingerprint
+from turnout.files.fingerprint import fingerprint, has_sha256
 
 
 @pytest.fixture
@@ -44,3 +44,15 @@ def test_a_name_that_is_no_text_has_its_bytes(folder: Path) -> None:
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff")).touch()
 
     assert fingerprint(folder) != before
+
+
+def test_a_file_is_known_by_its_content_and_a_link_or_a_pipe_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+    (tmp_path / "link").symlink_to(file)
+    os.mkfifo(tmp_path / "pipe")
+    digest = hashlib.sha256(b"x").hexdigest()
+
+    assert has_sha256(file, digest)
+    assert not has_sha256(file, "0" * 64)
+    assert not any(has_sha256(tmp_path / name, digest) for name in ("link", "pipe", "nowhere"))

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
 
 import pytest
 
 from turnout.errors import ConfigurationError
-from turnout.files.inside import has_sha256, is_inside, path_inside, place_inside
+from turnout.files.inside import is_inside, path_inside, place_inside
 
 OUTSIDE = [
     "",
@@ -73,15 +71,3 @@ def test_links_inside_are_followed(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("a")
 
     assert path_inside(tmp_path, "link/x") == place_inside(tmp_path, "link/x") == tmp_path / "link" / "x"
-
-
-def test_a_file_is_known_by_its_content_and_a_link_or_a_pipe_is_not(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(b"x")
-    (tmp_path / "link").symlink_to(file)
-    os.mkfifo(tmp_path / "pipe")
-    digest = hashlib.sha256(b"x").hexdigest()
-
-    assert has_sha256(file, digest)
-    assert not has_sha256(file, "0" * 64)
-    assert not any(has_sha256(tmp_path / name, digest) for name in ("link", "pipe", "nowhere"))

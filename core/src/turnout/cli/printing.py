@@ -10,7 +10,7 @@ import click
 
 from turnout.cli.invocation import Invocation, current_invocation
 from turnout.hidden_values import hide
-from turnout.shown_text import escaped, json_text, shown
+from turnout.shown_text import escaped_lines, json_text, shown
 
 _LONGEST_CELL, _LONGEST_LAST_CELL = 200, 1_000
 
@@ -103,8 +103,7 @@ def print_step(step: str) -> None:
 def print_failure(invocation: Invocation, kind: str, message: str, step: str, code: int) -> None:
     """Print an error: for people on stderr and, if the command line asks for JSON, as an object on stdout."""
     # The text of turnout.yaml's problems has lines, each of them in one piece already.
-    lines = "\n".join("\t".join(map(escaped, line.split("\t"))) for line in hide(message).split("\n"))
-    click.echo(f"{paint('error:', 'error')} {lines}", err=True, color=color_choice())
+    click.echo(f"{paint('error:', 'error')} {escaped_lines(hide(message))}", err=True, color=color_choice())
     if step:
         print_step(step)
     if invocation.as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from pathlib import Path
 
 from turnout.files.below import entries_below
@@ -22,3 +23,11 @@ def fingerprint(file: Path) -> str:
         content = fingerprint(part) if part.is_file() else "no regular file"
         digest.update(os.fsencode(part.relative_to(file)) + f"\0{content}\n".encode())
     return digest.hexdigest()
+
+
+def has_sha256(file: Path, digest: str) -> bool:
+    """Return whether ``file``, and no link of this name, is a regular file with this SHA-256."""
+    try:
+        return stat.S_ISREG(os.lstat(file).st_mode) and fingerprint(file) == digest
+    except OSError:
+        return False

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import stat
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from turnout.errors import ConfigurationError
-from turnout.files.regular import open_regular
 
 _LONGEST = 255
 _LONGEST_PATH = 4096
@@ -56,17 +53,6 @@ def is_inside(name: str) -> bool:
     parts = {*PurePosixPath(name).parts, *PureWindowsPath(name).parts}
     absolute = PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor
     return not absolute and ".." not in parts and PurePosixPath(name).name != "" and _is_possible(name)
-
-
-def has_sha256(file: Path, digest: str) -> bool:
-    """Return whether ``file``, and no link of this name, is a regular file with this SHA-256."""
-    try:
-        if not stat.S_ISREG(os.lstat(file).st_mode):
-            return False
-        with open_regular(file) as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest() == digest
-    except OSError:
-        return False
 
 
 def _is_possible(name: str) -> bool:

@@ -19,7 +19,8 @@ from pathlib import Path
 from turnout.errors import ExportError
 from turnout.files.atomic import sync_file, sync_folder
 from turnout.files.below import entries_below
-from turnout.files.inside import has_sha256, place_inside
+from turnout.files.fingerprint import has_sha256
+from turnout.files.inside import place_inside
 from turnout.files.made_here import is_written_here, remember_written_here
 from turnout.files.regular import has_content
 from turnout.inference import ModelSignature

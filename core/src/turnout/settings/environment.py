@@ -21,7 +21,10 @@ MAX_VARIABLE_LENGTH = 1 << 16
 MAX_SUBSTITUTED_LENGTH = 1 << 18
 """The most characters of one variable, and of everything that variables add to the settings."""
 
-_DOLLAR = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^${}]*))?\})?")
+VARIABLE = r"\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^${}]*))?\}"
+"""The pattern of a variable, behind its dollar sign."""
+
+_DOLLAR = re.compile(rf"\$(?:(?P<dollar>\$)|{VARIABLE})?")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -13,9 +13,10 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from turnout.hidden_values import HIDDEN, hide_values, is_common
-from turnout.settings.document.document import Document, DocumentPath, child_of
+from turnout.settings.document.document import Document, DocumentPath, value_at
+from turnout.settings.environment import VARIABLE
 
-_VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^${}]*))?\}")
+_VARIABLE = re.compile(rf"(?<!\$)(?:\$\$)*\${VARIABLE}")
 _WORD = re.compile(r"[\w.:/@+-]+")
 _ADDRESS_KEY = re.compile(r"(?:.*_)?(?:urls?|hosts?|ports?|address(?:es)?|endpoints?)", re.IGNORECASE)
 _ADDRESS = re.compile(
@@ -38,7 +39,7 @@ def hide_secrets(options: Any) -> None:
 def _hidden_texts(document: Document, values: Any, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     words: frozenset[str] | None = None
     for path, written in _scalars(document.values, ()):
-        whole = _value_at(values, path) if "$" in written else written
+        whole = value_at(values, path) if "$" in written else written
         if not isinstance(whole, str):
             continue
         if _VARIABLE.search(written) is None:
@@ -105,12 +106,6 @@ def _texts(values: Any) -> Iterator[str]:
         yield from (text for inner in values.values() for text in _texts(inner))
     elif isinstance(values, list):
         yield from (text for inner in values for text in _texts(inner))
-
-
-def _value_at(values: Any, path: DocumentPath) -> Any:
-    for part in path:
-        values = child_of(values, part, None)
-    return values
 
 
 def _secret_values(options: Any) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from turnout.errors import Problem
 from turnout.hidden_values import hide
-from turnout.shown_text import escaped
+from turnout.shown_text import escaped_lines
 
 DocumentPath = tuple[str | int, ...]
 """Keys and list positions from the top: ``("models", "birefnet", "backend")``."""
@@ -70,16 +70,20 @@ class Document:
 
     def value_at(self, path: DocumentPath) -> Any:
         """Return the value as written at ``path``; None if there is none."""
-        value = self.values
-        for part in path:
-            value = child_of(value, part, None)
-        return value
+        return value_at(self.values, path)
 
     def problem(self, mark: Mark, message: str) -> Problem:
         """Return ``message`` as a problem at ``mark``, with the line and a caret."""
         if not mark.line:
             return Problem("", message)
         return Problem(f"{self.source}:{mark.line}:{mark.column}", message, excerpt(self.text, mark))
+
+
+def value_at(values: Any, path: DocumentPath) -> Any:
+    """Return the value at ``path`` in ``values``; None if there is none."""
+    for part in path:
+        values = child_of(values, part, None)
+    return values
 
 
 def child_of(value: Any, part: str | int, default: Any) -> Any:
@@ -112,7 +116,7 @@ def excerpt(text: str, mark: Mark) -> str:
     before, after = _hide_line(before[-_LOOKED_AT:], after[:_LOOKED_AT])
     if len(before) + len(after) > MAX_EXCERPT_WIDTH:
         before, after = before[-MAX_EXCERPT_WIDTH // 2 :], after[: MAX_EXCERPT_WIDTH // 2]
-    before, after = _escape(before), _escape(after)
+    before, after = escaped_lines(before), escaped_lines(after)
     return f"    {before}{after}\n    {''.join(map(_blank, before))}^"
 
 
@@ -122,10 +126,6 @@ def _hide_line(before: str, after: str) -> tuple[str, str]:
     pairs = enumerate(zip(before, line, strict=False))
     same = next((place for place, (old, new) in pairs if old != new), min(len(before), len(line)))
     return line[:same], line[same:]
-
-
-def _escape(text: str) -> str:
-    return "\t".join(map(escaped, text.split("\t")))
 
 
 def _blank(character: str) -> str:
