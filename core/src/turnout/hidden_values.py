@@ -130,10 +130,10 @@ def _word(value: str) -> re.Pattern[str]:
 
 def _forms(value: str) -> Iterator[str]:
     """Yield the ways in which messages write ``value``: as it is, in quotes, in a URL, in one line; its lines and words."""
-    words = value.split()
-    import json
+    import json  # a command without such values does not wait for these modules
     from urllib.parse import quote, unquote
 
+    words = value.split()
     written = (value, repr(value)[1:-1], json.dumps(value)[1:-1], quote(value), quote(value, safe=""), unquote(value))
     for form in dict.fromkeys((*written, " ".join(words))):
         if not is_common(form):

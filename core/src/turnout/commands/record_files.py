@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from turnout.errors import InvalidInputError, count_of
-from turnout.files.below import entries_below
+from turnout.files.below import files_below
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def _files_of(folder: Path) -> list[Path]:
 
 def _list_files(folder: Path) -> list[Path]:
     try:
-        return sorted(file for entry in entries_below(folder) if (file := Path(entry.path)).is_file())
+        return files_below(folder)
     except OSError as error:
         raise InvalidInputError(f"folder {str(folder)!r} cannot be read: {error.strerror or error}") from error
 

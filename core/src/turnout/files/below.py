@@ -11,6 +11,15 @@ DEEPEST = 64
 """How deep folders may be nested in each other."""
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Return the regular files below ``folder``, and links to such, in the order of their paths.
+
+    Raises:
+        OSError: a folder cannot be read, or is nested deeper than ``DEEPEST``.
+    """
+    return sorted(file for entry in entries_below(folder) if (file := Path(entry.path)).is_file())
+
+
 def entries_below(folder: Path) -> Iterator[os.DirEntry[str]]:
     """Yield each entry below ``folder`` by its name, a folder before what it has; links are not followed.
 

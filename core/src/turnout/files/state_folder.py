@@ -40,6 +40,12 @@ def make_state_folder(folder: Path) -> Path:
     return state
 
 
+def check_format(content: Any, known: int) -> None:
+    """Raise ValueError if another version of Turnout wrote ``content``, whose ``format`` is not ``known``."""
+    if content["format"] != known:
+        raise ValueError(f"it has format {content['format']!r:.40}, and this version of Turnout reads {known}")
+
+
 def read_state(file: Path, parse: Callable[[Any], Content]) -> Content | None:
     """Return what ``parse`` makes of the JSON in ``file``; None without one, or if it cannot be read, which is logged."""
     try:

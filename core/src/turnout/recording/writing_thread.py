@@ -8,9 +8,6 @@ from typing import Protocol
 
 from turnout.forking import Forks
 
-REST = 9
-"""Seconds of rest for each second of work: the thread uses a tenth of a CPU; faster traffic is dropped."""
-
 _LAST_SECONDS = 1.0
 
 

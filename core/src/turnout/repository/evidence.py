@@ -19,7 +19,7 @@ from typing import Any
 
 from turnout.files.atomic import write_atomic
 from turnout.files.below import entries_below
-from turnout.files.state_folder import STATE, make_state_folder, read_state
+from turnout.files.state_folder import STATE, check_format, make_state_folder, read_state
 
 FORMAT = 1
 DEFAULT_REPOSITORY = "model_repository"
@@ -104,8 +104,7 @@ def _read(file: Path) -> Evidence | None:
 
 
 def _decode(content: Any) -> Evidence:
-    if content["format"] != FORMAT:
-        raise ValueError(f"it has format {content['format']!r:.40}, and this version of Turnout reads {FORMAT}")
+    check_format(content, FORMAT)
     texts = [content[key] for key in ("model", "topic", "verdict", "at")]
     if not all(isinstance(text, str) for text in texts) or not isinstance(content["facts"], dict):
         raise TypeError("a value has another type")

@@ -73,13 +73,13 @@ def _check_parameter(name: object, value: object) -> None:
         _check_text(f"parameter {name!r}", value, "parameters")
     elif not (_is_priority(value) if name == PRIORITY else _is_number(value)):
         raise InvalidRequestError(
-            f"the parameter {name!r} of a request is {_shown(value)}; "
+            f"the parameter {name!r} of a request is {_describe_value(value)}; "
             "a parameter is text, a finite number, an INT64 or a boolean, and 'priority' a whole number from 0 on",
             field="parameters",
         )
 
 
-def _shown(value: object) -> str:
+def _describe_value(value: object) -> str:
     return repr(value) if type(value) in (int, float, bool, type(None)) else f"of type {type_name(value)}"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from turnout.commands.paths import display_path
 from turnout.commands.status.facts import ParityProof, PublishedVersion
 from turnout.error_text import count_of
-from turnout.files.below import entries_below
+from turnout.files.below import files_below
 from turnout.files.fingerprint import fingerprint
 from turnout.repository.evidence import Evidence, is_unchanged
 from turnout.repository.versions import evident_version
@@ -49,7 +49,7 @@ def _newest_files(folder: Path | None) -> tuple[int, list[Path]]:
     number = evident_version(folder) if folder is not None else None
     if folder is None or number is None:
         return 0, []
-    return number, sorted(file for entry in entries_below(folder / str(number)) if (file := Path(entry.path)).is_file())
+    return number, files_below(folder / str(number))
 
 
 def _last_write(files: Sequence[Path]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.commands.switch.traffic import SWITCHED, Traffic
 from turnout.files.atomic import write_atomic
-from turnout.files.state_folder import STATE, make_state_folder, read_state
+from turnout.files.state_folder import STATE, check_format, make_state_folder, read_state
 
 FORMAT = 1
 KEPT = 50
@@ -32,8 +32,7 @@ def read_history(folder: Path, model: str) -> tuple[RecordedSwitch, ...]:
 
 
 def _decode(content: Any) -> tuple[RecordedSwitch, ...]:
-    if content["format"] != FORMAT:
-        raise ValueError(f"it has format {content['format']!r:.40}, and this version of Turnout reads {FORMAT}")
+    check_format(content, FORMAT)
     return tuple(RecordedSwitch(str(one["at"]), _traffic(one["before"]), _traffic(one["after"])) for one in content["switches"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from turnout.shown_text import escaped_lines
 DocumentPath = tuple[str | int, ...]
 """Keys and list positions from the top: ``("models", "birefnet", "backend")``."""
 
+LINE_BREAK = re.compile(r"\r\n|\n|\r")
 MAX_DEPTH = 24
 MAX_VALUES = 10_000
 TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep; settings are never this deep"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import re
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -22,11 +21,9 @@ from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scanner import Scanner, ScannerError
 
 from turnout.errors import SettingsError
-from turnout.settings.document.document import MAX_DEPTH, MAX_VALUES, TOO_DEEP, Document, DocumentPath, Mark
+from turnout.settings.document.document import LINE_BREAK, MAX_DEPTH, MAX_VALUES, TOO_DEEP, Document, DocumentPath, Mark
 from turnout.settings.document.refusals import plain_words, refusal
 from turnout.settings.document.scalars import Scalar, resolve_plain
-
-_LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 
 def parse(text: str, source: str) -> Document:
@@ -66,7 +63,7 @@ class _Builder:
         self.text = text
         self.position = 0
         self._source = source
-        self._line_starts = [0, *(match.end() for match in _LINE_BREAK.finditer(text))]
+        self._line_starts = [0, *(match.end() for match in LINE_BREAK.finditer(text))]
         self._open: list[_Collection] = []
         self._root: Any = None
         self._documents = self._values = 0

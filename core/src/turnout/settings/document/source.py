@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,13 @@ from typing import Any
 from turnout.errors import ConfigurationError, Problem, SettingsError
 from turnout.files.limits import SETTINGS
 from turnout.files.regular import open_regular
-from turnout.settings.document.document import MAX_DEPTH, MAX_VALUES, TOO_DEEP, Document, DocumentPath, Mark
+from turnout.settings.document.document import LINE_BREAK, MAX_DEPTH, MAX_VALUES, TOO_DEEP, Document, DocumentPath, Mark
 from turnout.settings.document.scalars import value_text
 
 MAX_BYTES = SETTINGS.max_bytes
 MAX_LINES = 50_000
 MAX_LINE_LENGTH = 1 << 16
 _NEW_FILE = "turnout init --force"
-_LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 
 def read_text(file: Path) -> str:
@@ -51,7 +49,7 @@ def read_text(file: Path) -> str:
 def _check_lines(text: str, file: Path) -> None:
     """Raise SettingsError if ``text`` has more or longer lines than the parser reads in a moment."""
     start = 0
-    for line, found in enumerate(_LINE_BREAK.finditer(text + "\n"), 1):
+    for line, found in enumerate(LINE_BREAK.finditer(text + "\n"), 1):
         if line > MAX_LINES:
             raise _error(file, f"more than {MAX_LINES} lines; settings are never this long", line)
         if found.start() - start > MAX_LINE_LENGTH:
