@@ -175,6 +175,17 @@ def test_a_checkpoint_takes_no_kernel_from_the_hub(
         open_direct(folder=remote.parent, **MAPS, trust_remote_code=True)
 
 
+@pytest.mark.parametrize(
+    "text", ['{"x": 1, "x": 2, "attn_implementation": "someone/kernel"}', '{"x": ' + "[" * 70 + "]" * 70 + "}"]
+)
+def test_a_config_that_cannot_be_checked_is_refused(open_direct: Callable[..., Any], remote: Path, text: str) -> None:
+    """transformers reads more than the check does, and would take what the check did not see."""
+    (remote / "config.json").write_text(text)
+
+    with pytest.raises(ModelLoadError, match=r"config\.json' cannot be read: .*; save the checkpoint again"):
+        open_direct(folder=remote.parent, **MAPS, trust_remote_code=True)
+
+
 def test_an_implementation_of_transformers_is_no_kernel(open_direct: Callable[..., Any], remote: Path) -> None:
     config = json.loads((remote / "config.json").read_text())
     (remote / "config.json").write_text(json.dumps(config | {"attn_implementation": "eager", "_name_or_path": "org/maps"}))

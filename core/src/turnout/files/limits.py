@@ -37,7 +37,7 @@ RECORD = FileLimits("a recorded request", 4 << 30)
 NOTES = FileLimits("the notes of a recorded request", 4 * MIB)
 VALUE = FileLimits("a value of --set", MIB)
 MODEL_CONFIG = FileLimits("a config.pbtxt", MIB)
-MODEL_DATA = FileLimits("a data file of a config.pbtxt", 64 * MIB)
+MODEL_DATA = FileLimits("a data file of a config.pbtxt", 1024 * MIB)
 # Some classes of transformers write Infinity into config.json.
 CHECKPOINT_JSON = FileLimits("a JSON file of a checkpoint", 16 * MIB, infinite=True)
 # The largest tokenizers that are published have 34 MB.

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from turnout.errors import ModelLoadError
+from turnout.errors import ModelLoadError, text_of
 from turnout.files.limits import CHECKPOINT_JSON
 from turnout.files.strict_json import read_json
 from turnout_direct.options import DirectOptions
@@ -56,7 +56,7 @@ def _check_folder(path: Path, options: DirectOptions, model: str) -> None:
             f"model {model!r}: folder {str(path)!r} has no 'config.json', so it is not a checkpoint; "
             "set 'checkpoint' to the folder that save_pretrained wrote"
         )
-    config = _read_config(path / "config.json")
+    config = _read_config(path / "config.json", model)
     foreign = _remote_code(config)
     if options.trust_remote_code and foreign:
         raise ModelLoadError(
@@ -70,12 +70,15 @@ def _check_folder(path: Path, options: DirectOptions, model: str) -> None:
         )
 
 
-def _read_config(file: Path) -> dict[str, Any]:
-    """Return the config, or an empty one if it is none; transformers then says why."""
+def _read_config(file: Path, model: str) -> dict[str, Any]:
+    """Return the config, or an empty one if it is no object, which transformers refuses."""
     try:
         config = read_json(file, CHECKPOINT_JSON)
-    except (OSError, ValueError):
-        return {}
+    except (OSError, ValueError) as error:
+        # transformers reads more than can be checked here, such as a key twice.
+        raise ModelLoadError(
+            f"model {model!r}: {str(file)!r} cannot be read: {text_of(error)}; save the checkpoint again"
+        ) from error
     return config if isinstance(config, dict) else {}
 
 

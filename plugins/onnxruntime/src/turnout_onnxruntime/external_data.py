@@ -29,7 +29,9 @@ def find_model_files(model: ModelDeclaration, options: OnnxruntimeOptions) -> li
 
 
 def external_files(file: Path, model: str) -> dict[str, Path]:
-    """Return the files that hold the weights of ``file``, by the names that it gives them; empty if it is not ONNX.
+    """Return the files that hold the weights of the main graph of ``file``, by the names that it gives them.
+
+    Empty if it is not ONNX. Weights in other files of the bodies of loops and branches are left to ONNX Runtime.
 
     Raises:
         ModelLoadError: one does not exist, or is not below the folder of ``file``, where a server looks too.

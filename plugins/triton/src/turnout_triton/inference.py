@@ -58,17 +58,19 @@ class TritonInference(ModelInference):
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         message, timeout_seconds = self._encode(request)
+        deadline = time.monotonic() + timeout_seconds
         response = self._transport.infer(message, timeout_seconds)
         if response.heads not in self._expected.fitting:
-            self._check(response.heads, ExpectedOutputs.difference)
+            self._check(response.heads, ExpectedOutputs.difference, deadline)
         return self._decode(response, request.id)
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         message, timeout_seconds = self._encode(request)
+        deadline = time.monotonic() + timeout_seconds
         # Closed with this generator: a caller that leaves early cancels the request on the server.
         with contextlib.closing(self._transport.stream(message, timeout_seconds)) as responses:
             for response in responses:
-                self._check(response.heads, ExpectedOutputs.difference_of_part)
+                self._check(response.heads, ExpectedOutputs.difference_of_part, deadline)
                 yield self._decode(response, request.id)
 
     def signature(self) -> ModelSignature:
@@ -95,13 +97,15 @@ class TritonInference(ModelInference):
     def _keep(self, served: ServedModel) -> None:
         self._served = served
         self._expected = ExpectedOutputs(served)
-        self._kept_at = time.monotonic()
+        self._looked_at = time.monotonic()
 
-    def _check(self, heads: tuple[TensorHead, ...], difference: _Difference) -> None:
+    def _check(self, heads: tuple[TensorHead, ...], difference: _Difference, deadline: float) -> None:
         """Raise UnreadableResponseError unless ``heads`` are outputs of the model that the server has by now."""
-        if difference(self._expected, heads) and time.monotonic() - self._kept_at >= _LOOK_SECONDS:
+        now = time.monotonic()
+        if difference(self._expected, heads) and now - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = now  # before the call, which may fail; other threads must not ask too
             with contextlib.suppress(TurnoutError):  # the response is wrong then, as far as is known
-                self.refresh(time.monotonic() + _READY_SECONDS)
+                self.refresh(min(now + _READY_SECONDS, deadline))
         if wrong := difference(self._expected, heads):
             raise UnreadableResponseError(
                 f"model {self._model!r}: the server's response {wrong}; see the server's log, or reload if the model changed"

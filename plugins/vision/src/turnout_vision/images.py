@@ -101,10 +101,7 @@ def _check_undecoded(image: Image, name: str) -> None:
         return
     place = file.tell()
     try:
-        file.seek(0)
-        head = file.read(64)
-        file.seek(0)
-        check_structure(file, head, name)
+        check_structure(file, _read_head(file), name)
     finally:
         file.seek(place)
 
@@ -149,12 +146,18 @@ def _is_seekable(file: Any) -> bool:
     return callable(getattr(file, "seekable", None)) and bool(file.seekable())
 
 
+def _read_head(file: Any) -> bytes:
+    """Return the first bytes; the position is 0 afterwards, from where Pillow reads wherever the caller has left it."""
+    file.seek(0)
+    head: bytes = file.read(64)
+    file.seek(0)
+    return head
+
+
 def _identify(file: Any, name: str) -> Image:
     from PIL import Image, UnidentifiedImageError, features
 
-    start = file.tell()
-    head = file.read(64)
-    file.seek(start)
+    head = _read_head(file)
     check_structure(file, head, name)
     if is_heif(head):
         return open_heif(file, name, head)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from turnout.errors import InvalidInputError
+from turnout_vision.structure_refusal import structure_refusal
 
 MAX_TAGS = 1_000
 MAX_VALUES = 200_000
@@ -19,7 +19,7 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 MAX_TAG_BYTES = 150_000_000
 _MOST_COPIES, _ALWAYS_BYTES = 2, 1_000_000
 _BYTES = frozenset({1, 2, 6, 7})
-_INTEGERS = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
+_INTEGERS = frozenset({1, 3, 4, 6, 8, 9, 13, 16, 17, 18})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def check_tiff_directory(source: BinaryIO | bytes, start: int, name: str) -> lis
     except (struct.error, OSError, OverflowError, ValueError):
         return []
     if count > MAX_TAGS:
-        raise _refusal(name, f"{count} tags; the limit is {MAX_TAGS}")
+        raise structure_refusal(name, f"{count} tags (the limit is {MAX_TAGS})")
     tags = list(_read_tags(file.read(count * (20 if big else 12)), order, big=big))
     _check_sizes(tags, available, name)
     return tags
@@ -62,7 +62,7 @@ def _read_tags(entries: bytes, order: str, *, big: bool) -> Iterator[Tag]:
     size = struct.calcsize(form)
     for place in range(0, len(entries) - size + 1, size):
         code, kind, count, value = struct.unpack_from(form, entries, place)
-        width = _INTEGERS.get(kind)
+        width = _SIZES[kind] if kind in _INTEGERS else 0
         number = int.from_bytes(value[:width], "little" if order == "<" else "big") if width and count == 1 else None
         yield Tag(code, kind, count, number)
 
@@ -74,10 +74,6 @@ def _check_sizes(tags: list[Tag], available: int, name: str) -> None:
         claimed = min(tag.count * _SIZES.get(tag.kind, 1), available)
         total += claimed
         if tag.kind not in _BYTES and claimed // _SIZES.get(tag.kind, 1) > MAX_VALUES:
-            raise _refusal(name, f"{tag.count} values in the tag {tag.code}; the limit is {MAX_VALUES}")
+            raise structure_refusal(name, f"{tag.count} values in the tag {tag.code} (the limit is {MAX_VALUES})")
         if total > min(MAX_TAG_BYTES, _MOST_COPIES * available + _ALWAYS_BYTES):
-            raise _refusal(name, f"tags that claim {total} bytes of {available}")
-
-
-def _refusal(name: str, what: str) -> InvalidInputError:
-    return InvalidInputError(f"picture {name} has {what}; save it again with another program")
+            raise structure_refusal(name, f"tags that claim {total} bytes of {available}")

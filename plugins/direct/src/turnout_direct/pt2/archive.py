@@ -58,10 +58,12 @@ def _copy_tensors(entries: _Entries, new: zipfile.ZipFile, config: str) -> None:
     folder, known = _TENSORS[config]
     payloads = entries.parse(config, read_payloads)
     new.writestr(f"model/{config}", json.dumps({"config": payloads}))
-    for record in sorted({payload.get("path_name", "") for payload in payloads.values()}):
+    for payload in payloads.values():
+        record = payload.get("path_name", "")
         if not known.match(record) or folder + record not in entries.known:
             raise Pt2RefusedError(f"{quoted(folder + record)} is no record of a tensor in this file")
-        _check_layout(payloads, record, entries.known[folder + record].file_size)
+        _check_layout(payload, record, entries.known[folder + record].file_size)
+    for record in sorted({payload.get("path_name", "") for payload in payloads.values()}):
         entries.copy(folder + record, new, f"model/{folder}{record}")
 
 
@@ -115,11 +117,8 @@ def _is_known(name: str) -> bool:
     return any(name.startswith(folder) and known.match(name[len(folder) :]) for folder, known in _TENSORS.values())
 
 
-def _check_layout(payloads: Mapping[str, Any], record: str, size: int) -> None:
-    """Raise Pt2RefusedError if a tensor would have memory of its own: torch allocates what an empty record asks for."""
-    for payload in payloads.values():
-        if payload.get("path_name") != record:
-            continue
-        sizes = [axis.get("as_int") for axis in (payload.get("tensor_meta") or {}).get("sizes", ())]
-        if None in sizes or (not size and 0 not in sizes):
-            raise Pt2RefusedError(f"a tensor in {quoted(record)} has sizes {quoted(sizes)}, and the record has {size} bytes")
+def _check_layout(payload: Mapping[str, Any], record: str, size: int) -> None:
+    """Raise Pt2RefusedError if the tensor would have memory of its own: torch allocates what an empty record asks for."""
+    sizes = [axis.get("as_int") for axis in (payload.get("tensor_meta") or {}).get("sizes", ())]
+    if None in sizes or (not size and 0 not in sizes):
+        raise Pt2RefusedError(f"a tensor in {quoted(record)} has sizes {quoted(sizes)}, and the record has {size} bytes")

@@ -5,7 +5,6 @@ Every field that is set becomes an entry, also those that this module does not k
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -64,9 +63,9 @@ def data_entries(hashes: Mapping[str, str]) -> Entries:
     return {f"warm-up data {name!r}": text for name, text in sorted(hashes.items())}
 
 
-def sha256(data: bytes) -> str:
-    """Return the beginning of a hash of ``data``, for a message."""
-    return f"sha256 {hashlib.sha256(data).hexdigest()[:12]}"
+def short_hash(sha256: str) -> str:
+    """Return the beginning of a SHA-256, for a message."""
+    return f"sha256 {sha256[:12]}"
 
 
 def _tensors(kind: str, tensors: Iterable[Any]) -> Iterable[tuple[str, str]]:

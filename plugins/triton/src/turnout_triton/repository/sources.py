@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 from turnout import CheckRequest, ModelDeclaration, ModelSignature
+from turnout.files.fingerprint import fingerprint
 from turnout.files.inside import path_inside
 from turnout.files.limits import MODEL_DATA
-from turnout.files.regular import read_regular
 from turnout.repository.versions import versions
 from turnout_triton.model_config_options import ModelConfigOptions
 from turnout_triton.options import TritonOptions
@@ -19,7 +20,7 @@ from turnout_triton.repository.config_entries import (
     data_entries,
     data_files,
     entries_of,
-    sha256,
+    short_hash,
     unsaid_entries,
 )
 from turnout_triton.repository.config_file import ConfigFile, new_config
@@ -57,7 +58,7 @@ def yaml_source(request: CheckRequest, folder: Path, present: ConfigFile | None)
     silent = _silent_entries(request, folder=folder, filename=filename, unknown=unknown, present=present, merged=merged)
     if is_onnx(filename):
         silent = (*silent, *(f"output {name!r}" for name in corrected_outputs(model, signature)))
-    hashes = {name: sha256(data) for name, data in generated.files.items()}
+    hashes = {name: short_hash(hashlib.sha256(data).hexdigest()) for name, data in generated.files.items()}
     entries = entries_of(merged.config, folder.name) | data_entries(hashes)
     entries = {name: text for name, text in entries.items() if not name.startswith(silent)}
     return ConfigSource("turnout.yaml says", entries, silent, _file_verbs(model, filename)), merged.config
@@ -134,8 +135,15 @@ def file_source(present: ConfigFile, folder: Path) -> tuple[ConfigSource, Any]:
     """Return config.pbtxt as a source, with the data that it names, and its config as Triton completes it."""
     config = complete_config(with_backend(present.config, folder), read_file_signature(configured_file(folder, present)))
     files = {name: path_inside(folder, name) for name in data_files(config)}
-    hashes = {name: sha256(read_regular(file, MODEL_DATA)) if file.is_file() else "no file" for name, file in files.items()}
+    hashes = {name: _data_text(file) for name, file in files.items()}
     return ConfigSource(f"{CONFIG} says", entries_of(config, folder.name) | data_entries(hashes)), config
+
+
+def _data_text(file: Path) -> str:
+    if not file.is_file():
+        return "no file"
+    size = file.stat().st_size
+    return short_hash(fingerprint(file)) if size <= MODEL_DATA.max_bytes else f"{size} bytes"
 
 
 def server_source(server: ServerConfig, sources: list[ConfigSource], asked: Any) -> ConfigSource:

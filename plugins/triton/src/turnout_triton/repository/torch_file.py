@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from turnout.files.limits import FileLimits
+from turnout.files.limits import MODEL
 from turnout.files.zip_reader import ZipReader
 
-_LIMITS = FileLimits("a PyTorch file", 1 << 40)
 TORCHSCRIPT, TORCH_EXPORT = "torchscript", "torch_export"
 
 
@@ -17,7 +16,7 @@ def torch_loader(file: Path) -> str:
     A checkpoint of ``torch.save`` is such an archive too, but has no code.
     """
     try:
-        with ZipReader(file, _LIMITS) as archive:
+        with ZipReader(file, MODEL) as archive:
             # Every name begins with the name of the archive.
             names = [entry.filename.partition("/")[2] for entry in archive.entries]
     except (OSError, ValueError):

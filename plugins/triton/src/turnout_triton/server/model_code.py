@@ -13,10 +13,11 @@ from typing import Any
 
 from turnout.errors import ConfigurationError, suggestion
 from turnout.files.fingerprint import fingerprint
+from turnout.files.inside import is_inside
 from turnout.files.made_here import is_made_here
 from turnout.repository.versions import versions
 from turnout_triton.repository.config_file import new_config, read_config
-from turnout_triton.repository.layout import CONFIG, ENSEMBLE, PLATFORMS
+from turnout_triton.repository.layout import CONFIG, ENSEMBLE, PLATFORMS, is_folder_name
 from turnout_triton.repository.model_backend import backend_of
 
 _DATA_BACKENDS = frozenset({PLATFORMS["model.onnx"].backend, ENSEMBLE.platform})
@@ -42,7 +43,7 @@ def check_code(repository: Path, models: Sequence[str] | None, trusted: bool | S
         raise ConfigurationError(
             f"--trust names {unknown[0]!r}, which is no model of {str(repository)!r}.{suggestion(unknown[0], folders)} Fix it"
         )
-    served = served_with(repository, folders if models is None else models)
+    served = sorted(folders) if models is None else served_with(repository, models)
     found = {name: reason for name in served if name not in known and (reason := code_of(repository / name))}
     if found:
         raise _refusal(repository, found)
@@ -82,7 +83,7 @@ def served_with(repository: Path, models: Iterable[str]) -> list[str]:
     waiting = list(models)
     while waiting:
         name = waiting.pop()
-        if name in found or not (repository / name).is_dir():
+        if name in found or not is_folder_name(name) or not (repository / name).is_dir():
             continue
         found[name] = None
         present = read_config(repository / name / CONFIG)
@@ -101,7 +102,7 @@ def _named_code(config: Any) -> str:
     if getattr(config, "runtime", ""):
         return f"{CONFIG} has the runtime {str(config.runtime)!r}"
     names = [config.default_model_filename, *config.cc_model_filenames.values()]
-    outside = next((name for name in names if ".." in Path(name).parts or Path(name).is_absolute()), "")
+    outside = next((name for name in names if name and not is_inside(name)), "")
     return f"{CONFIG} opens {str(outside)!r}, outside of the model's folder" if outside else ""
 
 

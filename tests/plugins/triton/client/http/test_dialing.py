@@ -88,6 +88,16 @@ def test_an_address_that_refuses_costs_no_time(names, addresses) -> None:
     assert time.monotonic() - start < 0.2
 
 
+def test_a_refusal_starts_the_next_attempt_though_another_one_is_pending(names) -> None:
+    names["mixed"] = ["127.0.0.2", "127.0.0.3", "127.0.0.1"]
+    with dropping() as (_, port), accepting(port):
+        start = time.monotonic()
+        with Dialer("mixed", port).dial(5) as opened:
+            assert opened.getpeername() == ("127.0.0.1", port)
+
+    assert time.monotonic() - start < 0.45
+
+
 def test_all_refuse_is_the_last_refusal(names) -> None:
     names["none"] = ["127.0.0.3", "127.0.0.4"]
 

@@ -178,6 +178,25 @@ def test_a_child_starts_with_none(lost, server) -> None:
     assert server.freed == []
 
 
+def test_a_region_that_cannot_be_freed_keeps_no_other(lost, server, caplog) -> None:
+    """CUDA and the system raise errors of their own."""
+    free = server.free
+
+    def fail(region: Region) -> None:
+        free(region)
+        raise OSError("cuIpc")
+
+    broken: LostRegions[Region] = LostRegions(server.unregister, fail, "url")
+    for name in ("a", "b", "c"):
+        broken.add(Region(name))
+    until(lambda: len(server.freed) == 3, 5)
+
+    broken.add(Region("d"))
+    until(lambda: len(server.freed) == 4, 5)
+    assert "region 'a' cannot be freed: cuIpc" in caplog.text
+    broken.close(1)
+
+
 def test_without_threads_a_region_is_kept_and_the_next_one_tries_again(lost, server, monkeypatch, caplog) -> None:
     def refused(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -233,6 +234,28 @@ def test_a_server_that_refused_regions_is_asked_again_after_a_pause(odd_server, 
     until(lambda: sharing.infer(x=ramp(500), length=length(500)) is not None and sharing.in_regions() == [True, False], 10)
 
 
+def test_requests_that_are_refused_together_are_one_refusal(odd_server, share, monkeypatch) -> None:
+    monkeypatch.setattr(transports, "_FIRST_PAUSE_SECONDS", 0.1)
+    sharing = share(odd_server, "grows")
+    together, asked = threading.Barrier(6), []
+
+    def refuse(name: str, *arguments: Any) -> None:
+        asked.append(name)
+        if len(asked) <= 6:
+            together.wait(10)
+        raise InvalidRequestError("Unable to open shared memory region")
+
+    monkeypatch.setattr(sharing.wire.inner, "register_region", refuse)
+    callers = [threading.Thread(target=lambda: sharing.infer(x=ramp(500), length=length(500))) for _ in range(6)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(20)
+
+    # Doubled by each of them, the pause would be 6 s by now.
+    until(lambda: sharing.infer(x=ramp(500), length=length(500)) is not None and len(asked) > 6, 2)
+
+
 def test_a_full_dev_shm_means_the_wire_and_is_retried(odd_server, share, monkeypatch, caplog) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -327,6 +350,7 @@ def test_a_refused_request_releases_its_regions(odd_server, share) -> None:
 
 
 DIES = """
+import threading
 import time
 from turnout_triton.client.shared_memory.region import SharedMemoryRegion
 region = SharedMemoryRegion(1 << 20)

@@ -56,8 +56,8 @@ class Dialer:
             if now >= deadline:
                 raise TimeoutError
             if addresses and (now >= next_start or not attempts):
-                failed = _start(addresses.pop(0), attempts, poll) or failed
-                next_start = now + _STAGGER_SECONDS
+                refused = _start(addresses.pop(0), attempts, poll)
+                failed, next_start = refused or failed, now if refused else now + _STAGGER_SECONDS
                 continue
             until = min(deadline, next_start) if addresses else deadline
             for descriptor, _ in poll.poll(max(1.0, 1000 * (until - now))):
@@ -69,7 +69,7 @@ class Dialer:
                     self._last = address
                     return opened
                 opened.close()
-                failed = _error(error)
+                failed, next_start = _error(error), now
         raise failed or OSError(f"{self._host!r} has no address")
 
 

@@ -200,13 +200,14 @@ def _read_unmeasured(response: http.client.HTTPResponse, most: int) -> memoryvie
 
 def _decompress(packed: memoryview, window_bits: int, most: int, deadline: float) -> memoryview:
     unpacker, body = zlib.decompressobj(window_bits), bytearray()
-    piece = unpacker.decompress(packed, _PIECE_BYTES)
-    while piece:
-        body += piece
+    # In pieces of the packed body: what one leaves unread would be copied as often as it is handed back.
+    for start in range(0, len(packed), _PIECE_BYTES):
+        body += unpacker.decompress(packed[start : start + _PIECE_BYTES], most + 1 - len(body))
         _check_size(len(body), most)
         if time.monotonic() > deadline:
             raise TimeoutError
-        piece = unpacker.decompress(unpacker.unconsumed_tail, _PIECE_BYTES)
+        if unpacker.eof:
+            break
     if not unpacker.eof:
         raise zlib.error("the compressed body is incomplete")
     return memoryview(body)

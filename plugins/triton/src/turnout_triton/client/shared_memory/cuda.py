@@ -167,5 +167,7 @@ class CudaSharedMemoryTransport(TransportWrapper):
 
     def _destroy(self, region: CudaRegion) -> None:
         with self._lock:
+            if region not in self._all:  # close() has destroyed it under a request
+                return
             self._all.remove(region)
         region.destroy()

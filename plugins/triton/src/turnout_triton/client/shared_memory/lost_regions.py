@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from turnout.errors import NotReachedError, TurnoutError
+from turnout.errors import NotReachedError, TurnoutError, text_of
 from turnout.forking import Forks
 from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.failures import RegionRefusedError, UnknownCallError
@@ -175,4 +175,7 @@ class LostRegions(Generic[Region]):
         with self._lock:
             if self._regions.pop(region.name, None) is None:
                 return
-        self._free(region)
+        try:
+            self._free(region)
+        except Exception as error:  # noqa: BLE001  # whatever CUDA or the system raises; the other regions go on
+            logger.warning("triton at %r: region %r cannot be freed: %s", self._url, region.name, text_of(error))

@@ -132,7 +132,10 @@ class SharedMemoryTransport(TransportWrapper):
 
     def _pause(self) -> None:
         with self._lock:
-            self._refused_until = time.monotonic() + self._pause_seconds
+            now = time.monotonic()
+            if now < self._refused_until:  # of a request that began before the refusal
+                return
+            self._refused_until = now + self._pause_seconds
             self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
 
     def _log_once(self, error: Exception) -> None:
