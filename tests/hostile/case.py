@@ -15,6 +15,7 @@ from tests.hostile.sandbox import Sandbox, changed_files
 
 LONGEST_OUTPUT = 20_000
 LONGEST_LINE = 2_000
+CLOCK_SECONDS = 8.0
 Prepare = Callable[[Sandbox], list[str]]
 
 
@@ -57,9 +58,9 @@ class Case:
         usual = _usual(self.good)
         sandbox = Sandbox.create(folder / "hostile")
         command = self.hostile(sandbox)
-        before = [sandbox.content(part) for part in (sandbox.work, sandbox.outside)]
+        before = sandbox.content(sandbox.work), sandbox.content_outside()
         seen = observe(command, sandbox.work, sandbox.environment())
-        after = [sandbox.content(part) for part in (sandbox.work, sandbox.outside)]
+        after = sandbox.content(sandbox.work), sandbox.content_outside()
         found = [*self._ending(seen), *self._cost(seen, usual), *_output(seen)]
         if sandbox.executed.exists():
             found.append("foreign code ran")
@@ -78,6 +79,9 @@ class Case:
         found = []
         if seen.seconds > usual.seconds + self.seconds:
             found.append(f"{seen.seconds:.2f} s of processor time; a good input: {usual.seconds:.2f} s")
+        # By the clock too: a program that waits uses no processor. Other tests use this machine meanwhile.
+        if seen.waited > 3 * usual.waited + self.seconds + CLOCK_SECONDS:
+            found.append(f"{seen.waited:.1f} s by the clock; a good input: {usual.waited:.1f} s")
         if seen.megabytes > usual.megabytes + self.megabytes:
             found.append(f"{seen.megabytes:.0f} MB; a good input: {usual.megabytes:.0f} MB")
         return found

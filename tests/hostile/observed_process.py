@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +25,13 @@ with open(sys.argv[1], "w") as file:
 class Observed:
     """How a program ended. ``exit`` is negative after a signal and None if ``limit`` seconds did not suffice.
 
-    ``seconds`` is processor time of the program and its children, ``megabytes`` the largest resident memory of one of them.
+    ``seconds`` is processor time of the program and its children, ``waited`` is by the clock, and ``megabytes`` the largest
+    resident memory of one of them.
     """
 
     exit: int | None
     seconds: float
+    waited: float
     megabytes: float
     stdout: str
     stderr: str
@@ -39,6 +42,7 @@ def observe(command: list[str], work: Path, environment: dict[str, str], limit: 
     figures = work.parent / "figures.json"
     figures.unlink(missing_ok=True)
     measured = [sys.executable, "-I", "-S", "-c", _MEASURE, str(figures), *command]
+    start = time.monotonic()
     process = subprocess.Popen(
         measured,
         cwd=work,
@@ -54,7 +58,7 @@ def observe(command: list[str], work: Path, environment: dict[str, str], limit: 
         _kill_group(process.pid)
         stdout, stderr = process.communicate()
     code, seconds, megabytes = json.loads(figures.read_text()) if figures.exists() else (None, limit, 0.0)
-    return Observed(code, seconds, megabytes, _text(stdout), _text(stderr))
+    return Observed(code, seconds, time.monotonic() - start, megabytes, _text(stdout), _text(stderr))
 
 
 def _kill_group(leader: int) -> None:

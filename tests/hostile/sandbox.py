@@ -12,9 +12,13 @@ from pathlib import Path
 _LARGE = 1 << 30
 
 
+# The list of what was exported here, and caches of libraries.
+_KEPT_AT_HOME = ("home/.local/", "home/.cache/", "home/.triton/", "home/.config/")
+
+
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """``work`` is the program's folder; nothing in ``outside`` may change, and ``executed`` exists only if foreign code ran.
+    """``work`` is the program's folder; nothing else may change, and ``executed`` exists only if foreign code ran.
 
     ``outside/victim.txt`` exists, as a file of the user that no input may touch.
     """
@@ -52,7 +56,17 @@ class Sandbox:
     def environment(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("TURNOUT_", "TRITON_", "INFERENCE_"))}
         # A port that nobody serves: no case may find a server that runs on this machine.
-        return {**own, "HOME": str(self.folder / "home"), "TRITON_URL": "localhost:1", "PYTHONUNBUFFERED": "1"}
+        home = {"HOME": str(self.folder / "home"), "XDG_STATE_HOME": str(self.folder / "home" / ".local" / "state")}
+        return {**own, **home, "TRITON_URL": "localhost:1", "PYTHONUNBUFFERED": "1"}
+
+    def content_outside(self) -> dict[str, str]:
+        """Return the same of everything but ``work``, with folders, and without what programs keep in a home by right."""
+        found = {str(path.relative_to(self.folder)): path for path in sorted(self.folder.rglob("*"))}
+        return {
+            name: "folder" if _is_plain_folder(path) else _digest(path)
+            for name, path in found.items()
+            if not f"{name}/".startswith(("work/", *_KEPT_AT_HOME)) and name != "figures.json"
+        }
 
     def content(self, part: Path) -> dict[str, str]:
         """Return the digest of each file, link and pipe below ``part`` by its path."""
