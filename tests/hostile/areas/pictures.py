@@ -131,6 +131,7 @@ def _good_ones() -> Mapping[str, tuple[Make, str]]:
         "progressive JPEG of CMYK": {"mode": "CMYK", "progressive": True},
         "PNG": {},
         "PNG with alpha": {"mode": "RGBA"},
+        "gray PNG": {"mode": "L"},
         "GIF": {"mode": "P"},
         "WEBP": {"method": 0},
         "WEBP without loss": {"lossless": True},

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import logging
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,15 @@ def test_a_part_that_is_not_known_to_be_harmless_is_refused(make: Any, tmp_path:
     assert not mark.exists()
     assert len(str(refused.value)) < 500
     assert str(refused.value).isprintable()
+
+
+def test_the_comment_of_an_archive_is_not_copied() -> None:
+    noted = io.BytesIO(graph_files.good_file())
+    with zipfile.ZipFile(noted, "a") as archive:
+        archive.comment = b"a note"
+
+    with zipfile.ZipFile(rewritten(noted.getvalue())) as copied:
+        assert copied.comment == b""
 
 
 @pytest.mark.parametrize("make", graph_files.RUNS_WHEN_LOADED, ids=name_of)
