@@ -45,11 +45,11 @@ def _serve(sandbox: Sandbox, models: Mapping[str, Mapping[str, str]], *options: 
     return sandbox.turnout("triton", "serve", "--repository", "models", *server, *options, "--", "true")
 
 
-def _good(sandbox: Sandbox) -> list[str]:
+def good(sandbox: Sandbox) -> list[str]:
     return _serve(sandbox, {})
 
 
-def _files(name: str, files: Mapping[str, str], *options: str) -> Prepare:
+def stranger(name: str, files: Mapping[str, str], *options: str) -> Prepare:
     def prepare(sandbox: Sandbox) -> list[str]:
         code = MODEL_PY.format(mark=str(sandbox.executed))
         return _serve(sandbox, {name: {file: code if text == "CODE" else text for file, text in files.items()}}, *options)
@@ -71,26 +71,28 @@ def _forged(sandbox: Sandbox) -> list[str]:
 def cases() -> Iterator[Case]:
     """Yield repositories with code."""
     settings: dict[str, Prepare] = {
-        "model_py": _files("m", {"config.pbtxt": PYTHON, "1/model.py": "CODE"}),
-        "model_py_without_config": _files("m", {"1/model.py": "CODE"}),
-        "hidden_folder": _files(".m", {"config.pbtxt": PYTHON, "1/model.py": "CODE"}),
-        "second_version": _files("m", {"config.pbtxt": PYTHON, "1/model.py": "CODE", "2/model.py": "CODE"}),
-        "name_like_an_option": _files("--trust", {"config.pbtxt": PYTHON, "1/model.py": "CODE"}),
-        "name_with_escapes": _files("m\x1b[2J", {"config.pbtxt": PYTHON, "1/model.py": "CODE"}),
-        "name_with_a_line": _files("m\nerror: forged", {"config.pbtxt": PYTHON, "1/model.py": "CODE"}),
-        "torchscript": _files("m", {"config.pbtxt": 'platform: "pytorch_libtorch"\n', "1/model.pt": "text"}),
-        "library_of_the_backend": _files(
+        "model_py": stranger("m", {"config.pbtxt": PYTHON, "1/model.py": "CODE"}),
+        "model_py_without_config": stranger("m", {"1/model.py": "CODE"}),
+        "hidden_folder": stranger(".m", {"config.pbtxt": PYTHON, "1/model.py": "CODE"}),
+        "second_version": stranger("m", {"config.pbtxt": PYTHON, "1/model.py": "CODE", "2/model.py": "CODE"}),
+        "name_like_an_option": stranger("--trust", {"config.pbtxt": PYTHON, "1/model.py": "CODE"}),
+        "name_with_escapes": stranger("m\x1b[2J", {"config.pbtxt": PYTHON, "1/model.py": "CODE"}),
+        "name_with_a_line": stranger("m\nerror: forged", {"config.pbtxt": PYTHON, "1/model.py": "CODE"}),
+        "torchscript": stranger("m", {"config.pbtxt": 'platform: "pytorch_libtorch"\n', "1/model.pt": "text"}),
+        "library_of_the_backend": stranger(
             "m", {"config.pbtxt": ONNX, "1/model.onnx": "", "1/libtriton_onnxruntime.so": "\x7fELF"}
         ),
-        "library_in_the_model": _files("m", {"config.pbtxt": ONNX, "1/model.onnx": "", "libtriton_onnxruntime.so": "\x7fELF"}),
-        "backend_of_a_path": _files(
+        "library_in_the_model": stranger(
+            "m", {"config.pbtxt": ONNX, "1/model.onnx": "", "libtriton_onnxruntime.so": "\x7fELF"}
+        ),
+        "backend_of_a_path": stranger(
             "m", {"config.pbtxt": 'backend: "../../models/m"\n', "1/model.onnx": "", "model.py": "CODE"}
         ),
-        "custom_operators": _files(
+        "custom_operators": stranger(
             "m", {"config.pbtxt": ONNX + 'model_operations { op_library_filename: "/tmp/x.so" }\n', "1/model.onnx": ""}
         ),
-        "runtime": _files("m", {"config.pbtxt": ONNX + 'runtime: "model.py"\n', "1/model.onnx": "", "1/model.py": "CODE"}),
-        "environment": _files(
+        "runtime": stranger("m", {"config.pbtxt": ONNX + 'runtime: "model.py"\n', "1/model.onnx": "", "1/model.py": "CODE"}),
+        "environment": stranger(
             "m",
             {
                 "config.pbtxt": PYTHON
@@ -98,7 +100,7 @@ def cases() -> Iterator[Case]:
                 "1/model.py": "CODE",
             },
         ),
-        "member_of_an_ensemble": _files(
+        "member_of_an_ensemble": stranger(
             "m",
             {
                 "config.pbtxt": 'platform: "ensemble"\nensemble_scheduling { step { model_name: "n" model_version: -1 } }\n',
@@ -110,8 +112,8 @@ def cases() -> Iterator[Case]:
             "m",
         ),
         "forged_records": _forged,
-        "unknown_in_trust": _files("m", {"config.pbtxt": PYTHON, "1/model.py": "CODE"}, "--trust", "other"),
-        "another_in_trust": _files("m", {"config.pbtxt": PYTHON, "1/model.py": "CODE"}, "--trust", "good"),
+        "unknown_in_trust": stranger("m", {"config.pbtxt": PYTHON, "1/model.py": "CODE"}, "--trust", "other"),
+        "another_in_trust": stranger("m", {"config.pbtxt": PYTHON, "1/model.py": "CODE"}, "--trust", "good"),
     }
     for name, prepare in settings.items():
-        yield Case(f"served_code/repository/{name}", prepare, _good)
+        yield Case(f"served_code/repository/{name}", prepare, good)
