@@ -1,4 +1,4 @@
-"""What ``turnout export`` wrote on this machine, by SHA-256: one empty file each, in the user's own folder.
+"""Record of what ``turnout export`` wrote on this machine, by SHA-256: one empty file each, in the user's own folder.
 
 A model's folder cannot vouch for itself: its author wrote whatever is in it. These lists are below ``$XDG_STATE_HOME``, by
 default ``~/.local/state``, where only the user writes: ``made`` for code, which opens without ``trust``, and ``written`` for

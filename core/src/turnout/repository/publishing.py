@@ -8,8 +8,6 @@ cannot be exchanged, the configuration is replaced first and the version appears
 from __future__ import annotations
 
 import errno
-import hashlib
-import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -19,16 +17,13 @@ from pathlib import Path
 from turnout.errors import ExportError
 from turnout.files.atomic import sync_file, sync_folder
 from turnout.files.below import entries_below
-from turnout.files.fingerprint import has_sha256
 from turnout.files.inside import place_inside
-from turnout.files.made_here import is_written_here, remember_written_here
 from turnout.files.regular import has_content
 from turnout.inference import ModelSignature
 from turnout.plugins.repositories import Configuration
+from turnout.repository.obsolete_files import remember_files, remove_obsolete
 from turnout.repository.staging import Stage, exchange, repository_lock, stage_for
 from turnout.repository.versions import latest_version, versions
-
-logger = logging.getLogger(__name__)
 
 Configure = Callable[[int, ModelSignature], Configuration]
 """Returns the configuration for a version with this number and signature."""
@@ -79,7 +74,7 @@ def publish(
                 _refuse_existing(folder, number)
                 configuration = configure(number, signature)
                 _install(stage, folder, configuration, (staged, number), alone=alone)
-            _remember(configuration)
+            remember_files(configuration)
     except OSError as error:
         raise _export_error(folder, error) from error
     return ExportedVersion(folder / str(number) / filename, number, signature, configuration)
@@ -96,7 +91,7 @@ def publish_configuration(folder: Path, configure: Callable[[], Configuration]) 
         with stage_for(folder) as stage, repository_lock(folder.parent) as alone:
             configuration = configure()
             _install(stage, folder, configuration, None, alone=alone)
-        _remember(configuration)
+        remember_files(configuration)
     except OSError as error:
         raise _export_error(folder, error) from error
     return configuration
@@ -174,7 +169,7 @@ def _build_folder(stage: Stage, folder: Path, configuration: Configuration, vers
     else:
         whole.mkdir()
         whole.chmod(0o755)
-    _remove_obsolete(whole, configuration)
+    remove_obsolete(whole, configuration)
     for name, content in configuration.files.items():
         _write(place_inside(whole, name), content)
     if version:
@@ -194,34 +189,8 @@ def _replace_files(stage: Stage, folder: Path, configuration: Configuration, ver
     sync_folder(folder)
     if version:
         version[0].rename(folder / str(version[1]))
-    _remove_obsolete(folder, configuration)
+    remove_obsolete(folder, configuration)
     sync_folder(folder)
-
-
-def _remove_obsolete(folder: Path, configuration: Configuration) -> None:
-    """Remove the files that were written here and still have that content; others stay.
-
-    The plugin's list comes from the model's folder, whose author may have written anything into it.
-    """
-    for name, digest in configuration.obsolete.items():
-        file = place_inside(folder, name)
-        is_unchanged = has_sha256(file, digest)
-        if is_unchanged and is_written_here(digest):
-            file.unlink(missing_ok=True)
-        elif os.path.lexists(file):
-            reason = "no export of this machine wrote it" if is_unchanged else "its content was changed"
-            logger.warning("%r of a model is not used any more, and stays: %s; remove it yourself", name, reason)
-
-
-def _remember(configuration: Configuration) -> None:
-    """Record the files of ``configuration``, so that a later export may remove them; a failure does not undo this one."""
-    try:
-        for content in configuration.files.values():
-            remember_written_here(hashlib.sha256(content).hexdigest())
-    except OSError as error:
-        logger.warning(
-            "a later export will not remove files of this one: that they were written here is not recorded: %s", error
-        )
 
 
 def _link_tree(source: Path, target: Path) -> None:
