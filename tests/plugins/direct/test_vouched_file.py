@@ -13,7 +13,7 @@ import torch
 from tests.hostile.areas.archives import WritesWhenOpened
 
 from turnout.errors import ModelLoadError
-from turnout.files.made_here import remember_made_here
+from turnout.files.made_here import MADE_HERE
 from turnout_direct.options import DirectOptions
 from turnout_direct.vouched_file import open_vouched
 
@@ -76,7 +76,7 @@ def test_a_file_opens_with_its_sha256_with_trust_and_if_it_was_made_here(open_di
 
     assert answer(open_direct(loader="torchscript", path="model.pt", sha256=digest), infer) == 3
     assert answer(open_direct(loader="torchscript", path="model.pt", trust=True), infer) == 3
-    remember_made_here(digest)
+    MADE_HERE.add(digest)
     assert answer(open_direct(loader="torchscript", path="model.pt"), infer) == 3
 
 
@@ -93,7 +93,7 @@ def test_another_file_than_the_one_in_turnout_yaml_is_refused_with_both_hashes(
 ) -> None:
     first = save(Scale(3.0), tmp_path / "model.pt")
     second = save(Scale(4.0), tmp_path / "model.pt")
-    remember_made_here(second)
+    MADE_HERE.add(second)
 
     with pytest.raises(ModelLoadError, match=f'its sha256 is {second}, and turnout.yaml has {first}.*sha256: "{second}"'):
         open_direct(loader="torchscript", path="model.pt", sha256=first, **more)

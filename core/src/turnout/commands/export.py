@@ -11,7 +11,7 @@ from turnout.commands.repository_folder import model_folder
 from turnout.commands.served_format import check_format
 from turnout.errors import ExportError, TurnoutError, UnknownNameError, one_line
 from turnout.files.fingerprint import fingerprint
-from turnout.files.made_here import CODE_SUFFIXES, remember_made_here
+from turnout.files.made_here import CODE_SUFFIXES, MADE_HERE
 from turnout.inference import ModelSignature
 from turnout.parity import Verdict
 from turnout.plugins.declarations import Exporter, ExportRequest
@@ -198,7 +198,7 @@ def _vouch(model: str, exported: ExportedVersion, digests: Sequence[str]) -> Non
     """Record that a file of code was made here, so that it opens without ``trust``; a failure does not undo the version."""
     try:
         for digest in digests:
-            remember_made_here(digest)
+            MADE_HERE.add(digest)
     except OSError as error:
         logger.warning(
             "model %r version %d is code, and that it was made here cannot be recorded: %s; to open it in this process, write "

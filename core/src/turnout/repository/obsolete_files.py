@@ -9,7 +9,7 @@ from pathlib import Path
 
 from turnout.files.fingerprint import has_sha256
 from turnout.files.inside import place_inside
-from turnout.files.made_here import is_written_here, remember_written_here
+from turnout.files.made_here import WRITTEN_HERE
 from turnout.plugins.repositories import Configuration
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ def remove_obsolete(folder: Path, configuration: Configuration) -> None:
     for name, digest in configuration.obsolete.items():
         file = place_inside(folder, name)
         is_unchanged = has_sha256(file, digest)
-        if is_unchanged and is_written_here(digest):
+        if is_unchanged and digest in WRITTEN_HERE:
             file.unlink(missing_ok=True)
         elif os.path.lexists(file):
             reason = "no export of this machine wrote it" if is_unchanged else "its content was changed"
@@ -34,7 +34,7 @@ def remember_files(configuration: Configuration) -> None:
     """Record the files of ``configuration``, so that a later export may remove them; a failure does not undo this one."""
     try:
         for content in configuration.files.values():
-            remember_written_here(hashlib.sha256(content).hexdigest())
+            WRITTEN_HERE.add(hashlib.sha256(content).hexdigest())
     except OSError as error:
         logger.warning(
             "a later export will not remove files of this one: that they were written here is not recorded: %s", error

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from turnout.errors import ModelLoadError
-from turnout.files.made_here import is_made_here
+from turnout.files.made_here import MADE_HERE
 from turnout.files.regular import open_regular
 from turnout_direct.options import DirectOptions
 
@@ -86,7 +86,7 @@ def _check(digest: str, path: Path, options: DirectOptions, model: str) -> None:
             f"turnout.yaml has {options.sha256}; bring that file back, or, if you made this one or trust who did, write there: "
             f'sha256: "{digest}"'
         )
-    if options.sha256 is None and not is_made_here(digest):
+    if options.sha256 is None and digest not in MADE_HERE:
         raise ModelLoadError(
             f"model {model!r}: {str(path)!r} is code, as every {_KINDS[options.loader]} file, and was not made by 'turnout "
             f"export' on this machine; if you made it or trust who did, add to the options of 'direct' in turnout.yaml: "

@@ -18,7 +18,7 @@ from turnout import CheckRequest, DynamicBatching, RepositoryModel, TensorSpec
 from turnout.commands.init.repository_models import repository_settings
 from turnout.errors import ConfigurationError
 from turnout.files.fingerprint import fingerprint
-from turnout.files.made_here import remember_made_here
+from turnout.files.made_here import MADE_HERE
 from turnout.plugins.discovery import Plugins
 from turnout.settings import load_settings
 from turnout_triton.repository.check import check
@@ -386,6 +386,6 @@ def test_the_file_of_a_stranger_gets_a_remark_with_the_line_to_write(project: An
 def test_a_file_that_was_exported_here_gets_no_remark(project: Any) -> None:
     file = project.repository / "scale" / "1" / "model.pt"
     write_archive(file, "scale/constants.pkl", "scale/data.pkl", "scale/code/__torch__.py")
-    remember_made_here(fingerprint(file))
+    MADE_HERE.add(fingerprint(file))
 
     assert describe_one(project, 'backend: "pytorch"\nmax_batch_size: 8\n' + IO).remarks == ()

@@ -7,7 +7,7 @@ import pytest
 
 from turnout.errors import ConfigurationError
 from turnout.files.fingerprint import fingerprint
-from turnout.files.made_here import remember_made_here
+from turnout.files.made_here import MADE_HERE
 from turnout_triton.server import LocalServer, ServerOptions
 from turnout_triton.server.model_code import check_code, code_of
 
@@ -78,7 +78,7 @@ def test_a_version_that_was_made_here_needs_no_word(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     folder = model(PYTHON, "1/model.py", "1/generate.json")
-    remember_made_here(fingerprint(folder / "1"))
+    MADE_HERE.add(fingerprint(folder / "1"))
 
     assert code_of(folder) == ""
     (folder / "1" / "generate.json").write_text('{"trust_remote_code": true}')
@@ -90,7 +90,7 @@ def test_a_second_version_of_a_stranger_needs_a_word(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     folder = model(PYTHON, "1/model.py")
-    remember_made_here(fingerprint(folder / "1"))
+    MADE_HERE.add(fingerprint(folder / "1"))
     (folder / "2").mkdir()
     (folder / "2" / "model.py").write_text("content of a stranger")
 

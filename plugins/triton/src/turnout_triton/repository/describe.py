@@ -11,7 +11,7 @@ from typing import Any
 from turnout import ModelSignature, RepositoryModel
 from turnout.errors import ConfigurationError, TurnoutError, one_line
 from turnout.files.fingerprint import fingerprint
-from turnout.files.made_here import is_made_here
+from turnout.files.made_here import MADE_HERE
 from turnout.repository.versions import versions
 from turnout.tensors import TensorSpec
 from turnout_triton.repository.completed_config import complete_config
@@ -137,7 +137,7 @@ def _config_notes(present: ConfigFile | None, backend: str) -> Iterator[str]:
 
 
 def _code_notes(file: Path | None) -> Iterator[str]:
-    if file is not None and not is_made_here(digest := fingerprint(file)):
+    if file is not None and (digest := fingerprint(file)) not in MADE_HERE:
         yield (
             f"{file.name} is code; to run it in this process, if you made it or trust who did, add to the options of "
             f"'direct': sha256: \"{digest}\""

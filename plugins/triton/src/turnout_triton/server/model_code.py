@@ -14,7 +14,7 @@ from typing import Any
 from turnout.errors import ConfigurationError, suggestion
 from turnout.files.fingerprint import fingerprint
 from turnout.files.inside import is_inside
-from turnout.files.made_here import is_made_here
+from turnout.files.made_here import MADE_HERE
 from turnout.repository.versions import versions
 from turnout_triton.repository.config_file import new_config, read_config
 from turnout_triton.repository.layout import CONFIG, ENSEMBLE, PLATFORMS, is_folder_name
@@ -117,6 +117,6 @@ def _library(folder: Path) -> str:
 
 def _is_made_here(version: Path) -> bool:
     try:
-        return is_made_here(fingerprint(version))
+        return fingerprint(version) in MADE_HERE
     except OSError:
         return False
