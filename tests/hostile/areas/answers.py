@@ -68,7 +68,8 @@ for url in urls:
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
     before = status("VmRSS")
-    alone = ask(url, {}, float(timeout))
+    # The good server shows that the client works, not how fast this machine is.
+    alone = ask(url, {}, 60.0 if url == urls[0] else float(timeout))
     guarded = ask(url, {"fallback": "onnxruntime"}, 2 * float(timeout) + 1)
     print(json.dumps([alone, guarded, status("VmHWM") - before]), flush=True)
 """
