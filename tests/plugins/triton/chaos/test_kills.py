@@ -17,6 +17,8 @@ from turnout import InferenceRequest, InferenceResponse, ModelInference
 from turnout.errors import BackendUnavailableError
 from turnout.testing import Slow
 
+pytestmark = pytest.mark.clock
+
 KILLS = 20 if FULL else 2
 REQUESTS = 20_000 if FULL else 1_000
 BACK_SECONDS = 2.0

@@ -14,6 +14,8 @@ from tests.plugins.triton.client.waiting import until
 from turnout import InferenceRequest, InferenceResponse, ModelInference
 from turnout.errors import BackendUnavailableError, DeadlineExceededError
 
+pytestmark = pytest.mark.clock
+
 STOPPED_SECONDS = 10.0 if FULL else 2.5
 DEADLINE_SECONDS = 1.0
 LATE_SECONDS = 0.05

@@ -19,6 +19,8 @@ from turnout_triton.opening import open_model
 from turnout_triton.options import TritonOptions
 from turnout_triton.server import LocalServer
 
+pytestmark = pytest.mark.clock
+
 REQUESTS, LOAD_SECONDS = (2_000, 60.0) if FULL else (200, 5.0)
 DEADLINE_SECONDS = 0.5
 

@@ -14,6 +14,8 @@ from tests.plugins.triton.client.waiting import until
 from turnout import InferenceRequest, InferenceResponse, ModelInference
 from turnout.testing import Slow
 
+pytestmark = pytest.mark.clock
+
 REQUESTS, BLOCKS = (4_000, 4) if FULL else (400, 2)
 PERCENT = 99 if FULL else 95  # four of 400 are late whenever another test uses the processor
 SHADOW = {"backend": "local", "shadow": {"backend": "triton", "fraction": 1.0, "timeout_seconds": 0.5}}
@@ -61,7 +63,6 @@ def side_by_side(open_stack: Callable[..., Stack], url: str) -> tuple[Report, di
     return behind, verdicts
 
 
-@pytest.mark.clock
 def test_a_healthy_server_matches_and_every_comparison_is_counted(server, protocol, open_stack) -> None:
     _, verdicts = side_by_side(open_stack, url_of(server, protocol))
 
@@ -69,7 +70,6 @@ def test_a_healthy_server_matches_and_every_comparison_is_counted(server, protoc
     assert (verdicts["mismatch"], verdicts["error"]) == (0, 0)
 
 
-@pytest.mark.clock
 def test_a_dead_shadow_does_not_slow_callers(server, protocol, open_stack) -> None:
     server.kill()
 
@@ -79,7 +79,6 @@ def test_a_dead_shadow_does_not_slow_callers(server, protocol, open_stack) -> No
     assert (verdicts["match"], verdicts["mismatch"]) == (0, 0)
 
 
-@pytest.mark.clock
 def test_a_shadow_that_hangs_does_not_slow_callers(server, protocol, open_stack) -> None:
     server.pause()
     try:

@@ -39,6 +39,7 @@ def test_a_request_reaches_its_version(odd_server, open_one, version, answered) 
     assert request_at_model(open_one(odd_server, "says", version=version))["version"] == answered
 
 
+@pytest.mark.clock  # the three requests arrive while the first one runs
 def test_a_higher_priority_is_executed_first(odd_server, open_one) -> None:
     model = open_one(odd_server, "ranked")
 

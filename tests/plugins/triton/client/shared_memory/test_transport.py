@@ -22,7 +22,7 @@ from turnout import InferenceRequest, ModelDeclaration
 from turnout.errors import InvalidRequestError, OverloadedError
 from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import parse_endpoint
-from turnout_triton.client.failures import Callee, failure
+from turnout_triton.client.failures import Callee, RegionRefusedError, failure
 from turnout_triton.client.grpc.transport import GrpcTransport
 from turnout_triton.client.http.transport import HttpTransport
 from turnout_triton.client.messages import KServeRequest, KServeResponse
@@ -288,6 +288,15 @@ def test_retired_regions_are_reclaimed_at_the_limit(odd_server, share, monkeypat
     assert sharing.in_regions() == [True, False]
 
 
+def unregisters(wire: Any, name: str) -> bool:
+    """Return whether the server unregisters a region; it may answer a request before it releases the request's regions."""
+    try:
+        wire.unregister_region(name, 5)
+    except RegionRefusedError:
+        return False
+    return True
+
+
 def test_regions_that_were_removed_on_both_sides_are_replaced(odd_server, share) -> None:
     """As when /dev/shm is cleaned while the server restarts."""
     before = set(own_regions())
@@ -296,7 +305,7 @@ def test_regions_that_were_removed_on_both_sides_are_replaced(odd_server, share)
         sharing.infer(x=ramp(500, start), length=length(500))
     for file in set(own_regions()) - before:
         file.unlink()
-        sharing.wire.unregister_region(file.name, 5)
+        until(lambda name=file.name: unregisters(sharing.wire, name), 5)
 
     for start in range(4):
         assert np.array_equal(sharing.infer(x=ramp(500, start), length=length(500)), ramp(500, start))
@@ -380,7 +389,7 @@ def test_regions_of_killed_processes_are_swept_and_those_of_living_ones_stay(odd
         known = sharing.wire.registered_regions(5)
         assert (dead_region in known, living_region in known) == (False, True)
         assert ((MEMORY / dead_region).exists(), (MEMORY / living_region).exists()) == (False, True)
-        first.wire.unregister_region(living_region, 5)
+        assert unregisters(first.wire, living_region)
         living.kill()
     (MEMORY / living_region).unlink()
 
