@@ -84,6 +84,25 @@ def test_a_good_response_is_accepted() -> None:
     assert outcome(answers(GOOD)) == [1, 1]
 
 
+@pytest.mark.parametrize("size_bytes", [4, 2**20 - 4, 2**20, 2**20 + 4, 3 * 2**20, 9 * 2**20 + 4])
+@pytest.mark.parametrize("kind", ["zeros", "noise"])
+@pytest.mark.parametrize(("coding", "window_bits"), [("gzip", 31), ("deflate", 15)])
+def test_a_compressed_response_is_read_whole(size_bytes, kind, coding, window_bits) -> None:
+    values = (
+        np.zeros(size_bytes, np.uint8) if kind == "zeros" else np.random.default_rng(1).integers(0, 99, size_bytes, np.uint8)
+    )
+    output = {"name": "y", "datatype": "UINT8", "shape": [size_bytes], "parameters": {"binary_data_size": size_bytes}}
+    head = json.dumps({"outputs": [output]}).encode()
+    packer = zlib.compressobj(1, wbits=window_bits)
+    packed = packer.compress(head + values.tobytes()) + packer.flush()
+    sent = reply(packed, f"inference-header-content-length: {len(head)}", f"content-encoding: {coding}")
+
+    with broken_server(answers(sent)) as address, contextlib.closing(model_at(address)) as model:
+        got = model.infer(InferenceRequest({"x": np.ones(1, np.float32)}, time.monotonic() + 20))["y"]
+
+    assert np.array_equal(got, values)
+
+
 @pytest.mark.parametrize(
     "bytes_sent",
     [

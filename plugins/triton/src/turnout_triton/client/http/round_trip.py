@@ -20,6 +20,7 @@ from turnout_triton.client.messages import Buffer
 MAX_DESCRIPTION_BYTES = 4 * 2**20
 _SMALL_BYTES = 65_536
 _PIECE_BYTES = 2**20
+_PACKED_PIECE_BYTES = 2**14
 _ALIGNMENT = 64
 _WINDOW_BITS = {"gzip": 31, "deflate": 15}
 
@@ -200,14 +201,19 @@ def _read_unmeasured(response: http.client.HTTPResponse, most: int) -> memoryvie
 
 def _decompress(packed: memoryview, window_bits: int, most: int, deadline: float) -> memoryview:
     unpacker, body = zlib.decompressobj(window_bits), bytearray()
-    # In pieces of the packed body: what one leaves unread would be copied as often as it is handed back.
-    for start in range(0, len(packed), _PIECE_BYTES):
-        body += unpacker.decompress(packed[start : start + _PIECE_BYTES], most + 1 - len(body))
-        _check_size(len(body), most)
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        if unpacker.eof:
-            break
+    # In small pieces both ways: a piece of zeros grows a thousandfold, and what it leaves unread is copied each time.
+    for start in range(0, len(packed), _PACKED_PIECE_BYTES):
+        rest: Buffer = packed[start : start + _PACKED_PIECE_BYTES]
+        is_full = True
+        while (rest or is_full) and not unpacker.eof:
+            limit = min(_PIECE_BYTES, most + 1 - len(body))
+            piece = unpacker.decompress(rest, limit)
+            body += piece
+            _check_size(len(body), most)
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            # A full piece may have more behind it, in the unpacker, though all of the packed one is read.
+            rest, is_full = unpacker.unconsumed_tail, len(piece) == limit
     if not unpacker.eof:
         raise zlib.error("the compressed body is incomplete")
     return memoryview(body)
