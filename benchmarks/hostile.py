@@ -4,7 +4,7 @@ A case is a program that meets one hostile input, in a folder of its own: it mus
 200 MB more than with a good input, without a traceback, a control character, foreign code, or a change outside its folder.
 
     python benchmarks/hostile.py                # all areas, in the environment .venvs/direct
-    python benchmarks/hostile.py archives names # these areas
+    python benchmarks/hostile.py archives names # these areas, and cases whose names begin so
     python benchmarks/hostile.py --list
 """
 
@@ -24,7 +24,9 @@ from tests.hostile.catalogue import every_case
 
 def main() -> int:
     arguments = _arguments()
-    cases = [case for case in every_case() if not arguments.areas or case.name.split("/")[0] in arguments.areas]
+    cases = [
+        case for case in every_case() if not arguments.names or any(_is_below(case.name, name) for name in arguments.names)
+    ]
     if arguments.list:
         print("\n".join(case.name for case in cases))
         return 0
@@ -43,9 +45,13 @@ def _passes(case: Trial) -> bool:
     return not problems
 
 
+def _is_below(case: str, name: str) -> bool:
+    return case == name or case.startswith(f"{name}/")
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("areas", nargs="*", help="areas to try; all of them if none is named")
+    parser.add_argument("names", nargs="*", help="areas and cases to try; all of them if none is named")
     parser.add_argument("--list", action="store_true", help="list the cases and end")
     return parser.parse_args()
 
