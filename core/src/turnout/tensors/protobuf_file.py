@@ -51,7 +51,9 @@ class ProtobufMessage:
         """
         source, offset, end = self._source, self._start, self._end
         while offset < end:
-            source.count_field()
+            source.fields_left -= 1
+            if source.fields_left < 0:
+                raise source.too_many_fields()
             key, offset = source.read_number(offset, end)
             number, kind = key >> 3, key & 7
             if not number:
@@ -103,21 +105,20 @@ class _Source:
         self._kind = kind
         self._window = memoryview(b"")
         self._begin = 0
-        self._fields_left = MAX_FIELDS
-
-    def count_field(self) -> None:
-        self._fields_left -= 1
         # A file of 2 GB may have a thousand million fields of two bytes.
-        if self._fields_left < 0:
-            raise OSError(errno.EFBIG, f"{self._kind} has {MAX_FIELDS} fields at most, this one has more")
+        self.fields_left = MAX_FIELDS
+
+    def too_many_fields(self) -> OSError:
+        return OSError(errno.EFBIG, f"{self._kind} has {MAX_FIELDS} fields at most, this one has more")
 
     def read_number(self, offset: int, end: int) -> tuple[int, int]:
-        at = offset - self._begin
-        if at < 0 or at + _KEY > len(self._window):
+        at, window = offset - self._begin, self._window
+        if 0 <= at <= len(window) - _KEY:
+            if (byte := window[at]) < 0x80 and offset < end:
+                return byte, offset + 1
+        else:
             # pread, not mmap: a file that is cut while it is read would end the process with SIGBUS.
             self._window, self._begin, at = memoryview(os.pread(self._descriptor, _WINDOW, offset)), offset, 0
-        elif (byte := self._window[at]) < 0x80 and offset < end:
-            return byte, offset + 1
         try:
             value, after = read_varint(self._window, at)
         except IndexError:
