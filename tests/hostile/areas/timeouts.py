@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import time
@@ -79,6 +80,7 @@ def drained(model: Model, start: float) -> Figures:
         if not np.array_equal(answer, X):
             raise AssertionError("a wrong answer after the timeouts")
     time.sleep(1)
+    gc.collect()  # each loop of asyncio.run is a cycle, and what an error of it refers to
     return Figures.sample(start)
 
 
