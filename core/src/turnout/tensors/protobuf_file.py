@@ -16,6 +16,7 @@ from turnout.tensors.protobuf import FIXED_BYTES, LENGTH_DELIMITED, VARINT, read
 MAX_FIELDS = 400_000
 _WINDOW = 1 << 14
 _KEY = 10
+_COUNTED = (VARINT, LENGTH_DELIMITED)
 _MAX_CONTENT = 1 << 16
 
 
@@ -54,21 +55,17 @@ class ProtobufMessage:
             source.fields_left -= 1
             if source.fields_left < 0:
                 raise source.too_many_fields()
-            key, offset = source.read_number(offset, end)
-            number, kind = key >> 3, key & 7
+            key, value, offset = source.read_field(offset, end)
+            number = key >> 3
             if not number:
                 raise ValueError("a field has the number 0")
-            if kind == VARINT:
-                value, offset = source.read_number(offset, end)
+            if key & 7 == VARINT:
                 yield number, value
                 continue
-            size = FIXED_BYTES.get(kind, end)
-            if kind == LENGTH_DELIMITED:
-                size, offset = source.read_number(offset, end)
-            if offset + size > end:
+            if offset + value > end:
                 raise ValueError("the message is cut short")
-            yield number, ProtobufMessage(source, offset, offset + size)
-            offset += size
+            yield number, ProtobufMessage(source, offset, offset + value)
+            offset += value
 
     def messages(self, *path: int) -> list[ProtobufMessage]:
         """Return every field that is no number, by the number of the field, or of the fields that lead to it.
@@ -110,6 +107,18 @@ class _Source:
 
     def too_many_fields(self) -> OSError:
         return OSError(errno.EFBIG, f"{self._kind} has {MAX_FIELDS} fields at most, this one has more")
+
+    def read_field(self, offset: int, end: int) -> tuple[int, int, int]:
+        """Return the key of a field, its number or the size of its content, and where that begins."""
+        at, window = offset - self._begin, self._window
+        if 0 <= at <= len(window) - 2 * _KEY and offset + 1 < end:
+            key, value = window[at], window[at + 1]
+            if value < 0x80 and key < 0x80 and key & 7 in _COUNTED:
+                return key, value, offset + 2
+        key, offset = self.read_number(offset, end)
+        if key & 7 in _COUNTED:
+            return key, *self.read_number(offset, end)
+        return key, FIXED_BYTES.get(key & 7, end), offset
 
     def read_number(self, offset: int, end: int) -> tuple[int, int]:
         at, window = offset - self._begin, self._window
