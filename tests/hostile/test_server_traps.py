@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
 from tests.hostile.areas.answers import OUTPUT, Answers, http_stranger, outputs, sends
 from tests.hostile.areas.neighbours import Beside, onnxruntime, small, triton
+from tests.hostile.areas.timeouts import grown
+from tests.hostile.soak.figures import Figures
 
 from turnout.resilience.blame import Blame
 
@@ -47,3 +50,20 @@ def test_an_app_that_is_late_and_large_is_reported(good, tmp_path, monkeypatch) 
 
     assert "s alone" in found
     assert "MB" in found
+
+
+@pytest.mark.parametrize(
+    ("figure", "values", "is_found"),
+    [
+        ("megabytes", (100, 120, 140), True),
+        ("megabytes", (100, 130, 131), False),
+        ("megabytes", (100, 101, 130), True),
+        ("descriptors", (20, 40, 40), True),
+        ("regions", (2, 3, 3), True),
+        ("threads", (5, 6, 7), False),
+    ],
+)
+def test_what_grows_is_found_and_memory_that_grew_once_is_not(figure: str, values: tuple[int, ...], is_found: bool) -> None:
+    samples = [replace(Figures(0, 0, 0, 0, 0, 0, 0), **{figure: value}) for value in values]
+
+    assert bool(grown(*samples)) == is_found
