@@ -60,7 +60,9 @@ def responds(*frames: bytes, resets: bool = False) -> Behaviour:
         connection.settimeout(2)
         # Until the request is there: the path of its call is in its headers.
         while b"GRPCInferenceService" not in received:
-            received += connection.recv(65536)
+            if not (more := connection.recv(65536)):
+                return
+            received += more
         for part in frames:
             connection.sendall(part)
         time.sleep(0.05)
