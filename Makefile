@@ -129,12 +129,14 @@ test-direct: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 
 benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 	$(VENVS)/direct/bin/python benchmarks/overhead.py
+	$(VENVS)/direct/bin/python benchmarks/batching.py
 	$(VENVS)/direct/bin/python benchmarks/startup.py
 	$(VENVS)/triton/bin/python benchmarks/triton_client.py
 	$(VENVS)/core/bin/python benchmarks/resilience.py
 	$(VENVS)/core/bin/python benchmarks/shadow.py
 	$(VENVS)/triton/bin/python benchmarks/replicas.py
 	$(VENVS)/direct/bin/python benchmarks/soak.py --minutes 2
+	$(VENVS)/direct/bin/python benchmarks/leaks.py
 	$(VENVS)/direct/bin/python benchmarks/hostile.py
 
 # ---- generated files
