@@ -19,7 +19,7 @@ PARALLEL := --numprocesses 2 --dist loadfile -m "not clock"
 SPREAD := --numprocesses 2 --dist worksteal
 ALONE := -m clock
 
-.PHONY: demo demo-run test test-architecture test-core test-direct check format clean benchmarks models
+.PHONY: demo demo-run test test-architecture test-core test-direct check format clean benchmarks gpu-check models
 
 # ---- environments: one for each plugin's tests, one for the checks, one for the demo
 
@@ -124,7 +124,7 @@ test-triton: $(VENVS)/triton/.done-server
 	$(call run_tests,triton,tests/plugins/triton tests/thin)
 
 test-direct: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
-	$(call run_tests,direct,tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs)
+	$(call run_tests,direct,tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs tests/gpu)
 	$(VENVS)/direct/bin/python $(PYTEST) $(SPREAD) tests/hostile
 
 benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-server
@@ -138,6 +138,10 @@ benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-serv
 	$(VENVS)/direct/bin/python benchmarks/soak.py --minutes 2
 	$(VENVS)/direct/bin/python benchmarks/leaks.py
 	$(VENVS)/direct/bin/python benchmarks/hostile.py
+
+# On a machine with a CUDA device; makes an environment of its own, with TORCH_INDEX. The figures go to out/gpu-check.json.
+gpu-check:
+	TORCH_INDEX="$(TORCH_INDEX)" $(PYTHON) benchmarks/gpu_check.py
 
 # ---- generated files
 

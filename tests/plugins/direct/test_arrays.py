@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.errors import InferenceError, InvalidTensorError
-from turnout.tensors import BYTES, DTYPES
+from turnout.tensors import BYTES, DTYPES, DeviceTensor
 from turnout_direct.arrays import to_numpy, to_torch
 
 CPU = torch.device("cpu")
@@ -112,3 +112,23 @@ def test_views_become_contiguous_arrays(make: Any) -> None:
 
     assert array.flags.c_contiguous
     assert array.tolist() == tensor.tolist()
+
+
+class OnDevice:
+    """A tensor on a GPU, in host memory: CUDA's array interface and ``cpu``, as torch's tensors have them."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+        self.__cuda_array_interface__ = {"typestr": array.dtype.str, "shape": array.shape, "data": (0, True), "version": 3}
+
+    def cpu(self) -> torch.Tensor:
+        return torch.from_numpy(self.array)
+
+
+def test_a_model_on_the_cpu_gets_a_copy_of_a_tensor_on_a_gpu() -> None:
+    array = random_bits("FP32", (2, 3)).copy()
+
+    tensor = to_torch("x", DeviceTensor(OnDevice(array)), CPU)
+
+    assert same_bits(to_numpy("x", tensor), array)
+    assert tensor.data_ptr() != array.ctypes.data

@@ -29,6 +29,7 @@ def test_turnout_backends_yields_direct() -> None:
     (backend,) = plugin.turnout_backends()
 
     assert (backend.name, backend.options, backend.batches) == ("direct", DirectOptions, False)
+    assert backend.device_tensors
 
 
 def test_the_starter_is_a_turnout_yaml_that_loads(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""Conversion between numpy arrays and torch tensors, bit for bit.
+"""Conversion between numpy arrays, tensors on a GPU and torch tensors, bit for bit.
 
-Both directions copy on the CPU. A module may write to its inputs, and may return tensors that it keeps: weights, caches, its
+Every direction copies. A module may write to its inputs, and may return tensors that it keeps: weights, caches, its
 own input. torch cannot report this in advance, and both would break the contract.
 """
 
@@ -13,20 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.errors import InferenceError, InvalidTensorError
-from turnout.tensors import BYTES, datatype_of, dtype_of
+from turnout.tensors import BYTES, DeviceTensor, datatype_of, dtype_of
 
 if TYPE_CHECKING:
     import torch
 
 
-def to_torch(name: str, array: NDArray[Any], device: torch.device) -> torch.Tensor:
+def to_torch(name: str, array: NDArray[Any] | DeviceTensor, device: torch.device) -> torch.Tensor:
     """Return ``array`` as a new tensor on ``device``; ``array`` may be read-only, strided or big-endian, and is not changed.
+
+    A tensor on a GPU reaches a model on a GPU without the host; a model elsewhere gets a copy through the host.
 
     Raises:
         InvalidTensorError: torch has no tensors of this type: BYTES, or a dtype that KServe v2 does not have.
     """
     import torch
 
+    if isinstance(array, DeviceTensor):
+        if device.type == "cuda":
+            return _copy_on_gpu(array, device)
+        array = array.on_host()
     datatype = datatype_of(array.dtype)
     if datatype == BYTES:
         raise InvalidTensorError(
@@ -61,6 +67,16 @@ def to_numpy(name: str, tensor: torch.Tensor) -> NDArray[Any]:
     if own.dtype == torch.bfloat16:
         return _array(own.view(torch.int16)).view(ml_dtypes.bfloat16)
     return _array(own)
+
+
+def _copy_on_gpu(tensor: DeviceTensor, device: torch.device) -> torch.Tensor:
+    import torch
+
+    place = torch.device("cuda", tensor.device)
+    source = tensor.source if isinstance(tensor.source, torch.Tensor) else torch.as_tensor(tensor.source, device=place)
+    # The caller may have filled it on a stream of its own, which this thread's stream does not wait for.
+    torch.cuda.synchronize(place)
+    return source.detach().to(device, copy=True)
 
 
 def _array(tensor: torch.Tensor) -> NDArray[Any]:

@@ -20,7 +20,15 @@ def turnout_backends() -> Iterable[Backend[DirectOptions]]:
     from turnout_direct.options import DirectOptions
     from turnout_direct.starter import STARTER
 
-    yield Backend("direct", _create, DirectOptions, aliases=("torch", "pytorch"), starter=STARTER, files=_files)
+    yield Backend(
+        "direct",
+        _create,
+        DirectOptions,
+        device_tensors=True,
+        aliases=("torch", "pytorch"),
+        starter=STARTER,
+        files=_files,
+    )
 
 
 @hookimpl
