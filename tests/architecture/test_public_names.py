@@ -22,6 +22,7 @@ PUBLIC = [
     "Exporter",
     "InferenceRequest",
     "InferenceResponse",
+    "InstanceGroup",
     "Model",
     "ModelDeclaration",
     "ModelInference",

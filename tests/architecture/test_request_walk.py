@@ -21,18 +21,27 @@ from turnout.plugins.discovery import Plugins
 PAGE = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text("utf-8")
 
 PLUGIN = """
-from turnout import Backend, Options, hookimpl
+from turnout import Backend, InstanceGroup, Options, hookimpl
 
 CREATE = {}
 
+class GroupOptions(Options):
+    instance_group: tuple[InstanceGroup, ...] = ()
+
+def instances(options):
+    return [GroupOptions() for group in options.instance_group for _ in group.devices()]
+
 @hookimpl
 def turnout_backends():
-    return [Backend(name, lambda model, options, name=name: CREATE[name](), Options) for name in ("first", "other")]
+    return [
+        Backend(name, lambda model, options, name=name: CREATE[name](), GroupOptions, instances=instances)
+        for name in ("first", "other")
+    ]
 """
 
 EVERYTHING = {
     "backend": "first",
-    "backends": {"first": {}, "other": {}},
+    "backends": {"first": {"instance_group": [{"kind": "KIND_CPU"}]}, "other": {}},
     "record": {"directory": "recordings", "fraction": 1.0},
     "fallback": "other",
     "canary": {"backend": "other", "weight": 0.0},

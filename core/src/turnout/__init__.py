@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from turnout.plugins.batching import DynamicBatching, QueuePolicy
     from turnout.plugins.declarations import Backend, Exporter, ExportRequest, ModelDeclaration, Step, StepDeclaration
     from turnout.plugins.hookspecs import hookimpl
+    from turnout.plugins.instances import InstanceGroup
     from turnout.plugins.options import Options
     from turnout.plugins.repositories import (
         CheckRequest,
@@ -40,6 +41,7 @@ _ROOMS = {
     "Exporter": "turnout.plugins.declarations",
     "InferenceRequest": "turnout.inference",
     "InferenceResponse": "turnout.inference",
+    "InstanceGroup": "turnout.plugins.instances",
     "Model": "turnout.serving.model",
     "ModelDeclaration": "turnout.plugins.declarations",
     "ModelInference": "turnout.inference",
@@ -73,6 +75,7 @@ __all__ = [
     "Exporter",
     "InferenceRequest",
     "InferenceResponse",
+    "InstanceGroup",
     "Model",
     "ModelDeclaration",
     "ModelInference",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -95,6 +95,11 @@ def _no_command(options: Any, repository: str) -> str:
     return ""
 
 
+def _no_instances(options: Any) -> Sequence[Any]:
+    """Return no options: one model answers every request, many at once."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Backend(Generic[OptionsT]):
     """A kind of runtime.
@@ -117,6 +122,10 @@ class Backend(Generic[OptionsT]):
         files: returns the files and folders on this machine that decide a model's answers, such as its model file, without
             opening the model; raises ModelLoadError if one is missing. A file of a model repository is that of the version
             that is served.
+        instances: returns the options of each instance that the options ask for, to open and run one request at a time each;
+            none if they ask for no instances, and one model answers all requests, many at once. Raises ModelLoadError.
+        threads_option: the option that sets the CPU threads of one request, such as ``intra_op_num_threads``, where unset or 0
+            means one for each core; empty if it has none.
     """
 
     name: str
@@ -133,6 +142,8 @@ class Backend(Generic[OptionsT]):
     aliases: tuple[str, ...] = ()
     tuning: tuple[str, ...] = ()
     files: Callable[[ModelDeclaration, OptionsT], Iterable[Path]] = _no_files
+    instances: Callable[[OptionsT], Sequence[OptionsT]] = _no_instances
+    threads_option: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 
-from turnout.errors import ModelLoadError, TurnoutError, one_line
 from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.middleware.circuit_breaker import CircuitBreaker
@@ -20,12 +17,10 @@ from turnout.middleware.retry import Retry
 from turnout.plugins.discovery import Plugins
 from turnout.resilience.circuit_state import CircuitPolicy
 from turnout.serving.arm_identity import arm_identity
+from turnout.serving.opening import open_model
 from turnout.serving.shared_arms import SharedArms
-from turnout.serving.warmup import recorded_request, warm_up
+from turnout.serving.warmup import recorded_request
 from turnout.settings.loaded import LoadedModel
-from turnout.shown_text import shown_cause
-
-logger = logging.getLogger(__name__)
 
 
 class Arms:
@@ -40,7 +35,7 @@ class Arms:
 
     def engine(self, model: LoadedModel, backend: str) -> ModelInference:
         """Return ``model`` on ``backend`` with metrics and translated errors only; the caller closes it."""
-        lazy = Lazy(model.name, partial(self._open, model, backend))
+        lazy = Lazy(model.name, partial(open_model, self._plugins, self._metrics, model, backend))
         return Meter(ErrorBoundary(lazy, model.name, backend), self._metrics.requests(model.name, backend))
 
     def lease(self, model: LoadedModel, backend: str, resources: ExitStack) -> ModelInference:
@@ -87,48 +82,7 @@ class Arms:
         replaceable = settings.fallback is not None or settings.canary is not None
         return replaceable or settings.circuit_breaker is not None or self._plugins.backend(backend).remote
 
-    def _open(self, model: LoadedModel, backend: str) -> ModelInference:
-        # The load time includes the warm-up: that is what the first caller waits for.
-        start = time.perf_counter()
-        logger.info("opening model %r on backend %r", model.name, backend)
-        opened = self._create(model, backend)
-        try:
-            if model.settings.warmup is not None:
-                warm_up(opened, model, backend, model.settings.warmup)
-        except BaseException:
-            # The reason why it cannot serve matters; a failure to close it would hide that.
-            with suppress(Exception):
-                opened.close()
-            raise
-        seconds = time.perf_counter() - start
-        self._metrics.observe_load(model.name, backend, seconds)
-        logger.info("model %r: open on backend %r after %.1f s", model.name, backend, seconds)
-        return opened
-
-    def _create(self, model: LoadedModel, backend: str) -> ModelInference:
-        try:
-            created: object = self._plugins.backend(backend).create(model.declaration, model.options[backend])
-        except TurnoutError as error:
-            error.locate(model.name, backend)
-            raise
-        # Remote code of a checkpoint may exit, which would end the caller's thread.
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # raised again, as a TurnoutError
-            raise _load_error(model, backend, one_line(error)) from shown_cause(error)
-        # Checked here, where the message can name the plugin; later it would be an AttributeError of some middleware.
-        if not isinstance(created, ModelInference):
-            raise _load_error(
-                model,
-                backend,
-                f"its plugin returned {type(created).__name__}, not a turnout.ModelInference; fix create of the backend",
-            )
-        return created
-
 
 def _guards(model: LoadedModel) -> object:
     settings = model.settings
     return settings.circuit_breaker, settings.retry, settings.max_in_flight
-
-
-def _load_error(model: LoadedModel, backend: str, reason: str) -> ModelLoadError:
-    text = f"model {model.name!r} cannot be opened on backend {backend!r}: {reason}. {model.where}".rstrip()
-    return ModelLoadError(text, model=model.name, backend=backend)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator, model_validator
 
-from turnout import Options
+from turnout import InstanceGroup, Options
 from turnout_direct.generation_options import GenerationOptions
 
 Loader = Literal["transformers", "factory", "torchscript", "torch_export"]
@@ -29,6 +29,7 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
     "torchscript": ("trust", "sha256"),
     "torch_export": ("trust", "sha256", "compile"),
 }
+_DEVICES = {"KIND_CPU": "cpu", "KIND_GPU": "cuda"}
 
 
 class DirectOptions(Options):
@@ -57,7 +58,9 @@ class DirectOptions(Options):
         dtype: the datatype of the weights. Unset means float32 for ``transformers``, unchanged for ``factory``. With float16 or
             bfloat16, FP32 inputs are converted to it, and outputs in it are converted to FP32.
         compile: ``torch.compile`` the module: true, or one of its modes. The first request of each rank compiles.
-        threads: threads for one operator on the CPU; unset keeps torch's default.
+        threads: threads for one operator on the CPU; unset keeps torch's default, one for each core.
+        instance_group: modules of their own that run one request at a time each, as a list of ``kind``, ``count`` and ``gpus``;
+            by default one module runs all requests, many at once.
     """
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
@@ -80,6 +83,7 @@ class DirectOptions(Options):
     dtype: Literal["float32", "float16", "bfloat16"] | None = None
     compile: bool | Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] = False
     threads: int | None = Field(None, ge=1, le=1024)
+    instance_group: tuple[InstanceGroup, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -152,6 +156,15 @@ class DirectOptions(Options):
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
             raise ValueError(f"unknown device {device!r}; known: auto, cpu, cuda, cuda:N, mps")
         return device
+
+    @field_validator("instance_group")
+    @classmethod
+    def _check_group_devices(cls, groups: tuple[InstanceGroup, ...], info: ValidationInfo) -> tuple[InstanceGroup, ...]:
+        device = info.data.get("device", "auto")
+        other = next((group.kind for group in groups if device not in ("auto", _DEVICES[group.kind])), None)
+        if other is not None:
+            raise ValueError(f"{other} contradicts device {device!r}; remove 'device', since instance_group says where")
+        return groups
 
     @field_validator("compile")
     @classmethod

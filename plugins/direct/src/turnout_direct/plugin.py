@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,9 @@ def turnout_backends() -> Iterable[Backend[DirectOptions]]:
         aliases=("torch", "pytorch"),
         starter=STARTER,
         files=_files,
+        tuning=("instance_group",),
+        instances=_instances,
+        threads_option="threads",
     )
 
 
@@ -48,6 +51,12 @@ def _create(model: ModelDeclaration, options: DirectOptions) -> ModelInference:
     from turnout_direct.inference import open_model
 
     return open_model(model, options)
+
+
+def _instances(options: DirectOptions) -> Sequence[DirectOptions]:
+    from turnout_direct.instances import instance_options
+
+    return instance_options(options)
 
 
 def _files(model: ModelDeclaration, options: DirectOptions) -> Iterable[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,9 @@ def turnout_backends() -> Iterable[Backend[OnnxruntimeOptions]]:
         file_options={".onnx": "path"},
         aliases=("ort", "onnx"),
         files=_files,
+        tuning=("instance_group",),
+        instances=_instances,
+        threads_option="intra_op_num_threads",
     )
 
 
@@ -42,6 +45,12 @@ def _create(model: ModelDeclaration, options: OnnxruntimeOptions) -> ModelInfere
     from turnout_onnxruntime.opening import open_model
 
     return open_model(model, options)
+
+
+def _instances(options: OnnxruntimeOptions) -> Sequence[OnnxruntimeOptions]:
+    from turnout_onnxruntime.instances import instance_options
+
+    return instance_options(options)
 
 
 def _files(model: ModelDeclaration, options: OnnxruntimeOptions) -> Iterable[Path]:
