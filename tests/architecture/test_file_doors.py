@@ -30,6 +30,7 @@ EXCEPTIONS = {
     f"{FILES}/zip_reader.py": "the mechanism",
     f"{FILES}/atomic.py": "creates a new file, and opens what this process wrote to sync it",
     "core/src/turnout/cli/standard_streams.py": "opens the null device in place of a closed stream",
+    "core/src/turnout/commands/bench/usage.py": "/proc",
     "core/src/turnout/commands/init/repository_models.py": "copies a value through JSON",
     "core/src/turnout/plugins/known.py": "reads the record that pip wrote about the installed core",
     "core/src/turnout/recording/writer.py": "creates a new file",

@@ -30,7 +30,7 @@ OWN_COMMANDS = {
     "export": "Write a model into a model repository.",
     "record": "Record the requests of a model.",
     "verify": "Compare a model's answers on two backends.",
-    "bench": "Measure how fast a model answers on its backends.",
+    "bench": "Measure how fast a model or a pipeline answers.",
     "switch": "Move a model to another backend.",
     "plugins": "List the installed plugins.",
     "schema": "Print the JSON schema of turnout.yaml.",

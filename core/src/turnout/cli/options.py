@@ -23,17 +23,23 @@ QUIET = "turnout.quiet"
 """The key of click's ``Context.meta`` that a command, also one of a plugin, sets to True to show no stage."""
 
 
-class _Seconds(click.FloatRange):
-    """A finite number of seconds above 0."""
+class _FiniteNumber(click.FloatRange):
+    """A finite number above 0 of a unit."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__(min=0, min_open=True)
+        self._unit = unit
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        seconds = super().convert(value, param, ctx)
-        if not math.isfinite(seconds):
-            self.fail(f"{value} is not a finite number of seconds", param, ctx)
-        return seconds
+        number = super().convert(value, param, ctx)
+        # A NaN passes every range: each comparison with it is false.
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number of {self._unit}", param, ctx)
+        return number
 
 
-SECONDS = _Seconds(min=0, min_open=True)
+SECONDS = _FiniteNumber("seconds")
+REQUESTS_A_SECOND = _FiniteNumber("requests a second")
 
 config_option = click.option(
     "--config",
@@ -102,6 +108,7 @@ def _known_backends(context: click.Context) -> list[str]:
 
 complete_models = _complete(lambda context: _load(context).models)
 complete_pipelines = _complete(lambda context: _load(context).settings.pipelines)
+complete_subjects = _complete(lambda context: [*_load(context).models, *_load(context).settings.pipelines])
 complete_backends = _complete(_known_backends)
 complete_formats = _complete(_known_formats)
 

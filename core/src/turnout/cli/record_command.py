@@ -9,24 +9,10 @@ from typing import Any
 import click
 
 from turnout.cli.exits import FAILED
+from turnout.cli.named_values import parse_values
 from turnout.cli.options import complete_pipelines, config_option, examples, json_option, model_argument, quiet_option
 from turnout.cli.printing import print_json, print_line, print_next, print_text
 from turnout.error_text import count_of
-from turnout.files.limits import VALUE
-from turnout.files.strict_json import parse_json_or_text
-
-
-def _parse_inputs(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> dict[str, Any]:
-    inputs: dict[str, Any] = {}
-    for text in written:
-        name, equals, value = text.partition("=")
-        if not name or not equals:
-            raise click.BadParameter(f"write NAME=VALUE, got {text!r}")
-        try:
-            inputs[name] = parse_json_or_text(value, VALUE)
-        except ValueError as error:
-            raise click.BadParameter(f"{name}={value!r:.60} cannot be used: {error}") from None
-    return inputs
 
 
 @click.command("record", epilog=examples("record"))
@@ -41,7 +27,7 @@ def _parse_inputs(_: click.Context, __: click.Parameter, written: tuple[str, ...
     "--set",
     "inputs",
     multiple=True,
-    callback=_parse_inputs,
+    callback=parse_values,
     metavar="NAME=VALUE",
     help="A further input of the pipeline, as JSON or text.",
 )

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from turnout.commands.batch_rows import split_rows
 from turnout.commands.check_result import CheckResult
+from turnout.commands.pipeline_examples import Inputs, RequestTap, example_inputs, open_taps
 from turnout.commands.requests import recording_folder
 from turnout.commands.server_command import step_after
 from turnout.commands.signature_text import describe_signature
@@ -20,7 +20,6 @@ from turnout.errors import InferenceError, InvalidInputError, InvalidRequestErro
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.metrics import Metrics
 from turnout.parity import Verdict
-from turnout.pipeline import Pipeline
 from turnout.plugins.discovery import Plugins
 from turnout.recording import read_recorded_request, record_files
 from turnout.serving.app import Turnout
@@ -29,29 +28,9 @@ from turnout.serving.pipelines import Pipelines
 from turnout.settings import LoadedModel, LoadedSettings
 from turnout.tensors import describe
 
-Inputs = Mapping[str, Any]
-
 _REQUEST_SECONDS = 60.0
 _BATCHING_SECONDS = 5.0
 _ROWS = 3
-
-
-class _Tap(ModelInference):
-    """The serving arm of a model alone, which keeps the first request that a pipeline sends to it.
-
-    Not the model of the app: examples must be neither recorded nor counted as evidence for a shadow.
-    """
-
-    def __init__(self, arm: ModelInference) -> None:
-        self.arm = arm
-        self.first: Inputs | None = None
-
-    def infer(self, request: InferenceRequest) -> InferenceResponse:
-        self.first = self.first or request.inputs
-        return self.arm.infer(request)
-
-    def close(self) -> None:
-        self.arm.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +66,7 @@ def check_requests(
     A request is the model's first record, else what a pipeline sent, else generated from the signature.
     """
     with ExitStack() as stack:
-        taps = {name: _Tap(app.arm(name, model.backend)) for name, model in loaded.models.items()}
-        for tap in taps.values():
-            stack.callback(tap.close)
+        taps = open_taps(app, loaded, stack)
         executor = InferenceExecutor(loaded.settings.executor_threads)
         stack.callback(executor.close)
         pipelines = Pipelines(loaded, plugins, taps, Metrics(), executor.submit)
@@ -105,18 +82,18 @@ def check_requests(
                     yield from _check_arm(_CheckedArm(arm, plugins, model, backend, part), loaded, tap.first)
 
 
-def _run_examples(pipelines: Pipelines, name: str, taps: Mapping[str, _Tap]) -> Iterator[CheckResult]:
+def _run_examples(pipelines: Pipelines, name: str, taps: Mapping[str, RequestTap]) -> Iterator[CheckResult]:
     try:
         pipeline = pipelines.get(name)
     except TurnoutError:
         return  # is a finding already
-    examples = _examples(pipeline)
-    if missing := [given for given in pipeline.plan.inputs if given not in examples]:
+    inputs, missing = example_inputs(pipeline)
+    if missing:
         text = f"was not run: no step gives an example of {', '.join(map(repr, missing))} (PipelineStep.example_inputs)"
         yield CheckResult("pipeline", name, True, text, note=True)
         return
     try:
-        pipeline.run({given: examples[given] for given in pipeline.plan.inputs}).raise_for_failures()
+        pipeline.run(inputs).raise_for_failures()
     except TurnoutError as error:
         yield CheckResult("pipeline", name, False, f"failed on an example: {error}")
         return
@@ -125,14 +102,6 @@ def _run_examples(pipelines: Pipelines, name: str, taps: Mapping[str, _Tap]) -> 
     if silent:
         text += f"; sent no request in {', '.join(silent)}, which found nothing in it"
     yield CheckResult("pipeline", name, True, text, note=bool(silent))
-
-
-def _examples(pipeline: Pipeline) -> dict[str, Any]:
-    """Return the examples of all steps; the first step that knows one for a name gives it."""
-    examples: dict[str, Any] = {}
-    for step in reversed(list(pipeline.plan.steps.values())):
-        examples |= step.example_inputs()
-    return examples
 
 
 def _check_arm(arm: _CheckedArm, loaded: LoadedSettings, sent: Inputs | None) -> Iterator[CheckResult]:

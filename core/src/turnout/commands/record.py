@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from turnout.commands.pipeline_files import file_input
 from turnout.commands.record_files import TENSORS, expand_folders
 from turnout.commands.requests import recording_folder
 from turnout.errors import BackendUnavailableError, PipelineFailedError, PipelineWiringError, TurnoutError, count_of
@@ -138,7 +139,7 @@ def _sender(app: Turnout, model: str, options: RecordOptions) -> Callable[[Path]
     if options.pipeline is None and options.files and all(file.suffix == TENSORS for file in options.files):
         return lambda file: _send_tensors(app, model, file)
     pipeline = options.pipeline or _only_pipeline(app)
-    name = _file_input(app, pipeline, options)
+    name = file_input(app.pipeline(pipeline), options.inputs)
     return lambda file: _run_pipeline(app, pipeline, {**options.inputs, name: file}, file)
 
 
@@ -167,15 +168,3 @@ def _only_pipeline(app: Turnout) -> str:
             next_step=f"give --pipeline {app.pipelines[0]} to the same command" if app.pipelines else "give .npz files",
         )
     return app.pipelines[0]
-
-
-def _file_input(app: Turnout, pipeline: str, options: RecordOptions) -> str:
-    """Return the name of the pipeline's one required input that the options do not set."""
-    missing = [name for name in app.pipeline(pipeline).plan.inputs if name not in options.inputs]
-    if len(missing) != 1:
-        raise PipelineWiringError(
-            f"a file must be the only missing input of pipeline {pipeline!r}; missing: {', '.join(missing) or 'none'}; "
-            "set the others with --set NAME=VALUE",
-            next_step="give --set NAME=VALUE to the same command",
-        )
-    return missing[0]

@@ -19,7 +19,8 @@ _NOTES = frozenset({".json", ".jsonl", ".txt", ".md", ".csv", ".yaml", ".yml"})
 def expand_folders(named: Sequence[Path]) -> list[Path]:
     """Return ``named`` with the files of each folder, and of the folders below it, in its place, by name.
 
-    Notes are passed over with a warning, and so are arrays beside other files. Hidden files are no input.
+    Notes are passed over with a warning, and so are arrays beside other files; not notes with the name of a file, such as
+    photo.regions.json beside photo.jpg. Hidden files are no input.
 
     Raises:
         InvalidInputError: a folder has no file that can be sent.
@@ -36,7 +37,8 @@ def _files_of(folder: Path) -> list[Path]:
             f"folder {str(folder)!r} has no file to send, of {len(listed)}; give pictures for a pipeline, or .npz files",
             next_step="name a folder of pictures, or of .npz files",
         )
-    left = [file for file in listed if file not in set(chosen)]
+    stems = {(file.parent, file.stem) for file in chosen}
+    left = [file for file in listed if file not in set(chosen) and (file.parent, file.name.partition(".")[0]) not in stems]
     if left:
         logger.warning("passed over %s of %r, such as %r", count_of(len(left), "file"), str(folder), left[0].name)
     return chosen

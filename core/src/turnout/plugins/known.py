@@ -69,8 +69,9 @@ COMMAND_EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "bench": (
         "turnout bench",
-        "turnout bench birefnet --against onnxruntime --callers 1 --callers 8",
-        "turnout bench birefnet --shape pixel_values=3,128,128",
+        "turnout bench describe pictures",
+        "turnout bench birefnet --against onnxruntime --concurrency 1,8,32",
+        "turnout bench birefnet --rate 50,100,200 --duration 10",
     ),
     "switch": (
         "turnout switch birefnet onnxruntime",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from turnout.commands.bench import BenchOptions, BenchResult, bench_file
-from turnout.commands.bench.load import LoadOutcome
+from turnout.commands.bench.load.outcome import LoadOutcome
 from turnout.errors import BackendUnavailableError, ConfigurationError, InferenceError, InvalidInputError, UnknownNameError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.tensors import TensorSpec
@@ -61,7 +61,7 @@ def bench(tmp_path: Path, plugins_with: Any, monkeypatch: pytest.MonkeyPatch) ->
     ) -> BenchResult:
         plugins = plugins_with({"good": good, "other": other})
         monkeypatch.setattr("turnout.commands.bench.command.find_plugins", lambda: plugins)
-        options = {"seconds": 0.1, **options}
+        options = {"seconds": 0.1, "callers": [1], **options}
         return bench_file(tmp_path / "turnout.yaml", "m", BenchOptions(**options))
 
     return run
@@ -77,7 +77,8 @@ def record(folder: Path, count: int) -> Path:
 def test_the_serving_backend_is_measured_alone_unless_others_are_named(bench: Run) -> None:
     measured = bench()
 
-    assert (measured.model, measured.reference, measured.source) == ("m", "good", "generated from its signature")
+    assert (measured.kind, measured.name, measured.reference) == ("model", "m", "good")
+    assert measured.source == "generated from its signature"
     assert [(one.backend, one.callers) for one in measured.results] == [("good", 1)]
     assert measured.results[0].requests_per_second > 0
 
@@ -90,14 +91,14 @@ def test_the_number_of_rounds_follows_the_time_that_a_round_takes(
         def __init__(self, *_: Any) -> None:
             pass
 
-        def run(self, seconds: float) -> tuple[float, LoadOutcome]:
+        def run(self, seconds: float, requests: int | None = None) -> tuple[float, LoadOutcome]:
             return round_seconds, LoadOutcome([seconds])
 
-    monkeypatch.setattr("turnout.commands.bench.command.ClosedLoop", Loop)
+    monkeypatch.setattr("turnout.commands.bench.plan.ClosedLoop", Loop)
 
     (one,) = bench(seconds=10.0).results
 
-    assert (one.rounds, one.requests, one.latency_seconds["max"]) == (rounds, rounds, 1.0)
+    assert (len(one.rounds), one.requests, one.latency_seconds["max"]) == (rounds, rounds, 1.0)
 
 
 @pytest.mark.clock
@@ -135,11 +136,11 @@ def test_the_records_of_the_models_own_recording_are_sent_in_turn(bench: Run, tm
 def test_only_the_first_records_of_a_large_recording_are_sent(bench: Run, tmp_path: Path, monkeypatch: Any) -> None:
     folder = record(tmp_path / "large", 5)
 
-    monkeypatch.setattr("turnout.commands.bench.command._MAX_RECORDS", 4)
+    monkeypatch.setattr("turnout.commands.bench.requests._MAX_RECORDS", 4)
     assert bench(recording=folder).requests == 4
-    monkeypatch.setattr("turnout.commands.bench.command._MAX_RECORD_BYTES", 40)
+    monkeypatch.setattr("turnout.commands.bench.requests._MAX_RECORD_BYTES", 40)
     assert bench(recording=folder).requests == 2
-    monkeypatch.setattr("turnout.commands.bench.command._MAX_RECORD_BYTES", 1)
+    monkeypatch.setattr("turnout.commands.bench.requests._MAX_RECORD_BYTES", 1)
     assert bench(recording=folder).requests == 1
 
 
@@ -196,7 +197,8 @@ def test_a_backend_that_cannot_be_reached_ends_the_measurement(bench: Run) -> No
 def test_json_holds_all_of_it(bench: Run) -> None:
     content = bench(against=["other"]).as_json()
 
-    assert (content["model"], content["reference"], content["requests"]) == ("m", "good", 4)
+    assert (content["name"], content["reference"], content["requests"]) == ("m", "good", 4)
+    assert content["interrupted"] is False
     assert [one["backend"] for one in content["results"]] == ["good", "other"]
-    assert set(content["results"][0]["latency_seconds"]) == {"p50", "p95", "p99", "mean", "max"}
+    assert set(content["results"][0]["latency_seconds"]) == {"p50", "p90", "p95", "p99", "mean", "max"}
     assert content["results"][0]["failed"] == {}

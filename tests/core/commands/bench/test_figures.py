@@ -6,18 +6,25 @@ from collections import Counter
 
 import pytest
 
-from turnout.commands.bench.figures import Round, summarize
-from turnout.commands.bench.load import LoadOutcome
+from turnout.commands.bench.arms import ArmChoice
+from turnout.commands.bench.figures import LoadFigures, summarize
+from turnout.commands.bench.load.outcome import LoadOutcome
+from turnout.commands.bench.plan import Load
+from turnout.commands.bench.rounds import Round
 
 
 def rounds(*latencies: list[float], seconds: float = 1.0) -> list[Round]:
-    return [Round(seconds, LoadOutcome(of_one)) for of_one in latencies]
+    return [Round(seconds, LoadOutcome(of_one), 0.5, number) for number, of_one in enumerate(latencies)]
+
+
+def figures(of: list[Round], reference: list[Round] | None = None, load: Load | None = None) -> LoadFigures:
+    return summarize(ArmChoice("a"), load or Load(callers=2), of, reference, {})
 
 
 def test_rates_are_medians_of_rounds_and_latencies_are_of_all() -> None:
-    one = summarize("a", 2, rounds([0.1] * 100, [0.1] * 300, [0.3] * 200), None)
+    one = figures(rounds([0.1] * 100, [0.1] * 300, [0.3] * 200))
 
-    assert (one.backend, one.callers, one.rounds, one.requests) == ("a", 2, 3, 600)
+    assert (one.backend, one.callers, one.rate, len(one.rounds), one.requests) == ("a", 2, None, 3, 600)
     assert one.requests_per_second == 200
     assert one.latency_seconds["p50"] == pytest.approx(0.1)
     assert one.latency_seconds["p95"] == pytest.approx(0.3)
@@ -30,27 +37,36 @@ def test_ratios_pair_the_rounds_so_that_a_slower_machine_changes_no_ratio() -> N
     reference = rounds([0.1] * 10, [0.2] * 5, [0.4] * 2)
     other = rounds([0.05] * 20, [0.1] * 10, [0.2] * 4)
 
-    one = summarize("b", 1, other, reference)
+    one = figures(other, reference)
 
     assert one.rate_ratio == 2
     assert one.latency_ratio == 0.5
 
 
-@pytest.mark.parametrize(
-    ("count", "known"), [(0, set()), (1, {"p50"}), (19, {"p50"}), (20, {"p50", "p95"}), (100, {"p50", "p95", "p99"})]
-)
-def test_percentiles_of_too_few_answers_are_none(count: int, known: set[str]) -> None:
-    latency = summarize("a", 1, rounds([0.1] * count), None).latency_seconds
+def test_the_cost_is_per_answer_and_the_memory_is_the_largest() -> None:
+    one = figures(rounds([0.1] * 10, [0.1] * 15))
 
-    assert {name for name in ("p50", "p95", "p99") if latency[name] is not None} == known
-    assert (latency["max"] is None) == (count == 0)
+    assert one.cpu_seconds == 1.0 / 25
+    assert one.resident_bytes == 1
 
 
-def test_failed_and_successful_requests_are_counted() -> None:
+def test_failed_and_answered_requests_are_counted() -> None:
     failing = Round(2.0, LoadOutcome([0.1], Counter(OverloadedError=3), {"OverloadedError": "full"}))
 
-    one = summarize("a", 1, [failing], rounds([]))
+    one = figures([failing], rounds([]))
 
     assert (one.requests, one.failed, one.said) == (4, {"OverloadedError": 3}, {"OverloadedError": "full"})
     assert one.requests_per_second == 0.5
     assert (one.rate_ratio, one.latency_ratio) == (None, None)
+
+
+def test_without_any_answer_there_is_no_cost_per_answer() -> None:
+    one = figures([Round(1.0, LoadOutcome(errors=Counter(X=1), said={"X": "x"}))])
+
+    assert (one.cpu_seconds, one.requests_per_second, one.latency_seconds["max"]) == (None, 0.0, None)
+
+
+def test_an_open_load_says_how_late_the_generator_was() -> None:
+    late = Round(1.0, LoadOutcome([0.1] * 200, lateness=[0.001] * 190 + [0.02] * 10))
+
+    assert figures([late], load=Load(rate=200.0)).lateness_seconds == 0.02

@@ -1,85 +1,28 @@
-"""Measurement of a model's arms in alternating rounds."""
+"""Measurement of a model's or a pipeline's arms in alternating rounds."""
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-from turnout.commands.bench.figures import LoadFigures, Round, summarize
-from turnout.commands.bench.load import ClosedLoop
-from turnout.commands.requests import RequestOptions, select_requests
-from turnout.commands.side_by_side import check_against, open_side_by_side
-from turnout.errors import InvalidRequestError
-from turnout.inference import ModelInference
-from turnout.metrics import Metrics
-from turnout.plugins.discovery import find_plugins
-from turnout.recording import RecordedRequest
-from turnout.serving.app import Turnout
-from turnout.settings import load_settings
-
-logger = logging.getLogger(__name__)
-
-ROUNDS = 10
-MIN_ROUNDS = 3
-_WARM_UP_REQUESTS = 3
-_MAX_RECORDS = 256
-_MAX_RECORD_BYTES = 256 << 20
+from turnout.commands.bench.measurement import Measurement
+from turnout.commands.bench.model_subject import open_model
+from turnout.commands.bench.options import BenchOptions
+from turnout.commands.bench.pipeline_subject import open_pipeline
+from turnout.commands.bench.plan import plan_loads, plan_span
+from turnout.commands.bench.result import BenchResult
+from turnout.commands.bench.subject import Subject
+from turnout.errors import ConfigurationError, unknown_name
+from turnout.plugins.discovery import Plugins, find_plugins
+from turnout.settings import LoadedSettings, load_settings
 
 
-@dataclass(frozen=True, slots=True)
-class BenchOptions(RequestOptions):
-    """Options of ``turnout bench``.
+def bench_file(file: Path, name: str, options: BenchOptions) -> BenchResult:
+    """Measure a model or a pipeline of a turnout.yaml as it serves, and on other backends, in alternating rounds; blocks.
 
-    Attributes:
-        against: the backends to measure next to the serving one.
-        callers: the numbers of concurrent callers; one measurement for each.
-        seconds: the load on each backend in each measurement, in ten rounds; slow requests get three rounds at least.
-    """
-
-    against: Sequence[str] = ()
-    callers: Sequence[int] = (1,)
-    seconds: float = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class BenchResult:
-    """The measurements of a model.
-
-    Attributes:
-        model: the model.
-        reference: the backend that serves it; ratios are over its figures.
-        source: the source of the requests.
-        requests: the number of different requests.
-        results: the figures of each backend for each number of callers, the reference first.
-    """
-
-    model: str
-    reference: str
-    source: str
-    requests: int
-    results: tuple[LoadFigures, ...]
-
-    def failures(self) -> list[str]:
-        """Return a sentence for each kind of failed request."""
-        return [
-            f"{count} of {one.requests} requests to {one.backend!r} failed, callers: {one.callers}, {name}: {one.said[name]}"
-            for one in self.results
-            for name, count in one.failed.items()
-        ]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return everything in types of JSON."""
-        return asdict(self)
-
-
-def bench_file(file: Path, model: str, options: BenchOptions) -> BenchResult:
-    """Measure ``model`` of a turnout.yaml on the serving backend and on others, in alternating rounds; blocks.
-
-    Every arm is opened and warmed up before the first round. Requests go straight to the arm, without circuit or fallback.
+    Every arm is opened and warmed up before the first round. An interruption ends the run; what was measured by then is
+    returned.
 
     Raises:
         SettingsError: turnout.yaml is wrong.
@@ -88,59 +31,48 @@ def bench_file(file: Path, model: str, options: BenchOptions) -> BenchResult:
     """
     plugins = find_plugins()
     loaded = load_settings(file, registry=plugins)
-    view = loaded.model(model)
-    check_against(view, options.against)
-    with Turnout(loaded, plugins, Metrics()) as app, open_side_by_side(app, view, options.against) as arms:
-        for arm in arms.values():
-            arm.open()
-        requests, source = select_requests(arms[view.backend], loaded, view, options)
-        records = _read_records(requests)
-        logger.info("warming up model %r", model)
-        for arm in arms.values():
-            _warm_up(arm, records, options.timeout)
-        results = [one for callers in options.callers for one in _measure(arms, records, callers, options)]
-    return BenchResult(model, view.backend, source, len(records), tuple(results))
+    with ExitStack() as stack:
+        subject = _open(plugins, loaded, name, options, stack)
+        return _measure(subject, options)
 
 
-def _read_records(requests: Iterable[RecordedRequest]) -> list[RecordedRequest]:
-    """Return the first requests, up to the limits of what is held in memory: reading must not be part of the load."""
-    records: list[RecordedRequest] = []
-    size = 0
-    for record in requests:
-        size += sum(array.nbytes for array in record.inputs.values())
-        if records and (len(records) == _MAX_RECORDS or size > _MAX_RECORD_BYTES):
-            break
-        records.append(record)
-    return records
+def _open(plugins: Plugins, loaded: LoadedSettings, name: str, options: BenchOptions, stack: ExitStack) -> Subject:
+    """Open the model ``name``, or the pipeline of that name if there is no such model, or if files are given."""
+    pipelines = loaded.settings.pipelines
+    if name in pipelines and (name not in loaded.models or options.files):
+        _refuse(options, ("recording", "inputs", "generate", "shapes"), f"requests of a model, and {name!r} is a pipeline")
+        return open_pipeline(plugins, loaded, name, options, stack)
+    if name not in loaded.models:
+        known = [*loaded.models, *pipelines]
+        raise unknown_name("model or pipeline", name, known, f"In {loaded.source}." if loaded.source else "")
+    _refuse(options, ("files", "values"), f"inputs of a pipeline, and {name!r} is a model; give --inputs FILE.npz")
+    return open_model(plugins, loaded, name, options, stack)
 
 
-def _warm_up(arm: ModelInference, records: Sequence[RecordedRequest], timeout_seconds: float) -> None:
-    for number in range(_WARM_UP_REQUESTS):
-        record = records[number % len(records)]
+_WRITTEN = {"files": "FILE", "values": "--set", "shapes": "--shape"}
+
+
+def _refuse(options: BenchOptions, names: Sequence[str], reason: str) -> None:
+    given = [_WRITTEN.get(name, f"--{name}") for name in names if getattr(options, name)]
+    if given:
+        raise ConfigurationError(
+            f"{' and '.join(given)} {'give' if len(given) > 1 else 'gives'} {reason}",
+            next_step=f"leave {' and '.join(given)} out",
+        )
+
+
+def _measure(subject: Subject, options: BenchOptions) -> BenchResult:
+    results, interrupt = [], None
+    for load in plan_loads(options):
+        measurement = Measurement(subject.name, subject.arms, load, plan_span(options, load), options.timeout)
         try:
-            arm.infer(record.request(time.monotonic() + timeout_seconds))
-        except InvalidRequestError as error:
-            raise record.mismatch(error) from error
-
-
-def _measure(
-    arms: Mapping[str, ModelInference],
-    records: Sequence[RecordedRequest],
-    callers: int,
-    options: BenchOptions,
-) -> list[LoadFigures]:
-    """Return the figures of each arm; the arms alternate in short rounds, so that drift of the machine affects all alike."""
-    loops = {backend: ClosedLoop(arm, records, callers, options.timeout) for backend, arm in arms.items()}
-    rounds: dict[str, list[Round]] = {backend: [] for backend in arms}
-    spent = 0.0
-    for number in range(ROUNDS):
-        if number >= MIN_ROUNDS and spent >= options.seconds:
+            measurement.run()
+        except KeyboardInterrupt as error:
+            interrupt = error
+        results += measurement.figures()
+        if interrupt is not None:
             break
-        logger.info("measuring with %d callers, round %d of at most %d", callers, number + 1, ROUNDS)
-        for backend, loop in loops.items():
-            rounds[backend].append(Round(*loop.run(options.seconds / ROUNDS)))
-        spent += max(of_one[-1].seconds for of_one in rounds.values())
-    reference, *_ = arms
-    return [
-        summarize(backend, callers, rounds[backend], None if backend == reference else rounds[reference]) for backend in arms
-    ]
+    if interrupt is not None and not results:
+        raise interrupt
+    reference = subject.reference.backend
+    return BenchResult(subject.kind, subject.name, reference, subject.source, subject.requests, tuple(results), interrupt)
