@@ -36,6 +36,7 @@ def test_models_as_json(cli: Any, settings_file: Path) -> None:
         "canary": None,
         "others": ["away"],
         "max_batch_size": 0,
+        "instance_group": [],
         "inputs": {"x": "FP32 [-1]"},
         "outputs": {},
     }

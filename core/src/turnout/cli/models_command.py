@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @config_option
 @json_option
 def command(config: Path, as_json: bool) -> None:  # noqa: FBT001  # click's flag
-    """List the models of a turnout.yaml: the backend that serves each, with the share of a canary; the others, the tensors."""
+    """List the models of a turnout.yaml: the backend of each, with its instances and a canary; the others, the tensors."""
     from turnout.plugins.discovery import find_plugins
     from turnout.settings import load_settings
 
@@ -28,6 +28,8 @@ def command(config: Path, as_json: bool) -> None:  # noqa: FBT001  # click's fla
         print_json(rows)
         return
     for row in rows:
+        if groups := row["instance_group"]:
+            row["backend"] += f" ({', '.join(groups)})"
         if canary := row["canary"]:
             row["backend"] += f", {canary['weight']:g} on {canary['backend']}"
         row["others"] = ", ".join(row["others"])
@@ -36,6 +38,8 @@ def command(config: Path, as_json: bool) -> None:  # noqa: FBT001  # click's fla
 
 
 def _row(model: LoadedModel) -> dict[str, Any]:
+    from turnout.commands.instances import instance_groups
+
     canary = model.settings.canary
     return {
         "model": model.name,
@@ -43,6 +47,7 @@ def _row(model: LoadedModel) -> dict[str, Any]:
         "canary": {"backend": canary.backend, "weight": canary.weight} if canary is not None else None,
         "others": [other for other in model.settings.backends if other != model.backend],
         "max_batch_size": model.settings.max_batch_size,
+        "instance_group": [str(group) for group in instance_groups(model, model.backend)],
         "inputs": {spec.name: str(spec) for spec in model.declaration.inputs},
         "outputs": {spec.name: str(spec) for spec in model.declaration.outputs},
     }

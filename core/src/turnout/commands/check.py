@@ -1,4 +1,4 @@
-"""Checks of an app: settings, pipelines, batching, warm-up, files, model repositories and, if deep, requests."""
+"""Checks of an app: settings, pipelines, batching, instances, warm-up, files, model repositories and, if deep, requests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from turnout.commands.arm_files import find_arm_files, version_of
 from turnout.commands.check_proofs import check_proofs
 from turnout.commands.check_requests import check_requests
 from turnout.commands.check_result import CheckResult
+from turnout.commands.instances import check_instances
 from turnout.commands.placeholders import find_placeholders
 from turnout.errors import ModelLoadError, TurnoutError, count_of, one_line
 from turnout.metrics import Metrics
@@ -41,6 +42,7 @@ def check_app(source: Path, *, deep: bool = False) -> list[CheckResult]:
         results += [_check_pipeline(app, name) for name in app.pipelines]
         for model in loaded.models.values():
             results += _check_batching(plugins, model)
+            results += check_instances(plugins, model)
             results += _check_warmup(loaded, model)
             results += check_files(plugins, model)
             results += check_proofs(loaded, plugins, model)

@@ -12,8 +12,8 @@ class CheckResult:
     """The result of one check.
 
     Attributes:
-        what: the kind of its subject: ``settings``, ``pipeline``, ``batching``, ``warmup``, ``files``, ``proof``,
-            ``repository`` or ``model``.
+        what: the kind of its subject: ``settings``, ``pipeline``, ``batching``, ``instances``, ``warmup``,
+            ``files``, ``proof``, ``repository`` or ``model``.
         name: the name of its subject.
         ok: nothing has to be done.
         text: the finding, in one line.

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from turnout.commands.instances import server_notes
 from turnout.commands.repository_folder import model_folder
 from turnout.commands.served_format import check_format
 from turnout.errors import ExportError, TurnoutError, UnknownNameError, one_line
@@ -170,10 +171,11 @@ def _configuration(plugins: Plugins, model: LoadedModel, folder: Path, more: dic
         _configure(kind, ConfigurationRequest(model.declaration, model.options.get(kind.backend), folder, **more))
         for kind in plugins.repositories()
     ]
+    notes = [note for kind in plugins.repositories() for note in server_notes(plugins, model, kind.backend)]
     return Configuration(
         {name: content for part in parts for name, content in part.files.items()},
         {name: digest for part in parts for name, digest in part.obsolete.items()},
-        tuple(note for part in parts for note in part.notes),
+        (*(note for part in parts for note in part.notes), *notes),
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from turnout.commands.arm_files import find_arm_files
 from turnout.commands.arm_proofs import Standing, proof_sources
+from turnout.commands.instances import server_notes
 from turnout.commands.server_command import step_after
 from turnout.commands.status.arm_standing import arm_standing
 from turnout.commands.switch.history import RecordedSwitch, former_backends
@@ -45,7 +46,8 @@ class Move:
 def check_switch(plugins: Plugins, file: Path, model: str, move: Move, warn: Callable[[str], None], *, force: bool) -> None:
     """Raise an error if a backend of ``model`` would get a larger share, and is not there or not proved.
 
-    ``warn`` is called instead if ``force`` is set, or the switch is a step back or away from a backend that cannot answer.
+    ``warn`` is called instead if ``force`` is set, or the switch is a step back or away from a backend that cannot answer,
+    and in any case if a server would run one instance of a model that has several in this process.
 
     Raises:
         ModelLoadError: a file of the backend is missing, or its server refuses the model.
@@ -70,6 +72,8 @@ def check_switch(plugins: Plugins, file: Path, model: str, move: Move, warn: Cal
             raise _refusal(problem, model)
         if problem is not None:
             warn(str(problem))
+        for note in server_notes(plugins, loaded.model(model), backend):
+            warn(note)
 
 
 def _refusal(error: TurnoutError, model: str) -> TurnoutError:
