@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import itertools
 import re
 import sys
 from importlib.metadata import EntryPoint
@@ -52,9 +54,9 @@ EVERYTHING = {
 }
 
 
-def frames_of_the_page() -> list[str]:
+def frames_of_the_page(door: str = "infer") -> list[str]:
     block = PAGE.partition("## One request")[2].partition("```text\n")[2].partition("```")[0]
-    return [line.split()[0] for line in block.splitlines()]
+    return [line.split()[0] for line in block.splitlines() if door == "ainfer" or "ainfer only" not in line]
 
 
 def frames_above(frame: FrameType | None) -> list[str]:
@@ -64,7 +66,8 @@ def frames_above(frame: FrameType | None) -> list[str]:
         if frame.f_globals.get("__name__", "").startswith("turnout."):
             names.append(type(frame.f_locals["self"]).__name__ if "self" in frame.f_locals else frame.f_code.co_name)
         frame = frame.f_back
-    return names[::-1]
+    # A method may have helpers.
+    return [name for name, _ in itertools.groupby(names[::-1])]
 
 
 class Witness(ModelInference):
@@ -74,6 +77,14 @@ class Witness(ModelInference):
         self.frames: list[str] = []
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
+        self.frames = frames_above(sys._getframe())
+        return InferenceResponse({name: array.copy() for name, array in request.inputs.items()}, request.id)
+
+
+class WitnessAwaited(Witness):
+    """Is awaited."""
+
+    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
         self.frames = frames_above(sys._getframe())
         return InferenceResponse({name: array.copy() for name, array in request.inputs.items()}, request.id)
 
@@ -102,6 +113,19 @@ def test_the_frames_of_a_call_are_those_of_the_page(plugins: Any) -> None:
     assert walk(plugins, EVERYTHING) == frames_of_the_page()
 
 
+def test_the_frames_of_an_awaited_call_are_those_of_the_page(plugins: Any) -> None:
+    witness = WitnessAwaited()
+    plugins.CREATE["first"] = lambda: witness
+    found = Plugins([EntryPoint("walk", "turnout_test_walk", "turnout")])
+    # Instances run infer in threads, each one request at a time.
+    one = EVERYTHING | {"backends": {"first": {}, "other": {}}}
+
+    with turnout.open({"models": {"m": one}}, plugins=found, metrics=Metrics()) as app:
+        asyncio.run(app.model("m").ainfer({"x": np.ones(1, np.float32)}))
+
+    assert [*witness.frames, "Instances"] == frames_of_the_page("ainfer")
+
+
 def test_a_plain_model_passes_only_what_every_model_needs(plugins: Any) -> None:
     plain = {"backend": "first", "backends": {"first": {}}}
 
@@ -119,4 +143,4 @@ def test_every_middleware_is_on_the_page() -> None:
     sources = "".join(module.read_text() for module in Path(turnout.__file__).parent.glob("middleware/*.py"))
     classes = set(re.findall(r"^class (\w+)\((?:Middleware|ModelInference)\)", sources, re.MULTILINE))
 
-    assert classes - {"Middleware"} <= set(frames_of_the_page())
+    assert classes - {"Middleware"} <= set(frames_of_the_page("ainfer"))

@@ -32,8 +32,10 @@ from turnout import (
 from turnout.errors import TurnoutError
 from turnout.metrics import Metrics
 from turnout.metrics.labels import PipelineOutcome
+from turnout.middleware.offload import Offload
 from turnout.pipeline import Pipeline, plan_pipeline
 from turnout.plugins.discovery import Plugins
+from turnout.resilience.late_work import LateWork
 from turnout.serving.app import open as open_app
 from turnout.serving.deployment import Deployment
 from turnout.serving.executor import InferenceExecutor
@@ -270,10 +272,16 @@ def make_pipeline(executor: InferenceExecutor, observed: Observed) -> Callable[.
     """Return a function that makes a pipeline called ``p`` of steps and models."""
 
     def make(steps: Mapping[str, PipelineStep], models: Mapping[str, ModelInference] | None = None) -> Pipeline:
-        named = {name: Model(name, "test", partial(Deployment, model), executor) for name, model in (models or {}).items()}
+        named = {
+            name: Model(name, "test", partial(_deploy, model, executor), executor) for name, model in (models or {}).items()
+        }
         return Pipeline("p", plan_pipeline("p", steps), named, submit=executor.submit, observer=observed)
 
     return make
+
+
+def _deploy(model: ModelInference, executor: InferenceExecutor) -> Deployment:
+    return Deployment(Offload(model, ("m", "test"), executor, LateWork(lambda: None), lambda: False))
 
 
 @pytest.fixture

@@ -58,8 +58,7 @@ class TurnoutError(Exception):
         model: the name of the model that it is about; None if it is about no single one, or not known.
         backend: the backend of that model, likewise.
         retry_after_seconds: how long to wait before another attempt can succeed; None if waiting does not help, or not known.
-        next_step: what the user does next: a command that can be typed, or a sentence; None if the place that raised the error
-            does not know it.
+        next_step: what the user does next: a command that can be typed, or a sentence; None if it is not known.
     """
 
     model: str | None = None
@@ -141,8 +140,7 @@ class StepFailure:
         return self.error.backend
 
     def __str__(self) -> str:
-        item = "" if self.index is None else f" [{self.index}]"
-        return f"{self.step}{item}: {self.error}"
+        return f"{self.step}{'' if self.index is None else f' [{self.index}]'}: {self.error}"
 
 
 class PipelineFailedError(PipelineError):
@@ -215,7 +213,9 @@ class PipelineUnavailableError(PipelineFailedError, BackendUnavailableError):
 
 
 class DeadlineExceededError(TurnoutError):
-    """The response did not arrive before the request's deadline."""
+    """The response did not arrive before the request's deadline; ``started`` is False if no backend has got the request."""
+
+    started: bool = True
 
 
 class ClosedError(TurnoutError):

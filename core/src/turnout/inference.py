@@ -67,9 +67,8 @@ class InferenceRequest:
         if self.deadline is not None and time.monotonic() >= self.deadline:
             late = time.monotonic() - self.deadline
             name = f"request {self.id!r}" if self.id else "the request"
-            raise DeadlineExceededError(
-                f"{name} is {late:.3f} s past its deadline and was not started; give it a longer timeout"
-            )
+            text = f"{name} is {late:.3f} s past its deadline and was not started; give it a longer timeout"
+            raise DeadlineExceededError(text)
 
 
 # A frozen dataclass's own __init__ calls object.__setattr__ for each field and takes twice as long, on every call.
@@ -160,10 +159,8 @@ class InferenceResponse(Mapping[str, "NDArray[Any]"]):
         try:
             return self.outputs[name]
         except KeyError:
-            raise InvalidTensorError(
-                f"the response has no output {name!r}; it has: {', '.join(self.outputs) or 'none'}."
-                f"{suggestion(name, self.outputs)}"
-            ) from None
+            known = f"it has: {', '.join(self.outputs) or 'none'}.{suggestion(name, self.outputs)}"
+            raise InvalidTensorError(f"the response has no output {name!r}; {known}") from None
 
     def __contains__(self, name: object) -> bool:
         return name in self.outputs
@@ -214,7 +211,7 @@ class ModelInference(ABC):
     async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
         """Answer ``request`` without blocking the event loop, by default in a thread. Raises what ``infer`` raises.
 
-        An app answers its own ``ainfer`` with ``infer`` in one of its threads, so a backend need not override this.
+        An app awaits it if the backend's class overrides it; else, and for batches and instances, a thread runs ``infer``.
         """
         return await asyncio.to_thread(self.infer, request)
 
@@ -230,6 +227,10 @@ class ModelInference(ABC):
 
         ``Backend.create`` returns a model that is open, so a backend need not override this.
         """
+
+    async def aopen(self, deadline: float | None = None) -> None:
+        """Open as ``open`` does, without blocking the event loop, by default in a thread."""
+        await asyncio.to_thread(self.open, deadline)
 
     def signature(self) -> ModelSignature:
         """Return the inputs and outputs that the model itself declares."""

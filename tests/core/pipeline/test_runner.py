@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.core.middleware.async_kit import offload
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, PipelineContext, PipelineStep
 from turnout.errors import ClosedError, DeadlineExceededError, InferenceError, PipelineError, StepError
@@ -210,7 +211,7 @@ def test_a_run_past_its_deadline_calls_no_model(make_pipeline: Make, asks: Any, 
 @pytest.mark.clock
 def test_the_deadline_withdraws_requests_that_no_thread_has_started(asks: Any, gate: Any, observed: Any, run: Run) -> None:
     executor = InferenceExecutor(1)
-    model = Model("m", "test", lambda: Deployment(gate), executor)
+    model = Model("m", "test", lambda: Deployment(offload(gate, executor)[0]), executor)
     plan = plan_pipeline("p", {"ask": asks("m", 5)})
     pipeline = Pipeline("p", plan, {"m": model}, submit=executor.submit, observer=observed)
 
@@ -260,7 +261,7 @@ def test_cancelling_arun_ends_it(make_pipeline: Make, asks: Any, gate: Any) -> N
 
 def test_closing_the_executor_ends_the_run_with_closed_error(run: Run, asks: Any, gate: Any, observed: Any) -> None:
     executor = InferenceExecutor(1)
-    model = Model("m", "test", lambda: Deployment(gate), executor)
+    model = Model("m", "test", lambda: Deployment(offload(gate, executor)[0]), executor)
     plan = plan_pipeline("p", {"ask": asks("m", 3)})
     pipeline = Pipeline("p", plan, {"m": model}, submit=executor.submit, observer=observed)
 

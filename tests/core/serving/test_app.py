@@ -302,7 +302,7 @@ def test_closing_ends_a_run_in_progress_with_closed_error(make_app: MakeApp, ask
         running = threads.submit(app.run, "all")
         assert gate.started.wait(limit_seconds)
         closing = threads.submit(app.close)
-        while not app._executor._closed:
+        while not app._threads.inference._closed:
             threading.Event().wait(0.001)
         gate.opened.set()
         closing.result(limit_seconds)

@@ -146,7 +146,7 @@ def test_an_app_over_a_dict_keeps_no_mismatches(open_two: Open, tmp_path: Path, 
 
 def test_more_than_max_in_flight_is_refused(open_two: Open, gate: Any) -> None:
     app = open_two(lambda: gate, max_in_flight=1)
-    pending = app._executor.submit(app.model("m"), InferenceRequest({"x": X}))
+    pending = app._threads.inference.submit(app.model("m"), InferenceRequest({"x": X}))
     assert gate.started.wait(20)
 
     with pytest.raises(OverloadedError, match="max_in_flight allows"):

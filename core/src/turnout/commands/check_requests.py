@@ -23,7 +23,7 @@ from turnout.parity import Verdict
 from turnout.plugins.discovery import Plugins
 from turnout.recording import read_recorded_request, record_files
 from turnout.serving.app import Turnout
-from turnout.serving.executor import InferenceExecutor
+from turnout.serving.executor import AppThreads
 from turnout.serving.pipelines import Pipelines
 from turnout.settings import LoadedModel, LoadedSettings
 from turnout.tensors import describe
@@ -67,9 +67,9 @@ def check_requests(
     """
     with ExitStack() as stack:
         taps = open_taps(app, loaded, stack)
-        executor = InferenceExecutor(loaded.settings.executor_threads)
-        stack.callback(executor.close)
-        pipelines = Pipelines(loaded, plugins, taps, Metrics(), executor.submit)
+        threads = AppThreads(loaded.settings.executor_threads)
+        stack.callback(threads.close)
+        pipelines = Pipelines(loaded, plugins, taps, Metrics(), threads)
         for name in pipelines.names:
             yield from _run_examples(pipelines, name, taps)
         for model in loaded.models.values():

@@ -13,7 +13,7 @@ from turnout.metrics import Metrics
 from turnout.pipeline import Pipeline
 from turnout.plugins.discovery import Plugins
 from turnout.serving.app import Turnout
-from turnout.serving.executor import InferenceExecutor
+from turnout.serving.executor import AppThreads
 from turnout.serving.pipelines import Pipelines
 from turnout.settings import LoadedSettings
 
@@ -77,9 +77,9 @@ def find_example_requests(app: Turnout, plugins: Plugins, loaded: LoadedSettings
     """
     with ExitStack() as stack:
         taps = open_taps(app, loaded, stack)
-        executor = InferenceExecutor(loaded.settings.executor_threads)
-        stack.callback(executor.close)
-        pipelines = Pipelines(loaded, plugins, taps, Metrics(), executor.submit)
+        threads = AppThreads(loaded.settings.executor_threads)
+        stack.callback(threads.close)
+        pipelines = Pipelines(loaded, plugins, taps, Metrics(), threads)
         for name in pipelines.names:
             try:
                 _run_on_examples(pipelines.get(name), model)

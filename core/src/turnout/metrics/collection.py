@@ -42,7 +42,7 @@ class RequestMeter:
     Attributes:
         in_flight: the calls in flight.
         answered: the seconds of calls that succeeded.
-        failed: the seconds of calls that failed, by outcome.
+        failed: the seconds of calls that failed, by outcome; cancelled calls are counted only.
         refused: counts a request that was refused before it reached the arm, by outcome; it has no duration.
     """
 
@@ -146,7 +146,11 @@ class Metrics:
         return RequestMeter(
             InFlight(families.in_flight.labels(model, backend)),
             Durations(*seconds, counter=counters[Outcome.OK]),
-            {outcome: Durations(*seconds, counter=counters[outcome]) for outcome in failures},
+            # The time until a caller left is no latency of the model.
+            {
+                outcome: Durations(*(() if outcome is Outcome.CANCELLED else seconds), counter=counters[outcome])
+                for outcome in failures
+            },
             {outcome: guard(counters[outcome].inc) for outcome in failures},
         )
 

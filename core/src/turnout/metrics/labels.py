@@ -6,6 +6,7 @@ not a new time series.
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from enum import StrEnum
 
 from turnout.errors import (
@@ -34,6 +35,8 @@ class Outcome(StrEnum):
     CLOSED = "closed"
     FORKED = "forked"
     """The model was opened before a fork, and cannot be opened again in this process."""
+    CANCELLED = "cancelled"
+    """The caller was cancelled before the answer: neither an answer nor a failure."""
     ERROR = "error"
 
 
@@ -99,6 +102,9 @@ _OUTCOMES: tuple[tuple[type[BaseException], Outcome], ...] = (
     (BackendUnavailableError, Outcome.UNAVAILABLE),
     (DeadlineExceededError, Outcome.DEADLINE_EXCEEDED),
     (ClosedError, Outcome.CLOSED),
+    # A coroutine that is closed with its event loop gets GeneratorExit. Neither is an error of a backend: that is translated.
+    (CancelledError, Outcome.CANCELLED),
+    (GeneratorExit, Outcome.CANCELLED),
 )
 _FALLBACK_REASONS: tuple[tuple[type[TurnoutError], FallbackReason], ...] = (
     (CircuitOpenError, FallbackReason.CIRCUIT_OPEN),

@@ -83,6 +83,12 @@ class ResilienceMeters:
             ("model", "backend"),
             registry=registry,
         )
+        self._late = Counter(
+            "turnout_late_executions",
+            "Executions that run on after their callers have left, because of a deadline or a cancellation.",
+            ("model", "backend"),
+            registry=registry,
+        )
         self._open_circuits: dict[tuple[str, str], set[object]] = defaultdict(set)
         self.renew()
         Forks.renew(self)
@@ -119,6 +125,10 @@ class ResilienceMeters:
     def retries(self, model: str, backend: str) -> RetryMeter:
         """Return the meter of one arm's retries."""
         return RetryMeter(guard(self._retries.labels(model, backend).inc))
+
+    def late(self, model: str, backend: str) -> Count:
+        """Return the counter of one arm's executions whose callers have left."""
+        return guard(self._late.labels(model, backend).inc)
 
     def fallbacks(self, model: str, first: str, other: str) -> FallbackMeter:
         """Return the meter of ``model``'s fallback from backend ``first`` to ``other``."""

@@ -16,7 +16,8 @@ class Middleware(ModelInference):
 
     A behavior that encloses a whole call overrides ``span``; one that may call another model overrides ``infer_stream`` with
     ``switch_before_first``. ``infer`` is written out in each middleware: on that path a context manager costs more than the
-    behavior itself.
+    behavior itself. ``ainfer`` does the same around ``await inner.ainfer``: no lock is held while it waits, and work that
+    grows with the size of the tensors runs in a thread.
     """
 
     def __init__(self, inner: ModelInference) -> None:
@@ -32,6 +33,9 @@ class Middleware(ModelInference):
 
     def open(self, deadline: float | None = None) -> None:
         self.inner.open(deadline)
+
+    async def aopen(self, deadline: float | None = None) -> None:
+        await self.inner.aopen(deadline)
 
     def signature(self) -> ModelSignature:
         return self.inner.signature()

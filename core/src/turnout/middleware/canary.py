@@ -52,6 +52,15 @@ class Canary(Middleware):
             self._on_unavailable(error)
         return self._infer(request)
 
+    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
+        if not self._chooses(request):
+            return await self.inner.ainfer(request)
+        try:
+            return await self._canary.ainfer(request)
+        except _UNAVAILABLE as error:
+            self._on_unavailable(error)
+        return await self.inner.ainfer(request)
+
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         if not self._chooses(request):
             return self.inner.infer_stream(request)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from turnout.awaiting import is_being_cancelled
 from turnout.errors import InferenceError, InvalidRequestError, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.middleware.base import Middleware
@@ -23,7 +24,8 @@ class ErrorBoundary(Middleware):
 
     A value that is no InferenceResponse of arrays, or has one that is no tensor, is an InferenceError too: later it would fail
     in code that does not know the backend. An error in a response is raised, so that it is counted as one. A CancelledError of
-    the backend's own event loop is foreign too: in the caller's loop it would pass for a cancellation of the caller.
+    the backend's own event loop is foreign too: in the caller's loop it would pass for a cancellation of the caller. It passes
+    only while the caller's task is being cancelled.
     """
 
     def __init__(self, inner: ModelInference, model: str, backend: str) -> None:
@@ -44,6 +46,13 @@ class ErrorBoundary(Middleware):
             raise self._refuse(response)
         return response
 
+    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
+        with self._translation():
+            response = await self.inner.ainfer(request)
+        if not is_response(response) or response.error is not None:
+            raise self._refuse(response)
+        return response
+
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         with self._translation(), _close_after(self.inner.infer_stream(request)) as responses:
             for response in responses:
@@ -54,6 +63,10 @@ class ErrorBoundary(Middleware):
     def open(self, deadline: float | None = None) -> None:
         with self._translation():
             self.inner.open(deadline)
+
+    async def aopen(self, deadline: float | None = None) -> None:
+        with self._translation():
+            await self.inner.aopen(deadline)
 
     def refresh(self, deadline: float | None = None) -> None:
         with self._translation():
@@ -82,6 +95,8 @@ class ErrorBoundary(Middleware):
 
     def _raise_fault(self, error: BaseException) -> NoReturn:
         """Raise InferenceError from a foreign exception."""
+        if isinstance(error, CancelledError) and is_being_cancelled():
+            raise error
         fault = self._describe_fault(f"failed: {one_line(error)}")
         # In the main thread the exit may be that of a signal handler, which must end the process.
         if isinstance(error, SystemExit) and threading.current_thread() is threading.main_thread():

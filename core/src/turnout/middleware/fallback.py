@@ -56,6 +56,19 @@ class Fallback(Middleware):
         self._usual.add(monotonic() - start)
         return response
 
+    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
+        first = request if request.deadline is None else self._shorten(request, request.deadline)
+        start = monotonic()
+        try:
+            response = await self.inner.ainfer(first)
+        except _UNAVAILABLE as error:
+            if request.remaining_seconds() == 0:
+                raise
+            self._count(error)
+            return await self._other.ainfer(request)
+        self._usual.add(monotonic() - start)
+        return response
+
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         def recover(error: TurnoutError) -> Iterator[InferenceResponse]:
             if request.remaining_seconds() == 0:
@@ -66,11 +79,16 @@ class Fallback(Middleware):
         return switch_before_first(self.inner, request, _UNAVAILABLE, recover)
 
     def open(self, deadline: float | None = None) -> None:
-        first = None if deadline is None else monotonic() + _FIRST_SHARE * (deadline - monotonic())
         try:
-            self.inner.open(first)
+            self.inner.open(_first_part(deadline))
         except _UNAVAILABLE:
             self._other.open(deadline)
+
+    async def aopen(self, deadline: float | None = None) -> None:
+        try:
+            await self.inner.aopen(_first_part(deadline))
+        except _UNAVAILABLE:
+            await self._other.aopen(deadline)
 
     def signature(self) -> ModelSignature:
         try:
@@ -109,3 +127,7 @@ class Fallback(Middleware):
                 first,
                 one_line(error),
             )
+
+
+def _first_part(deadline: float | None) -> float | None:
+    return None if deadline is None else monotonic() + _FIRST_SHARE * (deadline - monotonic())

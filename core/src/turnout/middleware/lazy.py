@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
+from turnout.awaiting import is_done_by
 from turnout.errors import BackendUnavailableError, ClosedError, DeadlineExceededError, ForkedAfterLoadError
 from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
@@ -69,6 +70,15 @@ class Lazy(ModelInference):
                 raise
         return self._wait_open(request.deadline).infer(request)
 
+    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
+        inner = self._inner or await self._await_open(request.deadline)
+        try:
+            return await inner.ainfer(request)
+        except ForkedAfterLoadError:
+            if not self._leave_parent(inner):
+                raise
+        return await (await self._await_open(request.deadline)).ainfer(request)
+
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         def recover(error: ForkedAfterLoadError) -> Iterator[InferenceResponse]:
             if not self._leave_parent(inner):
@@ -80,6 +90,14 @@ class Lazy(ModelInference):
 
     def open(self, deadline: float | None = None) -> None:
         self._wait_open(deadline)
+
+    async def aopen(self, deadline: float | None = None) -> None:
+        await self._await_open(deadline)
+
+    def awaits(self) -> bool | None:
+        """Return whether the class of the open model defines ``ainfer`` itself; None while it is not open."""
+        inner = self._inner
+        return None if inner is None else type(inner).ainfer is not ModelInference.ainfer
 
     def signature(self) -> ModelSignature:
         inner = self._inner
@@ -113,9 +131,15 @@ class Lazy(ModelInference):
         if isinstance(attempt, ModelInference):
             return attempt
         if not self._wait(attempt, None if deadline is None else max(0.0, deadline - time.monotonic())):
-            raise DeadlineExceededError(
-                f"model {self._name!r} was still opening at the deadline; allow a longer timeout", model=self._name
-            )
+            raise self._still_opening()
+        return attempt.result()
+
+    async def _await_open(self, deadline: float | None) -> ModelInference:
+        attempt = self._start_or_join()
+        if isinstance(attempt, ModelInference):
+            return attempt
+        if not await is_done_by(deadline, attempt):
+            raise self._still_opening()
         return attempt.result()
 
     def _start_or_join(self) -> ModelInference | Future[ModelInference]:
@@ -170,6 +194,10 @@ class Lazy(ModelInference):
         except TimeoutError:
             return False
         return True
+
+    def _still_opening(self) -> DeadlineExceededError:
+        text = f"model {self._name!r} was still opening at the deadline; allow a longer timeout"
+        return DeadlineExceededError(text, model=self._name)
 
     def _closed_error(self) -> ClosedError:
         return ClosedError(f"model {self._name!r} is closed; open the app again with turnout.open", model=self._name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 
 from turnout.errors import OverloadedError
@@ -16,16 +16,27 @@ from turnout.middleware.base import Middleware
 class LoadShedder(Middleware):
     """Allows ``max_in_flight`` requests at a time and refuses more at once, before anything is started.
 
-    Thread-safe: ``_in_flight`` changes under ``_lock``, which is not held during a call. A forked child starts at zero.
+    An execution that runs on after its caller left counts too, as long as it is in ``late``. Thread-safe: ``_in_flight``
+    changes under ``_lock``, which is not held during a call. A forked child starts at zero.
     """
 
-    def __init__(self, inner: ModelInference, model: str, backend: str, max_in_flight: int, meter: SheddingMeter) -> None:
+    def __init__(
+        self,
+        inner: ModelInference,
+        model: str,
+        backend: str,
+        max_in_flight: int,
+        meter: SheddingMeter,
+        *,
+        late: Sized = (),
+    ) -> None:
         super().__init__(inner)
         self._infer = inner.infer
         self._model = model
         self._backend = backend
         self._max_in_flight = max_in_flight
         self._refused = meter.refused
+        self._late = late
         self._lock = threading.Lock()
         self._in_flight = 0
         Forks.renew(self)
@@ -36,6 +47,10 @@ class LoadShedder(Middleware):
             return self._infer(request)
         finally:
             self._leave()
+
+    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
+        with self.span(request):
+            return await self.inner.ainfer(request)
 
     @contextmanager
     def span(self, request: InferenceRequest) -> Iterator[None]:
@@ -52,7 +67,7 @@ class LoadShedder(Middleware):
 
     def _enter(self) -> None:
         with self._lock:
-            if self._in_flight < self._max_in_flight:
+            if self._in_flight + len(self._late) < self._max_in_flight:
                 self._in_flight += 1
                 return
         self._refused()

@@ -44,6 +44,21 @@ class Meter(Middleware):
             self._answered.fold()
         return response
 
+    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
+        self._enter(None)
+        start = perf_counter()
+        try:
+            response = await self.inner.ainfer(request)
+        except BaseException as error:
+            self._failed[outcome_of(error)].add(perf_counter() - start)
+            raise
+        finally:
+            # As in a stream: a call that started before a fork may end in the child.
+            with suppress(IndexError):
+                self._leave()
+        self._answered.add(perf_counter() - start)
+        return response
+
     @contextmanager
     def span(self, request: InferenceRequest) -> Iterator[None]:
         self._enter(None)

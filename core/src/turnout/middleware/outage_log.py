@@ -52,6 +52,10 @@ class OutageLog(Middleware):
             self._answering = self._answered = True
         return response
 
+    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
+        with self.span(request):
+            return await self.inner.ainfer(request)
+
     @contextmanager
     def span(self, request: InferenceRequest) -> Iterator[None]:
         try:

@@ -32,6 +32,15 @@ class Retry(Middleware):
                 raise
         return self._infer(request)
 
+    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
+        self._budget.earn()
+        try:
+            return await self.inner.ainfer(request)
+        except NotReachedError:
+            if not self._spend(request):
+                raise
+        return await self.inner.ainfer(request)
+
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         def recover(error: NotReachedError) -> Iterator[InferenceResponse]:
             if not self._spend(request):

@@ -6,18 +6,24 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
-from turnout.errors import InvalidRequestError, TurnoutError
+from turnout.awaiting import ThreadEach, Threads, run_in
+from turnout.errors import DeadlineExceededError, InvalidRequestError, TurnoutError
 from turnout.forking import Forks
 from turnout.inference import EMPTY, NO_ID, InferenceRequest, InferenceResponse, ModelInference, ModelSignature
 from turnout.middleware.base import Middleware, switch_before_first
+from turnout.tensors.copies import is_small
 from turnout.validation.promised_outputs import PromisedOutputs
 from turnout.validation.request_head import plain_head
 from turnout.validation.tensor_rules import TensorRules
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 _LOOK_SECONDS = 1.0
 
 
@@ -45,6 +51,7 @@ class TensorCheck(Middleware):
         device_tensors: bool = False,
         on_refusal: Callable[[TurnoutError], object] = _ignore,
         clock: Callable[[], float] = time.monotonic,
+        threads: Threads | None = None,
     ) -> None:
         super().__init__(inner)
         self._infer = inner.infer
@@ -57,6 +64,7 @@ class TensorCheck(Middleware):
         self._device_tensors = device_tensors
         self._on_refusal = on_refusal
         self._clock = clock
+        self._threads = threads or ThreadEach()
         self._looked_at = float("-inf")
         self._unknown = TensorRules(ModelSignature(), model, 0)
         self._looking = threading.Lock()
@@ -100,6 +108,17 @@ class TensorCheck(Middleware):
             self._promised.check(response)
         return response
 
+    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
+        rules, plain = await self._ajudge(request)
+        try:
+            response = await self.inner.ainfer(plain)
+        except InvalidRequestError as error:
+            again = partial(self._judge_again, rules, plain, error)
+            response = await self.inner.ainfer(await self._arun(again, plain.deadline))
+        if self._promised is not None:
+            self._promised.check(response)
+        return response
+
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         def recover(error: InvalidRequestError) -> Iterator[InferenceResponse]:
             return self.inner.infer_stream(self._judge_again(rules, plain, error))
@@ -115,21 +134,48 @@ class TensorCheck(Middleware):
         try:
             request = plain_head(request)
             # If the model cannot be opened, the call itself raises the reason, and its arm counts it.
-            rules = self._rules or self._opened_rules(request.deadline)
-            try:
-                plain = self._plain(rules, request)
-            except InvalidRequestError:
-                newer = self._look_again(rules, request)
-                if newer is rules:
-                    raise
-                rules, plain = newer, self._plain(newer, request)
-            if request.deadline is not None:
-                request.check_deadline()
+            return self._decide(self._rules or self._opened_rules(request.deadline), request)
         except TurnoutError as error:
-            error.model = error.model or self._model
-            self._on_refusal(error)
+            self._refuse(error)
             raise
+
+    async def _ajudge(self, request: InferenceRequest) -> tuple[TensorRules, InferenceRequest]:
+        """Judge as ``_judge``: in the event loop what is small, in a thread what is not, and what a fresh look may accept."""
+        try:
+            request = plain_head(request)
+            rules = self._rules or await self._aopened_rules(request.deadline)
+            if rules.accepts(request.inputs) or is_small(request.inputs):
+                with suppress(InvalidRequestError):
+                    plain = self._plain(rules, request)
+                    request.check_deadline()
+                    return rules, plain
+            return await self._arun(partial(self._decide, rules, request), request.deadline)
+        except TurnoutError as error:
+            self._refuse(error)
+            raise
+
+    def _decide(self, rules: TensorRules, request: InferenceRequest) -> tuple[TensorRules, InferenceRequest]:
+        try:
+            plain = self._plain(rules, request)
+        except InvalidRequestError:
+            newer = self._look_again(rules, request)
+            if newer is rules:
+                raise
+            rules, plain = newer, self._plain(newer, request)
+        if request.deadline is not None:
+            request.check_deadline()
         return rules, plain
+
+    def _refuse(self, error: TurnoutError) -> None:
+        error.model = error.model or self._model
+        self._on_refusal(error)
+
+    async def _arun(self, work: Callable[[], T], deadline: float | None) -> T:
+        try:
+            return await run_in(self._threads, work, deadline)
+        except TimeoutError:
+            text = f"a request to model {self._model!r} was still being checked at its deadline; give it a longer timeout"
+            raise DeadlineExceededError(text, model=self._model) from None
 
     def _judge_again(self, rules: TensorRules, request: InferenceRequest, error: InvalidRequestError) -> InferenceRequest:
         """Return the request by the rules of a fresh look; raise ``error``, the server's refusal, if nothing changed."""
@@ -166,6 +212,13 @@ class TensorCheck(Middleware):
             return self._read_rules()
         except TurnoutError:
             # The arm may answer after all, and may accept plain arrays only.
+            return self._unknown
+
+    async def _aopened_rules(self, deadline: float | None) -> TensorRules:
+        try:
+            await self.inner.aopen(deadline)
+            return await run_in(self._threads, self._read_rules)
+        except TurnoutError:
             return self._unknown
 
     def _read_rules(self) -> TensorRules:

@@ -66,16 +66,35 @@ class Progress:
         self._responses[name] = [None] * len(requests)
         self._sent[name] = time.perf_counter()
         if not requests:
-            self._end(name)
+            self.end(name)
         return requests
 
     def receive(self, name: str, index: int, outcome: InferenceResponse | TurnoutError) -> None:
         """Record the answer or the error of request ``index``; the last one ends the step."""
+        if self.record(name, index, outcome):
+            self.end(name)
+
+    def record(self, name: str, index: int, outcome: InferenceResponse | TurnoutError) -> bool:
+        """Record the answer or the error of request ``index``; return whether it is the last, after which ``end`` is due."""
         response = outcome if isinstance(outcome, InferenceResponse) else InferenceResponse({}, error=outcome)
         responses = self._responses[name]
         responses[index] = response
-        if None not in responses:
-            self._end(name)
+        return None not in responses
+
+    def end(self, name: str) -> None:
+        """End a step that has its last response: call its ``postprocess``."""
+        self._timings[name]["inference"] = time.perf_counter() - self._sent[name]
+        step, context = self._plan.steps[name], self._contexts.pop(name)
+        responses = [response for response in self._responses.pop(name) if response is not None]
+        postprocess = partial(self._time, name, "postprocess", lambda: step.postprocess(context, responses))
+        errors = {index: response.error for index, response in enumerate(responses) if response.error is not None}
+        if responses and len(errors) == len(responses):
+            self._fail(name, errors, postprocess)
+            return
+        before = len(self._failures)
+        postprocess()
+        self._add_unreported(name, errors, before)
+        self._finish(name)
 
     def result(self) -> PipelineResult:
         """Return the result of the finished run.
@@ -89,20 +108,6 @@ class Progress:
             first = next(iter(steps.values()))[0]
             raise unanswered(self._pipeline, steps, self._failures, self._values) from first.error
         return PipelineResult(self._values, tuple(self._failures), self._timings, self._pipeline)
-
-    def _end(self, name: str) -> None:
-        self._timings[name]["inference"] = time.perf_counter() - self._sent[name]
-        step, context = self._plan.steps[name], self._contexts.pop(name)
-        responses = [response for response in self._responses.pop(name) if response is not None]
-        postprocess = partial(self._time, name, "postprocess", lambda: step.postprocess(context, responses))
-        errors = {index: response.error for index, response in enumerate(responses) if response.error is not None}
-        if responses and len(errors) == len(responses):
-            self._fail(name, errors, postprocess)
-            return
-        before = len(self._failures)
-        postprocess()
-        self._add_unreported(name, errors, before)
-        self._finish(name)
 
     def _fail(self, name: str, errors: Mapping[int, TurnoutError], postprocess: Callable[[], None]) -> None:
         """Record the failures of a step without an answer."""

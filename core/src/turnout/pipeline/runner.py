@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
+from turnout.awaiting import ThreadEach, Threads, run_in
 from turnout.errors import ClosedError, DeadlineExceededError, TurnoutError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, deadline_after
 from turnout.metrics.labels import PipelineOutcome, pipeline_outcome_of
@@ -20,6 +22,7 @@ from turnout.pipeline.result import PipelineResult
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Submit = Callable[[ModelInference, InferenceRequest], "Future[InferenceResponse]"]
 Ticket = tuple[str, int]
 
@@ -49,12 +52,15 @@ class Pipeline:
         *,
         submit: Submit,
         observer: PipelineObserver,
+        threads: Threads | None = None,
     ) -> None:
+        """Run ``plan``: requests by ``submit`` or awaited, and the steps of ``arun`` in ``threads``."""
         self.name = name
         self.plan = plan
         self._models = models
         self._submit = submit
         self._observer = observer
+        self._threads = threads or ThreadEach()
 
     def run(self, inputs: Mapping[str, Any], *, timeout_seconds: float | None = None) -> PipelineResult:
         """Run every step and return all values. Blocks.
@@ -72,7 +78,10 @@ class Pipeline:
             return self._run(inputs, timeout_seconds)
 
     async def arun(self, inputs: Mapping[str, Any], *, timeout_seconds: float | None = None) -> PipelineResult:
-        """Run every step without blocking the event loop; works in any loop. Raises what ``run`` raises."""
+        """Run every step in a thread and await the requests; works in any event loop. Raises what ``run`` raises.
+
+        A step that still runs at the deadline, or when the caller is cancelled, runs on in its thread, unread.
+        """
         with self._count_failure():
             return await self._arun(inputs, timeout_seconds)
 
@@ -106,13 +115,17 @@ class Pipeline:
                 self._check_deadline(deadline)
                 if names := progress.startable():
                     for name in names:
-                        for index, request in enumerate(await asyncio.to_thread(progress.begin, name)):
+                        for index, request in enumerate(await self._in_thread(partial(progress.begin, name), deadline)):
                             pending[asyncio.create_task(_answer(self._model(name), request))] = (name, index)
                         self._check_deadline(deadline)
                     continue
                 done, _ = await asyncio.wait(pending, timeout=_seconds_until(deadline), return_when=asyncio.FIRST_COMPLETED)
+                # The requests have the run's deadline, and fail with it: that is no step without an answer.
+                self._check_deadline(deadline)
                 for task in done:
-                    await asyncio.to_thread(progress.receive, *pending.pop(task), _outcome(task))
+                    name, index = pending.pop(task)
+                    if progress.record(name, index, _outcome(task)):
+                        await self._in_thread(partial(progress.end, name), deadline)
         finally:
             for task in pending:
                 task.cancel()
@@ -150,7 +163,16 @@ class Pipeline:
 
     def _check_deadline(self, deadline: float | None) -> None:
         if deadline is not None and time.monotonic() >= deadline:
-            raise DeadlineExceededError(f"pipeline {self.name!r} did not end before its deadline; give it a longer timeout")
+            raise self._too_late()
+
+    async def _in_thread(self, work: Callable[[], T], deadline: float | None) -> T:
+        try:
+            return await run_in(self._threads, work, deadline)
+        except TimeoutError:
+            raise self._too_late() from None
+
+    def _too_late(self) -> DeadlineExceededError:
+        return DeadlineExceededError(f"pipeline {self.name!r} did not end before its deadline; give it a longer timeout")
 
 
 async def _answer(model: ModelInference, request: InferenceRequest) -> InferenceResponse:

@@ -56,11 +56,28 @@ class BackgroundRecording:
 
         Never raises, never waits for the disk.
         """
+        self.put(self.copy(request, response, seconds))
+
+    def copy(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> _Item | None:
+        """Return a copy for ``put`` or ``discard``; None if there is no room, which is counted. Never raises."""
         try:
-            self._enqueue_or_count(request, response, seconds)
+            return self._copy_or_count(request, response, seconds)
         except Exception:
             logger.exception("model %r: a request cannot be recorded", self._model)
             self._count(RecordingOutcome.FAILED)
+            return None
+
+    def put(self, item: _Item | None) -> None:
+        """Hand a copy to the thread. Does not block."""
+        if item is not None and self._is_over():
+            self._drop(item)
+        elif item is not None:
+            WRITING_THREAD.put(self, item)
+
+    def discard(self, item: _Item | None) -> None:
+        """Drop a copy instead."""
+        if item is not None:
+            self._drop(item)
 
     def retire(self) -> None:
         """Write what waits within five seconds: another recording has replaced this one. Does not block."""
@@ -99,20 +116,19 @@ class BackgroundRecording:
         self._release(size)
         return 0.0 if self._policy.wait_seconds else (time.thread_time() - start) * _REST
 
-    def _enqueue_or_count(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> None:
+    def _copy_or_count(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> _Item | None:
         if time.monotonic() < self._paused_until:
             self._count(self._paused_by)
-            return
+            return None
         size = size_of(request.inputs) + size_of(response.outputs)
         if not self._reserve(size):
             self._count(RecordingOutcome.DROPPED)
-            return
+            return None
         try:
-            record = self._record(request, response, seconds)
+            return self._record(request, response, seconds), size
         except BaseException:
             self._release(size)
             raise
-        WRITING_THREAD.put(self, (record, size))
 
     def _record(self, request: InferenceRequest, response: InferenceResponse, seconds: float) -> RecordedRequest:
         # A copy, because the caller may write to both arrays as soon as it has its answer.

@@ -39,6 +39,9 @@ class Blame(Enum):
 def blame_for(error: BaseException, seconds: float, usual_seconds: float | None) -> Blame:
     """Return the blame for ``error`` after a call of ``seconds``, of a backend that usually answers in ``usual_seconds``."""
     if isinstance(error, DeadlineExceededError):
+        # One that waited for a thread of this process says nothing about the backend.
+        if not error.started:
+            return Blame.NONE
         return Blame.BACKEND if seconds >= _patience(usual_seconds) else Blame.NONE
     if isinstance(error, _HARMLESS):
         return Blame.NONE

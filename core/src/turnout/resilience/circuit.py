@@ -122,6 +122,14 @@ class Circuit(Generic[RequestT]):
                 return ""
             return self._close()
 
+    def postpone_copy(self) -> bool:
+        """Return whether a copy of an answered request is due, and leave it to the caller: ``known_good.put``."""
+        now = self._clock()
+        is_due = now >= self.known_good.due
+        if is_due:
+            self.known_good.postpone(now)
+        return is_due
+
     def record_failure(self, admission: Admission, error: BaseException) -> Ruling:
         """Record a failure; where the ruling wants a proof, ``record_proof`` or ``record_no_proof`` must follow."""
         state, start = admission

@@ -26,10 +26,17 @@ class KnownGood(Generic[RequestT]):
 
     def keep(self, request: RequestT, now: float) -> None:
         """Keep a copy of ``request``, if ``copy`` returns one."""
-        self.due = now + _RETRY_SECONDS  # before the copy: other threads go on meanwhile
-        copied = self._copy(request)
+        self.postpone(now)  # before the copy: other threads go on meanwhile
+        self.put(self._copy(request))
+
+    def postpone(self, now: float) -> None:
+        """Offer no request to ``keep`` for a second."""
+        self.due = now + _RETRY_SECONDS
+
+    def put(self, copied: RequestT | None) -> None:
+        """Keep ``copied``, which belongs to this object."""
         if copied is not None:
-            self.value, self.due = copied, now + _KEEP_SECONDS
+            self.value, self.due = copied, self.due + _KEEP_SECONDS - _RETRY_SECONDS
 
     def replace_next(self) -> None:
         """Offer the next answered request to ``keep``."""

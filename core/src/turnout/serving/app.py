@@ -18,7 +18,7 @@ from turnout.pipeline.plan import named_inputs
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.serving.arms import Arms
 from turnout.serving.composition import Composer
-from turnout.serving.executor import InferenceExecutor
+from turnout.serving.executor import AppThreads
 from turnout.serving.model import Model
 from turnout.serving.pipelines import Pipelines
 from turnout.serving.reload import Reloaded, Reloader
@@ -39,11 +39,11 @@ class Turnout:
     def __init__(self, loaded: LoadedSettings, plugins: Plugins, metrics: Metrics) -> None:
         self._loaded = loaded
         # One pool for all models: a fan-out of many requests shares it with other runs instead of multiplying threads.
-        self._executor = InferenceExecutor(loaded.settings.executor_threads)
-        self._composer = Composer(Arms(plugins, metrics), metrics)
+        self._threads = AppThreads(loaded.settings.executor_threads)
+        self._composer = Composer(Arms(plugins, metrics, self._threads), metrics)
         self.metrics = metrics
         self.models: Mapping[str, Model] = {name: self._build_model(model) for name, model in loaded.models.items()}
-        self._pipelines = Pipelines(loaded, plugins, self.models, metrics, self._executor.submit)
+        self._pipelines = Pipelines(loaded, plugins, self.models, metrics, self._threads)
         self._reloader = Reloader(loaded, partial(load_settings, registry=plugins), self._adopt, self._refresh)
 
     def model(self, name: str) -> Model:
@@ -113,7 +113,7 @@ class Turnout:
         timeout_seconds: float | None = None,
         **more: Any,
     ) -> PipelineResult:
-        """Run a pipeline as ``run`` does, without blocking the event loop."""
+        """Run a pipeline as ``run`` does, without blocking the event loop: steps run in threads, requests are awaited."""
         return await self.pipeline(pipeline).arun(_merge(pipeline, inputs, more), timeout_seconds=timeout_seconds)
 
     def metrics_text(self) -> str:
@@ -143,7 +143,7 @@ class Turnout:
         """Close every model and end the threads. Runs in progress end with ClosedError."""
         # In this order: a reload must not open a model again, and running calls end before their models close.
         self._reloader.close()
-        self._executor.close()
+        self._threads.close()
         # A stack, so that a model whose backend fails to close leaves no other model open.
         with ExitStack() as closing:
             # In the multi-process mode other processes read the files, also after this one has ended.
@@ -158,7 +158,7 @@ class Turnout:
         self.close()
 
     def _build_model(self, model: LoadedModel) -> Model:
-        return Model(model.name, model.backend, partial(self._composer.deploy, model), self._executor)
+        return Model(model.name, model.backend, partial(self._composer.deploy, model), self._threads.checks)
 
     def _adopt(self, model: LoadedModel, prepare: bool) -> None:  # noqa: FBT001  # Reloader's signature
         self.models[model.name].replace(model.backend, partial(self._composer.deploy, model), prepare=prepare)

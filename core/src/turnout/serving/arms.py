@@ -12,11 +12,14 @@ from turnout.middleware.error_boundary import ErrorBoundary
 from turnout.middleware.lazy import Lazy
 from turnout.middleware.load_shedder import LoadShedder
 from turnout.middleware.meter import Meter
+from turnout.middleware.offload import Offload
 from turnout.middleware.outage_log import OutageLog
 from turnout.middleware.retry import Retry
 from turnout.plugins.discovery import Plugins
 from turnout.resilience.circuit_state import CircuitPolicy
+from turnout.resilience.late_work import LateWork
 from turnout.serving.arm_identity import arm_identity
+from turnout.serving.executor import AppThreads
 from turnout.serving.opening import open_model
 from turnout.serving.shared_arms import SharedArms
 from turnout.serving.warmup import recorded_request
@@ -24,19 +27,28 @@ from turnout.settings.loaded import LoadedModel
 
 
 class Arms:
-    """Builds arms from settings. An arm opens its model at the first call. Thread-safe."""
+    """Builds arms from settings. An arm opens its model at the first call. Thread-safe.
 
-    def __init__(self, plugins: Plugins, metrics: Metrics) -> None:
+    Attributes:
+        threads: the threads of the app, which its owner closes.
+    """
+
+    def __init__(self, plugins: Plugins, metrics: Metrics, threads: AppThreads) -> None:
         self._plugins = plugins
         self._metrics = metrics
+        self.threads = threads
+        # By model and backend, not by arm: what still runs on a backend does not end with the settings of its arm.
+        self._late: dict[tuple[str, str], LateWork] = {}
         # Engines are shared on their own: a changed circuit_breaker or max_in_flight must not open the model again.
         self._engines = SharedArms()
         self._guarded = SharedArms()
 
     def engine(self, model: LoadedModel, backend: str) -> ModelInference:
         """Return ``model`` on ``backend`` with metrics and translated errors only; the caller closes it."""
-        lazy = Lazy(model.name, partial(open_model, self._plugins, self._metrics, model, backend))
-        return Meter(ErrorBoundary(lazy, model.name, backend), self._metrics.requests(model.name, backend))
+        lazy, arm = Lazy(model.name, partial(open_model, self._plugins, self._metrics, model, backend)), (model.name, backend)
+        bounded = ErrorBoundary(lazy, *arm)
+        offload = Offload(bounded, arm, self.threads.inference, self._late_work(*arm), lazy.awaits)
+        return Meter(offload, self._metrics.requests(*arm))
 
     def lease(self, model: LoadedModel, backend: str, resources: ExitStack) -> ModelInference:
         """Return ``model`` on ``backend`` as live requests reach it, shared by equal settings.
@@ -59,17 +71,24 @@ class Arms:
         arm = OutageLog(arm, name, backend)
         # The shedder is inside the breaker: a refusal is counted by neither the circuit nor the engine's meter.
         if settings.max_in_flight is not None:
-            arm = LoadShedder(arm, name, backend, settings.max_in_flight, meters.shedding(name, backend))
+            late = self._late_work(name, backend)
+            arm = LoadShedder(arm, name, backend, settings.max_in_flight, meters.shedding(name, backend), late=late)
         if self._needs_circuit(model, backend):
             policy = CircuitPolicy(**settings.circuit_breaker.model_dump()) if settings.circuit_breaker else CircuitPolicy()
             meter = meters.circuit(name, backend)
             # A circuit that a reload removes while it is open must not be reported as open forever.
             resources.callback(meter.closed)
-            arm = CircuitBreaker(arm, name, backend, policy, meter, recorded=partial(recorded_request, model))
+            recorded = partial(recorded_request, model)
+            arm = CircuitBreaker(arm, name, backend, policy, meter, recorded=recorded, threads=self.threads.checks)
         # The retry is outside the breaker: each attempt counts, and an open circuit is not retried.
         if settings.retry is not None:
             arm = Retry(arm, settings.retry.budget_ratio, meters.retries(name, backend))
         return arm
+
+    def _late_work(self, model: str, backend: str) -> LateWork:
+        # setdefault is atomic, so two threads get one object.
+        count = self._metrics.resilience.late(model, backend)
+        return self._late.setdefault((model, backend), LateWork(count))
 
     def _build_engine(self, model: LoadedModel, backend: str, resources: ExitStack) -> ModelInference:
         engine = self.engine(model, backend)

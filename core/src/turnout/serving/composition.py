@@ -30,6 +30,7 @@ class Composer:
     def __init__(self, arms: Arms, metrics: Metrics) -> None:
         self._arms = arms
         self._metrics = metrics
+        self._threads = arms.threads
 
     def deploy(self, model: LoadedModel) -> Deployment:
         """Return ``model`` as it serves; the caller closes it."""
@@ -66,6 +67,7 @@ class Composer:
             declaration.max_batch_size,
             device_tensors=all(self._arms.accepts_device_tensors(backend) for backend in backends),
             on_refusal=on_refusal,
+            threads=self._threads.checks,
         )
 
     def _refusal_counter(self, model: LoadedModel) -> Callable[[TurnoutError], None]:
@@ -94,7 +96,8 @@ class Composer:
         )
         # A lease of its own: the mirror releases it with a time limit, since a shadow that hangs must not block a reload.
         lease = resources.enter_context(ExitStack())
-        mirror = Shadow(inner, self._arms.lease(model, shadow.backend, lease), policy, ledger, release=lease.close)
+        arm, threads = self._arms.lease(model, shadow.backend, lease), self._threads.checks
+        mirror = Shadow(inner, arm, policy, ledger, release=lease.close, threads=threads)
         resources.callback(mirror.stop)
         return mirror
 
@@ -122,6 +125,7 @@ class Composer:
         if model.settings.record is None:
             return inner
         policy = model.settings.record.policy(model.declaration.folder, model.name)
-        recorder = Recorder(inner, model.name, model.backend, policy, self._metrics.recordings.counter(model.name))
+        count, threads = self._metrics.recordings.counter(model.name), self._threads.checks
+        recorder = Recorder(inner, model.name, model.backend, policy, count, threads=threads)
         resources.callback(recorder.stop)
         return recorder

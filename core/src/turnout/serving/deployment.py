@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from turnout.errors import TurnoutError, one_line
 from turnout.forking import Forks
@@ -29,6 +29,7 @@ class Deployment:
     Attributes:
         inner: the model.
         infer: its ``infer``, bound once.
+        ainfer: its ``ainfer``, likewise.
         on_refusal: counts a request that was refused before it reached ``inner``.
         calls: one entry for each call in flight.
         retired: True once another deployment serves; then the end of each call checks whether it was the last.
@@ -38,7 +39,7 @@ class Deployment:
     # The hand-over needs no lock. A caller appends to ``calls`` and then reads which deployment serves; a reload publishes the
     # next deployment and then calls ``retire``. In every interleaving either the caller sees the new deployment and leaves this
     # one, or ``retire`` sees the call. ``deque.append``, ``pop`` and truth are atomic in CPython.
-    __slots__ = ("_on_retire", "_resources", "calls", "infer", "inner", "on_drained", "on_refusal", "retired")
+    __slots__ = ("_on_retire", "_resources", "ainfer", "calls", "infer", "inner", "on_drained", "on_refusal", "retired")
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class Deployment:
         """
         self.inner = inner
         self.infer = inner.infer
+        self.ainfer = inner.ainfer
         self.on_refusal = on_refusal
         self.calls: deque[None] = deque()
         self.retired = False
@@ -64,7 +66,9 @@ class Deployment:
 
     def leave(self) -> None:
         """Record the end of a call."""
-        self.calls.pop()
+        # A stream or a coroutine that started before a fork may end in the child, which has forgotten it.
+        with suppress(IndexError):
+            self.calls.pop()
         if self.retired:
             self.check_drained()
 

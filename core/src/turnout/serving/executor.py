@@ -1,10 +1,13 @@
-"""The threads that run inference for pipelines and event loops."""
+"""The threads of an app: for inference, for the steps of pipelines, and for the checks and copies of event loops."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
+from typing import Any, TypeVar
 
 from turnout.errors import ClosedError
 from turnout.forking import Forks
@@ -12,20 +15,23 @@ from turnout.inference import InferenceRequest, InferenceResponse, ModelInferenc
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 _PATIENCE_SECONDS = 5.0
+_CHECK_THREADS = 4
 
 
 class InferenceExecutor:
-    """Runs ``infer`` only, so that its threads never wait for each other. Thread-safe.
+    """Runs blocking work that never waits for other work of the same executor, such as ``infer``. Thread-safe.
 
     Threads start on demand. A forked child has none of its parent's threads and starts its own.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, name: str = "turnout-infer") -> None:
         self._threads = threads
+        self._name = name
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
-        self._unfinished: dict[Future[InferenceResponse], ModelInference] = {}
+        self._unfinished: dict[Future[Any], str] = {}
         self._closed = False
         Forks.renew(self)
 
@@ -41,12 +47,20 @@ class InferenceExecutor:
         Raises:
             ClosedError: ``close`` was called.
         """
+        return self.call(partial(model.infer, request), name=getattr(model, "name", type(model).__name__))
+
+    def call(self, work: Callable[[], T], *, name: str = "") -> Future[T]:
+        """Start ``work`` in a thread and return its future; ``name`` is what a log line calls it while it hangs.
+
+        Raises:
+            ClosedError: ``close`` was called.
+        """
         # Before the lock and the pool: noticed by the model in a thread of it, a fork would drop this child's own pool.
         Forks.notice()
         # Under the lock: a pool that is closed between its choice and the submit would raise a foreign RuntimeError.
         with self._lock:
-            future = self._current_pool().submit(self._infer, model, request)
-            self._unfinished[future] = model
+            future = self._current_pool().submit(self._run, work)
+            self._unfinished[future] = name
         # A request that has finished by now is removed at once.
         future.add_done_callback(self._forget)
         return future
@@ -65,20 +79,20 @@ class InferenceExecutor:
             _log_what_hangs(running)
             pool.shutdown(wait=True)
 
-    def _forget(self, future: Future[InferenceResponse]) -> None:
+    def _forget(self, future: Future[Any]) -> None:
         self._unfinished.pop(future, None)
 
-    def _infer(self, model: ModelInference, request: InferenceRequest) -> InferenceResponse:
+    def _run(self, work: Callable[[], T]) -> T:
         # Cancelling the queued futures instead would reach an event loop as the cancellation of the caller's own task.
         if self._closed:
             raise _closed_error()
-        return model.infer(request)
+        return work()
 
     def _current_pool(self) -> ThreadPoolExecutor:
         if self._closed:
             raise _closed_error()
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="turnout-infer")
+            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
         return self._pool
 
 
@@ -86,13 +100,34 @@ def _closed_error() -> ClosedError:
     return ClosedError("the app is closed; open it again with turnout.open")
 
 
-def _log_what_hangs(running: dict[Future[InferenceResponse], ModelInference]) -> None:
+def _log_what_hangs(running: dict[Future[Any], str]) -> None:
     """Wait for ``running``, a few seconds at most, and log what has not ended."""
     left = wait(running, timeout=_PATIENCE_SECONDS).not_done
     if left:
-        names = sorted({repr(getattr(running[future], "name", type(running[future]).__name__)) for future in left})
+        names = sorted({repr(running[future]) for future in left})
         logger.warning(
             "the app is closing and waits for requests that still run (%d, of: %s); a request that never ends keeps it open",
             len(left),
             ", ".join(names),
         )
+
+
+class AppThreads:
+    """The threads of one app, by the kind of their work, so that no kind waits behind another.
+
+    Attributes:
+        inference: run ``infer``, for pipelines and event loops.
+        steps: run the steps of ``arun``.
+        checks: read and copy large tensors, and what else would block an event loop for a short time.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.inference = InferenceExecutor(threads)
+        self.steps = InferenceExecutor(threads, "turnout-step")
+        self.checks = InferenceExecutor(_CHECK_THREADS, "turnout-check")
+
+    def close(self) -> None:
+        """Close all of them. Blocks until what runs has ended."""
+        # Inference first, so that a step that hangs keeps no request in the queue.
+        for threads in (self.inference, self.checks, self.steps):
+            threads.close()

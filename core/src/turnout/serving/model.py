@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from os import getpid
 from typing import Any, cast
 
-from turnout.errors import ClosedError, InvalidRequestError
+from turnout.awaiting import Threads
+from turnout.errors import ClosedError, DeadlineExceededError, InvalidRequestError
 from turnout.forking import Forks
 from turnout.inference import (
     EMPTY,
@@ -20,8 +20,8 @@ from turnout.inference import (
     Parameter,
     request_of,
 )
+from turnout.serving.awaited_request import request_in
 from turnout.serving.deployment import Deployment, Retirement
-from turnout.serving.executor import InferenceExecutor
 
 Deploy = Callable[[], Deployment]
 
@@ -37,11 +37,12 @@ class Model(ModelInference):
         backend: the backend that serves it now.
     """
 
-    def __init__(self, name: str, backend: str, deploy: Deploy, executor: InferenceExecutor) -> None:
+    def __init__(self, name: str, backend: str, deploy: Deploy, threads: Threads) -> None:
+        """Serve what ``deploy`` returns; ``threads`` convert the inputs of ``ainfer`` that are large or no arrays."""
         self.name = name
         self.backend = backend
         self._deploy = deploy
-        self._executor = executor
+        self._threads = threads
         self._lock = threading.Lock()
         self._replacing = threading.Lock()
         self._retirement = Retirement(name)
@@ -96,11 +97,23 @@ class Model(ModelInference):
         id: str = "",
         parameters: Mapping[str, Parameter] = EMPTY,
     ) -> InferenceResponse:
-        """Answer as ``infer``, in one of the app's threads."""
-        # A copy: the caller may change its mapping while the request is in flight. Of other mappings a request makes its own.
-        inputs = request.copy() if type(request) is dict else request
-        made = self._request_of(self._current(), inputs, timeout_seconds, id, parameters)
-        return await asyncio.wrap_future(self._executor.submit(self, made))
+        """Answer as ``infer`` without blocking the event loop; works in any loop.
+
+        Raises DeadlineExceededError at the deadline, also while the backend still runs: its late answer is dropped.
+        """
+        Forks.notice()
+        serving = self._serving or self._current()
+        try:
+            made = await request_in(self._threads, request, timeout_seconds, id, parameters)
+        except (InvalidRequestError, DeadlineExceededError) as error:
+            error.model = self.name
+            serving.on_refusal(error)
+            raise
+        serving = self._enter()
+        try:
+            return await serving.ainfer(made)
+        finally:
+            serving.leave()
 
     def infer_stream(
         self,
@@ -117,6 +130,10 @@ class Model(ModelInference):
         """Open the model now if it is not open; blocks until ``deadline`` at most."""
         with self._call() as inner:
             inner.open(deadline)
+
+    async def aopen(self, deadline: float | None = None) -> None:
+        with self._call() as inner:
+            await inner.aopen(deadline)
 
     def replace(self, backend: str, deploy: Deploy, *, prepare: bool) -> None:
         """Serve with the deployment that ``deploy`` returns; calls in flight end on the present one, which is closed then.

@@ -11,9 +11,9 @@ from turnout.forking import Forks
 from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.pipeline import Pipeline, PipelineStep, plan_pipeline
-from turnout.pipeline.runner import Submit
 from turnout.plugins.declarations import Step, StepDeclaration
 from turnout.plugins.discovery import Plugins
+from turnout.serving.executor import AppThreads
 from turnout.settings import LoadedSettings
 
 
@@ -26,13 +26,13 @@ class Pipelines:
         plugins: Plugins,
         models: Mapping[str, ModelInference],
         metrics: Metrics,
-        submit: Submit,
+        threads: AppThreads,
     ) -> None:
         self._loaded = loaded
         self._plugins = plugins
         self._models = models
         self._metrics = metrics
-        self._submit = submit
+        self._threads = threads
         self._lock = threading.Lock()
         self._built: dict[str, Pipeline] = {}
         Forks.renew(self)
@@ -74,7 +74,8 @@ class Pipelines:
             if created.model is not None and created.model not in self._models:
                 raise unknown_name("model", created.model, self._models, f"In step {step_name!r} of pipeline {name!r}.")
         plan = plan_pipeline(name, steps)
-        return Pipeline(name, plan, self._models, submit=self._submit, observer=self._metrics.pipeline(name, plan.parts))
+        observer, submit = self._metrics.pipeline(name, plan.parts), self._threads.inference.submit
+        return Pipeline(name, plan, self._models, submit=submit, observer=observer, threads=self._threads.steps)
 
     def _create(self, declaration: StepDeclaration, kind: Step[Any]) -> PipelineStep:
         options = self._loaded.step_options[declaration.pipeline, declaration.name]

@@ -10,6 +10,29 @@ from numpy.typing import NDArray
 
 from turnout.tensors import DeviceTensor
 
+SMALL_BYTES = 1 << 18
+"""Reading or copying this much takes about as long as the way to a thread and back, 0.1 ms."""
+_FEW_ELEMENTS = 256
+
+
+def is_small(tensors: object) -> bool:
+    """Return whether ``tensors`` is a dict of plain arrays that an event loop may read or copy itself; reads few elements."""
+    if type(tensors) is not dict:
+        return False
+    size = 0
+    for tensor in tensors.values():
+        if type(tensor) is not np.ndarray:
+            return False
+        size += tensor.nbytes
+        if size > SMALL_BYTES or (tensor.dtype.kind in "OSU" and tensor.size > _FEW_ELEMENTS):
+            return False
+        if tensor.dtype.hasobject:
+            elements = tensor.ravel().tolist()
+            if not all(type(element) in (bytes, str) for element in elements):
+                return False
+            size += sum(map(len, elements))
+    return size <= SMALL_BYTES
+
 
 def size_of(tensors: Mapping[str, Any]) -> int:
     """Return the bytes of all arrays; BYTES elements count as pointers."""

@@ -11,6 +11,7 @@ from turnout.metrics import Metrics
 from turnout.plugins.discovery import Plugins
 from turnout.serving.arms import Arms
 from turnout.serving.composition import Composer
+from turnout.serving.executor import AppThreads
 from turnout.settings import LoadedModel
 
 
@@ -48,6 +49,8 @@ def compose_arm(plugins: Plugins, model: LoadedModel, backend: str, stack: ExitS
         place = f"In {model.where}." if model.where else ""
         raise unknown_name("backend", backend, model.settings.backends, f"for model {model.name!r}. {place}".strip())
     metrics = Metrics()
-    arm = Composer(Arms(plugins, metrics), metrics).arm(model, backend)
+    threads = AppThreads(1)
+    stack.callback(threads.close)
+    arm = Composer(Arms(plugins, metrics, threads), metrics).arm(model, backend)
     stack.callback(arm.close)
     return OpenArm(model, backend, arm, metrics)

@@ -19,7 +19,7 @@ from turnout.errors import ConfigurationError, InvalidInputError, TurnoutError, 
 from turnout.metrics import Metrics
 from turnout.pipeline import Pipeline
 from turnout.plugins.discovery import Plugins
-from turnout.serving.executor import InferenceExecutor
+from turnout.serving.executor import AppThreads
 from turnout.serving.pipelines import Pipelines
 from turnout.settings import LoadedSettings
 
@@ -83,9 +83,9 @@ def _compose(plugins: Plugins, loaded: LoadedSettings, name: str, backend: str |
         model.name: compose_arm(plugins, model, _backend_of(loaded, model.name, backend), stack).inference
         for model in loaded.models.values()
     }
-    executor = InferenceExecutor(loaded.settings.executor_threads)
-    stack.callback(executor.close)
-    return Pipelines(loaded, plugins, models, Metrics(), executor.submit).get(name)
+    threads = AppThreads(loaded.settings.executor_threads)
+    stack.callback(threads.close)
+    return Pipelines(loaded, plugins, models, Metrics(), threads).get(name)
 
 
 def _backend_of(loaded: LoadedSettings, model: str, backend: str | None) -> str:

@@ -56,13 +56,17 @@ class ByteRate:
 
 
 class Copying:
-    """Arrays whose copy was started: the thread makes it, or the caller if the thread has not claimed it yet."""
+    """Arrays whose copy was started: the thread makes it, or the caller if the thread has not claimed it yet.
 
-    __slots__ = ("arrays", "claimed", "copies", "done")
+    Attributes:
+        abandoned: set by a caller that may change the arrays before the copy is finished; then nothing may use the copy.
+    """
+
+    __slots__ = ("abandoned", "arrays", "claimed", "copies", "done")
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
         self.arrays = arrays
-        self.claimed = False
+        self.abandoned = self.claimed = False
         self.copies: dict[str, Array] | None = None
         self.done = threading.Event()
 

@@ -133,7 +133,7 @@ class Mirror:
             # Before the outputs are copied, so that a full queue costs the caller no copy.
             reserved = self._reserve(size)
             outputs = self._copier.copy(response.outputs) if reserved else None
-            if outputs is not None:
+            if outputs is not None and not copying.abandoned:
                 copies += outputs.values()
                 queued = self._put(MirroredRequest(inputs, outputs, request.id, request.parameters, seconds, size))
         finally:
