@@ -51,6 +51,8 @@ EVERYTHING = {
     "retry": {},
     "circuit_breaker": {},
     "max_in_flight": 4,
+    "max_batch_size": 4,
+    "dynamic_batching": {},
 }
 
 
@@ -105,7 +107,7 @@ def walk(plugins: Any, settings: dict[str, Any]) -> list[str]:
     plugins.CREATE["first"] = lambda: witness
     found = Plugins([EntryPoint("walk", "turnout_test_walk", "turnout")])
     with turnout.open({"models": {"m": settings}}, plugins=found, metrics=Metrics()) as app:
-        app.model("m").infer({"x": np.ones(1, np.float32)})
+        app.model("m").infer({"x": np.ones((1, 1), np.float32)})
     return witness.frames
 
 
@@ -117,13 +119,15 @@ def test_the_frames_of_an_awaited_call_are_those_of_the_page(plugins: Any) -> No
     witness = WitnessAwaited()
     plugins.CREATE["first"] = lambda: witness
     found = Plugins([EntryPoint("walk", "turnout_test_walk", "turnout")])
-    # Instances run infer in threads, each one request at a time.
-    one = EVERYTHING | {"backends": {"first": {}, "other": {}}}
+    # A queue of this process has threads of its own, and calls infer.
+    unqueued = {name: value for name, value in EVERYTHING.items() if name != "dynamic_batching"}
+    one = unqueued | {"backends": {"first": {}, "other": {}}, "max_batch_size": 0}
 
     with turnout.open({"models": {"m": one}}, plugins=found, metrics=Metrics()) as app:
         asyncio.run(app.model("m").ainfer({"x": np.ones(1, np.float32)}))
 
-    assert [*witness.frames, "Instances"] == frames_of_the_page("ainfer")
+    queued = {"DynamicBatcher", "Instances"}
+    assert witness.frames == [name for name in frames_of_the_page("ainfer") if name not in queued]
 
 
 def test_a_plain_model_passes_only_what_every_model_needs(plugins: Any) -> None:
@@ -137,6 +141,14 @@ def test_a_frame_that_a_key_does_not_ask_for_is_missed(plugins: Any, key: str) -
     without = {name: value for name, value in EVERYTHING.items() if name != key}
 
     assert walk(plugins, without) != frames_of_the_page()
+
+
+@pytest.mark.parametrize("asks", ["dynamic_batching", "instance_group"])
+def test_a_queue_is_on_the_way_where_either_key_asks_for_it(plugins: Any, asks: str) -> None:
+    group = [{"kind": "KIND_CPU"}] if asks == "instance_group" else []
+    model = {"backend": "first", "backends": {"first": {"instance_group": group}}, "max_batch_size": 4}
+
+    assert "DynamicBatcher" in walk(plugins, model | ({"dynamic_batching": {}} if asks == "dynamic_batching" else {}))
 
 
 def test_every_middleware_is_on_the_page() -> None:

@@ -173,17 +173,6 @@ def test_a_repository_check_that_raises_is_a_finding(cli: Any, settings_file: Pa
     assert json.loads(ended.out)[-1]["text"] == "the check of 'kept' failed: KeyError: 'x'"
 
 
-def test_batching_without_effect_is_reported(cli: Any, settings_file: Path) -> None:
-    model = "    max_batch_size: 4\n    dynamic_batching: {}\n    backends: {kept: , plus: }\n"
-    settings_file.write_text(f"models:\n  m:\n    backend: plus\n{model}  n:\n    backend: kept\n{model}")
-
-    ended = cli("check", "--json")
-
-    found = [(finding["name"], finding["text"]) for finding in json.loads(ended.out) if finding["what"] == "batching"]
-    assert ended.code == 0
-    assert found == [("m", "dynamic_batching has no effect on backend 'plus', which runs each request by itself")]
-
-
 def test_a_finding_that_should_be_known_is_a_note(cli: Any, settings_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     finding = RepositoryFinding(True, "there is no config; write it", note=True)
     monkeypatch.setattr("turnout.commands.check.run_repository_check", lambda *_: [finding])

@@ -41,7 +41,6 @@ def check_app(source: Path, *, deep: bool = False) -> list[CheckResult]:
         results += [CheckResult("settings", place, False, text) for place, text in find_placeholders(loaded)]
         results += [_check_pipeline(app, name) for name in app.pipelines]
         for model in loaded.models.values():
-            results += _check_batching(plugins, model)
             results += check_instances(plugins, model)
             results += _check_warmup(loaded, model)
             results += check_files(plugins, model)
@@ -72,12 +71,6 @@ def _check_pipeline(app: Turnout, name: str) -> CheckResult:
     optional = [f"[{given}]" for given in plan.optional_inputs]
     text = f"inputs {' '.join((*plan.inputs, *optional))}; steps {', '.join(plan.steps)}"
     return CheckResult("pipeline", name, True, text)
-
-
-def _check_batching(plugins: Plugins, model: LoadedModel) -> Iterator[CheckResult]:
-    if model.settings.dynamic_batching is not None and not plugins.backend(model.backend).batches:
-        text = f"dynamic_batching has no effect on backend {model.backend!r}, which runs each request by itself"
-        yield CheckResult("batching", model.name, True, text, note=True)
 
 
 def _check_warmup(loaded: LoadedSettings, model: LoadedModel) -> Iterator[CheckResult]:

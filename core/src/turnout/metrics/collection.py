@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from turnout.errors import ConfigurationError
+from turnout.metrics.batching import BatchFamilies, BatchMeter
 from turnout.metrics.calls import Durations, InFlight
 from turnout.metrics.families import LATENCY_BUCKETS_SECONDS, Families
 from turnout.metrics.labels import Outcome, PipelineOutcome
@@ -95,20 +96,36 @@ class Metrics:
         self.buckets = buckets
         with metric_files():
             self._families = Families(self.registry, buckets)
+            self._batch_families = BatchFamilies(self.registry, buckets)
             self.resilience = ResilienceMeters(self.registry)
             self.shadows = ShadowMetrics(self.registry)
             self.recordings = RecordingFamilies(self.registry)
-        self._meters: dict[tuple[str, str], RequestMeter] = {}
+        self._meters: dict[tuple[str, str, bool], RequestMeter] = {}
+        self._in_flight: dict[tuple[str, str], InFlight] = {}
+        self._batches: dict[tuple[str, str], BatchMeter] = {}
         self._lock = threading.Lock()
 
-    def requests(self, model: str, backend: str) -> RequestMeter:
-        """Return the meter of an arm's requests; the same object for the same arm."""
+    def requests(self, model: str, backend: str, *, batched: bool = False) -> RequestMeter:
+        """Return the meter of an arm's requests; the same object for the same arm.
+
+        A request of an arm that is not ``batched`` is an execution too; otherwise ``batches`` has the executions.
+        """
         with self._lock:
-            key = (model, backend)
+            key = (model, backend, batched)
             if key not in self._meters:
                 with metric_files():
-                    self._meters[key] = self._request_meter(model, backend)
+                    self._meters[key] = self._request_meter(model, backend, batched=batched)
             return self._meters[key]
+
+    def batches(self, model: str, backend: str) -> BatchMeter:
+        """Return the meter of an arm's queue, batches and executions; the same object for the same arm."""
+        with self._lock:
+            key = (model, backend)
+            if key not in self._batches:
+                with metric_files():
+                    execution_seconds = self._families.execution_seconds.labels(model, backend)
+                    self._batches[key] = BatchMeter(self._batch_families, model, backend, execution_seconds)
+            return self._batches[key]
 
     def observe_load(self, model: str, backend: str, seconds: float) -> None:
         """Record the seconds that it took to open a model."""
@@ -122,12 +139,14 @@ class Metrics:
     def fold(self) -> None:
         """Write pending calls to their Prometheus cells; a scrape of ``registry`` calls this itself."""
         with self._lock:
-            meters = list(self._meters.values())
+            meters, batches = list(self._meters.values()), list(self._batches.values())
         for meter in meters:
             meter.in_flight.fold()
             meter.answered.fold()
             for durations in meter.failed.values():
                 durations.fold()
+        for batch_meter in batches:
+            batch_meter.fold()
 
     def render(self) -> str:
         """Return all metrics in Prometheus' text format; in the multi-process mode, the sum over all processes."""
@@ -137,14 +156,17 @@ class Metrics:
         MultiProcessCollector(everything)  # type: ignore[no-untyped-call]  # prometheus_client has no types there
         return generate_latest(everything).decode()
 
-    def _request_meter(self, model: str, backend: str) -> RequestMeter:
+    def _request_meter(self, model: str, backend: str, *, batched: bool) -> RequestMeter:
         families = self._families
-        # One measurement for both histograms, until something waits between a request and its execution.
-        seconds = (families.request_seconds.labels(model, backend), families.execution_seconds.labels(model, backend))
+        seconds = [families.request_seconds.labels(model, backend)]
+        if not batched:
+            # One measurement for both histograms: nothing waits between a request and its execution.
+            seconds.append(families.execution_seconds.labels(model, backend))
         counters = {outcome: families.requests.labels(model, backend, outcome) for outcome in Outcome}
         failures = [outcome for outcome in Outcome if outcome is not Outcome.OK]
+        in_flight = self._in_flight.setdefault((model, backend), InFlight(families.in_flight.labels(model, backend)))
         return RequestMeter(
-            InFlight(families.in_flight.labels(model, backend)),
+            in_flight,
             Durations(*seconds, counter=counters[Outcome.OK]),
             # The time until a caller left is no latency of the model.
             {

@@ -67,6 +67,7 @@ class RefusalReason(StrEnum):
 
     CIRCUIT_OPEN = "circuit_open"
     MAX_IN_FLIGHT = "max_in_flight"
+    QUEUE_FULL = "queue_full"
 
 
 class RecordingOutcome(StrEnum):

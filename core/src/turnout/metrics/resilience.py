@@ -122,6 +122,10 @@ class ResilienceMeters:
         """Return the meter of one arm's load shedding."""
         return SheddingMeter(guard(self._refused.labels(model, backend, RefusalReason.MAX_IN_FLIGHT).inc))
 
+    def full_queue(self, model: str, backend: str) -> Callable[[], None]:
+        """Return a function that counts a request refused by the full queue of one arm's batcher."""
+        return guard(self._refused.labels(model, backend, RefusalReason.QUEUE_FULL).inc)
+
     def retries(self, model: str, backend: str) -> RetryMeter:
         """Return the meter of one arm's retries."""
         return RetryMeter(guard(self._retries.labels(model, backend).inc))

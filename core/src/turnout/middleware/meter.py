@@ -15,7 +15,7 @@ from turnout.middleware.base import Middleware
 class Meter(Middleware):
     """Counts and times every request of an arm; a stream from its start to its last response.
 
-    One measurement feeds the request and the execution histogram: nothing waits between an arm and its backend.
+    Without a batcher one measurement feeds the request and the execution histogram: nothing waits in between.
     """
 
     def __init__(self, inner: ModelInference, meter: RequestMeter) -> None:

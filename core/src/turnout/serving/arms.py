@@ -5,9 +5,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from functools import partial
 
+from turnout.batching.rules import BatchRules, batch_rules
+from turnout.errors import ModelLoadError
 from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.middleware.circuit_breaker import CircuitBreaker
+from turnout.middleware.dynamic_batcher import DynamicBatcher
 from turnout.middleware.error_boundary import ErrorBoundary
 from turnout.middleware.lazy import Lazy
 from turnout.middleware.load_shedder import LoadShedder
@@ -20,7 +23,7 @@ from turnout.resilience.circuit_state import CircuitPolicy
 from turnout.resilience.late_work import LateWork
 from turnout.serving.arm_identity import arm_identity
 from turnout.serving.executor import AppThreads
-from turnout.serving.opening import open_model
+from turnout.serving.opening import count_instances, open_model
 from turnout.serving.shared_arms import SharedArms
 from turnout.serving.warmup import recorded_request
 from turnout.settings.loaded import LoadedModel
@@ -45,7 +48,7 @@ class Arms:
 
     def engine(self, model: LoadedModel, backend: str) -> ModelInference:
         """Return ``model`` on ``backend`` with metrics and translated errors only; the caller closes it."""
-        lazy, arm = Lazy(model.name, partial(open_model, self._plugins, self._metrics, model, backend)), (model.name, backend)
+        lazy, arm = self._lazy(model, backend), (model.name, backend)
         bounded = ErrorBoundary(lazy, *arm)
         offload = Offload(bounded, arm, self.threads.inference, self._late_work(*arm), lazy.awaits)
         return Meter(offload, self._metrics.requests(*arm))
@@ -91,9 +94,38 @@ class Arms:
         return self._late.setdefault((model, backend), LateWork(count))
 
     def _build_engine(self, model: LoadedModel, backend: str, resources: ExitStack) -> ModelInference:
-        engine = self.engine(model, backend)
+        queue = self._queue(model, backend)
+        engine = self._batched(model, backend, *queue) if queue else self.engine(model, backend)
         resources.callback(engine.close)
         return engine
+
+    def _queue(self, model: LoadedModel, backend: str) -> tuple[BatchRules, int] | None:
+        """Return the rules and the instances of a queue in this process; None where requests run as they come."""
+        if self._plugins.backend(backend).batches:
+            return None
+        try:
+            instances = count_instances(self._plugins, model, backend)
+        except ModelLoadError:  # the first request raises it, when the model is opened
+            instances = None
+        declaration = model.declaration
+        if declaration.dynamic_batching is None and instances is None:
+            return None
+        return batch_rules(declaration.dynamic_batching, declaration.max_batch_size), instances or 1
+
+    def _batched(self, model: LoadedModel, backend: str, rules: BatchRules, instances: int) -> ModelInference:
+        arm = (model.name, backend)
+        batcher = DynamicBatcher(
+            ErrorBoundary(self._lazy(model, backend), *arm),
+            *arm,
+            rules,
+            self._metrics.batches(*arm),
+            refused=self._metrics.resilience.full_queue(*arm),
+            instances=instances,
+        )
+        return Meter(batcher, self._metrics.requests(*arm, batched=True))
+
+    def _lazy(self, model: LoadedModel, backend: str) -> Lazy:
+        return Lazy(model.name, partial(open_model, self._plugins, self._metrics, model, backend))
 
     def _needs_circuit(self, model: LoadedModel, backend: str) -> bool:
         # On a local engine without a replacement an open circuit would only fail requests that could succeed.

@@ -1,0 +1,97 @@
+"""Metrics of the batches that are formed in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from turnout.forking import Forks
+from turnout.metrics.calls import PENDING_LIMIT, InFlight
+from turnout.metrics.histogram import BatchHistogram
+from turnout.metrics.process_files import guard, is_multiprocess
+
+BATCH_SIZE_BUCKETS: tuple[float, ...] = tuple(float(2**power) for power in range(11))
+"""1, 2, 4, ... 1024 rows."""
+
+_ARM = ("model", "backend")
+
+
+class BatchMeter:
+    """The bound cells of one arm's batches.
+
+    Thread-safe: executions are appended to a deque and folded at a scrape, as in ``Durations``. A forked child drops those of
+    its parent.
+
+    Attributes:
+        waiting: the requests in the queue.
+    """
+
+    def __init__(self, families: BatchFamilies, model: str, backend: str, execution_seconds: BatchHistogram) -> None:
+        arm = (model, backend)
+        self.waiting = InFlight(families.depth.labels(*arm))
+        self._queue_seconds = families.queue_seconds.labels(*arm)
+        self._sizes = families.sizes.labels(*arm)
+        self._rows = families.rows.labels(*arm)
+        self._executions = families.executions.labels(*arm)
+        self._execution_seconds = execution_seconds
+        self._pending: deque[tuple[float, int, Sequence[float]]] = deque()
+        self._limit = 1 if is_multiprocess() else PENDING_LIMIT
+        self._lock = threading.Lock()
+        self._fold = guard(self._fold_pending)
+        Forks.renew(self)
+
+    def executed(self, seconds: float, rows: int, queue_seconds: Sequence[float]) -> None:
+        """Record one execution of ``rows`` rows, whose requests had waited for ``queue_seconds`` each."""
+        self._pending.append((seconds, rows, queue_seconds))
+        if len(self._pending) >= self._limit:
+            self._fold()
+
+    def fold(self) -> None:
+        """Write what is pending to the Prometheus cells."""
+        self.waiting.fold()
+        self._fold()
+
+    def renew(self) -> None:
+        """Drop what is pending: it belongs to the parent process, which counts it."""
+        self._lock = threading.Lock()
+        self._pending.clear()
+
+    def _fold_pending(self) -> None:
+        with self._lock:
+            done = [self._pending.popleft() for _ in range(len(self._pending))]
+            if not done:
+                return
+            sizes = [float(rows) for _, rows, _ in done]
+            self._execution_seconds.observe_many([seconds for seconds, _, _ in done])
+            self._queue_seconds.observe_many([seconds for _, _, waits in done for seconds in waits])
+            self._sizes.observe_many(sizes)
+            self._rows.inc(sum(sizes))
+            self._executions.inc(len(done))
+
+
+class BatchFamilies:
+    """One object for each family, all in ``registry``."""
+
+    def __init__(self, registry: CollectorRegistry, buckets: tuple[float, ...]) -> None:
+        self.queue_seconds = BatchHistogram(
+            "turnout_queue_duration_seconds",
+            "Seconds that a request waited in this process until its batch ran.",
+            _ARM,
+            registry=registry,
+            buckets=buckets,
+        )
+        self.depth = Gauge(
+            "turnout_queue_depth",
+            "Requests that wait in this process for their batch.",
+            _ARM,
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.sizes = BatchHistogram(
+            "turnout_batch_size", "Rows of one execution.", _ARM, registry=registry, buckets=BATCH_SIZE_BUCKETS
+        )
+        self.rows = Counter("turnout_inference_rows", "Rows of all executions.", _ARM, registry=registry)
+        self.executions = Counter("turnout_executions", "Executions; a batch is one.", _ARM, registry=registry)
