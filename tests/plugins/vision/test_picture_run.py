@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from turnout.errors import (
     PipelineError,
     TurnoutError,
 )
+from turnout_vision import picture_run
+from turnout_vision.memory_limit import MemoryLimit
 from turnout_vision.picture_run import MAX_UNAVAILABLE_IN_A_ROW, PictureRun, run_pictures
 from turnout_vision.regions import Region
 
@@ -157,3 +160,118 @@ def test_a_picture_that_is_drawn_after_its_deadline_is_a_failure(tmp_path: Path,
     assert late.record["ok"] is False
     assert late.record["error"] == "it took 0.5 s to answer and draw, 0.4 s were given; give it longer"
     assert timely.record["ok"] is True
+
+
+WAIT_SECONDS = 10
+
+
+def test_pictures_are_processed_at_once_and_their_outcomes_come_in_order() -> None:
+    together = threading.Barrier(2, timeout=WAIT_SECONDS)
+    names = [str(number) for number in range(10)]
+
+    def answer(_: str) -> PipelineResult:
+        together.wait()
+        return good()
+
+    outcomes = list(run_pictures(App(answer), PictureRun("describe", jobs=2), pictures(*names)))
+
+    assert [outcome.record["image"] for outcome in outcomes] == names
+    assert all(outcome.record["ok"] for outcome in outcomes)
+
+
+def test_a_bad_picture_among_several_at_once_does_not_stop_the_others() -> None:
+    names = [str(number) for number in range(10)]
+    app = failing(InvalidInputError("broken"), "3", "7")
+
+    outcomes = list(run_pictures(app, PictureRun("describe", jobs=4), pictures(*names)))
+
+    assert [outcome.record["image"] for outcome in outcomes] == names
+    assert [name for name, outcome in zip(names, outcomes, strict=True) if not outcome.record["ok"]] == ["3", "7"]
+
+
+def test_an_error_of_every_picture_ends_the_run_of_several_and_keeps_what_is_finished() -> None:
+    others = threading.Barrier(2, timeout=WAIT_SECONDS)
+
+    def answer(name: str) -> PipelineResult:
+        others.wait()
+        if name == "a":
+            raise ModelLoadError("no such file")
+        return good()
+
+    app, outcomes = App(answer), []
+
+    with pytest.raises(ModelLoadError, match="no such file"):
+        outcomes.extend(run_pictures(app, PictureRun("describe", jobs=2), pictures("a", "b", "c", "d")))
+
+    assert [outcome.record["image"] for outcome in outcomes] == ["b"]
+    assert sorted(call["image"] for call in app.calls) == ["a", "b"]
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_backend_that_stays_unavailable_ends_the_run_of_several(jobs: int) -> None:
+    names = [str(number) for number in range(200)]
+    app = failing(BackendUnavailableError("no server at x"), *names[3:])
+    outcomes = []
+
+    with pytest.raises(BackendUnavailableError, match="backend unavailable for 5 pictures in a row: no server at x"):
+        outcomes.extend(run_pictures(app, PictureRun("describe", jobs=jobs), pictures(*names)))
+
+    # Those that were begun meanwhile follow.
+    assert len(outcomes) >= 3 + MAX_UNAVAILABLE_IN_A_ROW
+    assert len(app.calls) < 40
+
+
+def test_an_interruption_gives_what_is_finished_before_it_is_raised() -> None:
+    release, slow = threading.Event(), threading.Event()
+
+    def answer(name: str) -> PipelineResult:
+        if name == "3":
+            slow.set()
+        if name in ("1", "3"):
+            assert release.wait(WAIT_SECONDS)
+        return good()
+
+    outcomes = run_pictures(App(answer), PictureRun("describe", jobs=2), pictures("0", "1", "2", "3", "4"))
+    first = next(outcomes)
+    assert slow.wait(WAIT_SECONDS)
+
+    second = outcomes.throw(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        next(outcomes)
+    release.set()
+
+    assert [first.record["image"], second.record["image"]] == ["0", "2"]
+
+
+def test_pictures_wait_while_others_use_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = {"small": 40, "large": 90}
+    monkeypatch.setattr(picture_run, "MEMORY", MemoryLimit(100))
+    monkeypatch.setattr(picture_run, "estimate_bytes", lambda picture, _: sizes[picture.name.split("-")[0]])
+    running: list[str] = []
+    most: list[int] = []
+
+    def answer(name: str) -> PipelineResult:
+        running.append(name)
+        most.append(sum(sizes[each.split("-")[0]] for each in list(running)))
+        running.remove(name)
+        return good()
+
+    names = [f"{size}-{number}" for number in range(30) for size in sizes]
+    outcomes = list(run_pictures(App(answer), PictureRun("describe", jobs=8), pictures(*names)))
+
+    assert [outcome.record["image"] for outcome in outcomes] == names
+    assert max(most) <= 100
+
+
+def test_the_wait_for_memory_does_not_count_as_the_time_of_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = MemoryLimit(100)
+    monkeypatch.setattr(picture_run, "MEMORY", memory)
+    monkeypatch.setattr(picture_run, "estimate_bytes", lambda *_: 100)
+    first, free = memory.hold(100), threading.Timer(0.2, lambda: first.__exit__(None, None, None))
+    first.__enter__()
+    free.start()
+
+    outcomes = list(run_pictures(App(good), PictureRun("describe", timeout_seconds=0.1, jobs=2), pictures("a", "b")))
+
+    assert [outcome.record["ok"] for outcome in outcomes] == [True, True]
+    free.join()

@@ -18,6 +18,7 @@ from turnout.pipeline.plan import named_inputs
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.serving.arms import Arms
 from turnout.serving.composition import Composer
+from turnout.serving.concurrency import count_runs
 from turnout.serving.executor import AppThreads
 from turnout.serving.model import Model
 from turnout.serving.pipelines import Pipelines
@@ -38,6 +39,7 @@ class Turnout:
 
     def __init__(self, loaded: LoadedSettings, plugins: Plugins, metrics: Metrics) -> None:
         self._loaded = loaded
+        self._plugins = plugins
         # One pool for all models: a fan-out of many requests shares it with other runs instead of multiplying threads.
         self._threads = AppThreads(loaded.settings.executor_threads)
         self._composer = Composer(Arms(plugins, metrics, self._threads), metrics)
@@ -76,6 +78,14 @@ class Turnout:
         """
         Forks.notice()
         return self._pipelines.get(name)
+
+    def runs_at_once(self, pipeline: str) -> int:
+        """Return how many runs of a pipeline at once keep this machine, or the servers of its models, at work.
+
+        One for each core; or two batches of a model whose backend merges requests itself, if those are more. Raises as
+        ``pipeline``.
+        """
+        return count_runs(self.pipeline(pipeline).plan, self.models, self._loaded, self._plugins)
 
     @property
     def pipelines(self) -> tuple[str, ...]:

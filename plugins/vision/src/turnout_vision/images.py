@@ -55,6 +55,16 @@ def read_picture(source: Any, *, max_pixels: int = MAX_PIXELS, background: Color
             return image_to_rgb(image, name=name, background=background, canvas=canvas)
 
 
+def read_size(source: Any) -> tuple[int, int]:
+    """Return the height and width in the header of the picture in ``source``, which is not decoded. Raises as ``read_picture``.
+
+    ``source`` is a path, or any other that ``read_picture`` opens; not an array. The structure of the file is checked.
+    """
+    name = picture_name(source)
+    with ignore_pillow_warnings(), _translate_errors(name), _open_image(source, name) as (image, _):
+        return image.height, image.width
+
+
 def picture_name(source: Any) -> str:
     """Return the name of ``source`` in messages: its path if it has one."""
     if isinstance(source, str | os.PathLike):

@@ -1,11 +1,12 @@
-"""A run of a pipeline over picture files, one after the other."""
+"""A run of a pipeline over picture files, several at once."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +23,8 @@ from turnout.errors import (
     one_line,
 )
 from turnout_vision.annotation import annotate, save_png
+from turnout_vision.ordered_threads import OrderedThreads
+from turnout_vision.picture_memory import MEMORY, estimate_bytes
 from turnout_vision.picture_record import PictureRecord, picture_record
 from turnout_vision.region_results import picture_texts, region_results
 
@@ -50,6 +53,7 @@ class PictureRun:
         timeout_seconds: the time limit of one picture; None is no limit.
         saves: for each picture, the file of its annotated copy; a picture without an entry is not drawn.
         rle: include whole masks in the records.
+        jobs: the number of pictures at once.
     """
 
     pipeline: str
@@ -57,6 +61,7 @@ class PictureRun:
     timeout_seconds: float | None = None
     saves: Mapping[Path, Path] = field(default_factory=dict)
     rle: bool = False
+    jobs: int = 1
 
     def new_record(self, picture: Path) -> PictureRecord:
         """Return a record of ``picture`` without results."""
@@ -72,27 +77,59 @@ class PictureOutcome:
     unavailable: BackendUnavailableError | None = None
 
 
-def run_pictures(app: RunsPipelines, run: PictureRun, pictures: Sequence[Path]) -> Iterator[PictureOutcome]:
-    """Yield the outcome of each picture.
+def run_pictures(app: RunsPipelines, run: PictureRun, pictures: Sequence[Path]) -> Generator[PictureOutcome, None, None]:
+    """Yield the outcome of each picture, in their order.
 
-    The record of a picture that failed has ``ok`` false; ``error`` if a step, or the whole run, was not answered.
+    The record of a picture that failed has ``ok`` false; ``error`` if a step, or the whole run, was not answered. With several
+    jobs, threads work on the next pictures meanwhile, within ``picture_memory.MEMORY``. Where the run ends early, by one of
+    these errors or by a KeyboardInterrupt raised or thrown into it, the outcomes of later pictures that are there come first.
 
     Raises:
         BackendUnavailableError: the backend was unavailable for several pictures in a row.
         TurnoutError: the settings, a plugin or a model make every picture fail.
     """
+    jobs = min(run.jobs, len(pictures))
+    if jobs <= 1:
+        yield from _end_if_unavailable(map(partial(_time_picture, app, run), pictures))
+        return
+    threads = OrderedThreads(partial(_run_within_memory, app, run), pictures, jobs, "turnout-run")
+    try:
+        yield from _end_if_unavailable(threads.results())
+    except Exception:
+        yield from threads.stop(wait=True)
+        raise
+    except KeyboardInterrupt:
+        # Without waiting: what the threads still ask of models ends when the app closes.
+        yield from threads.stop(wait=False)
+        raise
+    finally:
+        threads.stop(wait=False)
+
+
+def _end_if_unavailable(outcomes: Iterable[PictureOutcome]) -> Generator[PictureOutcome, None, None]:
+    """Yield ``outcomes``; raise BackendUnavailableError when the backend was unavailable for several in a row."""
     in_a_row = 0
-    for picture in pictures:
-        start = time.perf_counter()
-        outcome = _run_picture(app, run, picture)
-        outcome.record["seconds"] = round(time.perf_counter() - start, 4)
-        _check_deadline(outcome.record, run.timeout_seconds)
+    for outcome in outcomes:
         yield outcome
         in_a_row = in_a_row + 1 if outcome.unavailable else 0
         if in_a_row == MAX_UNAVAILABLE_IN_A_ROW:
             raise BackendUnavailableError(
                 f"backend unavailable for {in_a_row} pictures in a row: {outcome.unavailable}"
             ) from outcome.unavailable
+
+
+def _run_within_memory(app: RunsPipelines, run: PictureRun, picture: Path) -> PictureOutcome:
+    # Before the clock of the picture starts: it waits for others.
+    with MEMORY.hold(estimate_bytes(picture, run.inputs.get("regions"))):
+        return _time_picture(app, run, picture)
+
+
+def _time_picture(app: RunsPipelines, run: PictureRun, picture: Path) -> PictureOutcome:
+    start = time.perf_counter()
+    outcome = _run_picture(app, run, picture)
+    outcome.record["seconds"] = round(time.perf_counter() - start, 4)
+    _check_deadline(outcome.record, run.timeout_seconds)
+    return outcome
 
 
 def _check_deadline(record: PictureRecord, timeout_seconds: float | None) -> None:

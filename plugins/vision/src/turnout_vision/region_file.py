@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,18 @@ from turnout_vision.brief_text import brief
 def region_file_path(picture: Path) -> Path:
     """Return the path of the region file of ``picture``: ``photo.regions.json`` for ``photo.jpg``, in the same folder."""
     return picture.with_suffix(".regions.json")
+
+
+def find_regions(regions: Any, image: Any) -> Any:
+    """Return the regions of ``image`` as given or read from their file, not parsed yet. Raises as ``read_region_file``."""
+    if isinstance(regions, str | os.PathLike):
+        return read_region_file(Path(os.fsdecode(regions)))
+    if regions is not None:
+        return regions
+    if not isinstance(image, str | os.PathLike):
+        return ()
+    file = region_file_path(Path(os.fsdecode(image)))
+    return read_region_file(file) if os.path.lexists(file) else ()
 
 
 def read_region_file(file: Path) -> Any:

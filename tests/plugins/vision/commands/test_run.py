@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -363,6 +364,79 @@ def test_a_run_that_is_stopped_leaves_a_valid_file_and_resumes_later(
     assert [record["image"] for record in kept] == ["photos/a.png", "photos/b.png"]
     assert later.exit_code == 0
     assert "1 answered, 0 failed, 2 skipped" in later.stderr
+
+
+OVERTAKEN = """
+import os, signal, sys, threading
+from turnout_vision.steps.load_image import LoadImage
+
+# A process in the background of a shell script inherits an ignored SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+never = threading.Event()
+
+def process(self, context):
+    # The thread that has finished b and c begins d, while a still runs.
+    if context["image"].endswith("d.png"):
+        os.kill(os.getpid(), signal.SIGINT)
+    if context["image"].endswith(("a.png", "d.png")):
+        never.wait(30)
+    real(self, context)
+
+real, LoadImage.process = LoadImage.process, process
+from turnout.cli import main
+sys.argv[:1] = ["turnout", "run"]
+main()
+"""
+
+
+def test_a_run_that_is_interrupted_keeps_the_pictures_that_have_overtaken_a_slow_one(
+    photos: Path, folder: Path, turn: Turn, write: Callable[[Path, Any], None]
+) -> None:
+    shutil.copy(photos / "a.png", photos / "d.png")
+    write(folder / "only.yaml", {"pipelines": {"look": ["load_image"]}})
+    arguments = ["look", "photos", "--out", "out.jsonl", "--config", "only.yaml", "--jobs", "2"]
+
+    stopped = subprocess.run(
+        [sys.executable, "-c", OVERTAKEN, *arguments], check=False, capture_output=True, text=True, cwd=folder, timeout=60
+    )
+    kept = lines((folder / "out.jsonl").read_text())
+    later = turn(*arguments)
+
+    assert stopped.returncode == 130, stopped.stderr
+    assert "interrupted; 2 answered, 0 failed in" in stopped.stderr
+    assert [record["image"] for record in kept] == ["photos/b.png", "photos/c.png"]
+    assert "2 answered, 0 failed, 2 skipped" in later.stderr
+
+
+@pytest.mark.parametrize("jobs", ["1", "2", "7"])
+def test_the_lines_do_not_depend_on_the_number_of_jobs(turn: Turn, photos: Path, jobs: str) -> None:
+    for number in range(9):
+        shutil.copy(photos / "a.png", photos / f"more{number}.png")
+    (photos / "more4.png").write_bytes(b"not a picture")
+
+    runs = partial(
+        turnout.metrics.shared_metrics().registry.get_sample_value,
+        "turnout_pipeline_runs_total",
+        {"pipeline": "describe", "outcome": "ok"},
+    )
+    before = runs() or 0
+
+    result = turn("describe", photos, "--jobs", jobs, "--metrics", "--save", "drawn")
+
+    records = lines(result.stdout)
+    assert [record["image"] for record in records] == sorted(record["image"] for record in records)
+    assert [Path(record["image"]).name for record in records if not record["ok"]] == ["more4.png"]
+    assert all(Path(record["saved"]).exists() for record in records if record["ok"])
+    assert "11 answered, 1 failed in" in result.stderr
+    assert f'turnout_pipeline_runs_total{{outcome="ok",pipeline="describe"}} {before + 11}' in result.stderr
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "many"])
+def test_a_number_of_jobs_that_is_none_is_refused(turn: Turn, photos: Path, jobs: str) -> None:
+    result = turn("describe", photos, "--jobs", jobs)
+
+    assert result.exit_code == 2
+    assert "--jobs" in result.stderr
 
 
 def on_a_terminal(folder: Path, *arguments: str, **variables: str) -> tuple[int, str]:

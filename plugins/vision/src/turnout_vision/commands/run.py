@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,8 @@ from turnout.files.limits import VALUE
 from turnout.files.strict_json import parse_json_or_text
 
 if TYPE_CHECKING:
-    from turnout_vision.commands.tally import Tally
     from turnout_vision.picture_files import FoundFiles
-    from turnout_vision.picture_record import PictureRecord
-    from turnout_vision.picture_run import PictureRun
+    from turnout_vision.picture_run import PictureOutcome, PictureRun
 
 _FILE = click.Path(path_type=Path)
 
@@ -49,6 +47,12 @@ class _Seconds(click.FloatRange):
 @click.option("--out", type=_FILE, help="Append JSON lines to this file; a later run resumes it. Default: stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines on a terminal too, instead of a table.")
 @click.option("--save", type=_FILE, metavar="DIR", help="Save pictures with masks, boxes and texts drawn on them here.")
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    help="Pictures at once. Default: one per core; more if a server merges requests of a model of PIPELINE.",
+)
 @click.option("--rle", is_flag=True, help="Include whole masks in the lines, as COCO run lengths.")
 @click.option("--timeout", "timeout_seconds", type=_Seconds(min=0, min_open=True), help="Seconds for one picture.")
 @click.option(
@@ -71,6 +75,7 @@ def run(
     as_json: bool,
     config: Path,
     metrics: bool,
+    jobs: int | None,
     **given: Any,
 ) -> None:
     """Run PIPELINE on each IMAGE, which may be a folder.
@@ -94,7 +99,8 @@ def run(
         )
     tabular = out is None and not as_json and sys.stdout.isatty()
     try:
-        code = _run(_build_run(found.pictures, **given), found, out=out, config=config, metrics=metrics, tabular=tabular)
+        run = _build_run(found.pictures, **given)
+        code = _run(run, found, out=out, config=config, metrics=metrics, tabular=tabular, jobs=jobs)
     except KeyboardInterrupt as interrupt:
         interrupt.add_note("the results so far are valid, and with --out the same command resumes")
         raise
@@ -141,9 +147,19 @@ def _parse_inputs(settings: Sequence[str]) -> dict[str, Any]:
     return inputs
 
 
-def _run(run: PictureRun, found: FoundFiles, *, out: Path | None, config: Path, metrics: bool, tabular: bool) -> int:
+def _run(
+    run: PictureRun,
+    found: FoundFiles,
+    *,
+    out: Path | None,
+    config: Path,
+    metrics: bool,
+    tabular: bool,
+    jobs: int | None,
+) -> int:
     import turnout
     from turnout.errors import shown
+    from turnout_vision.commands.run_output import advise_inputs, count_pictures, deliver, open_output, show_progress
     from turnout_vision.commands.tally import Tally
     from turnout_vision.picture_run import run_pictures
 
@@ -153,97 +169,21 @@ def _run(run: PictureRun, found: FoundFiles, *, out: Path | None, config: Path, 
     with ExitStack() as stack:
         app = stack.enter_context(turnout.open(config))
         app.pipeline(run.pipeline)  # raises before any file is written
-        stack.enter_context(_advise_inputs())
+        stack.enter_context(advise_inputs())
         if metrics:
             stack.callback(lambda: click.echo(app.metrics_text(), err=True))
         # Before the table: callbacks run in the opposite order, and the counts come last.
-        stack.enter_context(_count(tally))
-        write, remaining = _open_output(stack, run, found.pictures, out, tabular=tabular)
+        stack.enter_context(count_pictures(tally))
+        write, remaining = open_output(stack, run, found.pictures, out, tabular=tabular)
         tally.skipped = len(found.pictures) - len(remaining)
         visible = tabular or out is not None or not sys.stdout.isatty()
-        advance = stack.enter_context(_show_progress(len(remaining), visible=visible))
-        for outcome in run_pictures(app, run, remaining):
+        advance = stack.enter_context(show_progress(len(remaining), visible=visible))
+        run = replace(run, jobs=jobs or app.runs_at_once(run.pipeline))
+
+        def receive(outcome: PictureOutcome) -> None:
             write(outcome.record)
             tally.add(outcome)
             advance()
+
+        deliver(run_pictures(app, run, remaining), receive)
     return tally.exit_code
-
-
-@contextmanager
-def _count(tally: Tally) -> Iterator[None]:
-    """Print the counts at the end; after an interruption they are a part of its line."""
-    try:
-        yield
-    except KeyboardInterrupt as interrupt:
-        *errors, counts = str(tally).splitlines()
-        for line in errors:
-            click.echo(line, err=True)
-        interrupt.add_note(counts)
-        raise
-    except BrokenPipeError:
-        raise
-    except BaseException:
-        click.echo(tally, err=True)
-        raise
-    click.echo(tally, err=True)
-
-
-@contextmanager
-def _advise_inputs() -> Iterator[None]:
-    """Name the options of this command in an error about a pipeline's inputs."""
-    from turnout.errors import PipelineWiringError
-
-    try:
-        yield
-    except PipelineWiringError as error:
-        error.next_step = error.next_step or "give the inputs that the error names: --question TEXT, or --set NAME=VALUE"
-        raise
-
-
-def _open_output(
-    stack: ExitStack, run: PictureRun, pictures: Sequence[Path], out: Path | None, *, tabular: bool
-) -> tuple[Callable[[PictureRecord], None], Sequence[Path]]:
-    """Return the function that writes a record, and the pictures without an answer in ``out``."""
-    from turnout_vision.commands.results_table import ResultsTable
-    from turnout_vision.results_file import ResultsFile, format_line, record_key
-
-    if tabular:
-        table = ResultsTable()
-        stack.callback(table.print)
-        return table.add, pictures
-    if out is None:
-        return lambda record: _print_line(format_line(record)), pictures
-    keys = {picture: record_key(run.new_record(picture)) for picture in pictures}
-    file = stack.enter_context(ResultsFile(out, again=frozenset(keys.values())))
-    return file.write, [picture for picture, key in keys.items() if key not in file.answered]
-
-
-def _print_line(line: str) -> None:
-    from turnout.errors import ConfigurationError
-
-    try:
-        click.echo(line)
-    except OSError as error:
-        # The reader of a pipe, such as head, has enough: click ends the command.
-        if error.errno == errno.EPIPE:
-            raise
-        reason = f"results cannot be written to stdout: {error.strerror or error}"
-        raise ConfigurationError(reason, next_step="give a file on another disk to --out") from error
-
-
-@contextmanager
-def _show_progress(total: int, *, visible: bool) -> Iterator[Callable[[], None]]:
-    """Show a progress bar on stderr; yield the function that advances it by one picture."""
-    if not (visible and sys.stderr.isatty()):
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # redirect_stdout would send the results to stderr too.
-    with Progress(
-        *columns, console=Console(file=getattr(sys.stderr, "trusted", sys.stderr)), redirect_stdout=False
-    ) as progress:
-        task = progress.add_task("pictures", total=total)
-        yield lambda: progress.advance(task)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,7 @@ from turnout import PipelineContext, PipelineStep
 from turnout_vision.images import read_picture
 from turnout_vision.options import LoadImageOptions
 from turnout_vision.region_fan_out import report_errors
-from turnout_vision.region_file import read_region_file, region_file_path
+from turnout_vision.region_file import find_regions
 from turnout_vision.regions import parse_regions
 
 
@@ -44,18 +42,6 @@ class LoadImage(PipelineStep):
         options, source = self._options, context["image"]
         picture = read_picture(source, max_pixels=options.max_pixels, background=options.background)
         height, width = picture.shape[:2]
-        given = _find_regions(context.get("regions"), source)
+        given = find_regions(context.get("regions"), source)
         regions = parse_regions(given, height, width, max_regions=options.max_regions)
         context["picture"], context["regions"] = picture, report_errors(context, regions)
-
-
-def _find_regions(regions: Any, image: Any) -> Any:
-    """Return the regions as given or read from their file, not parsed yet."""
-    if isinstance(regions, str | os.PathLike):
-        return read_region_file(Path(os.fsdecode(regions)))
-    if regions is not None:
-        return regions
-    if not isinstance(image, str | os.PathLike):
-        return ()
-    file = region_file_path(Path(os.fsdecode(image)))
-    return read_region_file(file) if os.path.lexists(file) else ()
