@@ -127,3 +127,57 @@ def test_steps_without_an_answer_are_told_in_the_order_of_the_pipeline() -> None
 
     [text] = texts
     assert text.index("step 'a'") < text.index("step 'b'")
+
+
+class Shares(PipelineStep):
+    """Counts in ``context.shared`` how many steps have come by."""
+
+    def __init__(self, model: str | None, needs: tuple[str, ...], provides: str) -> None:
+        self.model, self.needs, self.provides = model, needs, (provides,)
+
+    def _count(self, context: PipelineContext) -> int:
+        context.shared["count"] = context.shared.get("count", 0) + 1
+        return context.shared["count"]
+
+    def process(self, context: PipelineContext) -> None:
+        context[self.provides[0]] = self._count(context)
+
+    def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
+        context.state = self._count(context)
+        return [InferenceRequest({})]
+
+    def postprocess(self, context: PipelineContext, responses: Sequence[InferenceResponse]) -> None:
+        context[self.provides[0]] = context.state, dict(context.shared)
+
+
+def test_steps_of_a_run_share_values_until_the_last_one_has_its_requests() -> None:
+    steps = {"a": Shares(None, (), "x"), "b": Shares("m", ("x",), "y"), "c": Shares("m", ("y",), "z")}
+    progress = Progress(plan_pipeline("p", steps), {}, None)
+
+    for name in steps:
+        if progress.begin(name):
+            progress.receive(name, 0, InferenceResponse({}))
+
+    assert dict(progress.result()) == {"x": 1, "y": (2, {"count": 2}), "z": (3, {})}
+
+
+def test_runs_share_nothing_with_each_other() -> None:
+    plan = plan_pipeline("p", {"a": Shares(None, (), "x"), "b": Shares("m", ("x",), "y")})
+    first, second = (Progress(plan, {}, None) for _ in range(2))
+
+    first.begin("a")
+    second.begin("a")
+
+    assert second._values == {"x": 1}
+
+
+def test_a_step_that_cannot_start_does_not_keep_what_others_share() -> None:
+    plan = plan_pipeline("p", {"a": Shares("m", (), "x"), "b": Shares("m", ("x",), "y")})
+    progress = Progress(plan, {}, None)
+    progress.startable()
+
+    progress.begin("a")
+    progress.receive("a", 0, InferenceError("down"))
+
+    assert progress.finished
+    assert progress._shared == {}

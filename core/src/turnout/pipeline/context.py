@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, MutableMapping
+from collections.abc import Collection, Hashable, Iterator, MutableMapping
 from typing import Any
 
 from turnout.errors import PipelineWiringError, StepFailure, TurnoutError, suggestion
@@ -17,6 +17,8 @@ class PipelineContext(MutableMapping[str, Any]):
         deadline: the run's deadline on the clock of ``time.monotonic()``, or None.
         state: a value that ``preprocess`` keeps for ``postprocess`` of the same step and run, such as crops; no other step sees
             it.
+        shared: values that several steps of a run would compute alike, such as prepared crops, by keys that a distribution
+            makes its own. Emptied when the last step has prepared its requests.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class PipelineContext(MutableMapping[str, Any]):
         model: str | None = None,
         deadline: float | None = None,
         failures: list[StepFailure] | None = None,
+        shared: dict[Hashable, Any] | None = None,
     ) -> None:
         self._values = values
         self._name = name
@@ -38,6 +41,7 @@ class PipelineContext(MutableMapping[str, Any]):
         self._failures = [] if failures is None else failures
         self.deadline = deadline
         self.state: Any = None
+        self.shared: dict[Hashable, Any] = {} if shared is None else shared
 
     def report(self, error: TurnoutError, index: int | None = None) -> None:
         """Record that item ``index`` of this step failed; the run continues."""

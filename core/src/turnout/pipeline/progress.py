@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -38,6 +38,8 @@ class Progress:
         self._failures: list[StepFailure] = []
         self._unanswered: dict[str, list[StepFailure]] = {}
         self._skipped: set[str] = set()
+        self._shared: dict[Hashable, Any] = {}
+        self._unprepared = len(plan.steps)
         self._timings: dict[str, dict[str, float]] = {name: {} for name in plan.steps}
 
     @property
@@ -58,9 +60,11 @@ class Progress:
         context = self._context(name)
         if step.model is None:
             self._time(name, "process", lambda: step.process(context))
+            self._count_prepared()
             self._finish(name)
             return []
         prepared = self._time(name, "preprocess", lambda: step.preprocess(context))
+        self._count_prepared()
         requests = [self._with_deadline(request) for request in _check_requests(name, prepared)]
         self._contexts[name] = context
         self._responses[name] = [None] * len(requests)
@@ -137,6 +141,13 @@ class Progress:
             if after & (self._unanswered.keys() | self._skipped):
                 self._skipped.add(name)
                 del self._waiting[name]
+                self._count_prepared()
+
+    def _count_prepared(self) -> None:
+        """Empty what the steps share after the last of them: requests in flight need much memory already."""
+        self._unprepared -= 1
+        if not self._unprepared:
+            self._shared.clear()
 
     def _finish(self, name: str) -> None:
         # Checked at the step that forgot it: a later step would be blamed for a KeyError.
@@ -155,6 +166,7 @@ class Progress:
             model=step.model,
             deadline=self._deadline,
             failures=self._failures,
+            shared=self._shared,
         )
 
     def _with_deadline(self, request: InferenceRequest) -> InferenceRequest:

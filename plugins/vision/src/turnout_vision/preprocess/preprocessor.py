@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Protocol
@@ -52,7 +51,7 @@ class PadToMultiple:
 
 @dataclass(frozen=True, slots=True)
 class ImagePreprocessor:
-    """Computes ``pixel_values`` from pixels. Thread-safe.
+    """Computes ``pixel_values`` from pixels. Thread-safe. Equal ones compute the same.
 
     Attributes:
         geometry: what happens to the picture first.
@@ -61,7 +60,7 @@ class ImagePreprocessor:
         bgr: True if the channels are blue, green, red.
     """
 
-    geometry: Sequence[Operation]
+    geometry: tuple[Operation, ...]
     scaling: Scaling
     padding: Padding | None = None
     bgr: bool = False

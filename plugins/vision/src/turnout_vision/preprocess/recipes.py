@@ -106,7 +106,7 @@ def make_glpn(settings: Settings) -> ImagePreprocessor:
     geometry: list[Operation] = []
     if switch_of(settings, "do_resize", "resample", "size_divisor"):
         geometry = [Resize(RoundedDown(settings.whole_number("size_divisor")), read_filter(settings))]
-    return ImagePreprocessor(geometry, read_scaling(settings))
+    return ImagePreprocessor(tuple(geometry), read_scaling(settings))
 
 
 def make_textnet(settings: Settings) -> ImagePreprocessor:
@@ -127,7 +127,7 @@ def make_dpt(settings: Settings) -> ImagePreprocessor:
         geometry = [Resize(target, read_filter(settings))]
     pads = switch_of(settings, "do_pad", "size_divisor") and settings.value("size_divisor") is not None
     padding = PadToMultiple(settings.whole_number("size_divisor")) if pads else None
-    return ImagePreprocessor(geometry, read_scaling(settings), padding)
+    return ImagePreprocessor(tuple(geometry), read_scaling(settings), padding)
 
 
 def make_efficientnet(settings: Settings) -> ImagePreprocessor:
@@ -162,7 +162,7 @@ def make_perceiver(settings: Settings) -> ImagePreprocessor:
 def make_swin2sr(settings: Settings) -> ImagePreprocessor:
     """Return the preprocessor of Swin2SR, which mirrors edges and does nothing else to the size."""
     pads = switch_of(settings, "do_pad", "size_divisor")
-    geometry = [MirroredEdge(settings.whole_number("size_divisor"))] if pads else []
+    geometry = (MirroredEdge(settings.whole_number("size_divisor")),) if pads else ()
     return ImagePreprocessor(geometry, Scaling(read_factor(settings)))
 
 

@@ -10,10 +10,11 @@ from turnout.errors import ConfigurationError, InferenceError
 from turnout_vision.checkpoint import find_checkpoint
 from turnout_vision.masks import paste_mask
 from turnout_vision.options import SegmentRegionsOptions
+from turnout_vision.prepared_crops import prepare_crop
 from turnout_vision.preprocess import ImagePreprocessor
 from turnout_vision.processor import read_segmenter_preprocessor
 from turnout_vision.region_fan_out import read_regions, read_responses
-from turnout_vision.regions import Region, crop
+from turnout_vision.regions import Region
 
 
 class SegmentRegions(PipelineStep):
@@ -46,12 +47,12 @@ class SegmentRegions(PipelineStep):
         return preprocessor
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
-        picture, margin = context["picture"], self._options.margin
-        height, width = picture.shape[:2]
+        margin = self._options.margin
+        height, width = context["picture"].shape[:2]
         regions = [region and region.with_margin(margin, height, width) for region in read_regions(context)]
         context.state = regions
         return [
-            InferenceRequest({self._options.input: self._preprocessor.pixel_values(crop(picture, region))})
+            InferenceRequest({self._options.input: prepare_crop(context, region, self._preprocessor)})
             for region in regions
             if region
         ]

@@ -10,10 +10,11 @@ from turnout import InferenceRequest, InferenceResponse, PipelineContext, Pipeli
 from turnout.errors import TurnoutError
 from turnout_vision.checkpoint import find_checkpoint, require_checkpoint
 from turnout_vision.options import TextStepOptions
+from turnout_vision.prepared_crops import prepare_crop
 from turnout_vision.preprocess import ImagePreprocessor
 from turnout_vision.processor import read_image_preprocessor, read_text_codec
 from turnout_vision.region_fan_out import read_regions, read_responses
-from turnout_vision.regions import Region, crop, whole_picture
+from turnout_vision.regions import Region, whole_picture
 from turnout_vision.tokens import TextCodec
 
 
@@ -56,14 +57,16 @@ class TextStep(PipelineStep):
         return read_text_codec(self._checkpoint)
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
-        options, picture = self._text_options, context["picture"]
-        height, width = picture.shape[:2]
+        options = self._text_options
+        height, width = context["picture"].shape[:2]
         regions = read_regions(context) if self._per_region else [whole_picture(height, width)]
         prompt = self.codec.ids(self.prompt(context))
         context.state = _Preparation(regions, prompt)
         tokens = self.codec.inputs(prompt, options.prompt_length)
-        crops = [crop(picture, region.with_margin(options.margin, height, width)) for region in regions if region]
-        return [InferenceRequest({"pixel_values": self._preprocessor.pixel_values(pixels), **tokens}) for pixels in crops]
+        wide = [region.with_margin(options.margin, height, width) for region in regions if region]
+        return [
+            InferenceRequest({"pixel_values": prepare_crop(context, region, self._preprocessor), **tokens}) for region in wide
+        ]
 
     def postprocess(self, context: PipelineContext, responses: Sequence[InferenceResponse]) -> None:
         state: _Preparation = context.state
