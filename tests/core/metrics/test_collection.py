@@ -41,6 +41,18 @@ def test_a_scrape_folds_what_is_pending() -> None:
     assert 'turnout_step_duration_seconds_sum{part="inference",pipeline="p",step="s"} 0.3' in text
 
 
+def test_a_pipeline_has_one_meter_however_often_it_is_opened() -> None:
+    metrics, parts = Metrics(), {"s": ("process",)}
+
+    meters = [metrics.pipeline("p", parts) for _ in range(2)]
+    for meter in meters:
+        meter.observe_run(0.5, {"s": {"process": 0.1}})
+
+    assert meters[0] is meters[1]
+    assert metrics.pipeline("p", {"t": ("process",)}) is not meters[0]
+    assert metrics.registry.get_sample_value("turnout_pipeline_duration_seconds_count", {"pipeline": "p"}) == 2
+
+
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
 def test_promtool_accepts_the_text() -> None:
     done = subprocess.run(

@@ -181,3 +181,17 @@ def test_a_step_that_cannot_start_does_not_keep_what_others_share() -> None:
 
     assert progress.finished
     assert progress._shared == {}
+
+
+def test_an_answer_costs_the_same_however_many_the_step_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> bool:
+        raise AssertionError("a response was compared with something")
+
+    monkeypatch.setattr(InferenceResponse, "__eq__", refuse)
+    progress = _progress(Two())
+    progress.begin("s")
+
+    for index in range(2):
+        progress.receive("s", index, InferenceResponse({}, str(index)))
+
+    assert progress.finished

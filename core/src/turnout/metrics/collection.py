@@ -54,13 +54,13 @@ class RequestMeter:
 
 
 class PipelineMeter:
-    """The bound cells of one pipeline's runs, one for each step and part."""
+    """The bound cells of one pipeline's runs, one for each step and part. Thread-safe."""
 
     def __init__(self, families: Families, pipeline: str, parts: Mapping[str, Sequence[str]]) -> None:
         self._runs = {outcome: guard(families.pipeline_runs.labels(pipeline, outcome).inc) for outcome in PipelineOutcome}
-        self._run = guard(families.pipeline_seconds.labels(pipeline).observe)
+        self._run = Durations(families.pipeline_seconds.labels(pipeline))
         self._parts = {
-            (step, part): guard(families.step_seconds.labels(pipeline, step, part).observe)
+            (step, part): Durations(families.step_seconds.labels(pipeline, step, part))
             for step, names in parts.items()
             for part in names
         }
@@ -71,10 +71,15 @@ class PipelineMeter:
 
     def observe_run(self, seconds: float, timings: Mapping[str, Mapping[str, float]]) -> None:
         """Record the duration of an answered run, and of the parts of its steps."""
-        self._run(seconds)
+        self._run.add(seconds)
         for step, parts in timings.items():
             for part, part_seconds in parts.items():
-                self._parts[step, part](part_seconds)
+                self._parts[step, part].add(part_seconds)
+
+    def fold(self) -> None:
+        """Write pending runs to their Prometheus cells."""
+        for durations in (self._run, *self._parts.values()):
+            durations.fold()
 
 
 class Metrics:
@@ -103,6 +108,7 @@ class Metrics:
         self._meters: dict[tuple[str, str, bool], RequestMeter] = {}
         self._in_flight: dict[tuple[str, str], InFlight] = {}
         self._batches: dict[tuple[str, str], BatchMeter] = {}
+        self._pipelines: dict[tuple[object, ...], PipelineMeter] = {}
         self._lock = threading.Lock()
 
     def requests(self, model: str, backend: str, *, batched: bool = False) -> RequestMeter:
@@ -132,14 +138,21 @@ class Metrics:
         self._families.load_seconds.labels(model, backend).observe(seconds)
 
     def pipeline(self, pipeline: str, parts: Mapping[str, Sequence[str]]) -> PipelineMeter:
-        """Return the meter of a pipeline's runs; ``parts`` are the parts of each step."""
-        with metric_files():
-            return PipelineMeter(self._families, pipeline, parts)
+        """Return the meter of a pipeline, the same object for the same one; ``parts`` are the parts of each step."""
+        with self._lock:
+            key = (pipeline, *((step, tuple(names)) for step, names in parts.items()))
+            if key not in self._pipelines:
+                with metric_files():
+                    self._pipelines[key] = PipelineMeter(self._families, pipeline, parts)
+            return self._pipelines[key]
 
     def fold(self) -> None:
         """Write pending calls to their Prometheus cells; a scrape of ``registry`` calls this itself."""
         with self._lock:
             meters, batches = list(self._meters.values()), list(self._batches.values())
+            pipelines = list(self._pipelines.values())
+        for pipeline in pipelines:
+            pipeline.fold()
         for meter in meters:
             meter.in_flight.fold()
             meter.answered.fold()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from turnout.errors import InvalidTensorError, PipelineWiringError, suggestion
@@ -20,12 +20,17 @@ class PipelinePlan:
         inputs: the required names of the caller.
         optional_inputs: the optional names of the caller.
         after: for each step, the steps that end before it starts; independent steps overlap.
+        reads: for each step, the names that it may read, but for those that it provides.
     """
 
     steps: Mapping[str, PipelineStep]
     inputs: tuple[str, ...]
     optional_inputs: tuple[str, ...]
     after: Mapping[str, frozenset[str]]
+    reads: Mapping[str, frozenset[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reads", {name: step.reads for name, step in self.steps.items()})
 
     @property
     def parts(self) -> dict[str, tuple[str, ...]]:

@@ -33,6 +33,7 @@ class Progress:
         self._waiting = dict(plan.after)
         self._finished: set[str] = set()
         self._responses: dict[str, list[InferenceResponse | None]] = {}
+        self._missing: dict[str, int] = {}
         self._sent: dict[str, float] = {}
         self._contexts: dict[str, PipelineContext] = {}
         self._failures: list[StepFailure] = []
@@ -68,6 +69,7 @@ class Progress:
         requests = [self._with_deadline(request) for request in _check_requests(name, prepared)]
         self._contexts[name] = context
         self._responses[name] = [None] * len(requests)
+        self._missing[name] = len(requests)
         self._sent[name] = time.perf_counter()
         if not requests:
             self.end(name)
@@ -81,9 +83,10 @@ class Progress:
     def record(self, name: str, index: int, outcome: InferenceResponse | TurnoutError) -> bool:
         """Record the answer or the error of request ``index``; return whether it is the last, after which ``end`` is due."""
         response = outcome if isinstance(outcome, InferenceResponse) else InferenceResponse({}, error=outcome)
-        responses = self._responses[name]
-        responses[index] = response
-        return None not in responses
+        self._responses[name][index] = response
+        # Counted: to look for those that are missing would compare every response with None, as the mapping that it is.
+        self._missing[name] -= 1
+        return not self._missing[name]
 
     def end(self, name: str) -> None:
         """End a step that has its last response: call its ``postprocess``."""
@@ -160,7 +163,7 @@ class Progress:
         step = self._plan.steps[name]
         return PipelineContext(
             self._values,
-            reads=step.reads,
+            reads=self._plan.reads[name],
             provides=step.provides,
             name=name,
             model=step.model,

@@ -6,9 +6,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from turnout.awaiting import ThreadEach, Threads, run_in
@@ -89,16 +90,21 @@ class Pipeline:
         start = time.perf_counter()
         progress, deadline = self._begin(inputs, timeout_seconds)
         pending: dict[Future[InferenceResponse], Ticket] = {}
+        # Not concurrent.futures.wait, which locks and visits every pending future for each that is done.
+        done: SimpleQueue[Future[InferenceResponse]] = SimpleQueue()
         try:
             while not progress.finished:
                 self._check_deadline(deadline)
                 if names := progress.startable():
                     for name in names:
                         for index, request in enumerate(progress.begin(name)):
-                            pending[self._submit(self._model(name), request)] = (name, index)
+                            future = self._submit(self._model(name), request)
+                            pending[future] = (name, index)
+                            future.add_done_callback(done.put)
                         self._check_deadline(deadline)
                     continue
-                for future in wait(pending, _seconds_until(deadline), FIRST_COMPLETED).done:
+                with suppress(Empty):
+                    future = done.get(timeout=_seconds_until(deadline))
                     progress.receive(*pending.pop(future), _outcome(future))
         finally:
             # A request that no thread has started yet costs nothing more; the others end unread.
