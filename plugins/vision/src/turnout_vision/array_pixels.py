@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from turnout.errors import InvalidInputError
 
-_BAND_PIXELS = 1_000_000
+# What is computed of one stays in a core's cache.
+_BAND_PIXELS = 65_536
 _ACCEPTED = "give bool, uint8, uint16, or floats in 0..1"
 
 
@@ -33,7 +34,7 @@ def array_to_rgb(array: NDArray[Any], *, max_pixels: int, background: tuple[int,
 
 
 def bands(height: int, width: int) -> Iterator[slice]:
-    """Yield the rows of a picture in bands of a megapixel or two: what is computed of one needs little memory."""
+    """Yield the rows of a picture in bands: what is computed of one needs little memory."""
     rows = max(1, _BAND_PIXELS // width)
     for top in range(0, height, rows):
         yield slice(top, min(height, top + rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from turnout.errors import InferenceError
 from turnout.tensors import describe
+from turnout_vision.array_pixels import bands
 from turnout_vision.regions import Region
 
 
@@ -22,10 +24,13 @@ def paste_mask(logits: NDArray[Any], region: Region, height: int, width: int, *,
     Raises:
         InferenceError: ``logits`` have another shape or datatype, or contain NaN.
     """
-    plane = _resize(_read_plane(logits), region.bottom - region.top, region.right - region.left)
+    plane = _read_plane(logits)
     mask = np.zeros((height, width), np.bool_)
+    part = mask[region.top : region.bottom, region.left : region.right]
     # The logit of the threshold is compared, so that no sigmoid of the whole plane is computed.
-    mask[region.top : region.bottom, region.left : region.right] = plane >= math.log(threshold / (1 - threshold))
+    least = math.log(threshold / (1 - threshold))
+    for rows, values in _resize(plane, *part.shape):
+        np.greater_equal(values, least, out=part[rows])
     return mask
 
 
@@ -49,9 +54,13 @@ def _read_plane(logits: NDArray[Any]) -> NDArray[np.float32]:
     return np.clip(plane, -1e4, 1e4)
 
 
-def _resize(plane: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+def _resize(plane: NDArray[np.float32], height: int, width: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Yield the rows of the resized ``plane`` in bands, with their place."""
     if plane.shape == (height, width):
-        return plane
+        yield slice(0, height), plane
+        return
     from PIL import Image
 
-    return np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR))
+    resized = Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR)
+    for rows in bands(height, width):
+        yield rows, np.asarray(resized.crop((0, rows.start, width, rows.stop)))

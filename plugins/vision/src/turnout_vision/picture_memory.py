@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from turnout.errors import InvalidInputError
 from turnout_vision.decoding_memory import BYTES_PER_PIXEL
 from turnout_vision.images import read_size
 from turnout_vision.memory_limit import MemoryLimit
@@ -21,13 +20,12 @@ MEMORY = MemoryLimit(LIMIT_BYTES)
 def estimate_bytes(picture: Path, regions: Any) -> int:
     """Return the memory that ``picture`` needs at most, roughly: as it is decoded, and a mask and tensors of each region.
 
-    ``regions`` are given as to ``load_image``. Only the header is read, and 0 returned for a file that is not a picture: an
-    error says so when it runs.
+    ``regions`` are given as to ``load_image``. Only the header is read, and 0 returned where it cannot be.
     """
     try:
         height, width = read_size(picture)
         count = _count(find_regions(regions, picture))
-    except InvalidInputError:
+    except Exception:  # noqa: BLE001  # whatever is wrong with the files, the picture's own run reports it
         return 0
     return height * width * BYTES_PER_PIXEL + count * (height * width + REGION_BYTES)
 

@@ -60,7 +60,7 @@ def _region_record(result: RegionResult, rle: bool) -> PictureRecord:  # noqa: F
     record.update(_rename({**result.texts, **others}, ("box", "label", "mask")))
     if result.mask is not None:
         box = bounding_box(result.mask)
-        record["mask"] = {"area": int(result.mask.sum()), "box": list(box) if box else None}
+        record["mask"] = {"area": int(np.count_nonzero(result.mask)), "box": list(box) if box else None}
         if rle:
             record["mask"]["rle"] = run_lengths(result.mask)
     return record
