@@ -29,7 +29,7 @@ class Reads(PipelineStep):
 @pytest.fixture
 def app_of(plugins_with: Callable[..., Plugins], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Turnout]]:
     """Return a function that opens an app with one model, of which ``batches`` says whether its backend merges requests."""
-    monkeypatch.setattr(concurrency, "count_cores", lambda: 2)
+    monkeypatch.setattr(concurrency, "count_cores", lambda: 3)
     apps: list[Turnout] = []
 
     def make(*, batches: bool, largest: int, **more: Any) -> Turnout:
@@ -47,20 +47,29 @@ def app_of(plugins_with: Callable[..., Plugins], monkeypatch: pytest.MonkeyPatch
 
 
 def test_models_in_this_process_get_a_run_for_each_core(app_of: Callable[..., Turnout]) -> None:
-    assert app_of(batches=False, largest=8).runs_at_once("all") == 2
+    assert app_of(batches=False, largest=8).runs_at_once("all") == 3
 
 
 def test_a_server_that_merges_requests_gets_two_batches(app_of: Callable[..., Turnout]) -> None:
     app = app_of(batches=True, largest=8)
 
-    assert (app.runs_at_once("all"), app.runs_at_once("plain")) == (16, 2)
+    assert (app.runs_at_once("all"), app.runs_at_once("plain")) == (16, 3)
 
 
-@pytest.mark.parametrize(("largest", "runs"), [(0, 2), (1, 2), (512, 6)])
+@pytest.mark.parametrize(("largest", "runs"), [(0, 3), (1, 3), (512, 6)])
 def test_there_are_no_more_runs_than_threads_and_no_fewer_than_cores(
     app_of: Callable[..., Turnout], largest: int, runs: int
 ) -> None:
     assert app_of(batches=True, largest=largest, executor_threads=6).runs_at_once("all") == runs
+
+
+def test_one_core_gets_two_runs_because_a_server_or_a_gpu_works_meanwhile(
+    app_of: Callable[..., Turnout], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = app_of(batches=False, largest=8)
+    monkeypatch.setattr(concurrency, "count_cores", lambda: 1)
+
+    assert app.runs_at_once("all") == 2
 
 
 def test_the_cores_of_this_process_are_counted() -> None:

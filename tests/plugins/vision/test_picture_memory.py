@@ -44,3 +44,9 @@ def test_a_picture_with_a_broken_region_file_needs_nothing(picture: Path) -> Non
     picture.with_suffix(".regions.json").write_text("not JSON")
 
     assert estimate_bytes(picture, None) == 0
+
+
+def test_what_nobody_expects_is_left_to_the_run(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("turnout_vision.picture_memory.find_regions")
+
+    assert estimate_bytes(picture, None) == 0

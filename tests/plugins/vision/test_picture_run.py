@@ -89,6 +89,18 @@ def test_an_unexpected_error_does_not_stop_the_others_and_is_logged(caplog: pyte
     assert "unexpected error" in caplog.text
 
 
+def test_a_picture_that_cannot_be_drawn_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def annotate(*_: object) -> None:
+        raise ZeroDivisionError("no font")
+
+    monkeypatch.setattr(picture_run, "annotate", annotate)
+
+    drawn, other = run_pictures(App(good), PictureRun("describe", saves={Path("a"): tmp_path / "a.png"}), pictures("a", "b"))
+
+    assert (drawn.record["ok"], drawn.record["error"]) == (False, "ZeroDivisionError: no font")
+    assert other.record["ok"]
+
+
 def test_a_part_that_failed_makes_the_record_not_ok() -> None:
     partly = PipelineResult(good().entries, (StepFailure("caption", 0, InferenceError("no")),))
 

@@ -82,8 +82,8 @@ class Turnout:
     def runs_at_once(self, pipeline: str) -> int:
         """Return how many runs of a pipeline at once keep this machine, or the servers of its models, at work.
 
-        One for each core; or two batches of a model whose backend merges requests itself, if those are more. Raises as
-        ``pipeline``.
+        One for each core, two at least; or two batches of a model whose backend merges requests itself, if those are more.
+        Raises as ``pipeline``.
         """
         return count_runs(self.pipeline(pipeline).plan, self.models, self._loaded, self._plugins)
 

@@ -10,14 +10,16 @@ from turnout.plugins.discovery import Plugins
 from turnout.serving.model import Model
 from turnout.settings import LoadedSettings
 
+_FEWEST = 2
+
 
 def count_runs(plan: PipelinePlan, models: Mapping[str, Model], loaded: LoadedSettings, plugins: Plugins) -> int:
-    """Return one run for each core, or enough for two batches of a model whose backend merges requests itself."""
+    """Return one run for each core, two at least; or enough for two batches of a model whose backend merges requests itself."""
     names = {step.model for step in plan.steps.values() if step.model is not None}
     merging = [name for name in names if plugins.backend(models[name].backend).batches]
     batches = max((2 * loaded.models[name].declaration.max_batch_size for name in merging), default=0)
-    # More requests than threads only wait for them.
-    return max(count_cores(), min(batches, loaded.settings.executor_threads))
+    # Two, because a step may work for one run while a server or a GPU works for another. More than the threads only wait.
+    return max(_FEWEST, count_cores(), min(batches, loaded.settings.executor_threads))
 
 
 def count_cores() -> int:

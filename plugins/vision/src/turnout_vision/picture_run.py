@@ -142,10 +142,7 @@ def _check_deadline(record: PictureRecord, timeout_seconds: float | None) -> Non
 def _run_picture(app: RunsPipelines, run: PictureRun, picture: Path) -> PictureOutcome:
     new = run.new_record(picture)
     try:
-        result = app.run(run.pipeline, {**run.inputs, "image": str(picture)}, timeout_seconds=run.timeout_seconds)
-    except PipelineFailedError as error:
-        # The record keeps what other steps answered.
-        return _finish(run, picture, PipelineResult(error.values, error.failures), {"error": str(error)})
+        return _answer(app, run, picture)
     except _FATAL:
         raise
     except TurnoutError as error:
@@ -154,6 +151,14 @@ def _run_picture(app: RunsPipelines, run: PictureRun, picture: Path) -> PictureO
     except Exception as error:
         logger.exception("unexpected error; continuing with the next picture")
         return PictureOutcome(_fail(new, one_line(error)))
+
+
+def _answer(app: RunsPipelines, run: PictureRun, picture: Path) -> PictureOutcome:
+    try:
+        result = app.run(run.pipeline, {**run.inputs, "image": str(picture)}, timeout_seconds=run.timeout_seconds)
+    except PipelineFailedError as error:
+        # The record keeps what other steps answered.
+        return _finish(run, picture, PipelineResult(error.values, error.failures), {"error": str(error)})
     return _finish(run, picture, result, {})
 
 

@@ -51,7 +51,7 @@ class _Seconds(click.FloatRange):
     "--jobs",
     "-j",
     type=click.IntRange(min=1),
-    help="Pictures at once. Default: one per core; more if a server merges requests of a model of PIPELINE.",
+    help="Pictures at once. Default: one per core, at least two; more if a server merges requests of a model of PIPELINE.",
 )
 @click.option("--rle", is_flag=True, help="Include whole masks in the lines, as COCO run lengths.")
 @click.option("--timeout", "timeout_seconds", type=_Seconds(min=0, min_open=True), help="Seconds for one picture.")
