@@ -267,3 +267,24 @@ def test_a_phones_48_megapixels_are_read_by_default(format: str) -> None:
     for row, column in ((0, 0), (48, 48), (95, 95)):
         corners = picture[row::96, column::96].astype(int)
         assert np.abs(corners - blocks[:, :, np.newaxis]).max() <= loss
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 70_001), (700, 333)])
+def test_rows_are_those_of_pillow_with_its_encoder_and_without(
+    encoded: Encoded, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int], orientation: int
+) -> None:
+    pixels = np.random.default_rng(7).integers(0, 256, (*shape, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = encoded(Image.fromarray(pixels), "PNG", exif=exif)
+    expected = np.rot90(pixels, 3) if orientation == 6 else pixels
+
+    packed = read_picture(file)
+    monkeypatch.setattr("turnout_vision.pixels._find_encoder", lambda: None)
+    cropped = read_picture(file)
+
+    np.testing.assert_array_equal(packed, expected)
+    np.testing.assert_array_equal(cropped, expected)
+    assert packed.flags.writeable
+    assert packed.flags.c_contiguous

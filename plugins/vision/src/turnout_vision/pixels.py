@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,10 +43,33 @@ def image_to_rgb(image: Image, *, name: str, background: Color, canvas: NDArray[
     pixels = np.empty((width, height, 3) if orientation in _TURNED else (height, width, 3), np.uint8)
     # A view of the result as the file stores it: no copy is made to turn it.
     stored = apply_orientation(pixels, _INVERSE.get(orientation, orientation))
+    is_rgb = canvas is None and image.mode == "RGB" and not image.has_transparency_data
     for rows in bands(height, width):
+        if is_rgb:
+            stored[rows] = _pack(image, rows)
+            continue
         band = image.crop((0, rows.start, width, rows.stop)) if canvas is None else _image_of(canvas[rows])
         stored[rows] = _convert_band(band, image.format, name=name, background=background)
     return pixels
+
+
+def _pack(image: Image, rows: slice) -> NDArray[np.uint8]:
+    """Return ``rows`` of an RGB image, in one copy: ``crop`` and ``tobytes`` make three, a third of the time of a JPEG."""
+    width, height = image.width, rows.stop - rows.start
+    make = _find_encoder()
+    if make is None:
+        return np.asarray(image.crop((0, rows.start, width, rows.stop)))
+    encoder = make("RGB", "raw", ("RGB", 0, 1))
+    encoder.setimage(image.im, (0, rows.start, width, rows.stop))
+    packed = encoder.encode(3 * width * height)[2]
+    return np.frombuffer(packed, np.uint8).reshape(height, width, 3)
+
+
+def _find_encoder() -> Callable[..., Any] | None:
+    """Return Pillow's function that makes an encoder; None if it has none, because it does not promise that name."""
+    from PIL import Image
+
+    return getattr(Image, "_getencoder", None)
 
 
 def _image_of(pixels: NDArray[np.uint8]) -> Image:
