@@ -54,10 +54,11 @@ class Awaits(ModelInference):
 
 
 class Hangs(Awaits):
-    """Answers when ``go`` is set, in its coroutine or in a thread."""
+    """Answers when ``go`` is set in a thread, and never in its coroutine while ``hangs`` is set."""
 
     def __init__(self, limit_seconds: int) -> None:
         super().__init__()
+        self.hangs = True
         self.started, self.go = threading.Event(), threading.Event()
         self._limit_seconds = limit_seconds
 
@@ -67,13 +68,15 @@ class Hangs(Awaits):
         return InferenceResponse(dict(request.inputs), request.id)
 
     async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
+        if not self.hangs:
+            return await super().ainfer(request)
         self.started.set()
         try:
             await asyncio.sleep(self._limit_seconds)
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
-        return InferenceResponse(dict(request.inputs), request.id)
+        raise AssertionError("it was neither cancelled nor released")
 
 
 def offload(inner: ModelInference, executor: InferenceExecutor, *, awaits: bool = False) -> tuple[Offload, LateWork, list[int]]:

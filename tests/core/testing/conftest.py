@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
@@ -316,6 +317,35 @@ class OneLoopAtATime(Echo):
             raise RuntimeError("two loops at once")
         self.threads.clear()
         return await super().ainfer(request)
+
+
+class AwaitsLateRequests(Echo):
+    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
+        return self.infer(InferenceRequest(request.inputs, None, request.id))
+
+
+class MixesAwaitingCallers(Echo):
+    """Keeps the request of one caller where the next one overwrites it."""
+
+    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
+        self.request = request
+        await asyncio.sleep(0)
+        return self.infer(self.request)
+
+
+class SurvivesItsCaller(Echo):
+    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.01)
+        return self.infer(request)
+
+
+class Awaits(Echo):
+    """A good backend with a coroutine of its own."""
+
+    async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
+        await asyncio.sleep(0)
+        return self.infer(request)
 
 
 @pytest.fixture(scope="session")

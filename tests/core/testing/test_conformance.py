@@ -9,6 +9,11 @@ import pytest
 
 from turnout.errors import InvalidTensorError
 from turnout.inference import ModelInference
+from turnout.middleware.error_boundary import ErrorBoundary
+from turnout.middleware.offload import Offload
+from turnout.middleware.tensor_check import TensorCheck
+from turnout.resilience.late_work import LateWork
+from turnout.serving.executor import InferenceExecutor
 from turnout.tensors import TensorSpec
 from turnout.testing import ModelInferenceConformance
 
@@ -45,6 +50,24 @@ class TestEchoWithOtherNames(TestEcho):
 
 class TestEchoWithOneNameForBoth(TestEchoWithOtherNames):
     input_name = output_name = "x"
+
+
+class TestEchoThatAwaits(TestEcho):
+    def model(self, datatype: str, shape: tuple[int, ...]) -> ModelInference:
+        return self.backends["Awaits"](TensorSpec("x", datatype, shape))
+
+
+class TestMiddlewareThatAwaits(TestEcho):
+    """The composed middlewares of an app pass as a backend does."""
+
+    @pytest.fixture(autouse=True)
+    def _keep_threads(self, executor: InferenceExecutor) -> None:
+        self.executor = executor
+
+    def model(self, datatype: str, shape: tuple[int, ...]) -> ModelInference:
+        echo = self.backends["Echo"](TensorSpec("x", datatype, shape))
+        late = LateWork(lambda: None)
+        return TensorCheck(Offload(ErrorBoundary(echo, "m", "b"), ("m", "b"), self.executor, late, lambda: False), "m")
 
 
 OWNED = "test_returns_outputs_that_belong_to_the_caller"
@@ -87,6 +110,9 @@ SABOTAGED: dict[str, str | set[str]] = {
     "NeverReady": "test_is_ready_until_it_is_closed",
     "WorksInOneLoopOnly": LOOPS,
     "OneLoopAtATime": "test_answers_in_three_event_loops_at_once",
+    "AwaitsLateRequests": "test_answers_and_refuses_in_an_event_loop_as_in_a_thread",
+    "MixesAwaitingCallers": "test_gives_every_coroutine_its_own_answer",
+    "SurvivesItsCaller": "test_lets_a_cancellation_pass_and_answers_the_next_request",
 }
 
 
@@ -122,7 +148,7 @@ def test_catches_a_bad_backend_with_the_check_for_its_defect(name: str, backends
 
 
 def test_every_bad_backend_is_tested(backends: dict[str, Any]) -> None:
-    assert set(SABOTAGED) == set(backends) - {"Echo", "TextEcho"}
+    assert set(SABOTAGED) == set(backends) - {"Echo", "TextEcho", "Awaits"}
 
 
 def test_every_check_catches_some_bad_backend() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 import time
@@ -12,7 +11,8 @@ import numpy as np
 from turnout.errors import ClosedError, DeadlineExceededError, InvalidRequestError
 from turnout.inference import ModelInference
 from turnout.tensors import dtype_of
-from turnout.testing.echo_kit import ANY_BY_3, EchoKit
+from turnout.testing.async_duties import AsyncDuties
+from turnout.testing.echo_kit import ANY_BY_3
 from turnout.testing.probing import (
     Pending,
     overwrite,
@@ -28,12 +28,12 @@ THREADS = 8
 CALLS = 200
 
 
-class ModelInferenceConformance(EchoKit):
+class ModelInferenceConformance(AsyncDuties):
     """The duties of a backend, as tests.
 
     - Outputs have the bits, datatype and shape of the model; they are writable and belong to the caller.
     - Inputs are never written to, and may be read-only, strided, empty or big-endian.
-    - ``infer`` and ``ainfer`` work from many threads and event loops at once.
+    - ``infer`` and ``ainfer`` work from many threads and event loops at once, and do the same. ``ainfer`` ends with its caller.
     - A bad request raises InvalidRequestError, a late one DeadlineExceededError, with one clear line.
     - A forked child gets an answer or one clear error, and does not hang.
     - After ``close``, which may be called twice, ``ready`` returns False and ``infer`` raises ClosedError.
@@ -157,19 +157,6 @@ class ModelInferenceConformance(EchoKit):
             )
             self.require_echo(model, plain("FP32"), "a good request after a late one")
 
-    def test_answers_in_one_event_loop_after_another(self) -> None:
-        with self.open_echo("FP32") as model:
-            for turn in ("first", "second"):
-                output = self._run_loop(model).result(self.limit_seconds, f"the {turn} asyncio.run")
-                require_same_bits(output, plain("FP32"), f"the answer in the {turn} asyncio.run")
-
-    def test_answers_in_three_event_loops_at_once(self) -> None:
-        with self.open_echo("FP32") as model:
-            outputs = [loop.result(self.limit_seconds, "an event loop") for loop in [self._run_loop(model) for _ in range(3)]]
-
-        for output in outputs:
-            require_same_bits(output, plain("FP32"), "the answer in one of three event loops")
-
     def test_answers_or_refuses_in_a_forked_child(self) -> None:
         if not hasattr(os, "fork"):
             return
@@ -227,6 +214,3 @@ class ModelInferenceConformance(EchoKit):
             if got != number:
                 wrong.append((number, got))
         return wrong
-
-    def _run_loop(self, model: ModelInference) -> Pending[np.ndarray[tuple[int, ...], np.dtype[np.generic]]]:
-        return Pending(lambda: asyncio.run(self.aecho(model, plain("FP32"))))
