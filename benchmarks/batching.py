@@ -38,6 +38,7 @@ import turnout
 from turnout.metrics import Metrics
 
 CALLERS, WIDTH, ROW_MICROSECONDS = 32, 256, 100
+OURS, UNBATCHED = "Turnout", "Turnout, no batching"
 PARTS = ("lone", "threads", "tasks", "accelerator", "captioner")
 
 
@@ -61,7 +62,7 @@ class Benchmark:
             one = load.first(1)
             raw = with_threads(lambda row: compute([row]), one)
             rates = self._medians("lone", {"raw": raw, **ours(with_threads, infer, app, one)})
-        self._add("one caller, batching on, of the raw rate", rates["batched"] / rates["raw"], 0.92, 0.95)
+        self._add("one caller, batching on, of the raw rate", rates[OURS] / rates["raw"], 0.92, 0.95)
 
     def threads(self) -> None:
         """Measure 32 threads."""
@@ -69,8 +70,8 @@ class Benchmark:
             peers = best_of(in_threads, batching_peers.THREADS, compute, load, self.problems)
             rates = self._medians("threads", ours(with_threads, infer, app, load) | peers)
         best, rate = best_peer(rates)
-        self._add("small MLP, 32 threads, over unbatched", rates["batched"] / rates["plain"], 1.7)
-        self._add(f"small MLP, 32 threads, over the best peer ({best})", rates["batched"] / rate, 1.5)
+        self._add("small MLP, 32 threads, over unbatched", rates[OURS] / rates[UNBATCHED], 1.7)
+        self._add(f"small MLP, 32 threads, over the best peer ({best})", rates[OURS] / rate, 1.5)
 
     def tasks(self) -> None:
         """Measure 32 asyncio tasks."""
@@ -78,7 +79,7 @@ class Benchmark:
             peers = best_of(in_tasks, batching_peers.ASYNCIO, compute, load, self.problems)
             rates = self._medians("tasks", ours(with_tasks, ainfer, app, load) | peers)
         best, rate = best_peer(rates)
-        self._add(f"small MLP, 32 asyncio tasks, over the best peer ({best})", rates["batched"] / rate, 1.25)
+        self._add(f"small MLP, 32 asyncio tasks, over the best peer ({best})", rates[OURS] / rate, 1.25)
 
     def accelerator(self) -> None:
         """Measure an accelerator of 2 ms and 50 us a row, which does one thing at a time, with 32 in flight."""
@@ -91,24 +92,22 @@ class Benchmark:
             return device.compute(np.concatenate(batch))
 
         with turnout.open(settings, plugins=accelerator_plugin.plugins(), metrics=Metrics()) as app:
-            sides = {
-                "threads": ours(with_threads, infer, app, load)["batched"],
-                "tasks": ours(with_tasks, ainfer, app, load)["batched"],
-                "plain": ours(with_threads, infer, app, load)["plain"],
-            }
+            threads, tasks = ours(with_threads, infer, app, load), ours(with_tasks, ainfer, app, load)
+            sides = {f"{OURS} (threads)": threads[OURS], f"{OURS} (tasks)": tasks[OURS], UNBATCHED: threads[UNBATCHED]}
             theirs = best_of(in_threads, batching_peers.THREADS, compute, load, self.problems)
             sides |= {f"{name} (threads)": turn for name, turn in theirs.items()}
             theirs = best_of(in_tasks, batching_peers.ASYNCIO, compute, load, self.problems)
             sides |= {f"{name} (tasks)": turn for name, turn in theirs.items()}
             rates = self._medians("accelerator", sides)
         rates["ideal"] = ideal
-        self._add("accelerator, 32 threads, of the ideal", rates["threads"] / ideal, 0.70)
-        self._add("accelerator, 32 asyncio tasks, of the ideal", rates["tasks"] / ideal, 0.80)
+        self._add("accelerator, 32 threads, of the ideal", rates[f"{OURS} (threads)"] / ideal, 0.70)
+        self._add("accelerator, 32 asyncio tasks, of the ideal", rates[f"{OURS} (tasks)"] / ideal, 0.80)
 
     def captioner(self) -> None:
         """Measure the demo's captioner on 16 boxes of a picture."""
-        rates = self.rates["captioner"] = caption_boxes(self.rounds, 16)
-        self._add("demo captioner, 16 boxes of a picture, over unbatched", rates["batched"] / rates["plain"], None)
+        found = caption_boxes(self.rounds, 16)
+        rates = self.rates["captioner"] = {OURS: found["batched"], UNBATCHED: found["plain"]}
+        self._add("demo captioner, 16 boxes of a picture, over unbatched", rates[OURS] / rates[UNBATCHED], None)
 
     def _add(self, measure: str, figure: float, bar: float | None, stretch: float | None = None) -> None:
         self.found.append(Measured(measure, figure, bar, stretch=stretch))
@@ -145,7 +144,7 @@ def small_model() -> Iterator[tuple[turnout.Turnout, Rows, Load]]:
 
 def ours(turn: Any, call: Any, app: turnout.Turnout, load: Load) -> dict[str, Turn]:
     """Return Turnout's sides: without batching, and with it."""
-    return {name: turn(partial(call, app.model(name)), load) for name in ("plain", "batched")}
+    return {side: turn(partial(call, app.model(name)), load) for side, name in ((OURS, "batched"), (UNBATCHED, "plain"))}
 
 
 def infer(model: Any, row: np.ndarray) -> np.ndarray:
@@ -158,7 +157,7 @@ async def ainfer(model: Any, row: np.ndarray) -> np.ndarray:
 
 def best_peer(rates: Mapping[str, float]) -> tuple[str, float]:
     """Return the fastest of the other packages; one that blocks the event loop does not count."""
-    others = {name: rate for name, rate in rates.items() if name not in ("plain", "batched") and "blocks" not in name}
+    others = {name: rate for name, rate in rates.items() if not name.startswith(OURS) and "blocks" not in name}
     return max(others.items(), key=lambda one: one[1], default=("none", float("nan")))
 
 

@@ -21,6 +21,7 @@ import turnout
 from turnout import Turnout
 from turnout.errors import ModelLoadError, SettingsError
 from turnout.metrics import Metrics
+from turnout_onnxruntime import inference
 from turnout_onnxruntime.instances import instance_options
 from turnout_onnxruntime.options import OnnxruntimeOptions
 
@@ -131,20 +132,22 @@ def test_as_many_sessions_run_at_once_as_there_are_instances(
 ) -> None:
     lock, running, most = threading.Lock(), [0], [0]
     full = threading.Barrier(count, timeout=20)
-    run = onnxruntime.InferenceSession.run
 
-    def counted(self: Any, *arguments: Any) -> Any:
-        with lock:
-            running[0] += 1
-            most[0] = max(most[0], running[0])
-        full.wait()
-        try:
-            return run(self, *arguments)
-        finally:
+    def counted(session: Any, signature: Any) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
             with lock:
-                running[0] -= 1
+                running[0] += 1
+                most[0] = max(most[0], running[0])
+            full.wait()
+            try:
+                return session.run(*arguments)
+            finally:
+                with lock:
+                    running[0] -= 1
 
-    monkeypatch.setattr(onnxruntime.InferenceSession, "run", counted)
+        return run
+
+    monkeypatch.setattr(inference, "engine_run", counted)
     group = [{"kind": "KIND_CPU", "count": count}]
     with open_app(identity("FP32"), instance_group=group) as app, ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda _: app.model("m").infer({"x": np.zeros((1, 3), np.float32)}), range(12)))

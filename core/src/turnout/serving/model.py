@@ -9,7 +9,7 @@ from os import getpid
 from typing import Any, cast
 
 from turnout.awaiting import Threads
-from turnout.errors import ClosedError, DeadlineExceededError, InvalidRequestError
+from turnout.errors import ClosedError, DeadlineExceededError, InvalidRequestError, TurnoutError
 from turnout.forking import Forks
 from turnout.inference import (
     EMPTY,
@@ -76,7 +76,11 @@ class Model(ModelInference):
         # Without the lock: a deployment replaced in between is noticed below, after the call is counted.
         serving = self._serving or self._current()
         if type(request) is not InferenceRequest:
-            request = self._request_of(serving, request, timeout_seconds, id, parameters)
+            try:
+                request = request_of(request, timeout_seconds, id, parameters)
+            except InvalidRequestError as error:
+                self._count_refusal(serving, error)
+                raise
         # _enter and leave, written out: two calls fewer on the path of every request.
         serving.calls.append(None)
         if serving is not self._serving:
@@ -106,8 +110,7 @@ class Model(ModelInference):
         try:
             made = await request_in(self._threads, request, timeout_seconds, id, parameters)
         except (InvalidRequestError, DeadlineExceededError) as error:
-            error.model = self.name
-            serving.on_refusal(error)
+            self._count_refusal(serving, error)
             raise
         serving = self._enter()
         try:
@@ -124,7 +127,13 @@ class Model(ModelInference):
         parameters: Mapping[str, Parameter] = EMPTY,
     ) -> Iterator[InferenceResponse]:
         """Yield every response to a request, given as for ``infer``: one, or any number from a decoupled model."""
-        return self._stream(self._request_of(self._current(), request, timeout_seconds, id, parameters))
+        serving = self._current()
+        try:
+            made = request_of(request, timeout_seconds, id, parameters)
+        except InvalidRequestError as error:
+            self._count_refusal(serving, error)
+            raise
+        return self._stream(made)
 
     def open(self, deadline: float | None = None) -> None:
         """Open the model now if it is not open; blocks until ``deadline`` at most."""
@@ -185,20 +194,9 @@ class Model(ModelInference):
         finally:
             self._retirement.close()
 
-    def _request_of(
-        self,
-        serving: Deployment,
-        inputs: InferenceRequest | Mapping[str, Any],
-        timeout_seconds: float | None,
-        id: str,
-        parameters: Mapping[str, Parameter],
-    ) -> InferenceRequest:
-        try:
-            return request_of(inputs, timeout_seconds, id, parameters)
-        except InvalidRequestError as error:
-            error.model = self.name
-            serving.on_refusal(error)
-            raise
+    def _count_refusal(self, serving: Deployment, error: TurnoutError) -> None:
+        error.model = self.name
+        serving.on_refusal(error)
 
     def _stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         with self._call() as inner:

@@ -16,30 +16,9 @@ from turnout.tensors import BYTES, DTYPES, DeviceTensor, TensorSpec, as_tensor, 
 from turnout.tensors.elements import as_bytes_elements, check_utf8
 from turnout.tensors.given import named_values
 from turnout.tensors.spec import plain_array
+from turnout.validation.tensor_form import GoodShapes, accept_none, form_check
 
-_REMEMBERED_SHAPES = 256
 _SCANNED = frozenset({BYTES, "BOOL"})
-
-
-class _GoodShapes(dict[tuple[int, ...], bool]):
-    """A memory of which shapes fit ``spec`` in batches up to ``largest``, if that is not 0.
-
-    It holds the first 256, so that a repeated check is one look-up.
-    """
-
-    def __init__(self, spec: TensorSpec, largest: int) -> None:
-        super().__init__()
-        self._spec = spec
-        self._largest = largest
-
-    def __missing__(self, shape: tuple[int, ...]) -> bool:
-        good = self._spec.accepts_shape(shape) and (not self._largest or (shape != () and 0 < shape[0] <= self._largest))
-        if len(self) < _REMEMBERED_SHAPES:
-            self[shape] = good
-        return good
-
-
-_Quick = tuple[tuple[str, np.dtype[Any], _GoodShapes], ...]
 
 
 class TensorRules:
@@ -47,13 +26,14 @@ class TensorRules:
 
     Attributes:
         signature: what the rules are made of; without inputs, every array of a KServe datatype is accepted.
+        accepts: returns whether inputs are plain and right at a glance, as most are; if not, ``plain`` looks closer.
     """
 
     def __init__(self, signature: ModelSignature, model: str, max_batch_size: int) -> None:
         self.signature = signature
         self._model = model
         self._max_batch_size = max_batch_size
-        quick = tuple((spec.name, spec.dtype, _GoodShapes(spec, max_batch_size)) for spec in signature.inputs)
+        quick = tuple((spec.name, spec.dtype, GoodShapes(spec, max_batch_size)) for spec in signature.inputs)
         self._specs = {spec.name: spec for spec in signature.inputs}
         # What messages say of the inputs, or their names alone.
         self._required = {spec.name: str(spec) for spec in signature.inputs if not spec.optional}
@@ -61,9 +41,10 @@ class TensorRules:
         self._known = {spec.name: str(spec) for spec in signature.inputs}
         self._known = self._known or dict.fromkeys((*signature.input_names, *signature.optional_names), "")
         has_values = any(spec.datatype in _SCANNED for spec in signature.inputs)
-        self._formed = quick
-        # Empty where more than names, datatypes and shapes counts: values, or equal batches of several inputs.
-        self._quick = () if has_values or (max_batch_size and len(quick) > 1) else quick
+        self._have_form = form_check(quick)
+        # Never where more than names, datatypes and shapes counts: values, or equal batches of several inputs.
+        is_enough = not has_values and not (max_batch_size and len(quick) > 1)
+        self.accepts = self._have_form if is_enough else accept_none
 
     def plain(self, inputs: Mapping[str, NDArray[Any]], *, device_tensors: bool) -> Mapping[str, NDArray[Any]]:
         """Return ``inputs`` as every backend accepts them: themselves if they are plain, as most are.
@@ -73,7 +54,7 @@ class TensorRules:
         """
         if self.accepts(inputs):
             return inputs
-        formed = _have_form(inputs, self._formed)
+        formed = self._have_form(inputs)
         plain: Mapping[str, Any] = inputs if formed else self._check(inputs)
         # Before the values: a row that is repeated without memory, as numpy.broadcast_to does, has no end.
         if self._max_batch_size:
@@ -84,10 +65,6 @@ class TensorRules:
     def same_as(self, other: TensorRules) -> bool:
         """Return whether both decide the same."""
         return _facts(self.signature) == _facts(other.signature)
-
-    def accepts(self, inputs: Mapping[str, NDArray[Any]]) -> bool:
-        """Return whether ``inputs`` are plain and right at a glance, as most are; if not, ``plain`` looks closer."""
-        return _have_form(inputs, self._quick)
 
     def _check(self, given: object) -> dict[str, Any]:
         inputs = named_values(given)
@@ -171,20 +148,6 @@ class TensorRules:
                 f"batch of {size} is over max_batch_size {self._max_batch_size} of model {self._model!r}; split the request",
                 field=name,
             )
-
-
-def _have_form(inputs: Mapping[str, NDArray[Any]], quick: _Quick) -> bool:
-    if type(inputs) is not dict or not quick or len(inputs) != len(quick):
-        return False
-    for name in inputs:
-        # A subclass has a hash and an equality of its own, which may lie or raise in the look-up below.
-        if type(name) is not str:
-            return False
-    for name, dtype, shapes in quick:
-        array = inputs.get(name)
-        if type(array) is not ndarray or array.dtype is not dtype or not shapes[array.shape]:
-            return False
-    return True
 
 
 def _facts(signature: ModelSignature) -> tuple[object, ...]:

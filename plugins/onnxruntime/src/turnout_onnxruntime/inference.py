@@ -10,6 +10,7 @@ from turnout.errors import ClosedError, ForkedAfterLoadError, InferenceError, In
 from turnout.forking import Forks
 from turnout.tensors import BYTES, as_bytes_elements
 from turnout_onnxruntime.bfloat16 import OrtValueRun
+from turnout_onnxruntime.engine_run import engine_run
 from turnout_onnxruntime.input_feed import InputFeed
 
 _FATAL = 4
@@ -31,8 +32,12 @@ class OnnxruntimeInference(ModelInference):
         self._names = [spec.name for spec in signature.outputs]
         self._bytes_outputs = [index for index, spec in enumerate(signature.outputs) if spec.datatype == BYTES]
         datatypes = {spec.datatype for spec in (*signature.inputs, *signature.outputs)}
-        run = OrtValueRun(session, runtime.OrtValue) if "BF16" in datatypes else session.run
+        run = OrtValueRun(session, runtime.OrtValue) if "BF16" in datatypes else engine_run(session, signature)
         self._run: Callable[..., list[Any]] | None = run
+        # The engine alone would do; ONNX Runtime does not promise that it may outlive its session.
+        self._session = session
+        self._required = sum(not spec.optional for spec in signature.inputs)
+        self._only_name = self._names[0] if len(self._names) == 1 and not self._bytes_outputs else None
         # A failed call raises, so ONNX Runtime need not print the error too.
         self._run_options = runtime.RunOptions()
         self._run_options.log_severity_level = _FATAL
@@ -42,8 +47,8 @@ class OnnxruntimeInference(ModelInference):
         run = self._run
         if run is None or self._forks != Forks.count:
             raise self._refusal()
-        if request.deadline is not None:
-            request.check_deadline()
+        if request.deadline is not None or len(request.inputs) < self._required:
+            self._check(request)
         inputs = request.inputs
         try:
             # Most requests need no conversion; comparing dtypes by identity is the cheapest test for that.
@@ -56,9 +61,9 @@ class OnnxruntimeInference(ModelInference):
             raise
         except Exception as error:
             raise self._translate(error, request) from error
-        for index in self._bytes_outputs:
-            outputs[index] = as_bytes_elements(outputs[index], self._names[index])
-        return InferenceResponse(dict(zip(self._names, outputs, strict=True)), request.id)
+        if self._only_name is not None:
+            return InferenceResponse({self._only_name: outputs[0]}, request.id)
+        return InferenceResponse(self._named(outputs), request.id)
 
     def signature(self) -> ModelSignature:
         return self._signature
@@ -69,7 +74,18 @@ class OnnxruntimeInference(ModelInference):
     def close(self) -> None:
         # A forked child keeps the session: its destructor can wait for threads that exist only in the parent.
         if self._forks == Forks.count:
-            self._run = None
+            self._run = self._session = None
+
+    def _check(self, request: InferenceRequest) -> None:
+        """Raise for a request that is late or lacks an input, of which the engine itself may take no notice."""
+        request.check_deadline()
+        if len(request.inputs) < self._required:
+            self._feed.check(request.inputs)
+
+    def _named(self, outputs: list[Any]) -> dict[str, Any]:
+        for index in self._bytes_outputs:
+            outputs[index] = as_bytes_elements(outputs[index], self._names[index])
+        return dict(zip(self._names, outputs, strict=True))
 
     def _refusal(self) -> TurnoutError:
         if self._run is None:
