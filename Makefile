@@ -130,6 +130,7 @@ test-direct: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 	$(VENVS)/direct/bin/python benchmarks/overhead.py
 	$(VENVS)/direct/bin/python benchmarks/batching.py
+	$(VENVS)/direct/bin/python benchmarks/instances.py
 	$(VENVS)/direct/bin/python benchmarks/startup.py
 	$(VENVS)/triton/bin/python benchmarks/triton_client.py
 	$(VENVS)/core/bin/python benchmarks/resilience.py

@@ -83,7 +83,12 @@ def test_a_count_is_between_1_and_256(count: object) -> None:
     assert refusal(kind="KIND_CPU", count=count)
 
 
-@pytest.mark.parametrize("gpus", [[-1], [1024], ["GPU-1"], 0, [True]])
+def test_a_group_has_256_instances_at_most_on_all_its_gpus() -> None:
+    assert "a group has 256 instances at most, on 3 GPUs 'count: 85'" in refusal(kind="KIND_GPU", gpus=[0, 1, 2], count=86)
+    assert len(InstanceGroup(kind="KIND_GPU", gpus=(0, 1, 2), count=85).devices()) == 255
+
+
+@pytest.mark.parametrize("gpus", [[-1], [1024], ["GPU-1"], 0, [True], list(range(300))])
 def test_a_gpu_is_a_number(gpus: object) -> None:
     assert refusal(kind="KIND_GPU", gpus=gpus)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import threading
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -144,6 +146,20 @@ def test_an_instance_that_comes_at_the_last_moment_is_not_lost() -> None:
     threading.Timer(0.2, entry.given.set_result, ["a"]).start()
 
     assert isinstance(waiter.result(), TimeoutError)
+    assert idle.take(time.monotonic() + LIMIT_SECONDS) == "a"
+
+
+def test_an_instance_that_comes_back_just_before_a_request_begins_to_wait_is_not_overlooked() -> None:
+    idle = IdleInstances("a")
+    idle.take()
+
+    class Late(deque[Any]):
+        def append(self, waiter: Any) -> None:
+            idle.give_back("a")
+            super().append(waiter)
+
+    idle._waiting = Late()
+
     assert idle.take(time.monotonic() + LIMIT_SECONDS) == "a"
 
 

@@ -229,11 +229,24 @@ def test_no_caller_notices_an_instance_that_fails_for_ever(caplog: pytest.LogCap
 
     assert outcomes(several, 100) == [True] * 100
     assert (broken.requests, works.requests) == (3, 100)
-    [line] = [record.message for record in caplog.records]
-    assert line.startswith(
-        "model 'm' on backend 'b': instance 1 of 2 failed 3 requests in a row that others answered; they get"
-    )
-    assert line.endswith("Last error: InferenceError: the GPU fell off the bus")
+    name = "model 'm' on backend 'b': instance 1 of 2"
+    first, second = (record.message for record in caplog.records)
+    assert first == f"{name} failed a request that another answered: InferenceError: the GPU fell off the bus"
+    assert second.startswith(f"{name} failed 3 requests in a row that others answered; it is tried again from time to time. ")
+
+
+def test_an_instance_that_fails_now_and_then_has_one_line_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    clock, weak = Clock(), Breaks()
+    several = instances(weak, Breaks(), clock=clock)
+
+    for _ in range(20):
+        weak.error = OSError("gone")
+        assert outcomes(several, 2) == [True, True]
+        weak.error = None
+        assert outcomes(several, 2) == [True, True]
+        clock.now += 10
+
+    assert len(caplog.records) == 4
 
 
 def test_a_resting_instance_is_tried_with_one_request_after_each_pause_and_the_pauses_grow() -> None:

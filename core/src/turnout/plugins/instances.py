@@ -28,7 +28,7 @@ class InstanceGroup(Options):
 
     kind: Literal["KIND_CPU", "KIND_GPU"]
     count: int = Field(1, ge=1, le=MOST_INSTANCES)
-    gpus: tuple[Annotated[int, Field(ge=0, le=1023)], ...] = ()
+    gpus: tuple[Annotated[int, Field(ge=0, le=1023)], ...] = Field((), max_length=MOST_INSTANCES)
 
     @model_validator(mode="before")
     @classmethod
@@ -52,6 +52,9 @@ class InstanceGroup(Options):
 
     @model_validator(mode="after")
     def _check_gpus(self) -> InstanceGroup:
+        if self.count * len(self.gpus) > MOST_INSTANCES:
+            most = MOST_INSTANCES // len(self.gpus)
+            raise ValueError(f"a group has {MOST_INSTANCES} instances at most, on {len(self.gpus)} GPUs 'count: {most}'")
         if self.gpus and self.kind == "KIND_CPU":
             raise ValueError("'gpus' is for KIND_GPU, and this group is KIND_CPU; remove 'gpus', or write 'kind: KIND_GPU'")
         if twice := [gpu for gpu in self.gpus if self.gpus.count(gpu) > 1]:

@@ -27,6 +27,7 @@ _FINAL = (InvalidRequestError, DeadlineExceededError, BackendUnavailableError, C
 _ATTEMPTS = 3
 _FAULTS_IN_A_ROW = 3
 _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 1.0, 30.0
+_PAUSE_SECONDS = 60.0
 
 
 class _Instance:
@@ -61,6 +62,7 @@ class Instances(ModelInference):
         ]
         self._clock = clock
         self._closed = False
+        self._next_line = clock()
         self.renew()
         Forks.renew(self)
 
@@ -166,15 +168,14 @@ class Instances(ModelInference):
             idle.resume(instance)
             return
         rest_seconds = self._record_fault(instance)
-        if idle.resume(instance, rest_seconds) and instance.faults == _FAULTS_IN_A_ROW:
-            logger.warning(
-                "%s: %s failed %d requests in a row that others answered; they get its requests, and it is tried again from "
-                "time to time. Last error: %s",
-                self._name,
-                instance.name,
-                instance.faults,
-                one_line(error),
-            )
+        rests = idle.resume(instance, rest_seconds)
+        if rests and instance.faults == _FAULTS_IN_A_ROW:
+            reason = f"failed {instance.faults} requests in a row that others answered; it is tried again from time to time"
+            logger.warning("%s: %s %s. Last error: %s", self._name, instance.name, reason, one_line(error))
+        elif not rests and self._clock() >= self._next_line:
+            # The caller got an answer, so nothing else tells of it.
+            self._next_line = self._clock() + _PAUSE_SECONDS
+            logger.warning("%s: %s failed a request that another answered: %s", self._name, instance.name, one_line(error))
 
     def _record_answer(self, instance: _Instance) -> None:
         if instance.faults:
