@@ -92,7 +92,7 @@ def test_every_backend_that_receives_requests_is_listed(status: Any) -> None:
 
     lines = status(facts).out.splitlines()
 
-    assert "  serves    here, canary server 0.1, shadow server" in lines
+    assert "  serves    here, canary server 0.1, shadow server, dynamic_batching" in lines
     assert "  exported  no version in f" in lines
     assert "  shadow    no comparison yet" in lines
 

@@ -64,8 +64,7 @@ def _format_arms(facts: ModelFacts) -> str:
     parts += [f"fallback {facts.fallback}"] if facts.has_fallback else []
     parts += [f"canary {facts.canary} {facts.weight:g}"] if facts.canary else []
     parts += [f"shadow {facts.shadowed}"] if facts.shadowed else []
-    merged = facts.backend in facts.remote
-    return ", ".join([*parts, *(option for option in facts.tuning if merged or option != "dynamic_batching")])
+    return ", ".join([*parts, *facts.tuning])
 
 
 def _format_version(facts: ModelFacts) -> str:

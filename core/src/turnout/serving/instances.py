@@ -173,7 +173,7 @@ class Instances(ModelInference):
             reason = f"failed {instance.faults} requests in a row that others answered; it is tried again from time to time"
             logger.warning("%s: %s %s. Last error: %s", self._name, instance.name, reason, one_line(error))
         elif not rests and self._clock() >= self._next_line:
-            # The caller got an answer, so nothing else tells of it.
+            # The caller got an answer, so only this line shows it.
             self._next_line = self._clock() + _PAUSE_SECONDS
             logger.warning("%s: %s failed a request that another answered: %s", self._name, instance.name, one_line(error))
 
