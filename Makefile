@@ -135,6 +135,7 @@ benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-serv
 	$(VENVS)/triton/bin/python benchmarks/triton_client.py
 	$(VENVS)/core/bin/python benchmarks/resilience.py
 	$(VENVS)/core/bin/python benchmarks/shadow.py
+	$(VENVS)/core/bin/python benchmarks/async_door.py
 	$(VENVS)/triton/bin/python benchmarks/replicas.py
 	$(VENVS)/direct/bin/python benchmarks/soak.py --minutes 2
 	$(VENVS)/direct/bin/python benchmarks/leaks.py

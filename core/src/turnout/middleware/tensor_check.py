@@ -217,9 +217,11 @@ class TensorCheck(Middleware):
     async def _aopened_rules(self, deadline: float | None) -> TensorRules:
         try:
             await self.inner.aopen(deadline)
-            return await run_in(self._threads, self._read_rules)
+            if self._rules is None:
+                await run_in(self._threads, self._read_rules)
         except TurnoutError:
             return self._unknown
+        return self._rules or self._unknown
 
     def _read_rules(self) -> TensorRules:
         rules = self._rules = self._build_rules()

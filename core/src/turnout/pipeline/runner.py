@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Submit = Callable[[ModelInference, InferenceRequest], "Future[InferenceResponse]"]
 Ticket = tuple[str, int]
+AnswerTask = asyncio.Task[InferenceResponse]
 
 
 class PipelineObserver(Protocol):
@@ -115,23 +116,25 @@ class Pipeline:
     async def _arun(self, inputs: Mapping[str, Any], timeout_seconds: float | None) -> PipelineResult:
         start = time.perf_counter()
         progress, deadline = self._begin(inputs, timeout_seconds)
-        pending: dict[asyncio.Task[InferenceResponse], Ticket] = {}
+        pending: dict[AnswerTask, Ticket] = {}
+        done: asyncio.Queue[AnswerTask] = asyncio.Queue()
         try:
             while not progress.finished:
                 self._check_deadline(deadline)
                 if names := progress.startable():
                     for name in names:
                         for index, request in enumerate(await self._in_thread(partial(progress.begin, name), deadline)):
-                            pending[asyncio.create_task(_answer(self._model(name), request))] = (name, index)
+                            task = asyncio.create_task(_answer(self._model(name), request))
+                            pending[task] = (name, index)
+                            task.add_done_callback(done.put_nowait)
                         self._check_deadline(deadline)
                     continue
-                done, _ = await asyncio.wait(pending, timeout=_seconds_until(deadline), return_when=asyncio.FIRST_COMPLETED)
+                task = await self._next(done, deadline)
                 # The requests have the run's deadline, and fail with it: that is no step without an answer.
                 self._check_deadline(deadline)
-                for task in done:
-                    name, index = pending.pop(task)
-                    if progress.record(name, index, _outcome(task)):
-                        await self._in_thread(partial(progress.end, name), deadline)
+                name, index = pending.pop(task)
+                if progress.record(name, index, _outcome(task)):
+                    await self._in_thread(partial(progress.end, name), deadline)
         finally:
             for task in pending:
                 task.cancel()
@@ -177,6 +180,13 @@ class Pipeline:
         except TimeoutError:
             raise self._too_late() from None
 
+    async def _next(self, done: asyncio.Queue[AnswerTask], deadline: float | None) -> AnswerTask:
+        try:
+            async with asyncio.timeout(_seconds_until(deadline)):
+                return await done.get()
+        except TimeoutError:
+            raise self._too_late() from None
+
     def _too_late(self) -> DeadlineExceededError:
         return DeadlineExceededError(f"pipeline {self.name!r} did not end before its deadline; give it a longer timeout")
 
@@ -189,7 +199,7 @@ def _seconds_until(deadline: float | None) -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
-def _outcome(future: Future[InferenceResponse] | asyncio.Task[InferenceResponse]) -> InferenceResponse | TurnoutError:
+def _outcome(future: Future[InferenceResponse] | AnswerTask) -> InferenceResponse | TurnoutError:
     error = future.exception()
     if error is None:
         return future.result()

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from turnout.error_text import type_name
 from turnout.errors import InvalidTensorError, text_of
 
+# One call of C for many elements holds the interpreter until its end: an event loop in another thread would wait for it.
+_PART = 1 << 14
+
 
 def as_bytes_elements(array: NDArray[Any], name: str = "") -> NDArray[Any]:
     """Return ``array`` as BYTES: dtype object, every element ``bytes``; the same array if it already is.
@@ -24,7 +27,7 @@ def as_bytes_elements(array: NDArray[Any], name: str = "") -> NDArray[Any]:
         InvalidTensorError: an element is neither bytes nor text, or text with half a surrogate pair.
     """
     try:
-        if array.dtype == object and countOf(map(type, array.ravel().tolist()), bytes) == array.size:
+        if array.dtype == object and _are_bytes(array.ravel()):
             return array
         elements: NDArray[Any] = np.empty(array.size, dtype=object)
     except MemoryError as error:
@@ -44,13 +47,20 @@ def as_bytes_elements(array: NDArray[Any], name: str = "") -> NDArray[Any]:
 
 def check_utf8(array: NDArray[Any], name: str) -> None:
     """Raise InvalidTensorError unless every element of ``array``, which are ``bytes``, is text in UTF-8."""
-    elements = array.ravel().tolist()
-    try:
-        # One call for all: a separator in ASCII ends every character, so the whole is UTF-8 if each element is.
-        b"\n".join(elements).decode()
-    except UnicodeDecodeError:
-        for index, element in enumerate(elements):
-            _check_element(element, name, index)
+    elements = array.ravel()
+    for start in range(0, elements.size, _PART):
+        part = elements[start : start + _PART].tolist()
+        try:
+            # One call for all: a separator in ASCII ends every character, so the whole is UTF-8 if each element is.
+            b"\n".join(part).decode()
+        except UnicodeDecodeError:
+            for index, element in enumerate(part, start):
+                _check_element(element, name, index)
+
+
+def _are_bytes(elements: NDArray[Any]) -> bool:
+    parts = (elements[start : start + _PART] for start in range(0, elements.size, _PART))
+    return all(countOf(map(type, part.tolist()), bytes) == part.size for part in parts)
 
 
 def _check_element(element: bytes, name: str, index: int) -> None:

@@ -189,7 +189,10 @@ class Settings(SettingsModel):
     )
     metrics: MetricsSettings = Field(default_factory=MetricsSettings, description="Settings of the metrics.")
     executor_threads: int = Field(
-        32, ge=1, le=1024, description="The number of threads that run inference for pipelines and event loops."
+        32,
+        ge=1,
+        le=1024,
+        description="The number of threads that run inference for pipelines and event loops, and the steps of arun.",
     )
 
     def backend_of(self, model: str) -> str:
