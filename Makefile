@@ -37,7 +37,7 @@ $(VENVS)/check/.done: $(SOURCES)
 	$(VENVS)/check/bin/python $(PIP) Pillow tokenizers
 
 $(VENVS)/core/.done: $(SOURCES)
-	$(call install,core,$(TEST_TOOLS) check-jsonschema -e core)
+	$(call install,core,$(TEST_TOOLS) check-jsonschema -e "core[plot]")
 
 $(VENVS)/onnxruntime/.done: $(SOURCES)
 	$(call install,onnxruntime,$(TEST_TOOLS) onnx -e core -e plugins/onnxruntime)

@@ -36,6 +36,7 @@ PUBLIC = [
     "Repository",
     "RepositoryFinding",
     "RepositoryModel",
+    "ServerStatistics",
     "Step",
     "StepDeclaration",
     "StepFailure",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RepositoryFinding,
         RepositoryModel,
     )
+    from turnout.plugins.statistics import ServerStatistics
     from turnout.serving.app import Turnout, open
     from turnout.serving.model import Model
     from turnout.tensors import TensorSpec
@@ -55,6 +56,7 @@ _ROOMS = {
     "Repository": "turnout.plugins.repositories",
     "RepositoryFinding": "turnout.plugins.repositories",
     "RepositoryModel": "turnout.plugins.repositories",
+    "ServerStatistics": "turnout.plugins.statistics",
     "Step": "turnout.plugins.declarations",
     "StepDeclaration": "turnout.plugins.declarations",
     "StepFailure": "turnout.errors",
@@ -89,6 +91,7 @@ __all__ = [
     "Repository",
     "RepositoryFinding",
     "RepositoryModel",
+    "ServerStatistics",
     "Step",
     "StepDeclaration",
     "StepFailure",

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import importlib.util
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,14 @@ def test_a_table_has_a_line_for_each_backend_and_number_of_callers(bench: Any) -
     assert ended.code == 0
     title, columns, *rows = ended.out.splitlines()
     assert title == "m on plus, 4 different requests: generated from its signature"
-    assert columns.split()[:4] == ["backend", "callers", "requests", "failed"]
-    assert [row.split()[:2] for row in rows] == [["plus", "1"], ["kept", "1"], ["plus", "2"], ["kept", "2"]]
-    assert {row.split()[3] for row in rows} == {"0"}
+    assert columns.split()[:5] == ["backend", "batching", "callers", "requests", "failed"]
+    arms = [["plus", "off", "1"], ["kept", "-", "1"], ["plus", "off", "2"], ["plus", "on", "2"], ["kept", "-", "2"]]
+    assert [row.split()[:3] for row in rows[:5]] == arms
+    assert {row.split()[4] for row in rows[:5]} == {"0"}
+    assert rows[5] == "where the time goes, in ms of an answer:"
+    assert [row.split()[:3] for row in rows[7:12]] == arms
+    assert rows[12].startswith("verdict on plus: ")
+    assert rows[13].startswith("recommended: ")
     assert ended.err == ""
 
 
@@ -51,7 +58,7 @@ def test_requests_that_fail_are_printed_and_end_with_1(bench: Any, monkeypatch: 
         return array
 
     monkeypatch.setattr("turnout.testing.fakes._plus_one", sometimes)
-    ended = bench()
+    ended = bench("--batching", "written")
 
     assert ended.code == 1
     assert "FAIL " in ended.out
@@ -73,6 +80,20 @@ def test_requests_that_fail_are_printed_and_end_with_1(bench: Any, monkeypatch: 
         (("--requests", "0"), 2, "is not in the range"),
         (("--set", "x"), 2, "write NAME=VALUE, got 'x'"),
         (("--set", "x=1"), 2, "--set gives inputs of a pipeline, and 'm' is a model"),
+        (("--batch", "5"), 2, "takes 4 rows at most in a request (max_batch_size, turnout.yaml:2), not 5"),
+        (("--batch", "0"), 2, "is not in the range"),
+        (("--instances", "2"), 2, "backend 'plus' has no option 'instance_group'"),
+        (("--delay", "-1"), 2, "is not in the range"),
+        (("--delay", "5", "--against", "kept"), 2, "because the backend merges them itself"),
+        (("--batching", "maybe"), 2, "'maybe' is not one of 'compare', 'written'"),
+        (("--allow", "10%"), 2, "--allow is the bound of a comparison; give --compare FILE too"),
+        (("--compare", "nowhere.json"), 1, "'nowhere.json' is no report of turnout bench --json, format 1: No such file"),
+        (("--compare", "turnout.yaml"), 1, "'turnout.yaml' is no report of turnout bench --json, format 1: Expecting value"),
+        (("--compare", "turnout.yaml", "--allow", "x%"), 2, "write a share such as 10% or 0.1, got 'x%'"),
+        (("--compare", "turnout.yaml", "--allow", "0"), 2, "write a share such as 10% or 0.1, got '0'"),
+        (("--plot", "a.gif"), 2, "--plot 'a.gif' must end with .svg or .png"),
+        (("--plot", "nowhere/a.svg"), 2, "folder 'nowhere' does not exist"),
+        (("--markdown", "--json"), 2, "give one of --json and --markdown"),
         (("nowhere.jpg",), 2, "'nowhere.jpg' does not exist"),
         (("--seconds", "nan"), 2, "nan is not a finite number of seconds"),
         (("--timeout", "inf"), 2, "inf is not a finite number of seconds"),
@@ -91,13 +112,13 @@ def test_a_measurement_that_is_not_possible_says_why(bench: Any, arguments: tupl
 
 
 def test_a_list_of_numbers_is_measured_in_turn(bench: Any) -> None:
-    *_, one, two, three = bench("--concurrency", "1,2", "--callers", "3").out.splitlines()
+    _, _, one, two, three, *_ = bench("--concurrency", "1,2", "--callers", "3", "--batching", "written").out.splitlines()
 
     assert [row.split()[1] for row in (one, two, three)] == ["1", "2", "3"]
 
 
 def test_a_rate_has_its_column_and_no_callers(bench: Any) -> None:
-    _, columns, row = bench("--rate", "200").out.splitlines()
+    _, columns, row, *_ = bench("--rate", "200", "--batching", "written").out.splitlines()
 
     assert columns.split()[:3] == ["backend", "rate", "requests"]
     assert row.split()[1] == "200"
@@ -131,12 +152,13 @@ def test_an_interruption_prints_what_was_measured_until_then(cli: Any, backends_
         return run_round(*arguments)
 
     monkeypatch.setattr(measurement, "_run_round", interrupted)
-    text = cli("bench", "m", "--requests", "10", "--concurrency", "1,2,4")
+    arguments = ("bench", "m", "--requests", "10", "--concurrency", "1,2,4", "--batching", "written")
+    text = cli(*arguments)
     rounds = iter(range(100))
-    exact = cli("bench", "m", "--requests", "10", "--concurrency", "1,2,4", "--json")
+    exact = cli(*arguments, "--json")
 
     assert text.code == exact.code == 130
-    assert [row.split()[1] for row in text.out.splitlines()[2:]] == ["1", "2"]
+    assert [row.split()[1] for row in text.out.splitlines()[2:4]] == ["1", "2"]
     assert text.err == "interrupted; the figures above are of what was measured until then\n"
     [measured] = json.loads(exact.out)["measured"]
     assert measured["interrupted"] is True
@@ -151,3 +173,99 @@ def test_an_interruption_before_the_first_figure_prints_none(cli: Any, backends_
     ended = cli("bench", "m", "--duration", "0.1")
 
     assert (ended.code, ended.out, ended.err) == (130, "", "interrupted\n")
+
+
+def test_markdown_is_all_of_stdout(bench: Any) -> None:
+    ended = bench("--markdown", "--concurrency", "2")
+
+    assert ended.code == 0
+    assert ended.out.startswith("## m\n\nm on plus, ")
+    assert "\n| backend | batching | callers | requests |" in ended.out
+    assert ended.err == ""
+
+
+def test_a_later_run_is_compared_with_an_earlier_one(bench: Any) -> None:
+    Path("earlier.json").write_text(bench("--json", "--concurrency", "2", "--requests", "50").out)
+
+    ended = bench("--compare", "earlier.json", "--allow", "1000%", "--concurrency", "2", "--requests", "50")
+    exact = bench("--compare", "earlier.json", "--allow", "10", "--concurrency", "2", "--requests", "50", "--json")
+
+    assert ended.code == exact.code == 0
+    assert "compared with earlier.json, 2 measurements: nothing is worse by more than 1000 %\n" in ended.out
+    assert json.loads(exact.out)["comparison"]["compared"] == 2
+
+
+@pytest.mark.clock
+def test_a_planted_regression_ends_with_1(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("--concurrency", "2", "--requests", "60", "--batching", "written")
+    Path("earlier.json").write_text(bench("--json", *arguments).out)
+
+    def slower(array: np.ndarray) -> np.ndarray:
+        time.sleep(0.02)
+        return array + 1
+
+    monkeypatch.setattr("turnout.testing.fakes._plus_one", slower)
+    ended = bench("--compare", "earlier.json", *arguments)
+    exact = bench("--compare", "earlier.json", *arguments, "--json")
+
+    assert ended.code == exact.code == 1
+    assert "FAIL m on plus at 2 callers: " in ended.out
+    assert " are worse by more than 10 %\n" in ended.out
+    assert ended.err.endswith("next: measure again, and look at what changed since\n")
+    assert len(json.loads(exact.out)["comparison"]["regressions"]) >= 2
+    assert json.loads(exact.out)["exit_code"] == 1
+
+
+def test_what_is_recommended_is_written(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from turnout.commands.bench.recommendation import Recommendation
+
+    recommended = Recommendation("dynamic_batching: {}: 3.1 x at 8 callers", True)
+    monkeypatch.setattr("turnout.commands.bench.command.recommend", lambda _: recommended)
+
+    ended = bench("--write", "--requests", "5")
+
+    assert ended.code == 0
+    assert "\n    dynamic_batching: {}\n" in Path("turnout.yaml").read_text()
+    assert ended.out.endswith("recommended: dynamic_batching: {}: 3.1 x at 8 callers\n")
+    assert "wrote: +    dynamic_batching: {}\n" in ended.err
+    assert "compare again: turnout verify m\n" in ended.err
+
+
+def test_without_a_clear_gain_nothing_is_written(bench: Any) -> None:
+    before = Path("turnout.yaml").read_text()
+
+    ended = bench("--write", "--requests", "5", "--concurrency", "1", "--json")
+
+    assert Path("turnout.yaml").read_text() == before
+    assert ended.err == "note: nothing was written for m: no other setting is clearly faster\n"
+    assert json.loads(ended.out)["measured"][0]["written"] is None
+
+
+def test_settings_of_a_pipeline_are_not_written(cli: Any, settings_file: Path) -> None:
+    ended = cli("bench", "describe", "--write")
+
+    assert ended.code == 2
+    assert "unknown model 'describe'; known: first, second" in ended.err
+
+
+def test_a_chart_is_drawn(bench: Any) -> None:
+    pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
+
+    ended = bench("--plot", "a.svg", "--requests", "5")
+
+    assert (ended.code, ended.err) == (0, "note: drew a.svg\n")
+    assert Path("a.svg").read_text().startswith("<?xml")
+
+
+def test_a_missing_matplotlib_is_one_error_before_anything_is_measured(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "matplotlib" else find(name, *more))
+
+    ended = bench("--plot", "a.svg")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("error: --plot needs matplotlib, which is not installed; install it: pip install matplotlib")
+
+
+def test_a_pipe_gets_no_progress(bench: Any) -> None:
+    assert bench("--duration", "1.5", "--concurrency", "1").err == ""

@@ -18,7 +18,7 @@ Infer = Callable[[InferenceRequest], InferenceResponse]
 Observe = Callable[[float, int, Sequence[float]], None]
 """Records an execution: its seconds, its rows, and how long each of its requests had waited."""
 
-_QUEUE = "queue"
+_QUEUE, _EXECUTION = "queue", "execution"
 
 
 class Execution:
@@ -62,9 +62,10 @@ class Execution:
         try:
             response = self._infer(merged)
         finally:
-            self._observe(time.perf_counter() - started, sum(sizes), [queued.queue_seconds for queued in requests])
+            seconds = time.perf_counter() - started
+            self._observe(seconds, sum(sizes), [queued.queue_seconds for queued in requests])
         return [
-            InferenceResponse(outputs, queued.request.id, {**response.timings, _QUEUE: queued.queue_seconds})
+            InferenceResponse(outputs, queued.request.id, _timings(response, queued, seconds))
             for queued, outputs in zip(requests, split_outputs(response, sizes), strict=True)
         ]
 
@@ -92,10 +93,14 @@ class Execution:
             queued.fail(error)
             return
         finally:
-            waits = () if queue_seconds is None else (queue_seconds,)
-            self._observe(time.perf_counter() - started, queued.rows, waits)
-        timings = {**response.timings, _QUEUE: queued.queue_seconds}
-        queued.answer(InferenceResponse(response.outputs, response.id, timings))
+            seconds = time.perf_counter() - started
+            self._observe(seconds, queued.rows, () if queue_seconds is None else (queue_seconds,))
+        queued.answer(InferenceResponse(response.outputs, response.id, _timings(response, queued, seconds)))
+
+
+def _timings(response: InferenceResponse, queued: QueuedRequest, seconds: float) -> dict[str, float]:
+    """Return what the backend reports, how long ``queued`` waited, and the seconds of its whole batch."""
+    return {**response.timings, _QUEUE: queued.queue_seconds, _EXECUTION: seconds}
 
 
 def _latest_deadline(requests: Sequence[QueuedRequest]) -> float | None:

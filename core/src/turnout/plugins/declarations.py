@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from turnout.pipeline import PipelineStep
     from turnout.plugins.batching import DynamicBatching
     from turnout.plugins.options import Options
+    from turnout.plugins.statistics import ServerStatistics
     from turnout.tensors import TensorSpec
 
 OptionsT = TypeVar("OptionsT", bound="Options")
@@ -90,6 +91,11 @@ def _no_files(model: ModelDeclaration, options: Any) -> Iterable[Path]:
     return ()
 
 
+def _no_statistics(model: ModelDeclaration, options: Any) -> ServerStatistics | None:
+    """Return None: the backend has no server, or none that counts."""
+    return None
+
+
 def _no_command(options: Any, repository: str) -> str:
     """Return no command: the backend has no server, or none that a command starts here."""
     return ""
@@ -126,6 +132,8 @@ class Backend(Generic[OptionsT]):
             none if they ask for no instances, and one model answers all requests, many at once. Raises ModelLoadError.
         threads_option: the option that sets the CPU threads of one request, such as ``intra_op_num_threads``, where unset or 0
             means one for each core; empty if it has none.
+        statistics: returns what its server has counted for the model, for ``turnout bench``; None if it does not count. Blocks
+            for seconds at most; raises TurnoutError.
     """
 
     name: str
@@ -144,6 +152,7 @@ class Backend(Generic[OptionsT]):
     files: Callable[[ModelDeclaration, OptionsT], Iterable[Path]] = _no_files
     instances: Callable[[OptionsT], Sequence[OptionsT]] = _no_instances
     threads_option: str = ""
+    statistics: Callable[[ModelDeclaration, OptionsT], ServerStatistics | None] = _no_statistics
 
 
 @dataclass(frozen=True, slots=True)

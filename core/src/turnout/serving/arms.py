@@ -53,6 +53,11 @@ class Arms:
         offload = Offload(bounded, arm, self.threads.inference, self._late_work(*arm), lazy.awaits)
         return Meter(offload, self._metrics.requests(*arm))
 
+    def queued_engine(self, model: LoadedModel, backend: str) -> ModelInference:
+        """Return the engine of live requests, which share a queue in this process where they have one; the caller closes it."""
+        queue = self._queue(model, backend)
+        return self._batched(model, backend, *queue) if queue else self.engine(model, backend)
+
     def lease(self, model: LoadedModel, backend: str, resources: ExitStack) -> ModelInference:
         """Return ``model`` on ``backend`` as live requests reach it, shared by equal settings.
 
@@ -94,8 +99,7 @@ class Arms:
         return self._late.setdefault((model, backend), LateWork(count))
 
     def _build_engine(self, model: LoadedModel, backend: str, resources: ExitStack) -> ModelInference:
-        queue = self._queue(model, backend)
-        engine = self._batched(model, backend, *queue) if queue else self.engine(model, backend)
+        engine = self.queued_engine(model, backend)
         resources.callback(engine.close)
         return engine
 

@@ -52,6 +52,10 @@ class Composer:
         """Return ``model`` on ``backend`` alone, for a comparison; the caller closes it."""
         return self._check(self._arms.engine(model, backend), model, (backend,), lambda _: None)
 
+    def queued_arm(self, model: LoadedModel, backend: str) -> ModelInference:
+        """Return ``model`` on ``backend`` alone, with the queue of live requests, for a measurement; the caller closes it."""
+        return self._check(self._arms.queued_engine(model, backend), model, (backend,), lambda _: None)
+
     def _check(
         self,
         inner: ModelInference,

@@ -36,7 +36,8 @@ _PLAIN = {name: dtype for name, dtype in DTYPES.items() if name not in (BYTES, "
 class TritonInference(ModelInference):
     """Runs one model of a server. Thread-safe, as its transport is; a response's arrays belong to the caller, who may write.
 
-    A request without a deadline gets ``timeout_seconds``. A server may load another model under the same name: ``refresh``, and
+    The timings of a response are those of arrays to messages, of the round trip, and of messages to arrays. A request without a
+    deadline gets ``timeout_seconds``. A server may load another model under the same name: ``refresh``, and
     a response without an expected output, call ``read``, which returns the model as the server describes it within the seconds
     that it gets.
     """
@@ -57,12 +58,17 @@ class TritonInference(ModelInference):
         self._keep(served)
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
+        start = time.perf_counter()
         message, timeout_seconds = self._encode(request)
         deadline = time.monotonic() + timeout_seconds
+        sent = time.perf_counter()
         response = self._transport.infer(message, timeout_seconds)
+        received = time.perf_counter()
         if response.heads not in self._expected.fitting:
             self._check(response.heads, ExpectedOutputs.difference, deadline)
-        return self._decode(response, request.id)
+        outputs = self._decode(response)
+        timings = {"encode": sent - start, "round_trip": received - sent, "decode": time.perf_counter() - received}
+        return InferenceResponse(outputs, request.id, timings)
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         message, timeout_seconds = self._encode(request)
@@ -71,7 +77,7 @@ class TritonInference(ModelInference):
         with contextlib.closing(self._transport.stream(message, timeout_seconds)) as responses:
             for response in responses:
                 self._check(response.heads, ExpectedOutputs.difference_of_part, deadline)
-                yield self._decode(response, request.id)
+                yield InferenceResponse(self._decode(response), request.id)
 
     def signature(self) -> ModelSignature:
         return self._served.signature
@@ -135,8 +141,8 @@ class TritonInference(ModelInference):
         shape = (*array.shape, 1) if name in self._served.widened else array.shape
         return TensorHead(name, datatype_of(array.dtype), shape)
 
-    def _decode(self, response: KServeResponse, id: str) -> InferenceResponse:
-        return InferenceResponse({head.name: self._array(head, response.data) for head in response.heads}, id)
+    def _decode(self, response: KServeResponse) -> dict[str, NDArray[Any]]:
+        return {head.name: self._array(head, response.data) for head in response.heads}
 
     def _array(self, head: TensorHead, data: Mapping[str, Buffer]) -> NDArray[Any]:
         try:

@@ -11,7 +11,7 @@ from turnout import hookimpl
 if TYPE_CHECKING:
     import click
 
-    from turnout import Backend, Exporter, ModelDeclaration, ModelInference, Repository
+    from turnout import Backend, Exporter, ModelDeclaration, ModelInference, Repository, ServerStatistics
     from turnout_triton.options import TritonOptions
 
 
@@ -33,6 +33,7 @@ def turnout_backends() -> Iterable[Backend[TritonOptions]]:
         variables=("TURNOUT_TRITON_ENVIRONMENT",),
         tuning=("model_config.instance_group",),
         files=_files,
+        statistics=_statistics,
     )
 
 
@@ -81,3 +82,9 @@ def _files(model: ModelDeclaration, options: TritonOptions) -> Iterable[Path]:
     from turnout_triton.repository.served_files import find_served_files
 
     return find_served_files(model, options)
+
+
+def _statistics(model: ModelDeclaration, options: TritonOptions) -> ServerStatistics | None:
+    from turnout_triton.statistics import read_statistics
+
+    return read_statistics(model, options)

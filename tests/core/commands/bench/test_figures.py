@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
+from turnout.commands.bench.account import Account
 from turnout.commands.bench.arms import ArmChoice
-from turnout.commands.bench.figures import LoadFigures, summarize
+from turnout.commands.bench.figures import Cell, LoadFigures, summarize
 from turnout.commands.bench.load.outcome import LoadOutcome
 from turnout.commands.bench.plan import Load
 from turnout.commands.bench.rounds import Round
@@ -18,7 +19,7 @@ def rounds(*latencies: list[float], seconds: float = 1.0) -> list[Round]:
 
 
 def figures(of: list[Round], reference: list[Round] | None = None, load: Load | None = None) -> LoadFigures:
-    return summarize(ArmChoice("a"), load or Load(callers=2), of, reference, {})
+    return summarize(ArmChoice("a"), Cell(load or Load(callers=2)), of, reference, Account())
 
 
 def test_rates_are_medians_of_rounds_and_latencies_are_of_all() -> None:
@@ -70,3 +71,9 @@ def test_an_open_load_says_how_late_the_generator_was() -> None:
     late = Round(1.0, LoadOutcome([0.1] * 200, lateness=[0.001] * 190 + [0.02] * 10))
 
     assert figures([late], load=Load(rate=200.0)).lateness_seconds == 0.02
+
+
+def test_rows_are_those_of_the_answers() -> None:
+    one = summarize(ArmChoice("a"), Cell(Load(callers=1), 4, 4.0), rounds([0.1] * 10), None, Account())
+
+    assert (one.batch, one.requests_per_second, one.rows_per_second) == (4, 10, 40)

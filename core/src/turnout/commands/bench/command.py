@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 
+from turnout.commands.bench.figures import LoadFigures
 from turnout.commands.bench.measurement import Measurement
 from turnout.commands.bench.model_subject import open_model
 from turnout.commands.bench.options import BenchOptions
 from turnout.commands.bench.pipeline_subject import open_pipeline
 from turnout.commands.bench.plan import plan_loads, plan_span
+from turnout.commands.bench.recommendation import recommend
 from turnout.commands.bench.result import BenchResult
 from turnout.commands.bench.subject import Subject
+from turnout.commands.bench.verdict import judge_batching
 from turnout.errors import ConfigurationError, unknown_name
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.settings import LoadedSettings, load_settings
@@ -40,7 +44,11 @@ def _open(plugins: Plugins, loaded: LoadedSettings, name: str, options: BenchOpt
     """Open the model ``name``, or the pipeline of that name if there is no such model, or if files are given."""
     pipelines = loaded.settings.pipelines
     if name in pipelines and (name not in loaded.models or options.files):
-        _refuse(options, ("recording", "inputs", "generate", "shapes"), f"requests of a model, and {name!r} is a pipeline")
+        _refuse(
+            options,
+            ("recording", "inputs", "generate", "shapes", "batches", "delays", "instances"),
+            f"requests of a model, and {name!r} is a pipeline",
+        )
         return open_pipeline(plugins, loaded, name, options, stack)
     if name not in loaded.models:
         known = [*loaded.models, *pipelines]
@@ -49,7 +57,7 @@ def _open(plugins: Plugins, loaded: LoadedSettings, name: str, options: BenchOpt
     return open_model(plugins, loaded, name, options, stack)
 
 
-_WRITTEN = {"files": "FILE", "values": "--set", "shapes": "--shape"}
+_WRITTEN = {"files": "FILE", "values": "--set", "shapes": "--shape", "batches": "--batch", "delays": "--delay"}
 
 
 def _refuse(options: BenchOptions, names: Sequence[str], reason: str) -> None:
@@ -62,9 +70,11 @@ def _refuse(options: BenchOptions, names: Sequence[str], reason: str) -> None:
 
 
 def _measure(subject: Subject, options: BenchOptions) -> BenchResult:
-    results, interrupt = [], None
-    for load in plan_loads(options):
-        measurement = Measurement(subject.name, subject.arms, load, plan_span(options, load), options.timeout)
+    results: list[LoadFigures] = []
+    interrupt: KeyboardInterrupt | None = None
+    for batch, load in product(dict.fromkeys(options.batches) or (None,), plan_loads(options)):
+        arms = subject.arms_for(load, batch)
+        measurement = Measurement(subject.name, arms, batch, load, plan_span(options, load), options.timeout)
         try:
             measurement.run()
         except KeyboardInterrupt as error:
@@ -74,5 +84,7 @@ def _measure(subject: Subject, options: BenchOptions) -> BenchResult:
             break
     if interrupt is not None and not results:
         raise interrupt
-    reference = subject.reference.backend
-    return BenchResult(subject.kind, subject.name, reference, subject.source, subject.requests, tuple(results), interrupt)
+    verdicts = tuple(judge_batching(results, subject.kind))
+    recommended = recommend(results) if subject.kind == "model" else None
+    about = (subject.kind, subject.name, subject.reference.backend, subject.source, subject.requests)
+    return BenchResult(*about, tuple(results), verdicts, recommended, interrupt)

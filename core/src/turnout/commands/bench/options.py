@@ -24,6 +24,10 @@ class BenchOptions(RequestOptions):
         callers: the numbers of concurrent callers; one measurement for each. By default 1 and 8, unless there are rates.
         rates: the numbers of requests that arrive in a second; one measurement for each.
         seconds: the load on each backend in each measurement; None for 5 s, or for no limit if ``requests`` is given.
+        batches: the rows of a request of a model; one measurement for each. By default the requests are as they are.
+        delays: values of max_queue_delay_microseconds, where this process merges requests; one arm for each.
+        instances: the numbers of instances of a model in this process; one arm for each.
+        compare_batching: measure each arm with its requests merged and not merged, where this process merges them.
         requests: the largest number of requests to each backend in each measurement.
     """
 
@@ -34,3 +38,7 @@ class BenchOptions(RequestOptions):
     rates: Sequence[float] = ()
     seconds: float | None = None
     requests: int | None = None
+    batches: Sequence[int] = ()
+    delays: Sequence[int] = ()
+    instances: Sequence[int] = ()
+    compare_batching: bool = True

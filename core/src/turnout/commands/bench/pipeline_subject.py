@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import dataclass, replace
 
-from turnout.commands.bench.arms import ArmChoice, compose_arm
+from turnout.commands.bench.arms import ArmChoice, compose_arm, merges_here
 from turnout.commands.bench.options import BenchOptions
+from turnout.commands.bench.pipeline_arm import AnswerSums, NamedInputs, PipelineArm
 from turnout.commands.bench.subject import Subject
-from turnout.commands.bench.targets import PipelineTarget
 from turnout.commands.pipeline_examples import examples_of
 from turnout.commands.pipeline_files import file_input
 from turnout.commands.record_files import expand_folders
@@ -25,8 +25,6 @@ from turnout.settings import LoadedSettings
 
 logger = logging.getLogger(__name__)
 
-NamedInputs = tuple[str, Mapping[str, Any]]
-
 
 def open_pipeline(plugins: Plugins, loaded: LoadedSettings, name: str, options: BenchOptions, stack: ExitStack) -> Subject:
     """Return the pipeline ``name`` as it is, and with its models on the backends of ``options``; blocks.
@@ -38,20 +36,45 @@ def open_pipeline(plugins: Plugins, loaded: LoadedSettings, name: str, options: 
         InvalidInputError: the inputs of the pipeline are neither given nor known to its steps.
         TurnoutError: a model cannot be opened, or the first run fails.
     """
-    arms: dict[ArmChoice, Pipeline] = {}
-    for backend in (None, *dict.fromkeys(options.against)):
-        pipeline = _compose(plugins, loaded, name, backend, stack)
-        used = _backends(loaded, pipeline, backend)
-        choice = ArmChoice("+".join(used))
-        if backend is not None and (backend not in used or choice in arms):
-            raise _no_such_arm(loaded, pipeline, backend, choice, same=backend in used)
-        arms[choice] = pipeline
-    inputs, source = find_inputs(next(iter(arms.values())), options)
-    targets = {choice: PipelineTarget(pipeline, inputs) for choice, pipeline in arms.items()}
+    arms = _compose_all(plugins, loaded, name, options, stack)
+    inputs, source = find_inputs(next(iter(arms.values())).pipeline, options)
+    benched = {choice: PipelineArm(plugins, one.pipeline, one.models, inputs) for choice, one in arms.items()}
     logger.info("warming up pipeline %r", name)
-    for target in targets.values():
-        target.send(0, time.monotonic() + options.timeout)
-    return Subject("pipeline", name, source, len(inputs), targets)
+    for arm in benched.values():
+        arm.target(None).send(0, time.monotonic() + options.timeout)
+    counterparts = frozenset(choice for choice in arms if choice.batching is False)
+    return Subject("pipeline", name, source, len(inputs), benched, counterparts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Composed:
+    """A pipeline with each model on one backend; ``models`` are those of its steps."""
+
+    pipeline: Pipeline
+    models: Sequence[AnswerSums]
+
+
+def _compose_all(
+    plugins: Plugins, loaded: LoadedSettings, name: str, options: BenchOptions, stack: ExitStack
+) -> dict[ArmChoice, _Composed]:
+    """Return the pipeline as it is, then on the other backends; each without batches too, if this process forms them."""
+    arms: dict[ArmChoice, _Composed] = {}
+    for backend in (None, *dict.fromkeys(options.against)):
+        one = _compose(plugins, loaded, name, ArmChoice(backend or ""), stack)
+        used = list(dict.fromkeys(model.arm.backend for model in one.models)) or ["none"]
+        merging = options.compare_batching and any(_is_merged(plugins, model) for model in one.models)
+        choice = ArmChoice("+".join(used), True if merging else None)
+        if backend is not None and (backend not in used or choice in arms):
+            raise _no_such_arm(loaded, one.pipeline, backend, choice, same=backend in used)
+        arms[choice] = one
+        if merging:
+            arms[replace(choice, batching=False)] = _compose(plugins, loaded, name, ArmChoice(backend or "", False), stack)
+    return arms
+
+
+def _is_merged(plugins: Plugins, model: AnswerSums) -> bool:
+    arm = model.arm
+    return arm.model.settings.dynamic_batching is not None and merges_here(plugins, arm.model, arm.backend)
 
 
 def find_inputs(pipeline: Pipeline, options: BenchOptions) -> tuple[Sequence[NamedInputs], str]:
@@ -78,25 +101,21 @@ def find_inputs(pipeline: Pipeline, options: BenchOptions) -> tuple[Sequence[Nam
     return [("example", {name: value for name, value in examples.items() if name in wanted})], "examples of its steps"
 
 
-def _compose(plugins: Plugins, loaded: LoadedSettings, name: str, backend: str | None, stack: ExitStack) -> Pipeline:
+def _compose(plugins: Plugins, loaded: LoadedSettings, name: str, choice: ArmChoice, stack: ExitStack) -> _Composed:
+    """Return the pipeline with each of its models on the backend of ``choice``, if it has that one."""
     models = {
-        model.name: compose_arm(plugins, model, _backend_of(loaded, model.name, backend), stack).inference
+        model.name: AnswerSums(
+            compose_arm(
+                plugins, model, choice.backend if choice.backend in model.settings.backends else model.backend, stack, choice
+            )
+        )
         for model in loaded.models.values()
     }
     threads = AppThreads(loaded.settings.executor_threads)
     stack.callback(threads.close)
-    return Pipelines(loaded, plugins, models, Metrics(), threads).get(name)
-
-
-def _backend_of(loaded: LoadedSettings, model: str, backend: str | None) -> str:
-    view = loaded.model(model)
-    return backend if backend is not None and backend in view.settings.backends else view.backend
-
-
-def _backends(loaded: LoadedSettings, pipeline: Pipeline, backend: str | None) -> list[str]:
-    """Return the backends of the pipeline's models, each once, in the order of its steps."""
-    models = [step.model for step in pipeline.plan.steps.values() if step.model is not None]
-    return list(dict.fromkeys(_backend_of(loaded, model, backend) for model in models)) or ["none"]
+    pipeline = Pipelines(loaded, plugins, models, Metrics(), threads).get(name)
+    used = dict.fromkeys(step.model for step in pipeline.plan.steps.values() if step.model is not None)
+    return _Composed(pipeline, [models[model] for model in used])
 
 
 def _no_such_arm(loaded: LoadedSettings, pipeline: Pipeline, backend: str, choice: ArmChoice, *, same: bool) -> TurnoutError:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from turnout.commands.bench.figures import LoadFigures
+from turnout.commands.bench.recommendation import Recommendation
+from turnout.commands.bench.verdict import BatchingVerdict, load_text
+from turnout.error_text import count_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class BenchResult:
         source: the source of the requests.
         requests: the number of different requests.
         results: the figures of each arm under each load, the reference first.
+        verdicts: whether batching helps, for each arm that shows it.
+        recommendation: the settings to write; None for a pipeline, or where nothing was compared.
         interrupt: the interruption that ended the run; None if it ran to its end.
     """
 
@@ -29,23 +32,24 @@ class BenchResult:
     source: str
     requests: int
     results: tuple[LoadFigures, ...]
+    verdicts: tuple[BatchingVerdict, ...] = ()
+    recommendation: Recommendation | None = None
     interrupt: BaseException | None = field(default=None, compare=False)
+
+    def title(self) -> str:
+        """Return what was measured, and with which requests, in one line."""
+        requests = count_of(self.requests, "different request" if self.kind == "model" else "different input")
+        return f"{self.name} on {self.reference}, {requests}: {self.source}"
 
     def failures(self) -> list[str]:
         """Return a sentence for each kind of failed request."""
         return [
-            f"{count} of {one.requests} requests to {one.backend!r} failed, {load_text(one)}, {name}: {one.said[name]}"
+            f"{count} of {one.requests} requests to {one.backend!r} failed {load_text(one)}, {name}: {one.said[name]}"
             for one in self.results
             for name, count in one.failed.items()
         ]
 
-    def as_json(self) -> Mapping[str, Any]:
-        """Return everything in types of JSON."""
-        content = asdict(self)
-        content["interrupted"] = content.pop("interrupt") is not None
-        return content
-
-
-def load_text(one: LoadFigures) -> str:
-    """Return the load of ``one`` in words."""
-    return f"callers: {one.callers}" if one.rate is None else f"requests/s: {one.rate:g}"
+    def conclusions(self) -> list[str]:
+        """Return the verdicts and the recommendation, a line each."""
+        lines = [f"verdict on {one.where}: {one.text}" for one in self.verdicts]
+        return [*lines, *([f"recommended: {self.recommendation.text}"] if self.recommendation is not None else [])]

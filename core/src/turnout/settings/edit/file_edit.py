@@ -15,7 +15,7 @@ from turnout.settings.aliases import rename_backends
 from turnout.settings.document.document import child_of
 from turnout.settings.document.parse import parse
 from turnout.settings.document.source import read_text
-from turnout.settings.edit.line_edit import CannotEditError, set_value
+from turnout.settings.edit.line_edit import CannotEditError, replace_brackets, set_value
 from turnout.settings.edit.removal import remove_value
 from turnout.settings.environment import substitute
 from turnout.settings.registry import Registry
@@ -32,8 +32,8 @@ class FileEdit:
         document: the content of the file with the edits so far.
     """
 
-    def __init__(self, file: Path | str, model: str) -> None:
-        """Read the file.
+    def __init__(self, file: Path | str, model: str, action: str = "switch") -> None:
+        """Read the file. ``action`` is what errors say that cannot be done to the model.
 
         Raises:
             UnknownNameError: it has no such model.
@@ -43,6 +43,7 @@ class FileEdit:
         self._text = read_text(self._path)
         self.source = str(file)
         self.model = model
+        self._action = action
         self.document = self._before = parse(self._text, self.source)
         models = self.document.value_at(("models",))
         if not isinstance(models, dict) or model not in models:
@@ -96,6 +97,19 @@ class FileEdit:
             raise self.error(str(error)) from None
         self.replace_text(edited, _set(self.document.values, place, value))
 
+    def replace(self, keys: tuple[str, ...], written: str, value: Any) -> None:
+        """Put ``value``, written as ``written``, in place of the list or mapping at ``keys`` of the model.
+
+        Raises:
+            ConfigurationError: it is not in brackets.
+        """
+        place = ("models", self.model, *keys)
+        try:
+            edited = replace_brackets(self.document, place, written)
+        except CannotEditError as error:
+            raise self.error(str(error)) from None
+        self.replace_text(edited, _set(self.document.values, place, value))
+
     def remove(self, key: str) -> None:
         """Remove ``key`` of the model with its value, if it has one; comments stay.
 
@@ -143,7 +157,7 @@ class FileEdit:
         """Return the error for a model that cannot be switched because of ``reason``; by default, the user edits the file."""
         line = self._before.mark_of_key(("models", self.model)).line
         return ConfigurationError(
-            f"cannot switch model {self.model!r} in {self._before.source}:{line}: {reason}",
+            f"cannot {self._action} model {self.model!r} in {self._before.source}:{line}: {reason}",
             next_step=next_step or f"edit model {self.model!r} from line {line} of {self._before.source} on",
         )
 

@@ -43,8 +43,22 @@ def set_value(document: Document, place: DocumentPath, value: str, *, below: str
     return f"{text[: mark.start]}{quote}{value}{quote}{text[mark.end :]}"
 
 
+def replace_brackets(document: Document, place: DocumentPath, value: str) -> str:
+    """Return the text of ``document`` with ``value``, which is YAML on one line, in place of the list or mapping at ``place``.
+
+    Raises:
+        CannotEditError: it is not in brackets.
+    """
+    start, end, text = document.marks[place].start, document.ends[place], document.text
+    if text[start] not in "{[":
+        raise CannotEditError(f"its {place[-1]} is written over several lines; put it on one")
+    return f"{text[:start]}{value}{text[end:]}"
+
+
 def _insert(document: Document, place: DocumentPath, value: str, below: str) -> str:
     text, parent = document.text, place[:-1]
+    if not isinstance(document.value_at(parent), dict):
+        raise CannotEditError(f"its {parent[-1]} has no keys; write {place[-1]} below it")
     start = document.marks[parent].start
     if text[start] == "{":
         return f"{text[: start + 1]}{place[-1]}: {value}, {text[start + 1 :]}"

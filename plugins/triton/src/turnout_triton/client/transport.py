@@ -53,4 +53,7 @@ class RegionControl(Protocol):
 
 
 class ServerTransport(Transport, RegionControl, Protocol):
-    """A transport to a single server: a region is registered with one server, never with its replicas."""
+    """A transport to a single server: a region is registered with one server, never with its replicas, and each one counts."""
+
+    def statistics(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
+        """Return what the server has counted, in the JSON form of Triton's statistics extension."""

@@ -33,6 +33,10 @@ class TransportWrapper:
         """Return the configuration of a model."""
         return self._inner.config(model, version, timeout_seconds)
 
+    def statistics(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
+        """Return what the server has counted."""
+        return self._inner.statistics(model, version, timeout_seconds)
+
     def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
         """Return whether the server reports a model as ready."""
         return self._inner.ready(model, version, timeout_seconds)

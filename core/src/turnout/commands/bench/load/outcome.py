@@ -22,22 +22,30 @@ class Target(Protocol):
         """Return the name of request ``number`` for messages; empty if it has none."""
 
 
-@dataclass(frozen=True, slots=True)
+def add_seconds(sums: dict[str, float], parts: Mapping[str, float]) -> None:
+    """Add the seconds of ``parts`` to those of ``sums``."""
+    for part, seconds in parts.items():
+        sums[part] = sums.get(part, 0.0) + seconds
+
+
+@dataclass(slots=True)
 class LoadOutcome:
-    """The outcome of the requests of one caller, or of all callers.
+    """The outcome of the requests of one caller, or of all callers. For one thread.
 
     Attributes:
         latencies: the latency of each answered request, in seconds.
         errors: the number of failed requests, by the name of the error.
         said: the message of the first failure of each name.
         parts: the seconds that the answered requests spent in each part, where the target reports them.
+        reported: the number of answers with such parts.
         lateness: how late each request was sent, in seconds, because of the load generator and not of the target.
     """
 
     latencies: list[float] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
     said: dict[str, str] = field(default_factory=dict)
-    parts: Counter[str] = field(default_factory=Counter)
+    parts: dict[str, float] = field(default_factory=dict)
+    reported: int = 0
     lateness: list[float] = field(default_factory=list)
 
     @property
@@ -50,14 +58,16 @@ class LoadOutcome:
         self.latencies.extend(other.latencies)
         self.errors.update(other.errors)
         self.said.update(other.said | self.said)
-        self.parts.update(other.parts)
+        add_seconds(self.parts, other.parts)
+        self.reported += other.reported
         self.lateness.extend(other.lateness)
 
     def answered(self, seconds: float, parts: Mapping[str, float]) -> None:
         """Record an answered request."""
         self.latencies.append(seconds)
-        for part, part_seconds in parts.items():
-            self.parts[part] += part_seconds  # type: ignore[assignment]  # a Counter holds any number
+        if parts:
+            self.reported += 1
+            add_seconds(self.parts, parts)
 
     def failed(self, error: BaseException, name: str) -> None:
         """Record the failure of the request ``name``."""

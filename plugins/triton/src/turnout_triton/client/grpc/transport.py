@@ -89,6 +89,9 @@ class GrpcTransport:
         config: Mapping[str, Any] = response.get("config", {})
         return config
 
+    def statistics(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
+        return self._call_json("ModelStatistics", {"name": model, "version": version}, model, timeout_seconds)
+
     def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
         try:
             response = self._call_json("ModelReady", {"name": model, "version": version}, model, timeout_seconds)

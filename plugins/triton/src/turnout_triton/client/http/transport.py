@@ -104,6 +104,9 @@ class HttpTransport:
     def config(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
         return self._get_object(f"{_path(model, version)}/config", model, timeout_seconds)
 
+    def statistics(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
+        return self._get_object(f"{_path(model, version)}/stats", model, timeout_seconds)
+
     def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
         try:
             self._call(HttpRequest("GET", f"{_path(model, version)}/ready", self._headers), model, timeout_seconds)

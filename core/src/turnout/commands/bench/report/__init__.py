@@ -1,0 +1,1 @@
+"""Reports of a run: tables, Markdown, JSON, a chart."""
