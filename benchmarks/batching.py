@@ -37,7 +37,7 @@ from onnx_models import RANDOM, depth_for, mlp, raw_session
 import turnout
 from turnout.metrics import Metrics
 
-CALLERS, WIDTH, ROW_MICROSECONDS = 32, 256, 100
+CALLERS, WIDTH, ROW_MICROSECONDS = 32, 128, 50
 OURS, UNBATCHED = "Turnout", "Turnout, no batching"
 PARTS = ("lone", "threads", "tasks", "accelerator", "captioner")
 

@@ -30,7 +30,7 @@ class ErrorBoundary(Middleware):
 
     def __init__(self, inner: ModelInference, model: str, backend: str) -> None:
         super().__init__(inner)
-        self._infer = inner.infer
+        self._infer, self._ainfer = inner.infer, inner.ainfer
         self._model = model
         self._backend = backend
 
@@ -47,8 +47,14 @@ class ErrorBoundary(Middleware):
         return response
 
     async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
-        with self._translation():
-            response = await self.inner.ainfer(request)
+        # Written out as ``infer``: a context manager would cost more than all of the rest.
+        try:
+            response = await self._ainfer(request)
+        except TurnoutError as error:
+            error.locate(self._model, self._backend)
+            raise
+        except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001  # raised again, as a TurnoutError
+            self._raise_fault(error)
         if not is_response(response) or response.error is not None:
             raise self._refuse(response)
         return response

@@ -28,7 +28,7 @@ class OutageLog(Middleware):
 
     def __init__(self, inner: ModelInference, model: str, backend: str, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(inner)
-        self._infer = inner.infer
+        self._infer, self._ainfer = inner.infer, inner.ainfer
         self._name = f"model {model!r} on backend {backend!r}"
         self._clock = clock
         self._answering = False
@@ -53,8 +53,14 @@ class OutageLog(Middleware):
         return response
 
     async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
-        with self.span(request):
-            return await self.inner.ainfer(request)
+        try:
+            response = await self._ainfer(request)
+        except TurnoutError as error:
+            self._record_failure(error)
+            raise
+        if not self._answering:
+            self._answering = self._answered = True
+        return response
 
     @contextmanager
     def span(self, request: InferenceRequest) -> Iterator[None]:

@@ -54,7 +54,7 @@ class TensorCheck(Middleware):
         threads: Threads | None = None,
     ) -> None:
         super().__init__(inner)
-        self._infer = inner.infer
+        self._infer, self._ainfer = inner.infer, inner.ainfer
         self._model = model
         self._declared = declared or ModelSignature()
         self._rules: TensorRules | None = None
@@ -109,12 +109,14 @@ class TensorCheck(Middleware):
         return response
 
     async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
-        rules, plain = await self._ajudge(request)
+        rules, plain = self._rules, request
+        if rules is None or not self._is_plain(rules, request):
+            rules, plain = await self._ajudge(request)
         try:
-            response = await self.inner.ainfer(plain)
+            response = await self._ainfer(plain)
         except InvalidRequestError as error:
             again = partial(self._judge_again, rules, plain, error)
-            response = await self.inner.ainfer(await self._arun(again, plain.deadline))
+            response = await self._ainfer(await self._arun(again, plain.deadline))
         if self._promised is not None:
             self._promised.check(response)
         return response
@@ -128,6 +130,12 @@ class TensorCheck(Middleware):
             if self._promised is not None:
                 self._promised.check(response)
             yield response
+
+    @staticmethod
+    def _is_plain(rules: TensorRules, request: InferenceRequest) -> bool:
+        """Return whether the inputs are right at a glance, and there is nothing else, as in most requests."""
+        is_bare = request.deadline is None and request.parameters is EMPTY and request.id is NO_ID
+        return is_bare and rules.accepts(request.inputs)
 
     def _judge(self, request: InferenceRequest) -> tuple[TensorRules, InferenceRequest]:
         """Return the request as every backend accepts it, with the rules that it passed."""

@@ -14,6 +14,27 @@ from turnout.inference import InferenceRequest, Parameter, deadline_after, reque
 from turnout.tensors.copies import is_small
 
 
+def request_at_once(
+    inputs: InferenceRequest | Mapping[str, Any],
+    timeout_seconds: float | None,
+    id: str,
+    parameters: Mapping[str, Parameter],
+) -> InferenceRequest | None:
+    """Return ``request_of(inputs, ...)`` if that takes no longer than the way to a thread; None for what should go there.
+
+    Raises:
+        InvalidRequestError: as ``request_of``.
+    """
+    if type(inputs) is dict:
+        # The caller may change its mapping while the request is in flight. Of other mappings a request makes its own.
+        inputs = inputs.copy()
+        is_quick = _are_numbers(inputs) or is_small(inputs)
+    else:
+        # Not isinstance: a foreign object's __class__ may raise.
+        is_quick = issubclass(type(inputs), InferenceRequest)
+    return request_of(inputs, timeout_seconds, id, parameters) if is_quick else None
+
+
 async def request_in(
     threads: Threads,
     inputs: InferenceRequest | Mapping[str, Any],
@@ -21,17 +42,13 @@ async def request_in(
     id: str,
     parameters: Mapping[str, Parameter],
 ) -> InferenceRequest:
-    """Return ``request_of(inputs, ...)``; in one of ``threads`` what is no array of numbers, unless it is small.
+    """Return ``request_of(inputs, ...)``, made in one of ``threads``.
 
     Raises:
         InvalidRequestError: as ``request_of``.
         DeadlineExceededError: the deadline passed during the conversion.
     """
-    # A copy: the caller may change its mapping while the request is in flight. Of other mappings a request makes its own.
     given = inputs.copy() if type(inputs) is dict else inputs
-    # Not isinstance: a foreign object's __class__ may raise.
-    if issubclass(type(given), InferenceRequest) or is_small(given) or _are_numbers(given):
-        return request_of(given, timeout_seconds, id, parameters)
     deadline = None if timeout_seconds is None else deadline_after(timeout_seconds)
     try:
         made = await run_in(threads, partial(request_of, given, None, id, parameters), deadline)
@@ -40,8 +57,9 @@ async def request_in(
     return InferenceRequest(made.inputs, deadline, made.id, made.parameters)
 
 
-def _are_numbers(inputs: object) -> bool:
-    """Return whether ``inputs`` is a dict of arrays that are used as they are, whatever their size."""
-    return type(inputs) is dict and all(
-        type(value) is ndarray and value.dtype.isnative and value.dtype.kind not in "OSU" for value in inputs.values()
-    )
+def _are_numbers(inputs: Mapping[str, Any]) -> bool:
+    """Return whether all are arrays that are used as they are, whatever their size."""
+    for value in inputs.values():
+        if type(value) is not ndarray or not value.dtype.isnative or value.dtype.kind in "OSU":
+            return False
+    return True

@@ -20,7 +20,7 @@ from turnout.inference import (
     Parameter,
     request_of,
 )
-from turnout.serving.awaited_request import request_in
+from turnout.serving.awaited_request import request_at_once, request_in
 from turnout.serving.deployment import Deployment, Retirement
 
 Deploy = Callable[[], Deployment]
@@ -105,10 +105,12 @@ class Model(ModelInference):
 
         Raises DeadlineExceededError at the deadline, also while the backend still runs: its late answer is dropped.
         """
-        Forks.notice()
+        if getpid() != Forks.pid:
+            Forks.notice()
         serving = self._serving or self._current()
         try:
-            made = await request_in(self._threads, request, timeout_seconds, id, parameters)
+            made = request_at_once(request, timeout_seconds, id, parameters)
+            made = made or await request_in(self._threads, request, timeout_seconds, id, parameters)
         except (InvalidRequestError, DeadlineExceededError) as error:
             self._count_refusal(serving, error)
             raise
@@ -213,7 +215,7 @@ class Model(ModelInference):
     def _enter(self) -> Deployment:
         """Return the serving deployment with this call counted, so that it stays open until the call leaves."""
         while True:
-            serving = self._current()
+            serving = self._serving or self._current()
             serving.calls.append(None)
             # Counted first, compared second: see Deployment.
             if serving is self._serving:
