@@ -37,6 +37,7 @@ from turnout.resilience.circuit_state import CircuitPolicy
 from turnout.resilience.late_work import LateWork
 from turnout.rollout.canary import CanaryPolicy
 from turnout.rollout.shadow import ShadowLedger, ShadowPolicy
+from turnout.rollout.shadow.copier import Copier, Copying, _room_of
 from turnout.serving.deployment import Deployment
 from turnout.serving.executor import InferenceExecutor
 from turnout.serving.model import Model
@@ -281,6 +282,37 @@ def test_a_copy_that_a_cancelled_caller_may_have_changed_is_neither_recorded_nor
         assert count("turnout_recorded_requests_total", {"model": "m", "outcome": "dropped"}) == 1
 
 
+def test_a_mirrored_copy_that_a_cancelled_caller_may_have_changed_is_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copying, may_copy = threading.Event(), threading.Event()
+    finish = Copier.finish
+
+    def slowly(self: Copier, started: Copying) -> Any:
+        copying.set()
+        assert may_copy.wait(LIMIT_SECONDS)
+        return finish(self, started)
+
+    monkeypatch.setattr(Copier, "finish", slowly)
+    with house(tmp_path, Awaits()) as all_of_it:
+        all_of_it.model.open()
+        for _ in range(4):  # else it is dropped for want of memory
+            all_of_it.shadow._mirror._copier._allocate(_room_of(LARGE.inputs["x"].nbytes))
+        end = asyncio.run(cancelled(all_of_it.shadow.ainfer(LARGE), copying, LIMIT_SECONDS))
+        may_copy.set()
+        all_of_it.check_empty()
+
+        labels = {"model": "m", "primary": "b", "shadow": "s"}
+        counted = {
+            verdict: all_of_it.metrics.registry.get_sample_value(
+                "turnout_shadow_comparisons_total", {**labels, "verdict": verdict}
+            )
+            for verdict in ("match", "mismatch", "dropped")
+        }
+        assert isinstance(end, asyncio.CancelledError)
+        assert counted == {"match": 0, "mismatch": 0, "dropped": 1}
+
+
 def test_a_gauge_that_a_cancelled_caller_leaves_behind_would_be_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,9 +323,9 @@ def test_a_gauge_that_a_cancelled_caller_leaves_behind_would_be_noticed(
         return response
 
     monkeypatch.setattr(Meter, "ainfer", leaves_it)
-    with house(tmp_path, Awaits(3)) as all_of_it:
-        all_of_it.model.open()
-        asyncio.run(step(all_of_it.model.ainfer(REQUEST), 1))
+    hangs = Hangs(LIMIT_SECONDS)
+    with house(tmp_path, hangs) as all_of_it:
+        asyncio.run(cancelled(all_of_it.model.ainfer(REQUEST), hangs.started, LIMIT_SECONDS))
 
         with pytest.raises(AssertionError):
             all_of_it.check_empty()

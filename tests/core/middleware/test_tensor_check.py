@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -266,28 +268,38 @@ class Changes(PlusOne):
 
 
 ONE = np.ones(1, np.float32)
+Ask = Callable[[TensorCheck, InferenceRequest], InferenceResponse]
 
 
-def test_a_right_request_for_a_changed_model_is_answered_at_once() -> None:
+def _await(model: TensorCheck, request: InferenceRequest) -> InferenceResponse:
+    return asyncio.run(model.ainfer(request))
+
+
+DOORS = pytest.mark.parametrize("ask", [TensorCheck.infer, _await], ids=["infer", "ainfer"])
+
+
+@DOORS
+def test_a_right_request_for_a_changed_model_is_answered_at_once(ask: Ask) -> None:
     inner = Changes()
     model = TensorCheck(inner, "m")
-    model.infer(_request(before=ONE))
+    ask(model, _request(before=ONE))
     inner.change()
 
-    assert list(model.infer(_request(after=ONE))) == ["after"]
+    assert list(ask(model, _request(after=ONE))) == ["after"]
     assert inner.asked == 1
 
 
-def test_a_request_for_the_model_of_before_gets_the_error_of_the_new_one() -> None:
+@DOORS
+def test_a_request_for_the_model_of_before_gets_the_error_of_the_new_one(ask: Ask) -> None:
     inner = Changes()
     model = TensorCheck(inner, "m")
-    model.infer(_request(before=ONE))
+    ask(model, _request(before=ONE))
     inner.change()
 
     with pytest.raises(InvalidTensorError, match="no input 'before'; it takes: after"):
-        model.infer(_request(before=ONE))
+        ask(model, _request(before=ONE))
 
-    assert list(model.infer(_request(after=ONE))) == ["after"]
+    assert list(ask(model, _request(after=ONE))) == ["after"]
 
 
 def test_a_stream_of_a_changed_model_starts_at_once() -> None:
@@ -299,26 +311,49 @@ def test_a_stream_of_a_changed_model_starts_at_once() -> None:
     assert [list(response) for response in model.infer_stream(_request(after=ONE))] == [["after"]]
 
 
-def test_a_bad_caller_makes_the_model_be_asked_once_a_second() -> None:
+@DOORS
+def test_a_bad_caller_makes_the_model_be_asked_once_a_second(ask: Ask) -> None:
     inner, now = Changes(), [0.0]
     model = TensorCheck(inner, "m", clock=lambda: now[0])
 
     for tenth in range(100):
         now[0] = tenth / 10
         with pytest.raises(InvalidTensorError):
-            model.infer(_request(wrong=ONE))
+            ask(model, _request(wrong=ONE))
 
     assert inner.asked == 10
 
 
-def test_a_server_that_cannot_be_asked_leaves_the_first_error() -> None:
+@DOORS
+def test_a_server_that_cannot_be_asked_leaves_the_first_error(ask: Ask) -> None:
     inner = Changes(knows=False)
     model = TensorCheck(inner, "m")
-    model.infer(_request(before=ONE))
+    ask(model, _request(before=ONE))
     inner.change()
 
     with pytest.raises(InvalidRequestError, match="unexpected input, expected after"):
-        model.infer(_request(before=ONE))
+        ask(model, _request(before=ONE))
+
+
+def test_a_fresh_look_does_not_block_the_event_loop() -> None:
+    turned = threading.Event()
+
+    class AnswersWithTheLoop(Changes):
+        def refresh(self, deadline: float | None = None) -> None:
+            assert turned.wait(20)
+            super().refresh(deadline)
+
+    async def main() -> list[str]:
+        inner = AnswersWithTheLoop()
+        model = TensorCheck(inner, "m")
+        await model.ainfer(_request(before=ONE))
+        inner.change()
+        answer = asyncio.create_task(model.ainfer(_request(after=ONE)))
+        await asyncio.sleep(0.01)
+        turned.set()
+        return list(await answer)
+
+    assert asyncio.run(main()) == ["after"]
 
 
 def test_refresh_asks_whatever_was_asked_before(caplog) -> None:

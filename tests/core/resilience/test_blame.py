@@ -46,3 +46,10 @@ def test_each_error_proves_one_thing(error, blame) -> None:
 )
 def test_a_late_answer_is_a_fault_if_the_backend_had_its_usual_time_and_half_as_much_again(seconds, usual, is_fault) -> None:
     assert (blame_for(DeadlineExceededError(), seconds, usual) is Blame.BACKEND) is is_fault
+
+
+def test_a_request_that_waited_for_a_thread_of_this_process_says_nothing_about_the_backend() -> None:
+    error = DeadlineExceededError("late")
+    error.started = False
+
+    assert blame_for(error, 60.0, 0.01) is Blame.NONE

@@ -39,3 +39,22 @@ def test_the_next_answered_request_replaces_it_on_demand() -> None:
 
     assert good.due < 10.0
     assert good.value == "old"
+
+
+def test_a_copy_that_is_made_elsewhere_is_kept_for_a_minute_too() -> None:
+    known_good = KnownGood[str](lambda request: request.upper())
+
+    known_good.postpone(100.0)
+    between = known_good.due
+    known_good.put("copied")
+
+    assert (between, known_good.value, known_good.due) == (101.0, "copied", 160.0)
+
+
+def test_a_copy_that_could_not_be_made_elsewhere_is_due_a_second_later() -> None:
+    known_good = KnownGood[str](lambda request: request)
+
+    known_good.postpone(100.0)
+    known_good.put(None)
+
+    assert (known_good.value, known_good.due) == (None, 101.0)

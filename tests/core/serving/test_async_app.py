@@ -327,8 +327,9 @@ def test_closing_an_app_ends_its_awaiting_callers(make_app: MakeApp, gate: Any, 
 
     async def main() -> list[Any]:
         calls = [asyncio.create_task(app.model("m").ainfer({"x": X})) for _ in range(5)]
-        calls.append(asyncio.create_task(app.arun("all", number=1)))
         await asyncio.to_thread(gate.started.wait, limit_seconds)
+        # After them: a run whose request is answered at the close would still need a thread for its step.
+        calls.append(asyncio.create_task(app.arun("all", number=1)))
         closing = asyncio.create_task(asyncio.to_thread(app.close))
         while not app._threads.inference._closed:
             await asyncio.sleep(0.001)

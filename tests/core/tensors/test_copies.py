@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from turnout.tensors.copies import copy_small_tensors
+from turnout.tensors.copies import SMALL_BYTES, copy_small_tensors, is_small
 
 
 def test_a_copy_shares_no_memory() -> None:
@@ -25,3 +25,28 @@ def test_a_copy_shares_no_memory() -> None:
 )
 def test_there_is_none_of_what_is_large_or_has_no_size(tensor) -> None:
     assert copy_small_tensors({"x": tensor}, 12) is None
+
+
+class Subclass(np.ndarray):
+    """May do anything when it is read."""
+
+
+@pytest.mark.parametrize(
+    ("tensors", "small"),
+    [
+        ({}, True),
+        ({"x": np.zeros(SMALL_BYTES, np.uint8)}, True),
+        ({"x": np.zeros(SMALL_BYTES, np.uint8), "y": np.zeros(1, np.uint8)}, False),
+        ({"x": np.array([b"bytes", "text"], object)}, True),
+        ({"x": np.array([b"x"] * 257, object)}, False),
+        ({"x": np.array([b"x" * SMALL_BYTES], object)}, False),
+        ({"x": np.array([1, None], object)}, False),
+        ({"x": np.array(["text"])}, True),
+        ({"x": np.broadcast_to(np.float32(1), (10**9,))}, False),
+        ({"x": np.zeros(1).view(Subclass)}, False),
+        ({"x": [1.0]}, False),
+        ([np.zeros(1)], False),
+    ],
+)
+def test_an_event_loop_reads_little_and_plain_tensors_itself(tensors, small) -> None:
+    assert is_small(tensors) is small
