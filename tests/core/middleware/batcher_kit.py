@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from turnout.batching.leaders import LeaderThreads, PoolLeader
 from turnout.batching.rules import BatchRules
 from turnout.errors import InferenceError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
@@ -31,31 +32,30 @@ class Clock:
         return self.now
 
 
-class InstantArrival:
-    """A lock to wait on for more requests, whose waits pass on the test's clock alone."""
+class HandLeader(PoolLeader):
+    """A leader whose waits pass on the test's clock alone."""
 
     def __init__(self, clock: Clock) -> None:
+        super().__init__()
         self._clock = clock
 
-    def acquire(self, timeout: float) -> bool:
-        self._clock.now += max(timeout, 1e-6)
-        return False
-
-    def locked(self) -> bool:
+    def wait(self, seconds: float) -> bool:
+        self._clock.now += max(seconds, 1e-6)
         return False
 
 
-class HandLeaders:
+class HandLeaders(LeaderThreads):
     """Keeps what ``start`` is given, until a test runs it."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        super().__init__("by-hand", 1)
+        self._clock = clock
         self.due: deque[Callable[[], None]] = deque()
 
-    def start(self, lead: Callable[[], None]) -> None:
-        self.due.append(lead)
-
-    def close(self) -> None:
-        """Keep nothing open."""
+    def start(self, lead: Callable[[PoolLeader], None]) -> PoolLeader:
+        leader = HandLeader(self._clock)
+        self.due.append(lambda: lead(leader))
+        return leader
 
 
 class GatedEngine(ModelInference):
@@ -104,15 +104,13 @@ class FakeTimeLoop(asyncio.SelectorEventLoop):
             self.run_forever()
 
 
-def hand_batcher(engine: ModelInference, rules: BatchRules, clock: Clock, instances: int = 1, **fakes: Any) -> DynamicBatcher:
+def hand_batcher(engine: ModelInference, rules: BatchRules, clock: Clock, instances: int = 1) -> DynamicBatcher:
     """Return a batcher on ``clock``, whose leaders run when the test runs them."""
     meter = METRICS.batches("model", "backend")
-    batcher = DynamicBatcher(
-        engine, "model", "backend", rules, meter, refused=lambda: None, instances=instances, clock=clock, **fakes
+    leaders = HandLeaders(clock)
+    return DynamicBatcher(
+        engine, ("model", "backend"), rules, meter, refused=lambda: None, instances=instances, clock=clock, leaders=leaders
     )
-    batcher._leaders = HandLeaders()  # type: ignore[assignment]
-    batcher._arrival = InstantArrival(clock)  # type: ignore[assignment]
-    return batcher
 
 
 def rows_of(*values: float) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class Setting:
         self.engine = engine or GatedEngine()
         self.refused = 0
         self.batcher = DynamicBatcher(
-            self.engine, "m", "b", rules, self.metrics.batches("m", "b"), refused=self.count, instances=instances
+            self.engine, ("m", "b"), rules, self.metrics.batches("m", "b"), refused=self.count, instances=instances
         )
         self.pool = ThreadPoolExecutor(64)
 

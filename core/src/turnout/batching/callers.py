@@ -14,31 +14,50 @@ from turnout.inference import InferenceRequest
 
 logger = logging.getLogger(__name__)
 
+_CHAINS = 2
 
-class ThreadRequest(QueuedRequest):
-    """A request whose caller waits in its own thread, which may run a batch meanwhile.
 
-    Attributes:
-        leads: its thread is to run a batch.
+class Sleeper:
+    """A thread that waits until another wakes it. A bare lock costs a tenth of a ``threading.Event``.
+
+    Its class keeps the lock in ``_asleep``, held from the start.
     """
 
-    __slots__ = ("_asleep", "leads")
-
-    def __init__(self, request: InferenceRequest) -> None:
-        super().__init__(request, *rows_and_group(request), can_lead=True)
-        self.leads = False
-        # A bare lock, released to wake the caller, costs a tenth of a threading.Event.
-        self._asleep = threading.Lock()
-        self._asleep.acquire()
+    __slots__ = ()
+    _asleep: threading.Lock
 
     def wait(self, seconds: float) -> bool:
         """Block until ``wake``, ``seconds`` at most; return False if they were too few."""
         return self._asleep.acquire(timeout=-1 if seconds == inf else max(0.0, seconds))
 
     def wake(self) -> None:
-        """End the ``wait`` of the caller, or its next one."""
+        """End the present ``wait``, or the next one."""
         if self._asleep.locked():
             self._asleep.release()
+
+
+def held_lock() -> threading.Lock:
+    """Return a new lock that is held."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+class ThreadRequest(QueuedRequest, Sleeper):
+    """A request whose caller waits in its own thread, which may run a batch meanwhile.
+
+    Attributes:
+        leads: its thread is to run a batch.
+        following: the request whose caller it wakes when its own goes on.
+    """
+
+    __slots__ = ("_asleep", "following", "leads")
+
+    def __init__(self, request: InferenceRequest) -> None:
+        super().__init__(request, *rows_and_group(request), can_lead=True)
+        self.leads = False
+        self.following: ThreadRequest | None = None
+        self._asleep = held_lock()
 
 
 class LoopRequest(QueuedRequest):
@@ -71,15 +90,25 @@ class LoopRequest(QueuedRequest):
 
 
 def wake_callers(requests: Iterable[QueuedRequest]) -> None:
-    """Let the callers of ``requests``, which have an answer, go on; each event loop is woken once."""
+    """Let the callers of ``requests``, which have an answer, go on."""
+    answered = [queued for queued in requests if queued.is_answered()]
+    _wake_threads([queued for queued in answered if isinstance(queued, ThreadRequest)])
+    _wake_loops([queued for queued in answered if isinstance(queued, LoopRequest)])
+
+
+def _wake_threads(requests: list[ThreadRequest]) -> None:
+    """Wake the first threads, each of which wakes the next but one: all at once would only wait for Python's lock."""
+    for queued, following in zip(requests, requests[_CHAINS:], strict=False):
+        queued.following = following
+    for queued in requests[:_CHAINS]:
+        queued.wake()
+
+
+def _wake_loops(requests: list[LoopRequest]) -> None:
+    """Wake each event loop once."""
     loops: dict[asyncio.AbstractEventLoop, list[LoopRequest]] = {}
     for queued in requests:
-        if not queued.is_answered():
-            continue
-        if isinstance(queued, ThreadRequest):
-            queued.wake()
-        elif isinstance(queued, LoopRequest):
-            loops.setdefault(queued.loop, []).append(queued)
+        loops.setdefault(queued.loop, []).append(queued)
     for loop, group in loops.items():
         try:
             loop.call_soon_threadsafe(_resolve_all, group)

@@ -24,12 +24,9 @@ _QUEUE, _EXECUTION = "queue", "execution"
 class Execution:
     """Runs batches of one model. Thread-safe."""
 
-    def __init__(
-        self, infer: Infer, model: str, backend: str, observe: Observe, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, infer: Infer, arm: tuple[str, str], observe: Observe, clock: Callable[[], float]) -> None:
         self._infer = infer
-        self._model = model
-        self._backend = backend
+        self._model, self._backend = arm
         self._observe = observe
         self._clock = clock
         self._reported = False

@@ -7,11 +7,21 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
+from turnout.batching.callers import Sleeper, held_lock
 from turnout.forking import Forks
 
 logger = logging.getLogger(__name__)
 
 _CLOSE_SECONDS = 10.0
+
+
+class PoolLeader(Sleeper):
+    """A leader without a request of its own."""
+
+    __slots__ = ("_asleep",)
+
+    def __init__(self) -> None:
+        self._asleep = held_lock()
 
 
 class LeaderThreads:
@@ -33,14 +43,16 @@ class LeaderThreads:
         self._pool: ThreadPoolExecutor | None = None
         self._running: set[Future[None]] = set()
 
-    def start(self, lead: Callable[[], None]) -> None:
-        """Call ``lead`` in one of the threads."""
+    def start(self, lead: Callable[[PoolLeader], None]) -> PoolLeader:
+        """Call ``lead`` with a new leader, which is returned, in one of the threads."""
+        leader = PoolLeader()
         with self._lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._count, thread_name_prefix=self._name)
-            future = self._pool.submit(lead)
+            future = self._pool.submit(lead, leader)
             self._running.add(future)
         future.add_done_callback(self._end)
+        return leader
 
     def close(self) -> None:
         """Wait for what runs, 10 s at most, and end the threads; ``start`` may be called again."""

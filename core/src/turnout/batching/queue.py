@@ -80,6 +80,10 @@ class RequestQueue:
         requests.remove(queued)
         self._count(queued, -1)
 
+    def has_late(self, now: float) -> bool:
+        """Return whether a request has waited too long."""
+        return self._timed > 0 and any(queued.is_late(now) for queued in self)
+
     def take_late(self, now: float) -> list[QueuedRequest]:
         """Remove and return the requests that have waited too long; those whose policy says so wait on, behind the others."""
         if not self._timed:

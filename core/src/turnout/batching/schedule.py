@@ -49,7 +49,7 @@ class Schedule:
         self.idle: deque[None] = deque([None] * instances)
         self.queue = RequestQueue(rules, depth)
         self.forming = False
-        self.linger = Linger()
+        self.linger = Linger(rules.max_rows)
         self._wanted = 0
         self._running = 0
         self._numbered = 0
@@ -89,17 +89,28 @@ class Schedule:
             return seconds
         return self._start(candidates, now)
 
+    def form_at_once(self, now: float) -> Batch | None:
+        """Claim an instance and return its batch, if one is complete."""
+        if self.queue.waiting < self.linger.target or self.rules.delay_seconds or not self.claim():
+            return None
+        formed = self.form(now)
+        if isinstance(formed, Batch):
+            return formed
+        if formed is not None:
+            self.resign()
+        return None
+
     def resign(self) -> None:
         """Give the instance back without a batch."""
         self.forming = False
         self.linger.end()
         self.idle.append(None)
 
-    def finish(self, batch: Batch, seconds: float) -> list[Batch]:
+    def finish(self, batch: Batch, seconds: float, now: float) -> list[Batch]:
         """Release the instance of ``batch``, which ran for ``seconds``, and return the batches whose responses may leave."""
         self._running -= len(batch.requests)
         self.idle.append(None)
-        self.linger.executed(len(batch.requests), self._running + self.queue.waiting, seconds)
+        self.linger.executed(len(batch.requests), self._running + self.queue.waiting, seconds, now)
         if not self.rules.preserve_ordering:
             return [batch]
         self._finished[batch.number] = batch
@@ -143,7 +154,7 @@ class Schedule:
 
     def _wait_seconds(self, candidates: list[QueuedRequest], now: float) -> float:
         if not self.rules.delay_seconds:
-            self._wanted = self.linger.expected - self._running
+            self._wanted = self.linger.target - self._running
             return self.linger.wait_seconds(len(candidates) + self._running, now)
         # Each arrival may complete a preferred size.
         self._wanted = 0

@@ -120,7 +120,7 @@ class Arms:
         arm = (model.name, backend)
         batcher = DynamicBatcher(
             ErrorBoundary(self._lazy(model, backend), *arm),
-            *arm,
+            arm,
             rules,
             self._metrics.batches(*arm),
             refused=self._metrics.resilience.full_queue(*arm),
