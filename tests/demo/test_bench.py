@@ -45,7 +45,8 @@ def test_without_an_argument_every_model_of_the_demo_is_measured(bench: Any) -> 
     assert [one["name"] for one in measured] == ["blip_caption", "blip_vqa", "birefnet"]
     assert {one["source"] for one in measured} == {"of pipeline 'describe', run on examples of its steps"}
     arms = [[(result["callers"], result["batching"]) for result in one["results"]] for one in measured]
-    assert arms == [[(1, True), (8, True), (8, False)]] * 3
+    assert arms == [[(1, True), (1, True), (8, True), (8, True), (8, False)]] * 3
+    assert [result["delay"] for result in measured[0]["results"]] == [None, 0, None, 0, None]
     assert {result["requests"] for one in measured for result in one["results"]} == {20}
     assert {verdict["backend"] for one in measured for verdict in one["verdicts"]} == {"onnxruntime"}
 
@@ -53,9 +54,10 @@ def test_without_an_argument_every_model_of_the_demo_is_measured(bench: Any) -> 
 def test_the_batches_of_this_process_are_seen(bench: Any) -> None:
     [measured] = bench("blip_caption", "--requests", "160", "--concurrency", "8")["measured"]
 
-    merged, single = measured["results"]
-    assert merged["batch_size"] > 1.5
-    assert merged["parts"]["queue"] > 0
+    delayed, merged, single = measured["results"]
+    assert delayed["batch_size"] > 1.5
+    assert delayed["parts"]["queue"] > 0
+    assert merged["delay"] == 0
     assert single["batch_size"] is None
     for one in measured["results"]:
         assert sum(one["parts"].values()) == pytest.approx(one["latency_seconds"]["mean"])

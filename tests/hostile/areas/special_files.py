@@ -50,6 +50,7 @@ DOORS = [
     Door("record", "x.npz", ("record", "m", "x.npz"), changes=WRITTEN),
     Door("record of a folder", "some/x.npz", ("bench", "m", "--recording", "some"), changes=WRITTEN),
     Door("manifest", "some/manifest.jsonl", ("bench", "m", "--recording", "some"), changes=WRITTEN),
+    Door("bench report", "earlier.json", ("bench", "m", "--compare", "earlier.json"), changes=WRITTEN),
     Door("lock", "recordings/m/.lock", ("record", "m", "x.npz"), changes=WRITTEN),
     Door("picture", "photo.png", ("run", "look", "photo.png")),
     Door("regions", "photo.regions.json", ("run", "look", "photo.png")),

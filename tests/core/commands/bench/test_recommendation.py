@@ -75,3 +75,35 @@ def test_an_arm_that_fails_is_not_recommended() -> None:
 
 def test_one_arm_alone_says_nothing() -> None:
     assert recommend([figures(), figures(callers=1), figures("other")]) is None
+
+
+def test_a_delay_that_only_costs_a_lone_caller_is_dropped() -> None:
+    found = recommend(
+        [
+            figures(batching=True, callers=1),
+            figures(batching=True, delay=0, callers=1, per_second=240.0),
+            figures(batching=True),
+            figures(batching=True, delay=0, per_second=98.0),
+            figures(batching=False),
+        ]
+    )
+
+    assert found == Recommendation(
+        "dynamic_batching: {max_queue_delay_microseconds: 0}: 2.4 x at 1 caller, and not clearly slower at 8 callers (0.98 x)",
+        None,
+        0,
+    )
+
+
+def test_a_delay_that_earns_what_it_costs_stays() -> None:
+    found = recommend(
+        [
+            figures(batching=True, callers=1),
+            figures(batching=True, delay=0, callers=1, per_second=240.0),
+            figures(batching=True),
+            figures(batching=True, delay=0, per_second=60.0),
+        ]
+    )
+
+    assert found is not None
+    assert not found.changes

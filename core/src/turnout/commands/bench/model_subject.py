@@ -66,9 +66,9 @@ def _batching_states(model: LoadedModel, options: BenchOptions) -> list[tuple[bo
     """Return the states of batching to measure, with the delay of each, as turnout.yaml says first."""
     written = model.settings.dynamic_batching
     present = None if written is None else written.max_queue_delay_microseconds
-    others: list[tuple[bool | None, int | None]] = [
-        (True, delay) for delay in dict.fromkeys(options.delays) if delay != present
-    ]
+    # A delay costs a lone caller all of it, so it must earn that from the others.
+    wanted = options.delays or ((0,) if options.compare_batching and present else ())
+    others: list[tuple[bool | None, int | None]] = [(True, delay) for delay in dict.fromkeys(wanted) if delay != present]
     if not options.compare_batching:
         return [(None, None), *others]
     if written is not None:
