@@ -15,7 +15,7 @@ import tempfile
 import venv
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -31,17 +31,22 @@ PACKAGES = {
     "async_batcher": "async-batcher",
 }
 LARGEST = 32
+# The others have no defaults: ubatch asks for both values, and aiobatch does not batch without them.
+BATCHED = {"timeout_ms": 5.0, "batch_size": 32}
+BATCHLET = {"max_wait_ms": 2, "max_items": 32, "concurrent": 1}
+ASYNC_BATCHER = {"max_queue_time": 0.01, "concurrency": 1}
 
 Rows = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A package in one use: how it is started with each of its configurations."""
+    """A package in one use: how it is started with each of its configurations, and with its own defaults if it has any."""
 
     name: str
     start: Callable[..., Any]
     choices: Mapping[str, Sequence[Any]]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def configurations(self) -> list[dict[str, Any]]:
         """Return every combination of the choices."""
@@ -112,7 +117,7 @@ def _ubatch(rows: Rows, *, timeout: float, max_size: int) -> Iterator[Call]:
 
 THREADS = (
     Peer("aiobatch", _aiobatch, {"timeout": (0, 0.0005, 0.001, 0.002, 0.005), "batch_size": (16, LARGEST)}),
-    Peer("batched", _batched, {"timeout_ms": (0, 0.05, 0.2, 1.0, 5.0), "batch_size": (16, LARGEST)}),
+    Peer("batched", _batched, {"timeout_ms": (0, 0.05, 0.2, 1.0, 5.0), "batch_size": (16, LARGEST)}, BATCHED),
     Peer("ubatch", _ubatch, {"timeout": (0, 0.001, 0.005), "max_size": (16, LARGEST)}),
 )
 
@@ -173,8 +178,8 @@ async def _batched_aio(rows: Rows, *, timeout_ms: float, batch_size: int) -> Asy
 
 
 ASYNCIO = (
-    Peer("batchlet", _batchlet, {"max_wait_ms": (0, 0.2, 1.0), "max_items": (16, LARGEST), "concurrent": (1, 2)}),
+    Peer("batchlet", _batchlet, {"max_wait_ms": (0, 0.2, 1.0), "max_items": (16, LARGEST), "concurrent": (1, 2)}, BATCHLET),
     Peer("batchlet, blocks loop", _batchlet_in_loop, {"max_wait_ms": (0, 0.2), "max_items": (16, LARGEST)}),
-    Peer("async-batcher", _async_batcher, {"max_queue_time": (0, 0.0002, 0.001), "concurrency": (1, 2)}),
-    Peer("batched", _batched_aio, {"timeout_ms": (0, 0.05, 0.2, 1.0), "batch_size": (16, LARGEST)}),
+    Peer("async-batcher", _async_batcher, {"max_queue_time": (0, 0.0002, 0.001), "concurrency": (1, 2)}, ASYNC_BATCHER),
+    Peer("batched", _batched_aio, {"timeout_ms": (0, 0.05, 0.2, 1.0), "batch_size": (16, LARGEST)}, BATCHED),
 )

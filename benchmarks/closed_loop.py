@@ -44,6 +44,14 @@ class Load:
             raise AssertionError("a caller got an answer that is not its own")
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The answers a second, and the CPU of the whole process for each, which other processes on the machine hardly change."""
+
+    rate: float
+    cpu_microseconds: float
+
+
 @dataclass(slots=True)
 class Clock:
     """The window in which answers count: from the first answer of every caller, for so many seconds, with enough answers."""
@@ -51,11 +59,12 @@ class Clock:
     counts: list[int]
     seconds: float
     start: float = 0.0
+    cpu: float = 0.0
     before: int = 0
 
     def begin(self) -> None:
         """Begin the window."""
-        self.before, self.start = sum(self.counts), time.perf_counter()
+        self.before, self.start, self.cpu = sum(self.counts), time.perf_counter(), time.process_time()
 
     def over(self) -> bool:
         """Return True at the end of the window; a slow model may have ten times as long for two answers each."""
@@ -63,13 +72,15 @@ class Clock:
         enough = sum(self.counts) - self.before >= 2 * len(self.counts)
         return passed >= self.seconds * (1 if enough else 10)
 
-    def rate(self) -> float:
-        """Return the answers a second until now."""
-        return (sum(self.counts) - self.before) / (time.perf_counter() - self.start)
+    def read(self) -> Reading:
+        """Return the figures until now."""
+        answers = sum(self.counts) - self.before
+        cpu = 1e6 * (time.process_time() - self.cpu) / max(1, answers)
+        return Reading(answers / (time.perf_counter() - self.start), cpu)
 
 
-def rate_of_threads(call: Call, load: Load, seconds: float) -> float:
-    """Return the answers a second of one thread for each row; the first answer of each is checked.
+def rate_of_threads(call: Call, load: Load, seconds: float) -> Reading:
+    """Return the figures of one thread for each row; the first answer of each is checked.
 
     Raises:
         TimeoutError: a caller has no answer after 60 s.
@@ -97,18 +108,18 @@ def rate_of_threads(call: Call, load: Load, seconds: float) -> float:
     clock = Clock(counts, seconds)
     clock.begin()
     while not clock.over() and not problems:
-        time.sleep(seconds if clock.rate() == 0 else seconds / 10)
-    rate = clock.rate()
+        time.sleep(seconds if clock.read().rate == 0 else seconds / 10)
+    reading = clock.read()
     stop.set()
     for thread in threads:
         thread.join(_END_SECONDS)
     if problems or any(thread.is_alive() for thread in threads):
         raise next((one for one in problems if not isinstance(one, threading.BrokenBarrierError)), TimeoutError(STUCK))
-    return rate
+    return reading
 
 
-async def rate_of_tasks(call: AsyncCall, load: Load, seconds: float) -> float:
-    """Return the answers a second of one task for each row, as ``rate_of_threads``."""
+async def rate_of_tasks(call: AsyncCall, load: Load, seconds: float) -> Reading:
+    """Return the figures of one task for each row, as ``rate_of_threads``."""
     counts, stop = [0] * len(load), False
 
     async def work(number: int) -> None:
@@ -125,7 +136,7 @@ async def rate_of_tasks(call: AsyncCall, load: Load, seconds: float) -> float:
     clock.begin()
     while not clock.over():
         await asyncio.sleep(seconds / 10)
-    rate = clock.rate()
+    reading = clock.read()
     stop = True
     await asyncio.wait_for(asyncio.gather(*tasks), _END_SECONDS)
-    return rate
+    return reading
