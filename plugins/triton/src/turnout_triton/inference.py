@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,12 @@ _TENSORS = (np.ndarray, DeviceTensor)
 # Below this a copy costs less than the three views that avoid it.
 _COPIED_BYTES = 16_384
 _Difference = Callable[[ExpectedOutputs, tuple[TensorHead, ...]], str]
+_MOST_HEADS = 512
+_READ_ONLY = (bytes, memoryview)
 # The datatypes whose memory is their wire form. Not BOOL: a byte other than 0 and 1 is not a valid numpy bool.
 _PLAIN = {name: dtype for name, dtype in DTYPES.items() if name not in (BYTES, "BOOL") and sys.byteorder == "little"}
+# Their dtypes, and BOOL's, in the byte order of the wire.
+_NUMBERS = frozenset(DTYPES[name] for name in (*_PLAIN, "BOOL") if sys.byteorder == "little")
 
 
 class TritonInference(ModelInference):
@@ -102,6 +107,8 @@ class TritonInference(ModelInference):
 
     def _keep(self, served: ServedModel) -> None:
         self._served = served
+        # By name, dtype and shape. No lock: each operation is atomic, and a lost entry is made again.
+        self._heads: dict[tuple[str, np.dtype[Any], tuple[int, ...]], TensorHead] = {}
         self._expected = ExpectedOutputs(served)
         self._looked_at = time.monotonic()
 
@@ -127,10 +134,25 @@ class TritonInference(ModelInference):
         if request.deadline is not None:
             request.check_deadline()
             timeout_seconds = request.deadline - time.monotonic()
-        inputs, served = request.inputs, self._served
-        heads = tuple([self._head(name, inputs[name]) for name in inputs])
-        buffers = tuple([_buffer(inputs[name], name) for name in inputs])
-        return KServeRequest(served.name, served.version, request.id, request.parameters, heads, buffers), timeout_seconds
+        served, known = self._served, self._heads
+        heads, buffers = [], []
+        for name, array in request.inputs.items():
+            # Small arrays of numbers, as most are: the few operations that they need, and a head that was made before.
+            if type(array) is np.ndarray and array.dtype in _NUMBERS and array.nbytes < _COPIED_BYTES:
+                heads.append(known.get((name, array.dtype, array.shape)) or self._keep_head(name, array))
+                buffers.append(array.tobytes())
+            else:
+                heads.append(self._head(name, array))
+                buffers.append(_buffer(array, name))
+        message = KServeRequest(served.name, served.version, request.id, request.parameters, tuple(heads), tuple(buffers))
+        return message, timeout_seconds
+
+    def _keep_head(self, name: str, array: NDArray[Any]) -> TensorHead:
+        head = self._head(name, array)
+        if len(self._heads) >= _MOST_HEADS:
+            self._heads.clear()
+        self._heads[name, array.dtype, array.shape] = head
+        return head
 
     def _head(self, name: str, array: NDArray[Any] | DeviceTensor) -> TensorHead:
         if not isinstance(array, _TENSORS):
@@ -142,7 +164,16 @@ class TritonInference(ModelInference):
         return TensorHead(name, datatype_of(array.dtype), shape)
 
     def _decode(self, response: KServeResponse) -> dict[str, NDArray[Any]]:
-        return {head.name: self._array(head, response.data) for head in response.heads}
+        data, widened = response.data, self._served.widened
+        outputs: dict[str, NDArray[Any]] = {}
+        for head in response.heads:
+            form, raw = _form_of(head), data.get(head.name, b"")
+            # What _array does for a small one, as most are.
+            if form and type(raw) in _READ_ONLY and len(raw) == form.size_bytes < _COPIED_BYTES and head.name not in widened:
+                outputs[head.name] = np.ndarray(head.shape, form.dtype, bytearray(raw))
+            else:
+                outputs[head.name] = self._array(head, data)
+        return outputs
 
     def _array(self, head: TensorHead, data: Mapping[str, Buffer]) -> NDArray[Any]:
         try:
@@ -163,22 +194,32 @@ def _buffer(array: NDArray[Any] | DeviceTensor, name: str) -> Buffer:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
+class _Form(NamedTuple):
+    """The dtype and the size of a tensor of numbers."""
+
+    dtype: np.dtype[Any]
+    size_bytes: int
+
+
+# A model answers with few shapes.
+@functools.lru_cache(maxsize=512)
+def _form_of(head: TensorHead) -> _Form | None:
+    """Return the form of a tensor whose memory is its wire form; None where ``from_binary`` has to look at it."""
+    dtype = _PLAIN.get(head.datatype)
+    return None if dtype is None or any(size <= 0 for size in head.shape) else _Form(dtype, head.size_bytes)
+
+
 def _to_array(data: Buffer, head: TensorHead) -> NDArray[Any]:
     """Return an array of ``data``: a view where the memory is writable and aligned, else a copy.
 
     Raises:
         InvalidTensorError: the data are longer or shorter than datatype and shape.
     """
-    dtype = _PLAIN.get(head.datatype)
-    if dtype is None or not len(data):
-        return from_binary(data, head.datatype, head.shape, head.name)
-    try:
-        array: NDArray[Any] = np.frombuffer(data, dtype).reshape(head.shape)
-    except ValueError:
-        return from_binary(data, head.datatype, head.shape, head.name)  # raises with the reason
-    if array.shape != head.shape:  # reshape() infers a size of -1, which no response may have
-        return from_binary(data, head.datatype, head.shape, head.name)
-    # gRPC's messages are read-only bytes; HTTP's bodies and shared memory are writable and belong to this response.
+    form = _form_of(head)
+    if form is None or len(data) != form.size_bytes:
+        return from_binary(data, head.datatype, head.shape, head.name)  # raises where the length is wrong
+    array: NDArray[Any] = np.frombuffer(data, form.dtype).reshape(head.shape)
+    # gRPC's messages are read-only bytes; HTTP's large bodies and shared memory are writable, and are this response's.
     flags = array.flags
     return array if flags.writeable and flags.aligned else array.copy()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from turnout.errors import (
     BackendUnavailableError,
+    ClosedError,
     DeadlineExceededError,
     InferenceError,
     InvalidRequestError,
@@ -128,6 +129,11 @@ class Callee:
 
     def __str__(self) -> str:
         return f"model {self.model!r} on triton at {self.url!r}"
+
+
+def closed_error(model: str) -> ClosedError:
+    """Return the error for a call after ``close``."""
+    return ClosedError(f"model {model!r} is closed; open the app again with turnout.open")
 
 
 @contextlib.contextmanager

@@ -14,11 +14,16 @@ _GRPC = ("grpc_proxy", "https_proxy", "http_proxy")
 _HTTP = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 
 
+def proxy_variable(endpoint: Endpoint) -> str:
+    """Return the variable of the environment that names a proxy for ``endpoint``, if there is one; else an empty text."""
+    names = _GRPC if endpoint.speaks_grpc else _HTTP
+    return "" if endpoint.is_loopback else next((name for name in names if os.environ.get(name)), "")
+
+
 def proxy_note(endpoint: Endpoint) -> str:
     """Return a sentence for an error about the connection to ``endpoint`` where the environment has a proxy; else nothing."""
-    names = _GRPC if endpoint.speaks_grpc else _HTTP
-    name = next((name for name in names if os.environ.get(name)), "")
-    if not name or endpoint.is_loopback:
+    name = proxy_variable(endpoint)
+    if not name:
         return ""
     # Without the user and the password in front of an @.
     proxy = os.environ[name].rpartition("@")[2]

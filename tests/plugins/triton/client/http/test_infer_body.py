@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tritonclient.http import InferInput, InferRequestedOutput, InferResult
 from tritonclient.http._utils import _get_inference_request
 
-from turnout_triton.client.http.infer_body import decode_response, encode_request
+from turnout_triton.client.http.infer_body import decode_response, describe_request, describe_usual
 from turnout_triton.client.messages import KServeRequest, RegionSlice, RequestedOutput, TensorHead
 
 NAMES = st.text(min_size=1, max_size=20)
@@ -64,15 +64,18 @@ def test_a_request_is_what_tritonclient_writes(id, parameters, tensors, data) ->
     requested = tuple(data.draw(st.lists(st.builds(RequestedOutput, NAMES, SLICES), max_size=3)))
     request = KServeRequest("m", "", id, parameters, heads, buffers, requested)
 
-    head, rest = encode_request(request)
+    sizes = [len(buffer) for buffer in buffers]
+    head = describe_request(request, sizes)
 
     expected, expected_rest = tritonclients(request)
     ours = json.loads(head)
     assert ours["parameters"].pop("binary_data_output") is True
     expected.get("parameters", {}).pop("binary_data_output", None)
-    assert b"".join(rest) == expected_rest
+    assert b"".join(buffers) == expected_rest
     assert ours | {"parameters": {}} == expected | {"parameters": {}}
     assert ours["parameters"] == expected.get("parameters", {})
+    if not id and not parameters:
+        assert json.loads(describe_usual(heads, sizes, requested)) == json.loads(head)
 
 
 @given(st.text(max_size=20), st.lists(ANSWERED, max_size=4, unique_by=lambda output: output[0]))

@@ -38,10 +38,13 @@ def encode_request(request: KServeRequest) -> bytes:
             f"the request for model {request.model!r} cannot be written as protobuf: {text_of(error)}; "
             "correct its id and parameters"
         ) from error
-    for buffer in map(copy_to_host, request.buffers):
-        size = len(buffer)
-        parts += [_RAW_INPUT, _varint(size), buffer]
-    _check_size(parts, request.model)
+    size = 0
+    for buffer in request.buffers:
+        length = len(buffer)
+        parts += (_RAW_INPUT, _varint(length), copy_to_host(buffer))
+        size += length
+    if 2 * size > _MAX_MESSAGE_BYTES:
+        _check_size(parts, request.model)
     return b"".join(parts)
 
 
@@ -218,6 +221,7 @@ def _values(parameters: Any) -> _Parameters:
     return {name: getattr(value, value.WhichOneof("parameter_choice") or "string_param") for name, value in parameters.items()}
 
 
+@functools.lru_cache(maxsize=512)
 def _varint(number: int) -> bytes:
     encoded = bytearray()
     while number > 0x7F:

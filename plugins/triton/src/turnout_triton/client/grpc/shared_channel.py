@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from turnout.errors import ForkedAfterLoadError
 from turnout.forking import Forks
@@ -12,6 +12,7 @@ from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import Endpoint
 from turnout_triton.client.grpc.loading import load_grpc
 from turnout_triton.client.grpc.reconnecting_channel import ReconnectingChannel
+from turnout_triton.client.grpc.unary_calls import UnaryCalls
 
 _OPTIONS = (
     # Unlimited, as tritonclient has it.
@@ -27,11 +28,19 @@ _OPTIONS = (
 _Key = tuple[Endpoint, ConnectionSettings]
 
 
+class _Opened(NamedTuple):
+    """A channel, the connections beside it for small requests, if it may have some, and the number of their users."""
+
+    channel: ReconnectingChannel
+    unary: UnaryCalls | None
+    users: int
+
+
 class _ProcessChannels:
-    """The channels of this process with the number of their users, under ``lock``."""
+    """The channels of this process, under ``lock``."""
 
     lock = threading.Lock()
-    channels: ClassVar[dict[_Key, tuple[ReconnectingChannel, int]]] = {}
+    channels: ClassVar[dict[_Key, _Opened]] = {}
     opened = False
     inherited: Any = None
 
@@ -50,6 +59,10 @@ Forks.renew(_ProcessChannels)
 class SharedChannel:
     """A user of the process's one channel to ``endpoint``, which the first user opens. Thread-safe.
 
+    Attributes:
+        channel: the channel.
+        unary: connections beside it for small requests, or None.
+
     Raises:
         ForkedAfterLoadError: this process was forked from one that had channels.
     """
@@ -62,10 +75,10 @@ class SharedChannel:
             # (grpcio 1.85.3).
             if _ProcessChannels.inherited is not None:
                 raise forked_error(str(endpoint))
-            channel, users = _ProcessChannels.channels.get(self._key) or (_new_channel(endpoint, connection), 0)
-            _ProcessChannels.channels[self._key] = (channel, users + 1)
+            opened = _ProcessChannels.channels.get(self._key) or _open_all(endpoint, connection)
+            _ProcessChannels.channels[self._key] = opened._replace(users=opened.users + 1)
             _ProcessChannels.opened = True
-        self.channel = channel
+        self.channel, self.unary = opened.channel, opened.unary
 
     def close(self) -> None:
         """Release the channel; its last user closes it."""
@@ -74,11 +87,14 @@ class SharedChannel:
             if self._closed or self._key not in _ProcessChannels.channels:
                 return
             self._closed = True
-            channel, users = _ProcessChannels.channels.pop(self._key)
-            if users > 1:
-                _ProcessChannels.channels[self._key] = (channel, users - 1)
+            opened = _ProcessChannels.channels.pop(self._key)
+            if opened.users > 1:
+                _ProcessChannels.channels[self._key] = opened._replace(users=opened.users - 1)
                 return
-        channel.close()  # outside of the lock, so that other models can open and close theirs meanwhile
+        # Outside of the lock, so that other models can open and close theirs meanwhile.
+        if opened.unary is not None:
+            opened.unary.close()
+        opened.channel.close()
 
 
 def forked_error(url: str) -> ForkedAfterLoadError:
@@ -89,8 +105,9 @@ def forked_error(url: str) -> ForkedAfterLoadError:
     )
 
 
-def _new_channel(endpoint: Endpoint, connection: ConnectionSettings) -> ReconnectingChannel:
-    return ReconnectingChannel(partial(_open, endpoint, connection), str(endpoint))
+def _open_all(endpoint: Endpoint, connection: ConnectionSettings) -> _Opened:
+    channel = ReconnectingChannel(partial(_open, endpoint, connection), str(endpoint))
+    return _Opened(channel, UnaryCalls(endpoint, connection) if UnaryCalls.can_reach(endpoint, connection) else None, 0)
 
 
 def _open(endpoint: Endpoint, connection: ConnectionSettings) -> Any:

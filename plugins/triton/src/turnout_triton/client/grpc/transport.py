@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Generator, Mapping
 from typing import Any
 
 from turnout.errors import ClosedError, TurnoutError
 from turnout.forking import Forks
 from turnout_triton.client.connection_settings import ConnectionSettings
+from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.endpoints import Endpoint
-from turnout_triton.client.failures import Callee, UnreadableResponseError, every_server_has_it, failure
+from turnout_triton.client.failures import (
+    Callee,
+    NotLoadedError,
+    UnknownCallError,
+    UnreadableResponseError,
+    closed_error,
+    every_server_has_it,
+    failure,
+)
 from turnout_triton.client.grpc.infer_message import decode_response, encode_request
 from turnout_triton.client.grpc.loading import load_grpc
 from turnout_triton.client.grpc.shared_channel import SharedChannel, forked_error
+from turnout_triton.client.grpc.statuses import kind_of_name
+from turnout_triton.client.grpc.unary_reply import CallFailedError
 from turnout_triton.client.messages import KServeRequest, KServeResponse
 from turnout_triton.client.proxy_variables import proxy_note
-
-# grpc.StatusCode by name; the rest is "internal".
-_KINDS = {
-    "UNAVAILABLE": "unavailable",
-    "DEADLINE_EXCEEDED": "deadline",
-    "INVALID_ARGUMENT": "invalid",
-    "OUT_OF_RANGE": "invalid",
-    "FAILED_PRECONDITION": "invalid",
-    "ALREADY_EXISTS": "invalid",
-    "NOT_FOUND": "not_found",
-    "UNIMPLEMENTED": "unimplemented",
-    "RESOURCE_EXHAUSTED": "too_large",
-    "UNAUTHENTICATED": "denied",
-    "PERMISSION_DENIED": "denied",
-    "CANCELLED": "unavailable",
-    "ABORTED": "unavailable",
-    "UNKNOWN": "unknown",
-}
 
 
 class GrpcTransport:
@@ -47,7 +41,7 @@ class GrpcTransport:
         self._endpoint = endpoint
         self._url = str(endpoint)
         self._shared = SharedChannel(endpoint, connection)
-        self._channel = self._shared.channel
+        self._channel, self._unary = self._shared.channel, self._shared.unary
         self._forks = Forks.count
         self._closed = False
         self._headers = connection.headers
@@ -57,9 +51,14 @@ class GrpcTransport:
         self._errors = (grpc.RpcError, ValueError)
 
     def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
-        with every_server_has_it():
-            message = self._call(self._channel.infer, encode_request(request), request.model, timeout_seconds)
-        return decode_response(message, request.model)
+        message, deadline = encode_request(request), time.monotonic() + timeout_seconds
+        try:
+            response = self._call_unary(message, request.model, timeout_seconds)
+            if response is None:
+                response = self._call(self._channel.infer, message, request.model, remaining_seconds(deadline))
+        except UnknownCallError as error:  # as every_server_has_it(), which costs a microsecond more
+            raise NotLoadedError(*error.args) from error
+        return decode_response(response, request.model)
 
     def stream(self, request: KServeRequest, timeout_seconds: float) -> Generator[KServeResponse]:
         from tritonclient.grpc import service_pb2
@@ -145,26 +144,44 @@ class GrpcTransport:
         if response is None:  # a status of success without a message, as out of a garbled connection
             raise failure("unavailable", "the response has no message", Callee(model, self._url))
         self._channel.record_response()
+        if self._unary is not None:
+            self._unary.allow()
+        return response
+
+    def _call_unary(self, message: bytes, model: str, timeout_seconds: float) -> bytes | None:
+        """Return the response over a connection of our own; None if gRPC must send the message."""
+        if self._unary is None:
+            return None
+        self._check_usable(model)
+        try:
+            response = self._unary.call(message, timeout_seconds)
+        except CallFailedError as error:
+            raise self._failure(error.kind, error.text, model) from error
+        if response is not None:
+            self._channel.record_response()
         return response
 
     def _check_usable(self, model: str) -> None:
         """Raise ClosedError after ``close``, ForkedAfterLoadError in a forked child."""
         if self._closed:
-            raise ClosedError(f"model {model!r} is closed; open the app again with turnout.open")
+            raise closed_error(model)
         if self._forks != Forks.count:
             raise forked_error(self._url)
 
     def _translate(self, error: Any, model: str) -> TurnoutError:
         if self._closed or isinstance(error, ValueError):
             return ClosedError(f"model {model!r} was closed meanwhile; open the app again with turnout.open")
-        kind = _KINDS.get(error.code().name, "internal")
-        if kind == "deadline":
-            self._channel.record_timeout()
+        kind = kind_of_name(error.code().name)
         # The server reports a request beyond its own limit in the same words, with another number.
         if kind == "too_large" and f"vs. {self._max_response_bytes})" in (error.details() or ""):
             kind = "large_response"
+        return self._failure(kind, error.details() or "", model)
+
+    def _failure(self, kind: str, text: str, model: str) -> TurnoutError:
+        if kind == "deadline":
+            self._channel.record_timeout()
         note = proxy_note(self._endpoint) if kind in ("unavailable", "deadline") else ""
-        return failure(kind, f"{error.details() or ''}{note}", Callee(model, self._url))
+        return failure(kind, f"{text}{note}", Callee(model, self._url))
 
 
 def _parse(kind: Any, message: bytes, model: str) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import select
 import socket
 import ssl
 import time
@@ -18,15 +17,10 @@ from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.endpoints import Endpoint
 from turnout_triton.client.failures import Callee, failure
+from turnout_triton.client.http.body import OversizedResponseError
 from turnout_triton.client.http.dialing import Dialer
-from turnout_triton.client.http.round_trip import (
-    BasedConnection,
-    HttpRequest,
-    HttpResponse,
-    OversizedResponseError,
-    compress,
-    round_trip,
-)
+from turnout_triton.client.http.request_head import RequestWriter
+from turnout_triton.client.http.round_trip import HttpConnection, HttpRequest, HttpResponse, round_trip
 from turnout_triton.client.proxy_variables import proxy_note
 
 _MOST_IDLE = 64
@@ -54,6 +48,9 @@ class HttpConnections:
     is probed, so that a request that cannot be repeated is never the first to find out.
 
     Thread-safe without a lock: a deque's append and pop are atomic. A forked child opens its own connections.
+
+    Attributes:
+        requests: writes the requests for ``call``.
     """
 
     def __init__(self, endpoint: Endpoint, connection: ConnectionSettings) -> None:
@@ -61,7 +58,8 @@ class HttpConnections:
         self._connection = connection
         self._context = connection.ssl_context() if endpoint.secure else None
         self._dialer = Dialer(endpoint.host, endpoint.port)
-        self._idle: deque[BasedConnection] = deque()
+        self.requests = RequestWriter(endpoint, connection.compression)
+        self._idle: deque[HttpConnection] = deque()
         self._closed = False
         self._generation = 0
         self._next_new = 0.0
@@ -79,23 +77,21 @@ class HttpConnections:
         Raises:
             TurnoutError: as ``failures.failure`` says.
         """
-        callee, deadline = Callee(model, str(self._endpoint)), time.monotonic() + timeout_seconds
-        if self._connection.compression != "none":
-            request = compress(request, self._connection.compression)
-        connection = self._take(callee, deadline)
+        deadline = time.monotonic() + timeout_seconds
+        connection = self._take(model, deadline)
         try:
             response = round_trip(connection, request, deadline)
         except BaseException as error:
             # Closed, never reused: the rest of the response may still arrive, and would be read as the next one's.
             connection.close()
-            raise self._translate(error, callee, request.method) from error
+            raise self._translate(error, Callee(model, str(self._endpoint)), request.method) from error
         if response.reusable:
             self._probes = True
             self._push_idle(connection)
         else:
             connection.close()
         if response.status >= 300:
-            raise _refusal(response, callee)
+            raise _refusal(response, Callee(model, str(self._endpoint)))
         return response
 
     def close(self) -> None:
@@ -109,7 +105,7 @@ class HttpConnections:
             with contextlib.suppress(IndexError):  # another thread popped the last one
                 self._idle.pop().close()
 
-    def _take(self, callee: Callee, deadline: float) -> BasedConnection:
+    def _take(self, model: str, deadline: float) -> HttpConnection:
         """Return an idle connection, or a new one, which replaces an idle one once a second."""
         idle, now = self._pop_idle(), time.monotonic()
         if idle is not None and now < self._next_new:
@@ -125,16 +121,16 @@ class HttpConnections:
                 return idle
             if idle is not None:
                 idle.close()
-            raise self._connection_error(error, callee) from error
+            raise self._connection_error(error, Callee(model, str(self._endpoint))) from error
         if idle is not None:
             idle.close()
         return opened
 
-    def _open_probed(self, deadline: float) -> BasedConnection:
+    def _open_probed(self, deadline: float) -> HttpConnection:
         opened = self._open(deadline)
         if not self._probes:
             return opened
-        probe = HttpRequest("GET", "/v2/health/live", dict(self._connection.headers))
+        probe = self.requests.write("GET", "/v2/health/live", dict(self._connection.headers))
         try:
             self._probes = round_trip(opened, probe, deadline).reusable
         except BaseException:
@@ -145,7 +141,7 @@ class HttpConnections:
         opened.close()  # a server without keep-alive
         return self._open(deadline)
 
-    def _push_idle(self, connection: BasedConnection) -> None:
+    def _push_idle(self, connection: HttpConnection) -> None:
         if len(self._idle) >= _MOST_IDLE or connection.generation != self._generation:
             connection.close()
             return
@@ -154,25 +150,25 @@ class HttpConnections:
         if self._closed:
             self.close_idle()
 
-    def _pop_idle(self) -> BasedConnection | None:
+    def _pop_idle(self) -> HttpConnection | None:
         # The most recently used first: the server has had the least time to drop it.
         while True:
             try:
                 connection = self._idle.pop()
             except IndexError:
                 return None
-            if not _is_dropped(connection):
+            # An idle connection has nothing to read but its end.
+            if not connection.poll_readable(0):
                 return connection
             connection.close()
 
-    def _open(self, deadline: float) -> BasedConnection:
-        host, port = self._endpoint.host, self._endpoint.port
+    def _open(self, deadline: float) -> HttpConnection:
         opened = self._dialer.dial(remaining_seconds(deadline))
         # Else Nagle's algorithm holds the last segment of a body back until the server acknowledges the one before.
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._context is not None:
-            opened = self._context.wrap_socket(opened, server_hostname=self._connection.server_name or host)
-        return BasedConnection(host, port, opened, self._endpoint.path, self._generation)
+            opened = self._context.wrap_socket(opened, server_hostname=self._connection.server_name or self._endpoint.host)
+        return HttpConnection(opened, self._generation)
 
     def _connection_error(self, error: Exception, callee: Callee) -> TurnoutError:
         if isinstance(error, ssl.SSLError):
@@ -197,16 +193,6 @@ class HttpConnections:
             kind = "not_reached" if method == "GET" else "unavailable"
             return failure(kind, f"{type(error).__name__}: {str(error)!r}{hint}", callee)
         return error
-
-
-def _is_dropped(connection: BasedConnection) -> bool:
-    """Return whether the server has closed an idle connection."""
-    if connection.sock is None:
-        return True
-    # An idle connection has nothing to read but its end. poll(), because select() fails on descriptors from 1024 on.
-    poll = select.poll()
-    poll.register(connection.sock, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def _refusal(response: HttpResponse, callee: Callee) -> TurnoutError:

@@ -56,7 +56,13 @@ class SharedMemoryTransport(TransportWrapper):
     def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
         deadline = time.monotonic() + timeout_seconds
         try:
-            return self._infer(request, deadline)
+            # A model of small tensors: what _infer does for it, without its calls.
+            if self._outputs or max(map(len, request.buffers), default=-1) >= self._threshold_bytes:
+                return self._infer(request, deadline)
+            response = self._inner.infer(request, timeout_seconds)
+            if max(map(len, response.data.values()), default=-1) < self._threshold_bytes:
+                return response
+            return self._learn_outputs(request, response)
         except ServerMemoryError:
             # The server's processes and our regions use one /dev/shm, 64 MB in a container: our free regions may be what the
             # server lacks.
@@ -69,17 +75,16 @@ class SharedMemoryTransport(TransportWrapper):
         super().close()
 
     def _infer(self, request: KServeRequest, deadline: float) -> KServeResponse:
-        key = (request.model, request.version, request.heads)
-        outputs = self._outputs.get(key, ()) if self._outputs else ()
+        outputs = self._outputs.get(_key(request), ())
         if not (outputs or self._has_large(request.buffers)) or time.monotonic() < self._refused_until:
-            return self._learn_outputs(key, self._inner.infer(request, remaining_seconds(deadline)))
+            return self._learn_outputs(request, self._inner.infer(request, remaining_seconds(deadline)))
         with RequestRegions(self._pool, self._threshold_bytes, request.model, deadline) as regions:
             placed = self._place(regions, request, outputs, deadline)
             response = None if placed is None else self._infer_placed(regions, placed, deadline)
         if response is None:
-            self._outputs.pop(key, None)
+            self._outputs.pop(_key(request), None)
             response = self._inner.infer(request, remaining_seconds(deadline))
-        return self._learn_outputs(key, response)
+        return self._learn_outputs(request, response)
 
     def _place(
         self, regions: RequestRegions, request: KServeRequest, outputs: tuple[TensorHead, ...], deadline: float
@@ -112,15 +117,16 @@ class SharedMemoryTransport(TransportWrapper):
         except RegionRefusedError:
             return None
 
-    def _learn_outputs(self, key: tuple[Any, ...], response: KServeResponse) -> KServeResponse:
-        if self._has_large(response.data.values()) and key not in self._outputs and _have_known_sizes(response.heads):
+    def _learn_outputs(self, request: KServeRequest, response: KServeResponse) -> KServeResponse:
+        is_large = max(map(len, response.data.values()), default=-1) >= self._threshold_bytes
+        if is_large and (key := _key(request)) not in self._outputs and _have_known_sizes(response.heads):
             with self._lock:
                 if len(self._outputs) < _MOST_LEARNED:
                     self._outputs[key] = response.heads
         return response
 
     def _has_large(self, buffers: Iterable[Buffer]) -> bool:
-        return any(len(buffer) >= self._threshold_bytes for buffer in buffers)
+        return max(map(len, buffers), default=-1) >= self._threshold_bytes
 
     def _sweep_once(self, deadline: float) -> None:
         # At the first large tensor, not at opening: a model of small tensors never touches /dev/shm.
@@ -144,6 +150,10 @@ class SharedMemoryTransport(TransportWrapper):
                 return
             self._is_logged = True
         logger.warning("triton at %r: no shared memory, tensors go over the wire: %s", self._url, text_of(error))
+
+
+def _key(request: KServeRequest) -> tuple[Any, ...]:
+    return request.model, request.version, request.heads
 
 
 def _have_known_sizes(heads: Iterable[TensorHead]) -> bool:
