@@ -232,7 +232,11 @@ def requests(app: Turnout, outcome: str) -> float:
     return app.metrics.registry.get_sample_value("turnout_inference_requests_total", labels) or 0
 
 
-@pytest.mark.parametrize("inputs", [{"y": X}, {"x": X.astype(np.int8)}, {"x": [["a"]]}, X, {"x": object()}], ids=str)
+@pytest.mark.parametrize(
+    "inputs",
+    [{"y": X}, {"x": X.astype(np.int8)}, {"x": [["a"]]}, X, {"x": object()}],
+    ids=["another name", "another datatype", "texts", "no mapping", "an object"],
+)
 def test_a_refused_request_is_counted_once(make_app: MakeApp, inputs: Any) -> None:
     class Known(PlusOne):
         def signature(self) -> ModelSignature:
@@ -247,11 +251,21 @@ def test_a_refused_request_is_counted_once(make_app: MakeApp, inputs: Any) -> No
     assert requests(app, "invalid_request") == 1
 
 
-def test_a_deadline_ends_the_wait_while_the_backend_hangs(make_app: MakeApp, gate: Any) -> None:
-    app = make_app({"m": lambda: gate})
+BATCHES = {"max_batch_size": 4, "dynamic_batching": {}}
 
-    with pytest.raises(DeadlineExceededError, match="it runs on, and its answer is dropped"):
-        asyncio.run(app.model("m").ainfer({"x": X}, timeout_seconds=0.02))
+
+@pytest.mark.parametrize("queue", [{}, BATCHES], ids=["threads", "batches"])
+def test_a_deadline_ends_the_wait_while_the_backend_hangs(make_app: MakeApp, gate: Any, queue: Any, limit_seconds: int) -> None:
+    app = make_app({"m": lambda: gate}, more={"m": queue})
+    app.model("m").open()
+
+    async def main() -> None:
+        answer = asyncio.create_task(app.model("m").ainfer({"x": X}, timeout_seconds=0.5))
+        await asyncio.to_thread(gate.started.wait, limit_seconds)
+        with pytest.raises(DeadlineExceededError):
+            await answer
+
+    asyncio.run(main())
 
     late = app.metrics.registry.get_sample_value("turnout_late_executions_total", {"model": "m", "backend": "m_backend"})
     assert (late, requests(app, "deadline_exceeded")) == (1, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -13,19 +14,12 @@ import pytest
 from turnout import InferenceRequest
 from turnout.errors import DeadlineExceededError, InvalidRequestError, InvalidTensorError
 from turnout.inference import EMPTY
-from turnout.serving.awaited_request import request_in
+from turnout.serving.awaited_request import request_at_once, request_in
 from turnout.serving.executor import InferenceExecutor
 
 
 def made(threads: Any, inputs: Any, timeout_seconds: Any = None) -> InferenceRequest:
     return asyncio.run(request_in(threads, inputs, timeout_seconds, "id", EMPTY))
-
-
-class NoThreads:
-    """Fails if a thread is asked for."""
-
-    def call(self, work: Any) -> Any:
-        raise AssertionError("a thread was asked for")
 
 
 @pytest.mark.parametrize(
@@ -34,9 +28,19 @@ class NoThreads:
     ids=["numbers", "few texts", "nothing", "a request"],
 )
 def test_what_needs_no_conversion_needs_no_thread(inputs: Any) -> None:
-    request = made(NoThreads(), inputs)
+    request = request_at_once(inputs, None, "id", EMPTY)
 
+    assert request is not None
     assert list(request.inputs) == (list(inputs) if isinstance(inputs, dict) else ["x"])
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [{"x": [1]}, {"x": np.array([b"a"] * 1000, object)}, OrderedDict(), [1]],
+    ids=["list", "texts", "mapping", "no mapping"],
+)
+def test_anything_else_is_left_to_a_thread(inputs: Any) -> None:
+    assert request_at_once(inputs, None, "", EMPTY) is None
 
 
 def test_anything_else_is_converted_in_a_thread(executor: InferenceExecutor) -> None:

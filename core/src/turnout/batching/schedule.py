@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from turnout.batching.linger import Linger
@@ -44,8 +45,16 @@ class Schedule:
         linger: the short wait for requests that are about to arrive.
     """
 
-    def __init__(self, rules: BatchRules, instances: int = 1, depth: Depth | None = None) -> None:
+    def __init__(
+        self,
+        rules: BatchRules,
+        instances: int = 1,
+        depth: Depth | None = None,
+        late: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Start empty; ``late`` is called for each request whose batch runs when its caller leaves."""
         self.rules = rules
+        self._late = late
         self.idle: deque[None] = deque([None] * instances)
         self.queue = RequestQueue(rules, depth)
         self.forming = False
@@ -124,6 +133,8 @@ class Schedule:
         """Forget a request whose caller leaves; if its batch runs, the answer is thrown away."""
         if queued.state is State.WAITING:
             self.queue.remove(queued)
+        elif queued.state is State.RUNNING:
+            self._late()
         queued.state = State.ABANDONED
 
     def drain(self) -> list[QueuedRequest]:

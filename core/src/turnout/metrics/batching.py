@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -27,10 +27,19 @@ class BatchMeter:
 
     Attributes:
         waiting: the requests in the queue.
+        late: counts a request whose batch still ran when its caller left.
     """
 
-    def __init__(self, families: BatchFamilies, model: str, backend: str, execution_seconds: BatchHistogram) -> None:
+    def __init__(
+        self,
+        families: BatchFamilies,
+        model: str,
+        backend: str,
+        execution_seconds: BatchHistogram,
+        late: Callable[[], object],
+    ) -> None:
         arm = (model, backend)
+        self.late = late
         self.waiting = InFlight(families.depth.labels(*arm))
         self._queue_seconds = families.queue_seconds.labels(*arm)
         self._sizes = families.sizes.labels(*arm)

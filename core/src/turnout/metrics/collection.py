@@ -130,7 +130,8 @@ class Metrics:
             if key not in self._batches:
                 with metric_files():
                     execution_seconds = self._families.execution_seconds.labels(model, backend)
-                    self._batches[key] = BatchMeter(self._batch_families, model, backend, execution_seconds)
+                    late = self.resilience.late(model, backend)
+                    self._batches[key] = BatchMeter(self._batch_families, model, backend, execution_seconds, late)
             return self._batches[key]
 
     def observe_load(self, model: str, backend: str, seconds: float) -> None:

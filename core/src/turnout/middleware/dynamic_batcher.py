@@ -64,7 +64,7 @@ class DynamicBatcher(Middleware):
 
     def renew(self) -> None:
         """Start with an empty queue: the parent's callers do not exist here."""
-        self._schedule = Schedule(self._rules, self._instances, self._meter.waiting)
+        self._schedule = Schedule(self._rules, self._instances, self._meter.waiting, self._meter.late)
         self._dispatcher = Dispatcher(self._schedule, self._execution, self._leaders, self._clock)
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
