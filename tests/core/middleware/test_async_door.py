@@ -133,8 +133,7 @@ BEHAVIORS: dict[str, Callable[[Bench], ModelInference]] = {
     "circuit_breaker": Bench.circuit,
     "dynamic_batcher": lambda bench: DynamicBatcher(
         ErrorBoundary(bench.inner, "m", "b"),
-        "m",
-        "b",
+        ("m", "b"),
         batch_rules(DynamicBatching(), 4),
         bench.metrics.batches("m", "b"),
         refused=bench.metrics.resilience.full_queue("m", "b"),

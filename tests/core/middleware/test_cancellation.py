@@ -124,6 +124,7 @@ def house(folder: Path, backend: Awaits, **options: bool) -> Iterator[House]:
     finally:
         made.executor.close()
         made.model.close()
+        made.deployment.close()  # where no test has used the model itself
 
 
 async def step(work: Any, turns: int) -> str:
