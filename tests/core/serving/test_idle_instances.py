@@ -45,13 +45,30 @@ class Taker(threading.Thread):
         return self.got
 
 
-def test_the_longest_idle_instance_is_taken_first() -> None:
+def test_the_instance_that_was_used_last_is_taken_first() -> None:
     idle = IdleInstances("abc")
 
-    first = idle.take()
-    idle.give_back(first)
+    taken = [idle.take() for _ in range(3)]
+    for instance in "bac":
+        idle.give_back(instance)
 
-    assert (first, [idle.take() for _ in range(3)]) == ("a", ["b", "c", "a"])
+    assert (taken, [idle.take() for _ in range(3)]) == (["a", "b", "c"], ["c", "a", "b"])
+
+
+def test_an_instance_that_was_suspended_is_taken_last_and_one_that_has_rested_first() -> None:
+    idle = IdleInstances("abc", lambda: now)
+    now = 100.0
+
+    idle.suspend(idle.take())
+    idle.resume("a")
+    after_failure = [idle.take() for _ in range(3)]
+    idle.suspend("b")
+    idle.resume("b", 1.0)
+    idle.give_back("a")
+    now = 101.0
+
+    assert after_failure == ["b", "c", "a"]
+    assert idle.take() == "b"
 
 
 def test_the_longest_waiting_request_is_the_next() -> None:

@@ -31,14 +31,17 @@ class _Waiter(Generic[InstanceT]):
 
 
 class IdleInstances(Generic[InstanceT]):
-    """Gives instances to requests: the longest idle one to the longest waiting one.
+    """Gives instances to requests: the one that was used last to the request that waits longest.
+
+    Used last, because its weights are still in the caches: the requests of a lone caller that alternate between two need up
+    to 8 % more CPU. An instance that failed is taken after all others, and one whose rest has ended before them.
 
     Thread-safe without a lock: the changes of a deque are atomic, and each method that adds to one side looks for a partner on
     the other afterwards. So the garbage collector may end a stream, which gives its instance back, at any point of any method.
     """
 
     def __init__(self, instances: Iterable[InstanceT], clock: Callable[[], float] = time.monotonic) -> None:
-        self._idle = deque(instances)
+        self._idle = deque(reversed(list(instances)))
         self._count = len(self._idle)
         self._waiting: deque[_Waiter[InstanceT]] = deque()
         self._resting: deque[tuple[float, InstanceT]] = deque()
@@ -55,7 +58,7 @@ class IdleInstances(Generic[InstanceT]):
             self._wake()
         if not self._waiting:
             with suppress(IndexError):
-                return self._idle.popleft()
+                return self._idle.pop()
         waiter = _Waiter[InstanceT]()
         self._waiting.append(waiter)
         self._match()
@@ -74,6 +77,11 @@ class IdleInstances(Generic[InstanceT]):
         self._idle.append(instance)
         self._match()
 
+    def put_last(self, instance: InstanceT) -> None:
+        """Make ``instance`` idle; it is taken after all others."""
+        self._idle.appendleft(instance)
+        self._match()
+
     def suspend(self, instance: InstanceT) -> bool:
         """Keep ``instance`` from becoming idle until ``resume``; return False, and make it idle, if all others rest."""
         return self._rest(_NEVER, instance)
@@ -83,7 +91,7 @@ class IdleInstances(Generic[InstanceT]):
         self._resting.remove((_NEVER, instance))
         if rest_seconds:
             return self._rest(self._clock() + rest_seconds, instance)
-        self.give_back(instance)
+        self.put_last(instance)
         return False
 
     def close(self, error: Exception) -> None:
@@ -136,13 +144,13 @@ class IdleInstances(Generic[InstanceT]):
     def _match(self) -> None:
         while self._idle and self._waiting:
             try:
-                instance = self._idle.popleft()
+                instance = self._idle.pop()
             except IndexError:
                 return
             waiter = self._next_waiter()
             if waiter is None:
                 # Around the loop again: a request may have come before the instance was back.
-                self._idle.appendleft(instance)
+                self._idle.append(instance)
             else:
                 waiter.given.set_result(instance)
 

@@ -77,7 +77,7 @@ class Instances(ModelInference):
             response = instance.inner.infer(request)
         except BaseException as error:
             if not isinstance(error, Exception) or isinstance(error, _FINAL):
-                idle.give_back(instance)
+                idle.put_last(instance)
                 raise
             if not idle.suspend(instance):
                 raise
