@@ -34,7 +34,7 @@ class IdleInstances(Generic[InstanceT]):
     """Gives instances to requests: the one that was used last to the request that waits longest.
 
     Used last, because its weights are still in the caches: the requests of a lone caller that alternate between two need up
-    to 8 % more CPU. An instance that failed is taken after all others, and one whose rest has ended before them.
+    to 8 % more CPU. An instance that failed is chosen after all others, and one whose rest has ended before them.
 
     Thread-safe without a lock: the changes of a deque are atomic, and each method that adds to one side looks for a partner on
     the other afterwards. So the garbage collector may end a stream, which gives its instance back, at any point of any method.
@@ -78,7 +78,7 @@ class IdleInstances(Generic[InstanceT]):
         self._match()
 
     def put_last(self, instance: InstanceT) -> None:
-        """Make ``instance`` idle; it is taken after all others."""
+        """Make ``instance`` idle; it is chosen after all others."""
         self._idle.appendleft(instance)
         self._match()
 
