@@ -129,6 +129,7 @@ test-direct: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 
 benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 	$(VENVS)/direct/bin/python benchmarks/overhead.py
+	$(VENVS)/direct/bin/python benchmarks/layers.py
 	$(VENVS)/direct/bin/python benchmarks/batching.py
 	$(VENVS)/direct/bin/python benchmarks/instances.py
 	$(VENVS)/direct/bin/python benchmarks/startup.py

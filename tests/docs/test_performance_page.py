@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -67,3 +69,13 @@ def test_commands_that_do_not_exist_are_found() -> None:
     found = [problem(command) for command in commands(page)]
 
     assert found == ["no file benchmarks/gone.py", "no option --hours ", "no target nothing ", "no option --speed "]
+
+
+def test_the_chart_is_drawn_from_the_figures_beside_it() -> None:
+    spec = importlib.util.spec_from_file_location("chart", ROOT / "benchmarks/chart.py")
+    assert spec is not None
+    assert spec.loader is not None
+    chart = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(chart)
+
+    assert chart.CHART.read_text("utf-8") == chart.draw(json.loads(chart.FIGURES.read_text("utf-8"))["rates"])
