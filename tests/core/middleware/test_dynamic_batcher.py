@@ -129,6 +129,7 @@ def test_the_metrics_have_the_batches_and_the_meters_differ() -> None:
     assert setting.sample("turnout_queue_duration_seconds_count") == 3
     assert setting.sample("turnout_batch_size_sum") == 5
     assert timings["queue"] > 0
+    assert timings["execution"] > 0
 
 
 def test_only_the_bad_request_of_a_batch_fails(caplog: pytest.LogCaptureFixture) -> None:

@@ -65,7 +65,7 @@ def _refuse(options: BenchOptions, names: Sequence[str], reason: str) -> None:
     if given:
         raise ConfigurationError(
             f"{' and '.join(given)} {'give' if len(given) > 1 else 'gives'} {reason}",
-            next_step=f"leave {' and '.join(given)} out",
+            next_step=f"leave {' and '.join(given)} out".replace("FILE", "the files"),
         )
 
 

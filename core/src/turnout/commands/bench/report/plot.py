@@ -68,7 +68,7 @@ def draw_plot(results: Sequence[BenchResult], file: Path) -> None:
 
 def _draw_speed(axes: Axes, result: BenchResult) -> None:
     """Draw the median and the 95th percentile over the rate: a line for each arm, a point for each load."""
-    for name in dict.fromkeys(arm_name(one) for one in result.results):
+    for place, name in enumerate(dict.fromkeys(arm_name(one) for one in result.results)):
         points = [one for one in result.results if arm_name(one) == name and one.latency_seconds["p50"] is not None]
         rates = [one.requests_per_second for one in points]
         (line,) = axes.plot(rates, [_milliseconds(one, "p50") for one in points], marker="o", label=f"{name}, p50")
@@ -76,7 +76,9 @@ def _draw_speed(axes: Axes, result: BenchResult) -> None:
         known = [pair for pair in tail if pair[1] is not None]
         axes.plot(*zip(*known, strict=True), marker=".", linestyle="--", color=line.get_color()) if known else None
         for rate, one in zip(rates, points, strict=True):
-            axes.annotate(load_label(one), (rate, _milliseconds(one, "p50") or 0.0), xytext=(4, 4), textcoords="offset points")
+            axes.annotate(
+                load_label(one), (rate, _milliseconds(one, "p50") or 0.0), xytext=(4, 4 + 9 * place), textcoords="offset points"
+            )
     axes.set(title=f"{result.name}: latency over rate", xlabel="answered requests/s", ylabel="latency, ms (dashed: p95)")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
