@@ -1,38 +1,39 @@
 """Cost of a call by Turnout's Triton client and by NVIDIA's, against one real tritonserver, interleaved in one run.
 
-The model returns its input (python backend), so that the round trip is measured. Small tensors: FP32 [16], with one caller and
-with 32 in flight (32 threads). Large ones: FP32 [3,000,000], 12 MB each way, one caller, against ``tritonclient.http``. Each
-round runs every side once, in turn; figures are medians over rounds of the wall time of a call, as a ratio to the raw client.
+The server runs a model that returns its input (python backend). Each side is a process of its own (``triton_client_sides.py``),
+and each round runs every side once, in turn. Two figures a side, medians over rounds: the wall time of a call, and the CPU time
+that the client's process spends on it, all threads included, since the server and the client share the machine. A bar compares
+Turnout with the best of tritonclient's ways of the same protocol: synchronous, one client a thread; ``async_infer``; asyncio.
 
-    python benchmarks/triton_client.py            # starts the server by itself
-    python benchmarks/triton_client.py --rounds 60
-    python benchmarks/triton_client.py --threshold     # the size from which shared memory pays, Turnout against itself
+    python benchmarks/triton_client.py                   # starts the server by itself; all bars
+    python benchmarks/triton_client.py --only small,many --rounds 30
+    python benchmarks/triton_client.py --threshold       # the size from which shared memory pays, Turnout against itself
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
+import json
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
-import threading
-import time
+import venv
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-import tritonclient.grpc
-import tritonclient.http
-from tritonclient.utils import shared_memory
+from bars import Measured, report
 
-import turnout
-from turnout.metrics import Metrics
 from turnout_triton.server import LocalServer, ServerOptions
 
-SMALL, LARGE = np.arange(16, dtype=np.float32), np.random.default_rng(7).standard_normal(3_000_000).astype(np.float32)
-IN_FLIGHT = 32
-BARS = {"1 caller": 1.05, "32 in flight": 1.05, "12 MB, shared memory": 0.20, "12 MB, wire": 0.75}
-ECHO = """
+SIDES = Path(__file__).with_name("triton_client_sides.py")
+SMALL, LARGE, IN_FLIGHT = 16, 3_000_000, 32
+WIRE = ':{"shared_memory":"off"}'
+MODEL = """
 import triton_python_backend_utils as utils
 
 class TritonPythonModel:
@@ -45,181 +46,182 @@ input [ { name: "x" data_type: TYPE_FP32 dims: [ -1 ] } ]
 output [ { name: "y" data_type: TYPE_FP32 dims: [ -1 ] } ]
 instance_group [ { kind: KIND_CPU count: 1 } ]
 """
+BATCHED = f"{CONFIG}\nmax_batch_size: {IN_FLIGHT}\ndynamic_batching {{ }}\n"
+Figures = dict[str, list[tuple[float, float]]]
+WALL, CPU = 0, 1
 
 
-def raw_call(module: object, client: object, array: np.ndarray) -> Callable[[], np.ndarray]:
-    """Return a call as in tritonclient's documentation."""
-
-    def call() -> np.ndarray:
-        tensor = module.InferInput("x", list(array.shape), "FP32")
-        tensor.set_data_from_numpy(array)
-        return client.infer("echo", [tensor], outputs=[module.InferRequestedOutput("y")]).as_numpy("y")
-
-    return call
-
-
-@contextlib.contextmanager
-def raw_shared_memory_call(
-    client: tritonclient.grpc.InferenceServerClient, array: np.ndarray
-) -> Iterator[Callable[[], np.ndarray]]:
-    """Yield a call through tritonclient's own shared memory, with regions that are created and registered beforehand."""
-    regions = [shared_memory.create_shared_memory_region(name, f"/bench_{name}", array.nbytes) for name in ("x", "y")]
-    for name in ("x", "y"):
-        client.register_system_shared_memory(name, f"/bench_{name}", array.nbytes)
-    tensor = tritonclient.grpc.InferInput("x", list(array.shape), "FP32")
-    tensor.set_shared_memory("x", array.nbytes)
-    output = tritonclient.grpc.InferRequestedOutput("y")
-    output.set_shared_memory("y", array.nbytes)
-
-    def call() -> np.ndarray:
-        shared_memory.set_shared_memory_region(regions[0], [array])
-        client.infer("echo", [tensor], outputs=[output])
-        return shared_memory.get_contents_as_numpy(regions[1], np.float32, list(array.shape)).copy()
-
-    try:
-        yield call
-    finally:
-        client.unregister_system_shared_memory()
-        for region in regions:
-            shared_memory.destroy_shared_memory_region(region)
+def peer_python() -> str:
+    """Return an interpreter with all of tritonclient's clients: this one, or one in an environment that is made for them."""
+    if all(importlib.util.find_spec(name) for name in ("tritonclient", "gevent", "aiohttp", "grpc")):
+        return sys.executable
+    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "turnout-benchmarks" / "tritonclient"
+    python, installed = folder / "bin" / "python", folder / "installed"
+    if not installed.exists():
+        venv.create(folder, with_pip=True, clear=True)
+        wanted = f"tritonclient[grpc,http]=={version('tritonclient')}"
+        subprocess.run([python, "-m", "pip", "install", "-q", wanted], check=True)
+        installed.touch()
+    return str(python)
 
 
-def seconds_a_call(call: Callable[[], np.ndarray], calls: int) -> float:
-    """Return the mean wall time of ``calls`` calls, one after the other."""
-    start = time.perf_counter()
-    for _ in range(calls):
-        call()
-    return (time.perf_counter() - start) / calls
+class Side:
+    """A process that makes calls when it is asked to."""
 
+    def __init__(self, name: str, server: LocalServer, model: str, elements: int) -> None:
+        python = sys.executable if name.startswith("turnout") else peer_python()
+        command = [python, str(SIDES), name, server.http_url, server.grpc_url, model, str(elements)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._read()
 
-class Crowd:
-    """Threads that wait for work, so that their start is not measured."""
+    def measure(self, calls: int) -> tuple[float, float]:
+        """Return the wall and the CPU seconds of one call."""
+        print(calls, file=self._process.stdin, flush=True)
+        wall, cpu = map(float, self._read().split())
+        return wall / calls, cpu / calls
 
-    def __init__(self, threads: int) -> None:
-        self._start, self._end = threading.Barrier(threads + 1), threading.Barrier(threads + 1)
-        self._work: tuple[Callable[[], np.ndarray], int] | None = None
-        for _ in range(threads):
-            threading.Thread(target=self._run, daemon=True).start()
+    def close(self) -> None:
+        self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
-    def seconds_a_call(self, call: Callable[[], np.ndarray], calls: int) -> float:
-        """Return the wall time divided by the number of calls, ``calls`` for each thread."""
-        self._work = (call, calls)
-        start = time.perf_counter()
-        self._start.wait()
-        self._end.wait()
-        return (time.perf_counter() - start) / (calls * IN_FLIGHT)
-
-    def _run(self) -> None:
-        while True:
-            self._start.wait()
-            call, calls = self._work
-            for _ in range(calls):
-                call()
-            self._end.wait()
+    def _read(self) -> str:
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self._process.args} has ended with {self._process.wait()}")
+        return line
 
 
 @contextlib.contextmanager
 def echo_server() -> Iterator[LocalServer]:
-    """Serve a model that returns its input."""
+    """Serve models that return their input: one request at a time, and batched."""
     with tempfile.TemporaryDirectory() as folder:
-        version = Path(folder) / "echo" / "1"
-        version.mkdir(parents=True)
-        (version / "model.py").write_text(ECHO)
-        (version.parent / "config.pbtxt").write_text(CONFIG)
+        for name, config in (("echo", CONFIG), ("batched", BATCHED)):
+            code = Path(folder) / name / "1" / "model.py"
+            code.parent.mkdir(parents=True)
+            code.write_text(MODEL)
+            (code.parent.parent / "config.pbtxt").write_text(config)
         with LocalServer(folder, ServerOptions(trust=True, grace_seconds=0)) as server:
             yield server
 
 
-@contextlib.contextmanager
-def turnout_call(
-    url: str, array: np.ndarray, shared_memory: str = "auto", threshold: int = 256 * 1024
-) -> Iterator[Callable[[], np.ndarray]]:
-    """Yield a call of an app on the server, through every middleware, as a user's."""
-    options = {"url": url, "shared_memory": shared_memory, "shared_memory_threshold_bytes": threshold}
-    settings = {"models": {"echo": {"backend": "triton", "backends": {"triton": options}}}}
-    with turnout.open(settings, metrics=Metrics()) as app:
-        model = app.model("echo")
-        yield lambda: model.infer({"x": array})["y"]
-
-
-def interleave(sides: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Return the figures of every side, measured in turn."""
-    figures: dict[str, list[float]] = {name: [] for name in sides}
-    for number in range(rounds + 2):
-        for name, measure in sides.items():
-            figure = measure()
-            if number >= 2:
-                figures[name].append(figure)
+def interleave(server: LocalServer, model: str, elements: int, calls: int, rounds: int, names: dict[str, str]) -> Figures:
+    """Return wall and CPU seconds of a call by side, a pair for each round."""
+    figures: Figures = {title: [] for title in names}
+    with contextlib.ExitStack() as stack:
+        sides = {title: Side(name, server, model, elements) for title, name in names.items()}
+        for side in sides.values():
+            stack.callback(side.close)
+        for number in range(rounds + 1):
+            for title, side in sides.items():
+                measured = side.measure(calls)
+                if number:
+                    figures[title].append(measured)
     return figures
 
 
-def report(title: str, figures: dict[str, list[float]], raw: str) -> None:
-    """Print medians and ratios, pair by pair."""
-    print(f"\n{title}")
-    for name, values in figures.items():
-        ratio = statistics.median(value / base for value, base in zip(values, figures[raw], strict=True))
-        bar = next((f"  (bar {bar:.2f})" for key, bar in BARS.items() if f"{title}|{name}".endswith(key)), "")
-        print(f"  {name:<42} {statistics.median(values) * 1e6:10.1f} us  {ratio:6.3f} x{bar}")
+def median(figures: Figures, side: str, what: int) -> float:
+    return statistics.median(pair[what] for pair in figures[side])
 
 
-def measure(server: LocalServer, rounds: int) -> None:
-    """Measure every pair."""
-    with contextlib.ExitStack() as stack:
-        grpc = stack.enter_context(contextlib.closing(tritonclient.grpc.InferenceServerClient(server.grpc_url)))
-        http = stack.enter_context(contextlib.closing(tritonclient.http.InferenceServerClient(server.http_url)))
-        ours = stack.enter_context(turnout_call(server.grpc_url, SMALL))
-        ours_http = stack.enter_context(turnout_call(f"http://{server.http_url}", SMALL))
-        raw, raw_http = raw_call(tritonclient.grpc, grpc, SMALL), raw_call(tritonclient.http, http, SMALL)
-        crowd = Crowd(IN_FLIGHT)
-        for call in (raw, ours, ours_http, raw_http):
-            assert np.array_equal(call(), SMALL)
-        one = {
-            "tritonclient.grpc": lambda: seconds_a_call(raw, 200),
-            "turnout, grpc: 1 caller": lambda: seconds_a_call(ours, 200),
-            "tritonclient.http": lambda: seconds_a_call(raw_http, 200),
-            "turnout, http": lambda: seconds_a_call(ours_http, 200),
-        }
-        report("FP32 [16], one after the other", interleave(one, rounds), "tritonclient.grpc")
-        many = {
-            "tritonclient.grpc": lambda: crowd.seconds_a_call(raw, 20),
-            "turnout, grpc: 32 in flight": lambda: crowd.seconds_a_call(ours, 20),
-            "turnout, http": lambda: crowd.seconds_a_call(ours_http, 20),
-        }
-        report("FP32 [16], 32 threads", interleave(many, rounds), "tritonclient.grpc")
-        sides = {
-            "tritonclient.http": raw_call(tritonclient.http, http, LARGE),
-            "tritonclient.grpc": raw_call(tritonclient.grpc, grpc, LARGE),
-            "tritonclient.grpc, its shared memory": stack.enter_context(raw_shared_memory_call(grpc, LARGE)),
-            "turnout, grpc: 12 MB, shared memory": stack.enter_context(turnout_call(server.grpc_url, LARGE)),
-            "turnout, grpc: 12 MB, wire": stack.enter_context(turnout_call(server.grpc_url, LARGE, "off")),
-            "turnout, http: 12 MB, shared memory": stack.enter_context(turnout_call(f"http://{server.http_url}", LARGE)),
-            "turnout, http: 12 MB, wire": stack.enter_context(turnout_call(f"http://{server.http_url}", LARGE, "off")),
-        }
-        for call in sides.values():
-            assert np.array_equal(call(), LARGE)
-            assert np.array_equal(call(), LARGE)
-        large = {name: (lambda call=call: seconds_a_call(call, 3)) for name, call in sides.items()}
-        report("FP32 [3000000], one after the other", interleave(large, rounds), "tritonclient.http")
+def best(figures: Figures, kind: str, what: int) -> str:
+    """Return the fastest, or the cheapest, side whose name begins with ``kind``."""
+    return min((side for side in figures if side.startswith(kind)), key=lambda side: median(figures, side, what))
 
 
-def measure_threshold(server: LocalServer, rounds: int) -> None:
-    """Measure shared memory against the wire for growing tensors."""
+def show(title: str, figures: Figures) -> None:
+    print(f"\n{title}\n  {'':<44}{'wall us':>10}{'client CPU us':>15}{'calls/s':>10}")
+    for side in figures:
+        wall, cpu = (median(figures, side, what) * 1e6 for what in (WALL, CPU))
+        print(f"  {side:<44}{wall:>10.1f}{cpu:>15.1f}{1e6 / wall:>10.0f}")
+
+
+def judge(title: str, figures: Figures, ours: str, theirs: str, what: int, bar: float) -> Measured:
+    """Return the ratio of two sides, pair by pair: of the rates where the bar is above 1, else of the times."""
+    ratio = statistics.median(our[what] / their[what] for our, their in zip(figures[ours], figures[theirs], strict=True))
+    if bar > 1:
+        return Measured(title, 1 / ratio, bar, note=f"{ours} and {theirs}")
+    return Measured(title, ratio, round(bar, 3), "lower", note=f"{ours} and {theirs}")
+
+
+def small(server: LocalServer, rounds: int) -> list[Measured]:
+    """Compare the client's CPU with one caller and a small tensor."""
+    sides = ("tritonclient.http", "tritonclient.http.aio", "tritonclient.grpc", "tritonclient.grpc.aio")
+    names = {side: f"{side}:1" for side in (*sides, "turnout.http", "turnout.grpc")}
+    figures = interleave(server, "echo", SMALL, 300, rounds, names)
+    show(f"FP32 [{SMALL}], one caller", figures)
+    return [
+        judge(
+            f"small tensor, {protocol}, client CPU",
+            figures,
+            f"turnout.{protocol}",
+            best(figures, f"tritonclient.{protocol}", CPU),
+            CPU,
+            bar,
+        )
+        for protocol, bar in (("http", 1 / 3), ("grpc", 1 / 2))
+    ]
+
+
+def many(server: LocalServer, rounds: int) -> list[Measured]:
+    """Compare the rate with 32 requests in flight, for a model that the server runs one by one, and for one that it batches."""
+    # Not tritonclient.http's async_infer: its greenlets took 24 ms a call, a client for each thread 0.5 ms.
+    theirs = [f"tritonclient.{way}" for way in ("http", "http.aio", "grpc", "grpc.async_infer", "grpc.aio")]
+    names = {side: f"{side}:{IN_FLIGHT}" for side in (*theirs, "turnout.http", "turnout.grpc")}
+    for protocol in ("http", "grpc"):
+        names[f"turnout.{protocol}, ainfer"] = f'turnout.{protocol}:{IN_FLIGHT}:{{"async":true}}'
+    found = []
+    for model in ("echo", "batched"):
+        figures = interleave(server, model, SMALL, 20 * IN_FLIGHT, rounds, names)
+        show(f"FP32 [{SMALL}], {IN_FLIGHT} in flight, model {model!r}", figures)
+        for kind in ("", ".http", ".grpc"):
+            ours, fastest = best(figures, f"turnout{kind}", WALL), best(figures, f"tritonclient{kind}", WALL)
+            title = f"{IN_FLIGHT} in flight, model {model!r}, rate{', ' if kind else ''}{kind[1:]}"
+            found.append(judge(title, figures, ours, fastest, WALL, 1.8))
+    return found
+
+
+def large(server: LocalServer, rounds: int) -> list[Measured]:
+    """Compare calls of 12 MB each way."""
+    names = {f"tritonclient{way}": f"tritonclient{way}:1" for way in (".http", ".grpc", ".grpc.shared_memory")}
+    for protocol in ("http", "grpc"):
+        names[f"turnout.{protocol}, same host"] = f"turnout.{protocol}:1"
+        names[f"turnout.{protocol}, wire"] = f"turnout.{protocol}:1{WIRE}"
+    figures = interleave(server, "echo", LARGE, 3, rounds, names)
+    show(f"FP32 [{LARGE}], 12 MB each way, one caller", figures)
+    return [
+        judge(f"12 MB, {protocol}, {way}, {unit}", figures, f"turnout.{protocol}, {way}", "tritonclient.http", what, bar)
+        for what, unit in ((WALL, "wall"), (CPU, "client CPU"))
+        for way, bar in (("same host", 0.18), ("wire", 0.60))
+        for protocol in ("http", "grpc")
+    ]
+
+
+def threshold(server: LocalServer, rounds: int) -> list[Measured]:
+    """Compare shared memory with the wire for growing tensors."""
+    found = []
     for kibibytes in (16, 64, 128, 256, 512, 1024, 4096):
-        array = np.zeros(kibibytes * 256, np.float32)
-        with turnout_call(server.grpc_url, array, threshold=1) as region, turnout_call(server.grpc_url, array, "off") as wire:
-            for call in (region, wire) * 3:
-                assert np.array_equal(call(), array)
-            sides = {
-                "wire": lambda call=wire: seconds_a_call(call, 20),
-                "shared memory": lambda call=region: seconds_a_call(call, 20),
-            }
-            report(f"{kibibytes} KiB each way, grpc", interleave(sides, rounds), "wire")
+        for protocol in ("http", "grpc"):
+            names = {"wire": f"turnout.{protocol}:1{WIRE}"}
+            names["shared memory"] = f"turnout.{protocol}:1:{json.dumps({'shared_memory_threshold_bytes': 1})}"
+            figures = interleave(server, "echo", kibibytes * 256, 20, rounds, names)
+            ratio = median(figures, "shared memory", WALL) / median(figures, "wire", WALL)
+            found.append(Measured(f"{kibibytes} KiB each way, {protocol}, shared memory over the wire", ratio, None))
+    return found
 
 
 if __name__ == "__main__":
+    groups: dict[str, Callable[[LocalServer, int], list[Measured]]] = {"small": small, "many": many, "large": large}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--only", default=",".join(groups), help="groups, separated by commas: small, many, large")
     parser.add_argument("--threshold", action="store_true")
+    parser.add_argument("--json", type=Path, help="a file for the figures")
     arguments = parser.parse_args()
+    chosen = [threshold] if arguments.threshold else [groups[name] for name in arguments.only.split(",")]
     with echo_server() as running:
-        (measure_threshold if arguments.threshold else measure)(running, arguments.rounds)
+        measured = [figure for compare in chosen for figure in compare(running, arguments.rounds)]
+    sys.exit(report(measured, arguments.json))
