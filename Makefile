@@ -133,6 +133,9 @@ benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-serv
 	$(VENVS)/direct/bin/python benchmarks/batching.py
 	$(VENVS)/direct/bin/python benchmarks/instances.py
 	$(VENVS)/direct/bin/python benchmarks/startup.py
+	$(VENVS)/direct/bin/python benchmarks/vision.py
+	$(VENVS)/direct/bin/python benchmarks/run_pictures.py
+	$(VENVS)/core/bin/python benchmarks/pipelines.py
 	$(VENVS)/triton/bin/python benchmarks/triton_client.py
 	$(VENVS)/core/bin/python benchmarks/resilience.py
 	$(VENVS)/core/bin/python benchmarks/shadow.py

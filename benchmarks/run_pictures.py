@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -44,13 +45,14 @@ def commands(folder: Path, pictures: Sequence[Path], jobs: Sequence[int]) -> dic
     return sides
 
 
-def seconds(command: list[str], out: Path) -> float:
-    """Return the wall time of a command whose output file is new."""
+def seconds(command: list[str], out: Path) -> tuple[float, float]:
+    """Return the wall time and the CPU time of a command whose output file is new."""
     out.unlink(missing_ok=True)
     environment = {**os.environ, "INFERENCE_BACKEND": "onnxruntime"}
-    start = time.perf_counter()
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, cwd=HERE.parent, env=environment, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter() - start, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def answers(out: Path) -> list[tuple[str, object, object, object]]:
@@ -77,9 +79,9 @@ def main() -> int:
         figures: dict[str, list[float]] = {side: [] for side in sides}
         for turn in range(given.rounds):
             for side, command in sides.items():
-                took = seconds(command, folder / f"{side}.jsonl")
-                figures[side].append(took)
-                print(f"round {turn + 1}: {side:20} {took:6.2f} s", flush=True)
+                wall, cpu = seconds(command, folder / f"{side}.jsonl")
+                figures[side].append(wall)
+                print(f"round {turn + 1}: {side:20} {wall:6.2f} s, CPU {cpu:6.2f} s", flush=True)
         for side in sides:
             assert answers(folder / f"{side}.jsonl") == answers(folder / "plain.jsonl"), f"{side} has other answers"
     return report(list(measured(figures, given.pictures)), given.json, seconds=figures)
