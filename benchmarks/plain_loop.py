@@ -1,9 +1,9 @@
 """The pipeline ``describe`` of the demo as a user writes it by hand: one picture after the other, no Turnout.
 
-Sessions of ONNX Runtime with their defaults, so each call uses every core; Pillow, numpy, tokenizers. The picture is decoded
-once, and prepared once for the two BLIP models, whose image processors are equal. One JSON line per picture, as `turnout run`.
+Sessions of ONNX Runtime with its default threads (0, one for each core) or a number; Pillow, numpy, tokenizers. The picture is
+decoded once, and prepared once for the two BLIP models, whose image processors are equal. A JSON line per picture.
 
-    python benchmarks/plain_loop.py results.jsonl photo.jpg ...        # in the folder of the demo
+    python benchmarks/plain_loop.py 0 results.jsonl photo.jpg ...        # in the folder of the demo
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ BLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-def open_session(name: str) -> onnxruntime.InferenceSession:
-    """Return a session of the demo's model with the default options, which use every core."""
+def open_session(name: str, threads: int) -> onnxruntime.InferenceSession:
+    """Return a session of the demo's model; 0 threads are ONNX Runtime's default, one for each core."""
     onnxruntime.set_default_logger_severity(3)
-    return onnxruntime.InferenceSession(f"model_repository/{name}/1/model.onnx", providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(f"model_repository/{name}/1/model.onnx", options, providers=["CPUExecutionProvider"])
 
 
 def prepare(image: Image.Image, side: int, resample: int, values: tuple[tuple[float, ...], ...]) -> np.ndarray:
@@ -46,8 +48,9 @@ def generate(session: onnxruntime.InferenceSession, pixels: np.ndarray, prompt: 
 
 def main() -> None:
     """Describe every picture."""
-    out, *pictures = sys.argv[1:]
-    segmenter, captioner, answerer = map(open_session, ("birefnet", "blip_caption", "blip_vqa"))
+    threads, out, *pictures = sys.argv[1:]
+    names = ("birefnet", "blip_caption", "blip_vqa")
+    segmenter, captioner, answerer = (open_session(name, int(threads)) for name in names)
     words = Tokenizer.from_file("examples/checkpoints/captioner/tokenizer.json")
     prompt, question = words.encode("").ids, words.encode(QUESTION).ids
     with Path(out).open("w") as lines:

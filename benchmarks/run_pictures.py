@@ -1,8 +1,8 @@
 """``turnout run describe`` on 200 photographs against a plain loop over the same models on ONNX Runtime, wall time.
 
 Both are whole commands: their start, the opening of the models, 200 JPEG files of 1920 x 1080, one JSON line for each. The loop
-is ``plain_loop.py``, written as a user writes it; its sessions have the defaults of ONNX Runtime. The commands take turns, and
-every caption, answer and mask of both must be the same.
+is ``plain_loop.py``, written as a user writes it: once with the default threads of ONNX Runtime, once with one thread a session
+as in turnout.yaml. The commands take turns, and every caption, answer and mask of all must be the same.
 
     python benchmarks/run_pictures.py                  # in the environment .venvs/direct
     python benchmarks/run_pictures.py --jobs 1 2 4     # other numbers of jobs beside the default
@@ -20,19 +20,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import photographs
 from bars import Measured, report
 
 BAR = 1.3
+# Threads of a session; 0 is ONNX Runtime's default, one for each core.
+PLAIN = {"plain": "0", "plain, 1 thread": "1"}
 HERE = Path(__file__).resolve().parent
 
 
 def commands(folder: Path, pictures: Sequence[Path], jobs: Sequence[int]) -> dict[str, list[str]]:
     """Return the command of each side; each writes its lines to ``NAME.jsonl`` in ``folder``."""
     turnout = [str(Path(sys.executable).with_name("turnout")), "run", "describe", str(folder / "photos")]
-    sides = {"plain": [sys.executable, str(HERE / "plain_loop.py"), str(folder / "plain.jsonl"), *map(str, pictures)]}
+    sides = {
+        name: [sys.executable, str(HERE / "plain_loop.py"), threads, str(folder / f"{name}.jsonl"), *map(str, pictures)]
+        for name, threads in PLAIN.items()
+    }
     sides["turnout"] = [*turnout, "--out", str(folder / "turnout.jsonl")]
     for number in jobs:
         sides[f"turnout --jobs {number}"] = [
@@ -88,14 +94,13 @@ def main() -> int:
 
 
 def measured(figures: dict[str, list[float]], pictures: int) -> list[Measured]:
-    """Return the ratio of the plain loop to each way of Turnout; only the default has a bar."""
-    plain = figures["plain"]
+    """Return the ratio of each plain loop to each way of Turnout; only the default has a bar."""
     found = []
-    for side in list(figures)[1:]:
-        ratio = statistics.median(theirs / ours for theirs, ours in zip(plain, figures[side], strict=True))
-        note = f"plain {statistics.median(plain):.1f} s, {side} {statistics.median(figures[side]):.1f} s"
+    for name, side in product(PLAIN, [side for side in figures if side not in PLAIN]):
+        ratio = statistics.median(theirs / ours for theirs, ours in zip(figures[name], figures[side], strict=True))
+        note = f"{statistics.median(figures[name]):.1f} s, {statistics.median(figures[side]):.1f} s"
         found.append(
-            Measured(f"{side}: {pictures} photographs, over a plain loop", ratio, BAR if side == "turnout" else None, note=note)
+            Measured(f"{side}: {pictures} photographs, over {name}", ratio, BAR if side == "turnout" else None, note=note)
         )
     return found
 
