@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,19 +36,22 @@ class Scaling:
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return FP32 [3, height, width] for UINT8 [height, width, 3]."""
         values = np.empty((3, *pixels.shape[:2]), np.float32)
-        table = self._table()
+        table = _make_table(self)
         for channel in range(3):
             # Each byte is in the table; with the default mode numpy buffers ``out``, which takes five times as long.
             np.take(table[channel], pixels[:, :, channel], out=values[channel], mode="clip")
         return values
 
-    def _table(self) -> NDArray[np.float32]:
-        """Return the value of each byte, FP32 [3, 256]."""
-        values = np.tile(np.arange(256, dtype=np.float64), (3, 1))
-        if self.factor is not None:
-            values = values * self.factor
-        table = values.astype(np.float32) - np.float32(self.offset)
-        for each in self.normalizations:
-            mean, std = (np.asarray(numbers, np.float32)[:, np.newaxis] for numbers in (each.mean, each.std))
-            table = (table - mean) / std
-        return table
+
+@lru_cache(maxsize=64)
+def _make_table(scaling: Scaling) -> NDArray[np.float32]:
+    """Return the value of each byte, FP32 [3, 256]."""
+    values = np.tile(np.arange(256, dtype=np.float64), (3, 1))
+    if scaling.factor is not None:
+        values = values * scaling.factor
+    table = values.astype(np.float32) - np.float32(scaling.offset)
+    for each in scaling.normalizations:
+        mean, std = (np.asarray(numbers, np.float32)[:, np.newaxis] for numbers in (each.mean, each.std))
+        table = (table - mean) / std
+    table.flags.writeable = False
+    return table
