@@ -140,7 +140,7 @@ def measure_cpu(rounds: int) -> Iterator[Measured]:
 class Here:
     """Threads that are none: the work runs in the event loop."""
 
-    def call(self, work: Callable[[], Any]) -> Future[Any]:
+    def call(self, work: Callable[[], Any], *, name: str = "") -> Future[Any]:
         """Do ``work`` now."""
         future: Future[Any] = Future()
         future.set_result(work())

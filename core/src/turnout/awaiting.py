@@ -16,8 +16,8 @@ T = TypeVar("T")
 class Threads(Protocol):
     """Threads that run blocking work."""
 
-    def call(self, work: Callable[[], T]) -> Future[T]:
-        """Start ``work`` in a thread and return its future. Does not block.
+    def call(self, work: Callable[[], T], *, name: str = "") -> Future[T]:
+        """Start ``work`` in a thread and return its future; a log line calls it ``name`` if it hangs. Does not block.
 
         Raises:
             ClosedError: the threads have ended.
@@ -27,7 +27,7 @@ class Threads(Protocol):
 class ThreadEach:
     """Runs each work in a daemon thread of its own, for what belongs to no app."""
 
-    def call(self, work: Callable[[], T]) -> Future[T]:
+    def call(self, work: Callable[[], T], *, name: str = "") -> Future[T]:
         """Start ``work`` and return its future."""
         future: Future[T] = Future()
         threading.Thread(target=_run, args=(future, work), name="turnout-work", daemon=True).start()
@@ -79,7 +79,12 @@ async def is_done_by(deadline: float | None, future: Future[Any]) -> bool:
 
 
 async def run_in(
-    threads: Threads, work: Callable[[], T], deadline: float | None = None, discard: Callable[[T], object] = _ignore
+    threads: Threads,
+    work: Callable[[], T],
+    deadline: float | None = None,
+    discard: Callable[[T], object] = _ignore,
+    *,
+    name: str = "",
 ) -> T:
     """Return what ``work`` returns in one of ``threads``.
 
@@ -90,7 +95,7 @@ async def run_in(
         TimeoutError: the deadline has passed.
         ClosedError: the threads have ended.
     """
-    future = threads.call(work)
+    future = threads.call(work, name=name)
     done = False
     try:
         done = await is_done_by(deadline, future)

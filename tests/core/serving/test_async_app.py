@@ -336,6 +336,23 @@ def test_a_reload_closes_what_it_replaced_after_the_last_awaiting_caller(make_ap
     assert closed.wait(limit_seconds)
 
 
+def test_a_model_that_keeps_an_app_open_is_named(
+    make_app: MakeApp, gate: Any, limit_seconds: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("turnout.serving.executor._PATIENCE_SECONDS", 0.01)
+    app = make_app({"m": lambda: gate})
+    with pytest.raises(DeadlineExceededError):
+        asyncio.run(app.model("m").ainfer({"x": X}, timeout_seconds=0.2))
+    assert gate.started.wait(limit_seconds)
+
+    with ThreadPoolExecutor(1) as threads:
+        closing = threads.submit(app.close)
+        while not any("still run (1, of: 'm')" in line for line in caplog.messages):
+            threading.Event().wait(0.001)
+        gate.opened.set()
+        closing.result(limit_seconds)
+
+
 def test_closing_an_app_ends_its_awaiting_callers(make_app: MakeApp, gate: Any, limit_seconds: int) -> None:
     app = make_app({"m": lambda: gate}, {"rows": Rows}, executor_threads=1)
 

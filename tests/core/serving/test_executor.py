@@ -13,7 +13,7 @@ import pytest
 from turnout import InferenceRequest, InferenceResponse, ModelInference
 from turnout.errors import ClosedError
 from turnout.forking import Forks
-from turnout.serving.executor import InferenceExecutor
+from turnout.serving.executor import AppThreads, InferenceExecutor
 from turnout.testing import PlusOne
 
 REQUEST = InferenceRequest({}, id="r")
@@ -185,3 +185,21 @@ def test_closing_between_the_choice_of_a_pool_and_the_submit_is_a_closed_error(
         assert isinstance(future.exception(limit_seconds), ClosedError | None)
     finally:
         closing.join(limit_seconds)
+
+
+def test_the_kinds_of_work_of_an_app_do_not_wait_for_each_other(gate: Any, limit_seconds: int) -> None:
+    threads = AppThreads(1)
+    hanging = threads.inference.submit(gate, REQUEST)
+    assert gate.started.wait(limit_seconds)
+
+    names = [
+        kind.call(lambda: threading.current_thread().name).result(limit_seconds) for kind in (threads.steps, threads.checks)
+    ]
+
+    assert [name.rpartition("_")[0] for name in names] == ["turnout-step", "turnout-check"]
+    gate.opened.set()
+    assert hanging.result(limit_seconds).id == "r"
+    threads.close()
+    for kind in (threads.inference, threads.steps, threads.checks):
+        with pytest.raises(ClosedError):
+            kind.call(list)

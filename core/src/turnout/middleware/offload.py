@@ -61,7 +61,7 @@ class Offload(Middleware):
             raise self._deadline_error("did not answer before the deadline and was cancelled", started=True) from error
 
     async def _offload(self, request: InferenceRequest) -> InferenceResponse:
-        future = self._threads.call(partial(self.inner.infer, request))
+        future = self._threads.call(partial(self.inner.infer, request), name=self._model)
         done, started = False, True
         try:
             done = await is_done_by(request.deadline, future)

@@ -180,7 +180,7 @@ class TensorCheck(Middleware):
 
     async def _arun(self, work: Callable[[], T], deadline: float | None) -> T:
         try:
-            return await run_in(self._threads, work, deadline)
+            return await run_in(self._threads, work, deadline, name=self._model)
         except TimeoutError:
             text = f"a request to model {self._model!r} was still being checked at its deadline; give it a longer timeout"
             raise DeadlineExceededError(text, model=self._model) from None

@@ -176,7 +176,7 @@ class Pipeline:
 
     async def _in_thread(self, work: Callable[[], T], deadline: float | None) -> T:
         try:
-            return await run_in(self._threads, work, deadline)
+            return await run_in(self._threads, work, deadline, name=self.name)
         except TimeoutError:
             raise self._too_late() from None
 

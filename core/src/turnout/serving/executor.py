@@ -104,7 +104,7 @@ def _log_what_hangs(running: dict[Future[Any], str]) -> None:
     """Wait for ``running``, a few seconds at most, and log what has not ended."""
     left = wait(running, timeout=_PATIENCE_SECONDS).not_done
     if left:
-        names = sorted({repr(running[future]) for future in left})
+        names = sorted({repr(running[future] or "other work") for future in left})
         logger.warning(
             "the app is closing and waits for requests that still run (%d, of: %s); a request that never ends keeps it open",
             len(left),
