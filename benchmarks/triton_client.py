@@ -151,7 +151,8 @@ def small(server: LocalServer, rounds: int) -> list[Measured]:
     """Compare the client's CPU with one caller and a small tensor."""
     sides = ("tritonclient.http", "tritonclient.http.aio", "tritonclient.grpc", "tritonclient.grpc.aio")
     names = {side: f"{side}:1" for side in (*sides, "turnout.http", "turnout.grpc")}
-    figures = interleave(server, "echo", SMALL, 300, rounds, names)
+    # Many calls a round: opening connections again after the other sides' turns must not count.
+    figures = interleave(server, "echo", SMALL, 1500, rounds, names)
     show(f"FP32 [{SMALL}], one caller", figures)
     return [
         judge(

@@ -17,7 +17,7 @@ from turnout.errors import ClosedError, DeadlineExceededError, InvalidTensorErro
 from turnout.tensors import BYTES, DTYPES, DeviceTensor, datatype_of, from_binary, to_binary
 from turnout_triton.client.device_buffer import DeviceBuffer
 from turnout_triton.client.failures import UnreadableResponseError
-from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, TensorHead
+from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, TensorHead, new_tuple
 from turnout_triton.client.parameters import check_parameters
 from turnout_triton.client.transport import Transport
 from turnout_triton.expected_outputs import ExpectedOutputs
@@ -144,8 +144,8 @@ class TritonInference(ModelInference):
             else:
                 heads.append(self._head(name, array))
                 buffers.append(_buffer(array, name))
-        message = KServeRequest(served.name, served.version, request.id, request.parameters, tuple(heads), tuple(buffers))
-        return message, timeout_seconds
+        fields = served.name, served.version, request.id, request.parameters, tuple(heads), tuple(buffers), ()
+        return new_tuple(KServeRequest, fields), timeout_seconds
 
     def _keep_head(self, name: str, array: NDArray[Any]) -> TensorHead:
         head = self._head(name, array)

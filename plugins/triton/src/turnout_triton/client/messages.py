@@ -15,6 +15,10 @@ Buffer = Any
 """Contiguous bytes: ``bytes``, ``bytearray``, a memoryview of bytes, or a UINT8 array of one axis; ``len`` is their size."""
 
 
+new_tuple = tuple.__new__
+"""Makes a named tuple of all its fields, on the path of every request: the class itself is a call of a Python function."""
+
+
 class RegionSlice(NamedTuple):
     """A part of the shared memory region that is registered as ``region``."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from turnout_triton.client.messages import KServeResponse
+from turnout_triton.client.messages import KServeResponse, new_tuple
 
 _MOST_BYTES, _MOST_KNOWN = 4096, 512
 
@@ -34,7 +34,7 @@ class KnownResponses:
         data = {}
         for name, begin, end in known.places:
             data[name] = received[begin:end]
-        return KServeResponse("", known.response.heads, data, known.response.parameters)
+        return new_tuple(KServeResponse, ("", known.response.heads, data, known.response.parameters))
 
     def keep(self, received: bytes, data_begin: int, response: KServeResponse) -> None:
         """Keep the beginning of ``received``, if ``response`` has no id, and its data are all behind ``data_begin``."""

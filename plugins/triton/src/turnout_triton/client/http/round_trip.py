@@ -12,7 +12,7 @@ from turnout_triton.client.http.body import allocate, check_size, decompress
 from turnout_triton.client.http.known_responses import KnownResponses
 from turnout_triton.client.http.odd_response import OddResponse
 from turnout_triton.client.http.plain_head import PlainHead, plain_head
-from turnout_triton.client.messages import Buffer, KServeResponse
+from turnout_triton.client.messages import Buffer, KServeResponse, new_tuple
 from turnout_triton.client.timed_socket import TimedSocket
 
 # What servers say about themselves, and their errors.
@@ -85,7 +85,7 @@ def round_trip(connection: TimedSocket, request: HttpRequest, deadline: float) -
         is_sent = False
     received = connection.receive(deadline)
     if request.known is not None and is_sent and (known := request.known.find(received)):
-        return HttpResponse(200, _NO_HEADERS, b"", True, b"", known)  # a field
+        return new_tuple(HttpResponse, (200, _NO_HEADERS, b"", True, b"", known))
     head = plain_head(received)
     if head is None:
         response = _read_odd(connection, request, received, deadline)

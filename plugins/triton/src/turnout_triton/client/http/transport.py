@@ -33,7 +33,7 @@ from turnout_triton.client.http.infer_body import (
 )
 from turnout_triton.client.http.known_responses import KnownResponses
 from turnout_triton.client.http.round_trip import MAX_DESCRIPTION_BYTES, HttpRequest, HttpResponse, joined
-from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, RequestedOutput, TensorHead
+from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, RequestedOutput, TensorHead, new_tuple
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class HttpTransport:
         # Head and JSON are the same for all requests of one shape, and so are all sizes in them.
         key = request.model, request.version, request.heads, sizes, request.outputs
         first, rest = joined(self._usual.get(key) or self._begin(*key), data, sum(sizes))
-        message = HttpRequest("POST", first, rest, HEADER_LENGTH, self._max_response_bytes, self._known)
+        message = new_tuple(HttpRequest, ("POST", first, rest, HEADER_LENGTH, self._max_response_bytes, self._known))
         return self._send_infer(message, request.model, timeout_seconds)
 
     def _begin(
