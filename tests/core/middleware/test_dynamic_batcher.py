@@ -505,6 +505,58 @@ def test_many_threads_get_their_own_rows_while_others_fail() -> None:
     assert len(setting.batcher._schedule.idle) == 1
 
 
+def test_a_leader_of_a_slow_model_returns_before_the_next_batch_has_run() -> None:
+    setting = Setting(BatchRules(max_rows=1))
+    first = setting.ask(1)
+    gate = setting.start_execution()
+    second = setting.ask(2)
+    setting.wait_queued(1)
+    third = setting.ask(3)
+    setting.wait_queued(2)
+    gate.set()
+    gate = setting.start_execution()
+    threading.Event().wait(0.01)
+
+    gate.set()
+    last = setting.start_execution()
+
+    assert first_values(second.result(LIMIT_SECONDS)) == [4]
+    assert not third.done()
+    last.set()
+    assert third.result(LIMIT_SECONDS)
+    assert first.result(LIMIT_SECONDS)
+
+
+@pytest.mark.parametrize("callers", [3, 16])
+def test_no_caller_is_lost_among_many_that_come_and_go(callers: int) -> None:
+    """Callers wake each other; each must go on, whatever happens to those before it."""
+
+    class Brief(ModelInference):
+        def infer(self, request: InferenceRequest) -> InferenceResponse:
+            time.sleep(0.0003)
+            return InferenceResponse({"y": request.inputs["x"] * 2})
+
+    setting = Setting(engine=Brief())
+
+    def ask_often(caller: int) -> int:
+        late = 0
+        for turn in range(300):
+            value = float(caller * 1000 + turn)
+            deadline = deadline_after(0.0004 * (1 + turn % 5)) if (caller + turn) % 3 == 0 else deadline_after(LIMIT_SECONDS)
+            try:
+                assert first_values(setting.batcher.infer(InferenceRequest(rows_of(value), deadline))) == [2 * value]
+            except DeadlineExceededError:
+                assert (caller + turn) % 3 == 0
+                late += 1
+        return late
+
+    asked = [setting.pool.submit(ask_often, caller) for caller in range(callers)]
+
+    assert all(one.result(6 * LIMIT_SECONDS) >= 0 for one in asked)
+    assert setting.batcher._schedule.queue.waiting == 0
+    assert len(setting.batcher._schedule.idle) == 1
+
+
 def test_a_failing_lone_request_raises_and_the_next_is_answered() -> None:
     setting = Setting(engine=Fails(InferenceError("broken")))
 

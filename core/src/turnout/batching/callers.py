@@ -6,9 +6,10 @@ import asyncio
 import logging
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from math import inf
 
-from turnout.batching.queued import QueuedRequest
+from turnout.batching.queued import QueuedRequest, State
 from turnout.batching.rows import rows_and_group
 from turnout.inference import InferenceRequest
 
@@ -32,8 +33,10 @@ class Sleeper:
 
     def wake(self) -> None:
         """End the present ``wait``, or the next one."""
-        if self._asleep.locked():
+        try:
             self._asleep.release()
+        except RuntimeError:  # it is awake
+            return
 
 
 def held_lock() -> threading.Lock:
@@ -78,7 +81,7 @@ class LoopRequest(QueuedRequest):
         finally:
             if timer is not None:
                 timer.cancel()
-        if self.is_answered():
+        if self.is_delivered:
             return True
         self.arrival = self.loop.create_future()
         return False
@@ -89,31 +92,44 @@ class LoopRequest(QueuedRequest):
             self.arrival.set_result(None)
 
 
-def wake_callers(requests: Iterable[QueuedRequest]) -> None:
-    """Let the callers of ``requests``, which have an answer, go on."""
-    answered = [queued for queued in requests if queued.is_answered()]
-    _wake_threads([queued for queued in answered if isinstance(queued, ThreadRequest)])
-    _wake_loops([queued for queued in answered if isinstance(queued, LoopRequest)])
+@dataclass(slots=True)
+class Callers:
+    """Callers that may go on, and have to be woken."""
+
+    threads: list[ThreadRequest] = field(default_factory=list)
+    loops: dict[asyncio.AbstractEventLoop, list[LoopRequest]] = field(default_factory=dict)
+
+    def wake(self) -> None:
+        """Wake the first threads, of which each wakes another, and each event loop once."""
+        for queued in self.threads:
+            queued.wake()
+        for loop, group in self.loops.items():
+            try:
+                loop.call_soon_threadsafe(_resolve_all, group)
+            except RuntimeError as error:
+                logger.debug("%d answers arrived after their event loop had ended: %s", len(group), error)
 
 
-def _wake_threads(requests: list[ThreadRequest]) -> None:
-    """Wake the first threads, each of which wakes the next but one: all at once would only wait for Python's lock."""
-    for queued, following in zip(requests, requests[_CHAINS:], strict=False):
-        queued.following = following
-    for queued in requests[:_CHAINS]:
-        queued.wake()
+def deliver(requests: Iterable[QueuedRequest], leader: object = None) -> Callers:
+    """Deliver ``requests``, which have answers, to those callers who still wait, and return whom to wake.
 
-
-def _wake_loops(requests: list[LoopRequest]) -> None:
-    """Wake each event loop once."""
-    loops: dict[asyncio.AbstractEventLoop, list[LoopRequest]] = {}
+    Hold the lock under which callers leave: one that has left wakes no other. Threads wake each other, in ``_CHAINS`` chains,
+    because all of them at once would only wait for Python's lock; not through ``leader``, whose thread may run another batch.
+    """
+    woken = Callers()
+    chain: list[ThreadRequest] = []
     for queued in requests:
-        loops.setdefault(queued.loop, []).append(queued)
-    for loop, group in loops.items():
-        try:
-            loop.call_soon_threadsafe(_resolve_all, group)
-        except RuntimeError as error:
-            logger.debug("%d answers arrived after their event loop had ended: %s", len(group), error)
+        if queued.state is not State.ANSWERED or queued.is_left:
+            continue
+        queued.is_delivered = True
+        if isinstance(queued, LoopRequest):
+            woken.loops.setdefault(queued.loop, []).append(queued)
+        elif isinstance(queued, ThreadRequest):
+            (woken.threads if queued is leader else chain).append(queued)
+    for queued, following in zip(chain, chain[_CHAINS:], strict=False):
+        queued.following = following
+    woken.threads += chain[:_CHAINS]
+    return woken
 
 
 def _resolve_all(requests: list[LoopRequest]) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from turnout.batching.callers import ThreadRequest, wake_callers
+from turnout.batching.callers import ThreadRequest, deliver
 from turnout.batching.execution import Execution
 from turnout.batching.leaders import LeaderThreads, PoolLeader
 from turnout.batching.queued import QueuedRequest, State
@@ -58,32 +58,31 @@ class Dispatcher:
                 self._leader.wake()
 
     def wait(self, queued: ThreadRequest) -> None:
-        """Return when ``queued`` has an answer; run batches meanwhile when it is its turn to lead."""
-        while True:
+        """Return when ``queued`` has its answer; run batches meanwhile when it is its turn to lead.
+
+        Raises:
+            DeadlineExceededError: it has waited too long.
+        """
+        while not queued.is_delivered:
             if queued.leads:
                 queued.leads = False
                 self._lead(queued)
             elif not queued.wait(queued.patience_ends() - self._clock()):
-                if self.gives_up(queued):
-                    return
-            elif queued.is_answered():
-                return
+                self.check_patience(queued)
 
-    def gives_up(self, queued: QueuedRequest) -> bool:
-        """Return whether ``queued``, whose time is over, has an answer now: an error, or the response that just came."""
+    def check_patience(self, queued: QueuedRequest) -> None:
+        """Raise DeadlineExceededError if ``queued`` has waited too long and has no answer; it is withdrawn then."""
         with self._lock:
-            if queued.is_answered():
-                return not self.schedule.rules.preserve_ordering
             now = self._clock()
-            if queued.state is not State.WAITING:
-                error = queued.late_answer(now)
-            else:
+            if queued.is_delivered:
+                return
+            if queued.state is State.WAITING:
                 error = queued.late_error(now) if queued.is_late(now) else None
-            if error is None:
-                return False
-            self._withdraw(queued)
-            queued.fail(error)
-            return True
+            else:
+                error = queued.late_answer(now)
+            if error is not None:
+                self._withdraw(queued)
+                raise error
 
     def leave(self, queued: QueuedRequest) -> None:
         """Forget a request whose caller does not wait any more."""
@@ -103,7 +102,8 @@ class Dispatcher:
                 queued.fail(error())
             if self._leader is not None:
                 self._leader.wake()
-        wake_callers(waiting)
+            woken = deliver(waiting)
+        woken.wake()
         self._leaders.close()
 
     def _lead(self, leader: Leader) -> None:
@@ -116,22 +116,23 @@ class Dispatcher:
                 self._execution.run(batch.requests)
             finally:
                 seconds, now = time.perf_counter() - started, self._clock()
-                # To wake another leader takes longer than a small model runs; the own caller waits a millisecond at most.
+                # To wake another leader takes longer than a small model runs. The leader's own caller waits for a few of those.
                 ends = now + _STAY_SECONDS if ends is None else ends
-                batch = self._finish(batch, seconds, goes_on=now < ends)
+                batch = self._finish(batch, seconds, leader, goes_on=seconds < _STAY_SECONDS and now < ends)
 
-    def _finish(self, batch: Batch, seconds: float, *, goes_on: bool) -> Batch | None:
+    def _finish(self, batch: Batch, seconds: float, leader: Leader, *, goes_on: bool) -> Batch | None:
         """Let the callers of ``batch`` go, and return the next batch if this thread is to run it at once."""
         with self._lock:
             schedule = self.schedule
             # An exception from a signal handler ended the leader: the others wait for the next one.
-            unanswered = [queued for queued in batch.requests if queued.state is State.RUNNING]
+            unanswered = [queued for queued in batch.requests if queued.state is State.RUNNING and not queued.is_left]
             schedule.queue.put_back(unanswered)
             leaving = schedule.finish(batch, seconds, self._clock())
+            woken = deliver((queued for left in leaving for queued in left.requests), leader)
             following = self._form_at_once() if goes_on and not unanswered else None
             # The next batch starts before the callers of this one wake.
             self._appoint()
-        wake_callers(queued for left in leaving for queued in left.requests)
+        woken.wake()
         return following
 
     def _form_at_once(self) -> Batch | None:
@@ -148,16 +149,14 @@ class Dispatcher:
                 late = self.schedule.queue.take_late(now)
                 for queued in late:
                     queued.fail(queued.late_error(now))
+                woken = deliver(late)
                 if self._leader is leader:
                     formed = self._formed(leader, now)
-            wake_callers(late)
+            woken.wake()
             if not isinstance(formed, float):
                 break
             ends = formed if isinstance(leader, PoolLeader) else min(formed, leader.patience_ends() - now)
             leader.wait(ends)
-        if isinstance(leader, ThreadRequest) and leader.is_answered():
-            # The wait above may have used up the wake of its answer.
-            leader.wake()
         return formed
 
     def _formed(self, leader: Leader, now: float) -> Batch | float | None:

@@ -17,8 +17,6 @@ class State(Enum):
     WAITING = auto()
     RUNNING = auto()
     ANSWERED = auto()
-    ABANDONED = auto()
-    """Its caller has left."""
 
 
 class QueuedRequest:
@@ -34,6 +32,8 @@ class QueuedRequest:
         delays: it runs after others then, instead of being refused.
         can_lead: its caller's thread can run a batch; an event loop's cannot.
         queue_seconds: how long it waited until its batch ran.
+        is_delivered: its caller may take the answer; set under the lock of the dispatcher.
+        is_left: its caller waits no more; likewise.
     """
 
     __slots__ = (
@@ -42,6 +42,8 @@ class QueuedRequest:
         "delays",
         "error",
         "group",
+        "is_delivered",
+        "is_left",
         "level",
         "queue_seconds",
         "request",
@@ -62,6 +64,8 @@ class QueuedRequest:
         self.delays = False
         self.queue_seconds = 0.0
         self.state = State.CREATED
+        self.is_delivered = False
+        self.is_left = False
         self.response: InferenceResponse | None = None
         self.error: BaseException | None = None
 
@@ -96,10 +100,6 @@ class QueuedRequest:
         if deadline is None or now < deadline:
             return None
         return DeadlineExceededError("the batch of the request was still running at its deadline; give it a longer timeout")
-
-    def is_answered(self) -> bool:
-        """Return whether it has a response or an error."""
-        return self.state is State.ANSWERED
 
     def answer(self, response: InferenceResponse) -> None:
         """Set the response."""

@@ -131,11 +131,11 @@ class Schedule:
 
     def abandon(self, queued: QueuedRequest) -> None:
         """Forget a request whose caller leaves; if its batch runs, the answer is thrown away."""
-        if queued.state is State.WAITING:
+        if queued.state is State.WAITING and not queued.is_left:
             self.queue.remove(queued)
-        elif queued.state is State.RUNNING:
+        elif queued.state is State.RUNNING and not queued.is_left:
             self._late()
-        queued.state = State.ABANDONED
+        queued.is_left = True
 
     def drain(self) -> list[QueuedRequest]:
         """Remove and return all requests that wait."""

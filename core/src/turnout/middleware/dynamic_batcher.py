@@ -87,10 +87,10 @@ class DynamicBatcher(Middleware):
         try:
             self._enqueue(dispatcher, queued)
             while not await queued.wait(queued.patience_ends() - self._clock()):
-                if dispatcher.gives_up(queued):
-                    break
-        except BaseException:
+                dispatcher.check_patience(queued)
+        except BaseException as error:
             dispatcher.leave(queued)
+            self._locate(error)
             raise
         return self._result(queued)
 
@@ -105,8 +105,9 @@ class DynamicBatcher(Middleware):
         try:
             self._enqueue(dispatcher, queued)
             dispatcher.wait(queued)
-        except BaseException:
+        except BaseException as error:
             dispatcher.leave(queued)
+            self._locate(error)
             raise
         finally:
             if queued.following is not None:
@@ -118,8 +119,7 @@ class DynamicBatcher(Middleware):
             raise self._closed_error()
         try:
             dispatcher.enqueue(queued)
-        except OverloadedError as error:
-            error.locate(self._model, self._backend)
+        except OverloadedError:
             self._refused()
             raise
         if self._closed:
@@ -138,9 +138,12 @@ class DynamicBatcher(Middleware):
         if queued.response is not None:
             return queued.response
         error = queued.error or self._closed_error()
+        self._locate(error)
+        raise error
+
+    def _locate(self, error: BaseException) -> None:
         if isinstance(error, TurnoutError):
             error.locate(self._model, self._backend)
-        raise error
 
     def _closed_error(self) -> ClosedError:
         return ClosedError(f"model {self._model!r} is closed; open the app again with turnout.open")
