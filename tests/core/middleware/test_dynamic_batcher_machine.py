@@ -93,8 +93,8 @@ class Batching(RuleBasedStateMachine):
         rows=st.integers(1, 3),
         bad=st.booleans(),
         timeout=st.sampled_from([None, None, 0.2, 1.0]),
-        priority=st.sampled_from([None, 0, 1, 2, 9]),
-        wait=st.sampled_from([None, 100_000, 5_000_000]),
+        priority=st.sampled_from([None, None, None, 0, 1, 2, 9]),
+        wait=st.sampled_from([None, None, None, 100_000, 5_000_000]),
         kind=st.sampled_from(["a", "a", "a", "b"]),
     )
     def ask(self, rows: int, bad: bool, timeout: float | None, priority: int | None, wait: int | None, kind: str) -> None:
@@ -281,7 +281,7 @@ class Batching(RuleBasedStateMachine):
 EXAMPLES = settings(
     max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
-HUNT = settings(EXAMPLES, max_examples=300, phases=[Phase.generate], report_multiple_bugs=False)
+HUNT = settings(EXAMPLES, max_examples=2000, phases=[Phase.generate], report_multiple_bugs=False)
 
 
 def test_every_caller_gets_its_own_rows_in_any_sequence() -> None:

@@ -1,4 +1,4 @@
-"""Callers in a queue: threads that wait, and event loops that must not."""
+"""WokenCallers in a queue: threads that wait, and event loops that must not."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ class LoopRequest(QueuedRequest):
 
 
 @dataclass(slots=True)
-class Callers:
-    """Callers that may go on, and have to be woken."""
+class WokenCallers:
+    """WokenCallers that may go on, and have to be woken."""
 
     threads: list[ThreadRequest] = field(default_factory=list)
     loops: dict[asyncio.AbstractEventLoop, list[LoopRequest]] = field(default_factory=dict)
@@ -110,13 +110,13 @@ class Callers:
                 logger.debug("%d answers arrived after their event loop had ended: %s", len(group), error)
 
 
-def deliver(requests: Iterable[QueuedRequest], leader: object = None) -> Callers:
+def deliver(requests: Iterable[QueuedRequest], leader: object = None) -> WokenCallers:
     """Deliver ``requests``, which have answers, to those callers who still wait, and return whom to wake.
 
     Hold the lock under which callers leave: one that has left wakes no other. Threads wake each other, in ``_CHAINS`` chains,
     because all of them at once would only wait for Python's lock; not through ``leader``, whose thread may run another batch.
     """
-    woken = Callers()
+    woken = WokenCallers()
     chain: list[ThreadRequest] = []
     for queued in requests:
         if queued.state is not State.ANSWERED or queued.is_left:
