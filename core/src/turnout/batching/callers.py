@@ -1,11 +1,12 @@
-"""WokenCallers in a queue: threads that wait, and event loops that must not."""
+"""Callers in a queue: threads that wait, and event loops that must not."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import threading
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -15,7 +16,7 @@ from turnout.inference import InferenceRequest
 
 logger = logging.getLogger(__name__)
 
-_CHAINS = 2
+_CHAINS = 1
 
 
 class Sleeper:
@@ -51,15 +52,15 @@ class ThreadRequest(QueuedRequest, Sleeper):
 
     Attributes:
         leads: its thread is to run a batch.
-        following: the request whose caller it wakes when its own goes on.
+        in_chain: its caller wakes another when it goes on; set under the lock of the dispatcher.
     """
 
-    __slots__ = ("_asleep", "following", "leads")
+    __slots__ = ("_asleep", "in_chain", "leads")
 
     def __init__(self, request: InferenceRequest) -> None:
         super().__init__(request, *rows_and_group(request), can_lead=True)
         self.leads = False
-        self.following: ThreadRequest | None = None
+        self.in_chain = False
         self._asleep = held_lock()
 
 
@@ -75,12 +76,14 @@ class LoopRequest(QueuedRequest):
 
     async def wait(self, seconds: float) -> bool:
         """Wait for the answer, ``seconds`` at most; return False if they were too few."""
-        timer = None if seconds == inf else self.loop.call_later(max(0.0, seconds), self.resolve)
+        if seconds == inf:
+            await self.arrival
+            return True
+        timer = self.loop.call_later(max(0.0, seconds), self.resolve)
         try:
             await self.arrival
         finally:
-            if timer is not None:
-                timer.cancel()
+            timer.cancel()
         if self.is_delivered:
             return True
         self.arrival = self.loop.create_future()
@@ -92,17 +95,62 @@ class LoopRequest(QueuedRequest):
             self.arrival.set_result(None)
 
 
+class WakeChains:
+    """Threads that wake each other, ``_CHAINS`` at a time: more would wait for Python's lock as soon as they are awake.
+
+    Each caller that was added calls ``pass_on`` once, when it goes on: woken by the one before it, or at its own deadline.
+    Thread-safe without a lock: a deque's append and pop are atomic.
+    """
+
+    def __init__(self) -> None:
+        self._asleep: deque[ThreadRequest] = deque()
+        self._unused: deque[None] = deque([None] * _CHAINS)
+
+    def add(self, requests: Sequence[ThreadRequest]) -> None:
+        """Wake the callers of ``requests`` after those who are added already."""
+        self._asleep.extend(requests)
+        self._begin()
+
+    def pass_on(self) -> None:
+        """Wake the next caller."""
+        try:
+            queued = self._asleep.popleft()
+        except IndexError:
+            # The chain is unused first and the callers are looked at second; ``add`` does it the other way round.
+            self._unused.append(None)
+            self._begin()
+            return
+        queued.wake()
+
+    def _begin(self) -> None:
+        while self._asleep:
+            try:
+                self._unused.pop()
+            except IndexError:
+                return
+            self.pass_on()
+
+
 @dataclass(slots=True)
 class WokenCallers:
-    """WokenCallers that may go on, and have to be woken."""
+    """Callers that may go on, and have to be woken.
 
+    Attributes:
+        leader: the request of the thread that leads, which may run another batch before its caller goes on.
+        threads: those of other threads.
+        loops: those of event loops.
+    """
+
+    leader: ThreadRequest | None = None
     threads: list[ThreadRequest] = field(default_factory=list)
     loops: dict[asyncio.AbstractEventLoop, list[LoopRequest]] = field(default_factory=dict)
 
-    def wake(self) -> None:
-        """Wake the first threads, of which each wakes another, and each event loop once."""
-        for queued in self.threads:
-            queued.wake()
+    def wake(self, chains: WakeChains) -> None:
+        """Wake the threads through ``chains``, and each event loop once."""
+        if self.leader is not None:
+            self.leader.wake()
+        if self.threads:
+            chains.add(self.threads)
         for loop, group in self.loops.items():
             try:
                 loop.call_soon_threadsafe(_resolve_all, group)
@@ -113,11 +161,9 @@ class WokenCallers:
 def deliver(requests: Iterable[QueuedRequest], leader: object = None) -> WokenCallers:
     """Deliver ``requests``, which have answers, to those callers who still wait, and return whom to wake.
 
-    Hold the lock under which callers leave: one that has left wakes no other. Threads wake each other, in ``_CHAINS`` chains,
-    because all of them at once would only wait for Python's lock; not through ``leader``, whose thread may run another batch.
+    Hold the lock under which callers leave: one that has left wakes no other.
     """
     woken = WokenCallers()
-    chain: list[ThreadRequest] = []
     for queued in requests:
         if queued.state is not State.ANSWERED or queued.is_left:
             continue
@@ -125,10 +171,11 @@ def deliver(requests: Iterable[QueuedRequest], leader: object = None) -> WokenCa
         if isinstance(queued, LoopRequest):
             woken.loops.setdefault(queued.loop, []).append(queued)
         elif isinstance(queued, ThreadRequest):
-            (woken.threads if queued is leader else chain).append(queued)
-    for queued, following in zip(chain, chain[_CHAINS:], strict=False):
-        queued.following = following
-    woken.threads += chain[:_CHAINS]
+            if queued is leader:
+                woken.leader = queued
+            else:
+                queued.in_chain = True
+                woken.threads.append(queued)
     return woken
 
 

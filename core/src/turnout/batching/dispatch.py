@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from turnout.batching.callers import ThreadRequest, deliver
+from turnout.batching.callers import ThreadRequest, WakeChains, deliver
 from turnout.batching.execution import Execution
 from turnout.batching.leaders import LeaderThreads, PoolLeader
 from turnout.batching.queued import QueuedRequest, State
@@ -41,6 +41,7 @@ class Dispatcher:
         self._clock = clock
         self._lock = threading.Lock()
         self._leader: Leader | None = None
+        self._chains = WakeChains()
 
     def enqueue(self, queued: QueuedRequest) -> None:
         """Let ``queued`` wait; raise OverloadedError if the queue is full."""
@@ -89,6 +90,11 @@ class Dispatcher:
         with self._lock:
             self._withdraw(queued)
 
+    def go_on(self, queued: ThreadRequest) -> None:
+        """Wake the next caller, if that of ``queued``, which waits no more, is to do so."""
+        if queued.in_chain:
+            self._chains.pass_on()
+
     def free(self) -> None:
         """Let the next requests run, after a request that did not wait has given its instance back."""
         with self._lock:
@@ -103,11 +109,11 @@ class Dispatcher:
             if self._leader is not None:
                 self._leader.wake()
             woken = deliver(waiting)
-        woken.wake()
+        woken.wake(self._chains)
         self._leaders.close()
 
     def _lead(self, leader: Leader) -> None:
-        """Form the next batch and run it, and those that are complete soon after."""
+        """Form the next batch and run it, and those that follow soon."""
         batch = self._form(leader)
         ends: float | None = None
         while batch is not None:
@@ -118,10 +124,11 @@ class Dispatcher:
                 seconds, now = time.perf_counter() - started, self._clock()
                 # To wake another leader takes longer than a small model runs. The leader's own caller waits for a few of those.
                 ends = now + _STAY_SECONDS if ends is None else ends
-                batch = self._finish(batch, seconds, leader, goes_on=seconds < _STAY_SECONDS and now < ends)
+                goes_on = isinstance(leader, PoolLeader) or (seconds < _STAY_SECONDS and now < ends)
+                batch = self._finish(batch, seconds, leader, goes_on=goes_on)
 
     def _finish(self, batch: Batch, seconds: float, leader: Leader, *, goes_on: bool) -> Batch | None:
-        """Let the callers of ``batch`` go, and return the next batch if this thread is to run it at once."""
+        """Let the callers of ``batch`` go, and return the next batch if this thread is to run it."""
         with self._lock:
             schedule = self.schedule
             # An exception from a signal handler ended the leader: the others wait for the next one.
@@ -131,9 +138,10 @@ class Dispatcher:
             woken = deliver((queued for left in leaving for queued in left.requests), leader)
             following = self._form_at_once() if goes_on and not unanswered else None
             # The next batch starts before the callers of this one wake.
-            self._appoint()
-        woken.wake()
-        return following
+            stays = isinstance(leader, PoolLeader) and following is None and not unanswered
+            self._appoint(leader if stays else None)
+        woken.wake(self._chains)
+        return self._form(leader) if stays and self._leader is leader else following
 
     def _form_at_once(self) -> Batch | None:
         """Return the next batch if it is complete; requests that are late are left to the next leader."""
@@ -152,7 +160,7 @@ class Dispatcher:
                 woken = deliver(late)
                 if self._leader is leader:
                     formed = self._formed(leader, now)
-            woken.wake()
+            woken.wake(self._chains)
             if not isinstance(formed, float):
                 break
             ends = formed if isinstance(leader, PoolLeader) else min(formed, leader.patience_ends() - now)
@@ -170,7 +178,7 @@ class Dispatcher:
             self._appoint()
         return formed
 
-    def _appoint(self, present: QueuedRequest | None = None) -> None:
+    def _appoint(self, present: QueuedRequest | PoolLeader | None = None) -> None:
         """Appoint the next leader if an instance is idle and requests wait; ``present`` is one whose thread is awake."""
         if not self.schedule.claim():
             return
@@ -181,7 +189,7 @@ class Dispatcher:
             if leader is not present:
                 leader.wake()
         else:
-            self._leader = self._leaders.start(self._lead)
+            self._leader = present if isinstance(present, PoolLeader) else self._leaders.start(self._lead)
 
     def _withdraw(self, queued: QueuedRequest) -> None:
         self.schedule.abandon(queued)

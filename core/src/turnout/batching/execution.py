@@ -1,4 +1,4 @@
-"""Running the requests of a batch, and dividing what comes back."""
+"""Running the requests of a batch."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from turnout.batching.answers import BatchAnswer, answer_alone
 from turnout.batching.queued import QueuedRequest
-from turnout.batching.rows import merge_requests, split_outputs
+from turnout.batching.rows import merge_requests
 from turnout.errors import InferenceError, InvalidRequestError, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse
 
@@ -17,8 +18,6 @@ logger = logging.getLogger(__name__)
 Infer = Callable[[InferenceRequest], InferenceResponse]
 Observe = Callable[[float, int, Sequence[float]], None]
 """Records an execution: its seconds, its rows, and how long each of its requests had waited."""
-
-_QUEUE, _EXECUTION = "queue", "execution"
 
 
 class Execution:
@@ -40,7 +39,7 @@ class Execution:
             self._run_alone(requests[0], requests[0].queue_seconds)
             return
         try:
-            parts = self._run_merged(requests)
+            answer = self._run_merged(requests)
         except (InferenceError, InvalidRequestError) as error:
             self._run_each(requests, error)
         except TurnoutError as error:
@@ -49,22 +48,21 @@ class Execution:
         except Exception as error:  # noqa: BLE001  # such as a MemoryError of the merged arrays; alone each is smaller
             self._run_each(requests, error)
         else:
-            for queued, response in zip(requests, parts, strict=True):
-                queued.answer(response)
+            first = 0
+            for queued in requests:
+                queued.answer_from(answer, first)
+                first += queued.rows
 
-    def _run_merged(self, requests: Sequence[QueuedRequest]) -> list[InferenceResponse]:
-        sizes = [queued.rows for queued in requests]
+    def _run_merged(self, requests: Sequence[QueuedRequest]) -> BatchAnswer:
+        rows = sum([queued.rows for queued in requests])
         merged = merge_requests([queued.request for queued in requests], _latest_deadline(requests))
         started = time.perf_counter()
         try:
             response = self._infer(merged)
         finally:
             seconds = time.perf_counter() - started
-            self._observe(seconds, sum(sizes), [queued.queue_seconds for queued in requests])
-        return [
-            InferenceResponse(outputs, queued.request.id, _timings(response, queued, seconds))
-            for queued, outputs in zip(requests, split_outputs(response, sizes), strict=True)
-        ]
+            self._observe(seconds, rows, [queued.queue_seconds for queued in requests])
+        return BatchAnswer(response, rows, seconds)
 
     def _run_each(self, requests: Sequence[QueuedRequest], error: Exception) -> None:
         if not self._reported:
@@ -92,12 +90,7 @@ class Execution:
         finally:
             seconds = time.perf_counter() - started
             self._observe(seconds, queued.rows, () if queue_seconds is None else (queue_seconds,))
-        queued.answer(InferenceResponse(response.outputs, response.id, _timings(response, queued, seconds)))
-
-
-def _timings(response: InferenceResponse, queued: QueuedRequest, seconds: float) -> dict[str, float]:
-    """Return what the backend reports, how long ``queued`` waited, and the seconds of its whole batch."""
-    return {**response.timings, _QUEUE: queued.queue_seconds, _EXECUTION: seconds}
+        queued.answer(answer_alone(response, queued.queue_seconds, seconds))
 
 
 def _latest_deadline(requests: Sequence[QueuedRequest]) -> float | None:

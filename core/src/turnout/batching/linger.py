@@ -2,62 +2,70 @@
 
 from __future__ import annotations
 
+from math import inf
+
 _SHARE_OF_EXECUTION = 0.5
 _LEAST_SECONDS = 0.002
 _MOST_SECONDS = 0.005
 _QUIET_SECONDS = 0.0005
-_EPOCH_BATCHES = 12
-_WORTH_IT = 1.03
-_EPOCHS_BETWEEN_TRIALS = 24
-_HALF, _ALL = 0.5, 1.0
+_EPOCH_BATCHES, _EPOCH_SECONDS = 8, 0.02
+_EPOCHS_OF_TRIAL = 6
+_WORTH_IT = 1.05
+_LEAST_EPOCHS_KEPT, _MOST_EPOCHS_KEPT = 30, 480
+_ALL, _HALF = 1.0, 0.5
 _DECAY = 0.7
 
 
 class Linger:
-    """Learns how many requests a batch should wait for.
+    """Learns how many requests a batch should wait for, and how many it takes.
 
     Callers that come back after each answer form groups. With half of them in a batch, one half runs while the other comes
-    back, which is best where Python is the limit; with all of them each execution has the most rows, which is best where
-    executions are. So the rates of both are measured, over some batches each, and the better one is kept; now and then the
-    other is tried again. A wait ends when no request has arrived for half a millisecond, and at the latest after half an
-    execution; then fewer callers are expected. A lone caller is never waited for, and waits for no other. Not thread-safe.
+    back, which is best where another core can do that; with all of them each execution has the most rows. So both are tried in
+    turns, and the faster one is kept for a while, the longer the more often it has won; all of them, if they are alike. A wait
+    ends when no request has arrived for half a millisecond, and at the latest after half an execution; then fewer callers are
+    expected. A lone caller is never waited for, and waits for no other. Not thread-safe.
 
     Attributes:
         callers: the number of callers at a time, as far as known.
         target: the number of requests that a batch waits for.
+        most: the number of requests that a batch takes.
     """
 
     def __init__(self, largest: int) -> None:
         """Wait for ``largest`` requests at most."""
         self.callers = 1
         self.target = 1
+        self.most = inf
         self._largest = max(largest, 1)
-        self._share = _HALF
-        self._is_trial = False
-        self._usual_rate = 0.0
-        self._epochs_until_trial = 0
+        self._share = _ALL
+        self._epochs_left = _EPOCHS_OF_TRIAL
+        self._is_trial = True
+        self._epochs_kept = _LEAST_EPOCHS_KEPT
+        self._kept = _ALL
+        self._totals = {_ALL: (0, 0.0), _HALF: (0, 0.0)}
         self._execution_seconds = 0.0
         self._epoch_began: float | None = None
-        self._batches = self._requests = self._most = 0
+        self._batches = self._requests = self._present = 0
         self._wait_began: float | None = None
         self._seen, self._seen_at = 0, 0.0
 
     def executed(self, requests: int, others: int, seconds: float, now: float) -> None:
         """Record an execution of ``requests`` that took ``seconds``, at whose end ``others`` were waiting or running."""
         self._execution_seconds = seconds
-        self._most = max(self._most, requests + others)
-        if self._most > 2 * self.callers:
-            self.callers = self._most
-            self._begin_epoch(now)
-        elif self.callers > 1 and self._epoch_began is None:
+        self._present = max(self._present, requests + others)
+        if self._present > 2 * self.callers:
+            self.callers = self._present
             self._begin_epoch(now)
         elif self._epoch_began is not None:
             self._requests += requests
             self._batches += 1
-            if self._batches >= _EPOCH_BATCHES:
-                self.callers = self._most
-                self._end_epoch(self._requests / max(now - self._epoch_began, 1e-9))
+            passed = now - self._epoch_began
+            if self._batches >= _EPOCH_BATCHES and passed >= _EPOCH_SECONDS:
+                self.callers = self._present
+                self._end_epoch(passed)
                 self._begin_epoch(now)
+        elif self.callers > 1:
+            self._begin_epoch(now)
 
     def wait_seconds(self, present: int, now: float) -> float:
         """Return how long to wait before asking again; 0 if a batch is to run now. ``present`` counts running requests too."""
@@ -80,22 +88,30 @@ class Linger:
         self._wait_began = None
 
     def _begin_epoch(self, now: float) -> None:
-        self._batches = self._requests = self._most = 0
+        self._batches = self._requests = self._present = 0
         self._epoch_began = now
         self._aim()
 
-    def _end_epoch(self, rate: float) -> None:
-        """Decide by ``rate``, the requests a second of this epoch, for how many callers the next one waits."""
+    def _end_epoch(self, seconds: float) -> None:
+        """Choose the share of the callers for the next epoch."""
+        self._epochs_left -= 1
         if self._is_trial:
-            self._is_trial = False
-            if rate < self._usual_rate * _WORTH_IT:
-                self._share = _HALF + _ALL - self._share
-            self._epochs_until_trial = _EPOCHS_BETWEEN_TRIALS
-        elif self._epochs_until_trial:
-            self._epochs_until_trial -= 1
-        else:
-            self._usual_rate, self._is_trial = rate, True
-            self._share = _HALF + _ALL - self._share
+            requests, passed = self._totals[self._share]
+            self._totals[self._share] = requests + self._requests, passed + seconds
+            self._share = _HALF if self._share == _ALL else _ALL
+            if not self._epochs_left:
+                self._end_trial()
+        elif not self._epochs_left:
+            self._is_trial, self._epochs_left = True, _EPOCHS_OF_TRIAL
+            self._totals = dict.fromkeys(self._totals, (0, 0.0))
+
+    def _end_trial(self) -> None:
+        (all_requests, all_seconds), (half_requests, half_seconds) = self._totals[_ALL], self._totals[_HALF]
+        is_half_better = half_requests * all_seconds > all_requests * half_seconds * _WORTH_IT
+        self._share = _HALF if is_half_better else _ALL
+        self._epochs_kept = min(2 * self._epochs_kept, _MOST_EPOCHS_KEPT) if self._share == self._kept else _LEAST_EPOCHS_KEPT
+        self._kept, self._is_trial, self._epochs_left = self._share, False, self._epochs_kept
 
     def _aim(self) -> None:
         self.target = max(1, min(int(self.callers * self._share), self._largest))
+        self.most = inf if self._share == _ALL else self.target

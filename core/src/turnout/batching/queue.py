@@ -75,9 +75,11 @@ class RequestQueue:
 
     def remove(self, queued: QueuedRequest) -> None:
         """Remove ``queued``, which waits here."""
-        level = queued.level
-        requests = self._punctual[level] if queued in self._punctual[level] else self._delayed[level]
-        requests.remove(queued)
+        punctual = self._punctual[queued.level]
+        if punctual and punctual[0] is queued:
+            punctual.popleft()
+        else:
+            (punctual if queued in punctual else self._delayed[queued.level]).remove(queued)
         self._count(queued, -1)
 
     def has_late(self, now: float) -> bool:

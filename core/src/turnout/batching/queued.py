@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from math import inf
 
+from turnout.batching.answers import BatchAnswer
 from turnout.batching.rows import Group
 from turnout.errors import DeadlineExceededError
 from turnout.inference import InferenceRequest, InferenceResponse
@@ -37,6 +38,9 @@ class QueuedRequest:
     """
 
     __slots__ = (
+        "_batch",
+        "_first_row",
+        "_response",
         "arrived",
         "can_lead",
         "delays",
@@ -47,7 +51,6 @@ class QueuedRequest:
         "level",
         "queue_seconds",
         "request",
-        "response",
         "rows",
         "state",
         "times_out",
@@ -66,7 +69,9 @@ class QueuedRequest:
         self.state = State.CREATED
         self.is_delivered = False
         self.is_left = False
-        self.response: InferenceResponse | None = None
+        self._response: InferenceResponse | None = None
+        self._batch: BatchAnswer | None = None
+        self._first_row = 0
         self.error: BaseException | None = None
 
     def patience_ends(self) -> float:
@@ -103,8 +108,23 @@ class QueuedRequest:
 
     def answer(self, response: InferenceResponse) -> None:
         """Set the response."""
-        self.response = response
+        self._response = response
         self.state = State.ANSWERED
+
+    def answer_from(self, batch: BatchAnswer, first_row: int) -> None:
+        """Set the response: the rows of ``batch`` from ``first_row`` on."""
+        self._batch, self._first_row = batch, first_row
+        if not batch.is_small:
+            self._response = self._part(batch)
+            self._batch = None
+        self.state = State.ANSWERED
+
+    def response(self) -> InferenceResponse | None:
+        """Return the response, if there is one."""
+        return self._response if self._batch is None else self._part(self._batch)
+
+    def _part(self, batch: BatchAnswer) -> InferenceResponse:
+        return batch.part(self._first_row, self.rows, self.request.id, self.queue_seconds)
 
     def fail(self, error: BaseException) -> None:
         """Set the error."""

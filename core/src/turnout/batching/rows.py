@@ -1,4 +1,4 @@
-"""Rows of tensors: which requests may share a batch, their concatenation, and the division of a response."""
+"""Rows of tensors: which requests may share a batch, and their concatenation."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy import ndarray
-from numpy.typing import NDArray
 
 from turnout.batching.rules import SCHEDULING_PARAMETERS
-from turnout.errors import InferenceError
-from turnout.inference import EMPTY, InferenceRequest, InferenceResponse
+from turnout.inference import EMPTY, InferenceRequest
 
 Group = tuple[object, ...]
 """What the requests of one batch have in common: names, datatypes and shapes without the batch axis, and parameters."""
@@ -22,6 +20,10 @@ def rows_and_group(request: InferenceRequest) -> tuple[int, Group | None]:
 
     Alone runs a request without rows, whose inputs have different sizes on the first axis, or with a tensor on a GPU.
     """
+    if len(request.inputs) == 1 and request.parameters is EMPTY:
+        ((name, array),) = request.inputs.items()
+        if type(array) is ndarray and array.ndim and (rows := len(array)):
+            return rows, (name, array.dtype, array.shape[1:])
     rows, parts = -1, []
     for name, array in request.inputs.items():
         if type(array) is not ndarray or not array.ndim:
@@ -58,27 +60,3 @@ def merge_requests(requests: Sequence[InferenceRequest], deadline: float | None)
     inputs = {name: np.concatenate([request.inputs[name] for request in requests]) for name in first.inputs}
     parameters = {name: value for name, value in first.parameters.items() if name not in SCHEDULING_PARAMETERS}
     return InferenceRequest(inputs, deadline, parameters=parameters or EMPTY)
-
-
-def split_outputs(response: InferenceResponse, sizes: Sequence[int]) -> list[dict[str, NDArray[Any]]]:
-    """Return the outputs of each request of a batch, whose rows are ``sizes``.
-
-    Each part is a copy, so that a caller that keeps its own rows does not keep those of the others.
-
-    Raises:
-        InferenceError: an output does not have one row for each row of the batch.
-    """
-    total = sum(sizes)
-    for name, array in response.outputs.items():
-        if not array.ndim or array.shape[0] != total:
-            raise InferenceError(
-                f"output {name!r} of a batch of {total} rows has shape {list(array.shape)}, so it cannot be divided among its "
-                "requests; remove dynamic_batching from this model"
-            )
-    parts: list[dict[str, NDArray[Any]]] = []
-    start = 0
-    for size in sizes:
-        stop = start + size
-        parts.append({name: array[start:stop].copy() for name, array in response.outputs.items()})
-        start = stop
-    return parts

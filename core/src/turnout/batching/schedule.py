@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from turnout.batching.linger import Linger
 from turnout.batching.queue import Depth, RequestQueue
@@ -148,12 +149,13 @@ class Schedule:
         """Return the requests that could run together, the oldest first, and whether they are to run without a wait."""
         chosen: list[QueuedRequest] = []
         rows, preferred, largest = 0, 0, self.rules.max_rows
+        most = inf if self.rules.delay_seconds or self.rules.preferred else self.linger.most
         for queued in self.queue:
             if chosen and (queued.group != chosen[0].group or queued.group is None):
                 if self.rules.preserve_ordering or chosen[0].group is None:
                     break
                 continue
-            if chosen and rows + queued.rows > largest:
+            if chosen and (rows + queued.rows > largest or len(chosen) >= most):
                 return chosen[: preferred or len(chosen)], True
             chosen.append(queued)
             rows += queued.rows

@@ -110,8 +110,7 @@ class DynamicBatcher(Middleware):
             self._locate(error)
             raise
         finally:
-            if queued.following is not None:
-                queued.following.wake()
+            dispatcher.go_on(queued)
         return self._result(queued)
 
     def _enqueue(self, dispatcher: Dispatcher, queued: QueuedRequest) -> None:
@@ -135,8 +134,8 @@ class DynamicBatcher(Middleware):
         self._meter.executed(seconds, count_rows(request), _NO_WAIT)
 
     def _result(self, queued: QueuedRequest) -> InferenceResponse:
-        if queued.response is not None:
-            return queued.response
+        if (response := queued.response()) is not None:
+            return response
         error = queued.error or self._closed_error()
         self._locate(error)
         raise error
