@@ -2,7 +2,8 @@
 
 Turnout's side is the whole public path, ``app.model(...).infer`` and ``ainfer``, with validation, metrics and its default
 settings: ``dynamic_batching: {}``. Each peer first tries its configurations, a turn each, and is measured with its best. Then
-the sides take turns; rates are medians over rounds. The function of a batch is the same for all: one ``session.run``.
+the sides take turns; rates are medians over rounds. A bare sketch of a batcher shows what threads and event loops cost alone.
+The function of a batch is the same for all: one ``session.run``.
 
     python benchmarks/batching.py                     # all parts, in the environment .venvs/direct
     python benchmarks/batching.py threads --rounds 3
@@ -27,6 +28,7 @@ import batching_peers
 import numpy as np
 import onnx
 import onnxruntime
+from bare_batchers import BareTasks, BareThreads
 from bars import Measured, report
 from batching_peers import LARGEST, Rows
 from batching_sides import Turn, best_of, in_tasks, in_threads, readings, with_tasks, with_threads
@@ -38,7 +40,7 @@ import turnout
 from turnout.metrics import Metrics
 
 CALLERS, WIDTH, ROW_MICROSECONDS = 32, 128, 50
-OURS, UNBATCHED = "Turnout", "Turnout, no batching"
+OURS, UNBATCHED, BARE = "Turnout", "Turnout, no batching", "a bare sketch"
 PARTS = ("lone", "threads", "tasks", "accelerator", "captioner")
 
 
@@ -69,7 +71,8 @@ class Benchmark:
         """Measure 32 threads."""
         with small_model() as (app, compute, load):
             peers = best_of(in_threads, batching_peers.THREADS, compute, load, self.problems)
-            rates = self._medians("threads", ours(with_threads, infer, app, load) | peers)
+            bare = {BARE: with_threads(BareThreads(compute, CALLERS), load)}
+            rates = self._medians("threads", ours(with_threads, infer, app, load) | bare | peers)
         self._add("small MLP, 32 threads, over unbatched", rates[OURS] / rates[UNBATCHED], 1.7)
         self._add_peers("threads", "small MLP, 32 threads", 1.5)
 
@@ -77,7 +80,8 @@ class Benchmark:
         """Measure 32 asyncio tasks."""
         with small_model() as (app, compute, load):
             peers = best_of(in_tasks, batching_peers.ASYNCIO, compute, load, self.problems)
-            self._medians("tasks", ours(with_tasks, ainfer, app, load) | peers)
+            bare = {BARE: with_tasks(BareTasks(compute, CALLERS), load)}
+            self._medians("tasks", ours(with_tasks, ainfer, app, load) | bare | peers)
         self._add_peers("tasks", "small MLP, 32 asyncio tasks", 1.25)
 
     def accelerator(self) -> None:
@@ -123,6 +127,10 @@ class Benchmark:
             name, rate = best_peer(rates, defaults=own_bar is None)
             note = f"{name}; CPU a row {cpu[OURS]:.1f} and {cpu.get(name, 0):.1f} us"
             self.found.append(Measured(f"{what}, over the {word} peer", rates[OURS] / rate, own_bar, note=note))
+        note = f"which is {rates[BARE] / best_peer(rates, defaults=False)[1]:.2f} of the best peer"
+        self.found.append(
+            Measured(f"{what}, of a sketch without checks, limits and metrics", rates[OURS] / rates[BARE], None, note=note)
+        )
 
 
 def model_settings(backend: str, options: Mapping[str, Any], **more: Any) -> dict[str, Any]:
@@ -168,7 +176,7 @@ def best_peer(rates: Mapping[str, float], *, defaults: bool) -> tuple[str, float
     others = {
         name: rate
         for name, rate in rates.items()
-        if not name.startswith(OURS) and "blocks" not in name and name.endswith(", defaults") == defaults
+        if not name.startswith((OURS, BARE)) and "blocks" not in name and name.endswith(", defaults") == defaults
     }
     return max(others.items(), key=lambda one: one[1], default=("none", float("nan")))
 
