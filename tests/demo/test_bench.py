@@ -107,11 +107,10 @@ def test_what_is_recommended_is_written_into_both_files(bench: Any, tmp_path: Pa
     shutil.copy(ROOT / "turnout.yaml", file)
     monkeypatch.chdir(tmp_path)
 
-    written = write_recommendation(Path("turnout.yaml"), "blip_caption", Recommendation("x", delay=0))
+    written = write_recommendation(Path("turnout.yaml"), "blip_caption", Recommendation("x", delay=700))
 
-    assert "max_queue_delay_microseconds: 0}" in file.read_text("utf-8").partition("blip_vqa")[0]
+    assert "max_queue_delay_microseconds: 700}" in file.read_text("utf-8").partition("blip_vqa")[0]
     assert "# <- " in file.read_text("utf-8") or "# yours: " in file.read_text("utf-8")
     assert "model_repository/blip_caption/config.pbtxt" in written.configuration
     config = (tmp_path / "model_repository" / "blip_caption" / "config.pbtxt").read_text("utf-8")
-    assert "dynamic_batching" in config
-    assert "max_queue_delay_microseconds: 5000" not in config
+    assert "max_queue_delay_microseconds: 700" in config
