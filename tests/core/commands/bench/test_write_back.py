@@ -76,6 +76,22 @@ def test_a_delay_is_written_into_what_is_there(write: Write) -> None:
     assert text() == given.replace("5000", "0")
 
 
+@pytest.mark.parametrize(
+    ("there", "after"),
+    [
+        ("{}", "{max_queue_delay_microseconds: 7}"),
+        ("{ }", "{max_queue_delay_microseconds: 7 }"),
+        ("{preserve_ordering: true}", "{max_queue_delay_microseconds: 7, preserve_ordering: true}"),
+    ],
+)
+def test_a_delay_is_written_into_a_mapping_in_brackets(write: Write, there: str, after: str) -> None:
+    given = SETTINGS.replace("# rows\n", f"# rows\n    dynamic_batching: {there}  # merge\n")
+
+    write(given, delay=7)
+
+    assert text() == given.replace(f"{there}  # merge", f"{after}  # merge")
+
+
 def test_a_delay_is_written_with_batching_if_there_is_none(write: Write) -> None:
     write(batching=True, delay=250)
 

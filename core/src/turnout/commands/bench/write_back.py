@@ -90,7 +90,7 @@ def _set_batching(edit: FileEdit, recommended: Recommendation) -> None:
     present = edit.document.value_at(("models", edit.model, _BATCHING))
     if recommended.batching is False:
         edit.remove(_BATCHING)
-    elif recommended.delay is not None and present:
+    elif recommended.delay is not None and isinstance(present, dict):
         edit.set((_BATCHING, _DELAY), str(recommended.delay), recommended.delay)
     elif recommended.delay is not None:
         edit.set((_BATCHING,), f"{{{_DELAY}: {recommended.delay}}}", {_DELAY: recommended.delay}, below="max_batch_size")

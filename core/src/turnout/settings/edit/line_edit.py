@@ -61,7 +61,8 @@ def _insert(document: Document, place: DocumentPath, value: str, below: str) -> 
         raise CannotEditError(f"its {parent[-1]} has no keys; write {place[-1]} below it")
     start = document.marks[parent].start
     if text[start] == "{":
-        return f"{text[: start + 1]}{place[-1]}: {value}, {text[start + 1 :]}"
+        others = ", " if document.value_at(parent) else ""
+        return f"{text[: start + 1]}{place[-1]}: {value}{others}{text[start + 1 :]}"
     line = _line_below(document, (*parent, below)) or _REST_OF_KEY_LINE.match(text, document.keys[parent].end)
     if line is None:
         raise CannotEditError("its keys start on the line of its name; put them below it")
