@@ -10,7 +10,7 @@ _MOST_SECONDS = 0.005
 _QUIET_SECONDS = 0.0005
 _EPOCH_BATCHES, _EPOCH_SECONDS = 8, 0.02
 _EPOCHS_OF_TRIAL = 6
-_WORTH_IT = 1.05
+_WORTH_IT, _PLAIN = 1.05, 1.15
 _LEAST_EPOCHS_KEPT, _MOST_EPOCHS_KEPT = 30, 480
 _ALL, _HALF = 1.0, 0.5
 _DECAY = 0.7
@@ -99,16 +99,20 @@ class Linger:
             requests, passed = self._totals[self._share]
             self._totals[self._share] = requests + self._requests, passed + seconds
             self._share = _HALF if self._share == _ALL else _ALL
-            if not self._epochs_left:
-                self._end_trial()
+            ratio = self._half_to_all()
+            if not self._epochs_left or not 1 / _PLAIN < ratio < _PLAIN:
+                self._end_trial(ratio)
         elif not self._epochs_left:
             self._is_trial, self._epochs_left = True, _EPOCHS_OF_TRIAL
             self._totals = dict.fromkeys(self._totals, (0, 0.0))
 
-    def _end_trial(self) -> None:
+    def _half_to_all(self) -> float:
+        """Return the rate with half of the callers in a batch, as a part of that with all; 1 while one is unknown."""
         (all_requests, all_seconds), (half_requests, half_seconds) = self._totals[_ALL], self._totals[_HALF]
-        is_half_better = half_requests * all_seconds > all_requests * half_seconds * _WORTH_IT
-        self._share = _HALF if is_half_better else _ALL
+        return half_requests * all_seconds / (all_requests * half_seconds) if all_requests and half_requests else 1.0
+
+    def _end_trial(self, ratio: float) -> None:
+        self._share = _HALF if ratio > _WORTH_IT else _ALL
         self._epochs_kept = min(2 * self._epochs_kept, _MOST_EPOCHS_KEPT) if self._share == self._kept else _LEAST_EPOCHS_KEPT
         self._kept, self._is_trial, self._epochs_left = self._share, False, self._epochs_kept
 
