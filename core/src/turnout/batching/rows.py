@@ -20,10 +20,6 @@ def rows_and_group(request: InferenceRequest) -> tuple[int, Group | None]:
 
     Alone runs a request without rows, whose inputs have different sizes on the first axis, or with a tensor on a GPU.
     """
-    if len(request.inputs) == 1 and request.parameters is EMPTY:
-        ((name, array),) = request.inputs.items()
-        if type(array) is ndarray and array.ndim and (rows := len(array)):
-            return rows, (name, array.dtype, array.shape[1:])
     rows, parts = -1, []
     for name, array in request.inputs.items():
         if type(array) is not ndarray or not array.ndim:
