@@ -12,7 +12,7 @@ from turnout.batching.rules import SCHEDULING_PARAMETERS
 from turnout.inference import EMPTY, InferenceRequest
 
 Group = tuple[object, ...]
-"""What the requests of one batch have in common: names, datatypes and shapes without the batch axis, and parameters."""
+"""The names, datatypes, shapes without the batch axis, and parameters that all requests of one batch have."""
 
 
 def rows_and_group(request: InferenceRequest) -> tuple[int, Group | None]:

@@ -27,11 +27,6 @@ class Batch:
     requests: list[QueuedRequest]
     number: int
 
-    @property
-    def sizes(self) -> list[int]:
-        """The rows of each request."""
-        return [queued.rows for queued in self.requests]
-
 
 class Schedule:
     """Forms batches of queued requests for a number of instances. Not thread-safe: its owner holds a lock.
