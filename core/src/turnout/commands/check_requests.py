@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
 from turnout.commands.batch_rows import split_rows
 from turnout.commands.check_result import CheckResult
-from turnout.commands.pipeline_examples import Inputs, RequestTap, example_inputs, open_taps
+from turnout.commands.pipeline_examples import Inputs, RequestTap, example_inputs, tapped_pipelines
 from turnout.commands.requests import recording_folder
 from turnout.commands.server_command import step_after
 from turnout.commands.signature_text import describe_signature
@@ -18,12 +18,10 @@ from turnout.commands.synthetic_inputs import generate_inputs
 from turnout.commands.verify.batching import compare_batching
 from turnout.errors import InferenceError, InvalidInputError, InvalidRequestError, TurnoutError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
-from turnout.metrics import Metrics
 from turnout.parity import Verdict
 from turnout.plugins.discovery import Plugins
 from turnout.recording import read_recorded_request, record_files
 from turnout.serving.app import Turnout
-from turnout.serving.executor import AppThreads
 from turnout.serving.pipelines import Pipelines
 from turnout.settings import LoadedModel, LoadedSettings
 from turnout.tensors import describe
@@ -65,11 +63,7 @@ def check_requests(
 
     A request is the model's first record, else what a pipeline sent, else generated from the signature.
     """
-    with ExitStack() as stack:
-        taps = open_taps(app, loaded, stack)
-        threads = AppThreads(loaded.settings.executor_threads)
-        stack.callback(threads.close)
-        pipelines = Pipelines(loaded, plugins, taps, Metrics(), threads)
+    with tapped_pipelines(app, plugins, loaded) as (pipelines, taps):
         for name in pipelines.names:
             yield from _run_examples(pipelines, name, taps)
         for model in loaded.models.values():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from turnout.errors import TurnoutError
@@ -47,12 +47,18 @@ class RequestTap(ModelInference):
         self.arm.close()
 
 
-def open_taps(app: Turnout, loaded: LoadedSettings, stack: ExitStack) -> dict[str, RequestTap]:
-    """Return a tap of each model, closed with ``stack``; a model opens at its first request."""
-    taps = {name: RequestTap(app.arm(name, model.backend)) for name, model in loaded.models.items()}
-    for tap in taps.values():
-        stack.callback(tap.close)
-    return taps
+@contextmanager
+def tapped_pipelines(
+    app: Turnout, plugins: Plugins, loaded: LoadedSettings
+) -> Iterator[tuple[Pipelines, Mapping[str, RequestTap]]]:
+    """Yield the pipelines of ``loaded`` on a tap of each model, and the taps; a model opens at its first request."""
+    with ExitStack() as stack:
+        taps = {name: RequestTap(app.arm(name, model.backend)) for name, model in loaded.models.items()}
+        for tap in taps.values():
+            stack.callback(tap.close)
+        threads = AppThreads(loaded.settings.executor_threads)
+        stack.callback(threads.close)
+        yield Pipelines(loaded, plugins, taps, Metrics(), threads), taps
 
 
 def examples_of(pipeline: Pipeline) -> dict[str, Any]:
@@ -75,11 +81,7 @@ def find_example_requests(app: Turnout, plugins: Plugins, loaded: LoadedSettings
 
     Both are empty if there is none, such as a pipeline whose other models cannot be opened here.
     """
-    with ExitStack() as stack:
-        taps = open_taps(app, loaded, stack)
-        threads = AppThreads(loaded.settings.executor_threads)
-        stack.callback(threads.close)
-        pipelines = Pipelines(loaded, plugins, taps, Metrics(), threads)
+    with tapped_pipelines(app, plugins, loaded) as (pipelines, taps):
         for name in pipelines.names:
             try:
                 _run_on_examples(pipelines.get(name), model)
