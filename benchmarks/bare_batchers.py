@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from batching_peers import Rows
 
-Rows = Callable[[Sequence[np.ndarray]], np.ndarray]
 _WAIT_SECONDS = 0.02
 
 

@@ -1,4 +1,4 @@
-"""The cost of each frame of a call, by door, around a backend that costs nothing; and of a batched row.
+"""The cost of each frame of a call, by door, around a backend that costs nothing; of a batched row; and of a thread's wake.
 
 CPU with warm caches, the smallest of many rounds; inside a real model each frame costs up to twice as much.
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -20,7 +21,7 @@ import turnout
 from turnout import InferenceRequest, InferenceResponse
 from turnout.metrics import Metrics
 
-CALLS, ROUNDS, CALLERS = 3000, 31, 32
+CALLS, ROUNDS, CALLERS, HOPS = 3000, 31, 32, 3000
 ROWS = np.random.default_rng(7).standard_normal((CALLERS, 1, 8)).astype("f4")
 
 
@@ -84,6 +85,27 @@ def batched_row() -> None:
     print(f"one row in batches of {CALLERS} asyncio tasks, the model's own time excluded: {min(costs):.1f} us of CPU")
 
 
+def thread_wake() -> None:
+    """Print the time from one thread to the next in a ring of threads that wake one another, as the callers of a batch do."""
+    asleep = [threading.Lock() for _ in range(CALLERS)]
+    for lock in asleep:
+        lock.acquire()
+
+    def work(number: int) -> None:
+        for _ in range(HOPS):
+            asleep[number].acquire()
+            asleep[(number + 1) % CALLERS].release()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(CALLERS)]
+    for thread in threads:
+        thread.start()
+    start = time.perf_counter()
+    asleep[0].release()
+    for thread in threads:
+        thread.join()
+    print(f"one wake of a thread by another: {1e6 * (time.perf_counter() - start) / HOPS / CALLERS:.1f} us of time")
+
+
 def _fastest(call: Callable[[], object]) -> float:
     return min(_microseconds(call) for _ in range(ROUNDS))
 
@@ -108,6 +130,7 @@ async def _fastest_await(call: Callable[[], Awaitable[object]]) -> float:
 def main() -> int:
     asyncio.run(frames())
     batched_row()
+    thread_wake()
     return 0
 
 
