@@ -56,6 +56,11 @@ class Setting:
         assert self.engine.stopped.acquire(timeout=LIMIT_SECONDS)
         return self.engine.gates[-1]
 
+    def occupy(self) -> tuple[Any, threading.Event]:
+        """Start an execution of the value 1; return its request's future and its gate."""
+        first = self.ask(1)
+        return first, self.start_execution()
+
     def wait_queued(self, count: int) -> None:
         wait_until(lambda: self.batcher._schedule.queue.waiting == count)
 
@@ -95,8 +100,7 @@ def test_a_lone_caller_runs_at_once_in_its_own_thread() -> None:
 
 def test_requests_that_arrive_during_an_execution_run_together() -> None:
     setting = Setting()
-    first = setting.ask(1)
-    gate = setting.start_execution()
+    first, gate = setting.occupy()
     others = [setting.ask(value) for value in (2, 3, 4)]
     setting.wait_queued(3)
 
@@ -134,8 +138,7 @@ def test_the_metrics_have_the_batches_and_the_meters_differ() -> None:
 
 def test_only_the_bad_request_of_a_batch_fails(caplog: pytest.LogCaptureFixture) -> None:
     setting = Setting()
-    first = setting.ask(1)
-    gate = setting.start_execution()
+    first, gate = setting.occupy()
     good, bad, fine = setting.ask(2), setting.ask(BAD), setting.ask(3)
     setting.wait_queued(3)
     setting.engine.is_open = True  # type: ignore[attr-defined]
@@ -187,8 +190,7 @@ def test_requests_of_different_groups_do_not_share_a_batch(name: str) -> None:
         ),
     }
     setting = Setting()
-    first = setting.ask(1)
-    gate = setting.start_execution()
+    first, gate = setting.occupy()
     asked = [setting.pool.submit(setting.batcher.infer, request) for request in pairs[name]]
     setting.wait_queued(2)
     setting.engine.is_open = True  # type: ignore[attr-defined]
@@ -203,8 +205,7 @@ def test_requests_of_different_groups_do_not_share_a_batch(name: str) -> None:
 def test_inputs_in_another_order_and_a_priority_share_a_batch() -> None:
     x = np.ones((1, 2), np.float32)
     setting = Setting()
-    first = setting.ask(1)
-    gate = setting.start_execution()
+    first, gate = setting.occupy()
     one = setting.pool.submit(setting.batcher.infer, InferenceRequest({"x": x, "z": x}, parameters={"priority": 1}))
     other = setting.pool.submit(setting.batcher.infer, InferenceRequest({"z": x, "x": x}, parameters={"timeout": 10**9}))
     setting.wait_queued(2)
@@ -220,8 +221,7 @@ def test_inputs_in_another_order_and_a_priority_share_a_batch() -> None:
 
 def test_a_response_is_writable_and_does_not_keep_its_neighbours() -> None:
     setting = Setting()
-    first = setting.ask(1)
-    gate = setting.start_execution()
+    first, gate = setting.occupy()
     one, other = setting.ask(2, id="two"), setting.ask(3)
     setting.wait_queued(2)
     setting.engine.is_open = True  # type: ignore[attr-defined]
@@ -256,8 +256,7 @@ def test_an_output_without_rows_makes_each_request_run_alone(caplog: pytest.LogC
 
 def test_a_request_leaves_the_queue_at_its_deadline() -> None:
     setting = Setting()
-    first = setting.ask(1)
-    gate = setting.start_execution()
+    first, gate = setting.occupy()
 
     late = setting.ask(2, deadline=deadline_after(0.05))
 
@@ -270,8 +269,7 @@ def test_a_request_leaves_the_queue_at_its_deadline() -> None:
 
 def test_a_follower_leaves_a_running_batch_at_its_deadline() -> None:
     setting = Setting()
-    first = setting.ask(1)
-    gate = setting.start_execution()
+    first, gate = setting.occupy()
     patient = setting.ask(2)
     setting.wait_queued(1)
     hasty = setting.ask(3, deadline=deadline_after(0.3))
@@ -289,8 +287,7 @@ def test_a_follower_leaves_a_running_batch_at_its_deadline() -> None:
 def test_a_full_queue_refuses_at_once_and_counts() -> None:
     rules = batch_rules(DynamicBatching(default_queue_policy=QueuePolicy(max_queue_size=1)), 4)
     setting = Setting(rules)
-    first = setting.ask(1)
-    gate = setting.start_execution()
+    first, gate = setting.occupy()
     second = setting.ask(2)
     setting.wait_queued(1)
 
@@ -308,8 +305,7 @@ def test_a_full_queue_refuses_at_once_and_counts() -> None:
 def test_a_queue_policy_refuses_who_has_waited_too_long() -> None:
     policy = QueuePolicy(default_timeout_microseconds=30_000)
     setting = Setting(batch_rules(DynamicBatching(default_queue_policy=policy), 4))
-    first = setting.ask(1)
-    gate = setting.start_execution()
+    first, gate = setting.occupy()
 
     second = setting.ask(2)
 
@@ -320,8 +316,7 @@ def test_a_queue_policy_refuses_who_has_waited_too_long() -> None:
 
 def test_close_fails_who_waits_and_lets_who_runs_end() -> None:
     setting = Setting()
-    first = setting.ask(1)
-    gate = setting.start_execution()
+    first, gate = setting.occupy()
     second = setting.ask(2)
     setting.wait_queued(1)
 
@@ -433,8 +428,7 @@ def test_a_thousand_coroutines_need_one_thread() -> None:
 
 def test_a_cancelled_coroutine_leaves_no_trace() -> None:
     setting = Setting()
-    first = setting.ask(1)
-    gate = setting.start_execution()
+    first, gate = setting.occupy()
 
     async def give_up() -> None:
         with pytest.raises(TimeoutError):
@@ -451,8 +445,7 @@ def test_a_cancelled_coroutine_leaves_no_trace() -> None:
 def test_an_interrupted_leader_loses_no_request_of_others() -> None:
     """Ctrl-C in the main thread, which runs a batch for others too."""
     setting = Setting()
-    first = setting.ask(1)
-    gate = setting.start_execution()
+    first, gate = setting.occupy()
     interrupted = threading.Event()
 
     def interrupt() -> None:
@@ -507,8 +500,7 @@ def test_many_threads_get_their_own_rows_while_others_fail() -> None:
 
 def test_a_leader_of_a_slow_model_returns_before_the_next_batch_has_run() -> None:
     setting = Setting(BatchRules(max_rows=1))
-    first = setting.ask(1)
-    gate = setting.start_execution()
+    first, gate = setting.occupy()
     second = setting.ask(2)
     setting.wait_queued(1)
     third = setting.ask(3)
@@ -571,8 +563,7 @@ def test_a_failing_lone_request_raises_and_the_next_is_answered() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_a_forked_child_starts_with_an_empty_queue() -> None:
     setting = Setting()
-    first = setting.ask(1)
-    gate = setting.start_execution()
+    first, gate = setting.occupy()
     second = setting.ask(2)
     setting.wait_queued(1)
 
