@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -72,6 +73,20 @@ def test_a_paused_server_does_not_answer_and_a_resumed_one_does(own_server) -> N
     server.resume()
 
     assert np.array_equal(infer(server.grpc_url, "identity", x=X).as_numpy("y"), X)
+
+
+def test_a_pause_blocks_until_every_thread_is_stopped(own_server, monkeypatch) -> None:
+    """The signal is late, as where the thread that it reaches waits for a core."""
+    server = own_server()
+    send = server._running.signal
+    monkeypatch.setattr(server._running, "signal", lambda number: threading.Timer(0.3, send, [number]).start())
+
+    server.pause()
+
+    states = [task.read_text().rpartition(") ")[2][0] for task in Path(f"/proc/{server._running.pid}/task").glob("*/stat")]
+    monkeypatch.undo()
+    server.resume()
+    assert set(states) == {"T"}
 
 
 def test_a_paused_server_can_be_closed(own_server) -> None:

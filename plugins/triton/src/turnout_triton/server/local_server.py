@@ -136,8 +136,8 @@ class LocalServer:
         process.end()
 
     def pause(self) -> None:
-        """Pause the server: connections stay open, but nothing answers."""
-        self._running.signal(signal.SIGSTOP)
+        """Pause the server: connections stay open, but nothing answers. Blocks until that is so."""
+        self._running.pause()
 
     def resume(self) -> None:
         """Resume a paused server."""

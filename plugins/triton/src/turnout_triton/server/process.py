@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from turnout_triton.server.orphans import sweep_orphans
 Log = Callable[[str], None]
 _UNSET = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONWARNINGS")
 TAIL_LINES = 200
+_PAUSE_SECONDS = 5.0
+_STOPPED = ("T", "t", "Z", "X")  # the states of /proc/PID/stat, proc(5)
 
 
 class ServerProcess:
@@ -66,6 +69,22 @@ class ServerProcess:
         """Send a signal to the server itself, not to its group."""
         if self.pid and not self.ended.is_set():
             os.kill(self.pid, number)
+
+    def pause(self) -> None:
+        """Stop every thread of the server itself, until it gets SIGCONT; blocks until they are stopped, 5 s at most."""
+        self.signal(signal.SIGSTOP)
+        # The signal reaches one thread, which stops the others once it has a core: until then they may answer a request.
+        ends = time.monotonic() + _PAUSE_SECONDS
+        while self._runs() and time.monotonic() < ends:
+            time.sleep(0.001)
+
+    def _runs(self) -> bool:
+        """Return whether a thread of the server is neither stopped nor at its end."""
+        for task in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                if task.read_text().rpartition(") ")[2][:1] not in _STOPPED:
+                    return True
+        return False
 
     def end(self) -> None:
         """Stop the server and wait until its whole group has ended. Does nothing in a forked child, or a second time."""
