@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import socket
-import struct
 import threading
 import time
 from collections import deque
@@ -13,7 +12,7 @@ from collections import deque
 from turnout.forking import Forks
 from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.endpoints import Endpoint
-from turnout_triton.client.grpc.unary_reply import CallFailedError, message_of
+from turnout_triton.client.grpc.unary_reply import PREFIX, CallFailedError, message_of
 from turnout_triton.client.http.dialing import Dialer
 from turnout_triton.client.http2.connection import (
     Http2Connection,
@@ -32,7 +31,6 @@ _MOST_IDLE = 64
 _OPEN_SECONDS = 0.5
 _KEEP_SECONDS = 0.25
 _LONGEST_IDLE_SECONDS = 2.0
-_PREFIX = struct.Struct(">BI")
 _MOST_NUMBER = 99_999_999  # of a timeout: eight digits, as gRPC has them
 _TIMEOUT_NAME = encode_fields([("grpc-timeout", "")])[:-1]
 # gRPC itself writes these, or writes them in a way of its own.
@@ -93,11 +91,11 @@ class UnaryCalls:
         connection = self._take(deadline)
         if connection is None:
             return None
-        body = _PREFIX.pack(0, len(message)) + message
+        body = PREFIX.pack(0, len(message)) + message
         if not connection.fits(len(body)):
             self._push(connection)
             return None
-        most = self._most_bytes + _PREFIX.size
+        most = self._most_bytes + PREFIX.size
         try:
             reply = connection.request(self._head + _timeout_field(timeout_seconds), body, most, deadline)
         except NotProcessedError:

@@ -9,7 +9,8 @@ from urllib.parse import unquote
 from turnout_triton.client.grpc.statuses import kind_of_number
 from turnout_triton.client.http2.frames import Reply
 
-_PREFIX = struct.Struct(">BI")
+PREFIX = struct.Struct(">BI")
+"""The compression bit and the size in front of each message."""
 _STATUS_KINDS = {"401": "denied", "403": "denied", "404": "unimplemented"}
 
 
@@ -33,14 +34,14 @@ def message_of(reply: Reply) -> bytes:
         raise _error_of({**head, **end})
     if not body:
         raise CallFailedError("unavailable", "the response has no message")
-    if len(body) < _PREFIX.size:
+    if len(body) < PREFIX.size:
         raise CallFailedError("unavailable", "the response ends inside a message")
-    is_compressed, size = _PREFIX.unpack_from(body)
+    is_compressed, size = PREFIX.unpack_from(body)
     if is_compressed:
         raise CallFailedError("unavailable", "compression bit set, but no compression was asked for")
-    if size != len(body) - _PREFIX.size:
-        raise CallFailedError("unavailable", f"the response has {len(body) - _PREFIX.size} bytes for a message of {size}")
-    return body[_PREFIX.size :]
+    if size != len(body) - PREFIX.size:
+        raise CallFailedError("unavailable", f"the response has {len(body) - PREFIX.size} bytes for a message of {size}")
+    return body[PREFIX.size :]
 
 
 def _error_of(fields: Mapping[str, str]) -> CallFailedError:
