@@ -50,6 +50,7 @@ EXCEPTIONS = {
     f"{TRITON}/server/hosted/version_file.py": "/proc",
     f"{TRITON}/server/listeners.py": "/proc",
     f"{TRITON}/server/orphans.py": "/proc",
+    f"{TRITON}/server/process_states.py": "/proc",
     f"{TRITON}/server/supervisor.py": "an argument of its own parent",
 }
 

@@ -17,6 +17,7 @@ import turnout_triton.server
 from turnout.errors import BackendUnavailableError, ConfigurationError
 from turnout_triton.server import LocalServer, ServerOptions
 from turnout_triton.server.model_probe import probe_models
+from turnout_triton.server.process_states import state_of
 
 X = np.ones((1, 2), dtype=np.float32)
 
@@ -83,7 +84,7 @@ def test_a_pause_blocks_until_every_thread_is_stopped(own_server, monkeypatch) -
 
     server.pause()
 
-    states = [task.read_text().rpartition(") ")[2][0] for task in Path(f"/proc/{server._running.pid}/task").glob("*/stat")]
+    states = [state_of(thread) for thread in Path(f"/proc/{server._running.pid}/task").glob("*")]
     monkeypatch.undo()
     server.resume()
     assert set(states) == {"T"}

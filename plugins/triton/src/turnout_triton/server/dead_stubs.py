@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-_PROC = Path("/proc")
-_STAT_STATE = 0  # of the fields behind the name, which may hold anything
+from turnout_triton.server.process_states import DEAD, PROC, state_of
+
 _GRACE_SECONDS = 2.0
 _POLL_SECONDS = 0.25
 
@@ -36,16 +35,8 @@ class DeadStubs:
 
 
 def _dead_children(pid: int) -> Iterator[int]:
-    for children in (_PROC / str(pid) / "task").glob("*/children"):
+    for children in (PROC / str(pid) / "task").glob("*/children"):
         with contextlib.suppress(OSError):
             for child in children.read_text().split():
-                if _is_dead(int(child)):
+                if state_of(PROC / child) == DEAD:
                     yield int(child)
-
-
-def _is_dead(pid: int) -> bool:
-    try:
-        stat = (_PROC / str(pid) / "stat").read_bytes()
-    except OSError:
-        return False
-    return stat.rpartition(b")")[2].split()[_STAT_STATE] == b"Z"

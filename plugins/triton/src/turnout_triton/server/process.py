@@ -17,12 +17,12 @@ from typing import IO
 
 from turnout_triton.server import supervisor
 from turnout_triton.server.orphans import sweep_orphans
+from turnout_triton.server.process_states import is_stopped
 
 Log = Callable[[str], None]
 _UNSET = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONWARNINGS")
 TAIL_LINES = 200
 _PAUSE_SECONDS = 5.0
-_STOPPED = ("T", "t", "Z", "X")  # the states of /proc/PID/stat, proc(5)
 
 
 class ServerProcess:
@@ -75,16 +75,8 @@ class ServerProcess:
         self.signal(signal.SIGSTOP)
         # The signal reaches one thread, which stops the others once it has a core: until then they may answer a request.
         ends = time.monotonic() + _PAUSE_SECONDS
-        while self._runs() and time.monotonic() < ends:
+        while not is_stopped(self.pid) and time.monotonic() < ends:
             time.sleep(0.001)
-
-    def _runs(self) -> bool:
-        """Return whether a thread of the server is neither stopped nor at its end."""
-        for task in Path(f"/proc/{self.pid}/task").glob("*/stat"):
-            with contextlib.suppress(OSError):  # it has ended meanwhile
-                if task.read_text().rpartition(") ")[2][:1] not in _STOPPED:
-                    return True
-        return False
 
     def end(self) -> None:
         """Stop the server and wait until its whole group has ended. Does nothing in a forked child, or a second time."""
