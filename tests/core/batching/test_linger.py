@@ -81,3 +81,14 @@ def test_callers_that_left_are_not_expected_for_long() -> None:
 
     assert linger.callers == 1
     assert waits < 40
+
+
+@pytest.mark.parametrize("paused", range(0, 48, 3))
+def test_one_pause_of_the_machine_decides_no_trial(paused) -> None:
+    loop = Loop(Linger(CALLERS), lambda size: 0.004 + 50e-6 * size)
+    loop.run(paused)
+
+    loop.now += 0.06
+    loop.run(300)
+
+    assert loop.sizes[-100:] == [CALLERS] * 100

@@ -9,7 +9,7 @@ _LEAST_SECONDS = 0.002
 _MOST_SECONDS = 0.005
 _QUIET_SECONDS = 0.0005
 _EPOCH_BATCHES, _EPOCH_SECONDS = 8, 0.02
-_EPOCHS_OF_TRIAL = 6
+_EPOCHS_OF_TRIAL, _EPOCHS_OF_CLEAR_TRIAL = 6, 4
 _WORTH_IT, _PLAIN = 1.05, 1.15
 _LEAST_EPOCHS_KEPT, _MOST_EPOCHS_KEPT = 30, 480
 _ALL, _HALF = 1.0, 0.5
@@ -42,7 +42,7 @@ class Linger:
         self._is_trial = True
         self._epochs_kept = _LEAST_EPOCHS_KEPT
         self._kept = _ALL
-        self._totals = {_ALL: (0, 0.0), _HALF: (0, 0.0)}
+        self._best_rates = {_ALL: 0.0, _HALF: 0.0}
         self._execution_seconds = 0.0
         self._epoch_began: float | None = None
         self._batches = self._requests = self._present = 0
@@ -96,20 +96,21 @@ class Linger:
         """Choose the share of the callers for the next epoch."""
         self._epochs_left -= 1
         if self._is_trial:
-            requests, passed = self._totals[self._share]
-            self._totals[self._share] = requests + self._requests, passed + seconds
+            # The best of a share's epochs: a machine that pauses makes an epoch slower, and nothing makes it faster.
+            self._best_rates[self._share] = max(self._best_rates[self._share], self._requests / seconds)
             self._share = _HALF if self._share == _ALL else _ALL
             ratio = self._half_to_all()
-            if not self._epochs_left or not 1 / _PLAIN < ratio < _PLAIN:
+            is_clear = self._epochs_left <= _EPOCHS_OF_TRIAL - _EPOCHS_OF_CLEAR_TRIAL and not 1 / _PLAIN < ratio < _PLAIN
+            if is_clear or not self._epochs_left:
                 self._end_trial(ratio)
         elif not self._epochs_left:
             self._is_trial, self._epochs_left = True, _EPOCHS_OF_TRIAL
-            self._totals = dict.fromkeys(self._totals, (0, 0.0))
+            self._best_rates = dict.fromkeys(self._best_rates, 0.0)
 
     def _half_to_all(self) -> float:
         """Return the rate with half of the callers in a batch, as a part of that with all; 1 while one is unknown."""
-        (all_requests, all_seconds), (half_requests, half_seconds) = self._totals[_ALL], self._totals[_HALF]
-        return half_requests * all_seconds / (all_requests * half_seconds) if all_requests and half_requests else 1.0
+        all_rate, half_rate = self._best_rates[_ALL], self._best_rates[_HALF]
+        return half_rate / all_rate if all_rate and half_rate else 1.0
 
     def _end_trial(self, ratio: float) -> None:
         self._share = _HALF if ratio > _WORTH_IT else _ALL
