@@ -2,8 +2,8 @@
 
 Both sides get the same arrays and the same session options. Turnout's side validates every tensor and counts and times every
 request; the measured time includes folding the counts into histograms (``metrics.fold`` is called in every round). CPU is the
-process's own (``time.process_time``), so other processes have little effect; medians over rounds. A second raw session of the same
-file is measured too: its ratio to the first is what two equal sides differ by.
+process's own (``time.process_time``), so other processes have little effect; medians over rounds. A second raw session of the
+same file is measured too: its ratio to the first is what two equal sides differ by.
 
     python benchmarks/overhead.py            # a 50 us MLP and a CNN
     python benchmarks/overhead.py --rounds 400
