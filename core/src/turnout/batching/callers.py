@@ -173,7 +173,8 @@ def deliver(requests: Iterable[QueuedRequest], leader: object = None) -> WokenCa
         elif isinstance(queued, ThreadRequest):
             if queued is leader:
                 woken.leader = queued
-            else:
+            # A thread that runs a batch looks for its answer after that. In a chain it would keep those behind it asleep.
+            elif queued.can_lead:
                 queued.in_chain = True
                 woken.threads.append(queued)
     return woken

@@ -137,6 +137,8 @@ class Dispatcher:
             leaving = schedule.finish(batch, seconds, self._clock())
             woken = deliver((queued for left in leaving for queued in left.requests), leader)
             following = self._form_at_once() if goes_on and not unanswered else None
+            if isinstance(leader, ThreadRequest):
+                leader.can_lead = following is None
             # The next batch starts before the callers of this one wake.
             stays = isinstance(leader, PoolLeader) and following is None and not unanswered
             self._appoint(leader if stays else None)
@@ -173,6 +175,9 @@ class Dispatcher:
             self.schedule.resign()
         else:
             formed = self.schedule.form(now)
+            if isinstance(leader, ThreadRequest):
+                # The batch may be of others, while its own request waits: another thread is to run that.
+                leader.can_lead = not isinstance(formed, Batch)
         if not isinstance(formed, float):
             self._leader = None
             self._appoint()

@@ -31,7 +31,7 @@ class QueuedRequest:
         arrived: when it was queued, on the monotonic clock.
         times_out: when it has waited too long by the queue policy, likewise.
         delays: it runs after others then, instead of being refused.
-        can_lead: its caller's thread can run a batch; an event loop's cannot.
+        can_lead: its caller's thread can run a batch; an event loop's cannot, nor one that runs a batch at present.
         queue_seconds: how long it waited until its batch ran.
         is_delivered: its caller may take the answer; set under the lock of the dispatcher.
         is_left: its caller waits no more; likewise.

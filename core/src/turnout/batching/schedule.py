@@ -72,9 +72,9 @@ class Schedule:
         self.forming = True
         return True
 
-    def next_leader(self) -> QueuedRequest:
-        """Return the request whose caller leads: the first whose thread can, else the first of all."""
-        return next((queued for queued in self.queue if queued.can_lead), None) or next(iter(self.queue))
+    def next_leader(self) -> QueuedRequest | None:
+        """Return the request whose caller leads: the first whose thread can; None if there is none."""
+        return next((queued for queued in self.queue if queued.can_lead), None)
 
     def completes_batch(self) -> bool:
         """Return whether a leader that waits should look at the queue again."""
