@@ -11,6 +11,8 @@ OUT ?= out/demo
 TORCH_INDEX ?=
 PIP := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TEST_TOOLS := pytest pytest-cov pytest-timeout pytest-xdist hypothesis
+# tests/deploy runs them, and Debian's package prometheus: apt-get install prometheus.
+OBSERVERS := gunicorn grafana-foundation-sdk promql-parser
 PYTEST := -m pytest --timeout 300
 # Two passes: tests that the clock decides run alone, in one process, and without coverage, which would slow what they measure.
 # Exit 5 of the second means that there are none here.
@@ -56,7 +58,7 @@ $(VENVS)/vision/.done: $(SOURCES)
 # All plugins and torch: tests of the direct plugin and across backends, training, benchmarks.
 $(VENVS)/direct/.done: $(SOURCES)
 	$(call install,direct,$(TORCH_INDEX) torch)
-	$(VENVS)/direct/bin/python $(PIP) $(TEST_TOOLS) scikit-image -e core -e plugins/onnxruntime -e plugins/triton -e "plugins/vision[heif]" -e "plugins/direct[export]"
+	$(VENVS)/direct/bin/python $(PIP) $(TEST_TOOLS) scikit-image $(OBSERVERS) -e core -e plugins/onnxruntime -e plugins/triton -e "plugins/vision[heif]" -e "plugins/direct[export]"
 	touch $@
 
 $(VENVS)/demo/.done: $(SOURCES)
@@ -124,7 +126,7 @@ test-triton: $(VENVS)/triton/.done-server
 	$(call run_tests,triton,tests/plugins/triton tests/thin)
 
 test-direct: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
-	$(call run_tests,direct,tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs tests/gpu)
+	$(call run_tests,direct,tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs tests/gpu tests/deploy)
 	$(VENVS)/direct/bin/python $(PYTEST) $(SPREAD) tests/hostile
 
 benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-server

@@ -1,0 +1,81 @@
+"""The dashboards in git are current, and complete: texts, units, links, places, PromQL."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import combinations
+
+import pytest
+
+generate = pytest.importorskip("deploy.grafana.generate", reason="grafana-foundation-sdk is not installed")
+promql_parser = pytest.importorskip("promql_parser")
+
+from deploy.grafana.reading import FILES, FOLDER, fill, read  # noqa: E402
+
+DASHBOARDS = [read(file) for file in FILES]
+PANELS = [pytest.param(panel, id=f"{one.name}-{panel.title}") for one in DASHBOARDS for panel in one.panels]
+BUILT_IN = {"__rate_interval": "1m", "__interval": "15s", "__range": "1h"}
+
+
+def test_the_files_in_git_are_what_the_code_generates() -> None:
+    assert dict(generate.texts()) == {file: file.read_text("utf-8") for file in FILES}, "run: python -m deploy.grafana.generate"
+
+
+def test_there_are_four_dashboards() -> None:
+    assert [file.stem for file in FILES] == ["migration", "overview", "pipelines", "triton"]
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_has_a_description_a_unit_a_text_for_no_data_and_a_legend(panel) -> None:
+    assert len(panel.raw["description"]) > 10
+    assert panel.raw["description"].endswith(".")
+    assert panel.unit
+    assert panel.no_data
+    assert panel.raw["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+    assert all(query.legend for query in panel.queries)
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda one: one.name)
+def test_no_two_panels_overlap_and_none_leaves_the_grid(dashboard) -> None:
+    places = [panel.place for panel in dashboard.panels]
+
+    assert all(x + width <= 24 for x, _, width, _ in places)
+    for (x, y, width, height), (other_x, other_y, other_width, other_height) in combinations(places, 2):
+        beside = x + width <= other_x or other_x + other_width <= x
+        assert beside or y + height <= other_y or other_y + other_height <= y
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda one: one.name)
+def test_every_query_is_promql_of_the_dashboards_own_variables(dashboard) -> None:
+    values = BUILT_IN | dict.fromkeys(dashboard.variables, "x")
+
+    for place, expression in dashboard.expressions():
+        assert promql_parser.parse(fill(expression, values)), place
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda one: one.name)
+def test_a_dashboard_links_to_the_others_with_its_variables_and_time(dashboard) -> None:
+    raw = json.loads((FOLDER / f"{dashboard.name}.json").read_text("utf-8"))
+    [link] = raw["links"]
+
+    assert link["tags"] == raw["tags"] == ["turnout"]
+    assert link["includeVars"]
+    assert link["keepTime"]
+    assert [one["name"] for one in raw["templating"]["list"]] == ["datasource", *dashboard.variables]
+
+
+def test_the_models_of_the_overview_link_to_their_migration() -> None:
+    overview = (FOLDER / "overview.json").read_text("utf-8")
+    uid = json.loads((FOLDER / "migration.json").read_text("utf-8"))["uid"]
+
+    [address] = set(re.findall(r"/d/[^\"]+", overview))
+    assert address.startswith(f"/d/{uid}?")
+    assert address.endswith("&var-model=${__value.raw}")
+
+
+def test_a_planted_edit_by_hand_is_found() -> None:
+    texts = dict(generate.texts())
+    file = next(iter(texts))
+
+    assert texts[file].replace("turnout_inference_requests_total", "turnout_requests_total") != file.read_text("utf-8")
