@@ -61,9 +61,9 @@ def test_a_worker_whose_folder_is_gone_answers_and_logs_it_once(tmp_path: Path) 
         metrics = Metrics()
         meter, pipeline = metrics.requests("m", "b"), metrics.pipeline("p", {"s": ("process",)})
         meter.answered.add(1.0)
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"])  # a worker opens its files at the fork
         child = os.fork()
         if child == 0:
-            shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"])
             for _ in range(3):
                 meter.in_flight.enter(None)
                 meter.answered.add(1.0)
@@ -88,3 +88,33 @@ def test_a_worker_whose_folder_is_gone_answers_and_logs_it_once(tmp_path: Path) 
     assert ended.returncode == 7, ended.stderr
     assert ended.stderr.count("ERROR the metrics of this process cannot be written") == 1
     assert f"PROMETHEUS_MULTIPROC_DIR is '{folder}'" in ended.stderr
+
+
+def test_a_child_that_is_forked_while_a_thread_writes_a_metric_writes_its_own(tmp_path: Path) -> None:
+    code = """
+        import os, signal, threading
+        from prometheus_client.values import ValueClass
+        from turnout.metrics import Metrics
+        metrics = Metrics()
+        metrics.settings.meter()
+        inc = ValueClass.inc
+        lock = dict(zip(inc.__code__.co_freevars, inc.__closure__))["lock"].cell_contents
+        with lock:
+            child = os.fork()
+            if child == 0:
+                signal.alarm(30)
+                metrics.requests("m", "b").refused["overloaded"]()
+                os._exit(7 if "turnout_settings_reload_success 1.0" in metrics.render() else 1)
+        raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**os.environ, VARIABLE: str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.returncode == 7, ended.stderr

@@ -23,7 +23,7 @@ def test_every_series_exists_before_the_first_event() -> None:
     assert 'turnout_refused_requests_total{backend="triton",model="m",reason="max_in_flight"} 0.0' in text
     assert 'turnout_retries_total{backend="triton",model="m"} 0.0' in text
     for reason in FallbackReason:
-        assert f'turnout_fallbacks_total{{from="triton",model="m",reason="{reason}",to="onnxruntime"}} 0.0' in text
+        assert f'turnout_fallbacks_total{{backend="triton",model="m",reason="{reason}",to="onnxruntime"}} 0.0' in text
 
 
 def test_each_meter_counts_in_its_own_series() -> None:
@@ -41,7 +41,7 @@ def test_each_meter_counts_in_its_own_series() -> None:
     assert registry.get_sample_value("turnout_refused_requests_total", {**arm, "reason": "circuit_open"}) == 1
     assert registry.get_sample_value("turnout_refused_requests_total", {**arm, "reason": "max_in_flight"}) == 1
     assert registry.get_sample_value("turnout_retries_total", arm) == 1
-    labels = {"model": "m", "from": "triton", "to": "direct", "reason": "unavailable"}
+    labels = {"model": "m", "backend": "triton", "to": "direct", "reason": "unavailable"}
     assert registry.get_sample_value("turnout_fallbacks_total", labels) == 1
     circuit.closed()
     assert registry.get_sample_value("turnout_circuit_open", arm) == 0

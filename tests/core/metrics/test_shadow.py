@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from turnout.metrics.labels import Verdict
 from turnout.metrics.shadow import ShadowMetrics
 
-ARMS = {"model": "m", "primary": "a", "shadow": "b"}
+ARMS = {"model": "m", "backend": "a", "shadow": "b"}
 
 
 def test_each_verdict_has_a_series_from_the_start() -> None:

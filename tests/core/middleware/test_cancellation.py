@@ -303,7 +303,7 @@ def test_a_mirrored_copy_that_a_cancelled_caller_may_have_changed_is_not_compare
         may_copy.set()
         all_of_it.check_empty()
 
-        labels = {"model": "m", "primary": "b", "shadow": "s"}
+        labels = {"model": "m", "backend": "b", "shadow": "s"}
         counted = {
             verdict: all_of_it.metrics.registry.get_sample_value(
                 "turnout_shadow_comparisons_total", {**labels, "verdict": verdict}

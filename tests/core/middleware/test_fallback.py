@@ -44,7 +44,7 @@ def falling(first: ModelInference, other: ModelInference, meters: Meters | None 
 
 def counted(meters: Meters) -> dict[str, float]:
     """Return how many requests fell back for each reason that there was."""
-    labels = {"model": "m", "from": "triton", "to": "onnxruntime"}
+    labels = {"model": "m", "backend": "triton", "to": "onnxruntime"}
     values = {reason: meters.value("turnout_fallbacks_total", reason=reason, **labels) for reason in FallbackReason}
     return {reason: value for reason, value in values.items() if value}
 

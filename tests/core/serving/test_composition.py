@@ -58,7 +58,7 @@ def _count(app: Turnout, name: str, **labels: str) -> float:
 
 
 def _verdicts(app: Turnout, verdict: str) -> float:
-    return _count(app, "shadow_comparisons_total", primary="first", shadow="other", verdict=verdict)
+    return _count(app, "shadow_comparisons_total", backend="first", shadow="other", verdict=verdict)
 
 
 def _ask(app: Turnout) -> float:

@@ -201,7 +201,7 @@ def test_weights_that_change_under_load_lose_nothing_and_everything_is_counted(m
     assert primary + canary == outcomes["right"]
     assert min(primary, canary) > 0
     verdicts = {
-        verdict: values("turnout_shadow_comparisons_total", {"model": "m", "primary": "a", "shadow": "c", "verdict": verdict})
+        verdict: values("turnout_shadow_comparisons_total", {"model": "m", "backend": "a", "shadow": "c", "verdict": verdict})
         for verdict in ("match", "mismatch", "error", "dropped")
     }
     assert sum(value or 0 for value in verdicts.values()) == primary
@@ -294,7 +294,7 @@ def test_changes_that_need_a_restart_are_logged_once(
 
 def test_the_app_of_a_dict_cannot_be_read_again(plugins_with: Any) -> None:
     loaded = load_settings({"models": {}}, registry=plugins_with({}))
-    reloader = Reloader(loaded, lambda _: loaded, lambda *_: None)
+    reloader = Reloader(loaded, lambda _: loaded, lambda *_: None, meter=Metrics().settings.meter())
 
     for call in (reloader.reload, reloader.watch):
         with pytest.raises(ConfigurationError, match="open the app with a file"):

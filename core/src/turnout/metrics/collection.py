@@ -17,6 +17,8 @@ from turnout.metrics.labels import Outcome, PipelineOutcome
 from turnout.metrics.process_files import guard, is_multiprocess, metric_files
 from turnout.metrics.recording import RecordingFamilies
 from turnout.metrics.resilience import ResilienceMeters
+from turnout.metrics.serving import ServingMetrics
+from turnout.metrics.settings import SettingsMetrics
 from turnout.metrics.shadow import ShadowMetrics
 
 
@@ -93,6 +95,8 @@ class Metrics:
         resilience: meters of fallbacks, circuits, retries and refused requests.
         shadows: counters of shadows' verdicts.
         recordings: counters of recorded requests.
+        serving: the roles of backends, and the canaries' shares.
+        settings: the reloads of turnout.yaml.
     """
 
     def __init__(self, buckets: tuple[float, ...] = LATENCY_BUCKETS_SECONDS) -> None:
@@ -105,6 +109,8 @@ class Metrics:
             self.resilience = ResilienceMeters(self.registry)
             self.shadows = ShadowMetrics(self.registry)
             self.recordings = RecordingFamilies(self.registry)
+            self.serving = ServingMetrics(self.registry)
+            self.settings = SettingsMetrics(self.registry)
         self._meters: dict[tuple[str, str, bool], RequestMeter] = {}
         self._in_flight: dict[tuple[str, str], InFlight] = {}
         self._batches: dict[tuple[str, str], BatchMeter] = {}

@@ -70,6 +70,15 @@ class RefusalReason(StrEnum):
     QUEUE_FULL = "queue_full"
 
 
+class Role(StrEnum):
+    """The role of a backend for a model: label ``role`` of ``turnout_serving``; the keys of turnout.yaml but ``serves``."""
+
+    SERVES = "serves"
+    CANARY = "canary"
+    SHADOW = "shadow"
+    FALLBACK = "fallback"
+
+
 class RecordingOutcome(StrEnum):
     """The outcome of recording a request: label ``outcome`` of ``turnout_recorded_requests_total``."""
 

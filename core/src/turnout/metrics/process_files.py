@@ -5,14 +5,20 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
+
+from prometheus_client.values import ValueClass
 
 from turnout.errors import ConfigurationError
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+_HELD_SECONDS = 0.1
+"""A value is written in microseconds; a lock that is held longer belongs to a thread that the fork did not copy."""
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +65,30 @@ def guard(write: Callable[Values, None]) -> Callable[Values, None]:
             _log_once(error)
 
     return write_or_log
+
+
+def write_in_child(write: Callable[[], None]) -> None:
+    """Call ``write``, which sets gauges that keep their values over a fork, in a forked child of the multi-process mode.
+
+    At the fork, not later: the first change of any metric in the child, one of the app's own perhaps, sets all gauges of the
+    child to 0. Nothing is called outside of the multi-process mode, where a child has the values of its parent.
+    """
+    if is_multiprocess():
+        _free_values()
+        write()
+
+
+def _free_values() -> None:
+    """Replace the lock of all values if a thread of the parent held it at the fork: it is never released here."""
+    change: Any = ValueClass.inc  # type: ignore[no-untyped-call]  # prometheus_client has no types there
+    cells = dict(zip(change.__code__.co_freevars, change.__closure__ or (), strict=True))
+    lock = cells.get("lock")
+    if lock is None:
+        return
+    if lock.cell_contents.acquire(timeout=_HELD_SECONDS):
+        lock.cell_contents.release()
+    else:
+        lock.cell_contents = threading.Lock()
 
 
 _logged: set[int] = set()

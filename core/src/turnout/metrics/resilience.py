@@ -58,7 +58,7 @@ class ResilienceMeters:
         self._fallbacks = Counter(
             "turnout_fallbacks",
             "Requests that went to the other backend, by reason.",
-            ("model", "from", "to", "reason"),
+            ("model", "backend", "to", "reason"),
             registry=registry,
         )
         self._circuit_open = Gauge(

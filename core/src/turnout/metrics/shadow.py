@@ -33,7 +33,7 @@ class ShadowMetrics:
     """The families of shadows in a registry. Thread-safe: ``_meters`` is under ``_lock``."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        labels = ("model", "primary", "shadow")
+        labels = ("model", "backend", "shadow")
         self._comparisons = Counter(
             "turnout_shadow_comparisons",
             "Requests that were mirrored to a shadow, by verdict.",

@@ -23,6 +23,7 @@ from turnout.serving.executor import AppThreads
 from turnout.serving.model import Model
 from turnout.serving.pipelines import Pipelines
 from turnout.serving.reload import Reloaded, Reloader
+from turnout.serving.roles import ReportedRoles
 from turnout.settings import LoadedSettings, load_settings
 from turnout.settings.loaded import LoadedModel
 
@@ -46,7 +47,9 @@ class Turnout:
         self.metrics = metrics
         self.models: Mapping[str, Model] = {name: self._build_model(model) for name, model in loaded.models.items()}
         self._pipelines = Pipelines(loaded, plugins, self.models, metrics, self._threads)
-        self._reloader = Reloader(loaded, partial(load_settings, registry=plugins), self._adopt, self._refresh)
+        reload_file = partial(load_settings, registry=plugins)
+        self._reloader = Reloader(loaded, reload_file, self._adopt, self._refresh, meter=metrics.settings.meter())
+        self._roles = ReportedRoles(loaded.models.values(), metrics)
 
     def model(self, name: str) -> Model:
         """Return the model called ``name``.
@@ -158,6 +161,7 @@ class Turnout:
         with ExitStack() as closing:
             # In the multi-process mode other processes read the files, also after this one has ended.
             closing.callback(self.metrics.fold)
+            closing.callback(self._roles.close)
             for model in self.models.values():
                 closing.callback(model.close)
 
@@ -172,6 +176,7 @@ class Turnout:
 
     def _adopt(self, model: LoadedModel, prepare: bool) -> None:  # noqa: FBT001  # Reloader's signature
         self.models[model.name].replace(model.backend, partial(self._composer.deploy, model), prepare=prepare)
+        self._roles.report(model)
 
     def _refresh(self, name: str) -> None:
         self.models[name].refresh()

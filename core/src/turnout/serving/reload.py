@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from turnout.errors import ConfigurationError, TurnoutError
 from turnout.files.watch import INTERVAL_SECONDS, FileWatch
 from turnout.forking import Forks
+from turnout.metrics.settings import ReloadMeter
 from turnout.serving.arm_identity import arm_identity
 from turnout.settings import LoadedSettings
 from turnout.settings.loaded import LoadedModel
@@ -48,13 +50,21 @@ class Reloader:
     """
 
     def __init__(
-        self, loaded: LoadedSettings, load: Callable[[Path], LoadedSettings], adopt: Adopt, refresh: Refresh = _keep
+        self,
+        loaded: LoadedSettings,
+        load: Callable[[Path], LoadedSettings],
+        adopt: Adopt,
+        refresh: Refresh = _keep,
+        *,
+        meter: ReloadMeter,
     ) -> None:
+        """Serve ``loaded`` until ``load`` reads other settings; ``meter``, which it owns, records whether it could."""
         self._first = loaded
         self._file = loaded.folder / Path(loaded.source).name
         self._load = load
         self._adopt = adopt
         self._refresh = refresh
+        self._meter = meter
         self._lock = threading.Lock()
         self._in_force = dict(loaded.models)
         self._logged_restart: tuple[str, ...] = ()
@@ -84,14 +94,14 @@ class Reloader:
                 "the settings of this app are a dict, which cannot be read again; open the app with a file"
             )
         # The lock is held while models open: two reloads at once could leave a model on the older settings.
-        with self._lock:
+        with self._lock, self._metered():
             fresh = self._load(self._file)
             changed, errors = self._apply(fresh)
             self._refresh_models()
             restart = tuple(_restart_keys(self._first, fresh))
             self._log_restart(restart)
-        if errors:
-            raise errors[0]
+            if errors:
+                raise errors[0]
         return Reloaded(tuple(changed), restart)
 
     def watch(self) -> None:
@@ -105,6 +115,16 @@ class Reloader:
         """Stop watching."""
         if self._watch is not None:
             self._watch.close()
+        self._meter.close()
+
+    @contextmanager
+    def _metered(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._meter.failed()
+            raise
+        self._meter.succeeded()
 
     def _apply(self, fresh: LoadedSettings) -> tuple[list[str], list[TurnoutError]]:
         changed, errors = [], []

@@ -52,12 +52,12 @@ class Stack:
 
     def fell_back(self) -> int:
         """Return the number of requests that fell back to ``local``."""
-        labels = {"from": "triton", "to": "local"}
+        labels = {"backend": "triton", "to": "local"}
         return sum(self._value("turnout_fallbacks_total", reason=reason, **labels) for reason in FallbackReason)
 
     def verdicts(self) -> dict[str, int]:
         """Return the number of comparisons with the server as a shadow, by verdict."""
-        labels = {"primary": "local", "shadow": "triton"}
+        labels = {"backend": "local", "shadow": "triton"}
         return {verdict: self._value("turnout_shadow_comparisons_total", verdict=verdict, **labels) for verdict in Verdict}
 
     def check_counters(self, sent: int) -> None:

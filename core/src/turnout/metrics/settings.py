@@ -1,0 +1,90 @@
+"""Metrics of the settings: whether the last reload succeeded, and its time."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from turnout.forking import Forks
+from turnout.metrics.process_files import guard, write_in_child
+
+
+class ReloadMeter:
+    """The reloads of one app. Thread-safe."""
+
+    def __init__(self, metrics: SettingsMetrics) -> None:
+        self._metrics = metrics
+
+    def succeeded(self) -> None:
+        """Record that the settings in the file are in force now."""
+        self._metrics.set_success(self)
+
+    def failed(self) -> None:
+        """Record that they are not: the file is wrong, or a model cannot be opened by it."""
+        self._metrics.set_failure(self)
+
+    def close(self) -> None:
+        """Forget a failed reload: a closed app has no settings in force."""
+        self._metrics.forget(self)
+
+
+class SettingsMetrics:
+    """The families, in ``registry``; all apps of a process share them. Thread-safe: what changes is under ``_lock``."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        # livemin: one worker whose reload failed is a failed reload. A worker that died has none.
+        self._success = Gauge(
+            "turnout_settings_reload_success",
+            "0 while the last reload of turnout.yaml of an open app has failed, else 1.",
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
+        # livemax: the newest of all workers, so that each of them moves it; the success says whether one is behind.
+        self._time = Gauge(
+            "turnout_settings_reload_success_timestamp_seconds",
+            "The time of the last successful load of turnout.yaml, at the start or by a reload, in seconds since 1970.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._failing: set[ReloadMeter] = set()
+        self._succeeded_at = 0.0
+        self._write = guard(self._write_both)
+        self._lock = threading.Lock()
+        self._write()
+        Forks.renew(self)
+
+    def renew(self) -> None:
+        """Write both values to the files of a forked child, where 0 would be a failed reload."""
+        self._lock = threading.Lock()
+        write_in_child(self._write)
+
+    def meter(self) -> ReloadMeter:
+        """Return the meter of an app that has loaded its settings now; close it with the app."""
+        meter = ReloadMeter(self)
+        self.set_success(meter)
+        return meter
+
+    def set_success(self, meter: ReloadMeter) -> None:
+        """Record a successful load."""
+        with self._lock:
+            self._failing.discard(meter)
+            self._succeeded_at = time.time()
+            self._write()
+
+    def set_failure(self, meter: ReloadMeter) -> None:
+        """Record a failed reload."""
+        with self._lock:
+            self._failing.add(meter)
+            self._write()
+
+    def forget(self, meter: ReloadMeter) -> None:
+        """Forget the failure of an app."""
+        with self._lock:
+            self._failing.discard(meter)
+            self._write()
+
+    def _write_both(self) -> None:
+        self._success.set(not self._failing)
+        self._time.set(self._succeeded_at)
