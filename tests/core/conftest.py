@@ -31,7 +31,7 @@ from turnout import (
 )
 from turnout.errors import TurnoutError
 from turnout.metrics import Metrics
-from turnout.metrics.labels import PipelineOutcome
+from turnout.metrics.labels import PipelineOutcome, StepFailureReason
 from turnout.middleware.offload import Offload
 from turnout.pipeline import Pipeline, plan_pipeline
 from turnout.plugins.discovery import Plugins
@@ -140,9 +140,13 @@ class Observed:
     def __init__(self) -> None:
         self.runs: list[tuple[float, Mapping[str, Mapping[str, float]]]] = []
         self.outcomes: list[str] = []
+        self.failures: list[tuple[str, str]] = []
 
     def count_run(self, outcome: PipelineOutcome) -> None:
         self.outcomes.append(outcome)
+
+    def count_failure(self, step: str, reason: StepFailureReason) -> None:
+        self.failures.append((step, str(reason)))
 
     def observe_run(self, seconds: float, timings: Mapping[str, Mapping[str, float]]) -> None:
         self.runs.append((seconds, timings))

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,21 @@ from hypothesis import strategies as st
 from tests.core.middleware.async_kit import offload
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, PipelineContext, PipelineStep
-from turnout.errors import ClosedError, DeadlineExceededError, InferenceError, PipelineError, StepError
+from turnout.errors import (
+    ClosedError,
+    DeadlineExceededError,
+    InferenceError,
+    InvalidInputError,
+    InvalidTensorError,
+    PipelineError,
+    StepError,
+    TurnoutError,
+)
 from turnout.pipeline import Pipeline, plan_pipeline
 from turnout.serving.deployment import Deployment
 from turnout.serving.executor import InferenceExecutor
 from turnout.serving.model import Model
-from turnout.testing import Fails, PlusOne
+from turnout.testing import Fails, PlusOne, Unavailable
 
 Make = Callable[..., Pipeline]
 Run = Callable[..., Any]
@@ -244,7 +254,7 @@ def test_arun_leaves_no_exception_unread(make_pipeline: Make, asks: Any, caplog:
     assert caplog.records == []
 
 
-def test_cancelling_arun_ends_it(make_pipeline: Make, asks: Any, gate: Any) -> None:
+def test_cancelling_arun_ends_it(make_pipeline: Make, asks: Any, gate: Any, observed: Any) -> None:
     pipeline = make_pipeline({"ask": asks("m", 2)}, {"m": gate})
 
     async def main() -> int:
@@ -257,6 +267,7 @@ def test_cancelling_arun_ends_it(make_pipeline: Make, asks: Any, gate: Any) -> N
         return len(asyncio.all_tasks())
 
     assert asyncio.run(main()) == 1
+    assert observed.failures == []
 
 
 def test_closing_the_executor_ends_the_run_with_closed_error(run: Run, asks: Any, gate: Any, observed: Any) -> None:
@@ -276,6 +287,7 @@ def test_closing_the_executor_ends_the_run_with_closed_error(run: Run, asks: Any
 
     assert isinstance(error, ClosedError)
     assert gate.calls == 1
+    assert set(observed.failures) == {("ask", "closed")}
 
 
 def _wait_until_closed(executor: InferenceExecutor) -> None:
@@ -326,6 +338,99 @@ def test_the_observer_gets_answered_runs_only(make_pipeline: Make, asks: Any, ob
     [(seconds, timings)] = observed.runs
     assert set(timings["ask"]) == {"preprocess", "inference", "postprocess"}
     assert seconds >= timings["ask"]["inference"]
+
+
+class Refuses(PipelineStep):
+    """Raises ``error`` in a part of its work, or reports it."""
+
+    provides = ("refused",)
+
+    def __init__(self, part: str, error: Exception, model: str | None = None) -> None:
+        self.model = model
+        self._part, self._error = part, error
+
+    def process(self, context: PipelineContext) -> None:
+        self._refuse("process")
+        context.report(InvalidInputError("the picture is cut"), 0)
+        context["refused"] = True
+
+    def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
+        self._refuse("preprocess")
+        return [InferenceRequest({"x": np.zeros(1)})]
+
+    def postprocess(self, context: PipelineContext, responses: Sequence[InferenceResponse]) -> None:
+        self._refuse("postprocess")
+        context["refused"] = True
+
+    def _refuse(self, part: str) -> None:
+        if part == self._part:
+            raise self._error
+
+
+FAILURES: dict[str, tuple[PipelineStep, list[tuple[str, str]]]] = {
+    "a picture": (Refuses("process", InvalidInputError("no picture")), [("step", "invalid_input")]),
+    "a part": (Refuses("nowhere", ValueError()), [("step", "invalid_input")]),
+    "a mistake": (Refuses("process", KeyError("lost")), [("step", "error")]),
+    "before the model": (Refuses("preprocess", InvalidTensorError("no"), "m"), [("step", "invalid_request")]),
+    "after the model": (Refuses("postprocess", InferenceError("no"), "m"), [("step", "error")]),
+    "no answer": (Refuses("nowhere", ValueError(), "down"), [("step", "unavailable")]),
+    "its own deadline": (Refuses("preprocess", DeadlineExceededError("late"), "m"), [("step", "deadline_exceeded")]),
+    "no answer, and a mistake": (
+        Refuses("postprocess", ValueError(), "down"),
+        [("step", "error"), ("step", "unavailable")],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_each_failure_of_a_step_is_counted_once_by_its_reason(
+    make_pipeline: Make, asks: Any, observed: Any, run: Run, kind: str
+) -> None:
+    step, failures = FAILURES[kind]
+    pipeline = make_pipeline({"ask": asks("m", 2), "step": step}, {"m": PlusOne(), "down": Unavailable()})
+
+    with suppress(TurnoutError):
+        run(pipeline, {})
+
+    assert observed.failures == failures
+
+
+def test_each_failed_request_of_a_step_is_counted(make_pipeline: Make, asks: Any, observed: Any, run: Run) -> None:
+    run(make_pipeline({"ask": asks("m", 4), "other": asks("n", 2, "others")}, {"m": FailsOn("1", "3"), "n": PlusOne()}), {})
+
+    assert observed.failures == [("ask", "error")] * 2
+
+
+def test_a_run_that_its_caller_spoiled_is_no_failure_of_a_step(make_pipeline: Make, asks: Any, observed: Any, run: Run) -> None:
+    with pytest.raises(PipelineError):
+        run(make_pipeline({"ask": asks("m", 1)}, {"m": PlusOne()}), {"unknown": 1})
+
+    assert observed.failures == []
+
+
+@pytest.mark.clock
+def test_a_deadline_is_a_failure_of_the_steps_that_were_at_work(
+    make_pipeline: Make, asks: Any, observed: Any, gate: Any, run: Run
+) -> None:
+    steps = {"first": asks("n", 1, "n"), "ask": asks("m", 3), "late": asks("m", 1, "late", needs=("answers",))}
+
+    with pytest.raises(DeadlineExceededError):
+        run(make_pipeline(steps, {"m": gate, "n": PlusOne()}), {}, timeout_seconds=0.2)
+    gate.opened.set()
+
+    assert set(observed.failures) == {("ask", "deadline_exceeded")}
+
+
+@pytest.mark.clock
+def test_a_last_step_that_takes_too_long_is_the_one_that_failed(make_pipeline: Make, observed: Any, run: Run) -> None:
+    class Sleeps(PipelineStep):
+        def process(self, context: PipelineContext) -> None:
+            threading.Event().wait(0.3)
+
+    with pytest.raises(DeadlineExceededError):
+        run(make_pipeline({"sleeps": Sleeps()}), {}, timeout_seconds=0.1)
+
+    assert observed.failures == [("sleeps", "deadline_exceeded")]
 
 
 class Sums(PipelineStep):

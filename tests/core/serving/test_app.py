@@ -394,6 +394,9 @@ def test_a_request_that_a_check_refuses_is_counted_once_and_the_next_is_answered
     assert model.infer({"x": X})["x"].tolist() == [2]
     assert outcomes(app) == {outcome: 1, "ok": 1}
     assert caught.value.model == "m"
+    labels = {"model": "m", "backend": "m_backend", "reason": "invalid_tensors"}
+    refused = app.metrics.registry.get_sample_value("turnout_refused_requests_total", labels)
+    assert refused == (outcome == "invalid_request")
 
 
 @pytest.mark.parametrize("created", [None, {}, PlusOne], ids=["nothing", "a dict", "a class"])

@@ -128,6 +128,8 @@ def test_a_shadow_is_compared_and_the_primary_answers(open_two: Open) -> None:
 
     assert answers == [2] * 5
     assert (_verdicts(app, "mismatch"), _verdicts(app, "match")) == (5, 0)
+    assert _count(app, "shadow_duration_seconds_count", backend="first", role="serves") == 5
+    assert _count(app, "shadow_duration_seconds_count", backend="other", role="shadow") == 5
 
 
 def test_an_app_over_a_dict_keeps_no_mismatches(open_two: Open, tmp_path: Path, monkeypatch: Any) -> None:

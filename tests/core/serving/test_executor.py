@@ -13,6 +13,8 @@ import pytest
 from turnout import InferenceRequest, InferenceResponse, ModelInference
 from turnout.errors import ClosedError
 from turnout.forking import Forks
+from turnout.metrics import Metrics
+from turnout.metrics.labels import Pool
 from turnout.serving.executor import AppThreads, InferenceExecutor
 from turnout.testing import PlusOne
 
@@ -188,7 +190,7 @@ def test_closing_between_the_choice_of_a_pool_and_the_submit_is_a_closed_error(
 
 
 def test_the_kinds_of_work_of_an_app_do_not_wait_for_each_other(gate: Any, limit_seconds: int) -> None:
-    threads = AppThreads(1)
+    threads = AppThreads(1, Metrics())
     hanging = threads.inference.submit(gate, REQUEST)
     assert gate.started.wait(limit_seconds)
 
@@ -203,3 +205,83 @@ def test_the_kinds_of_work_of_an_app_do_not_wait_for_each_other(gate: Any, limit
     for kind in (threads.inference, threads.steps, threads.checks):
         with pytest.raises(ClosedError):
             kind.call(list)
+
+
+def _depths(metrics: Metrics) -> dict[str, float | None]:
+    return {str(pool): metrics.registry.get_sample_value("turnout_executor_queue_depth", {"pool": pool}) for pool in Pool}
+
+
+def test_the_depth_of_a_queue_is_the_work_that_no_thread_has_started(gate: Any, limit_seconds: int) -> None:
+    metrics = Metrics()
+    threads = AppThreads(1, metrics)
+    before = _depths(metrics)
+    running = threads.inference.submit(gate, REQUEST)
+    assert gate.started.wait(limit_seconds)
+    queued = [threads.inference.submit(gate, REQUEST) for _ in range(3)]
+
+    waiting = _depths(metrics)
+    queued[0].cancel()
+    cancelled = _depths(metrics)
+    gate.opened.set()
+    for future in (running, *queued[1:]):
+        future.result(limit_seconds)
+
+    assert before == {"inference": 0, "steps": 0, "checks": 0}
+    assert (waiting, cancelled) == (before | {"inference": 3}, before | {"inference": 2})
+    assert _depths(metrics) == before
+    threads.close()
+
+
+def test_nothing_waits_in_a_closed_queue(gate: Any, limit_seconds: int) -> None:
+    metrics = Metrics()
+    threads = AppThreads(1, metrics)
+    threads.steps.submit(gate, REQUEST)
+    queued = threads.steps.submit(gate, REQUEST)
+    assert gate.started.wait(limit_seconds)
+
+    with ThreadPoolExecutor(1) as closer:
+        closing = closer.submit(threads.close)
+        while not threads.steps._closed:
+            threading.Event().wait(0.001)
+        gate.opened.set()
+        closing.result(limit_seconds)
+
+    assert isinstance(queued.exception(0), ClosedError)
+    with pytest.raises(ClosedError):
+        threads.steps.call(list)
+    assert _depths(metrics)["steps"] == 0
+
+
+def test_work_that_cannot_be_started_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    metrics = Metrics()
+    threads = AppThreads(1, metrics)
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", fail)
+
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        threads.checks.call(list)
+
+    assert _depths(metrics)["checks"] == 0
+    threads.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_has_no_work_of_its_parent_waiting(gate: Any, limit_seconds: int) -> None:
+    metrics = Metrics()
+    threads = AppThreads(1, metrics)
+    threads.inference.submit(gate, REQUEST)
+    assert gate.started.wait(limit_seconds)
+    queued = threads.inference.submit(gate, REQUEST)
+
+    child = os.fork()
+    if child == 0:
+        empty = _depths(metrics)["inference"] == 0
+        queued.cancel()
+        os._exit(0 if empty and _depths(metrics)["inference"] == 0 else 1)
+
+    assert os.waitpid(child, 0)[1] == 0
+    assert _depths(metrics)["inference"] == 1
+    gate.opened.set()
+    threads.close()

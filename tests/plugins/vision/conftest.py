@@ -156,6 +156,9 @@ class Quiet:
     def count_run(self, outcome: str) -> None:
         assert outcome
 
+    def count_failure(self, step: str, reason: str) -> None:
+        assert (step, reason) != ("", "")
+
     def observe_run(self, seconds: float, timings: Mapping[str, Mapping[str, float]]) -> None:
         assert seconds >= 0
 

@@ -56,9 +56,10 @@ def tapped_pipelines(
         taps = {name: RequestTap(app.arm(name, model.backend)) for name, model in loaded.models.items()}
         for tap in taps.values():
             stack.callback(tap.close)
-        threads = AppThreads(loaded.settings.executor_threads)
+        metrics = Metrics()
+        threads = AppThreads(loaded.settings.executor_threads, metrics)
         stack.callback(threads.close)
-        yield Pipelines(loaded, plugins, taps, Metrics(), threads), taps
+        yield Pipelines(loaded, plugins, taps, metrics, threads), taps
 
 
 def examples_of(pipeline: Pipeline) -> dict[str, Any]:

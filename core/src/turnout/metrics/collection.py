@@ -12,8 +12,10 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from turnout.errors import ConfigurationError
 from turnout.metrics.batching import BatchFamilies, BatchMeter
 from turnout.metrics.calls import Durations, InFlight
+from turnout.metrics.executor import ExecutorMetrics
 from turnout.metrics.families import LATENCY_BUCKETS_SECONDS, Families
-from turnout.metrics.labels import Outcome, PipelineOutcome
+from turnout.metrics.labels import Outcome
+from turnout.metrics.pipeline import PipelineMeter
 from turnout.metrics.process_files import guard, is_multiprocess, metric_files
 from turnout.metrics.recording import RecordingFamilies
 from turnout.metrics.resilience import ResilienceMeters
@@ -55,35 +57,6 @@ class RequestMeter:
     refused: Mapping[Outcome, Callable[[], None]]
 
 
-class PipelineMeter:
-    """The bound cells of one pipeline's runs, one for each step and part. Thread-safe."""
-
-    def __init__(self, families: Families, pipeline: str, parts: Mapping[str, Sequence[str]]) -> None:
-        self._runs = {outcome: guard(families.pipeline_runs.labels(pipeline, outcome).inc) for outcome in PipelineOutcome}
-        self._run = Durations(families.pipeline_seconds.labels(pipeline))
-        self._parts = {
-            (step, part): Durations(families.step_seconds.labels(pipeline, step, part))
-            for step, names in parts.items()
-            for part in names
-        }
-
-    def count_run(self, outcome: PipelineOutcome) -> None:
-        """Count a run by its outcome."""
-        self._runs[outcome]()
-
-    def observe_run(self, seconds: float, timings: Mapping[str, Mapping[str, float]]) -> None:
-        """Record the duration of an answered run, and of the parts of its steps."""
-        self._run.add(seconds)
-        for step, parts in timings.items():
-            for part, part_seconds in parts.items():
-                self._parts[step, part].add(part_seconds)
-
-    def fold(self) -> None:
-        """Write pending runs to their Prometheus cells."""
-        for durations in (self._run, *self._parts.values()):
-            durations.fold()
-
-
 class Metrics:
     """The metrics of one registry. Thread-safe. Create it once, before the models.
 
@@ -93,10 +66,11 @@ class Metrics:
     Attributes:
         registry: pass it to ``prometheus_client.start_http_server`` or ``make_wsgi_app``.
         resilience: meters of fallbacks, circuits, retries and refused requests.
-        shadows: counters of shadows' verdicts.
+        shadows: counters of shadows' verdicts, errors and latencies.
         recordings: counters of recorded requests.
         serving: the roles of backends, and the canaries' shares.
         settings: the reloads of turnout.yaml.
+        executors: the queues of the apps' threads.
     """
 
     def __init__(self, buckets: tuple[float, ...] = LATENCY_BUCKETS_SECONDS) -> None:
@@ -107,10 +81,11 @@ class Metrics:
             self._families = Families(self.registry, buckets)
             self._batch_families = BatchFamilies(self.registry, buckets)
             self.resilience = ResilienceMeters(self.registry)
-            self.shadows = ShadowMetrics(self.registry)
+            self.shadows = ShadowMetrics(self.registry, buckets)
             self.recordings = RecordingFamilies(self.registry)
             self.serving = ServingMetrics(self.registry)
             self.settings = SettingsMetrics(self.registry)
+            self.executors = ExecutorMetrics(self.registry)
         self._meters: dict[tuple[str, str, bool], RequestMeter] = {}
         self._in_flight: dict[tuple[str, str], InFlight] = {}
         self._batches: dict[tuple[str, str], BatchMeter] = {}
@@ -167,6 +142,7 @@ class Metrics:
                 durations.fold()
         for batch_meter in batches:
             batch_meter.fold()
+        self.executors.fold()
 
     def render(self) -> str:
         """Return all metrics in Prometheus' text format; in the multi-process mode, the sum over all processes."""

@@ -57,6 +57,12 @@ class Families:
         self.step_seconds = self._histogram(
             registry, "turnout_step_duration_seconds", "Seconds of one part of a step.", ("pipeline", "step", "part")
         )
+        self.step_failures = Counter(
+            "turnout_step_failures",
+            "Failures of a step, by reason.",
+            ("pipeline", "step", "reason"),
+            registry=registry,
+        )
         self.build = Gauge(
             "turnout_build_info", "Always 1; the version is a label.", ("version",), registry=registry, multiprocess_mode="max"
         )

@@ -15,6 +15,7 @@ from turnout.errors import (
     ClosedError,
     DeadlineExceededError,
     ForkedAfterLoadError,
+    InvalidInputError,
     InvalidRequestError,
     ModelLoadError,
     NotReachedError,
@@ -51,6 +52,31 @@ class PipelineOutcome(StrEnum):
     FAILED = "failed"
 
 
+class StepFailureReason(StrEnum):
+    """The reason why a step, or one of its requests, failed: label ``reason`` of ``turnout_step_failures_total``.
+
+    The outcomes of requests that are failures, and one of its own.
+    """
+
+    INVALID_INPUT = "invalid_input"
+    """A picture, a region or another input of the step is unusable."""
+    INVALID_REQUEST = "invalid_request"
+    UNAVAILABLE = "unavailable"
+    OVERLOADED = "overloaded"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    CLOSED = "closed"
+    FORKED = "forked"
+    ERROR = "error"
+
+
+class Pool(StrEnum):
+    """The kind of work that the threads of an app do: label ``pool`` of ``turnout_executor_queue_depth``."""
+
+    INFERENCE = "inference"
+    STEPS = "steps"
+    CHECKS = "checks"
+
+
 class FallbackReason(StrEnum):
     """The reason for a fallback: label ``reason`` of ``turnout_fallbacks_total``."""
 
@@ -68,6 +94,8 @@ class RefusalReason(StrEnum):
     CIRCUIT_OPEN = "circuit_open"
     MAX_IN_FLIGHT = "max_in_flight"
     QUEUE_FULL = "queue_full"
+    INVALID_TENSORS = "invalid_tensors"
+    """A tensor is missing, unknown, or of the wrong datatype or shape."""
 
 
 class Role(StrEnum):
@@ -129,6 +157,13 @@ _FALLBACK_REASONS: tuple[tuple[type[TurnoutError], FallbackReason], ...] = (
 def outcome_of(error: BaseException) -> Outcome:
     """Return the outcome of a request that raised ``error``."""
     return next((outcome for kind, outcome in _OUTCOMES if isinstance(error, kind)), Outcome.ERROR)
+
+
+def step_failure_reason_of(error: Exception) -> StepFailureReason:
+    """Return the reason of a step's failure by ``error``."""
+    if isinstance(error, InvalidInputError):
+        return StepFailureReason.INVALID_INPUT
+    return StepFailureReason(outcome_of(error))
 
 
 def pipeline_outcome_of(error: BaseException) -> PipelineOutcome:

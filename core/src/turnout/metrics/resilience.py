@@ -126,6 +126,10 @@ class ResilienceMeters:
         """Return a function that counts a request refused by the full queue of one arm's batcher."""
         return guard(self._refused.labels(model, backend, RefusalReason.QUEUE_FULL).inc)
 
+    def invalid_tensors(self, model: str, backend: str) -> Count:
+        """Return a function that counts a request refused by the check of its tensors."""
+        return guard(self._refused.labels(model, backend, RefusalReason.INVALID_TENSORS).inc)
+
     def retries(self, model: str, backend: str) -> RetryMeter:
         """Return the meter of one arm's retries."""
         return RetryMeter(guard(self._retries.labels(model, backend).inc))

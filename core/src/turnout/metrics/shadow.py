@@ -6,7 +6,7 @@ import threading
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from turnout.metrics.labels import Verdict
+from turnout.metrics.labels import Role, Verdict
 
 ERROR_BUCKETS = tuple(float(f"1e{exponent}") for exponent in range(-8, 5))
 """Powers of ten, the scale in which people write tolerances."""
@@ -17,9 +17,12 @@ _BEYOND = 2 * ERROR_BUCKETS[-1]
 class ShadowMeter:
     """The bound cells of one shadow."""
 
-    def __init__(self, comparisons: Counter, errors: Histogram, labels: tuple[str, str, str]) -> None:
+    def __init__(self, comparisons: Counter, errors: Histogram, seconds: Histogram, labels: tuple[str, str, str]) -> None:
         self._verdicts = {verdict: comparisons.labels(*labels, verdict) for verdict in Verdict}
         self._errors = errors.labels(*labels)
+        model, backend, shadow = labels
+        self._primary_seconds = seconds.labels(model, backend, Role.SERVES)
+        self._shadow_seconds = seconds.labels(model, shadow, Role.SHADOW)
 
     def count(self, verdict: Verdict, max_abs_error: float | None = None) -> None:
         """Count one mirrored request, and record its greatest error if two answers were compared."""
@@ -28,11 +31,16 @@ class ShadowMeter:
             # An infinite error would make the sum of the histogram infinite permanently.
             self._errors.observe(min(max_abs_error, _BEYOND))
 
+    def observe(self, primary_seconds: float, shadow_seconds: float) -> None:
+        """Record the latencies of both answers to one mirrored request."""
+        self._primary_seconds.observe(primary_seconds)
+        self._shadow_seconds.observe(shadow_seconds)
+
 
 class ShadowMetrics:
     """The families of shadows in a registry. Thread-safe: ``_meters`` is under ``_lock``."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, buckets: tuple[float, ...]) -> None:
         labels = ("model", "backend", "shadow")
         self._comparisons = Counter(
             "turnout_shadow_comparisons",
@@ -47,6 +55,13 @@ class ShadowMetrics:
             registry=registry,
             buckets=ERROR_BUCKETS,
         )
+        self._seconds = Histogram(
+            "turnout_shadow_duration_seconds",
+            "Seconds of the answers to the requests that a shadow answered too: the primary's and the shadow's own.",
+            ("model", "backend", "role"),
+            registry=registry,
+            buckets=buckets,
+        )
         self._meters: dict[tuple[str, str, str], ShadowMeter] = {}
         self._lock = threading.Lock()
 
@@ -55,5 +70,5 @@ class ShadowMetrics:
         labels = (model, primary, shadow)
         with self._lock:
             if labels not in self._meters:
-                self._meters[labels] = ShadowMeter(self._comparisons, self._errors, labels)
+                self._meters[labels] = ShadowMeter(self._comparisons, self._errors, self._seconds, labels)
             return self._meters[labels]

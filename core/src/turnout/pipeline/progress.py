@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from turnout.errors import StepError, StepFailure, TurnoutError, one_line
+from turnout.errors import PipelineFailedError, StepError, StepFailure, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse
 from turnout.pipeline.context import PipelineContext
 from turnout.pipeline.failures import unanswered
@@ -42,11 +42,30 @@ class Progress:
         self._shared: dict[Hashable, Any] = {}
         self._unprepared = len(plan.steps)
         self._timings: dict[str, dict[str, float]] = {name: {} for name in plan.steps}
+        self._at_work: dict[str, None] = {}
+        self._latest: str | None = None
+        self._broken: str | None = None
 
     @property
     def finished(self) -> bool:
         """True if every step has ended, or cannot start."""
         return len(self._finished) + len(self._unanswered) + len(self._skipped) == len(self._plan.steps)
+
+    @property
+    def failures(self) -> Sequence[StepFailure]:
+        """The failed parts of steps so far."""
+        return self._failures
+
+    def blame(self, error: Exception) -> list[str]:
+        """Return the steps that ``error``, which ends the run, is about and ``failures`` are not.
+
+        It is the step that raised it. A deadline or a close ends the steps at work; if none is, the last one took too long.
+        """
+        if self._broken is not None:
+            return [self._broken]
+        if self._at_work or isinstance(error, PipelineFailedError):
+            return list(self._at_work)
+        return [] if self._latest is None else [self._latest]
 
     def startable(self) -> list[str]:
         """Return the steps that can start now; each step is returned once in a run."""
@@ -57,23 +76,13 @@ class Progress:
 
     def begin(self, name: str) -> list[InferenceRequest]:
         """Start a step; return the requests for its model. Without requests the step has ended."""
-        step = self._plan.steps[name]
-        context = self._context(name)
-        if step.model is None:
-            self._time(name, "process", lambda: step.process(context))
-            self._count_prepared()
-            self._finish(name)
-            return []
-        prepared = self._time(name, "preprocess", lambda: step.preprocess(context))
-        self._count_prepared()
-        requests = [self._with_deadline(request) for request in _check_requests(name, prepared)]
-        self._contexts[name] = context
-        self._responses[name] = [None] * len(requests)
-        self._missing[name] = len(requests)
-        self._sent[name] = time.perf_counter()
-        if not requests:
-            self.end(name)
-        return requests
+        self._latest = name
+        self._at_work[name] = None
+        try:
+            return self._begin(name)
+        except Exception:
+            self._broken = name
+            raise
 
     def receive(self, name: str, index: int, outcome: InferenceResponse | TurnoutError) -> None:
         """Record the answer or the error of request ``index``; the last one ends the step."""
@@ -90,18 +99,12 @@ class Progress:
 
     def end(self, name: str) -> None:
         """End a step that has its last response: call its ``postprocess``."""
-        self._timings[name]["inference"] = time.perf_counter() - self._sent[name]
-        step, context = self._plan.steps[name], self._contexts.pop(name)
-        responses = [response for response in self._responses.pop(name) if response is not None]
-        postprocess = partial(self._time, name, "postprocess", lambda: step.postprocess(context, responses))
-        errors = {index: response.error for index, response in enumerate(responses) if response.error is not None}
-        if responses and len(errors) == len(responses):
-            self._fail(name, errors, postprocess)
-            return
-        before = len(self._failures)
-        postprocess()
-        self._add_unreported(name, errors, before)
-        self._finish(name)
+        self._latest = name
+        try:
+            self._end(name)
+        except Exception:
+            self._broken = name
+            raise
 
     def result(self) -> PipelineResult:
         """Return the result of the finished run.
@@ -116,6 +119,39 @@ class Progress:
             raise unanswered(self._pipeline, steps, self._failures, self._values) from first.error
         return PipelineResult(self._values, tuple(self._failures), self._timings, self._pipeline)
 
+    def _begin(self, name: str) -> list[InferenceRequest]:
+        step = self._plan.steps[name]
+        context = self._context(name)
+        if step.model is None:
+            self._time(name, "process", lambda: step.process(context))
+            self._count_prepared()
+            self._finish(name)
+            return []
+        prepared = self._time(name, "preprocess", lambda: step.preprocess(context))
+        self._count_prepared()
+        requests = [self._with_deadline(request) for request in _check_requests(name, prepared)]
+        self._contexts[name] = context
+        self._responses[name] = [None] * len(requests)
+        self._missing[name] = len(requests)
+        self._sent[name] = time.perf_counter()
+        if not requests:
+            self._end(name)
+        return requests
+
+    def _end(self, name: str) -> None:
+        self._timings[name]["inference"] = time.perf_counter() - self._sent[name]
+        step, context = self._plan.steps[name], self._contexts.pop(name)
+        responses = [response for response in self._responses.pop(name) if response is not None]
+        postprocess = partial(self._time, name, "postprocess", lambda: step.postprocess(context, responses))
+        errors = {index: response.error for index, response in enumerate(responses) if response.error is not None}
+        if responses and len(errors) == len(responses):
+            self._fail(name, errors, postprocess)
+            return
+        before = len(self._failures)
+        postprocess()
+        self._add_unreported(name, errors, before)
+        self._finish(name)
+
     def _fail(self, name: str, errors: Mapping[int, TurnoutError], postprocess: Callable[[], None]) -> None:
         """Record the failures of a step without an answer."""
         model, before = self._plan.steps[name].model, len(self._failures)
@@ -126,6 +162,7 @@ class Progress:
             if not any(error is one for one in errors.values()):
                 self._failures.append(StepFailure(name, None, error, model))
         self._add_unreported(name, errors, before)
+        del self._at_work[name]
         self._unanswered[name] = [StepFailure(name, index, error, model) for index, error in errors.items()]
         self._skip_later_steps()
 
@@ -158,6 +195,7 @@ class Progress:
         if missing:
             raise StepError(f"step {name!r} did not write {', '.join(map(repr, missing))}, which it provides; fix the step")
         self._finished.add(name)
+        del self._at_work[name]
 
     def _context(self, name: str) -> PipelineContext:
         step = self._plan.steps[name]

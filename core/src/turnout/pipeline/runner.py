@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from turnout.awaiting import ThreadEach, Threads, run_in
 from turnout.errors import ClosedError, DeadlineExceededError, TurnoutError
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, deadline_after
-from turnout.metrics.labels import PipelineOutcome, pipeline_outcome_of
+from turnout.metrics.labels import PipelineOutcome, StepFailureReason, pipeline_outcome_of, step_failure_reason_of
 from turnout.pipeline.failures import summarize_failures
 from turnout.pipeline.plan import PipelinePlan, named_inputs
 from turnout.pipeline.progress import Progress
@@ -30,10 +30,13 @@ AnswerTask = asyncio.Task[InferenceResponse]
 
 
 class PipelineObserver(Protocol):
-    """Receives the outcome of every run, and the durations of answered ones."""
+    """Receives the outcome of every run, the failures of its steps, and the durations of answered runs."""
 
     def count_run(self, outcome: PipelineOutcome) -> None:
         """Record the outcome of a run."""
+
+    def count_failure(self, step: str, reason: StepFailureReason) -> None:
+        """Record that a step failed, or one of its parts."""
 
     def observe_run(self, seconds: float, timings: Mapping[str, Mapping[str, float]]) -> None:
         """Record the seconds of an answered run, and of each part of its steps."""
@@ -77,7 +80,10 @@ class Pipeline:
             TurnoutError: a step failed as a whole.
         """
         with self._count_failure():
-            return self._run(inputs, timeout_seconds)
+            start = time.perf_counter()
+            progress, deadline = self._begin(inputs, timeout_seconds)
+            with self._count_step_failures(progress):
+                return self._run(progress, start, deadline)
 
     async def arun(self, inputs: Mapping[str, Any], *, timeout_seconds: float | None = None) -> PipelineResult:
         """Run every step in a thread and await the requests; works in any event loop. Raises what ``run`` raises.
@@ -85,11 +91,12 @@ class Pipeline:
         A step that still runs at the deadline, or when the caller is cancelled, runs on in its thread, unread.
         """
         with self._count_failure():
-            return await self._arun(inputs, timeout_seconds)
+            start = time.perf_counter()
+            progress, deadline = self._begin(inputs, timeout_seconds)
+            with self._count_step_failures(progress):
+                return await self._arun(progress, start, deadline)
 
-    def _run(self, inputs: Mapping[str, Any], timeout_seconds: float | None) -> PipelineResult:
-        start = time.perf_counter()
-        progress, deadline = self._begin(inputs, timeout_seconds)
+    def _run(self, progress: Progress, start: float, deadline: float | None) -> PipelineResult:
         pending: dict[Future[InferenceResponse], Ticket] = {}
         # Not concurrent.futures.wait, which locks and visits every pending future for each that is done.
         done: SimpleQueue[Future[InferenceResponse]] = SimpleQueue()
@@ -113,9 +120,7 @@ class Pipeline:
                 future.cancel()
         return self._end(progress, start, deadline)
 
-    async def _arun(self, inputs: Mapping[str, Any], timeout_seconds: float | None) -> PipelineResult:
-        start = time.perf_counter()
-        progress, deadline = self._begin(inputs, timeout_seconds)
+    async def _arun(self, progress: Progress, start: float, deadline: float | None) -> PipelineResult:
         pending: dict[AnswerTask, Ticket] = {}
         done: asyncio.Queue[AnswerTask] = asyncio.Queue()
         try:
@@ -158,6 +163,18 @@ class Pipeline:
             # A line for each such run, since the caller may never read the failures.
             logger.warning("pipeline %r: %s", self.name, summarize_failures(result.failures))
         return result
+
+    @contextmanager
+    def _count_step_failures(self, progress: Progress) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            for step in progress.blame(error):
+                self._observer.count_failure(step, step_failure_reason_of(error))
+            raise
+        finally:
+            for failure in list(progress.failures):
+                self._observer.count_failure(failure.step, step_failure_reason_of(failure.error))
 
     @contextmanager
     def _count_failure(self) -> Iterator[None]:

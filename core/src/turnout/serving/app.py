@@ -42,7 +42,7 @@ class Turnout:
         self._loaded = loaded
         self._plugins = plugins
         # One pool for all models: a fan-out of many requests shares it with other runs instead of multiplying threads.
-        self._threads = AppThreads(loaded.settings.executor_threads)
+        self._threads = AppThreads(loaded.settings.executor_threads, metrics)
         self._composer = Composer(Arms(plugins, metrics, self._threads), metrics)
         self.metrics = metrics
         self.models: Mapping[str, Model] = {name: self._build_model(model) for name, model in loaded.models.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from turnout.errors import TurnoutError
+from turnout.errors import InvalidTensorError, TurnoutError
 from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.metrics.labels import fallback_reason_of, outcome_of
@@ -77,9 +77,12 @@ class Composer:
     def _refusal_counter(self, model: LoadedModel) -> Callable[[TurnoutError], None]:
         """Return a function that counts a refused request as one of the serving backend."""
         refused = self._metrics.requests(model.name, model.backend).refused
+        invalid_tensors = self._metrics.resilience.invalid_tensors(model.name, model.backend)
 
         def count(error: TurnoutError) -> None:
             refused[outcome_of(error)]()
+            if isinstance(error, InvalidTensorError):
+                invalid_tensors()
 
         return count
 

@@ -12,6 +12,9 @@ from typing import Any, TypeVar
 from turnout.errors import ClosedError
 from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
+from turnout.metrics import Metrics
+from turnout.metrics.calls import InFlight
+from turnout.metrics.labels import Pool
 
 logger = logging.getLogger(__name__)
 
@@ -26,9 +29,12 @@ class InferenceExecutor:
     Threads start on demand. A forked child has none of its parent's threads and starts its own.
     """
 
-    def __init__(self, threads: int, name: str = "turnout-infer") -> None:
+    def __init__(self, threads: int, name: str = "turnout-infer", waiting: InFlight | None = None) -> None:
+        """Have ``threads`` at most, called ``name``; ``waiting`` counts the work that no thread has started."""
         self._threads = threads
         self._name = name
+        self._enter: Callable[[None], object] = waiting.enter if waiting else _enter_nothing
+        self._leave: Callable[[], object] = waiting.leave if waiting else _leave_nothing
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
         self._unfinished: dict[Future[Any], str] = {}
@@ -59,7 +65,7 @@ class InferenceExecutor:
         Forks.notice()
         # Under the lock: a pool that is closed between its choice and the submit would raise a foreign RuntimeError.
         with self._lock:
-            future = self._current_pool().submit(self._run, work)
+            future = self._queue(self._current_pool(), work)
             self._unfinished[future] = name
         # A request that has finished by now is removed at once.
         future.add_done_callback(self._forget)
@@ -79,10 +85,22 @@ class InferenceExecutor:
             _log_what_hangs(running)
             pool.shutdown(wait=True)
 
+    def _queue(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> Future[T]:
+        # Before the submit: a thread may start the work at once.
+        self._enter(None)
+        try:
+            return pool.submit(self._run, work)
+        except BaseException:
+            self._leave()
+            raise
+
     def _forget(self, future: Future[Any]) -> None:
-        self._unfinished.pop(future, None)
+        # Cancelled work leaves the queue here: no thread starts it. A child forgets the futures of its parent.
+        if self._unfinished.pop(future, None) is not None and future.cancelled():
+            self._leave()
 
     def _run(self, work: Callable[[], T]) -> T:
+        self._leave()
         # Cancelling the queued futures instead would reach an event loop as the cancellation of the caller's own task.
         if self._closed:
             raise _closed_error()
@@ -94,6 +112,14 @@ class InferenceExecutor:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
         return self._pool
+
+
+def _enter_nothing(_: None) -> None:
+    """Count nothing."""
+
+
+def _leave_nothing() -> None:
+    """Count nothing."""
 
 
 def _closed_error() -> ClosedError:
@@ -121,10 +147,11 @@ class AppThreads:
         checks: read and copy large tensors, and what else would block an event loop for a short time.
     """
 
-    def __init__(self, threads: int) -> None:
-        self.inference = InferenceExecutor(threads)
-        self.steps = InferenceExecutor(threads, "turnout-step")
-        self.checks = InferenceExecutor(_CHECK_THREADS, "turnout-check")
+    def __init__(self, threads: int, metrics: Metrics) -> None:
+        waiting = metrics.executors.waiting
+        self.inference = InferenceExecutor(threads, waiting=waiting(Pool.INFERENCE))
+        self.steps = InferenceExecutor(threads, "turnout-step", waiting(Pool.STEPS))
+        self.checks = InferenceExecutor(_CHECK_THREADS, "turnout-check", waiting(Pool.CHECKS))
 
     def close(self) -> None:
         """Close all of them. Blocks until what runs has ended."""

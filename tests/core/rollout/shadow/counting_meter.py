@@ -15,6 +15,7 @@ class CountingMeter:
     def __init__(self) -> None:
         self.verdicts: Counter[str] = Counter()
         self.errors: list[float | None] = []
+        self.latencies: list[tuple[float, float]] = []
         self._changed = threading.Condition()
 
     def count(self, verdict: str, max_abs_error: float | None = None) -> None:
@@ -22,6 +23,9 @@ class CountingMeter:
             self.verdicts[str(verdict)] += 1
             self.errors.append(max_abs_error)
             self._changed.notify_all()
+
+    def observe(self, primary_seconds: float, shadow_seconds: float) -> None:
+        self.latencies.append((primary_seconds, shadow_seconds))
 
     def wait(self, total: int) -> dict[str, int]:
         with self._changed:

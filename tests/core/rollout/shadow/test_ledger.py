@@ -29,11 +29,14 @@ def _ledger(meter: CountingMeter, file: Path | None = None) -> ShadowLedger:
 
 
 @pytest.mark.parametrize(("parity", "error"), [(MATCH, 0.0), (MISMATCH, 1.0), (ERROR, None)])
-def test_each_verdict_is_metered_and_errors_of_answers_only(meter: CountingMeter, parity: Parity, error: float | None) -> None:
+def test_each_verdict_is_metered_and_errors_and_latencies_of_answers_only(
+    meter: CountingMeter, parity: Parity, error: float | None
+) -> None:
     _ledger(meter).record(parity, 0.1, 0.2)
 
     assert meter.verdicts == Counter({str(parity.verdict): 1})
     assert meter.errors == [error]
+    assert meter.latencies == ([] if error is None else [(0.1, 0.2)])
 
 
 def test_the_file_is_written_once_a_second_at_most(

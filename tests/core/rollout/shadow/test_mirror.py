@@ -20,6 +20,7 @@ from turnout.testing import PlusOne
 
 class NoMeter:
     def count(self, verdict, error=None): pass
+    def observe(self, primary_seconds, shadow_seconds): pass
 
 started = threading.Event()
 

@@ -68,7 +68,7 @@ def compose_arm(plugins: Plugins, model: LoadedModel, backend: str, stack: ExitS
     if choice.instances is not None:
         model = _with_instances(model, backend, choice.instances)
     metrics = Metrics()
-    threads = AppThreads(1)
+    threads = AppThreads(1, metrics)
     stack.callback(threads.close)
     arm = Composer(Arms(plugins, metrics, threads), metrics).queued_arm(model, backend)
     stack.callback(arm.close)

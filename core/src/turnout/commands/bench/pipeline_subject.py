@@ -111,9 +111,10 @@ def _compose(plugins: Plugins, loaded: LoadedSettings, name: str, choice: ArmCho
         )
         for model in loaded.models.values()
     }
-    threads = AppThreads(loaded.settings.executor_threads)
+    metrics = Metrics()
+    threads = AppThreads(loaded.settings.executor_threads, metrics)
     stack.callback(threads.close)
-    pipeline = Pipelines(loaded, plugins, models, Metrics(), threads).get(name)
+    pipeline = Pipelines(loaded, plugins, models, metrics, threads).get(name)
     used = dict.fromkeys(step.model for step in pipeline.plan.steps.values() if step.model is not None)
     return _Composed(pipeline, [models[model] for model in used])
 

@@ -20,10 +20,13 @@ WRITE_SECONDS = 1.0
 
 
 class VerdictMeter(Protocol):
-    """A Prometheus counter of verdicts."""
+    """Prometheus counters of verdicts, and histograms of latencies."""
 
     def count(self, verdict: Verdict, max_abs_error: float | None = None) -> None:
         """Count one mirrored request, and record its greatest error if two answers were compared."""
+
+    def observe(self, primary_seconds: float, shadow_seconds: float) -> None:
+        """Record the latencies of both answers to one mirrored request."""
 
 
 class ShadowLedger:
@@ -63,6 +66,8 @@ class ShadowLedger:
                 self._pending.primary_latencies.add(primary_seconds)
                 self._pending.shadow_latencies.add(shadow_seconds)
                 self._add_error(parity)
+        if answered:
+            self._meter.observe(primary_seconds, shadow_seconds)
         self._meter.count(parity.verdict, parity.max_abs_error if answered else None)
         if parity.verdict is not Verdict.MATCH:
             self._log(parity)
