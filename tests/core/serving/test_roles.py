@@ -14,7 +14,7 @@ import pytest
 
 import turnout
 from turnout import Turnout
-from turnout.errors import SettingsError, TurnoutError
+from turnout.errors import ClosedError, SettingsError, TurnoutError
 from turnout.files.watch import FileWatch
 from turnout.metrics import Metrics
 from turnout.metrics.process_files import VARIABLE
@@ -137,6 +137,9 @@ def test_a_wrong_file_is_a_failed_reload_until_it_is_fixed_or_the_app_closes(
         app.reload()
     failed = app.metrics_text()
     app.close()
+    file.write_text(MOVED)
+    with pytest.raises(ClosedError):
+        app.reload()
 
     assert (_value(failed, SUCCESS), _roles(failed)) == (0, ROLES)
     assert _value(app.metrics_text(), SUCCESS) == 1
@@ -283,6 +286,7 @@ def test_several_processes_report_what_any_of_them_serves_and_fail_if_one_fails(
     }
     assert {name: _value(text, SUCCESS) for name, text in scrapes.items()} == dict.fromkeys(scrapes, 1) | {"failed": 0}
     assert _weights(scrapes["alone"])["m:b"] == 0.25
+    assert re.search(r"turnout_build_info\{.*\} 1\.0", scrapes["alone"])
     times = [_value(text, f"{SUCCESS}_timestamp_seconds") for text in scrapes.values()]
     assert times[0] > 0
     assert times[2] > times[0]

@@ -90,6 +90,7 @@ class Metrics:
         self._in_flight: dict[tuple[str, str], InFlight] = {}
         self._batches: dict[tuple[str, str], BatchMeter] = {}
         self._pipelines: dict[tuple[object, ...], PipelineMeter] = {}
+        self._observe_load = guard(self._families.observe_load)
         self._lock = threading.Lock()
 
     def requests(self, model: str, backend: str, *, batched: bool = False) -> RequestMeter:
@@ -117,7 +118,7 @@ class Metrics:
 
     def observe_load(self, model: str, backend: str, seconds: float) -> None:
         """Record the seconds that it took to open a model."""
-        self._families.load_seconds.labels(model, backend).observe(seconds)
+        self._observe_load(model, backend, seconds)
 
     def pipeline(self, pipeline: str, parts: Mapping[str, Sequence[str]]) -> PipelineMeter:
         """Return the meter of a pipeline, the same object for the same one; ``parts`` are the parts of each step."""

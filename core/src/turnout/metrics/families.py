@@ -5,11 +5,14 @@ Only counters, histograms and gauges: the multi-process mode of prometheus_clien
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from turnout.forking import Forks
 from turnout.metrics.histogram import BatchHistogram
+from turnout.metrics.process_files import write_in_child
 
 LATENCY_BUCKETS_SECONDS: tuple[float, ...] = (
     *(float(f"{edge}e{exponent}") for exponent in range(-3, 2) for edge in (1, 1.5, 2.5, 4, 6)),
@@ -66,7 +69,17 @@ class Families:
         self.build = Gauge(
             "turnout_build_info", "Always 1; the version is a label.", ("version",), registry=registry, multiprocess_mode="max"
         )
-        self.build.labels(version("turnout")).set(1)
+        self._build = self.build.labels(version("turnout"))
+        self._build.set(1)
+        Forks.renew(self)
+
+    def renew(self) -> None:
+        """Write the version to the files of a forked child."""
+        write_in_child(partial(self._build.set, 1))
+
+    def observe_load(self, model: str, backend: str, seconds: float) -> None:
+        """Record the seconds that it took to open a model."""
+        self.load_seconds.labels(model, backend).observe(seconds)
 
     def _histogram(self, registry: CollectorRegistry, name: str, description: str, labels: tuple[str, ...]) -> BatchHistogram:
         return BatchHistogram(name, description, labels, registry=registry, buckets=self._buckets)

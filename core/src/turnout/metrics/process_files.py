@@ -75,7 +75,7 @@ def write_in_child(write: Callable[[], None]) -> None:
     """
     if is_multiprocess():
         _free_values()
-        write()
+        guard(write)()
 
 
 def _free_values() -> None:

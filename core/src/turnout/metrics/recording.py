@@ -7,6 +7,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter
 
 from turnout.metrics.labels import RecordingOutcome
+from turnout.metrics.process_files import guard
 
 
 class RecordingFamilies:
@@ -22,9 +23,9 @@ class RecordingFamilies:
 
     def counter(self, model: str) -> Callable[[RecordingOutcome], None]:
         """Return a function that counts a request of ``model`` by its outcome."""
-        cells = {outcome: self._requests.labels(model, outcome) for outcome in RecordingOutcome}
+        cells = {outcome: guard(self._requests.labels(model, outcome).inc) for outcome in RecordingOutcome}
 
         def count(outcome: RecordingOutcome) -> None:
-            cells[outcome].inc()
+            cells[outcome]()
 
         return count

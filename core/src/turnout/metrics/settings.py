@@ -26,7 +26,7 @@ class ReloadMeter:
         self._metrics.set_failure(self)
 
     def close(self) -> None:
-        """Forget a failed reload: a closed app has no settings in force."""
+        """Forget failed reloads, later ones too: a closed app has no settings in force."""
         self._metrics.forget(self)
 
 
@@ -48,6 +48,7 @@ class SettingsMetrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self._open: set[ReloadMeter] = set()
         self._failing: set[ReloadMeter] = set()
         self._succeeded_at = 0.0
         self._write = guard(self._write_both)
@@ -63,6 +64,8 @@ class SettingsMetrics:
     def meter(self) -> ReloadMeter:
         """Return the meter of an app that has loaded its settings now; close it with the app."""
         meter = ReloadMeter(self)
+        with self._lock:
+            self._open.add(meter)
         self.set_success(meter)
         return meter
 
@@ -74,14 +77,16 @@ class SettingsMetrics:
             self._write()
 
     def set_failure(self, meter: ReloadMeter) -> None:
-        """Record a failed reload."""
+        """Record a failed reload; ignored once the app is closed."""
         with self._lock:
-            self._failing.add(meter)
-            self._write()
+            if meter in self._open:
+                self._failing.add(meter)
+                self._write()
 
     def forget(self, meter: ReloadMeter) -> None:
-        """Forget the failure of an app."""
+        """Forget an app, and its failure."""
         with self._lock:
+            self._open.discard(meter)
             self._failing.discard(meter)
             self._write()
 

@@ -7,6 +7,7 @@ import threading
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from turnout.metrics.labels import Role, Verdict
+from turnout.metrics.process_files import guard
 
 ERROR_BUCKETS = tuple(float(f"1e{exponent}") for exponent in range(-8, 5))
 """Powers of ten, the scale in which people write tolerances."""
@@ -18,23 +19,23 @@ class ShadowMeter:
     """The bound cells of one shadow."""
 
     def __init__(self, comparisons: Counter, errors: Histogram, seconds: Histogram, labels: tuple[str, str, str]) -> None:
-        self._verdicts = {verdict: comparisons.labels(*labels, verdict) for verdict in Verdict}
-        self._errors = errors.labels(*labels)
         model, backend, shadow = labels
-        self._primary_seconds = seconds.labels(model, backend, Role.SERVES)
-        self._shadow_seconds = seconds.labels(model, shadow, Role.SHADOW)
+        self._verdicts = {verdict: guard(comparisons.labels(*labels, verdict).inc) for verdict in Verdict}
+        self._observe_error = guard(errors.labels(*labels).observe)
+        self._observe_primary = guard(seconds.labels(model, backend, Role.SERVES).observe)
+        self._observe_shadow = guard(seconds.labels(model, shadow, Role.SHADOW).observe)
 
     def count(self, verdict: Verdict, max_abs_error: float | None = None) -> None:
         """Count one mirrored request, and record its greatest error if two answers were compared."""
-        self._verdicts[verdict].inc()
+        self._verdicts[verdict]()
         if max_abs_error is not None:
             # An infinite error would make the sum of the histogram infinite permanently.
-            self._errors.observe(min(max_abs_error, _BEYOND))
+            self._observe_error(min(max_abs_error, _BEYOND))
 
     def observe(self, primary_seconds: float, shadow_seconds: float) -> None:
         """Record the latencies of both answers to one mirrored request."""
-        self._primary_seconds.observe(primary_seconds)
-        self._shadow_seconds.observe(shadow_seconds)
+        self._observe_primary(primary_seconds)
+        self._observe_shadow(shadow_seconds)
 
 
 class ShadowMetrics:
