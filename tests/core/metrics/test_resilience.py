@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from turnout.metrics import Metrics
 from turnout.metrics.labels import FallbackReason
 from turnout.metrics.resilience import ResilienceMeters
 
@@ -60,3 +61,20 @@ def test_a_removed_circuit_is_not_open_and_hides_no_other() -> None:
     new.closed()
 
     assert (both, registry.get_sample_value("turnout_circuit_open", arm)) == (1, 0)
+
+
+def test_a_forked_child_has_closed_circuits() -> None:
+    metrics = Metrics()
+    circuit = metrics.resilience.circuit("m", "triton")
+    circuit.opened()
+    parent = _is_open(metrics)
+
+    metrics.resilience.renew()  # as a fork does
+    child = _is_open(metrics)
+    circuit.opened()
+
+    assert (parent, child, _is_open(metrics)) == (1, 0, 1)
+
+
+def _is_open(metrics: Metrics) -> float | None:
+    return metrics.registry.get_sample_value("turnout_circuit_open", {"model": "m", "backend": "triton"})

@@ -144,6 +144,7 @@ class Metrics:
         for batch_meter in batches:
             batch_meter.fold()
         self.executors.fold()
+        self.resilience.fold()
 
     def render(self) -> str:
         """Return all metrics in Prometheus' text format; in the multi-process mode, the sum over all processes."""

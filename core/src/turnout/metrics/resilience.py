@@ -51,7 +51,7 @@ class FallbackMeter:
 class ResilienceMeters:
     """The families, in ``registry``; returns meters with bound cells. A successful request touches none of them.
 
-    Thread-safe: ``_open_circuits`` is under ``_lock``.
+    Thread-safe: ``_open_circuits`` and ``_circuit_cells`` are under ``_lock``.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -90,6 +90,7 @@ class ResilienceMeters:
             registry=registry,
         )
         self._open_circuits: dict[tuple[str, str], set[object]] = defaultdict(set)
+        self._circuit_cells: dict[tuple[str, str], Gauge] = {}
         self.renew()
         Forks.renew(self)
 
@@ -98,16 +99,24 @@ class ResilienceMeters:
         self._lock = threading.Lock()
         self._open_circuits.clear()
 
+    def fold(self) -> None:
+        """Set the gauge of every circuit: in a forked child it has the value of the parent's until then."""
+        with self._lock:
+            for arm, cell in self._circuit_cells.items():
+                cell.set(bool(self._open_circuits[arm]))
+
     def circuit(self, model: str, backend: str) -> CircuitMeter:
         """Return the meter of one arm's circuit, which starts closed. Call ``closed`` when the circuit is removed."""
-        circuit = object()
+        circuit, cell = object(), self._circuit_open.labels(model, backend)
+        with self._lock:
+            self._circuit_cells[model, backend] = cell
 
         # A reload gives an arm a second circuit while the first still has calls: neither may hide that the other is open.
         def set_open(*, is_open: bool) -> None:
             with self._lock:
                 circuits = self._open_circuits[model, backend]
                 (circuits.add if is_open else circuits.discard)(circuit)
-                self._circuit_open.labels(model, backend).set(bool(circuits))
+                cell.set(bool(circuits))
 
         set_open(is_open=False)
         refused = self._refused.labels(model, backend, RefusalReason.CIRCUIT_OPEN)
