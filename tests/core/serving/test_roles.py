@@ -290,3 +290,13 @@ def test_several_processes_report_what_any_of_them_serves_and_fail_if_one_fails(
     times = [_value(text, f"{SUCCESS}_timestamp_seconds") for text in scrapes.values()]
     assert times[0] > 0
     assert times[2] > times[0]
+
+
+def test_an_app_that_cannot_be_opened_leaves_no_role(open_app: Callable[[Metrics], Turnout], file: Path) -> None:
+    metrics = Metrics()
+    file.write_text("models:\n  m: {backend: d, preload: true, backends: {d: {}}}\n")
+
+    with pytest.raises(TurnoutError, match="no server"):
+        open_app(metrics)
+
+    assert 'turnout_serving{backend="d",model="m",role="serves"} 0.0' in metrics.render()
