@@ -80,7 +80,7 @@ def write_in_child(write: Callable[[], None]) -> None:
 
 def _free_values() -> None:
     """Replace the lock of all values if a thread of the parent held it at the fork: it is never released here."""
-    change: Any = ValueClass.inc  # type: ignore[no-untyped-call]  # prometheus_client has no types there
+    change: Any = ValueClass.inc
     cells = dict(zip(change.__code__.co_freevars, change.__closure__ or (), strict=True))
     lock = cells.get("lock")
     if lock is None:
