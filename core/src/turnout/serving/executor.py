@@ -30,7 +30,7 @@ class InferenceExecutor:
     """
 
     def __init__(self, threads: int, name: str = "turnout-infer", waiting: InFlight | None = None) -> None:
-        """Have ``threads`` at most, called ``name``; ``waiting`` counts the work that no thread has started."""
+        """Start ``threads`` at most, called ``name``; ``waiting`` counts the work that no thread has started."""
         self._threads = threads
         self._name = name
         self._enter: Callable[[None], object] = waiting.enter if waiting else _enter_nothing
