@@ -39,7 +39,7 @@ $(VENVS)/check/.done: $(SOURCES)
 	$(VENVS)/check/bin/python $(PIP) Pillow tokenizers
 
 $(VENVS)/core/.done: $(SOURCES)
-	$(call install,core,$(TEST_TOOLS) check-jsonschema -e "core[plot]")
+	$(call install,core,$(TEST_TOOLS) check-jsonschema uvicorn -e "core[plot,json-logs]")
 
 $(VENVS)/onnxruntime/.done: $(SOURCES)
 	$(call install,onnxruntime,$(TEST_TOOLS) onnx -e core -e plugins/onnxruntime)

@@ -44,13 +44,15 @@ PUBLIC = [
     "Turnout",
     "__version__",
     "errors",
+    "health",
     "hookimpl",
+    "logs",
     "metrics",
     "open",
     "tensors",
     "testing",
 ]
-ROOMS = ["errors", "metrics", "tensors", "testing"]
+ROOMS = ["errors", "health", "logs", "metrics", "tensors", "testing"]
 
 
 def _names_for_type_checkers() -> dict[str, str]:

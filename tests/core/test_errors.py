@@ -65,7 +65,7 @@ def test_a_settings_error_shows_each_problem_with_its_excerpt() -> None:
 def test_a_foreign_text_becomes_one_line_of_bounded_length() -> None:
     assert text_of(ValueError("a\n  b")) == "a b"
     assert text_of(ValueError()) == "ValueError"
-    assert text_of(ValueError("x" * 601)) == f"{'x' * 352} ... (49 characters left out) ... {'x' * 200}"
+    assert text_of(ValueError("x" * 301)) == f"{'x' * 152} ... (49 characters left out) ... {'x' * 100}"
 
 
 def test_an_error_carries_model_backend_and_the_wait_where_they_are_known() -> None:

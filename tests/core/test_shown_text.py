@@ -26,7 +26,7 @@ def test_no_control_character_of_unicode_is_shown() -> None:
 def test_any_text_becomes_one_short_line_without_controls(text: str) -> None:
     line = shown(text)
 
-    assert len(line) <= 1_600
+    assert len(line) <= 500
     assert len(line.splitlines()) <= 1
     assert not {character for character in line if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}}
     assert shown(line) == line

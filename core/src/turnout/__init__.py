@@ -8,7 +8,7 @@ from turnout.lazy_names import import_lazily
 from turnout.log_records import install as _show_log_records
 
 if TYPE_CHECKING:
-    from turnout import errors, metrics, tensors, testing
+    from turnout import errors, health, logs, metrics, tensors, testing
     from turnout.errors import StepFailure
     from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature, Parameter
     from turnout.pipeline import PipelineContext, PipelineResult, PipelineStep
@@ -65,7 +65,7 @@ _ROOMS = {
     "hookimpl": "turnout.plugins.hookspecs",
     "open": "turnout.serving.app",
 }
-_PUBLIC_ROOMS = ("errors", "metrics", "tensors", "testing")
+_PUBLIC_ROOMS = ("errors", "health", "logs", "metrics", "tensors", "testing")
 
 __all__ = [
     "Backend",
@@ -99,7 +99,9 @@ __all__ = [
     "Turnout",
     "__version__",
     "errors",
+    "health",
     "hookimpl",
+    "logs",
     "metrics",
     "open",
     "tensors",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from turnout.shown_text import escaped_lines, plain_text, shown
+from turnout.shown_text import LONGEST, escaped_lines, plain_text, shown
 
 
 class _OwnLines(str):
@@ -15,6 +15,7 @@ class _OwnLines(str):
 
 
 _SAFE = (_OwnLines, int, float, type(None))
+_LONGEST_PLACE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class Problem:
     excerpt: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "where", shown(self.where, 300))
-        object.__setattr__(self, "message", shown(self.message, 1_000))
+        object.__setattr__(self, "where", shown(self.where, _LONGEST_PLACE))
+        object.__setattr__(self, "message", shown(self.message, LONGEST - len(self.where) - len(": ")))
         # The excerpt is hidden and cut where it is made: the caret must stay below its character.
         object.__setattr__(self, "excerpt", escaped_lines(self.excerpt))
 
@@ -48,7 +49,8 @@ def shown_argument(argument: object) -> object:
     return argument if isinstance(argument, _SAFE) else shown(str(argument))
 
 
-_MAX_FOREIGN = 600
+_LONGEST_ID, _LONGEST_SEARCHED = 120, 1_000
+_MAX_FOREIGN = 300
 _MAX_LISTED = 20
 _MAX_COMPARED = 500
 
@@ -81,11 +83,11 @@ def count_of(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
-def foreign_text(text: str) -> str:
-    """Return a text of a server or a library in one line, each run of white space as a space, cut to 600 characters."""
+def foreign_text(text: str, limit: int = _MAX_FOREIGN) -> str:
+    """Return a text of a server or a library in one line, each run of white space as a space, cut to ``limit`` characters."""
     # Far more than is shown: it may be a whole response.
     words = (text if len(text) <= 40_000 else f"{text[:20_000]} {text[-20_000:]}").split()
-    return shown(" ".join(words), _MAX_FOREIGN)
+    return shown(" ".join(words), limit)
 
 
 _name_of = type.__dict__["__name__"].__get__
@@ -97,10 +99,16 @@ def type_name(value: object) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """Return the text of a foreign exception in one line, 600 characters of it at most; its kind if it has no text."""
+    """Return the text of a foreign exception in one line, 300 characters of it at most; its kind if it has no text."""
     return foreign_text(plain_text(error)) or type_name(error)
 
 
 def one_line(error: BaseException) -> str:
     """Return the kind and text of a foreign exception in one line."""
     return f"{type_name(error)}: {text_of(error) if plain_text(error).strip() else 'no text'}"
+
+
+def text_of_request(text: str, id: str | None) -> str:
+    """Return the text of an error with the id of its request in front, if it has one and the text does not name it."""
+    name = f"request {shown(repr(id[:_LONGEST_SEARCHED]), _LONGEST_ID)}" if id else ""
+    return text if name in text else shown(f"{name}: {text}")

@@ -26,8 +26,6 @@ TurnoutError
 ├── StepError                     a pipeline step failed in its own code; fix the step
 ├── UnprovedError                 compare the answers first
 └── ExportError                   the model cannot be written in this format
-
-A message is one line of four parts: what was asked, what is there instead, where it was asked for, what to do.
 """
 
 from __future__ import annotations
@@ -40,7 +38,7 @@ from typing import Any
 from turnout.error_text import Problem as Problem  # noqa: PLC0414
 from turnout.error_text import count_of as count_of  # noqa: PLC0414
 from turnout.error_text import foreign_text as foreign_text  # noqa: PLC0414
-from turnout.error_text import lines_of, shown_argument
+from turnout.error_text import lines_of, shown_argument, text_of_request
 from turnout.error_text import listing as listing  # noqa: PLC0414
 from turnout.error_text import nearest_name as nearest_name  # noqa: PLC0414
 from turnout.error_text import one_line as one_line  # noqa: PLC0414
@@ -55,16 +53,17 @@ class TurnoutError(Exception):
     """Any error of Turnout's. Its text is safe to print and to log: one line, without control characters or secrets.
 
     Attributes:
-        model: the name of the model that it is about; None if it is about no single one, or not known.
-        backend: the backend of that model, likewise.
+        model, backend: the names of the model and backend that it is about; None if it is about no single one, or not known.
         retry_after_seconds: how long to wait before another attempt can succeed; None if waiting does not help, or not known.
         next_step: what the user does next: a command that can be typed, or a sentence; None if it is not known.
+        request_id: the id of the request that failed, with which the text begins; None if it has none.
     """
 
     model: str | None = None
     backend: str | None = None
     retry_after_seconds: float | None = None
     next_step: str | None = None
+    request_id: str | None = None
 
     def __init__(
         self,
@@ -78,6 +77,14 @@ class TurnoutError(Exception):
         super().__init__(*map(shown_argument, args))
         self.model, self.backend = model, backend
         self.retry_after_seconds, self.next_step = retry_after_seconds, next_step
+
+    @property
+    def message(self) -> str:
+        """The text without the id of the request."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        return text_of_request(self.message, self.request_id)
 
     def locate(self, model: str, backend: str) -> None:
         """Set ``model`` and ``backend`` where they are not known yet; every error of a backend comes here."""
@@ -99,12 +106,7 @@ class SettingsError(ConfigurationError):
 
 
 class UnknownNameError(ConfigurationError):
-    """Nothing has this name; the message lists the known names.
-
-    Attributes:
-        name: the unknown name; empty if it is not known.
-        nearest: the known name nearest to it; empty if none is near.
-    """
+    """Nothing has the name ``name``; the message lists the known names, of which ``nearest`` is the nearest, if any is near."""
 
     name: str = ""
     nearest: str = ""
@@ -120,12 +122,10 @@ class PipelineWiringError(PipelineError, ConfigurationError):
 
 @dataclass(frozen=True, slots=True)
 class StepFailure:
-    """A part of a pipeline's run that failed.
+    """A part of a pipeline's run that failed: a step, or one of its items.
 
     Attributes:
-        step: the step's name.
         index: the index of the failed item (a region, for the vision steps); None for the whole step.
-        error: the reason.
         model: the model that the step calls; None if it calls none, or if it is not known.
     """
 
@@ -140,15 +140,13 @@ class StepFailure:
         return self.error.backend
 
     def __str__(self) -> str:
-        return f"{self.step}{'' if self.index is None else f' [{self.index}]'}: {self.error}"
+        return shown(f"{self.step}{'' if self.index is None else f' [{self.index}]'}: {self.error.message}")
 
 
 class PipelineFailedError(PipelineError):
     """Parts of a run failed: a step got no answer at all, or the caller accepts no failure.
 
-    Attributes:
-        failures: every failure of the run.
-        values: the values of the steps that were answered, by name.
+    ``failures`` holds every failure of the run, and ``values`` the values of the steps that were answered, by name.
     """
 
     def __init__(

@@ -12,8 +12,8 @@ from unicodedata import category
 
 from turnout.hidden_values import hide, hides
 
-LONGEST = 1_600
-"""The characters of a text that are shown, by default."""
+LONGEST = 500
+"""The characters of a text that are shown, by default: an error, a log line, a line of a traceback."""
 
 # What is between these two ends of a longer text is not even looked at.
 _LOOKED_AT = 10_000

@@ -45,7 +45,7 @@ def test_the_help_is_in_the_order_of_the_way_and_a_plugin_names_its_section(cli:
     lines = [line for line in cli("--help").out.splitlines() if line.strip()]
 
     titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert titles == ["Options:", "Start:", "Move a model:", "Tools:", "Other:"]
+    assert titles == ["Options:", "Start:", "Move a model:", "Operate:", "Tools:", "Other:"]
     start = lines.index("Move a model:")
     assert [line.split()[0] for line in lines[start + 1 : start + 7]] == [
         "export",

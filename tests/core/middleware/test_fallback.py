@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from tests.core.middleware.resilience_kit import ANSWER, REQUEST, Meters, Scripted, at_once, outcome
+from tests.core.middleware.resilience_kit import ANSWER, REQUEST, Clock, Meters, Scripted, at_once, outcome
 
 from turnout import InferenceRequest, ModelSignature
 from turnout.errors import (
@@ -168,6 +168,25 @@ def test_the_first_use_is_logged_once(caplog: pytest.LogCaptureFixture, meters: 
         "First error: BackendUnavailableError: this backend is down; use another one, or retry later"
     )
     assert counted(meters) == {"unavailable": 400}
+
+
+def test_the_end_of_its_use_is_logged_once_and_the_next_outage_again(caplog: pytest.LogCaptureFixture) -> None:
+    first, clock = Scripted(BackendUnavailableError("down")), Clock()
+    meter = Meters().fallbacks("m", "triton", "onnxruntime")
+    fallback = Fallback(first, Scripted(), "m", ("triton", "onnxruntime"), meter, clock)
+    used = []
+
+    for second in range(200):
+        first.error = BackendUnavailableError("down") if second % 100 < 5 else None
+        fallback.infer(REQUEST)
+        used.append(fallback.in_use)
+        clock.now += 1
+
+    began, ended, again, over = caplog.messages
+    assert began.startswith("model 'm': fallback 'onnxruntime' answers while backend 'triton' is unavailable;")
+    assert ended == over == "model 'm': backend 'triton' answers again, after 14.0 s of fallback 'onnxruntime'"
+    assert again == began
+    assert (used[0], used[13], used[14], used[99], used[100]) == (True, True, False, False, True)
 
 
 def test_a_stream_falls_back_before_its_first_answer_only(meters: Meters) -> None:

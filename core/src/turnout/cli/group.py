@@ -27,6 +27,7 @@ OWN_COMMANDS = {
     "check": "Check a turnout.yaml, and with --deep its models.",
     "models": "List the models of a turnout.yaml.",
     "status": "Show the stage of each model and the next command.",
+    "health": "Show what serves each model and whether it answers.",
     "export": "Write a model into a model repository.",
     "record": "Record the requests of a model.",
     "verify": "Compare a model's answers on two backends.",

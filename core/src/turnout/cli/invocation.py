@@ -12,7 +12,9 @@ from pathlib import Path
 import click
 
 PROGRAM = "turnout"
-_WITH_CONFIG = frozenset({"bench", "check", "export", "init", "models", "record", "run", "status", "switch", "verify"})
+_WITH_CONFIG = frozenset(
+    {"bench", "check", "export", "health", "init", "models", "record", "run", "status", "switch", "verify"}
+)
 
 
 @dataclass(frozen=True, slots=True)

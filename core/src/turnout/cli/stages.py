@@ -14,9 +14,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
-from importlib.metadata import entry_points
 from typing import Any, TextIO
 
+from turnout import logs
 from turnout.cli.options import QUIET
 from turnout.cli.printing import print_line, print_warning
 from turnout.shown_text import shown
@@ -145,7 +145,7 @@ class _StageHandler(logging.Handler):
         message = shown(record.getMessage())
         if record.levelno >= logging.WARNING:
             # As Python prints it where no handler is: a handler of the program's own prints it itself.
-            if not logging.root.handlers:
+            if not logging.root.handlers and not logs.is_on():
                 print_warning(message)
             return
         self._stage = (message, time.monotonic()) if _STAGE.match(message) else None
@@ -171,8 +171,7 @@ class _StageHandler(logging.Handler):
 @contextmanager
 def _logged(handler: logging.Handler) -> Iterator[None]:
     """Give ``handler`` the records of Turnout and of every plugin's package."""
-    packages = {"turnout", *(entry.module.partition(".")[0] for entry in entry_points(group="turnout"))}
-    loggers = [logging.getLogger(package) for package in sorted(packages)]
+    loggers = [logging.getLogger(package) for package in logs.packages()]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.addHandler(handler)

@@ -36,7 +36,7 @@ class Canary(Middleware):
     ) -> None:
         super().__init__(inner)
         self._infer = inner.infer
-        self._canary = canary
+        self.canary = canary
         self._model = policy.model
         self._weight = policy.weight
         self._key = policy.key
@@ -47,7 +47,7 @@ class Canary(Middleware):
         if not self._chooses(request):
             return self._infer(request)
         try:
-            return self._canary.infer(request)
+            return self.canary.infer(request)
         except _UNAVAILABLE as error:
             self._on_unavailable(error)
         return self._infer(request)
@@ -56,7 +56,7 @@ class Canary(Middleware):
         if not self._chooses(request):
             return await self.inner.ainfer(request)
         try:
-            return await self._canary.ainfer(request)
+            return await self.canary.ainfer(request)
         except _UNAVAILABLE as error:
             self._on_unavailable(error)
         return await self.inner.ainfer(request)
@@ -69,14 +69,14 @@ class Canary(Middleware):
             self._on_unavailable(error)
             return self.inner.infer_stream(request)
 
-        return switch_before_first(self._canary, request, _UNAVAILABLE, recover)
+        return switch_before_first(self.canary, request, _UNAVAILABLE, recover)
 
     def refresh(self, deadline: float | None = None) -> None:
-        refresh_all((self.inner, self._canary), deadline)
+        refresh_all((self.inner, self.canary), deadline)
 
     def close(self) -> None:
         try:
-            self._canary.close()
+            self.canary.close()
         finally:
             super().close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -15,11 +14,10 @@ from turnout.inference import InferenceRequest, InferenceResponse, ModelInferenc
 from turnout.metrics.resilience import CircuitMeter
 from turnout.middleware.base import Middleware
 from turnout.resilience.circuit import Admission, Circuit
-from turnout.resilience.circuit_state import CircuitPolicy
+from turnout.resilience.circuit_log import CircuitLog
+from turnout.resilience.circuit_state import CircuitPolicy, CircuitStanding
 from turnout.tensors.copies import copy_small_tensors, is_small
 from turnout.tensors.made_up import zeros_of
-
-logger = logging.getLogger(__name__)
 
 _MOST_KEPT_BYTES = 32 * 2**20
 # A proof gets this many times the usual latency, and one second at least.
@@ -60,6 +58,7 @@ class CircuitBreaker(Middleware):
         self._infer = inner.infer
         self._circuit = Circuit(model, backend, policy, clock, _copy)
         self._meter = meter
+        self._log = CircuitLog(clock)
         self._recorded = recorded
         self._threads = threads or ThreadEach()
         # Set once, which needs no lock: a model that has answered a stream may answer nothing else.
@@ -124,22 +123,27 @@ class CircuitBreaker(Middleware):
             return False
         return self.inner.ready()
 
+    def standing(self) -> CircuitStanding:
+        """Return the state of the circuit, for a report."""
+        return self._circuit.standing()
+
     def _admit(self) -> Admission:
         try:
             return self._circuit.admit()
         except CircuitOpenError:
             self._meter.refused()
+            self._log.refused()
             raise
 
     def _log_close(self, closed: str) -> None:
         if closed:
             self._meter.closed()
-            logger.warning("%s", closed)
+            self._log.closed(closed)
 
     def _log_open(self, opened: str) -> None:
         if opened:
             self._meter.opened()
-            logger.warning("%s", opened)
+            self._log.opened(opened)
 
     def _record_failure(self, admission: Admission, request: InferenceRequest, error: BaseException) -> None:
         ruling = self._circuit.record_failure(admission, error)
@@ -209,7 +213,7 @@ class CircuitBreaker(Middleware):
     def _limit(self, good: _Good, request: InferenceRequest) -> InferenceRequest:
         """Return the request of a proof, which ends with the deadline of ``request`` at the latest, and count it."""
         self._meter.probed()
-        until = time.monotonic() + max(_PATIENCE * (self._circuit.usual_seconds or 0.0), _MIN_PROOF_SECONDS)
+        until = time.monotonic() + max(_PATIENCE * (self._circuit.usual.value or 0.0), _MIN_PROOF_SECONDS)
         return InferenceRequest(good.request.inputs, min(until, request.deadline or until), "", good.request.parameters)
 
     def _known_good(self) -> _Good | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic
 
 from turnout.errors import BackendUnavailableError, DeadlineExceededError, ModelLoadError, TurnoutError, one_line
@@ -11,6 +11,7 @@ from turnout.inference import InferenceRequest, InferenceResponse, ModelInferenc
 from turnout.metrics.labels import fallback_reason_of
 from turnout.metrics.resilience import FallbackMeter
 from turnout.middleware.base import Middleware, refresh_all, switch_before_first
+from turnout.resilience.fallback_use import FallbackUse
 from turnout.resilience.usual_latency import UsualLatency
 
 logger = logging.getLogger(__name__)
@@ -30,18 +31,23 @@ class Fallback(Middleware):
     """
 
     def __init__(
-        self, inner: ModelInference, other: ModelInference, model: str, backends: tuple[str, str], meter: FallbackMeter
+        self,
+        inner: ModelInference,
+        other: ModelInference,
+        model: str,
+        backends: tuple[str, str],
+        meter: FallbackMeter,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         """Join two arms, which it owns; ``backends`` are their names, for the log."""
         super().__init__(inner)
         self._infer = inner.infer
-        self._other = other
+        self.other = other
         self._model = model
         self._backends = backends
         self._fell_back = meter.fell_back
         self._usual = UsualLatency()
-        # next() of an iterator is atomic, so exactly one thread logs the first fallback, without a lock.
-        self._first_use = iter([True])
+        self._use = FallbackUse(clock)
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         first = request if request.deadline is None else self._shorten(request, request.deadline)
@@ -52,8 +58,10 @@ class Fallback(Middleware):
             if request.remaining_seconds() == 0:
                 raise
             self._count(error)
-            return self._other.infer(request)
+            return self.other.infer(request)
         self._usual.add(monotonic() - start)
+        if self._use.active:
+            self._log_end()
         return response
 
     async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
@@ -65,8 +73,10 @@ class Fallback(Middleware):
             if request.remaining_seconds() == 0:
                 raise
             self._count(error)
-            return await self._other.ainfer(request)
+            return await self.other.ainfer(request)
         self._usual.add(monotonic() - start)
+        if self._use.active:
+            self._log_end()
         return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
@@ -74,7 +84,7 @@ class Fallback(Middleware):
             if request.remaining_seconds() == 0:
                 raise error
             self._count(error)
-            return self._other.infer_stream(request)
+            return self.other.infer_stream(request)
 
         return switch_before_first(self.inner, request, _UNAVAILABLE, recover)
 
@@ -82,31 +92,36 @@ class Fallback(Middleware):
         try:
             self.inner.open(_first_part(deadline))
         except _UNAVAILABLE:
-            self._other.open(deadline)
+            self.other.open(deadline)
 
     async def aopen(self, deadline: float | None = None) -> None:
         try:
             await self.inner.aopen(_first_part(deadline))
         except _UNAVAILABLE:
-            await self._other.aopen(deadline)
+            await self.other.aopen(deadline)
 
     def signature(self) -> ModelSignature:
         try:
             return self.inner.signature()
         except _UNAVAILABLE:
-            return self._other.signature()
+            return self.other.signature()
 
     def refresh(self, deadline: float | None = None) -> None:
-        refresh_all((self.inner, self._other), deadline)
+        refresh_all((self.inner, self.other), deadline)
 
     def ready(self) -> bool:
-        return self.inner.ready() or self._other.ready()
+        return self.inner.ready() or self.other.ready()
 
     def close(self) -> None:
         try:
             super().close()
         finally:
-            self._other.close()
+            self.other.close()
+
+    @property
+    def in_use(self) -> bool:
+        """True from a request that ``other`` got until ``inner`` has answered, and 10 s without another such request."""
+        return self._use.active
 
     def _shorten(self, request: InferenceRequest, deadline: float) -> InferenceRequest:
         now = monotonic()
@@ -118,7 +133,7 @@ class Fallback(Middleware):
 
     def _count(self, error: TurnoutError) -> None:
         self._fell_back[fallback_reason_of(error)]()
-        if next(self._first_use, False):
+        if self._use.record_use():
             first, other = self._backends
             logger.warning(
                 "model %r: fallback %r answers while backend %r is unavailable; see turnout_fallbacks_total. First error: %s",
@@ -126,6 +141,14 @@ class Fallback(Middleware):
                 other,
                 first,
                 one_line(error),
+            )
+
+    def _log_end(self) -> None:
+        seconds = self._use.record_answer()
+        if seconds is not None:
+            first, other = self._backends
+            logger.warning(
+                "model %r: backend %r answers again, after %.1f s of fallback %r", self._model, first, seconds, other
             )
 
 

@@ -99,6 +99,15 @@ class Lazy(ModelInference):
         inner = self._inner
         return None if inner is None else type(inner).ainfer is not ModelInference.ainfer
 
+    def state(self) -> str:
+        """Return ``open``, ``opening`` or ``closed``; ``unopened`` before the first attempt and after one that failed."""
+        if self._closed:
+            return "closed"
+        attempt = self._attempt
+        if self._inner is not None:
+            return "open"
+        return "opening" if attempt is not None and not attempt.done() else "unopened"
+
     def signature(self) -> ModelSignature:
         inner = self._inner
         if inner is None:

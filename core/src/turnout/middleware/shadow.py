@@ -36,6 +36,7 @@ class Shadow(Middleware):
     ) -> None:
         """Mirror to ``shadow``, which is closed at the end, or released by ``release`` where it is shared."""
         super().__init__(inner)
+        self.shadow = shadow
         self._infer = inner.infer
         self._fraction = policy.fraction
         self._random = random or Random().random  # noqa: S311  # a sample, not a secret

@@ -37,8 +37,8 @@ def unanswered(
 def _describe_step(name: str, requests: Sequence[StepFailure]) -> str:
     first = requests[0]
     sent = "its request" if len(requests) == 1 else f"all {len(requests)} requests"
-    differ = len({str(failure.error) for failure in requests}) > 1
-    return f"step {name!r} got no answer: {sent} to model {first.model!r} failed{', first' if differ else ''}: {first.error}"
+    first_of = ", first" if len({failure.error.message for failure in requests}) > 1 else ""
+    return f"step {name!r} got no answer: {sent} to model {first.model!r} failed{first_of}: {first.error.message}"
 
 
 def _error(

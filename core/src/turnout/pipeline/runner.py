@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -13,8 +13,9 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from turnout.awaiting import ThreadEach, Threads, run_in
-from turnout.errors import ClosedError, DeadlineExceededError, TurnoutError
+from turnout.errors import ClosedError, DeadlineExceededError, StepFailure, TurnoutError, count_of
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, deadline_after
+from turnout.log_pace import LogPace
 from turnout.metrics.labels import PipelineOutcome, StepFailureReason, pipeline_outcome_of, step_failure_reason_of
 from turnout.pipeline.failures import summarize_failures
 from turnout.pipeline.plan import PipelinePlan, named_inputs
@@ -66,11 +67,12 @@ class Pipeline:
         self._submit = submit
         self._observer = observer
         self._threads = threads or ThreadEach()
+        self._pace = LogPace()
 
     def run(self, inputs: Mapping[str, Any], *, timeout_seconds: float | None = None) -> PipelineResult:
         """Run every step and return all values. Blocks.
 
-        A request that fails while others of its step are answered is in the result's ``failures``, and is logged.
+        A request that fails while others of its step are answered is in the result's ``failures``; a log line a minute says so.
 
         Raises:
             PipelineFailedError: every request of a step failed; PipelineUnavailableError if its backend is unavailable.
@@ -160,9 +162,15 @@ class Pipeline:
         self._observer.observe_run(time.perf_counter() - start, result.timings)
         self._observer.count_run(PipelineOutcome.PARTIAL if result.failures else PipelineOutcome.OK)
         if result.failures:
-            # A line for each such run, since the caller may never read the failures.
-            logger.warning("pipeline %r: %s", self.name, summarize_failures(result.failures))
+            self._log_failures(result.failures)
         return result
+
+    def _log_failures(self, failures: Sequence[StepFailure]) -> None:
+        """Log the failures of a run that returned, since its caller may never read them."""
+        left_out = self._pace.admit()
+        if left_out is not None:
+            more = f"; {count_of(left_out, 'run')} with failures before it" if left_out else ""
+            logger.warning("pipeline %r: %s%s", self.name, summarize_failures(failures), more)
 
     @contextmanager
     def _count_step_failures(self, progress: Progress) -> Iterator[None]:

@@ -27,6 +27,7 @@ _DISTRIBUTIONS: Mapping[str, Mapping[str, str]] = {
 COMMAND_SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Start": ("init", "check", "run", "models", "status"),
     "Move a model": ("export", "record", "verify", "bench", "switch"),
+    "Operate": ("health",),
     "Tools": ("plugins", "schema", "triton"),
 }
 """The commands by the way that a user goes.
@@ -52,6 +53,10 @@ COMMAND_EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "status": (
         "turnout status",
         "turnout status birefnet",
+    ),
+    "health": (
+        "turnout health",
+        "turnout health --url http://localhost:8000 --json",
     ),
     "export": (
         "turnout export birefnet",

@@ -12,6 +12,7 @@ from typing import cast
 from turnout.errors import one_line
 from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse
+from turnout.log_pace import LogPace
 from turnout.metrics.labels import RecordingOutcome
 from turnout.recording.policy import RecordingPolicy
 from turnout.recording.recorded_request import RecordedRequest
@@ -47,6 +48,7 @@ class BackgroundRecording:
         self._full_logged = False
         self._closing = False
         self._end: float | None = None
+        self._pace = LogPace()
         self._drain_seconds = DRAIN_SECONDS + policy.wait_seconds
         self.renew()
         Forks.renew(self)
@@ -63,7 +65,8 @@ class BackgroundRecording:
         try:
             return self._copy_or_count(request, response, seconds)
         except Exception:
-            logger.exception("model %r: a request cannot be recorded", self._model)
+            if self._pace.admit() is not None:
+                logger.exception("model %r: a request cannot be recorded", self._model)
             self._count(RecordingOutcome.FAILED)
             return None
 

@@ -18,7 +18,7 @@ from turnout.errors import (
 )
 from turnout.forking import Forks
 from turnout.resilience.blame import Blame, blame_for
-from turnout.resilience.circuit_state import CircuitPolicy, Closed, Open
+from turnout.resilience.circuit_state import CircuitPolicy, CircuitStanding, Closed, Open
 from turnout.resilience.known_good import KnownGood
 from turnout.resilience.usual_latency import UsualLatency
 
@@ -62,7 +62,7 @@ class Circuit(Generic[RequestT]):
         self._name = f"model {model!r} on backend {backend!r}"
         self._policy = policy
         self._clock = clock
-        self._usual = UsualLatency()
+        self.usual = UsualLatency()
         self._last_answer = float("-inf")
         self.known_good = KnownGood(copy)
         self.renew()
@@ -74,11 +74,6 @@ class Circuit(Generic[RequestT]):
         self._state: Closed | Open = Closed(self._policy)
         self._proof_start: float | None = None
         self._next_proof = float("-inf")
-
-    @property
-    def usual_seconds(self) -> float | None:
-        """The usual latency; None before the first answer."""
-        return self._usual.value
 
     def admit(self) -> Admission:
         """Admit a call. Pass the result to ``record_answer`` or ``record_failure`` when the call ends.
@@ -107,11 +102,17 @@ class Circuit(Generic[RequestT]):
         if isinstance(state, Open) and now < state.until:
             raise self._refusal(state, now)
 
+    def standing(self) -> CircuitStanding:
+        """Return the present state, for a report."""
+        state, now = self._state, self._clock()
+        known = state.standing(now) if isinstance(state, Open) else ("closed", "")
+        return CircuitStanding(*known, now - self._last_answer)
+
     def record_answer(self, admission: Admission, request: RequestT) -> str:
         """Record an answer to ``request``. Return a log message if it closed the circuit, else an empty text."""
         state, start = admission
         now = self._last_answer = self._clock()
-        self._usual.add(now - start)
+        self.usual.add(now - start)
         if now >= self.known_good.due:
             self.known_good.keep(request, now)
         with self._lock:
@@ -196,7 +197,7 @@ class Circuit(Generic[RequestT]):
         # Without a request to ask again, a refusal by the backend is the caller's fault.
         if isinstance(error, InvalidRequestError) and self.known_good.value is None:
             return Blame.NONE
-        return blame_for(error, now - start, self._usual.value)
+        return blame_for(error, now - start, self.usual.value)
 
     def _begin_proof(self, now: float) -> bool:
         if self._proof_start is not None:
@@ -220,11 +221,10 @@ class Circuit(Generic[RequestT]):
         return f"{self._name}: circuit open for {pause:g} s after {reason}; last error: {one_line(error)}"
 
     def _reopen(self, state: Open, now: float, error: BaseException) -> Open:
-        policy = self._policy
         # A refused connection costs the server nothing, so the pause does not grow: a server that restarts after a long
         # outage gets its next request within a second or two.
-        longer = policy.open_seconds if isinstance(error, NotReachedError) else 2 * state.pause_seconds
-        pause = min(longer, policy.longest_open_seconds)
+        longer = self._policy.open_seconds if isinstance(error, NotReachedError) else 2 * state.pause_seconds
+        pause = min(longer, self._policy.longest_open_seconds)
         return state.extend(now + _with_jitter(pause), pause, one_line(error))
 
     def _refusal(self, state: Open, now: float) -> CircuitOpenError:

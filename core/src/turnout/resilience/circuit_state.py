@@ -80,6 +80,21 @@ class Closed:
         return ""
 
 
+@dataclass(frozen=True, slots=True)
+class CircuitStanding:
+    """The state of a circuit for a report.
+
+    Attributes:
+        state: ``closed``; ``open``; or ``trial``, when the next request tries the backend.
+        reason: why it is not closed; empty if it is.
+        answer_age_seconds: the time since the last answer; infinite before the first.
+    """
+
+    state: str
+    reason: str
+    answer_age_seconds: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Open:
     """Refuses all requests before ``until``; then one trial request passes and replaces this state."""
@@ -94,3 +109,8 @@ class Open:
     def extend(self, until: float, pause_seconds: float, last_error: str) -> Open:
         """Return a new state of the same outage, open until ``until``."""
         return Open(until, pause_seconds, self.since, self.reason, last_error, self.opened_at)
+
+    def standing(self, now: float) -> tuple[str, str]:
+        """Return the state and the reason, for a report."""
+        text = f"circuit open since {self.opened_at:%H:%M:%S} after {self.reason}; last error: {self.last_error}"
+        return ("open" if now < self.until else "trial"), text

@@ -11,7 +11,9 @@ from typing import Any, Self
 
 from turnout.errors import PipelineWiringError, unknown_name
 from turnout.forking import Forks
+from turnout.health import Health
 from turnout.inference import ModelInference
+from turnout.logs import obey_variable
 from turnout.metrics import LATENCY_BUCKETS_SECONDS, Metrics, shared_metrics
 from turnout.pipeline import Pipeline, PipelineResult
 from turnout.pipeline.plan import named_inputs
@@ -20,6 +22,7 @@ from turnout.serving.arms import Arms
 from turnout.serving.composition import Composer
 from turnout.serving.concurrency import count_runs
 from turnout.serving.executor import AppThreads
+from turnout.serving.health.collection import HealthCheck
 from turnout.serving.model import Model
 from turnout.serving.pipelines import Pipelines
 from turnout.serving.reload import Reloaded, Reloader
@@ -50,6 +53,7 @@ class Turnout:
         reload_file = partial(load_settings, registry=plugins)
         self._reloader = Reloader(loaded, reload_file, self._adopt, self._refresh, meter=metrics.settings.meter())
         self._roles = ReportedRoles(loaded.models.values(), metrics)
+        self._health = HealthCheck(self.models, self._reloader.model)
 
     def model(self, name: str) -> Model:
         """Return the model called ``name``.
@@ -129,6 +133,13 @@ class Turnout:
         """Run a pipeline as ``run`` does, without blocking the event loop: steps run in threads, requests are awaited."""
         return await self.pipeline(pipeline).arun(_merge(pipeline, inputs, more), timeout_seconds=timeout_seconds)
 
+    def health(self, *, timeout_seconds: float = 1.0) -> Health:
+        """Return which backend serves each model, whether requests are answered, and why not. Opens no model.
+
+        Blocks for ``timeout_seconds`` at most, and only for backends that no request has reached lately.
+        """
+        return self._health.health(timeout_seconds)
+
     def metrics_text(self) -> str:
         """Return this app's metrics in Prometheus' text format."""
         Forks.notice()
@@ -154,6 +165,7 @@ class Turnout:
 
     def close(self) -> None:
         """Close every model and end the threads. Runs in progress end with ClosedError."""
+        self._health.close()
         # In this order: a reload must not open a model again, and running calls end before their models close.
         self._reloader.close()
         self._threads.close()
@@ -237,6 +249,7 @@ def assemble(
     metrics: Metrics | None = None,
 ) -> Turnout:
     """Return the app as ``open`` does, but open no model, not even one with ``preload: true``."""
+    obey_variable()
     plugins = plugins or find_plugins()
     loaded = load_settings(source, registry=plugins)
     buckets = loaded.settings.metrics.latency_buckets_seconds or LATENCY_BUCKETS_SECONDS

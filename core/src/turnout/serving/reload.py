@@ -140,7 +140,7 @@ class Reloader:
                 continue
             self._in_force[name] = new
             changed.append(name)
-            logger.info("model %r: settings reloaded from %s; %s", name, fresh.source, _traffic(new))
+            _log_change(old, new, fresh.source)
         return changed, errors
 
     def _refresh_models(self) -> None:
@@ -173,6 +173,15 @@ def _restart_keys(old: LoadedSettings, new: LoadedSettings) -> Iterator[str]:
             yield key
     for model in sorted(set(old.models) ^ set(new.models)):
         yield f"models.{model}"
+
+
+def _log_change(old: LoadedModel, new: LoadedModel, source: str) -> None:
+    traffic = _traffic(new)
+    # Requests that go elsewhere are an event that an operator must know; another limit is not.
+    if traffic == _traffic(old):
+        logger.info("model %r: settings reloaded from %s; %s", new.name, source, traffic)
+    else:
+        logger.warning("model %r: settings reloaded from %s; %s", new.name, source, traffic)
 
 
 def _traffic(model: LoadedModel) -> str:

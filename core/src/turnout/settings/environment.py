@@ -14,7 +14,7 @@ from turnout.settings.registry import Registry
 
 logger = logging.getLogger(__name__)
 
-KNOWN_VARIABLES = ("TURNOUT_CONFIG",)
+KNOWN_VARIABLES = ("TURNOUT_CONFIG", "TURNOUT_LOG")
 """The variables that Turnout itself reads; plugins declare theirs."""
 
 MAX_VARIABLE_LENGTH = 1 << 16

@@ -11,6 +11,7 @@ from time import perf_counter
 
 from turnout.errors import InferenceError, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
+from turnout.log_pace import LogPace
 from turnout.parity import Parity, Verdict, compare, parity_of_error
 from turnout.rollout.shadow.mirrored_request import MirroredRequest
 from turnout.rollout.shadow.policy import ShadowPolicy
@@ -45,6 +46,7 @@ class ShadowComparer:
         self._policy = policy
         self._model = model
         self._backend = backends[1]
+        self._pace = LogPace()
         self._worst = WorstMismatches(policy.directory, policy.keep, model, backends)
 
     def compare(self, request: MirroredRequest) -> Comparison:
@@ -59,7 +61,8 @@ class ShadowComparer:
         except TurnoutError as error:
             return Comparison(parity_of_error(error), perf_counter() - start)
         except Exception as error:  # not a backend's error, which its boundary translates; it must not end the thread
-            logger.exception("model %r: a mirrored request cannot be compared", self._model)
+            if self._pace.admit() is not None:
+                logger.exception("model %r: a mirrored request cannot be compared", self._model)
             return Comparison(parity_of_error(InferenceError(one_line(error))), perf_counter() - start)
 
     def keep(self, request: MirroredRequest, comparison: Comparison) -> None:

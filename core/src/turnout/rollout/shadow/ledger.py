@@ -86,7 +86,7 @@ class ShadowLedger:
             except Exception as error:  # noqa: BLE001  # a foreign file must not end the thread
                 with self._lock:
                     self._pending.merge(pending)
-                self._log_once(
+                self.log_once(
                     "file",
                     "model %r: the evidence of shadow %r cannot be written: %s",
                     self.model,
@@ -124,12 +124,12 @@ class ShadowLedger:
 
     def _log(self, parity: Parity) -> None:
         words = "differs from" if parity.verdict is Verdict.MISMATCH else "failed on a request that was answered by"
-        self._log_once(
+        self.log_once(
             str(parity.verdict), "model %r: shadow %r %s %r: %s", self.model, self.shadow, words, self.primary, parity.text
         )
 
-    def _log_once(self, topic: str, message: str, *values: object) -> None:
-        # One line a topic: the rest is in the metrics, and a shadow may fail thousands of times a minute.
+    def log_once(self, topic: str, message: str, *values: object) -> None:
+        """Log the first message of a topic: the rest is in the metrics, and a shadow may fail thousands of times a minute."""
         if topic not in self._logged:
             self._logged.add(topic)
             logger.warning(message + "; logged once", *values)

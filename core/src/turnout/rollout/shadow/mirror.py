@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import threading
 import time
 import weakref
@@ -19,8 +18,6 @@ from turnout.rollout.shadow.ledger import WRITE_SECONDS, ShadowLedger
 from turnout.rollout.shadow.mirrored_request import MirroredRequest
 from turnout.rollout.shadow.policy import ShadowPolicy
 from turnout.tensors.copies import size_of
-
-logger = logging.getLogger(__name__)
 
 # Weak, so that a mirror of an old generation is not kept until the process ends.
 _all: weakref.WeakSet[Mirror] = weakref.WeakSet()
@@ -112,7 +109,7 @@ class Mirror:
         return f"turnout-shadow-{self._ledger.model}"
 
     def _log_error(self, error: Exception) -> None:
-        logger.warning("model %r: a request cannot be mirrored: %s", self._ledger.model, one_line(error))
+        self._ledger.log_once("mirror", "model %r: a request cannot be mirrored: %s", self._ledger.model, one_line(error))
 
     def _admit(self) -> bool:
         """Start the first worker, and return whether there is room for a request."""

@@ -19,6 +19,8 @@ from turnout.errors import (
     foreign_text,
 )
 
+_NO_REASON = "no reason given"
+_WEIGHED = 600
 _RETRY = "start it with 'turnout triton serve', or retry later"
 
 # Triton's status codes are too coarse: a full queue and a dead model are both UNAVAILABLE, and the same failure has another
@@ -148,11 +150,12 @@ def every_server_has_it() -> Iterator[None]:
 def failure(kind: str, text: str, callee: Callee) -> TurnoutError:
     """Return the error for ``kind``, a key of ``_ERRORS``, unless ``text`` is more exact.
 
-    ``text`` comes from the server or the connection and is part of the message, cut to 600 characters.
+    ``text`` comes from the server or the connection and is part of the message, cut to 300 characters.
     """
-    said = foreign_text(text) or "no reason given"
-    better = (other for statuses, pattern, other in _TEXTS if kind in statuses and pattern.search(said))
-    return _ERRORS[next(better, kind)](said, callee)
+    # More than is shown: the id of a request, which is a caller's, stands in front of what decides.
+    weighed = foreign_text(text, _WEIGHED) or _NO_REASON
+    better = (other for statuses, pattern, other in _TEXTS if kind in statuses and pattern.search(weighed))
+    return _ERRORS[next(better, kind)](foreign_text(text) or _NO_REASON, callee)
 
 
 _ERRORS: dict[str, Callable[[str, Callee], TurnoutError]] = {

@@ -33,4 +33,4 @@ class ReplicaLog:
         """Log the end of an outage that was logged."""
         if self._since:
             seconds, self._since = time.monotonic() - self._since, 0.0
-            logger.info("server %r gets requests again, after %.1f s", self._server, seconds)
+            logger.warning("server %r gets requests again, after %.1f s", self._server, seconds)
