@@ -147,9 +147,10 @@ class Turnout:
 
     def preload(self) -> None:
         """Open every model with ``preload: true``; blocks."""
-        for name, settings in self._loaded.settings.models.items():
-            if settings.preload:
-                self.models[name].open()
+        with self._health.starting():
+            for name, settings in self._loaded.settings.models.items():
+                if settings.preload:
+                    self.models[name].open()
 
     def reload(self) -> Reloaded:
         """Read the file again and serve every model by its new settings; blocks while new arms open.

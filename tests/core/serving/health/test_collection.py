@@ -16,6 +16,7 @@ import pytest
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, Turnout
 from turnout.errors import BackendUnavailableError, DeadlineExceededError, InferenceError, ModelLoadError, TurnoutError
+from turnout.serving.app import assemble
 from turnout.serving.health import collection
 from turnout.testing import Fails, PlusOne, Unavailable
 
@@ -78,6 +79,30 @@ def test_a_model_that_no_request_has_reached_is_reported_as_unopened_and_stays_s
 
     assert [arm.state for arm in health.models["m"].arms] == ["unopened"]
     assert (health.ready, opened) == (True, [])
+
+
+def test_an_app_that_opens_its_models_is_live_and_not_ready(plugins_with: Any) -> None:
+    opening, go_on = threading.Event(), threading.Event()
+
+    def create() -> ModelInference:
+        opening.set()
+        go_on.wait(20)
+        return PlusOne()
+
+    settings = {"models": {"m": {"backend": "b", "preload": True, "backends": {"b": {}}}}}
+    app = assemble(settings, plugins=plugins_with({"b": create}))
+    starting = threading.Thread(target=app.preload)
+    starting.start()
+    assert opening.wait(20)
+    during = app.health()
+    go_on.set()
+    starting.join(20)
+
+    assert (during.live, during.ready) == (True, False)
+    assert during.reasons == ("the app opens its models with preload: true",)
+    assert during.models["m"].arms[0].state == "opening"
+    assert app.health().ready
+    app.close()
 
 
 def test_a_backend_that_failed_its_last_requests_is_not_ready_until_it_answers(make_app: MakeApp) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 from turnout.forking import Forks
@@ -21,6 +22,7 @@ ANSWERED_SECONDS = 10.0
 """The time for which an answer shows that a backend is ready, so that it need not be asked."""
 FAILURES_IN_A_ROW = 5
 
+STARTING = "the app opens its models with preload: true"
 CLOSED = "the app is closed; open it again with turnout.open"
 
 
@@ -45,7 +47,16 @@ class HealthCheck:
         self._models = models
         self._settings = settings
         self._readiness = Readiness()
-        self._closed = False
+        self._starting = self._closed = False
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """Report the app as not ready until the block ends."""
+        self._starting = True
+        try:
+            yield
+        finally:
+            self._starting = False
 
     def close(self) -> None:
         """Report the app as closed from now on."""
@@ -60,7 +71,8 @@ class HealthCheck:
             # Held until all are read: a reload must not close what is being asked.
             deployed = {name: held.enter_context(model.deployed()) for name, model in self._models.items()}
             models = self._read(deployed, timeout_seconds)
-        return health_of_models(models)
+        health = health_of_models(models)
+        return replace(health, ready=False, reasons=(STARTING, *health.reasons)) if self._starting else health
 
     def _read(self, deployed: Mapping[str, ModelInference | None], seconds: float) -> list[ModelHealth]:
         found = {name: [_look_at(arm) for arm in arms_of(model)] for name, model in deployed.items() if model is not None}
