@@ -15,13 +15,25 @@ import pytest
 from tests.hostile.hostile_texts import TEXTS
 
 import turnout.errors
-from turnout.errors import Problem, SettingsError, StepFailure, TurnoutError
+from turnout.errors import Problem, SettingsError, StepFailure, TurnoutError, one_line
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(
     file for file in ROOT.glob("**/src/turnout*/**/*.py") if "hosted" not in file.parts and ".venvs" not in file.parts
 )
 HOSTILE = "".join(text[:60] for text in TEXTS.values())
+LONG = {
+    "letters": "x" * 100_000,
+    "words": "many words " * 10_000,
+    "lines": "a line\n" * 10_000,
+    "controls": "\x1b" * 100_000,
+    "wide": "\u4e2d" * 100_000,
+    "emoji": "\U0001f980" * 100_000,
+    "marks": "e\u0301\u0302\u0303\u0304\u0305\u0306" * 10_000,
+    "quotes": "\\'\"" * 30_000,
+    "a url": "https://user:pass@host/" + "p" * 50_000 + "?token=" + "q" * 50_000,
+    "just longer": "y" * 501,
+}
 LOGS = {"debug", "info", "warning", "error", "exception", "critical"}
 # The one place that prints for the commands of the core, and those that print a text that went through ``shown``.
 PRINTERS = {"process.py", "printing.py", "signals.py", "status_command.py", "plugins_command.py", "group.py", "options.py"}
@@ -44,6 +56,28 @@ def test_no_error_class_lets_a_text_through(text: str) -> None:
 
         assert _is_safe(str(error)), kind
         assert _is_safe(str(StepFailure("step", 1, error))), kind
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_no_error_and_no_log_line_is_longer_than_500_characters(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    foreign = one_line(ValueError(text))
+    for kind in _classes():
+        error = (
+            SettingsError([Problem("turnout.yaml:1:2", text)]) if kind is SettingsError else kind(f"before: {text}; do this")
+        )
+        error.request_id = text
+        assert len(str(error)) <= 500, kind
+        assert len(str(StepFailure(text, 1, error))) <= 500, kind
+    for values in ((text, text), (foreign, foreign), ("m", ValueError(text))):
+        logging.getLogger("turnout.test").warning("model %r: %s", *values)
+    try:
+        raise ValueError(text)
+    except ValueError:
+        logging.getLogger("turnout.test").exception("model %r", text)
+
+    lines = [line for record in caplog.records for line in (record.getMessage(), *(record.exc_text or "").splitlines())]
+    assert len(lines) > 5
+    assert all(len(line) <= 500 for line in lines)
 
 
 def _calls() -> Iterator[tuple[Path, ast.Call, str]]:
@@ -108,7 +142,7 @@ def test_every_logger_is_one_whose_records_are_shown() -> None:
         if name == "getLogger":
             [argument] = call.args
             named = getattr(argument, "id", None) == "__name__"
-            assert named or file.name in ("stages.py", "log_records.py") or "turnout" not in ast.dump(argument), (
+            assert named or file.name in ("stages.py", "log_records.py", "logs.py") or "turnout" not in ast.dump(argument), (
                 f"{file}:{call.lineno}"
             )
 

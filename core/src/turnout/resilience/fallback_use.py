@@ -14,7 +14,7 @@ OVER_SECONDS = 10.0
 
 
 class FallbackUse:
-    """Whether a fallback is in use, and which of its beginnings and ends are worth a log line: one of each a minute at most.
+    """The use of a fallback, with its beginnings and ends that are worth a log line: one of each a minute at most.
 
     Thread-safe: all that changes is under ``_lock``; ``active`` is read without it.
     """

@@ -134,10 +134,7 @@ class Turnout:
         return await self.pipeline(pipeline).arun(_merge(pipeline, inputs, more), timeout_seconds=timeout_seconds)
 
     def health(self, *, timeout_seconds: float = 1.0) -> Health:
-        """Return which backend serves each model, whether requests are answered, and why not. Opens no model.
-
-        Blocks for ``timeout_seconds`` at most, and only for backends that no request has reached lately.
-        """
+        """Return what serves each model and whether it answers; opens nothing, and blocks for ``timeout_seconds`` at most."""
         return self._health.health(timeout_seconds)
 
     def metrics_text(self) -> str:

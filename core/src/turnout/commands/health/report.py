@@ -26,7 +26,7 @@ class FoundHealth:
     """A report of health.
 
     Attributes:
-        source: the URL of the app that reported it; empty for an app in this process, which serves nobody.
+        source: the URL of the app that reported it; empty for an app in this process, which serves no one.
         report: the report, as ``Health.as_json`` returns it.
     """
 

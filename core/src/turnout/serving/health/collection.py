@@ -27,7 +27,7 @@ CLOSED = "the app is closed; open it again with turnout.open"
 
 
 class _Found(NamedTuple):
-    """What is known of an arm before its backend is asked; ``reason`` is why it is not ready."""
+    """The facts of an arm before its backend is asked; ``reason`` is why it is not ready."""
 
     arm: Arm
     state: str

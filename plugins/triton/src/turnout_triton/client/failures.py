@@ -152,7 +152,7 @@ def failure(kind: str, text: str, callee: Callee) -> TurnoutError:
 
     ``text`` comes from the server or the connection and is part of the message, cut to 300 characters.
     """
-    # More than is shown: the id of a request, which is a caller's, stands in front of what decides.
+    # More than is shown: the id of a request, which is a caller's, is in front of what decides.
     weighed = foreign_text(text, _WEIGHED) or _NO_REASON
     better = (other for statuses, pattern, other in _TEXTS if kind in statuses and pattern.search(weighed))
     return _ERRORS[next(better, kind)](foreign_text(text) or _NO_REASON, callee)
