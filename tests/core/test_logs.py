@@ -41,6 +41,16 @@ def test_json_is_one_object_a_line() -> None:
     assert found == {"level": "WARNING", "logger": "turnout.middleware.fallback", "message": "over\\x1b[31m there"}
 
 
+def test_a_life_event_in_json_has_the_model_and_the_backend() -> None:
+    pytest.importorskip("pythonjsonlogger")
+    event = "from turnout.resilience.circuit_log import CircuitLog; CircuitLog('m', 'triton').opened('circuit open')"
+
+    [line] = run(OPENS + event, "json").stderr.splitlines()
+
+    found = json.loads(line)
+    assert (found["model"], found["backend"], found["message"]) == ("m", "triton", "circuit open")
+
+
 def test_a_traceback_in_json_has_no_secret() -> None:
     pytest.importorskip("pythonjsonlogger")
 

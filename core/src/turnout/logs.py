@@ -50,7 +50,7 @@ def text_formatter() -> logging.Formatter:
 
 
 def json_formatter() -> logging.Formatter:
-    """Return a formatter of one JSON object: ``time``, ``level``, ``logger``, ``message``, and ``exc_info`` of a traceback.
+    """Return a formatter of one JSON object: ``time``, ``level``, ``logger``, ``message``, and what else a record has.
 
     Raises:
         MissingDependencyError: python-json-logger is not installed.

@@ -9,7 +9,7 @@ from turnout.resilience.circuit_log import CircuitLog
 
 
 def test_an_outage_has_two_lines(caplog: pytest.LogCaptureFixture) -> None:
-    log = CircuitLog(Clock())
+    log = CircuitLog("m", "b", Clock())
 
     log.opened("open")
     for _ in range(100):
@@ -21,7 +21,7 @@ def test_an_outage_has_two_lines(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_a_circuit_that_flaps_has_a_pair_each_ten_seconds(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    log = CircuitLog(clock)
+    log = CircuitLog("m", "b", clock)
 
     for _ in range(60):
         log.opened("open")
@@ -34,7 +34,7 @@ def test_a_circuit_that_flaps_has_a_pair_each_ten_seconds(caplog: pytest.LogCapt
 
 def test_an_outage_that_begins_in_the_pause_is_logged_at_a_later_refusal(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    log = CircuitLog(clock)
+    log = CircuitLog("m", "b", clock)
     log.opened("open")
     log.closed("closed")
     clock.now += 5

@@ -58,7 +58,7 @@ class CircuitBreaker(Middleware):
         self._infer = inner.infer
         self._circuit = Circuit(model, backend, policy, clock, _copy)
         self._meter = meter
-        self._log = CircuitLog(clock)
+        self._log = CircuitLog(model, backend, clock)
         self._recorded = recorded
         self._threads = threads or ThreadEach()
         # Set once, which needs no lock: a model that has answered a stream may answer nothing else.

@@ -141,6 +141,7 @@ class Fallback(Middleware):
                 other,
                 first,
                 one_line(error),
+                extra={"model": self._model, "backend": first},
             )
 
     def _log_end(self) -> None:
@@ -148,7 +149,12 @@ class Fallback(Middleware):
         if seconds is not None:
             first, other = self._backends
             logger.warning(
-                "model %r: backend %r answers again, after %.1f s of fallback %r", self._model, first, seconds, other
+                "model %r: backend %r answers again, after %.1f s of fallback %r",
+                self._model,
+                first,
+                seconds,
+                other,
+                extra={"model": self._model, "backend": first},
             )
 
 

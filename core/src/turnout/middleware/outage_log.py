@@ -47,6 +47,7 @@ class OutageLog(Middleware):
         super().__init__(inner)
         self._infer, self._ainfer = inner.infer, inner.ainfer
         self.backend = backend
+        self._fields = {"model": model, "backend": backend}
         self._name = f"model {model!r} on backend {backend!r}"
         self._clock = clock
         self._answering = False
@@ -111,4 +112,6 @@ class OutageLog(Middleware):
                 return
             self._logged, self._next_line = True, now + _PAUSE_SECONDS
         state = "fails after it has answered" if self._answered else "fails and has not answered yet"
-        logger.warning("%s %s; see turnout_inference_requests_total. First error: %s", self._name, state, text)
+        logger.warning(
+            "%s %s; see turnout_inference_requests_total. First error: %s", self._name, state, text, extra=self._fields
+        )

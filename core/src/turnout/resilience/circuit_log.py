@@ -21,7 +21,8 @@ class CircuitLog:
     changes is under ``_lock``.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, model: str, backend: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._fields = {"model": model, "backend": backend}
         self._clock = clock
         self._next = clock()
         self._unlogged = ""
@@ -50,11 +51,11 @@ class CircuitLog:
             text, self._unlogged = self._unlogged, ""
             self._next, self._logged = now + PAUSE_SECONDS, True
         if text:
-            logger.warning("%s", text)
+            logger.warning("%s", text, extra=self._fields)
 
     def closed(self, text: str) -> None:
         """Log ``text`` if it was logged that the circuit opened."""
         with self._lock:
             logged, self._logged, self._unlogged = self._logged, False, ""
         if logged:
-            logger.warning("%s", text)
+            logger.warning("%s", text, extra=self._fields)

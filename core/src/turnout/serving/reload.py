@@ -181,7 +181,8 @@ def _log_change(old: LoadedModel, new: LoadedModel, source: str) -> None:
     if traffic == _traffic(old):
         logger.info("model %r: settings reloaded from %s; %s", new.name, source, traffic)
     else:
-        logger.warning("model %r: settings reloaded from %s; %s", new.name, source, traffic)
+        fields = {"model": new.name, "backend": new.backend}
+        logger.warning("model %r: settings reloaded from %s; %s", new.name, source, traffic, extra=fields)
 
 
 def _traffic(model: LoadedModel) -> str:
