@@ -103,16 +103,17 @@ class ReplaceableModel(ModelInference):
     def deployed(self) -> Iterator[ModelInference | None]:
         """Yield what serves now, which stays open meanwhile; None before the first use and after ``close``. Opens nothing."""
         Forks.notice()
-        serving = self._serving
-        if serving is None:
-            yield None
-            return
-        # Counted as a call: a reload must not close it while it is read. One that was replaced in between says the same.
-        serving.calls.append(None)
-        try:
-            yield serving.inner
-        finally:
+        while (serving := self._serving) is not None:
+            # Counted first, compared second: see Deployment.
+            serving.calls.append(None)
+            if serving is self._serving:
+                break
             serving.leave()
+        try:
+            yield None if serving is None else serving.inner
+        finally:
+            if serving is not None:
+                serving.leave()
 
     @contextmanager
     def _call(self) -> Iterator[ModelInference]:
