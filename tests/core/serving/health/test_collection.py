@@ -94,7 +94,9 @@ def test_an_app_that_opens_its_models_is_live_and_not_ready(plugins_with: Any) -
     starting = threading.Thread(target=app.preload)
     starting.start()
     assert opening.wait(20)
-    during = app.health()
+    end = time.monotonic() + 20
+    while (during := app.health()).models["m"].arms[0].state != "opening" and time.monotonic() < end:
+        time.sleep(0.001)
     go_on.set()
     starting.join(20)
 
