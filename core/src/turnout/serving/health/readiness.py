@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from turnout.forking import Forks
 from turnout.inference import ModelInference
 
-_MOST_THREADS = 32
-
 
 class _Question:
     """A call of ``ready`` in a thread; ``answer`` is None until it has returned."""
@@ -52,17 +50,17 @@ class Readiness:
         end = time.monotonic() + seconds
         questions = [self._question(model) for model in models]
         for question in questions:
-            if question is not None:
-                question.done.wait(max(0.0, end - time.monotonic()))
-        return [None if question is None else question.answer for question in questions]
+            question.done.wait(max(0.0, end - time.monotonic()))
+        return [question.answer for question in questions]
 
-    def _question(self, model: ModelInference) -> _Question | None:
-        """Return the question that waits for ``model``, or a new one; None if too many backends hang."""
+    def _question(self, model: ModelInference) -> _Question:
+        """Return the question that waits for ``model``, or a new one."""
         with self._lock:
-            self._questions = {key: question for key, question in self._questions.items() if not question.done.is_set()}
             known = self._questions.get(id(model))
-            if known is not None or len(self._questions) >= _MOST_THREADS:
+            if known is not None and not known.done.is_set():
                 return known
+            # Those that have ended are dropped here, and a model that hangs has one thread.
+            self._questions = {key: open_ for key, open_ in self._questions.items() if not open_.done.is_set()}
             question = self._questions[id(model)] = _Question(model, "turnout-ready")
             question.thread.start()
             return question
