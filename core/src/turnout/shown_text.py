@@ -15,6 +15,9 @@ from turnout.hidden_values import hide, hides
 LONGEST = 500
 """The characters of a text that are shown, by default: an error, a log line, a line of a traceback."""
 
+LONGEST_STEP = 1_600
+"""The characters of a command to type, which must not be cut, and of a printed line that may hold one."""
+
 # What is between these two ends of a longer text is not even looked at.
 _LOOKED_AT = 10_000
 # The room for the number of characters that are left out.

@@ -9,11 +9,12 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TextIO
 
 from turnout.cli.printing import color_choice
 from turnout.hidden_values import hide
-from turnout.shown_text import LONGEST, escaped, shown
+from turnout.shown_text import LONGEST_STEP, escaped, shown
 
 _COLOR = re.compile(r"(\x1b\[[0-9;]{0,20}m)")
 _KEPT = re.compile(r"([\n\t])")
@@ -61,7 +62,7 @@ class _Guarded:
     def _safe(self, text: str) -> str:
         if self._hides:
             text = hide(text)
-        if text.isascii() and text.replace("\n", "").isprintable() and not (self._hides and len(text) > LONGEST):
+        if text.isascii() and text.replace("\n", "").isprintable() and not (self._hides and len(text) > LONGEST_STEP):
             return text
         colored = self.trusted.isatty() if (choice := color_choice()) is None else choice
         parts = _COLOR.split(text) if colored else [text]
@@ -71,5 +72,5 @@ class _Guarded:
 
     def _escape_lines(self, text: str) -> str:
         # A result may be long; a message, such as a library's warning, is cut.
-        safe = shown if self._hides else escaped
+        safe = partial(shown, limit=LONGEST_STEP) if self._hides else escaped
         return "".join(part if part in ("\n", "\t") else safe(part) for part in _KEPT.split(text))

@@ -10,7 +10,7 @@ import click
 
 from turnout.cli.invocation import Invocation, current_invocation
 from turnout.hidden_values import hide
-from turnout.shown_text import escaped_lines, json_text, shown
+from turnout.shown_text import LONGEST_STEP, escaped_lines, json_text, shown
 
 _LONGEST_CELL, _LONGEST_LAST_CELL = 200, 1_000
 
@@ -97,7 +97,7 @@ def print_next(step: str) -> None:
 
 def print_step(step: str) -> None:
     """Print what the user does next, as it is, on stderr."""
-    click.echo(click.style(f"next: {shown(step)}", bold=True), err=True, color=color_choice())
+    click.echo(click.style(f"next: {shown(step, LONGEST_STEP)}", bold=True), err=True, color=color_choice())
 
 
 def print_failure(invocation: Invocation, kind: str, message: str, step: str, code: int) -> None:

@@ -13,7 +13,7 @@ from turnout.cli.exits import UNREACHABLE
 from turnout.cli.invocation import current_invocation
 from turnout.cli.options import config_option, examples, json_option, optional_model_argument
 from turnout.cli.printing import print_json
-from turnout.shown_text import shown
+from turnout.shown_text import LONGEST_STEP, shown
 
 if TYPE_CHECKING:
     from turnout.commands.status import ModelFacts, ModelStatus, ParityProof
@@ -55,7 +55,7 @@ def _lines(status: ModelStatus) -> Iterator[str]:
     servers = {f"on {state.backend}": line.suggest_within(state.text, facts.model) for state in facts.servers}
     rows |= {"shadow": _format_shadow(facts)} | servers
     yield from (shown(f"  {name:<10}{text}") for name, text in rows.items() if text)
-    yield click.style(shown(f"  {'next':<10}{line.suggest(status.next.command)}"), bold=True)
+    yield click.style(shown(f"  {'next':<10}{line.suggest(status.next.command)}", LONGEST_STEP), bold=True)
     yield shown(f"  {'':<10}{line.suggest_within(status.next.why, facts.model)}")
 
 
