@@ -120,7 +120,7 @@ def test_a_failing_request_leaves_the_others_answered(make_pipeline: Make, asks:
 
     result = run(pipeline, {})
 
-    assert result["answers"] == [0.0, "request 1 failed", 2.0, "request 3 failed"]
+    assert result["answers"] == [0.0, "request '1': request 1 failed", 2.0, "request '3': request 3 failed"]
     assert sorted(map(str, result.failures)) == ["ask [1]: request 1 failed", "ask [3]: request 3 failed"]
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from turnout.errors import ConfigurationError
+from turnout.errors import ConfigurationError, shown
 
 _LONGEST = 255
 _LONGEST_PATH = 4096
+_LONGEST_SHOWN = 120
 
 
 def path_inside(folder: Path, name: str, *others: Path) -> Path:
@@ -72,6 +73,6 @@ def _plain(folder: Path, name: str) -> str:
 
 def _outside(folder: Path, name: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{name!r} is no path below {str(folder)!r}, the only place that may be named there; put the file below that folder, "
+        f"{shown(name, _LONGEST_SHOWN)!r} is no path below {str(folder)!r}, the only place that may be named there; put the file below that folder, "
         "and correct the name"
     )
