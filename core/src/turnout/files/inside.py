@@ -73,6 +73,7 @@ def _plain(folder: Path, name: str) -> str:
 
 def _outside(folder: Path, name: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{shown(name, _LONGEST_SHOWN)!r} is no path below {str(folder)!r}, the only place that may be named there; put the file below that folder, "
+        f"{shown(name, _LONGEST_SHOWN)!r} is no path below {str(folder)!r}, the only place that may be named there; "
+        "put the file below that folder, "
         "and correct the name"
     )

@@ -50,8 +50,8 @@ class Turnout:
         self.metrics = metrics
         self.models: Mapping[str, Model] = {name: self._build_model(model) for name, model in loaded.models.items()}
         self._pipelines = Pipelines(loaded, plugins, self.models, metrics, self._threads)
-        reload_file = partial(load_settings, registry=plugins)
-        self._reloader = Reloader(loaded, reload_file, self._adopt, self._refresh, meter=metrics.settings.meter())
+        load, refresh = partial(load_settings, registry=plugins), lambda name: self.models[name].refresh()
+        self._reloader = Reloader(loaded, load, self._adopt, refresh, meter=metrics.settings.meter())
         self._roles = ReportedRoles(loaded.models.values(), metrics)
         self._health = HealthCheck(self.models, self._reloader.model)
 
@@ -145,9 +145,8 @@ class Turnout:
     def preload(self) -> None:
         """Open every model with ``preload: true``; blocks."""
         with self._health.starting():
-            for name, settings in self._loaded.settings.models.items():
-                if settings.preload:
-                    self.models[name].open()
+            for name in [name for name, settings in self._loaded.settings.models.items() if settings.preload]:
+                self.models[name].open()
 
     def reload(self) -> Reloaded:
         """Read the file again and serve every model by its new settings; blocks while new arms open.
@@ -187,9 +186,6 @@ class Turnout:
     def _adopt(self, model: LoadedModel, prepare: bool) -> None:  # noqa: FBT001  # Reloader's signature
         self.models[model.name].replace(model.backend, partial(self._composer.deploy, model), prepare=prepare)
         self._roles.report(model)
-
-    def _refresh(self, name: str) -> None:
-        self.models[name].refresh()
 
     def _place(self) -> str:
         return f"In {self._loaded.source}." if self._loaded.source else ""
