@@ -120,7 +120,7 @@ class Bench:
         counts: dict[Any, float] = defaultdict(float, {"inner": self.inner.calls, "other": self.other.calls})
         for family in self.metrics.registry.collect():
             for sample in family.samples:
-                if not sample.name.endswith(("_created", "_bucket", "_sum")) and "parity" not in sample.name:
+                if not sample.name.endswith(("_created", "_bucket", "_sum")) and not sample.name.startswith(OF_VERDICTS):
                     labels = {} if sample.name.startswith(("turnout_shadow", "turnout_recorded")) else sample.labels
                     counts[sample.name, *sorted(labels.items())] += sample.value
         return dict(counts)
@@ -159,6 +159,8 @@ REQUESTS = [
     InferenceRequest({"x": np.array([[b"text", "text"]], dtype=object)}),
 ]
 LATE = 3
+OF_VERDICTS = ("turnout_parity", "turnout_shadow_duration")
+"""Metrics that depend on the verdict of a shadow."""
 
 
 @pytest.fixture(autouse=True)
