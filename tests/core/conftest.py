@@ -36,8 +36,8 @@ from turnout.middleware.offload import Offload
 from turnout.pipeline import Pipeline, plan_pipeline
 from turnout.plugins.discovery import Plugins
 from turnout.resilience.late_work import LateWork
-from turnout.serving.app import open as open_app
 from turnout.serving.deployment import Deployment
+from turnout.serving.entry import open as open_app
 from turnout.serving.executor import InferenceExecutor
 from turnout.serving.model import Model
 from turnout.testing import PlusOne

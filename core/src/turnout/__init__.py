@@ -26,7 +26,8 @@ if TYPE_CHECKING:
         RepositoryModel,
     )
     from turnout.plugins.statistics import ServerStatistics
-    from turnout.serving.app import Turnout, open
+    from turnout.serving.app import Turnout
+    from turnout.serving.entry import open
     from turnout.serving.model import Model
     from turnout.tensors import TensorSpec
 
@@ -63,7 +64,7 @@ _ROOMS = {
     "TensorSpec": "turnout.tensors",
     "Turnout": "turnout.serving.app",
     "hookimpl": "turnout.plugins.hookspecs",
-    "open": "turnout.serving.app",
+    "open": "turnout.serving.entry",
 }
 _PUBLIC_ROOMS = ("errors", "health", "logs", "metrics", "tensors", "testing")
 

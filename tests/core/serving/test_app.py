@@ -30,7 +30,7 @@ from turnout.errors import (
     UnknownNameError,
 )
 from turnout.metrics import Metrics, Outcome
-from turnout.serving.app import assemble
+from turnout.serving.entry import assemble
 from turnout.testing import Fails, PlusOne
 
 X = np.ones(1, np.float32)

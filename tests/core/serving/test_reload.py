@@ -21,8 +21,8 @@ from turnout.errors import BackendUnavailableError, ClosedError, ConfigurationEr
 from turnout.metrics import Metrics
 from turnout.plugins.discovery import Plugins
 from turnout.rollout.shadow import read_shadow_evidence
-from turnout.serving.app import open as open_app
 from turnout.serving.deployment import Deployment
+from turnout.serving.entry import open as open_app
 from turnout.serving.reload import Reloader
 from turnout.settings import load_settings, switch_backend
 from turnout.settings.edit.weight import switch_weight

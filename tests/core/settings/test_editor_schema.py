@@ -93,6 +93,7 @@ GOOD = {
         "tolerance: {rtol: 0, atol: 1, mismatched: 0.5, cosine: 1, iou: 1, threshold: -3.5, argmax: 0, out: {}}"
     ),
     "a warm-up": model("preload: true, warmup: {recorded: folder, requests: 10000}"),
+    "port of metrics": "metrics: {port: 9464, address: 0.0.0.0, step_buckets_seconds: [0.1, 1]}\n",
     "edges of buckets": "metrics: {latency_buckets_seconds: [0.01, 1, 10]}\n",
 }
 
@@ -131,6 +132,8 @@ WRONG = {
         "models.m.backends.onnxruntime.threads",
     ),
     "nothing for buckets": ("metrics: {latency_buckets_seconds: }\n", "metrics.latency_buckets_seconds"),
+    "port above the greatest": ("metrics: {port: 65536}\n", "metrics.port"),
+    "no buckets of steps": ("metrics: {step_buckets_seconds: []}\n", "metrics.step_buckets_seconds"),
     "no buckets": ("metrics: {latency_buckets_seconds: []}\n", "metrics.latency_buckets_seconds"),
     "a bucket up to zero": ("metrics: {latency_buckets_seconds: [0, 1]}\n", "metrics.latency_buckets_seconds.0"),
     "no weight": (model("canary: {backend: onnxruntime}"), "models.m.canary"),

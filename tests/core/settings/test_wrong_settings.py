@@ -160,6 +160,14 @@ WRONG: dict[str, tuple[str, str]] = {
         "metrics: {latency_buckets_seconds: [1, ◆x]}\n",
         "latency_buckets_seconds[1]: must be a number, got 'x'",
     ),
+    "descending buckets of steps": ("metrics: {◆step_buckets_seconds: [1, 0.5]}\n", "step_buckets_seconds: must ascend"),
+    "port above the greatest": ("metrics: {port: ◆65536}\n", "metrics.port: must be 65535 or less, got 65536"),
+    "port 0": ("metrics: {port: ◆0}\n", "metrics.port: must be 1 or more, got 0"),
+    "port that is a text": ("metrics: {port: ◆web}\n", "metrics.port: must be a whole number, got 'web'"),
+    "address that is a name": (
+        "metrics: {port: 9464, address: ◆localhost}\n",
+        "metrics.address: must be an IP address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them",
+    ),
     "no threads": ("executor_threads: ◆0\n", "executor_threads: must be 1 or more, got 0"),
     "variable that is not set": (
         "backend: ◆${NOWHERE}\n",

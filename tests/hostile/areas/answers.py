@@ -32,7 +32,7 @@ import json, re, sys, time
 import numpy as np
 from turnout.errors import TurnoutError
 from turnout.metrics import Metrics
-from turnout.serving.app import open as open_app
+from turnout.serving.entry import open as open_app
 
 folder, method, timeout, *urls = sys.argv[1:]
 x = np.ones((1, 4), np.float32)

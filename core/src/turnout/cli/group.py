@@ -33,6 +33,7 @@ OWN_COMMANDS = {
     "verify": "Compare a model's answers on two backends.",
     "bench": "Measure how fast a model or a pipeline answers.",
     "switch": "Move a model to another backend.",
+    "metrics": "Print or serve the metrics of several processes.",
     "plugins": "List the installed plugins.",
     "schema": "Print the JSON schema of turnout.yaml.",
 }

@@ -52,6 +52,11 @@ def print_text(text: str, *, err: bool = False) -> None:
     click.echo(shown(text), err=err)
 
 
+def print_lines(text: str) -> None:
+    """Print ``text`` with its own lines, the last of which has its end."""
+    click.echo(escaped_lines(text), nl=False)
+
+
 def print_line(word: str, text: str, *, err: bool = True) -> None:
     """Print ``word: text`` in one line, with the word in its style."""
     click.echo(f"{paint(f'{word}:', word)} {shown(text)}", err=err, color=color_choice())

@@ -6,17 +6,16 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry
 
 from turnout.forking import Forks
 from turnout.metrics.calls import PENDING_LIMIT, InFlight
+from turnout.metrics.catalogue import models
 from turnout.metrics.histogram import BatchHistogram
 from turnout.metrics.process_files import guard, is_multiprocess
 
 BATCH_SIZE_BUCKETS: tuple[float, ...] = tuple(float(2**power) for power in range(11))
 """1, 2, 4, ... 1024 rows."""
-
-_ARM = ("model", "backend")
 
 
 class BatchMeter:
@@ -85,22 +84,8 @@ class BatchFamilies:
     """One object for each family, all in ``registry``."""
 
     def __init__(self, registry: CollectorRegistry, buckets: tuple[float, ...]) -> None:
-        self.queue_seconds = BatchHistogram(
-            "turnout_queue_duration_seconds",
-            "Seconds that a request waited in this process until its batch ran.",
-            _ARM,
-            registry=registry,
-            buckets=buckets,
-        )
-        self.depth = Gauge(
-            "turnout_queue_depth",
-            "Requests that wait in this process for their batch.",
-            _ARM,
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
-        self.sizes = BatchHistogram(
-            "turnout_batch_size", "Rows of one execution.", _ARM, registry=registry, buckets=BATCH_SIZE_BUCKETS
-        )
-        self.rows = Counter("turnout_inference_rows", "Rows of all executions.", _ARM, registry=registry)
-        self.executions = Counter("turnout_executions", "Executions; a batch is one.", _ARM, registry=registry)
+        self.queue_seconds = models.QUEUE_SECONDS.create(registry, buckets)
+        self.depth = models.QUEUE_DEPTH.create(registry)
+        self.sizes = models.BATCH_SIZE.create(registry, BATCH_SIZE_BUCKETS)
+        self.rows = models.ROWS.create(registry)
+        self.executions = models.EXECUTIONS.create(registry)

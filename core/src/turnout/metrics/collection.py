@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import Metric, ProcessCollector
 
-from turnout.errors import ConfigurationError
+from turnout.forking import Forks
 from turnout.metrics.batching import BatchFamilies, BatchMeter
 from turnout.metrics.calls import Durations, InFlight
 from turnout.metrics.executor import ExecutorMetrics
-from turnout.metrics.families import LATENCY_BUCKETS_SECONDS, Families
+from turnout.metrics.exposition import scrape_text
+from turnout.metrics.families import LATENCY_BUCKETS_SECONDS, STEP_BUCKETS_SECONDS, Families
 from turnout.metrics.labels import Outcome
 from turnout.metrics.pipeline import PipelineMeter
-from turnout.metrics.process_files import guard, is_multiprocess, metric_files
+from turnout.metrics.process_files import VARIABLE, guard, is_multiprocess, metric_files
+from turnout.metrics.process_sum import collect_processes
 from turnout.metrics.recording import RecordingFamilies
+from turnout.metrics.registry import FoldingRegistry
 from turnout.metrics.resilience import ResilienceMeters
 from turnout.metrics.serving import ServingMetrics
 from turnout.metrics.settings import SettingsMetrics
 from turnout.metrics.shadow import ShadowMetrics
-
-
-class FoldingRegistry(CollectorRegistry):
-    """A registry that folds pending calls before each scrape."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fold: Callable[[], None] = lambda: None
-
-    def collect(self) -> Iterable[Metric]:
-        self.fold()
-        return super().collect()
-
-    def get_sample_value(self, name: str, labels: dict[str, str] | None = None) -> float | None:
-        self.fold()
-        return super().get_sample_value(name, labels)
+from turnout.metrics.workers import warn_of_other_workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +49,10 @@ class RequestMeter:
 class Metrics:
     """The metrics of one registry. Thread-safe. Create it once, before the models.
 
+    Args:
+        buckets: the upper edges of the histograms of latencies, in seconds.
+        step_buckets: those of ``turnout_step_duration_seconds``.
+
     Raises:
         ConfigurationError: PROMETHEUS_MULTIPROC_DIR names no folder that can be written. So do ``requests`` and ``pipeline``.
 
@@ -73,12 +66,17 @@ class Metrics:
         executors: the queues of the apps' threads.
     """
 
-    def __init__(self, buckets: tuple[float, ...] = LATENCY_BUCKETS_SECONDS) -> None:
+    def __init__(
+        self,
+        buckets: tuple[float, ...] = LATENCY_BUCKETS_SECONDS,
+        step_buckets: tuple[float, ...] = STEP_BUCKETS_SECONDS,
+    ) -> None:
         self.registry = FoldingRegistry()
         self.registry.fold = self.fold
         self.buckets = buckets
+        self.step_buckets = step_buckets
         with metric_files():
-            self._families = Families(self.registry, buckets)
+            self._families = Families(self.registry, buckets, step_buckets)
             self._batch_families = BatchFamilies(self.registry, buckets)
             self.resilience = ResilienceMeters(self.registry)
             self.shadows = ShadowMetrics(self.registry, buckets)
@@ -86,12 +84,16 @@ class Metrics:
             self.serving = ServingMetrics(self.registry)
             self.settings = SettingsMetrics(self.registry)
             self.executors = ExecutorMetrics(self.registry)
+        if not is_multiprocess():
+            # The sum of all processes has no start and no memory; there the machine's own metrics have them.
+            ProcessCollector(registry=self.registry)
         self._meters: dict[tuple[str, str, bool], RequestMeter] = {}
         self._in_flight: dict[tuple[str, str], InFlight] = {}
         self._batches: dict[tuple[str, str], BatchMeter] = {}
         self._pipelines: dict[tuple[object, ...], PipelineMeter] = {}
         self._observe_load = guard(self._families.observe_load)
         self._lock = threading.Lock()
+        self._forks = Forks.count
 
     def requests(self, model: str, backend: str, *, batched: bool = False) -> RequestMeter:
         """Return the meter of an arm's requests; the same object for the same arm.
@@ -146,13 +148,20 @@ class Metrics:
         self.executors.fold()
         self.resilience.fold()
 
+    def collect(self) -> Iterable[Metric]:
+        """Return the families of a scrape; in the multi-process mode, the sum over all processes.
+
+        Raises:
+            ConfigurationError: in the multi-process mode, its folder is gone.
+        """
+        if is_multiprocess():
+            return collect_processes(Path(os.environ[VARIABLE]))
+        warn_of_other_workers(self._forks)
+        return self.registry.collect()
+
     def render(self) -> str:
-        """Return all metrics in Prometheus' text format; in the multi-process mode, the sum over all processes."""
-        if not is_multiprocess():
-            return generate_latest(self.registry).decode()
-        everything = CollectorRegistry()
-        MultiProcessCollector(everything)  # type: ignore[no-untyped-call]  # prometheus_client has no types there
-        return generate_latest(everything).decode()
+        """Return what a scrape returns, in Prometheus' text format. Raises as ``collect``."""
+        return scrape_text(self.collect)
 
     def _request_meter(self, model: str, backend: str, *, batched: bool) -> RequestMeter:
         families = self._families
@@ -173,31 +182,3 @@ class Metrics:
             },
             {outcome: guard(counters[outcome].inc) for outcome in failures},
         )
-
-
-_shared: list[Metrics] = []
-_shared_lock = threading.Lock()
-
-
-def shared_metrics(buckets: tuple[float, ...] = LATENCY_BUCKETS_SECONDS) -> Metrics:
-    """Return the metrics of this process. All its apps share them, unless an app is opened with its own.
-
-    Raises:
-        ConfigurationError: the metrics of this process were created with other buckets.
-    """
-    with _shared_lock:
-        if not _shared:
-            _shared.append(Metrics(buckets))
-        metrics = _shared[0]
-    if metrics.buckets != buckets:
-        raise ConfigurationError(
-            f"metrics.latency_buckets_seconds is {list(buckets)}, but the metrics of this process have "
-            f"{list(metrics.buckets)}; open both apps with the same buckets, or "
-            "give one its own: open(..., metrics=turnout.metrics.Metrics(buckets))"
-        )
-    return metrics
-
-
-def render() -> str:
-    """Return the shared metrics of this process in Prometheus' text format."""
-    return shared_metrics(_shared[0].buckets if _shared else LATENCY_BUCKETS_SECONDS).render()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 
 from turnout.metrics.calls import InFlight
+from turnout.metrics.catalogue import operation
 from turnout.metrics.labels import Pool
 
 
@@ -13,13 +14,7 @@ class ExecutorMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         # livesum: each process has queues of its own, and those of a dead one are empty.
-        depth = Gauge(
-            "turnout_executor_queue_depth",
-            "Work that waits for a thread of the app.",
-            ("pool",),
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
+        depth = operation.EXECUTOR_QUEUE.create(registry)
         self._waiting = {pool: InFlight(depth.labels(pool)) for pool in Pool}
 
     def waiting(self, pool: Pool) -> InFlight:

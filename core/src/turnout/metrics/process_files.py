@@ -14,6 +14,7 @@ from typing import Any, ParamSpec
 from prometheus_client.values import ValueClass
 
 from turnout.errors import ConfigurationError
+from turnout.metrics.process_marks import ProcessMark
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -24,10 +25,18 @@ logger = logging.getLogger(__name__)
 
 Values = ParamSpec("Values")
 
+_MARK = ProcessMark()
+_TWIN = f"where a living process with the number of this one, {os.getpid()}, writes too: one of another container"
+
 
 def is_multiprocess() -> bool:
     """Return whether prometheus_client runs in its multi-process mode."""
     return VARIABLE in os.environ
+
+
+def shared_folder() -> Path | None:
+    """Return the folder that the processes of an app share, None outside of the multi-process mode."""
+    return Path(os.environ[VARIABLE]) if is_multiprocess() else None
 
 
 @contextmanager
@@ -38,9 +47,13 @@ def metric_files() -> Iterator[None]:
         ConfigurationError: the variable names no folder, or one that cannot be written.
     """
     if is_multiprocess():
-        _check_folder(os.environ[VARIABLE])
+        _check_writable(_folder())
     try:
+        if is_multiprocess():
+            _MARK.hold(_folder())
         yield
+    except TimeoutError as error:
+        raise _error(os.environ[VARIABLE], _TWIN) from error
     except OSError as error:
         if not is_multiprocess():
             raise
@@ -74,6 +87,8 @@ def write_in_child(write: Callable[[], None]) -> None:
     child to 0. Nothing is called outside of the multi-process mode, where a child has the values of its parent.
     """
     if is_multiprocess():
+        # Before its files: it removes those of a dead process that had the same pid.
+        _MARK.renew()
         _free_values()
         guard(write)()
 
@@ -108,14 +123,23 @@ def _log_once(error: Exception) -> None:
     )
 
 
-def _check_folder(name: str) -> None:
+def _folder() -> Path:
+    check_folder(os.environ[VARIABLE])
+    return Path(os.environ[VARIABLE])
+
+
+def check_folder(name: str) -> None:
+    """Raise ConfigurationError if PROMETHEUS_MULTIPROC_DIR, which is ``name``, names no folder."""
     folder = Path(name)
     if not name:
         raise _error(name, "which is empty")
     if not folder.is_dir():
         raise _error(name, "which is a file" if folder.exists() else "and there is no such folder")
+
+
+def _check_writable(folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise _error(name, "a folder that this user cannot write")
+        raise _error(str(folder), "a folder that this user cannot write")
 
 
 def _error(name: str, reason: str) -> ConfigurationError:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
+from turnout.metrics.catalogue import moves
 from turnout.metrics.labels import RecordingOutcome
 from turnout.metrics.process_files import guard
 
@@ -14,12 +15,7 @@ class RecordingFamilies:
     """The counter of requests that were chosen to be recorded."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._requests = Counter(
-            "turnout_recorded_requests",
-            "Requests chosen to be recorded, by outcome.",
-            ("model", "outcome"),
-            registry=registry,
-        )
+        self._requests = moves.RECORDED_REQUESTS.create(registry)
 
     def counter(self, model: str) -> Callable[[RecordingOutcome], None]:
         """Return a function that counts a request of ``model`` by its outcome."""

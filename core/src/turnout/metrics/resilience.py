@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Gauge
 
 from turnout.forking import Forks
+from turnout.metrics.catalogue import moves
 from turnout.metrics.labels import FallbackReason, RefusalReason
 from turnout.metrics.process_files import guard
 
@@ -55,40 +56,12 @@ class ResilienceMeters:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._fallbacks = Counter(
-            "turnout_fallbacks",
-            "Requests that went to the other backend, by reason.",
-            ("model", "backend", "to", "reason"),
-            registry=registry,
-        )
-        self._circuit_open = Gauge(
-            "turnout_circuit_open",
-            "1 while the circuit of a backend is open.",
-            ("model", "backend"),
-            registry=registry,
-            multiprocess_mode="livemax",
-        )
-        self._refused = Counter(
-            "turnout_refused_requests",
-            "Requests that were refused before they reached the backend, by reason.",
-            ("model", "backend", "reason"),
-            registry=registry,
-        )
-        self._retries = Counter(
-            "turnout_retries", "Requests that were sent a second time.", ("model", "backend"), registry=registry
-        )
-        self._probes = Counter(
-            "turnout_circuit_probes",
-            "Requests that a circuit sent itself, to learn whether a backend fails or the callers' requests are wrong.",
-            ("model", "backend"),
-            registry=registry,
-        )
-        self._late = Counter(
-            "turnout_late_executions",
-            "Executions that run on after their callers have left, because of a deadline or a cancellation.",
-            ("model", "backend"),
-            registry=registry,
-        )
+        self._fallbacks = moves.FALLBACKS.create(registry)
+        self._circuit_open = moves.CIRCUIT_OPEN.create(registry)
+        self._refused = moves.REFUSED_REQUESTS.create(registry)
+        self._retries = moves.RETRIES.create(registry)
+        self._probes = moves.CIRCUIT_PROBES.create(registry)
+        self._late = moves.LATE_EXECUTIONS.create(registry)
         self._open_circuits: dict[tuple[str, str], set[object]] = defaultdict(set)
         self._circuit_cells: dict[tuple[str, str], Gauge] = {}
         self.renew()

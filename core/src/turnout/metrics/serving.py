@@ -9,6 +9,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Gauge
 
 from turnout.forking import Forks
+from turnout.metrics.catalogue import moves
 from turnout.metrics.labels import Role
 from turnout.metrics.process_files import guard, metric_files, write_in_child
 
@@ -46,21 +47,8 @@ class ServingMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         # livemax: workers reload one after the other, and a role holds as long as one of them has it. The sum would depend on
         # the number of workers; the most recent value would hide those that have not reloaded. A dead worker serves nothing.
-        self._serving = Gauge(
-            "turnout_serving",
-            "1 while the backend has this role for the model, else 0.",
-            ("model", "backend", "role"),
-            registry=registry,
-            multiprocess_mode="livemax",
-        )
-        # livemax, for the same reasons: the greatest share that a worker sends to the canary.
-        self._weight = Gauge(
-            "turnout_canary_weight",
-            "The share of the requests that goes to the backend as a canary; 0 while it is none.",
-            ("model", "backend"),
-            registry=registry,
-            multiprocess_mode="livemax",
-        )
+        self._serving = moves.SERVING.create(registry)
+        self._weight = moves.CANARY_WEIGHT.create(registry)
         self._meters: list[ServingMeter] = []
         self._cells: dict[str, dict[str, tuple[dict[Role, Gauge], Gauge]]] = {}
         self._write = guard(self._write_model)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 
 from turnout.forking import Forks
+from turnout.metrics.catalogue import operation
 from turnout.metrics.process_files import guard, write_in_child
 
 
@@ -35,19 +36,8 @@ class SettingsMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         # livemin: one worker whose reload failed is a failed reload. A worker that died has none.
-        self._success = Gauge(
-            "turnout_settings_reload_success",
-            "0 while the last reload of turnout.yaml of an open app has failed, else 1.",
-            registry=registry,
-            multiprocess_mode="livemin",
-        )
-        # livemax: the newest of all workers, so that each of them moves it; the success says whether one is behind.
-        self._time = Gauge(
-            "turnout_settings_reload_success_timestamp_seconds",
-            "The time of the last successful load of turnout.yaml, at the start or by a reload, in seconds since 1970.",
-            registry=registry,
-            multiprocess_mode="livemax",
-        )
+        self._success = operation.RELOAD_SUCCESS.create(registry)
+        self._time = operation.RELOAD_TIME.create(registry)
         self._open: set[ReloadMeter] = set()
         self._failing: set[ReloadMeter] = set()
         self._succeeded_at = 0.0

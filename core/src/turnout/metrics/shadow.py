@@ -6,6 +6,7 @@ import threading
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from turnout.metrics.catalogue import moves
 from turnout.metrics.labels import Role, Verdict
 from turnout.metrics.process_files import guard
 
@@ -42,27 +43,9 @@ class ShadowMetrics:
     """The families of shadows in a registry. Thread-safe: ``_meters`` is under ``_lock``."""
 
     def __init__(self, registry: CollectorRegistry, buckets: tuple[float, ...]) -> None:
-        labels = ("model", "backend", "shadow")
-        self._comparisons = Counter(
-            "turnout_shadow_comparisons",
-            "Requests that were mirrored to a shadow, by verdict.",
-            (*labels, "verdict"),
-            registry=registry,
-        )
-        self._errors = Histogram(
-            "turnout_parity_max_abs_error",
-            "The greatest difference between an answer of a shadow and the primary's.",
-            labels,
-            registry=registry,
-            buckets=ERROR_BUCKETS,
-        )
-        self._seconds = Histogram(
-            "turnout_shadow_duration_seconds",
-            "Seconds of the answers to the requests that a shadow answered too: the primary's and the shadow's own.",
-            ("model", "backend", "role"),
-            registry=registry,
-            buckets=buckets,
-        )
+        self._comparisons = moves.SHADOW_COMPARISONS.create(registry)
+        self._errors = moves.PARITY_ERROR.create(registry, ERROR_BUCKETS)
+        self._seconds = moves.SHADOW_SECONDS.create(registry, buckets)
         self._meters: dict[tuple[str, str, str], ShadowMeter] = {}
         self._lock = threading.Lock()
 

@@ -27,7 +27,7 @@ _DISTRIBUTIONS: Mapping[str, Mapping[str, str]] = {
 COMMAND_SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Start": ("init", "check", "run", "models", "status"),
     "Move a model": ("export", "record", "verify", "bench", "switch"),
-    "Operate": ("health",),
+    "Operate": ("health", "metrics"),
     "Tools": ("plugins", "schema", "triton"),
 }
 """The commands by the way that a user goes.
@@ -82,6 +82,10 @@ COMMAND_EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "turnout switch birefnet onnxruntime",
         "turnout switch birefnet triton --weight 0.1",
         "turnout switch birefnet --back",
+    ),
+    "metrics": (
+        "turnout metrics --folder metrics",
+        "turnout metrics --folder metrics --port 9464",
     ),
     "plugins": (
         "turnout plugins",

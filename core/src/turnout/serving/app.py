@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,11 +12,10 @@ from turnout.errors import PipelineWiringError, unknown_name
 from turnout.forking import Forks
 from turnout.health import Health
 from turnout.inference import ModelInference
-from turnout.logs import obey_variable
-from turnout.metrics import LATENCY_BUCKETS_SECONDS, Metrics, shared_metrics
+from turnout.metrics import Metrics
 from turnout.pipeline import Pipeline, PipelineResult
 from turnout.pipeline.plan import named_inputs
-from turnout.plugins.discovery import Plugins, find_plugins
+from turnout.plugins.discovery import Plugins
 from turnout.serving.arms import Arms
 from turnout.serving.composition import Composer
 from turnout.serving.concurrency import count_runs
@@ -25,6 +23,8 @@ from turnout.serving.executor import AppThreads
 from turnout.serving.health.collection import HealthCheck
 from turnout.serving.model import Model
 from turnout.serving.pipelines import Pipelines
+from turnout.serving.port.port import Port
+from turnout.serving.port.routes import app_port
 from turnout.serving.reload import Reloaded, Reloader
 from turnout.serving.roles import ReportedRoles
 from turnout.settings import LoadedSettings, load_settings
@@ -54,6 +54,7 @@ class Turnout:
         self._reloader = Reloader(loaded, load, self._adopt, refresh, meter=metrics.settings.meter())
         self._roles = ReportedRoles(loaded.models.values(), metrics)
         self._health = HealthCheck(self.models, self._reloader.model)
+        self._port: Port | None = None
 
     def model(self, name: str) -> Model:
         """Return the model called ``name``.
@@ -142,6 +143,16 @@ class Turnout:
         Forks.notice()
         return self.metrics.render()
 
+    def listen(self) -> None:
+        """Answer ``/metrics`` and ``/health`` on ``metrics.port`` of the file, until ``close``; do nothing if it names none.
+
+        Raises:
+            ConfigurationError: nothing can listen there. A worker of gunicorn or uvicorn waits until it can.
+        """
+        if self._port is None and (port := app_port(self, self._loaded)) is not None:
+            self._port = port
+            port.open()
+
     def preload(self) -> None:
         """Open every model with ``preload: true``; blocks."""
         with self._health.starting():
@@ -168,6 +179,8 @@ class Turnout:
         self._threads.close()
         # A stack, so that a model whose backend fails to close leaves no other model open.
         with ExitStack() as closing:
+            if self._port is not None:
+                closing.callback(self._port.close)
             # In the multi-process mode other processes read the files, also after this one has ended.
             closing.callback(self.metrics.fold)
             closing.callback(self._roles.close)
@@ -203,48 +216,3 @@ def _merge(pipeline: str, inputs: Mapping[str, Any] | None, more: Mapping[str, A
             f"pipeline {pipeline!r} got input {twice[0]!r} twice, in the mapping and by keyword; give it once"
         )
     return {**inputs, **more}
-
-
-def open(  # named for its public form, turnout.open
-    source: str | Path | Mapping[str, Any] = "turnout.yaml",
-    *,
-    plugins: Plugins | None = None,
-    metrics: Metrics | None = None,
-    watch: bool = False,
-) -> Turnout:
-    """Return the app that a turnout.yaml, or a dict of the same shape, describes; the caller closes it.
-
-    Args:
-        source: the file, or its contents as a dict.
-        plugins: plugins to use instead of the installed ones.
-        metrics: separate metrics instead of the process's shared ones.
-        watch: reload the file whenever it changes.
-
-    Raises:
-        SettingsError: every problem found in ``source``.
-        PluginError: a plugin is missing, broken or in conflict.
-    """
-    app = assemble(source, plugins=plugins, metrics=metrics)
-    # A failed preload must not leave threads and opened models behind: the caller has no app to close.
-    try:
-        app.preload()
-        if watch:
-            app.watch()
-    except BaseException:
-        app.close()
-        raise
-    return app
-
-
-def assemble(
-    source: str | Path | Mapping[str, Any] = "turnout.yaml",
-    *,
-    plugins: Plugins | None = None,
-    metrics: Metrics | None = None,
-) -> Turnout:
-    """Return the app as ``open`` does, but open no model, not even one with ``preload: true``."""
-    obey_variable()
-    plugins = plugins or find_plugins()
-    loaded = load_settings(source, registry=plugins)
-    buckets = loaded.settings.metrics.latency_buckets_seconds or LATENCY_BUCKETS_SECONDS
-    return Turnout(loaded, plugins, metrics or shared_metrics(tuple(buckets)))

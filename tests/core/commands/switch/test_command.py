@@ -11,7 +11,7 @@ import pytest
 
 from turnout.commands.switch.command import SwitchReport, SwitchRequest, switch_file
 from turnout.errors import ConfigurationError
-from turnout.serving.app import open as open_app
+from turnout.serving.entry import open as open_app
 from turnout.testing import PlusOne
 
 FILE = """\

@@ -9,7 +9,7 @@ from typing import Any
 
 from turnout.metrics import FallbackReason, Metrics, Outcome, Verdict
 from turnout.plugins.discovery import Plugins
-from turnout.serving.app import open as open_app
+from turnout.serving.entry import open as open_app
 
 _PLUGINS = {"triton": "turnout_triton.plugin", "local": "tests.plugins.triton.chaos.local_plugin"}
 FALLS_BACK: Mapping[str, Any] = {"fallback": "local"}

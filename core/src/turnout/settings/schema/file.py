@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from turnout.plugins.declarations import ModelDeclaration
 from turnout.settings.schema.base import SettingsModel, problem
 from turnout.settings.schema.batching import DynamicBatchingSettings
 from turnout.settings.schema.canary import CanarySettings
+from turnout.settings.schema.metrics import MetricsSettings
 from turnout.settings.schema.recording import RecordingSettings
 from turnout.settings.schema.resilience import CircuitBreakerSettings, MaxInFlight, RetrySettings
 from turnout.settings.schema.shadow import ShadowSettings
@@ -160,23 +160,6 @@ def _check_steps(steps: tuple[StepSettings, ...]) -> tuple[StepSettings, ...]:
 
 PipelineSettings = Annotated[tuple[StepSettings, ...], AfterValidator(_check_steps), Field(json_schema_extra={"minItems": 1})]
 """The steps of a pipeline, in order."""
-
-
-class MetricsSettings(SettingsModel):
-    """Settings of the metrics."""
-
-    latency_buckets_seconds: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
-        default_factory=tuple,
-        min_length=1,
-        description="Upper edges of the latency histograms in seconds, ascending; Turnout's own by default.",
-    )
-
-    @field_validator("latency_buckets_seconds")
-    @classmethod
-    def _check_edges(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
-        if not all(lower < upper for lower, upper in pairwise(edges)):
-            raise problem("must ascend: each edge is larger than the one before")
-        return edges
 
 
 class Settings(SettingsModel):

@@ -167,7 +167,8 @@ def _run(
     for line in found.describe_skipped():
         click.echo(shown(line), err=True)
     with ExitStack() as stack:
-        app = stack.enter_context(turnout.open(config))
+        # The service of this file may run on this machine, on its port.
+        app = stack.enter_context(turnout.open(config, listen=False))
         app.pipeline(run.pipeline)  # raises before any file is written
         stack.enter_context(advise_inputs())
         if metrics:
