@@ -12,7 +12,7 @@ TORCH_INDEX ?=
 PIP := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TEST_TOOLS := pytest pytest-cov pytest-timeout pytest-xdist hypothesis
 # tests/deploy runs them, and Debian's package prometheus: apt-get install prometheus.
-OBSERVERS := gunicorn grafana-foundation-sdk promql-parser
+OBSERVERS := gunicorn uvicorn grafana-foundation-sdk promql-parser
 PYTEST := -m pytest --timeout 300
 # Two passes: tests that the clock decides run alone, in one process, and without coverage, which would slow what they measure.
 # Exit 5 of the second means that there are none here.
@@ -138,6 +138,7 @@ benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-serv
 	$(VENVS)/direct/bin/python benchmarks/vision.py
 	$(VENVS)/direct/bin/python benchmarks/run_pictures.py
 	$(VENVS)/core/bin/python benchmarks/pipelines.py
+	$(VENVS)/core/bin/python benchmarks/scrape.py
 	$(VENVS)/triton/bin/python benchmarks/triton_client.py
 	$(VENVS)/core/bin/python benchmarks/resilience.py
 	$(VENVS)/core/bin/python benchmarks/shadow.py
