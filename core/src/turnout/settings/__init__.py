@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from turnout.settings.loaded import LoadedModel, LoadedSettings
     from turnout.settings.loader import load_settings
     from turnout.settings.registry import Registry
-    from turnout.settings.schema.file import MetricsSettings, ModelSettings, Settings, StepSettings
+    from turnout.settings.schema.metrics import MetricsSettings
+from turnout.settings.schema.file import ModelSettings, Settings, StepSettings
 
 _MODULES = {
     "BackendSwitch": "turnout.settings.edit.backend",
