@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from turnout.settings.loaded import LoadedModel, LoadedSettings
     from turnout.settings.loader import load_settings
     from turnout.settings.registry import Registry
+    from turnout.settings.schema.file import ModelSettings, Settings, StepSettings
     from turnout.settings.schema.metrics import MetricsSettings
-from turnout.settings.schema.file import ModelSettings, Settings, StepSettings
 
 _MODULES = {
     "BackendSwitch": "turnout.settings.edit.backend",
     "LoadedModel": "turnout.settings.loaded",
     "LoadedSettings": "turnout.settings.loaded",
-    "MetricsSettings": "turnout.settings.schema.file",
+    "MetricsSettings": "turnout.settings.schema.metrics",
     "ModelSettings": "turnout.settings.schema.file",
     "Registry": "turnout.settings.registry",
     "Settings": "turnout.settings.schema.file",
