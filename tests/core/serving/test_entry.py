@@ -28,8 +28,8 @@ def free_port() -> int:
         return number
 
 
-def scrape(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+def scrape(port: int, path: str = "/metrics") -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
         text: str = answer.read().decode()
         return text
 
@@ -48,6 +48,8 @@ def test_an_app_answers_scrapes_until_it_is_closed(plugins_with: PluginsWith) ->
         app.model("plus").infer({"x": np.ones(1, np.float32)})
         assert 'turnout_inference_requests_total{backend="plus",model="plus",outcome="ok"} 1.0' in scrape(port)
         app.listen()
+        assert scrape(port, "/health/live") == '{"live": true}\n'
+        assert '"plus"' in scrape(port, "/health/ready")
 
     with pytest.raises(OSError, match="refused"):
         scrape(port)

@@ -16,7 +16,7 @@ import pytest
 
 from turnout import InferenceRequest, InferenceResponse, ModelInference, Turnout
 from turnout.errors import BackendUnavailableError, DeadlineExceededError, InferenceError, ModelLoadError, TurnoutError
-from turnout.serving.app import assemble
+from turnout.serving.entry import assemble
 from turnout.serving.health import collection
 from turnout.testing import Fails, PlusOne, Unavailable
 

@@ -14,7 +14,8 @@ from turnout.commands.health.running import local_url, running_health
 from turnout.errors import TurnoutError, one_line
 from turnout.health import ArmHealth, Health, ModelHealth
 from turnout.plugins.discovery import Plugins, find_plugins
-from turnout.serving.app import Turnout, assemble
+from turnout.serving.app import Turnout
+from turnout.serving.entry import assemble
 from turnout.serving.health.collection import health_of_models, model_health
 from turnout.settings import load_settings
 
