@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -128,6 +129,26 @@ def test_without_a_port_the_servers_are_asked_from_here_and_nothing_is_loaded(cl
     ]
     assert ended.code == 0
     assert "no running app was asked: set metrics.port in turnout.yaml, or name an app with --url" in ended.err
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::1"])
+def test_the_app_at_the_port_of_the_file_is_asked(cli: Any, address: str) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as chosen:
+        chosen.bind((address, 0))
+        port = chosen.getsockname()[1]
+    settings = f"metrics: {{port: {port}, address: '{address}'}}\nmodels: {{m: {{backend: plus, backends: {{plus: }}}}}}\n"
+    Path("turnout.yaml").write_text(settings, "utf-8")
+
+    with turnout.open() as app:
+        app.model("m").infer({"x": X})
+        up = cli("health", "--json")
+    down = cli("health")
+
+    found = json.loads(up.out)
+    assert (up.code, found["models"]["m"]["arms"][0]["state"]) == (0, "open")
+    assert found["source"].endswith(f":{port}")
+    assert down.code == 3
+    assert "start the app" in down.err
 
 
 def test_a_wrong_file_ends_with_2(cli: Any) -> None:

@@ -44,8 +44,8 @@ def health_of_file(config: Path, timeout_seconds: float) -> FoundHealth:
     """
     plugins = find_plugins()
     loaded = load_settings(config, registry=plugins)
-    metrics: Any = loaded.settings.metrics
-    if getattr(metrics, "port", None) is not None:
+    metrics = loaded.settings.metrics
+    if metrics.port is not None:
         url = local_url(metrics.address, metrics.port)
         return FoundHealth(url, running_health(url, timeout_seconds))
     with assemble(config, plugins=plugins) as app:

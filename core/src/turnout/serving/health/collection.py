@@ -47,7 +47,9 @@ class HealthCheck:
         self._models = models
         self._settings = settings
         self._readiness = Readiness()
-        self._starting = self._closed = False
+        # From the start: the port answers before the models with preload: true are opened.
+        self._starting = any(settings(name).settings.preload for name in models)
+        self._closed = False
 
     @contextmanager
     def starting(self) -> Iterator[None]:
