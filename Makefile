@@ -39,13 +39,13 @@ $(VENVS)/check/.done: $(SOURCES)
 	$(VENVS)/check/bin/python $(PIP) Pillow tokenizers
 
 $(VENVS)/core/.done: $(SOURCES)
-	$(call install,core,$(TEST_TOOLS) check-jsonschema uvicorn -e "core[plot,json-logs]")
+	$(call install,core,$(TEST_TOOLS) check-jsonschema uvicorn opentelemetry-sdk -e "core[plot,json-logs,otel,gpu]")
 
 $(VENVS)/onnxruntime/.done: $(SOURCES)
 	$(call install,onnxruntime,$(TEST_TOOLS) onnx -e core -e plugins/onnxruntime)
 
 $(VENVS)/triton/.done: $(SOURCES)
-	$(call install,triton,$(TEST_TOOLS) onnx trustme "tritonclient[http]" -e core -e plugins/triton -e plugins/vision)
+	$(call install,triton,$(TEST_TOOLS) onnx trustme opentelemetry-sdk "tritonclient[http]" -e "core[otel]" -e plugins/triton -e plugins/vision)
 
 # Triton with the packages that the tests' models need, in the user's cache: several environments share it.
 $(VENVS)/triton/.done-server: $(VENVS)/triton/.done plugins/triton/src/turnout_triton/server/private_environment.py
@@ -58,7 +58,7 @@ $(VENVS)/vision/.done: $(SOURCES)
 # All plugins and torch: tests of the direct plugin and across backends, training, benchmarks.
 $(VENVS)/direct/.done: $(SOURCES)
 	$(call install,direct,$(TORCH_INDEX) torch)
-	$(VENVS)/direct/bin/python $(PIP) $(TEST_TOOLS) scikit-image $(OBSERVERS) -e core -e plugins/onnxruntime -e plugins/triton -e "plugins/vision[heif]" -e "plugins/direct[export]"
+	$(VENVS)/direct/bin/python $(PIP) $(TEST_TOOLS) scikit-image $(OBSERVERS) opentelemetry-sdk -e "core[otel,gpu]" -e plugins/onnxruntime -e plugins/triton -e "plugins/vision[heif]" -e "plugins/direct[export]"
 	touch $@
 
 $(VENVS)/demo/.done: $(SOURCES)
@@ -143,6 +143,7 @@ benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-serv
 	$(VENVS)/core/bin/python benchmarks/resilience.py
 	$(VENVS)/core/bin/python benchmarks/shadow.py
 	$(VENVS)/core/bin/python benchmarks/async_door.py
+	$(VENVS)/direct/bin/python benchmarks/tracing.py
 	$(VENVS)/triton/bin/python benchmarks/replicas.py
 	$(VENVS)/direct/bin/python benchmarks/soak.py --minutes 2
 	$(VENVS)/direct/bin/python benchmarks/leaks.py

@@ -78,7 +78,7 @@ def _again_in_environment() -> int:
         plugins = [str(ROOT / "plugins" / name) for name in ("direct", "vision")]
         steps = [
             [*pip, *bound, *index, "torch"],
-            [*pip, *bound, "-e", str(ROOT / "core"), *(word for plugin in plugins for word in ("-e", plugin))],
+            [*pip, *bound, "-e", f"{ROOT / 'core'}[gpu]", *(word for plugin in plugins for word in ("-e", plugin))],
             # Without its dependency, the CPU wheel: both wheels are one module.
             [*pip, "--no-deps", "-e", str(ROOT / "plugins" / "onnxruntime")],
         ]

@@ -25,6 +25,7 @@ OFFENDERS = {
     "public_rooms": (f"{VISION}/masks.py", "import turnout.settings"),
     "middleware": (f"{CORE}/middleware/retry.py", "import turnout.middleware.fallback"),
     "prometheus": (f"{CORE}/files/lock.py", "import prometheus_client"),
+    "opentelemetry": (f"{CORE}/middleware/request_span.py", "import opentelemetry.trace"),
     "yaml": (f"{CORE}/commands/init/starter.py", "import ruamel.yaml"),
 }
 

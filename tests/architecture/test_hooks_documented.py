@@ -13,6 +13,8 @@ import pytest
 
 from turnout import Backend, Exporter, Repository, Step
 from turnout.metrics import Metrics, Outcome
+from turnout.metrics.catalogue import gpus
+from turnout.metrics.declaration import GaugeFamily
 from turnout.plugins import hookspecs
 
 ROOT = Path(__file__).parents[2]
@@ -123,7 +125,10 @@ def counted_metrics() -> dict[str, tuple[str, tuple[str, ...]]]:
     metrics = Metrics()
     # prometheus_client's own families, of the process, are no objects here.
     families: set[Any] = {family for family in metrics.registry._collector_to_names if hasattr(family, "_labelnames")}
-    return {
+    read_at_a_scrape: dict[str, tuple[str, tuple[str, ...]]] = {
+        family.name: ("gauge", family.labels) for family in vars(gpus).values() if isinstance(family, GaugeFamily)
+    }
+    return read_at_a_scrape | {
         f"{family._name}_total" if family._type == "counter" else family._name: (family._type, tuple(family._labelnames))
         for family in families
     }

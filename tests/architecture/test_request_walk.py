@@ -56,9 +56,10 @@ EVERYTHING = {
 }
 
 
-def frames_of_the_page(door: str = "infer") -> list[str]:
+def frames_of_the_page(door: str = "infer", *, traced: bool = False) -> list[str]:
     block = PAGE.partition("## One request")[2].partition("```text\n")[2].partition("```")[0]
-    return [line.split()[0] for line in block.splitlines() if door == "ainfer" or "ainfer only" not in line]
+    lines = [line for line in block.splitlines() if traced or "tracing only" not in line]
+    return [line.split()[0] for line in lines if door == "ainfer" or "ainfer only" not in line]
 
 
 def frames_above(frame: FrameType | None) -> list[str]:
@@ -155,4 +156,4 @@ def test_every_middleware_is_on_the_page() -> None:
     sources = "".join(module.read_text() for module in Path(turnout.__file__).parent.glob("middleware/*.py"))
     classes = set(re.findall(r"^class (\w+)\((?:Middleware|ModelInference)\)", sources, re.MULTILINE))
 
-    assert classes - {"Middleware"} <= set(frames_of_the_page("ainfer"))
+    assert classes - {"Middleware"} <= set(frames_of_the_page("ainfer", traced=True))

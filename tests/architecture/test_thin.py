@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "transformers", "tritonclient", "grpc", "onnxruntime", "onnx", "PIL", "tokenizers")
+HEAVY = ("torch", "transformers", "tritonclient", "grpc", "onnxruntime", "onnx", "PIL", "tokenizers", "opentelemetry", "pynvml")
 SLOW = (*HEAVY, "pydantic", "ruamel", "numpy", "rich", "prometheus_client", "asyncio")
 
 IMPORT_EVERYTHING = """

@@ -71,6 +71,7 @@ class Prometheus(Process):
                 f"--web.listen-address={self.url.removeprefix('http://')}",
                 "--web.enable-lifecycle",
                 "--query.lookback-delta=5s",
+                "--enable-feature=exemplar-storage",
                 "--log.level=warn",
             ],
             folder / "prometheus.log",

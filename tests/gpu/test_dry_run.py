@@ -18,7 +18,7 @@ from turnout_direct.options import DirectOptions
 pytestmark = pytest.mark.filterwarnings("default")
 
 # What this version of Turnout does not have yet.
-MISSING = {"gpu_metrics", *(["instances"] if "instance_group" not in DirectOptions.model_fields else [])}
+MISSING = {*(["instances"] if "instance_group" not in DirectOptions.model_fields else [])}
 
 
 @pytest.fixture(autouse=True)

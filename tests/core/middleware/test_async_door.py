@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import TracerProvider
 from tests.core.middleware.async_kit import REQUEST, X
 from tests.core.middleware.resilience_kit import Clock
 
@@ -41,12 +42,14 @@ from turnout.middleware.canary import Canary
 from turnout.middleware.circuit_breaker import CircuitBreaker
 from turnout.middleware.dynamic_batcher import DynamicBatcher
 from turnout.middleware.error_boundary import ErrorBoundary
+from turnout.middleware.execution_span import ExecutionSpan
 from turnout.middleware.fallback import Fallback
 from turnout.middleware.lazy import Lazy
 from turnout.middleware.load_shedder import LoadShedder
 from turnout.middleware.meter import Meter
 from turnout.middleware.outage_log import OutageLog
 from turnout.middleware.recorder import Recorder
+from turnout.middleware.request_span import RequestSpan
 from turnout.middleware.retry import Retry
 from turnout.middleware.shadow import Shadow
 from turnout.middleware.tensor_check import TensorCheck
@@ -57,6 +60,7 @@ from turnout.rollout.canary import CanaryPolicy
 from turnout.rollout.shadow import ShadowLedger, ShadowPolicy
 from turnout.tensors import TensorSpec
 from turnout.testing import PlusOne
+from turnout.tracing.tracer import Tracer
 
 KINDS = (
     InvalidRequestError,
@@ -126,6 +130,7 @@ class Bench:
         return dict(counts)
 
 
+TRACER = Tracer(TracerProvider())
 BEHAVIORS: dict[str, Callable[[Bench], ModelInference]] = {
     "canary": lambda bench: Canary(
         bench.inner, bench.other, CanaryPolicy("m", 0.5), random=itertools.cycle([0.2, 0.9, 0.4]).__next__
@@ -139,6 +144,7 @@ BEHAVIORS: dict[str, Callable[[Bench], ModelInference]] = {
         refused=bench.metrics.resilience.full_queue("m", "b"),
     ),
     "error_boundary": lambda bench: ErrorBoundary(bench.inner, "m", "b"),
+    "execution_span": lambda bench: ExecutionSpan(bench.inner, TRACER, ("m", "b"), batched=True),
     "fallback": lambda bench: Fallback(
         bench.inner, bench.other, "m", ("b", "other"), bench.metrics.resilience.fallbacks("m", "b", "other")
     ),
@@ -147,6 +153,7 @@ BEHAVIORS: dict[str, Callable[[Bench], ModelInference]] = {
     "meter": lambda bench: Meter(bench.inner, bench.metrics.requests("m", "b")),
     "outage_log": lambda bench: OutageLog(bench.inner, "m", "b", bench.clock),
     "recorder": Bench.recorder,
+    "request_span": lambda bench: RequestSpan(bench.inner, TRACER, "m", "b"),
     "retry": lambda bench: Retry(bench.inner, 0.5, bench.metrics.resilience.retries("m", "b")),
     "shadow": Bench.shadow,
     "tensor_check": lambda bench: TensorCheck(bench.inner, "m", clock=bench.clock),

@@ -12,6 +12,7 @@ from turnout.batching.queued import QueuedRequest
 from turnout.batching.rows import merge_requests
 from turnout.errors import InferenceError, InvalidRequestError, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse
+from turnout.tracing.callers import CallerContexts, NoContexts
 
 logger = logging.getLogger(__name__)
 
@@ -21,10 +22,15 @@ Observe = Callable[[float, int, Sequence[float]], None]
 
 
 class Execution:
-    """Runs batches of one model. Thread-safe."""
+    """Runs batches of one model. Thread-safe.
+
+    Attributes:
+        contexts: those of the callers.
+    """
 
     def __init__(self, infer: Infer, arm: tuple[str, str], observe: Observe, clock: Callable[[], float]) -> None:
         self._infer = infer
+        self.contexts: CallerContexts = NoContexts()
         self._model, self._backend = arm
         self._observe = observe
         self._clock = clock
@@ -58,7 +64,8 @@ class Execution:
         merged = merge_requests([queued.request for queued in requests], _latest_deadline(requests))
         started = time.perf_counter()
         try:
-            response = self._infer(merged)
+            with self.contexts.together([queued.context for queued in requests]):
+                response = self._infer(merged)
         finally:
             seconds = time.perf_counter() - started
             self._observe(seconds, rows, [queued.queue_seconds for queued in requests])
@@ -83,7 +90,8 @@ class Execution:
     def _run_alone(self, queued: QueuedRequest, queue_seconds: float | None) -> None:
         started = time.perf_counter()
         try:
-            response = self._infer(queued.request)
+            with self.contexts.together((queued.context,)):
+                response = self._infer(queued.request)
         except Exception as error:  # noqa: BLE001  # raised by its caller
             queued.fail(error)
             return

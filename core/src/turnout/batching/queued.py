@@ -33,6 +33,7 @@ class QueuedRequest:
         delays: it runs after others then, instead of being refused.
         can_lead: its caller's thread can run a batch; an event loop's cannot, nor one that runs a batch at present.
         queue_seconds: how long it waited until its batch ran.
+        context: the context of its caller, where its batch is traced.
         is_delivered: its caller may take the answer; set under the lock of the dispatcher.
         is_left: its caller waits no more; likewise.
     """
@@ -43,6 +44,7 @@ class QueuedRequest:
         "_response",
         "arrived",
         "can_lead",
+        "context",
         "delays",
         "error",
         "group",
@@ -61,6 +63,7 @@ class QueuedRequest:
         self.rows = rows
         self.group = group
         self.can_lead = can_lead
+        self.context: object = None
         self.level = 0
         self.arrived = 0.0
         self.times_out = inf

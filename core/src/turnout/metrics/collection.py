@@ -6,7 +6,10 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import Metric, ProcessCollector
 
@@ -14,8 +17,10 @@ from turnout.forking import Forks
 from turnout.metrics.batching import BatchFamilies, BatchMeter
 from turnout.metrics.calls import Durations, InFlight
 from turnout.metrics.executor import ExecutorMetrics
+from turnout.metrics.exemplars import ExemplarDurations, ExemplarLabels
 from turnout.metrics.exposition import scrape_text
 from turnout.metrics.families import LATENCY_BUCKETS_SECONDS, STEP_BUCKETS_SECONDS, Families
+from turnout.metrics.gpus import Gpus, find_gpus
 from turnout.metrics.labels import Outcome
 from turnout.metrics.pipeline import PipelineMeter
 from turnout.metrics.process_files import VARIABLE, guard, is_multiprocess, metric_files
@@ -87,24 +92,28 @@ class Metrics:
         if not is_multiprocess():
             # The sum of all processes has no start and no memory; there the machine's own metrics have them.
             ProcessCollector(registry=self.registry)
-        self._meters: dict[tuple[str, str, bool], RequestMeter] = {}
+        self._meters: dict[tuple[str, str, bool, bool], RequestMeter] = {}
         self._in_flight: dict[tuple[str, str], InFlight] = {}
         self._batches: dict[tuple[str, str], BatchMeter] = {}
         self._pipelines: dict[tuple[object, ...], PipelineMeter] = {}
         self._observe_load = guard(self._families.observe_load)
         self._lock = threading.Lock()
         self._forks = Forks.count
+        self._gpus: Gpus | None = None
 
-    def requests(self, model: str, backend: str, *, batched: bool = False) -> RequestMeter:
+    def requests(
+        self, model: str, backend: str, *, batched: bool = False, exemplar: ExemplarLabels | None = None
+    ) -> RequestMeter:
         """Return the meter of an arm's requests; the same object for the same arm.
 
-        A request of an arm that is not ``batched`` is an execution too; otherwise ``batches`` has the executions.
+        A request of an arm that is not ``batched`` is an execution too; otherwise ``batches`` has the executions. ``exemplar``
+        returns the trace of a call, where calls are traced.
         """
         with self._lock:
-            key = (model, backend, batched)
+            key = (model, backend, batched, exemplar is not None)
             if key not in self._meters:
                 with metric_files():
-                    self._meters[key] = self._request_meter(model, backend, batched=batched)
+                    self._meters[key] = self._request_meter(model, backend, batched=batched, exemplar=exemplar)
             return self._meters[key]
 
     def batches(self, model: str, backend: str) -> BatchMeter:
@@ -131,6 +140,15 @@ class Metrics:
                     self._pipelines[key] = PipelineMeter(self._families, pipeline, parts)
             return self._pipelines[key]
 
+    def watch_gpus(self, nvml: Any = None, *, asked: bool = True) -> None:
+        """Add the GPUs of this machine to every scrape, as ``find_gpus`` finds them, if they were ``asked`` for."""
+        with self._lock:
+            if self._gpus is not None or not asked:
+                return
+            self._gpus = find_gpus(nvml)
+        if self._gpus is not None and not is_multiprocess():
+            self.registry.register(self._gpus)
+
     def fold(self) -> None:
         """Write pending calls to their Prometheus cells; a scrape of ``registry`` calls this itself."""
         with self._lock:
@@ -155,7 +173,9 @@ class Metrics:
             ConfigurationError: in the multi-process mode, its folder is gone.
         """
         if is_multiprocess():
-            return collect_processes(Path(os.environ[VARIABLE]))
+            # GPUs are the machine's, not those of a process: whichever answers the scrape reads them.
+            gpus = () if self._gpus is None else self._gpus.collect()
+            return chain(collect_processes(Path(os.environ[VARIABLE])), gpus)
         warn_of_other_workers(self._forks)
         return self.registry.collect()
 
@@ -163,7 +183,7 @@ class Metrics:
         """Return what a scrape returns, in Prometheus' text format. Raises as ``collect``."""
         return scrape_text(self.collect)
 
-    def _request_meter(self, model: str, backend: str, *, batched: bool) -> RequestMeter:
+    def _request_meter(self, model: str, backend: str, *, batched: bool, exemplar: ExemplarLabels | None) -> RequestMeter:
         families = self._families
         seconds = [families.request_seconds.labels(model, backend)]
         if not batched:
@@ -171,13 +191,16 @@ class Metrics:
             seconds.append(families.execution_seconds.labels(model, backend))
         counters = {outcome: families.requests.labels(model, backend, outcome) for outcome in Outcome}
         failures = [outcome for outcome in Outcome if outcome is not Outcome.OK]
+        durations = Durations if exemplar is None or is_multiprocess() else partial(ExemplarDurations, exemplar)
         in_flight = self._in_flight.setdefault((model, backend), InFlight(families.in_flight.labels(model, backend)))
         return RequestMeter(
             in_flight,
-            Durations(*seconds, counter=counters[Outcome.OK]),
+            durations(*seconds, counter=counters[Outcome.OK]),
             # The time until a caller left is no latency of the model.
             {
-                outcome: Durations(*(() if outcome is Outcome.CANCELLED else seconds), counter=counters[outcome])
+                outcome: Durations(counter=counters[outcome])
+                if outcome is Outcome.CANCELLED
+                else durations(*seconds, counter=counters[outcome])
                 for outcome in failures
             },
             {outcome: guard(counters[outcome].inc) for outcome in failures},

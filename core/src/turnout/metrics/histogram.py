@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from prometheus_client import Histogram
+from prometheus_client.samples import Exemplar
 
 
 class BatchHistogram(Histogram):
@@ -23,3 +24,12 @@ class BatchHistogram(Histogram):
         self._sum.inc(float(array.sum()))
         for cell, count in zip(*np.unique(cells, return_counts=True), strict=True):
             self._buckets[cell].inc(int(count))
+
+    @property
+    def upper_bounds(self) -> list[float]:
+        """The upper edges of the buckets, infinity included."""
+        return self._upper_bounds
+
+    def set_exemplar(self, cell: int, exemplar: Exemplar) -> None:
+        """Keep ``exemplar`` for the bucket number ``cell``, where it falls into."""
+        self._buckets[cell].set_exemplar(exemplar)

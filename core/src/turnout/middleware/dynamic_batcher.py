@@ -19,6 +19,7 @@ from turnout.forking import Forks
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.metrics.batching import BatchMeter
 from turnout.middleware.base import Middleware
+from turnout.tracing.callers import CallerContexts
 
 _NO_WAIT = (0.0,)
 
@@ -66,6 +67,10 @@ class DynamicBatcher(Middleware):
         """Start with an empty queue: the parent's callers do not exist here."""
         self._schedule = Schedule(self._rules, self._instances, self._meter.waiting, self._meter.late)
         self._dispatcher = Dispatcher(self._schedule, self._execution, self._leaders, self._clock)
+
+    def run_in(self, contexts: CallerContexts) -> None:
+        """Let executions run in the contexts of their callers. Called before the first request."""
+        self._execution.contexts = contexts
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         schedule = self._schedule
@@ -116,6 +121,7 @@ class DynamicBatcher(Middleware):
     def _enqueue(self, dispatcher: Dispatcher, queued: QueuedRequest) -> None:
         if self._closed:
             raise self._closed_error()
+        queued.context = self._execution.contexts.present()
         try:
             dispatcher.enqueue(queued)
         except OverloadedError:

@@ -15,6 +15,7 @@ from turnout.middleware.base import Middleware
 from turnout.rollout.shadow import Mirror, ShadowLedger, ShadowPolicy
 from turnout.rollout.shadow.copier import Copying
 from turnout.tensors.copies import is_small
+from turnout.tracing.callers import CallerContexts
 
 
 class Shadow(Middleware):
@@ -33,15 +34,19 @@ class Shadow(Middleware):
         release: Callable[[], object] | None = None,
         random: Callable[[], float] | None = None,
         threads: Threads | None = None,
+        contexts: CallerContexts | None = None,
     ) -> None:
-        """Mirror to ``shadow``, which is closed at the end, or released by ``release`` where it is shared."""
+        """Mirror to ``shadow``, which is closed at the end, or released by ``release`` where it is shared.
+
+        ``contexts`` are those in which it is traced.
+        """
         super().__init__(inner)
         self.shadow = shadow
         self._infer = inner.infer
         self._fraction = policy.fraction
         self._random = random or Random().random  # noqa: S311  # a sample, not a secret
         self._threads = threads or ThreadEach()
-        self._mirror = Mirror(shadow, policy, ledger, release or shadow.close)
+        self._mirror = Mirror(shadow, policy, ledger, release or shadow.close, contexts)
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         if self._random() >= self._fraction:

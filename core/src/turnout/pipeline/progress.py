@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -83,6 +84,13 @@ class Progress:
         except Exception:
             self._broken = name
             raise
+
+    def within(self, name: str) -> AbstractContextManager[None]:
+        """Return the context in which the requests of a step are sent."""
+        return nullcontext()
+
+    def close(self) -> None:
+        """End the record of a run that may have ended early."""
 
     def receive(self, name: str, index: int, outcome: InferenceResponse | TurnoutError) -> None:
         """Record the answer or the error of request ``index``; the last one ends the step."""

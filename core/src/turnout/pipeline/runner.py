@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
@@ -21,6 +21,7 @@ from turnout.pipeline.failures import summarize_failures
 from turnout.pipeline.plan import PipelinePlan, named_inputs
 from turnout.pipeline.progress import Progress
 from turnout.pipeline.result import PipelineResult
+from turnout.pipeline.spans import RunSpans
 
 logger = logging.getLogger(__name__)
 
@@ -59,8 +60,9 @@ class Pipeline:
         submit: Submit,
         observer: PipelineObserver,
         threads: Threads | None = None,
+        spans: RunSpans | None = None,
     ) -> None:
-        """Run ``plan``: requests by ``submit`` or awaited, and the steps of ``arun`` in ``threads``."""
+        """Run ``plan``: requests by ``submit`` or awaited, and the steps of ``arun`` in ``threads``; ``spans`` trace it."""
         self.name = name
         self.plan = plan
         self._models = models
@@ -68,6 +70,8 @@ class Pipeline:
         self._observer = observer
         self._threads = threads or ThreadEach()
         self._pace = LogPace()
+        self._trace = spans.run if spans else nullcontext
+        self._progress = spans.progress if spans else partial(Progress, pipeline=name)
 
     def run(self, inputs: Mapping[str, Any], *, timeout_seconds: float | None = None) -> PipelineResult:
         """Run every step and return all values. Blocks.
@@ -81,7 +85,7 @@ class Pipeline:
             ClosedError: the app was closed during the run.
             TurnoutError: a step failed as a whole.
         """
-        with self._count_failure():
+        with self._count_failure(), self._trace():
             start = time.perf_counter()
             progress, deadline = self._begin(inputs, timeout_seconds)
             with self._count_step_failures(progress):
@@ -92,7 +96,7 @@ class Pipeline:
 
         A step that still runs at the deadline, or when the caller is cancelled, runs on in its thread, unread.
         """
-        with self._count_failure():
+        with self._count_failure(), self._trace():
             start = time.perf_counter()
             progress, deadline = self._begin(inputs, timeout_seconds)
             with self._count_step_failures(progress):
@@ -107,10 +111,12 @@ class Pipeline:
                 self._check_deadline(deadline)
                 if names := progress.startable():
                     for name in names:
-                        for index, request in enumerate(progress.begin(name)):
-                            future = self._submit(self._model(name), request)
-                            pending[future] = (name, index)
-                            future.add_done_callback(done.put)
+                        requests = progress.begin(name)
+                        with progress.within(name):
+                            for index, request in enumerate(requests):
+                                future = self._submit(self._model(name), request)
+                                pending[future] = (name, index)
+                                future.add_done_callback(done.put)
                         self._check_deadline(deadline)
                     continue
                 with suppress(Empty):
@@ -120,6 +126,7 @@ class Pipeline:
             # A request that no thread has started yet costs nothing more; the others end unread.
             for future in pending:
                 future.cancel()
+            progress.close()
         return self._end(progress, start, deadline)
 
     async def _arun(self, progress: Progress, start: float, deadline: float | None) -> PipelineResult:
@@ -130,10 +137,12 @@ class Pipeline:
                 self._check_deadline(deadline)
                 if names := progress.startable():
                     for name in names:
-                        for index, request in enumerate(await self._in_thread(partial(progress.begin, name), deadline)):
-                            task = asyncio.create_task(_answer(self._model(name), request))
-                            pending[task] = (name, index)
-                            task.add_done_callback(done.put_nowait)
+                        requests = await self._in_thread(partial(progress.begin, name), deadline)
+                        with progress.within(name):
+                            for index, request in enumerate(requests):
+                                task = asyncio.create_task(_answer(self._model(name), request))
+                                pending[task] = (name, index)
+                                task.add_done_callback(done.put_nowait)
                         self._check_deadline(deadline)
                     continue
                 task = await self._next(done, deadline)
@@ -147,13 +156,14 @@ class Pipeline:
                 task.cancel()
             # asyncio logs the exception of a task that is never awaited.
             await asyncio.gather(*pending, return_exceptions=True)
+            progress.close()
         return self._end(progress, start, deadline)
 
     def _begin(self, inputs: Mapping[str, Any], timeout_seconds: float | None) -> tuple[Progress, float | None]:
         inputs = named_inputs(self.name, inputs)
         self.plan.check_inputs(self.name, inputs)
         deadline = None if timeout_seconds is None else deadline_after(timeout_seconds)
-        return Progress(self.plan, inputs, deadline, self.name), deadline
+        return self._progress(self.plan, inputs, deadline), deadline
 
     def _end(self, progress: Progress, start: float, deadline: float | None) -> PipelineResult:
         result = progress.result()

@@ -29,6 +29,7 @@ from turnout.serving.reload import Reloaded, Reloader
 from turnout.serving.roles import ReportedRoles
 from turnout.settings import LoadedSettings, load_settings
 from turnout.settings.loaded import LoadedModel
+from turnout.tracing.switch import find_tracer
 
 
 class Turnout:
@@ -42,14 +43,15 @@ class Turnout:
     """
 
     def __init__(self, loaded: LoadedSettings, plugins: Plugins, metrics: Metrics) -> None:
-        self._loaded = loaded
-        self._plugins = plugins
+        self._loaded, self._plugins = loaded, plugins
+        tracer = find_tracer(asked=loaded.settings.tracing)
         # One pool for all models: a fan-out of many requests shares it with other runs instead of multiplying threads.
-        self._threads = AppThreads(loaded.settings.executor_threads, metrics)
-        self._composer = Composer(Arms(plugins, metrics, self._threads), metrics)
+        self._threads = AppThreads(loaded.settings.executor_threads, metrics, tracer.carried if tracer else None)
+        self._composer = Composer(Arms(plugins, metrics, self._threads, tracer), metrics, tracer)
         self.metrics = metrics
+        metrics.watch_gpus(asked=loaded.settings.metrics.gpu)
         self.models: Mapping[str, Model] = {name: self._build_model(model) for name, model in loaded.models.items()}
-        self._pipelines = Pipelines(loaded, plugins, self.models, metrics, self._threads)
+        self._pipelines = Pipelines(loaded, plugins, self.models, metrics, self._threads, tracer)
         load, refresh = partial(load_settings, registry=plugins), lambda name: self.models[name].refresh()
         self._reloader = Reloader(loaded, load, self._adopt, refresh, meter=metrics.settings.meter())
         self._roles = ReportedRoles(loaded.models.values(), metrics)
@@ -73,7 +75,8 @@ class Turnout:
         self.model(model)
         loaded = self._reloader.model(model)
         if backend not in loaded.settings.backends:
-            raise unknown_name("backend", backend, loaded.settings.backends, f"for model {model!r}. {self._place()}".strip())
+            place = f"In {self._loaded.source}." if self._loaded.source else ""
+            raise unknown_name("backend", backend, loaded.settings.backends, f"for model {model!r}. {place}".strip())
         return self._composer.arm(loaded, backend)
 
     def pipeline(self, name: str) -> Pipeline:
@@ -199,9 +202,6 @@ class Turnout:
     def _adopt(self, model: LoadedModel, prepare: bool) -> None:  # noqa: FBT001  # Reloader's signature
         self.models[model.name].replace(model.backend, partial(self._composer.deploy, model), prepare=prepare)
         self._roles.report(model)
-
-    def _place(self) -> str:
-        return f"In {self._loaded.source}." if self._loaded.source else ""
 
 
 def _merge(pipeline: str, inputs: Mapping[str, Any] | None, more: Mapping[str, Any]) -> Mapping[str, Any]:

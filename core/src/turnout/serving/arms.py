@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
+from typing import TYPE_CHECKING
 
 from turnout.batching.rules import BatchRules, batch_rules
 from turnout.errors import ModelLoadError
@@ -12,6 +13,7 @@ from turnout.metrics import Metrics
 from turnout.middleware.circuit_breaker import CircuitBreaker
 from turnout.middleware.dynamic_batcher import DynamicBatcher
 from turnout.middleware.error_boundary import ErrorBoundary
+from turnout.middleware.execution_span import ExecutionSpan
 from turnout.middleware.lazy import Lazy
 from turnout.middleware.load_shedder import LoadShedder
 from turnout.middleware.meter import Meter
@@ -25,8 +27,12 @@ from turnout.serving.arm_identity import arm_identity
 from turnout.serving.executor import AppThreads
 from turnout.serving.opening import count_instances, open_model
 from turnout.serving.shared_arms import SharedArms
+from turnout.serving.traced_meters import traced_retries
 from turnout.serving.warmup import recorded_request
 from turnout.settings.loaded import LoadedModel
+
+if TYPE_CHECKING:
+    from turnout.tracing.tracer import Tracer
 
 
 class Arms:
@@ -36,10 +42,12 @@ class Arms:
         threads: the threads of the app, which its owner closes.
     """
 
-    def __init__(self, plugins: Plugins, metrics: Metrics, threads: AppThreads) -> None:
+    def __init__(self, plugins: Plugins, metrics: Metrics, threads: AppThreads, tracer: Tracer | None = None) -> None:
         self._plugins = plugins
         self._metrics = metrics
         self.threads = threads
+        self._tracer = tracer
+        self._exemplar = tracer.exemplar if tracer else None
         # By model and backend, not by arm: what still runs on a backend does not end with the settings of its arm.
         self._late: dict[tuple[str, str], LateWork] = {}
         # Engines are shared on their own: a changed circuit_breaker or max_in_flight must not open the model again.
@@ -49,9 +57,9 @@ class Arms:
     def engine(self, model: LoadedModel, backend: str) -> ModelInference:
         """Return ``model`` on ``backend`` with metrics and translated errors only; the caller closes it."""
         lazy, arm = self._lazy(model, backend), (model.name, backend)
-        bounded = ErrorBoundary(lazy, *arm)
+        bounded = self._bounded(lazy, model, backend)
         offload = Offload(bounded, arm, self.threads.inference, self._late_work(*arm), lazy.awaits)
-        return Meter(offload, self._metrics.requests(*arm))
+        return Meter(offload, self._metrics.requests(*arm, exemplar=self._exemplar))
 
     def queued_engine(self, model: LoadedModel, backend: str) -> ModelInference:
         """Return the engine of live requests, which share a queue in this process where they have one; the caller closes it."""
@@ -90,7 +98,8 @@ class Arms:
             arm = CircuitBreaker(arm, name, backend, policy, meter, recorded=recorded, threads=self.threads.checks)
         # The retry is outside the breaker: each attempt counts, and an open circuit is not retried.
         if settings.retry is not None:
-            arm = Retry(arm, settings.retry.budget_ratio, meters.retries(name, backend))
+            retries = traced_retries(self._tracer, meters.retries(name, backend), backend)
+            arm = Retry(arm, settings.retry.budget_ratio, retries)
         return arm
 
     def _late_work(self, model: str, backend: str) -> LateWork:
@@ -119,14 +128,23 @@ class Arms:
     def _batched(self, model: LoadedModel, backend: str, rules: BatchRules, instances: int) -> ModelInference:
         arm = (model.name, backend)
         batcher = DynamicBatcher(
-            ErrorBoundary(self._lazy(model, backend), *arm),
+            self._bounded(self._lazy(model, backend), model, backend),
             arm,
             rules,
             self._metrics.batches(*arm),
             refused=self._metrics.resilience.full_queue(*arm),
             instances=instances,
         )
-        return Meter(batcher, self._metrics.requests(*arm, batched=True))
+        if self._tracer is not None:
+            batcher.run_in(self._tracer)
+        return Meter(batcher, self._metrics.requests(*arm, batched=True, exemplar=self._exemplar))
+
+    def _bounded(self, lazy: Lazy, model: LoadedModel, backend: str) -> ModelInference:
+        bounded = ErrorBoundary(lazy, model.name, backend)
+        if self._tracer is None:
+            return bounded
+        remote, batched = self._plugins.backend(backend).remote, model.declaration.max_batch_size > 0
+        return ExecutionSpan(bounded, self._tracer, (model.name, backend), remote=remote, batched=batched)
 
     def _lazy(self, model: LoadedModel, backend: str) -> Lazy:
         return Lazy(model.name, partial(open_model, self._plugins, self._metrics, model, backend))

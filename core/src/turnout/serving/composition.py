@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from turnout.errors import InvalidTensorError, TurnoutError
 from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.metrics.labels import fallback_reason_of, outcome_of
+from turnout.metrics.resilience import FallbackMeter
 from turnout.middleware.canary import Canary
 from turnout.middleware.fallback import Fallback
 from turnout.middleware.recorder import Recorder
+from turnout.middleware.request_span import RequestSpan
 from turnout.middleware.shadow import Shadow
 from turnout.middleware.tensor_check import TensorCheck
 from turnout.rollout.shadow import ShadowLedger, shadow_evidence_file
 from turnout.serving.arm_identity import evidence_identity
 from turnout.serving.arms import Arms
 from turnout.serving.deployment import Deployment
+from turnout.serving.traced_meters import traced_fallbacks
 from turnout.settings.loaded import LoadedModel
+
+if TYPE_CHECKING:
+    from turnout.tracing.tracer import Tracer
 
 
 class Composer:
@@ -27,9 +34,10 @@ class Composer:
     A fallback, canary or shadow on the serving backend itself is left out, so that moving a model remains a change of one line.
     """
 
-    def __init__(self, arms: Arms, metrics: Metrics) -> None:
+    def __init__(self, arms: Arms, metrics: Metrics, tracer: Tracer | None = None) -> None:
         self._arms = arms
         self._metrics = metrics
+        self._tracer = tracer
         self._threads = arms.threads
 
     def deploy(self, model: LoadedModel) -> Deployment:
@@ -46,6 +54,8 @@ class Composer:
             on_refusal = self._refusal_counter(model)
             backends = (model.backend, *model.settings.other_backends().values())
             checked = self._check(composed, model, backends, on_refusal)
+            if self._tracer is not None:
+                checked = RequestSpan(checked, self._tracer, model.name, model.backend)
             return Deployment(checked, resources.pop_all(), on_refusal, on_retire)
 
     def arm(self, model: LoadedModel, backend: str) -> ModelInference:
@@ -104,7 +114,7 @@ class Composer:
         # A lease of its own: the mirror releases it with a time limit, since a shadow that hangs must not block a reload.
         lease = resources.enter_context(ExitStack())
         arm, threads = self._arms.lease(model, shadow.backend, lease), self._threads.checks
-        mirror = Shadow(inner, arm, policy, ledger, release=lease.close, threads=threads)
+        mirror = Shadow(inner, arm, policy, ledger, release=lease.close, threads=threads, contexts=self._tracer)
         resources.callback(mirror.stop)
         return mirror
 
@@ -113,7 +123,7 @@ class Composer:
         if canary is None or canary.backend == model.backend:
             return inner
         # An unavailable canary is a fallback from the canary to the serving backend, and is counted as one.
-        meter = self._metrics.resilience.fallbacks(model.name, canary.backend, model.backend)
+        meter = self._fallbacks(model.name, canary.backend, model.backend)
 
         def count(error: TurnoutError) -> None:
             meter.fell_back[fallback_reason_of(error)]()
@@ -124,9 +134,12 @@ class Composer:
         fallback = model.settings.fallback
         if fallback is None or fallback == model.backend:
             return inner
-        meter = self._metrics.resilience.fallbacks(model.name, model.backend, fallback)
+        meter = self._fallbacks(model.name, model.backend, fallback)
         other = self._arms.lease(model, fallback, resources)
         return Fallback(inner, other, model.name, (model.backend, fallback), meter)
+
+    def _fallbacks(self, model: str, first: str, other: str) -> FallbackMeter:
+        return traced_fallbacks(self._tracer, self._metrics.resilience.fallbacks(model, first, other), first, other)
 
     def _with_recorder(self, inner: ModelInference, model: LoadedModel, resources: ExitStack) -> ModelInference:
         if model.settings.record is None:

@@ -19,6 +19,9 @@ from turnout.metrics.labels import Pool
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Carry = Callable[[Callable[[], Any]], Callable[[], Any]]
+"""Returns work that runs in the context of its caller, whichever thread runs it."""
+
 _PATIENCE_SECONDS = 5.0
 _CHECK_THREADS = 4
 
@@ -29,8 +32,14 @@ class InferenceExecutor:
     Threads start on demand. A forked child has none of its parent's threads and starts its own.
     """
 
-    def __init__(self, threads: int, name: str = "turnout-infer", waiting: InFlight | None = None) -> None:
-        """Start ``threads`` at most, called ``name``; ``waiting`` counts the work that no thread has started."""
+    def __init__(
+        self, threads: int, name: str = "turnout-infer", waiting: InFlight | None = None, carry: Carry | None = None
+    ) -> None:
+        """Start ``threads`` at most, called ``name``; ``waiting`` counts the work that no thread has started.
+
+        ``carry`` moves the context of a caller to them.
+        """
+        self._carry = carry
         self._threads = threads
         self._name = name
         self._enter: Callable[[None], object] = waiting.enter if waiting else _enter_nothing
@@ -63,6 +72,8 @@ class InferenceExecutor:
         """
         # Before the lock and the pool: noticed by the model in a thread of it, a fork would drop this child's own pool.
         Forks.notice()
+        if self._carry is not None:
+            work = self._carry(work)
         # Under the lock: a pool that is closed between its choice and the submit would raise a foreign RuntimeError.
         with self._lock:
             future = self._queue(self._current_pool(), work)
@@ -147,11 +158,12 @@ class AppThreads:
         checks: read and copy large tensors, and what else would block an event loop for a short time.
     """
 
-    def __init__(self, threads: int, metrics: Metrics) -> None:
+    def __init__(self, threads: int, metrics: Metrics, carry: Carry | None = None) -> None:
+        """Let each pool have ``threads`` at most; ``carry`` moves the context of a caller to them."""
         waiting = metrics.executors.waiting
-        self.inference = InferenceExecutor(threads, waiting=waiting(Pool.INFERENCE))
-        self.steps = InferenceExecutor(threads, "turnout-step", waiting(Pool.STEPS))
-        self.checks = InferenceExecutor(_CHECK_THREADS, "turnout-check", waiting(Pool.CHECKS))
+        self.inference = InferenceExecutor(threads, waiting=waiting(Pool.INFERENCE), carry=carry)
+        self.steps = InferenceExecutor(threads, "turnout-step", waiting(Pool.STEPS), carry)
+        self.checks = InferenceExecutor(_CHECK_THREADS, "turnout-check", waiting(Pool.CHECKS), carry)
 
     def close(self) -> None:
         """Close all of them. Blocks until what runs has ended."""

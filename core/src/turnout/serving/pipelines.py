@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from turnout.errors import StepError, TurnoutError, one_line, unknown_name
 from turnout.forking import Forks
 from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.pipeline import Pipeline, PipelineStep, plan_pipeline
+from turnout.pipeline.spans import RunSpans
 from turnout.plugins.declarations import Step, StepDeclaration
 from turnout.plugins.discovery import Plugins
 from turnout.serving.executor import AppThreads
 from turnout.settings import LoadedSettings
+
+if TYPE_CHECKING:
+    from turnout.tracing.tracer import Tracer
 
 
 class Pipelines:
@@ -27,12 +31,14 @@ class Pipelines:
         models: Mapping[str, ModelInference],
         metrics: Metrics,
         threads: AppThreads,
+        tracer: Tracer | None = None,
     ) -> None:
         self._loaded = loaded
         self._plugins = plugins
         self._models = models
         self._metrics = metrics
         self._threads = threads
+        self._tracer = tracer
         self._lock = threading.Lock()
         self._built: dict[str, Pipeline] = {}
         Forks.renew(self)
@@ -75,7 +81,8 @@ class Pipelines:
                 raise unknown_name("model", created.model, self._models, f"In step {step_name!r} of pipeline {name!r}.")
         plan = plan_pipeline(name, steps)
         observer, submit = self._metrics.pipeline(name, plan.parts), self._threads.inference.submit
-        return Pipeline(name, plan, self._models, submit=submit, observer=observer, threads=self._threads.steps)
+        spans = None if self._tracer is None else RunSpans(self._tracer, name)
+        return Pipeline(name, plan, self._models, submit=submit, observer=observer, threads=self._threads.steps, spans=spans)
 
     def _create(self, declaration: StepDeclaration, kind: Step[Any]) -> PipelineStep:
         options = self._loaded.step_options[declaration.pipeline, declaration.name]

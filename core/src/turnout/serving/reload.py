@@ -46,7 +46,7 @@ class Reloader:
     """Applies the changes in turnout.yaml to a running app, model by model. Thread-safe: one ``reload`` at a time.
 
     Everything under a model may change: its backend, weight, shadow, fallback, options. Added and removed models, pipelines,
-    metrics and threads need a restart. A wrong file changes nothing.
+    metrics, tracing and threads need a restart. A wrong file changes nothing.
     """
 
     def __init__(

@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
-from turnout.metrics.catalogue import models, moves, operation, pipelines
+from turnout.metrics.catalogue import gpus, models, moves, operation, pipelines
 from turnout.metrics.declaration import Family
 
 FAMILIES: tuple[Family, ...] = tuple(
-    value for module in (models, pipelines, moves, operation) for value in vars(module).values() if isinstance(value, Family)
+    value
+    for module in (models, pipelines, moves, operation, gpus)
+    for value in vars(module).values()
+    if isinstance(value, Family)
 )
 """All families, in the order of the page."""

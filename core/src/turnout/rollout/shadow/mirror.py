@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable
 
@@ -17,10 +15,9 @@ from turnout.rollout.shadow.copier import Copier, Copying
 from turnout.rollout.shadow.ledger import WRITE_SECONDS, ShadowLedger
 from turnout.rollout.shadow.mirrored_request import MirroredRequest
 from turnout.rollout.shadow.policy import ShadowPolicy
+from turnout.rollout.shadow.process_end import leave_at_end
 from turnout.tensors.copies import size_of
-
-# Weak, so that a mirror of an old generation is not kept until the process ends.
-_all: weakref.WeakSet[Mirror] = weakref.WeakSet()
+from turnout.tracing.callers import CallerContexts, NoContexts
 
 
 class Mirror:
@@ -32,15 +29,21 @@ class Mirror:
     """
 
     def __init__(
-        self, shadow: ModelInference, policy: ShadowPolicy, ledger: ShadowLedger, release: Callable[[], object]
+        self,
+        shadow: ModelInference,
+        policy: ShadowPolicy,
+        ledger: ShadowLedger,
+        release: Callable[[], object],
+        contexts: CallerContexts | None = None,
     ) -> None:
-        """Mirror to ``shadow``, which ``close`` releases with ``release``."""
+        """Mirror to ``shadow``, which ``close`` releases with ``release``; ``contexts`` are those in which it is traced."""
+        self._contexts = contexts or NoContexts()
         self._comparer = ShadowComparer(shadow, policy, ledger.model, (ledger.primary, ledger.shadow), release)
         self._policy = policy
         self._ledger = ledger
         self._closed = False
         self._reset()
-        _all.add(self)
+        leave_at_end(self)
         Forks.renew(self)
 
     def begin(self, request: InferenceRequest) -> Copying | None:
@@ -132,7 +135,10 @@ class Mirror:
             outputs = self._copier.copy(response.outputs) if reserved else None
             if outputs is not None and not copying.abandoned:
                 copies += outputs.values()
-                queued = self._put(MirroredRequest(inputs, outputs, request.id, request.parameters, seconds, size))
+                mirrored = MirroredRequest(inputs, outputs, request.id, request.parameters, seconds, size)
+                # Taken in the caller's thread: a worker has a context of its own.
+                mirrored.context = self._contexts.present()
+                queued = self._put(mirrored)
         finally:
             if not queued:
                 self._copier.release(copies)
@@ -201,7 +207,8 @@ class Mirror:
 
     def _process(self, request: MirroredRequest) -> None:
         try:
-            comparison = self._comparer.compare(request)
+            with self._contexts.beside(request.context):
+                comparison = self._comparer.compare(request)
             if self._settle(request):
                 self._ledger.record(comparison.parity, request.seconds, comparison.seconds)
                 self._comparer.keep(request, comparison)
@@ -238,10 +245,3 @@ class Mirror:
         end = time.monotonic() + self._policy.closing_seconds
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
-
-
-# Daemon threads are killed in the middle of their work at the end of a process; this runs before that.
-@atexit.register
-def _leave_all() -> None:
-    for mirror in list(_all):
-        mirror.leave()

@@ -22,6 +22,7 @@ class MirroredRequest:
         parameters: the request's parameters.
         seconds: the primary's latency.
         size: the bytes of both copies.
+        context: the context of its caller, where the shadow is traced.
         settled: whether its verdict is counted. The thread that sets it, under the mirror's lock, counts the verdict.
     """
 
@@ -32,3 +33,4 @@ class MirroredRequest:
     seconds: float
     size: int
     settled: bool = False
+    context: object = None

@@ -171,6 +171,11 @@ class Settings(SettingsModel):
         {}, description="The pipelines by name: lists of steps.", json_schema_extra=_NAMES
     )
     metrics: MetricsSettings = Field(default_factory=MetricsSettings, description="Settings of the metrics.")
+    tracing: bool | None = Field(
+        None,
+        description="OpenTelemetry spans of pipelines, steps, requests and executions; by default if a tracer provider is "
+        "configured when the app is opened.",
+    )
     executor_threads: int = Field(
         32,
         ge=1,

@@ -48,3 +48,6 @@ class MetricsSettings(SettingsModel):
         min_length=1,
         description="Upper edges of the histograms of steps in seconds, ascending; Turnout's own, which are fewer, by default.",
     )
+    gpu: bool = Field(
+        False, description="Read utilization, memory and power of NVIDIA's GPUs at each scrape; needs nvidia-ml-py."
+    )

@@ -69,6 +69,11 @@ class Endpoint:
         return bool(found) and all(_is_own(family, address[0]) for family, _, _, _, address in found)
 
 
+def server_attributes(endpoint: Endpoint) -> dict[str, str | int]:
+    """Return what a span says about ``endpoint``, by the semantic conventions of OpenTelemetry."""
+    return {"server.address": endpoint.host, "server.port": endpoint.port}
+
+
 def parse_endpoint(url: str, model: str) -> Endpoint:
     """Return the endpoint that ``url`` of ``model`` names; without a scheme the protocol is gRPC.
 

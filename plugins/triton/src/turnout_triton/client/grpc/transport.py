@@ -9,9 +9,10 @@ from typing import Any
 
 from turnout.errors import ClosedError, TurnoutError
 from turnout.forking import Forks
+from turnout.tracing import outgoing_headers
 from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.deadlines import remaining_seconds
-from turnout_triton.client.endpoints import Endpoint
+from turnout_triton.client.endpoints import Endpoint, server_attributes
 from turnout_triton.client.failures import (
     Callee,
     NotLoadedError,
@@ -23,6 +24,7 @@ from turnout_triton.client.failures import (
 )
 from turnout_triton.client.grpc.infer_message import decode_response, encode_request
 from turnout_triton.client.grpc.loading import load_grpc
+from turnout_triton.client.grpc.reconnecting_channel import SERVICE
 from turnout_triton.client.grpc.shared_channel import SharedChannel, forked_error
 from turnout_triton.client.grpc.statuses import kind_of_name
 from turnout_triton.client.grpc.unary_reply import CallFailedError
@@ -45,6 +47,7 @@ class GrpcTransport:
         self._forks = Forks.count
         self._closed = False
         self._headers = connection.headers
+        self._server = {"rpc.system.name": "grpc", "rpc.method": f"{SERVICE[1:]}/ModelInfer", **server_attributes(endpoint)}
         self._max_response_bytes = connection.max_response_bytes
         self._compression = {"gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}.get(connection.compression)
         # ValueError is what grpc raises on a channel that another thread closed.
@@ -53,9 +56,10 @@ class GrpcTransport:
     def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
         message, deadline = encode_request(request), time.monotonic() + timeout_seconds
         try:
-            response = self._call_unary(message, request.model, timeout_seconds)
+            traced = outgoing_headers(self._server)
+            response = self._call_unary(message, request.model, timeout_seconds, traced)
             if response is None:
-                response = self._call(self._channel.infer, message, request.model, remaining_seconds(deadline))
+                response = self._call(self._channel.infer, message, request.model, remaining_seconds(deadline), traced)
         except UnknownCallError as error:  # as every_server_has_it(), which costs a microsecond more
             raise NotLoadedError(*error.args) from error
         return decode_response(response, request.model)
@@ -65,7 +69,9 @@ class GrpcTransport:
 
         self._check_usable(request.model)
         sent = iter((encode_request(request),))
-        call = self._channel.stream(sent, timeout=timeout_seconds, metadata=self._headers, compression=self._compression)
+        server = {**self._server, "rpc.method": f"{SERVICE[1:]}/ModelStreamInfer"}
+        headers = (*self._headers, *outgoing_headers(server))
+        call = self._channel.stream(sent, timeout=timeout_seconds, metadata=headers, compression=self._compression)
         try:
             for message in call:
                 response = _parse(service_pb2.ModelStreamInferResponse, message, request.model)
@@ -133,11 +139,13 @@ class GrpcTransport:
         described: Mapping[str, Any] = MessageToDict(response, preserving_proto_field_name=True)
         return described
 
-    def _call(self, method: Any, message: bytes, model: str, timeout_seconds: float) -> bytes:
+    def _call(
+        self, method: Any, message: bytes, model: str, timeout_seconds: float, more: tuple[tuple[str, str], ...] = ()
+    ) -> bytes:
         self._check_usable(model)
         try:
             response: bytes | None = method(
-                message, timeout=timeout_seconds, metadata=self._headers, compression=self._compression
+                message, timeout=timeout_seconds, metadata=(*self._headers, *more), compression=self._compression
             )
         except self._errors as error:
             raise self._translate(error, model) from error
@@ -148,13 +156,15 @@ class GrpcTransport:
             self._unary.allow()
         return response
 
-    def _call_unary(self, message: bytes, model: str, timeout_seconds: float) -> bytes | None:
+    def _call_unary(
+        self, message: bytes, model: str, timeout_seconds: float, more: tuple[tuple[str, str], ...]
+    ) -> bytes | None:
         """Return the response over a connection of our own; None if gRPC must send the message."""
         if self._unary is None:
             return None
         self._check_usable(model)
         try:
-            response = self._unary.call(message, timeout_seconds)
+            response = self._unary.call(message, timeout_seconds, more)
         except CallFailedError as error:
             raise self._failure(error.kind, error.text, model) from error
         if response is not None:

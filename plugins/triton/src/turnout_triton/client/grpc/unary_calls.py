@@ -79,8 +79,10 @@ class UnaryCalls:
         """Use connections of our own from now on: gRPC's has reached the server."""
         self._allowed = True
 
-    def call(self, message: bytes, timeout_seconds: float) -> bytes | None:
-        """Return the response to ``message``; None if gRPC must send it, which the server has not seen then.
+    def call(self, message: bytes, timeout_seconds: float, more: tuple[tuple[str, str], ...] = ()) -> bytes | None:
+        """Return the response to ``message``, sent with the headers ``more``; None if gRPC must send it.
+
+        The server has not seen it then.
 
         Raises:
             CallFailedError: it failed.
@@ -97,7 +99,7 @@ class UnaryCalls:
             return None
         most = self._most_bytes + PREFIX.size
         try:
-            reply = connection.request(self._head + _timeout_field(timeout_seconds), body, most, deadline)
+            reply = connection.request(self._head + _timeout_field(timeout_seconds) + _encoded(more), body, most, deadline)
         except NotProcessedError:
             connection.close()
             return None
@@ -204,6 +206,10 @@ def _is_usable(connection: Http2Connection) -> bool:
     if not connection.is_usable:
         connection.close()
     return connection.is_usable
+
+
+def _encoded(more: tuple[tuple[str, str], ...]) -> bytes:
+    return encode_fields(more) if more else b""
 
 
 def _timeout_field(seconds: float) -> bytes:

@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 from turnout.errors import InferenceError, InvalidRequestError, NotReachedError, TurnoutError
+from turnout.tracing import outgoing_headers
 from turnout_triton.client.connection_settings import ConnectionSettings
 from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.device_buffer import DeviceBuffer, copy_to_host
-from turnout_triton.client.endpoints import Endpoint
+from turnout_triton.client.endpoints import Endpoint, server_attributes
 from turnout_triton.client.failures import (
     NotLoadedError,
     UnknownCallError,
@@ -57,6 +58,7 @@ class HttpTransport:
         # The beginnings of requests of one shape, whose bodies are not compressed.
         self._usual: dict[tuple[Any, ...], bytes] | None = {} if connection.compression == "none" else None
         self._known = KnownResponses()
+        self._server = {"http.request.method": "POST", "url.full": self._url, **server_attributes(endpoint)}
         self._max_response_bytes = connection.max_response_bytes
         self._closed = False
         # None: not known. No lock: two threads that ask at once get the same answer.
@@ -77,7 +79,7 @@ class HttpTransport:
     def _infer_typed(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
         if any(head.shared for head in request.heads) or request.outputs:
             raise UnknownCallError(f"model {request.model!r}: {self._url!r} has no shared memory; use the wire")
-        headers = {**self._headers, "content-type": "application/json"}
+        headers = {**self._headers, **dict(outgoing_headers(self._server)), "content-type": "application/json"}
         most = self._max_response_bytes // JSON_SHARE
         path, body = _infer_path(request.model, request.version), encode_typed_request(request)
         message = self._requests.write("POST", path, headers, (body,), max_response_bytes=most)
@@ -88,8 +90,9 @@ class HttpTransport:
         if DeviceBuffer in map(type, data):
             data = [copy_to_host(buffer) for buffer in data]
         sizes = tuple(map(len, data))
-        if self._usual is None or request.id or request.parameters:
-            return self._send_infer(self._describe(request, data, sizes), request.model, timeout_seconds)
+        traced = outgoing_headers(self._server)
+        if self._usual is None or request.id or request.parameters or traced:
+            return self._send_infer(self._describe(request, data, sizes, dict(traced)), request.model, timeout_seconds)
         # Head and JSON are the same for all requests of one shape, and so are all sizes in them.
         key = request.model, request.version, request.heads, sizes, request.outputs
         first, rest = joined(self._usual.get(key) or self._begin(*key), data, sum(sizes))
@@ -114,9 +117,11 @@ class HttpTransport:
             self._usual[model, version, heads, sizes, outputs] = start
         return start
 
-    def _describe(self, request: KServeRequest, data: Sequence[Buffer], sizes: Sequence[int]) -> HttpRequest:
+    def _describe(
+        self, request: KServeRequest, data: Sequence[Buffer], sizes: Sequence[int], more: Mapping[str, str]
+    ) -> HttpRequest:
         described = describe_request(request, sizes)
-        headers = {**self._headers, **_BINARY, HEADER_LENGTH: str(len(described))}
+        headers = {**self._headers, **more, **_BINARY, HEADER_LENGTH: str(len(described))}
         return self._requests.write(
             "POST",
             _infer_path(request.model, request.version),

@@ -1,0 +1,31 @@
+"""Names of the attributes and events that OpenTelemetry's semantic conventions have no name for."""
+
+from __future__ import annotations
+
+PIPELINE = "turnout.pipeline"
+STEP = "turnout.step"
+MODEL = "turnout.model"
+BACKEND = "turnout.backend"
+OUTCOME = "turnout.outcome"
+REQUEST_ID = "turnout.request.id"
+FAILURES = "turnout.failures"
+"""The number of requests and parts that failed in a step, or in a run."""
+DURATION = "turnout.{}.duration"
+"""The seconds of one part of a step."""
+ROLE = "turnout.role"
+SHADOW = "shadow"
+"""The role of an execution whose answer no caller gets."""
+BATCH_REQUESTS = "turnout.batch.requests"
+BATCH_ROWS = "turnout.batch.rows"
+
+FALLBACK = "turnout.fallback"
+"""An event of a request: another backend is asked. Its attributes: ``turnout.backend``, and the two that follow."""
+FALLBACK_TO = "turnout.fallback.to"
+FALLBACK_REASON = "turnout.fallback.reason"
+RETRY = "turnout.retry"
+"""An event of a request: it is sent to ``turnout.backend`` once more."""
+
+ERROR_TYPE = "error.type"
+EXCEPTION = "exception"
+EXCEPTION_TYPE = "exception.type"
+EXCEPTION_MESSAGE = "exception.message"
