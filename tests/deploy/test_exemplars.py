@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import prometheus_client
 import pytest
-from tests.deploy.processes import wait_until
+from ruamel.yaml import YAML
+from tests.deploy.processes import free_port, wait_until
 from tests.deploy.prometheus_server import Prometheus, config
 from tests.traces import Traces, id_of
 
 import turnout
-from turnout import Turnout
 from turnout.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -26,30 +24,23 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> Traces:
     return Traces().install(monkeypatch)
 
 
-@pytest.fixture
-def app(traces: Traces, monkeypatch: pytest.MonkeyPatch) -> Iterator[Turnout]:
-    monkeypatch.delenv("INFERENCE_BACKEND", raising=False)
-    with turnout.open(ROOT / "turnout.yaml", metrics=Metrics()) as opened:
-        yield opened
-
-
-def test_prometheus_returns_the_trace_of_a_slow_request(app: Turnout, traces: Traces, tmp_path: Path) -> None:
-    server, thread = prometheus_client.start_http_server(0, "127.0.0.1", registry=app.metrics.registry)
-    target = f"127.0.0.1:{server.server_port}"
-    start = time.time()
+def test_prometheus_returns_the_trace_of_a_request(traces: Traces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    port, start = free_port(), time.time()
+    settings = {**YAML(typ="safe").load(ROOT / "turnout.yaml"), "backend": "onnxruntime", "metrics": {"port": port}}
     found = []
 
     def kept() -> bool:
         found[:] = prometheus.api("query_exemplars", query=QUERY, start=start - 1, end=time.time() + 1)
         return bool(found)
 
-    with Prometheus(tmp_path, config({"turnout": [target]})) as prometheus:
+    with (
+        turnout.open(settings, metrics=Metrics()) as app,
+        Prometheus(tmp_path, config({"turnout": [f"127.0.0.1:{port}"]})) as (prometheus),
+    ):
         for _ in range(5):
             app.model("birefnet").infer({"pixel_values": np.zeros((1, 3, 128, 128), np.float32)})
         wait_until(kept, seconds=30, what="an exemplar")
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
     requests = {f"{id_of(span):016x}": span for span in traces.named("request birefnet")}
     exemplars = [exemplar for series in found for exemplar in series["exemplars"]]

@@ -136,7 +136,7 @@ class Mirror:
             if outputs is not None and not copying.abandoned:
                 copies += outputs.values()
                 mirrored = MirroredRequest(inputs, outputs, request.id, request.parameters, seconds, size)
-                # Taken in the caller's thread: a worker has a context of its own.
+                # Here, in the caller's thread: a worker has a context of its own.
                 mirrored.context = self._contexts.present()
                 queued = self._put(mirrored)
         finally:
