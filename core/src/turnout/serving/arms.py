@@ -143,6 +143,7 @@ class Arms:
         bounded = ErrorBoundary(lazy, model.name, backend)
         if self._tracer is None:
             return bounded
+        # Outside of the boundary: a span says what the error became, and not what a foreign library raised.
         remote, batched = self._plugins.backend(backend).remote, model.declaration.max_batch_size > 0
         return ExecutionSpan(bounded, self._tracer, (model.name, backend), remote=remote, batched=batched)
 

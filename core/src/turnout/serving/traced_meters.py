@@ -32,6 +32,7 @@ def traced_retries(tracer: Tracer | None, meter: RetryMeter, backend: str) -> Re
 def _both(count: Callable[[], object], tracer: Tracer, event: str, attributes: dict[str, str | int]) -> Callable[[], None]:
     def count_and_record() -> None:
         count()
+        # The current span is that of the request: that of the attempt which failed has ended.
         tracer.add_event(event, attributes)
 
     return count_and_record
