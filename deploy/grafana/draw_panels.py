@@ -46,6 +46,8 @@ def _figure(dashboard: ReadDashboard, source: Source) -> Figure:
     figure = Figure(figsize=(24 * _COLUMN_INCHES, height * _ROW_INCHES), dpi=90, facecolor="#f4f5f5")
     FigureCanvasAgg(figure)
     marks = [(NAMED[event.color], moment) for event in dashboard.events for moment in _moments(event, source)]
+    for place, heading in dashboard.headings.items():
+        figure.text(0.006, 1 - (place + 0.75) / height, heading, fontsize=9, color="#555555")
     for panel in dashboard.panels:
         for part, asked in _repeated(dashboard, panel, source):
             axes = _axes(figure, part, height)
@@ -115,7 +117,7 @@ def _save(figure: Figure, file: Path) -> None:
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
     # A palette is a third of the size; no panel needs more colors.
-    Image.open(drawn).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(file, optimize=True)
+    Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
 def main() -> None:

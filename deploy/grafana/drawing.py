@@ -55,6 +55,7 @@ def draw_lines(axes: Any, panel: ReadPanel, lines: Sequence[Line]) -> None:
             axes.plot(line.times, line.values, label=line.name, color=color, linewidth=1)
     if custom.get("scaleDistribution", {}).get("type") == "log":
         axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter("")
     else:
         axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(lambda value, _: text_of(value, panel.unit))
@@ -87,8 +88,9 @@ def draw_figures(axes: Any, panel: ReadPanel, lines: Sequence[Line]) -> None:
 
 def draw_table(axes: Any, panel: ReadPanel, lines: Sequence[Line]) -> None:
     """Draw a table: a row for each value of the labels, a column for each query."""
-    renamed = panel.raw["transformations"][1]["options"]["renameByName"]
-    labels = {name: heading for name, heading in renamed.items() if not name.startswith("Value")}
+    organized = panel.raw["transformations"][1]["options"]
+    names = sorted(organized["renameByName"], key=organized["indexByName"].__getitem__)
+    labels = {name: organized["renameByName"][name] for name in names if not name.startswith("Value")}
     rows: dict[tuple[str, ...], dict[str, str]] = {}
     # The query with the most labels comes first, and the others join its rows.
     for line in sorted(lines, key=lambda one: -len(one.labels)):
@@ -116,8 +118,14 @@ def draw_heat_map(axes: Any, panel: ReadPanel, lines: Sequence[Line]) -> None:
     low, high = (int(used[0]), int(used[-1]) + 1) if used.size else (0, len(ordered))
     shown = np.where(each > 0.01, each, np.nan)[low:high]
     edges = [text_of(float(line.labels["le"]), panel.unit) for line in ordered[low:high]]
-    axes.pcolormesh(ordered[0].times, np.arange(high - low), shown, cmap="YlOrRd", shading="nearest")
+    axes.pcolormesh(_edges(ordered[0].times), np.arange(high - low + 1) - 0.5, shown, cmap="YlOrRd")
     axes.set_yticks(np.arange(high - low), edges)
+
+
+def _edges(times: np.ndarray) -> np.ndarray:
+    step = times[1] - times[0]
+    edges: np.ndarray = np.append(times, times[-1] + step) - step / 2
+    return edges
 
 
 def draw_states(axes: Any, panel: ReadPanel, lines: Sequence[Line]) -> None:

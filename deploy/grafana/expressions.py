@@ -40,6 +40,11 @@ def rate_by(by: str, selector: str) -> str:
     return total(by, rate(selector))
 
 
+def rate_of_seen(by: str, selector: str) -> str:
+    """Return the rate of those counters that grew in the time range: of many reasons, the few that happened."""
+    return f"{rate_by(by, selector)} and {total(by, f'increase({selector}[$__range])')} > 0"
+
+
 def quantile(q: float, by: str, histogram: str, labels: str) -> str:
     """Return a quantile of a histogram over all instances."""
     return f"histogram_quantile({q:g}, {rate_by(f'le, {by}' if by else 'le', f'{histogram}_bucket{{{labels}}}')})"
@@ -86,10 +91,15 @@ def unanswered(labels: str) -> str:
 
 
 def answering(labels: str) -> str:
-    """Return the rate of requests by model and backend, of the backends that answer callers: no shadow, no fallback."""
+    """Return the rate of callers' requests by model and backend, of the backends that answer them: no fallback, no shadow.
+
+    A backend that is a canary may also be the shadow; the copies that it compared are subtracted.
+    """
+    compared = rate(f'turnout_shadow_comparisons_total{{{labels},verdict!="dropped"}}')
+    copies = f'label_replace({compared}, "backend", "$1", "shadow", "(.+)")'
     roles = f'turnout_serving{{{labels},role=~"serves|canary"}} == 1'
     counted = rate(f"turnout_inference_requests_total{{{labels}}}")
-    return total("model, backend", f"{counted} and on (job, instance, model, backend) ({roles})")
+    return total("model, backend", f"({counted} or -{copies}) and on (job, instance, model, backend) ({roles})")
 
 
 def share_of_model(rates: str) -> str:

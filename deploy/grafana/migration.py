@@ -11,6 +11,7 @@ from deploy.grafana.expressions import (
     error_ratio,
     quantile,
     rate_by,
+    rate_of_seen,
     requests,
     share_of_model,
 )
@@ -90,11 +91,11 @@ def _stage() -> Row:
                     "Fallbacks and retries",
                     "Requests that another backend answered, by reason, and requests that were sent a second time.",
                     "reqps",
-                    "this model has no fallback, canary or retry",
+                    "nothing fell back or was retried",
                     width=12,
                 ),
                 Query(
-                    rate_by("model, backend, to, reason", f"turnout_fallbacks_total{{{MODEL}}}"),
+                    rate_of_seen("model, backend, to, reason", f"turnout_fallbacks_total{{{MODEL}}}"),
                     "{{backend}} to {{to}}, {{reason}}",
                 ),
                 Query(rate_by("model, backend", f"turnout_retries_total{{{MODEL}}}"), "{{backend}} retried"),
@@ -165,9 +166,9 @@ def _side_by_side() -> Row:
                 Query(error_ratio(by, ARM), "{{backend}}"),
             ),
             lines(
-                About("Errors by outcome", "Failed requests a second, by outcome.", "reqps", NO_REQUESTS, width=12),
+                About("Errors by outcome", "Failed requests a second, by outcome.", "reqps", "no request has failed", width=12),
                 Query(
-                    rate_by("model, backend, outcome", f'turnout_inference_requests_total{{{ARM},outcome!="ok"}}'),
+                    rate_of_seen("model, backend, outcome", f'turnout_inference_requests_total{{{ARM},outcome!="ok"}}'),
                     "{{backend}} {{outcome}}",
                 ),
             ),

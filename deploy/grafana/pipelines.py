@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from deploy.grafana.expressions import APP, PIPELINE, buckets, mean, quantile, rate, rate_by, total
+from deploy.grafana.expressions import APP, PIPELINE, buckets, mean, quantile, rate, rate_by, rate_of_seen, total
 from deploy.grafana.frames import INSTANCE, JOB, PIPELINES, Frame, Row, Variable
 from deploy.grafana.panels import About, Limits, Query, figures, heat_map, lines
 
+PER_SECOND = "suffix: /s"
 NO_RUNS = "no pipeline ran in this time range"
 RUNS = "turnout_pipeline_runs_total"
 SECONDS = "turnout_pipeline_duration_seconds"
@@ -47,7 +48,7 @@ def _pictures() -> Row:
                 About(
                     "Refused pictures",
                     "Pictures a second that a step refused: no picture, too large, or not to be read.",
-                    "reqps",
+                    PER_SECOND,
                     "no pipeline has a step that reads pictures",
                     width=4,
                     height=6,
@@ -56,7 +57,7 @@ def _pictures() -> Row:
                 limits=Limits(0.01, 1),
             ),
             lines(
-                About("Runs", "Runs a second, by outcome.", "reqps", NO_RUNS, width=8, height=6),
+                About("Runs", "Runs a second, by outcome.", PER_SECOND, NO_RUNS, width=8, height=6),
                 Query(rate_by("pipeline, outcome", f"{RUNS}{{{PIPELINE}}}"), "{{pipeline}} {{outcome}}"),
             ),
             lines(
@@ -100,11 +101,11 @@ def _steps() -> Row:
                     "Failures by step and reason",
                     "Failures a second. The reason is the outcome of a model's request, invalid_input for a refused picture, "
                     "or error for the step's own code.",
-                    "reqps",
+                    PER_SECOND,
                     "no step has failed",
                     width=12,
                 ),
-                Query(rate_by("pipeline, step, reason", f"{FAILURES}{{{PIPELINE}}}"), "{{step}} {{reason}}"),
+                Query(rate_of_seen("pipeline, step, reason", f"{FAILURES}{{{PIPELINE}}}"), "{{step}} {{reason}}"),
             ),
             lines(
                 About(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deploy.grafana.arms import NAME, NO_REQUESTS
-from deploy.grafana.expressions import APP, ARM, MODEL, SERVER_JOB, rate_by, total
+from deploy.grafana.expressions import APP, ARM, MODEL, SERVER_JOB, rate_of_seen, total
 from deploy.grafana.frames import Row
 from deploy.grafana.panels import About, Query, lines
 
@@ -44,15 +44,15 @@ def pressure() -> Row:
                     "Requests that another backend answered, by reason, and requests that were refused before they reached "
                     "one.",
                     "reqps",
-                    "no model has a fallback, a circuit or a limit",
+                    "nothing fell back or was refused",
                     width=6,
                 ),
                 Query(
-                    rate_by("model, backend, to, reason", f"turnout_fallbacks_total{{{MODEL}}}"),
+                    rate_of_seen("model, backend, to, reason", f"turnout_fallbacks_total{{{MODEL}}}"),
                     "{{model}}: {{backend}} to {{to}}, {{reason}}",
                 ),
                 Query(
-                    rate_by("model, backend, reason", f"turnout_refused_requests_total{{{ARM}}}"),
+                    rate_of_seen("model, backend, reason", f"turnout_refused_requests_total{{{ARM}}}"),
                     f"{NAME} refused, {{{{reason}}}}",
                 ),
             ),

@@ -12,7 +12,7 @@ from typing import Any
 FOLDER = Path(__file__).parent / "dashboards"
 FILES = tuple(sorted(FOLDER.glob("*.json")))
 
-_VARIABLE = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|(\w+))")
+_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::\w+)?\}|([A-Za-z_]\w*))")
 _LABEL_VALUES = re.compile(r"label_values\((?P<selector>.+), (?P<label>\w+)\)")
 
 
@@ -58,11 +58,21 @@ class ReadEvent:
 
 @dataclass(frozen=True)
 class ReadDashboard:
-    """One dashboard, as its file describes it; ``variables`` are the selectors and labels of their queries, by name."""
+    """One dashboard, as its file describes it.
+
+    Attributes:
+        name: of its file.
+        title: for users.
+        panels: all of them.
+        headings: the titles of its rows, by their place from the top.
+        events: its annotations.
+        variables: the selector and the label of each variable's query, by its name.
+    """
 
     name: str
     title: str
     panels: tuple[ReadPanel, ...]
+    headings: Mapping[int, str]
     events: tuple[ReadEvent, ...]
     variables: Mapping[str, tuple[str, str]]
 
@@ -91,7 +101,8 @@ def read(file: Path) -> ReadDashboard:
                 raise ValueError(f"variable {one['name']!r} of {file.name} is no label_values(selector, label)")
             variables[one["name"]] = (match["selector"], match["label"])
     panels = tuple(_panel(one) for one in raw["panels"] if one["type"] != "row")
-    return ReadDashboard(file.stem, raw["title"], panels, tuple(events), variables)
+    headings = {one["gridPos"]["y"]: one["title"] for one in raw["panels"] if one["type"] == "row"}
+    return ReadDashboard(file.stem, raw["title"], panels, headings, tuple(events), variables)
 
 
 def fill(expression: str, values: Mapping[str, str]) -> str:

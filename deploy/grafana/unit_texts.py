@@ -18,7 +18,9 @@ def text_of(value: float, unit: str) -> str:
         return _seconds(value)
     if unit == "sci":
         return f"{value:.0e}"
-    suffix = _SUFFIXES.get(unit, "")
+    if unit == "bool_yes_no":
+        return "Yes" if value else "No"
+    suffix = unit.removeprefix("suffix:") if unit.startswith("suffix:") else _SUFFIXES.get(unit, "")
     for size, prefix in _PREFIXES:
         if abs(value) >= 10 * size or (suffix.startswith("B") and abs(value) >= size):
             return f"{value / size:.3g} {prefix}{suffix.strip()}"

@@ -31,6 +31,6 @@ class GunicornApp(Process):
                 *("--worker-tmp-dir", str(folder), "--graceful-timeout", "2", "--log-level", "warning"),
             ],
             folder / "gunicorn.log",
-            {"TURNOUT_TEST_YAML": str(settings), **several},
+            {"SERVED_SETTINGS": str(settings), **several},
         )
         self.wait_for(f"{self.url}/metrics")

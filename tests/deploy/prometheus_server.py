@@ -79,6 +79,10 @@ class Prometheus(Process):
         self.wait_for(f"{self.url}/-/ready")
 
     def _write(self, configuration: Mapping[str, Any]) -> None:
+        self._targets = {
+            job["job_name"]: sum(len(group["targets"]) for group in job.get("static_configs", ()))
+            for job in configuration["scrape_configs"]
+        }
         # JSON is YAML.
         self._file.write_text(json.dumps(configuration, indent=1))
 
@@ -123,10 +127,11 @@ class Prometheus(Process):
         return accepted[0]
 
     def wait_for_next_scrape(self, job: str) -> float:
-        """Wait until every target of ``job`` that is up was scraped after this moment; return the time then."""
+        """Wait until every target of ``job`` was scraped after this moment; return the time then."""
         now = time.time()
         # The timestamp of anything but a plain selector is the time of the query.
-        self.wait_for_value(f'min(timestamp(up{{job="{job}"}}) and up == 1)', lambda scraped: scraped > now)
+        targets = self._targets[job]
+        self.wait_for_value(f'count(timestamp(up{{job="{job}"}}) * up > {now})', lambda scraped: scraped == targets)
         return time.time()
 
     def api(self, path: str, **parameters: object) -> Any:

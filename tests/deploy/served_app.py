@@ -13,7 +13,7 @@ import numpy as np
 import turnout
 from turnout.errors import InvalidRequestError, TurnoutError
 
-WATCHED = turnout.open(os.environ["TURNOUT_TEST_YAML"], watch=True)
+WATCHED = turnout.open(os.environ["SERVED_SETTINGS"], watch=True)
 
 
 def _run(values: dict[str, str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +25,11 @@ from tests.deploy.load import Load
 from tests.deploy.processes import free_port, get, wait_until
 from tests.deploy.prometheus_server import Prometheus, config
 
+from turnout.errors import ConfigurationError
+
 MODEL, OLD, NEW = "birefnet", "onnxruntime", "triton"
 WEIGHT = 0.3
-INTERVAL = "500ms"
+INTERVAL = "1s"
 PICTURE = ROOT / "examples/pictures"
 
 YAML = """
@@ -61,21 +64,36 @@ models:
 pipelines:
   describe:
     - load_image
-    - segment_regions: {{model: birefnet}}
-    - caption: {{model: blip_caption}}
-    - answer: {{model: blip_vqa, question: "what colour is it?"}}
+    - segment_regions: {{model: birefnet, processor: examples/checkpoints/segmenter}}
+    - caption: {{model: blip_caption, processor: examples/checkpoints/captioner}}
+    - answer: {{model: blip_vqa, processor: examples/checkpoints/answerer, question: "what colour is it?"}}
 """
-SHADOW = "    shadow: {backend: triton, fraction: 1.0, tolerance: {atol: 1.0e-3}}\n"
+SHADOW = """
+    shadow:
+      backend: triton
+      fraction: 1.0
+      tolerance: {atol: 1.0e-3}
+      promote_when: {comparisons: 20, mismatch_ratio: 0, p95_ratio: 1000}
+"""
 
 Counters = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of the story between two moments when nothing runs; the counters of each app at its end."""
+    """A part of the story between two moments when nothing runs.
+
+    Attributes:
+        name: what the model does.
+        start: before its first request.
+        quiet: after its last request.
+        end: after the scrape that follows it.
+        counters: of each app at its end.
+    """
 
     name: str
     start: float
+    quiet: float
     end: float
     counters: dict[str, Counters]
 
@@ -100,9 +118,13 @@ class Story:
         """Return the phase before ``name``."""
         return self.phases[self.phases.index(self.phase(name)) - 1]
 
-    def grown(self, phase: str, metric: str, **labels: str) -> float:
-        """Return by how much counters grew in a phase, over both apps, by the apps' own metrics."""
-        return counted(self.phase(phase), metric, **labels) - counted(self.before(phase), metric, **labels)
+    def grown(self, phase: str, metric: str, *, app: str = "", **labels: str) -> float:
+        """Return by how much counters grew in a phase, in one app or both, by the apps' own metrics."""
+        return counted(self.phase(phase), metric, app=app, **labels) - counted(self.before(phase), metric, app=app, **labels)
+
+    def window(self, phase: str) -> float:
+        """Return the seconds before the end of a phase that begin with a scrape of the counters at its start."""
+        return self.phase(phase).end - self.before(phase).quiet
 
     def write(self, shadow: str = "") -> None:
         """Write turnout.yaml."""
@@ -133,8 +155,9 @@ class Story:
                 loads.enter_context(Load(addresses(app), callers=callers))
             time.sleep(seconds)
         self._settle()
+        quiet = time.time()
         end = self.prometheus.wait_for_next_scrape("turnout")
-        self.phases.append(Phase(name, start, end, {app.address: counters(app) for app in self.apps}))
+        self.phases.append(Phase(name, start, quiet, end, {app.address: counters(app) for app in self.apps}))
 
     def _settle(self) -> None:
         """Wait until no counter changes, those of the shadow included."""
@@ -174,14 +197,23 @@ def counters(app: GunicornApp) -> Counters:
     }
 
 
-def counted(phase: Phase, metric: str, **labels: str) -> float:
-    """Return the sum of counters at the end of a phase, over both apps."""
+def counted(phase: Phase, metric: str, *, app: str = "", **labels: str) -> float:
+    """Return the sum of counters at the end of a phase, of one app or both."""
     return sum(
         value
-        for one in phase.counters.values()
+        for address, one in phase.counters.items()
+        if app in ("", address)
         for (name, pairs), value in one.items()
         if name == metric and labels.items() <= dict(pairs).items()
     )
+
+
+def has_ports(server: Any) -> bool:
+    """Return whether the server has reserved its ports."""
+    try:
+        return bool(server.ports)
+    except ConfigurationError:
+        return False
 
 
 @contextmanager
@@ -190,7 +222,11 @@ def running(folder: Path) -> Iterator[Story]:
     from turnout_triton.server import LocalServer, ServerOptions
 
     with ExitStack() as stack:
-        server = stack.enter_context(LocalServer(ROOT / "model_repository", ServerOptions(grace_seconds=0)))
+        server = LocalServer(ROOT / "model_repository", ServerOptions(grace_seconds=0))
+        stack.callback(server.close)
+        # The apps start meanwhile: they open no model before its first request.
+        started = stack.enter_context(ThreadPoolExecutor(1)).submit(server.start)
+        wait_until(lambda: has_ports(server) or started.done(), what="the ports of the server")
         for name in ("examples", "model_repository"):
             (folder / name).symlink_to(ROOT / name)
         story = Story(folder, folder / "turnout.yaml", server, None, (), dead=f"127.0.0.1:{free_port()}")  # type: ignore[arg-type]
@@ -199,14 +235,15 @@ def running(folder: Path) -> Iterator[Story]:
             stack.enter_context(GunicornApp(folder / "a", story.settings, workers=2)),
             stack.enter_context(GunicornApp(folder / "b", story.settings, workers=1)),
         ]
+        started.result()
         jobs = {"turnout": [app.address for app in story.apps], "triton": [f"127.0.0.1:{server.ports.metrics}"]}
         story.prometheus = stack.enter_context(Prometheus(folder, config(jobs, interval=INTERVAL)))
         yield story
 
 
-def move(story: Story, seconds: float = 4) -> None:
+def move(story: Story, seconds: float = 3) -> None:
     """Move ``birefnet`` from onnxruntime to triton, then kill the server."""
-    story.let("opening", 2)
+    story.let("opening", 1)
     story.let("old", seconds)
     story.write(SHADOW)
     story.reload()
@@ -228,7 +265,7 @@ def main(folder: str) -> None:
     from deploy.grafana.draw_panels import draw
 
     with TemporaryDirectory() as temporary, running(Path(temporary)) as story:
-        move(story, 20)
+        move(story, 15)
         draw(story.prometheus.url, story.phases[0].end, story.phases[-1].end, Path(folder), window_seconds=5)
 
 

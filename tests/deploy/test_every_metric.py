@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import socket
@@ -58,8 +57,7 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def write_settings(folder: Path, grpc_url: str, port: int) -> None:
     settings: Any = YAML(typ="safe").load((ROOT / "turnout.yaml").read_text())
-    for part in ("model_repository", "examples"):
-        (folder / part).symlink_to(ROOT / part)
+    (folder / "model_repository").symlink_to(ROOT / "model_repository")
     guards: dict[str, Any] = {"circuit_breaker": {}, "retry": {}, "max_in_flight": 64}
     extra: dict[str, dict[str, Any]] = {
         "birefnet": {"backend": "triton", "fallback": "onnxruntime", "record": {"directory": "recordings", "fraction": 1.0}},
@@ -67,11 +65,13 @@ def write_settings(folder: Path, grpc_url: str, port: int) -> None:
         "blip_vqa": {"backend": "onnxruntime", "shadow": {"backend": "triton", "fraction": 1.0}},
     }
     for name, model in settings["models"].items():
+        del model["backends"]["direct"]
         urls = [grpc_url, grpc_url.replace("localhost", "127.0.0.1")]
         model["backends"]["triton"] |= {"url": sorted(set(urls)), "shared_memory_threshold_bytes": 1}
         model.update(guards | extra[name])
     settings["metrics"] = {"port": port}
-    (folder / "turnout.yaml").write_text(json.dumps(settings))
+    with (folder / "turnout.yaml").open("w") as file:
+        YAML(typ="safe").dump(settings, file)
 
 
 def scrape_until_complete(port: int) -> str:

@@ -114,6 +114,18 @@ def test_the_measured_canary_share_counts_the_backends_that_answer_and_not_the_s
     evaluate(query("migration", "Canary share", "B"), series, expected)
 
 
+def test_the_measured_canary_share_leaves_out_what_the_same_backend_compared_as_the_shadow(evaluate) -> None:
+    series = requests(f'{A},backend="onnxruntime"', "ok", 70) | requests(f'{A},backend="triton"', "ok", 30 + 70)
+    for backend, role in (("onnxruntime", "serves"), ("triton", "canary"), ("triton", "shadow")):
+        series |= {f'turnout_serving{{{A},backend="{backend}",role="{role}"}}': "1+0x20"}
+    for verdict, count in {"match": 60, "mismatch": 10, "dropped": 500}.items():
+        compared = f'{A},backend="onnxruntime",shadow="triton",verdict="{verdict}"'
+        series |= {f"turnout_shadow_comparisons_total{{{compared}}}": f"0+{count}x20"}
+
+    expected = {'{model="m",backend="onnxruntime"}': 0.7, '{model="m",backend="triton"}': 0.3}
+    evaluate(query("migration", "Canary share", "B"), series, expected)
+
+
 def test_a_switch_is_one_event_and_the_start_of_an_app_is_none(evaluate) -> None:
     def serves(instance: str, backend: str, values: str) -> dict[str, str]:
         return {f'turnout_serving{{{instance},backend="{backend}",role="serves"}}': values}
@@ -151,10 +163,10 @@ def test_a_model_has_one_row_a_version_while_a_version_rolls_out_and_old_version
         return {f'turnout_model_info{{{instance},backend="triton",version="{version}",sha256="{version}{version}"}}': values}
 
     series = info(A, "1", "1x5 0x20") | info(A, "2", "_x5 1x20") | info(B, "1", "1x20")
-    rolling = {f'{{model="m",backend="triton",version="{version}"}}': 1.0 for version in "12"}
+    rolled = info(A, "1", "1x5 0x20") | info(A, "2", "_x5 1x20") | info(B, "2", "1x20")
 
-    evaluate(query("overview", "Models"), series, rolling)
-    evaluate(query("overview", "Models"), info(A, "1", "1x5 0x20") | info(A, "2", "_x5 1x20"), dict([rolling.popitem()]))
+    evaluate(query("overview", "Models"), series, {f'{{model="m",backend="triton",version="{one}"}}': 1.0 for one in "12"})
+    evaluate(query("overview", "Models"), rolled, {'{model="m",backend="triton",version="2"}': 2.0})
 
 
 def test_the_mismatch_ratio_leaves_dropped_requests_out(evaluate) -> None:
@@ -241,3 +253,16 @@ def test_the_stage_shows_the_roles_that_a_backend_had_in_the_time_range(evaluate
         '{model="m",backend="triton",role="serves"}': 0.5,
     }
     evaluate(query("migration", "Stage"), series, expected)
+
+
+def test_failures_by_reason_are_those_that_happened_in_the_time_range(evaluate) -> None:
+    def failures(reason: str, values: str) -> dict[str, str]:
+        return {f'turnout_step_failures_total{{job="turnout",instance="a",pipeline="p",step="s",reason="{reason}"}}': values}
+
+    series = failures("error", "0x20") | failures("invalid_input", "0+3x2 6x20") | failures("unavailable", "0+3x20")
+
+    expected = {
+        '{pipeline="p",step="s",reason="invalid_input"}': 0.0,
+        '{pipeline="p",step="s",reason="unavailable"}': 0.1,
+    }
+    evaluate(query("pipelines", "Failures by step and reason"), series, expected)

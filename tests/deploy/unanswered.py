@@ -17,7 +17,7 @@ def values(job: str, window_seconds: float, range_seconds: float) -> dict[str, s
         "model": ".*",
         "backend": ".*",
         "pipeline": ".*",
-        "__rate_interval": f"{window_seconds:g}s",
+        "__rate_interval": f"{round(1000 * window_seconds)}ms",
         "__interval": "1s",
         "__range": f"{round(range_seconds)}s",
     }
@@ -30,10 +30,14 @@ def unanswered(
 
     A selector too: an operator such as ``or`` hides that one of its sides has a wrong name or label.
     """
+    found: dict[str, bool] = {}
     for place, expression in dashboard.expressions():
         promql = fill(expression, filled)
         for part in (promql, *selectors(promql)):
-            if not prometheus.query_range(part, start, end):
+            # Panels share selectors.
+            if part not in found:
+                found[part] = bool(prometheus.query_range(part, start, end))
+            if not found[part]:
                 yield f"{place}: {part}"
                 break
 
