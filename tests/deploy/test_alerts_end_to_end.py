@@ -5,6 +5,7 @@ The rules are those of deploy/prometheus with every duration divided by ``FACTOR
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import sys
@@ -55,7 +56,7 @@ models:
     max_batch_size: 8
     backends: {backends}
 pipelines:
-  segment: [load_image, {{segment_regions: {{model: birefnet}}}}]
+  segment: [load_image, {{segment_regions: {{model: birefnet, size: [128, 128]}}}}]
 """
 BACKENDS = (
     "{{onnxruntime: {{path: model_repository/birefnet, intra_op_num_threads: 1}}, triton: {{url: '{url}', model: birefnet}}}}"
@@ -68,6 +69,8 @@ DOWN = {
     ("TurnoutErrorBudgetBurnsFast", "alone"),
     ("TurnoutModelAnswersNothing", "alone"),
 }
+MODELS = ("birefnet", "alone", "rolling", "mirrored")
+PICTURE, REGIONS = ROOT / "examples/pictures/meadow.png", 4
 # Fires for what three days of data say, and clears after six hours, which are three minutes here.
 LASTS = ("TurnoutErrorBudgetBurns", "alone")
 # Nothing here has an objective of its own.
@@ -93,6 +96,7 @@ class Outage:
     answers: dict[str, dict[int, int]] = field(default_factory=dict)
     end: float = 0
     server_series: dict[str, int] = field(default_factory=dict)
+    segmented: dict[int, int] = field(default_factory=dict)
     folder: Path = Path()
 
     def has_data(self, selector: str) -> bool:
@@ -105,10 +109,19 @@ def firing(prometheus: Prometheus) -> dict[tuple[str, str], dict[str, Any]]:
     return {(alert["labels"]["alertname"], alert["labels"].get("model", "")): alert for alert in alerts}
 
 
-def wait_for_alerts(prometheus: Prometheus, accept: Callable[[Set[tuple[str, str]]], bool]) -> None:
-    """Wait until ``accept`` takes the names and models of the alerts that fire."""
+def wait_for_alerts(prometheus: Prometheus, accept: Callable[[Set[tuple[str, str]]], bool], holds_seconds: float = 0) -> None:
+    """Wait until ``accept`` takes the names and models of the alerts that fire, all the time for ``holds_seconds``."""
+    since = time.monotonic()
+
+    def holds() -> bool:
+        nonlocal since
+        if not accept(firing(prometheus).keys()):
+            since = time.monotonic()
+            return False
+        return time.monotonic() >= since + holds_seconds
+
     try:
-        wait_until(lambda: accept(firing(prometheus).keys()), seconds=60, what="a change of the alerts")
+        wait_until(holds, seconds=60, what="a change of the alerts")
     except AssertionError as error:
         error.add_note(f"these fire: {sorted(firing(prometheus))}")
         raise
@@ -137,20 +150,20 @@ def outage(tmp_path_factory) -> Iterator[Outage]:
         jobs = {"turnout": [app.address], "triton": [f"127.0.0.1:{server.ports.metrics}"]}
         prometheus = stack.enter_context(Prometheus(folder, config(jobs, interval=INTERVAL, rules=rules)))
         seen = Outage(prometheus, time.time(), folder=folder)
-        loads = {
-            model: stack.enter_context(
-                Load(lambda seed, model=model: f"{app.url}/infer?model={model}&seed={seed}", callers=1, pause_seconds=0.1)
-            )
-            for model in ("birefnet", "alone", "rolling", "mirrored")
-        }
-        picture = ROOT / "examples/pictures/meadow.png"
-        stack.enter_context(Load(lambda _: f"{app.url}/run?pipeline=segment&image={picture}", callers=1, pause_seconds=0.2))
-
-        live(seen, server)
-
-        seen.answers = {model: dict(load.statuses) for model, load in loads.items()}
-        seen.end = time.time()
+        with ExitStack() as loads:
+            loaded = {model: loads.enter_context(load_of(app, f"/infer?model={model}&")) for model in MODELS}
+            segmented = loads.enter_context(load_of(app, f"/run?pipeline=segment&image={PICTURE}&"))
+            live(seen, server)
+        # The last mirrored requests are still compared.
+        prometheus.wait_for_value("sum(turnout_inference_in_flight) == bool 0")
+        seen.end = prometheus.wait_for_next_scrape("turnout")
+        seen.answers = {model: dict(load.statuses) for model, load in loaded.items()}
+        seen.segmented = dict(segmented.statuses)
         yield seen
+
+
+def load_of(app: GunicornApp, path: str) -> Load:
+    return Load(lambda number: f"{app.url}{path}seed={number}", callers=1, pause_seconds=0.1)
 
 
 def live(seen: Outage, server: Any) -> None:
@@ -169,7 +182,8 @@ def live(seen: Outage, server: Any) -> None:
     seen.server_series["down"] = len(prometheus.query("nv_inference_pending_request_count"))
 
     server.restart()
-    wait_for_alerts(prometheus, lambda alerts: alerts <= {LASTS})
+    # A scrape that fails ends all series, and so all alerts, for a moment.
+    wait_for_alerts(prometheus, lambda alerts: alerts <= {LASTS}, holds_seconds=2)
     seen.back = set(firing(prometheus))
     seen.falling_back["back"] = fallbacks(prometheus)
 
@@ -194,10 +208,27 @@ def test_objectives_of_a_model_with_a_fallback_are_met_throughout(outage: Outage
 
 
 def test_no_request_is_lost_where_a_fallback_answers(outage: Outage) -> None:
+    assert outage.segmented.keys() == {200}
     for model in ("birefnet", "rolling", "mirrored"):
         assert outage.answers[model].keys() == {200}, model
         assert outage.answers[model][200] > 30, model
     assert outage.answers["alone"].keys() == {200, 503}
+
+
+def test_failures_and_answers_of_the_rules_are_those_that_the_callers_got(outage: Outage) -> None:
+    def counted(rule: str) -> dict[str, float]:
+        """Return the sums of the counters of which the rule has the rates."""
+        [expression] = [one.expression for one in RULES if one.name == rule]
+        totals = outage.prometheus.query(re.sub(r"rate\((\w+(?:{[^}]*})?)\[\w+\]\)", r"\1", expression), outage.end)
+        return {one.labels["model"]: one.value for one in totals}
+
+    answers = {model: statuses[200] for model, statuses in outage.answers.items()}
+    answers["birefnet"] += REGIONS * outage.segmented[200]
+
+    assert counted("job_model:turnout_failures:rate5m") == {
+        model: statuses.get(503, 0) for model, statuses in outage.answers.items()
+    }
+    assert counted("job_model:turnout_answers:rate5m") == answers
 
 
 def test_the_panel_of_fallbacks_moves_and_returns(outage: Outage) -> None:
