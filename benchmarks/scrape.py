@@ -25,6 +25,8 @@ from typing import Any
 
 import numpy as np
 from bars import Measured, report
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 import turnout
 from turnout import Backend, hookimpl
@@ -77,6 +79,12 @@ def fetch(url: str) -> None:
         answer.read()
 
 
+def library_sum(folder: str) -> bytes:
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=folder)
+    return generate_latest(registry)
+
+
 def run_workers(folder: str) -> None:
     """Let ``WORKERS`` processes write their metrics to ``folder``; they end, as half of the workers of a day have."""
     for _ in range(WORKERS):
@@ -93,8 +101,10 @@ def main() -> int:
         run_workers(folder)
         sides: dict[str, Callable[[], object]] = {
             "one process": plain.metrics_text,
+            "one process, written by prometheus_client": partial(generate_latest, plain.metrics.registry),
             "one process, over HTTP with gzip": partial(fetch, f"http://127.0.0.1:{server.server_port}/metrics"),
             "one process, each with a fallback": guarded.metrics_text,
+            f"{WORKERS} workers, added up by prometheus_client": partial(library_sum, folder),
             f"{WORKERS} workers": partial(scrape_text, partial(collect_processes, Path(folder))),
         }
         found = medians(sides)
@@ -103,7 +113,7 @@ def main() -> int:
     for app in (plain, guarded):
         app.close()
     notes = {name: f"{series(text)} series" for name, text in counts.items()}
-    bars = {"one process": BAR_MS, "one process, over HTTP with gzip": BAR_MS}
+    bars = dict.fromkeys(("one process", "one process, over HTTP with gzip", f"{WORKERS} workers"), BAR_MS)
     return report(
         [
             Measured(f"a scrape of {MODELS} models, {name}", value, bars.get(name), "lower", "ms", note=notes.get(name, ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import socket
@@ -57,7 +58,8 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def write_settings(folder: Path, grpc_url: str, port: int) -> None:
     settings: Any = YAML(typ="safe").load((ROOT / "turnout.yaml").read_text())
-    (folder / "model_repository").symlink_to(ROOT / "model_repository")
+    for part in ("model_repository", "examples"):
+        (folder / part).symlink_to(ROOT / part)
     guards: dict[str, Any] = {"circuit_breaker": {}, "retry": {}, "max_in_flight": 64}
     extra: dict[str, dict[str, Any]] = {
         "birefnet": {"backend": "triton", "fallback": "onnxruntime", "record": {"directory": "recordings", "fraction": 1.0}},
@@ -65,13 +67,11 @@ def write_settings(folder: Path, grpc_url: str, port: int) -> None:
         "blip_vqa": {"backend": "onnxruntime", "shadow": {"backend": "triton", "fraction": 1.0}},
     }
     for name, model in settings["models"].items():
-        del model["backends"]["direct"]
         urls = [grpc_url, grpc_url.replace("localhost", "127.0.0.1")]
         model["backends"]["triton"] |= {"url": sorted(set(urls)), "shared_memory_threshold_bytes": 1}
         model.update(guards | extra[name])
     settings["metrics"] = {"port": port}
-    with (folder / "turnout.yaml").open("w") as file:
-        YAML(typ="safe").dump(settings, file)
+    (folder / "turnout.yaml").write_text(json.dumps(settings))
 
 
 def scrape_until_complete(port: int) -> str:

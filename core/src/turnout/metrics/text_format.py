@@ -1,4 +1,4 @@
-"""The text of a scrape, as prometheus_client writes it, in half of its time.
+"""The text of a scrape, as prometheus_client writes it, in less time.
 
 A series keeps its name and labels, so that part of its line is written once, by prometheus_client, and kept.
 """
