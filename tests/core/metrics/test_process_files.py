@@ -53,6 +53,22 @@ def test_without_the_variable_an_error_is_that_of_its_place(monkeypatch: pytest.
         raise FileNotFoundError(errno.ENOENT, "no such file", "x")
 
 
+def test_a_variable_that_is_set_too_late_is_a_warning(tmp_path: Path) -> None:
+    code = """
+        import logging, os, sys, prometheus_client
+        logging.basicConfig(format="%(levelname)s %(message)s")
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = sys.argv[1]
+        from turnout.metrics import Metrics
+        Metrics()
+    """
+    clean = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]
+
+    ended = subprocess.run(command, env=clean, capture_output=True, text=True, timeout=60, check=True)
+
+    assert ended.stderr.startswith(f"WARNING {VARIABLE} was set after prometheus_client was imported, which reads it once:")
+
+
 def test_a_worker_whose_folder_is_gone_answers_and_logs_it_once(tmp_path: Path) -> None:
     code = """
         import logging, os, shutil

@@ -23,7 +23,7 @@ from turnout.metrics.families import LATENCY_BUCKETS_SECONDS, STEP_BUCKETS_SECON
 from turnout.metrics.gpus import Gpus, find_gpus
 from turnout.metrics.labels import Outcome
 from turnout.metrics.pipeline import PipelineMeter
-from turnout.metrics.process_files import VARIABLE, guard, is_multiprocess, metric_files
+from turnout.metrics.process_files import VARIABLE, guard, is_multiprocess, metric_files, warn_of_late_variable
 from turnout.metrics.process_sum import collect_processes
 from turnout.metrics.recording import RecordingFamilies
 from turnout.metrics.registry import FoldingRegistry
@@ -80,6 +80,7 @@ class Metrics:
         self.registry.fold = self.fold
         self.buckets = buckets
         self.step_buckets = step_buckets
+        warn_of_late_variable()
         with metric_files():
             self._families = Families(self.registry, buckets, step_buckets)
             self._batch_families = BatchFamilies(self.registry, buckets)

@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 Values = ParamSpec("Values")
 
 _MARK = ProcessMark()
-_TWIN = f"where a living process with the number of this one, {os.getpid()}, writes too: one of another container"
 
 
 def is_multiprocess() -> bool:
@@ -37,6 +36,17 @@ def is_multiprocess() -> bool:
 def shared_folder() -> Path | None:
     """Return the folder that the processes of an app share, None outside of the multi-process mode."""
     return Path(os.environ[VARIABLE]) if is_multiprocess() else None
+
+
+def warn_of_late_variable() -> None:
+    """Log a warning if the variable was set too late: prometheus_client reads it once, when it is imported."""
+    if is_multiprocess() and not getattr(ValueClass, "_multiprocess", False):
+        logger.warning(
+            "%s was set after prometheus_client was imported, which reads it once: this process writes no metrics to %r; set "
+            "it before Python starts, or before the first import",
+            VARIABLE,
+            os.environ[VARIABLE],
+        )
 
 
 @contextmanager
@@ -53,7 +63,8 @@ def metric_files() -> Iterator[None]:
             _MARK.hold(_folder())
         yield
     except TimeoutError as error:
-        raise _error(os.environ[VARIABLE], _TWIN) from error
+        twin = f"where a living process with the number of this one, {os.getpid()}, writes too: one of another container"
+        raise _error(os.environ[VARIABLE], twin) from error
     except OSError as error:
         if not is_multiprocess():
             raise

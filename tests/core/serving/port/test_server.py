@@ -7,6 +7,8 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
+from http.client import HTTPException
 from typing import Any
 
 import pytest
@@ -76,6 +78,25 @@ def test_a_silent_client_is_disconnected(server: RouteServer, monkeypatch: pytes
 
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as client:
         assert client.recv(1) == b""
+
+
+def test_silent_clients_take_no_more_than_their_threads_and_the_next_one_is_answered(server: RouteServer) -> None:
+    threads = threading.active_count()
+    silent = [socket.create_connection(("127.0.0.1", server.server_port), timeout=20) for _ in range(60)]
+    with suppress(ConnectionResetError):
+        silent[-1].recv(1)  # the server has seen all before it
+    assert threading.active_count() <= threads + port_server._MOST_REQUESTS
+    for client in silent:
+        client.close()
+
+    assert any(get_or_none(server, "/hello") for _ in range(200))
+
+
+def get_or_none(server: RouteServer, path: str) -> tuple[int, str] | None:
+    try:
+        return get(server, path)
+    except (OSError, HTTPException):
+        return None
 
 
 def test_requests_run_side_by_side() -> None:

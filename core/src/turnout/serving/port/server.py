@@ -20,6 +20,8 @@ _PLAIN = ("Content-Type", "text/plain; charset=utf-8")
 _CLIENT_SECONDS = 10.0
 """A client that is silent for so long is disconnected: it holds a thread."""
 _POLL_SECONDS = 0.1
+_MOST_REQUESTS = 32
+"""A connection beyond these is closed: clients must not be able to take all threads of the app's process."""
 
 
 class RouteServer(ThreadingMixIn, WSGIServer):
@@ -38,6 +40,7 @@ class RouteServer(ThreadingMixIn, WSGIServer):
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         super().__init__((address, port), _QuietHandler)
         self.set_app(_table(routes))
+        self._free = threading.BoundedSemaphore(_MOST_REQUESTS)
         self._thread = threading.Thread(target=self.serve_forever, args=(_POLL_SECONDS,), name="turnout-port", daemon=True)
 
     def server_bind(self) -> None:
@@ -55,6 +58,22 @@ class RouteServer(ThreadingMixIn, WSGIServer):
         self.shutdown()
         self._thread.join()
         self.server_close()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread was started
+            self._free.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log it for developers: a client that breaks off is no event."""
