@@ -26,6 +26,7 @@ PUBLIC = [
     "Model",
     "ModelDeclaration",
     "ModelInference",
+    "ModelObserver",
     "ModelSignature",
     "Options",
     "Parameter",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from turnout import errors, health, logs, metrics, tensors, testing
     from turnout.errors import StepFailure
     from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature, Parameter
+    from turnout.model_observer import ModelObserver
     from turnout.pipeline import PipelineContext, PipelineResult, PipelineStep
     from turnout.plugins.batching import DynamicBatching, QueuePolicy
     from turnout.plugins.declarations import Backend, Exporter, ExportRequest, ModelDeclaration, Step, StepDeclaration
@@ -47,6 +48,7 @@ _ROOMS = {
     "Model": "turnout.serving.model",
     "ModelDeclaration": "turnout.plugins.declarations",
     "ModelInference": "turnout.inference",
+    "ModelObserver": "turnout.model_observer",
     "ModelSignature": "turnout.inference",
     "Options": "turnout.plugins.options",
     "Parameter": "turnout.inference",
@@ -82,6 +84,7 @@ __all__ = [
     "Model",
     "ModelDeclaration",
     "ModelInference",
+    "ModelObserver",
     "ModelSignature",
     "Options",
     "Parameter",

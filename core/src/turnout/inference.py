@@ -7,22 +7,21 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from math import isnan
 from types import MappingProxyType
 from typing import Any, cast
 
-from numpy import floating, integer, ndarray
+from numpy import ndarray
 from numpy.typing import NDArray
 
-from turnout.error_text import type_name
-from turnout.errors import DeadlineExceededError, InvalidRequestError, InvalidTensorError, TurnoutError, suggestion
+from turnout.deadlines import deadline_after
+from turnout.errors import DeadlineExceededError, InvalidTensorError, TurnoutError, suggestion
+from turnout.model_observer import ModelObserver
 from turnout.tensors import BYTES, DTYPES, TensorSpec
 from turnout.tensors.given import named_values, tensor_of
 
 Parameter = str | int | float | bool
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 NO_ID = ""
-LONGEST_WAIT_SECONDS = 20 * 24 * 3600.0
 _NATIVE_NUMBERS = frozenset(dtype for datatype, dtype in DTYPES.items() if datatype != BYTES)
 
 
@@ -75,27 +74,6 @@ class InferenceRequest:
 _set_inputs, _set_deadline, _set_request_id, _set_parameters = _setters(InferenceRequest)
 
 
-def deadline_after(seconds: float) -> float:
-    """Return the deadline in ``seconds`` from now, 20 days at most: sockets, locks and servers cannot wait for much longer.
-
-    Raises:
-        InvalidRequestError: ``seconds`` is no number.
-    """
-    if type(seconds) is not float or not abs(seconds) < LONGEST_WAIT_SECONDS:
-        check_number(seconds, "a timeout", "write timeout_seconds=2.5")
-        seconds = float(max(-LONGEST_WAIT_SECONDS, min(seconds, LONGEST_WAIT_SECONDS)))
-    return time.monotonic() + seconds
-
-
-def check_number(seconds: object, what: str, advice: str) -> None:
-    """Raise InvalidRequestError unless ``seconds`` is a number of seconds; ``what`` begins the message."""
-    kind = type(seconds)
-    is_nan = issubclass(kind, float | floating) and isnan(cast("float", seconds))
-    if is_nan or kind is bool or not issubclass(kind, int | float | integer | floating):
-        found = "NaN" if is_nan else type_name(seconds)
-        raise InvalidRequestError(f"{what} is a number of seconds, got {found}; {advice}", field="deadline")
-
-
 def request_of(
     inputs: InferenceRequest | Mapping[str, Any],
     timeout_seconds: float | None = None,
@@ -134,12 +112,14 @@ class InferenceResponse(Mapping[str, "NDArray[Any]"]):
         id: the id of the request.
         timings: seconds by part of the work, where the backend reports them.
         error: the reason why there are no outputs; None if there are.
+        model_version: the version of the model that answered, as KServe v2 calls it; empty if the backend has none.
     """
 
     outputs: Mapping[str, NDArray[Any]]
     id: str
     timings: Mapping[str, float]
     error: TurnoutError | None
+    model_version: str
 
     def __init__(
         self,
@@ -147,11 +127,13 @@ class InferenceResponse(Mapping[str, "NDArray[Any]"]):
         id: str = "",
         timings: Mapping[str, float] = EMPTY,
         error: TurnoutError | None = None,
+        model_version: str = "",
     ) -> None:
         _set_outputs(self, outputs)
         _set_response_id(self, id)
         _set_timings(self, timings)
         _set_error(self, error)
+        _set_model_version(self, model_version)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         if self.error is not None:
@@ -172,7 +154,7 @@ class InferenceResponse(Mapping[str, "NDArray[Any]"]):
         return len(self.outputs)
 
 
-_set_outputs, _set_response_id, _set_timings, _set_error = _setters(InferenceResponse)
+_set_outputs, _set_response_id, _set_timings, _set_error, _set_model_version = _setters(InferenceResponse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +222,12 @@ class ModelInference(ABC):
         """Read again what the model says of itself, which ``signature`` returns then; blocks until ``deadline`` at most.
 
         Called after a refusal, once a second at most, and by ``reload``. A model in this process stays as it was opened.
+        """
+
+    def observe(self, observer: ModelObserver) -> None:  # noqa: B027  # most models have nothing to report
+        """Report to ``observer`` from now on: the version that answers, the servers that do, the bytes to and from them.
+
+        Called once, after the model is opened and before its first request.
         """
 
     def ready(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from turnout.batching.answers import BatchAnswer
+from turnout.batching.answers import BatchAnswer, answer_alone
 from turnout.batching.queued import QueuedRequest
 from turnout.errors import InferenceError
 from turnout.inference import InferenceRequest, InferenceResponse
@@ -51,3 +51,10 @@ def test_a_large_answer_is_divided_before_its_callers_wake() -> None:
 def test_an_output_without_a_row_for_each_row_is_an_error(shape: tuple[int, ...]) -> None:
     with pytest.raises(InferenceError, match="cannot be divided among its requests; remove dynamic_batching from this model"):
         BatchAnswer(InferenceResponse({"y": np.zeros(shape)}), 6, 0.0)
+
+
+def test_each_request_of_a_batch_gets_the_version_that_answered() -> None:
+    answer = BatchAnswer(InferenceResponse({"y": np.zeros((2, 1))}, model_version="3"), 2, 0.0)
+    alone = answer_alone(InferenceResponse({}, "r", model_version="4"), 0.0, 0.0)
+
+    assert (answer.part(0, 1, "r", 0.0).model_version, alone.model_version) == ("3", "4")

@@ -78,7 +78,7 @@ def test_a_switch_names_a_backend_or_goes_back(cli: Any, settings_file: Path, ar
     ended = cli("switch", "first", *arguments)
 
     assert (ended.code, settings_file.read_text()) == (2, before)
-    assert "name a BACKEND, with or without --weight, or give --back alone" in ended.err
+    assert "name a BACKEND, with or without --weight, or give --version or --back alone" in ended.err
 
 
 def test_a_dry_run_prints_json_and_writes_nothing(cli: Any, settings_file: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.files.fingerprint import fingerprint, has_sha256
+from turnout.files.fingerprint import content_fingerprint, fingerprint, has_sha256
 
 
 @pytest.fixture
@@ -56,3 +56,19 @@ def test_a_file_is_known_by_its_content_and_a_link_or_a_pipe_is_not(tmp_path: Pa
     assert has_sha256(file, digest)
     assert not has_sha256(file, "0" * 64)
     assert not any(has_sha256(tmp_path / name, digest) for name in ("link", "pipe", "nowhere"))
+
+
+def test_the_content_of_one_file_is_what_sha256sum_prints_wherever_it_is(folder: Path) -> None:
+    file = folder / "model.py"
+    (folder / "parts" / "w").unlink()
+
+    assert content_fingerprint([file]) == content_fingerprint([folder]) == hashlib.sha256(b"x").hexdigest()
+    assert content_fingerprint([]) == ""
+
+
+def test_the_content_of_several_files_is_that_of_their_folder(folder: Path) -> None:
+    whole = content_fingerprint([folder / "parts" / "w", folder / "model.py"])
+    (folder / "parts" / "w").rename(folder / "w")
+    (folder / "parts").rmdir()
+
+    assert whole == content_fingerprint([folder]) == fingerprint(folder)

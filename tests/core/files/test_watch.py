@@ -209,3 +209,19 @@ def test_a_change_that_the_parent_was_applying_at_a_fork_is_applied_in_the_child
     looks.poll()
 
     assert acts.count == 2
+
+
+def test_what_changes_beside_the_file_is_looked_at_after_each_poll(file: Path) -> None:
+    looked, acts = threading.Event(), Acts()
+    looks: list[int] = []
+
+    def look() -> None:
+        looks.append(acts.count)
+        if len(looks) > 2:
+            looked.set()
+
+    watch = FileWatch(file, acts, 0.01, look)
+
+    assert looked.wait(LIMIT_SECONDS)
+    watch.close()
+    assert acts.count == 1

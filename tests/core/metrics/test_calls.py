@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from turnout.forking import Forks
-from turnout.metrics.calls import PENDING_LIMIT, Durations, InFlight
+from turnout.metrics.calls import PENDING_LIMIT, Amounts, Durations, InFlight
 from turnout.metrics.histogram import BatchHistogram
 
 
@@ -58,3 +58,27 @@ def test_a_forked_child_drops_the_calls_of_its_parent() -> None:
     in_flight.fold()
 
     assert (registry.get_sample_value("c_total"), registry.get_sample_value("g")) == (0, 0)
+
+
+def test_amounts_are_added_when_enough_are_pending_and_at_a_scrape() -> None:
+    registry = CollectorRegistry()
+    amounts = Amounts(Counter("c", "text", registry=registry))
+
+    for _ in range(PENDING_LIMIT):
+        amounts.add(3)
+    amounts.add(5)
+    before = registry.get_sample_value("c_total")
+    amounts.fold()
+
+    assert (before, registry.get_sample_value("c_total")) == (3 * PENDING_LIMIT, 3 * PENDING_LIMIT + 5)
+
+
+def test_a_forked_child_drops_the_amounts_of_its_parent() -> None:
+    registry = CollectorRegistry()
+    amounts = Amounts(Counter("c", "text", registry=registry))
+    amounts.add(7)
+
+    amounts.renew()
+    amounts.fold()
+
+    assert registry.get_sample_value("c_total") == 0

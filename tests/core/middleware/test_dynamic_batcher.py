@@ -14,6 +14,7 @@ import pytest
 from tests.core.middleware.batcher_kit import BAD, LIMIT_SECONDS, GatedEngine, rows_of
 
 from turnout.batching.rules import BatchRules, batch_rules
+from turnout.deadlines import deadline_after
 from turnout.errors import (
     BackendUnavailableError,
     ClosedError,
@@ -22,7 +23,7 @@ from turnout.errors import (
     OverloadedError,
     TurnoutError,
 )
-from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, deadline_after
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.metrics import Metrics
 from turnout.middleware.dynamic_batcher import DynamicBatcher
 from turnout.plugins.batching import DynamicBatching, QueuePolicy

@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from turnout.repository.versions import evident_version, is_version, latest_version, served_version, served_versions, versions
+from turnout.errors import ModelLoadError
+from turnout.repository.versions import (
+    check_version,
+    evident_version,
+    is_version,
+    latest_version,
+    served_version,
+    served_versions,
+    version_folder_of,
+    version_text,
+    versions,
+)
 
 
 @pytest.mark.parametrize("name", ["1", "10", "20261128"])
@@ -63,3 +74,36 @@ def test_the_policy_counts_the_versions_of_the_file(tmp_path: Path) -> None:
     assert served_versions(tmp_path, "model.onnx") == [2, 3]
     (tmp_path / "config.pbtxt").write_text("version_policy { specific { versions: [1, 4] } }")
     assert served_versions(tmp_path, "model.onnx") == [1]
+
+
+def test_a_chosen_version_answers_whatever_the_policy_says(tmp_path: Path) -> None:
+    for name in ("1/model.onnx", "2/model.onnx"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("")
+
+    assert (served_version(tmp_path, "model.onnx", "1"), evident_version(tmp_path, "1")) == (1, 1)
+    assert (served_version(tmp_path, "model.onnx", "7"), evident_version(tmp_path, "7")) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("m/3/model.onnx", "3"),
+        ("m/3/model.onnx/model.onnx", "3"),
+        ("m/3", "3"),
+        ("2024/models/model.onnx", ""),
+        ("m/03/model.onnx", ""),
+        ("model.onnx", ""),
+    ],
+)
+def test_the_version_of_a_file_is_that_of_its_folder(tmp_path: Path, name: str, version: str) -> None:
+    assert version_text([tmp_path / name]) == version
+    assert version_folder_of([tmp_path / name]) == (tmp_path / "m" / version if version else None)
+
+
+def test_a_path_that_contradicts_the_chosen_version_is_named(tmp_path: Path) -> None:
+    check_version(tmp_path / "m" / "1" / "model.onnx", "1", "m")
+    check_version(tmp_path / "model.onnx", "2", "m")
+
+    with pytest.raises(ModelLoadError, match=r"'version' is 2, and its path names version 1: .*to the model's"):
+        check_version(tmp_path / "m" / "1" / "model.onnx", "2", "m")

@@ -44,7 +44,7 @@ def test_evidence_depends_on_options_tolerances_and_the_files_that_options_name(
     (tmp_path / "model.onnx").write_text("1")
 
     def identity(path: str = "model.onnx", rtol: float = 0.1, backends: tuple[str, str] = ("a", "b")) -> str:
-        settings = SimpleNamespace(backends={"a": {"path": path}, "b": {}})
+        settings = SimpleNamespace(backends={"a": {"path": path}, "b": {}}, version="")
         model: Any = SimpleNamespace(settings=settings, declaration=SimpleNamespace(folder=tmp_path))
         return evidence_identity(model, backends, Tolerances(Tolerance(rtol=rtol)))
 
@@ -53,3 +53,17 @@ def test_evidence_depends_on_options_tolerances_and_the_files_that_options_name(
     assert len({first, identity("."), identity(rtol=0.2), identity(backends=("a", "c"))}) == 4
     (tmp_path / "model.onnx").write_text("another")
     assert identity() != first
+
+
+def test_evidence_of_one_version_says_nothing_of_another(tmp_path: Path) -> None:
+    (tmp_path / "repository" / "1").mkdir(parents=True)
+
+    def identity(version: str = "") -> str:
+        settings = SimpleNamespace(backends={"a": {"path": "repository"}, "b": {}}, version=version)
+        model: Any = SimpleNamespace(settings=settings, declaration=SimpleNamespace(folder=tmp_path))
+        return evidence_identity(model, ("a", "b"), Tolerances())
+
+    first = identity()
+    (tmp_path / "repository" / "2").mkdir()
+
+    assert len({first, identity(), identity("1")}) == 3

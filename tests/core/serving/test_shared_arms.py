@@ -94,3 +94,15 @@ def test_an_arm_that_cannot_be_built_leaves_nothing_open() -> None:
 
     assert not opened.ready()
     assert Holder(shared, Builder()).arm.ready()
+
+
+def test_an_arm_that_was_tried_and_released_leaves_the_one_in_use() -> None:
+    shared, build = SharedArms(), Builder()
+    serving = Holder(shared, build, identity=1)
+    tried = Holder(shared, build, identity=2)
+
+    tried.close()
+    again = Holder(shared, build, identity=1)
+
+    assert again.arm is serving.arm
+    assert [arm.ready() for arm in build.arms] == [True, False]

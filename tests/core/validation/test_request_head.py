@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from turnout.deadlines import LONGEST_WAIT_SECONDS
 from turnout.errors import DeadlineExceededError, InvalidRequestError
-from turnout.inference import LONGEST_WAIT_SECONDS, InferenceRequest, request_of
+from turnout.inference import InferenceRequest, request_of
 from turnout.validation.request_head import plain_head
 
 NO_MAPPING = (5, "text", [("a", 1)], {"x"})

@@ -21,7 +21,7 @@ class BatchAnswer:
             an event loop busy for too long, and a slow caller would keep the rows of the others.
     """
 
-    __slots__ = ("_outputs", "_seconds", "_timings", "is_small")
+    __slots__ = ("_model_version", "_outputs", "_seconds", "_timings", "is_small")
 
     def __init__(self, response: InferenceResponse, rows: int, seconds: float) -> None:
         """Keep ``response`` to ``rows`` rows, which took ``seconds``.
@@ -39,6 +39,7 @@ class BatchAnswer:
             size_bytes += array.nbytes
         self._outputs: dict[str, NDArray[Any]] = dict(response.outputs)
         self._timings = response.timings
+        self._model_version = response.model_version
         self._seconds = seconds
         self.is_small = size_bytes <= _MOST_SHARED_BYTES
 
@@ -46,9 +47,11 @@ class BatchAnswer:
         """Return the response to the request of ``rows`` from ``start`` on; copies, so that a caller keeps no other's rows."""
         stop = start + rows
         outputs = {name: array[start:stop].copy() for name, array in self._outputs.items()}
-        return InferenceResponse(outputs, request_id, {**self._timings, _QUEUE: queue_seconds, _EXECUTION: self._seconds})
+        timings = {**self._timings, _QUEUE: queue_seconds, _EXECUTION: self._seconds}
+        return InferenceResponse(outputs, request_id, timings, None, self._model_version)
 
 
 def answer_alone(response: InferenceResponse, queue_seconds: float, seconds: float) -> InferenceResponse:
     """Return ``response`` to a request that ran alone for ``seconds``, with its timings."""
-    return InferenceResponse(response.outputs, response.id, {**response.timings, _QUEUE: queue_seconds, _EXECUTION: seconds})
+    timings = {**response.timings, _QUEUE: queue_seconds, _EXECUTION: seconds}
+    return InferenceResponse(response.outputs, response.id, timings, None, response.model_version)

@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -39,6 +40,10 @@ OWN_COMMANDS = {
 }
 
 
+MODEL_OPTIONS = "turnout.model_options"
+"""The entry of ``click.Context.meta`` by which the command of a plugin reads the options of a model."""
+
+
 class TurnoutGroup(click.Group):
     """A command group that lists its commands without importing them."""
 
@@ -59,6 +64,7 @@ class TurnoutGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         from turnout.cli.stages import show_stages
 
+        ctx.meta[MODEL_OPTIONS] = _model_options
         with _ended_from_outside(), show_stages(ctx.meta):
             return super().invoke(ctx)
 
@@ -117,6 +123,12 @@ def _ended_from_outside() -> Iterator[None]:
     except EOFError as error:
         # To click it is the end of the user's input; here it is that of a file.
         raise OSError(f"a file ends too early: {error}") from error
+
+
+def _model_options(file: Path, model: str, backend: str) -> tuple[Any, Any]:
+    from turnout.commands.model_options import model_options
+
+    return model_options(file, model, backend)
 
 
 def _complete_pipelines(command: click.Command) -> None:

@@ -41,6 +41,12 @@ if TYPE_CHECKING:
 )
 @click.option("--ignore-answers", is_flag=True, help="Do not compare with the recorded answers.")
 @click.option("--save", type=click.Path(path_type=Path, file_okay=False), help="The folder for the worst request of each arm.")
+@click.option(
+    "--version",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="Compare this version of the model repository, before it serves.",
+)
 @click.option("--publish", is_flag=True, help="Write a match beside the model's versions too, so that it travels with them.")
 @quiet_option
 @config_option
@@ -54,6 +60,8 @@ def command(model: str | None, config: Path, *, as_json: bool, **choices: Any) -
     from turnout.commands.verify.command import VerifyOptions
 
     check_source(choices, model)
+    if choices["version"] is not None and model is None:
+        raise click.UsageError("--version needs a MODEL")
     options = VerifyOptions(**choices)
     if model is None:
         _verify_all(config, options, as_json=as_json)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from turnout.errors import ModelLoadError, TurnoutError, one_line
 from turnout.plugins.discovery import Plugins
-from turnout.repository.versions import is_version
 from turnout.settings import LoadedModel
 
 
@@ -30,15 +29,6 @@ def find_arm_files(plugins: Plugins, model: LoadedModel, backend: str) -> list[P
         raise error if isinstance(error, ModelLoadError) else ModelLoadError(str(error), next_step=error.next_step) from error
     except Exception as error:
         raise ModelLoadError(f"model {model.name!r}: the files of {backend!r} cannot be found: {one_line(error)}") from error
-
-
-def version_of(files: list[Path]) -> tuple[Path, int] | None:
-    """Return the model's folder in a repository and the version that ``files`` are in; None if they are in none."""
-    for file in files:
-        for folder in (file, *list(file.parents)[:2]):
-            if is_version(folder.name):
-                return folder.parent.resolve(), int(folder.name)
-    return None
 
 
 def _named_files(model: LoadedModel, backend: str) -> Iterator[Path]:

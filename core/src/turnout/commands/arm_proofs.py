@@ -73,6 +73,7 @@ def arm_states(plugins: Plugins, model: LoadedModel, backends: Iterable[str]) ->
     for backend in backends:
         files = {_name(file, folder): fingerprint(file) for file in _files(plugins, model, backend)}
         states[backend] = {"at": at, "settings": settings_hash(model, backend), "files": files}
+        states[backend] |= _version_elsewhere(model, files)
     return states
 
 
@@ -124,12 +125,19 @@ def _holds(plugins: Plugins, model: LoadedModel, backend: str, proof: Mapping[st
     folder = model.declaration.folder
     try:
         files = {_name(file, folder): file for file in _files(plugins, model, backend)}
+        if state.get("version", "") != _version_elsewhere(model, files).get("version", ""):
+            return False
         # A file may have gigabytes: it is read only if it has changed.
         return files.keys() == recorded.keys() and all(
             is_unchanged(file, str(state.get("at"))) or fingerprint(file) == recorded[name] for name, file in files.items()
         )
     except OSError:
         return False
+
+
+def _version_elsewhere(model: LoadedModel, files: Mapping[str, object]) -> dict[str, str]:
+    """Return the version that turnout.yaml chooses, where no file on this machine says which one answers."""
+    return {"version": model.settings.version} if model.settings.version and not files else {}
 
 
 def _files(plugins: Plugins, model: LoadedModel, backend: str) -> list[Path]:

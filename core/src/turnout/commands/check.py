@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from turnout.commands.arm_files import find_arm_files, version_of
+from turnout.commands.arm_files import find_arm_files
 from turnout.commands.check_proofs import check_proofs
 from turnout.commands.check_requests import check_requests
 from turnout.commands.check_result import CheckResult
@@ -17,6 +17,7 @@ from turnout.metrics import Metrics
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.plugins.repositories import CheckRequest, Repository, RepositoryFinding
 from turnout.recording import folder_of_model
+from turnout.repository.versions import version_of
 from turnout.serving.app import Turnout
 from turnout.serving.warmup import warmup_files
 from turnout.settings import LoadedModel, LoadedSettings, load_settings

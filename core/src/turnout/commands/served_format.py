@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from turnout.commands.arm_files import find_arm_files, version_of
+from turnout.commands.arm_files import find_arm_files
 from turnout.errors import ExportError, ModelLoadError
 from turnout.plugins.declarations import Exporter
 from turnout.plugins.discovery import Plugins
+from turnout.repository.versions import version_of
 from turnout.settings import LoadedModel
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from turnout.files.below import entries_below
@@ -23,6 +24,32 @@ def fingerprint(file: Path) -> str:
         content = fingerprint(part) if part.is_file() else "no regular file"
         digest.update(os.fsencode(part.relative_to(file)) + f"\0{content}\n".encode())
     return digest.hexdigest()
+
+
+def content_fingerprint(files: Iterable[Path]) -> str:
+    """Return the SHA-256 of the one file in ``files``, as ``sha256sum`` prints it.
+
+    Of several, it is that of their names and SHA-256s; of a folder, its files count. Empty without a file.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    found = {name: part for file in files for name, part in _contents(file)}
+    if len(found) == 1:
+        return fingerprint(next(iter(found.values())))
+    digest = hashlib.sha256()
+    for name, part in sorted(found.items()):
+        digest.update(f"{name}\0{fingerprint(part)}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest() if found else ""
+
+
+def _contents(file: Path) -> Iterator[tuple[str, Path]]:
+    if not file.is_dir():
+        yield file.name, file
+        return
+    for part in (Path(entry.path) for entry in entries_below(file)):
+        if part.is_file():
+            yield part.relative_to(file).as_posix(), part
 
 
 def has_sha256(file: Path, digest: str) -> bool:

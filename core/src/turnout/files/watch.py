@@ -21,16 +21,28 @@ SETTLED_SECONDS = 2.0
 _Fingerprint = tuple[int, int, int] | None
 
 
+def _nothing() -> None:
+    return None
+
+
 class FileWatch:
     """Calls ``act`` in its own thread when a file has changed; ``close`` ends the thread.
 
     After a ConfigurationError of ``act`` the watch waits for the next change; after any other TurnoutError, such as a server
     that is down, it calls ``act`` again at every poll. Each error is logged once. A forked child starts its own thread.
+    After each poll it calls ``also``, for what changes beside the file.
     """
 
-    def __init__(self, file: Path, act: Callable[[], object], interval_seconds: float = INTERVAL_SECONDS) -> None:
+    def __init__(
+        self,
+        file: Path,
+        act: Callable[[], object],
+        interval_seconds: float = INTERVAL_SECONDS,
+        also: Callable[[], object] = _nothing,
+    ) -> None:
         self._file = file
         self._act = act
+        self._also = also
         self._interval_seconds = interval_seconds
         self._seen: _Fingerprint = None
         self._repeat = True
@@ -59,6 +71,7 @@ class FileWatch:
         while not self._ended.wait(self._interval_seconds):
             try:
                 self.poll()
+                self._also()
             except Exception:
                 logger.exception("the settings file %r cannot be watched", str(self._file))
 

@@ -94,3 +94,36 @@ class InFlight:
     def renew(self) -> None:
         """Drop the calls of the parent process; its threads do not exist here."""
         self._calls.clear()
+
+
+class Amounts:
+    """Amounts on their way into a counter, such as the bytes of requests.
+
+    Thread-safe: ``add`` appends to a deque; folding holds ``_lock``. A forked child drops the pending amounts of its parent.
+    """
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._pending: deque[int] = deque()
+        self._limit = 1 if is_multiprocess() else PENDING_LIMIT
+        self._lock = threading.Lock()
+        self.fold = guard(self._fold)
+        Forks.renew(self)
+
+    def add(self, amount: int) -> None:
+        """Count ``amount``."""
+        self._pending.append(amount)
+        if len(self._pending) >= self._limit:
+            self.fold()
+
+    def _fold(self) -> None:
+        """Add all pending amounts to the counter."""
+        with self._lock:
+            total = sum(self._pending.popleft() for _ in range(len(self._pending)))
+            if total:
+                self._counter.inc(total)
+
+    def renew(self) -> None:
+        """Drop the pending amounts of the parent process, which counts them."""
+        self._lock = threading.Lock()
+        self._pending.clear()

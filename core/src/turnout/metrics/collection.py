@@ -14,6 +14,7 @@ from typing import Any
 from prometheus_client import Metric, ProcessCollector
 
 from turnout.forking import Forks
+from turnout.metrics.backends import BackendMetrics
 from turnout.metrics.batching import BatchFamilies, BatchMeter
 from turnout.metrics.calls import Durations, InFlight
 from turnout.metrics.executor import ExecutorMetrics
@@ -69,6 +70,7 @@ class Metrics:
         serving: the roles of backends, and the canaries' shares.
         settings: the reloads of turnout.yaml.
         executors: the queues of the apps' threads.
+        backends: meters of versions, servers and bytes.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Metrics:
             self.serving = ServingMetrics(self.registry)
             self.settings = SettingsMetrics(self.registry)
             self.executors = ExecutorMetrics(self.registry)
+            self.backends = BackendMetrics(self.registry)
         if not is_multiprocess():
             # The sum of all processes has no start and no memory; there the machine's own metrics have them.
             ProcessCollector(registry=self.registry)
@@ -166,6 +169,7 @@ class Metrics:
             batch_meter.fold()
         self.executors.fold()
         self.resilience.fold()
+        self.backends.fold()
 
     def collect(self) -> Iterable[Metric]:
         """Return the families of a scrape; in the multi-process mode, the sum over all processes.

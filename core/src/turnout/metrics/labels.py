@@ -119,6 +119,20 @@ class RecordingOutcome(StrEnum):
     """The disk refused the record, or the request has no record."""
 
 
+class Transport(StrEnum):
+    """The way of tensors to a server and back: label ``transport`` of ``turnout_transfer_bytes_total``."""
+
+    WIRE = "wire"
+    SHARED_MEMORY = "shared_memory"
+
+
+class Direction(StrEnum):
+    """The direction of tensors, as this process sees it: label ``direction`` of ``turnout_transfer_bytes_total``."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+
+
 class Verdict(StrEnum):
     """The outcome of a comparison: label ``verdict`` of ``turnout_shadow_comparisons_total``."""
 

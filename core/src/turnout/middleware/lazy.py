@@ -19,6 +19,10 @@ _CLOSE_SECONDS = 10.0
 _ATTEMPT_SECONDS = 0.02
 
 
+def _nothing() -> None:
+    return None
+
+
 def _keep_forever(model: object) -> None:
     """Add a reference that nothing removes, not even the end of the interpreter, which clears all modules.
 
@@ -38,10 +42,15 @@ class Lazy(ModelInference):
     """
 
     def __init__(
-        self, name: str, open_model: Callable[[], ModelInference], clock: Callable[[], float] = time.monotonic
+        self,
+        name: str,
+        open_model: Callable[[], ModelInference],
+        clock: Callable[[], float] = time.monotonic,
+        on_close: Callable[[], object] = _nothing,
     ) -> None:
         self._name = name
         self._open = open_model
+        self._on_close = on_close
         self._lock = threading.Lock()
         self._inner: ModelInference | None = None
         self._attempt: Future[ModelInference] | None = None
@@ -130,10 +139,13 @@ class Lazy(ModelInference):
             self._closed, self._opens_again = True, False
             inner, self._inner = self._inner, None
             attempt = self._attempt
-        if inner is not None:
-            inner.close()
-        if attempt is not None:
-            self._wait(attempt, _CLOSE_SECONDS)
+        try:
+            if inner is not None:
+                inner.close()
+            if attempt is not None:
+                self._wait(attempt, _CLOSE_SECONDS)
+        finally:
+            self._on_close()
 
     def _wait_open(self, deadline: float | None) -> ModelInference:
         attempt = self._start_or_join()
@@ -182,6 +194,7 @@ class Lazy(ModelInference):
                 self._inner = opened
         if closed:
             opened.close()
+            self._on_close()
             attempt.set_exception(self._closed_error())
         else:
             attempt.set_result(opened)

@@ -13,8 +13,9 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from turnout.awaiting import ThreadEach, Threads, run_in
+from turnout.deadlines import deadline_after
 from turnout.errors import ClosedError, DeadlineExceededError, StepFailure, TurnoutError, count_of
-from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, deadline_after
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
 from turnout.log_pace import LogPace
 from turnout.metrics.labels import PipelineOutcome, StepFailureReason, pipeline_outcome_of, step_failure_reason_of
 from turnout.pipeline.failures import summarize_failures

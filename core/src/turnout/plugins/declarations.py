@@ -29,6 +29,7 @@ class ModelDeclaration:
         outputs: declared outputs, likewise.
         max_batch_size: the largest size of the batch axis; 0 for a model without one.
         dynamic_batching: how to merge requests; None if they are not merged.
+        version: the version of a model repository that answers; empty if its version policy decides.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ModelDeclaration:
     outputs: tuple[TensorSpec, ...] = ()
     max_batch_size: int = 0
     dynamic_batching: DynamicBatching | None = None
+    version: str = ""
 
     @property
     def signature(self) -> ModelSignature:
@@ -91,6 +93,11 @@ def _no_files(model: ModelDeclaration, options: Any) -> Iterable[Path]:
     return ()
 
 
+def _no_version_folder(model: ModelDeclaration, options: Any) -> Path | None:
+    """Return None: the backend opens no version of a model repository."""
+    return None
+
+
 def _no_statistics(model: ModelDeclaration, options: Any) -> ServerStatistics | None:
     """Return None: the backend has no server, or none that counts."""
     return None
@@ -132,6 +139,8 @@ class Backend(Generic[OptionsT]):
             none if they ask for no instances, and one model answers all requests, many at once. Raises ModelLoadError.
         threads_option: the option that sets the CPU threads of one request, such as ``intra_op_num_threads``, where unset or 0
             means one for each core; empty if it has none.
+        version_folder: returns the version folder, in a model repository on this machine, that a model is opened from now,
+            whether or not its file is there yet; None if it is in no repository. Called each second, so it must be cheap.
         statistics: returns what its server has counted for the model, for ``turnout bench``; None if it does not count. Blocks
             for seconds at most; raises TurnoutError.
     """
@@ -152,6 +161,7 @@ class Backend(Generic[OptionsT]):
     files: Callable[[ModelDeclaration, OptionsT], Iterable[Path]] = _no_files
     instances: Callable[[OptionsT], Sequence[OptionsT]] = _no_instances
     threads_option: str = ""
+    version_folder: Callable[[ModelDeclaration, OptionsT], Path | None] = _no_version_folder
     statistics: Callable[[ModelDeclaration, OptionsT], ServerStatistics | None] = _no_statistics
 
 

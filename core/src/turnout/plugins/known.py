@@ -81,6 +81,7 @@ COMMAND_EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "switch": (
         "turnout switch birefnet onnxruntime",
         "turnout switch birefnet triton --weight 0.1",
+        "turnout switch birefnet --version 2",
         "turnout switch birefnet --back",
     ),
     "metrics": (

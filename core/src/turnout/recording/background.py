@@ -144,6 +144,7 @@ class BackgroundRecording:
             seconds,
             request.id,
             dict(request.parameters),
+            model_version=response.model_version,
         )
 
     def _reserve(self, size: int) -> bool:

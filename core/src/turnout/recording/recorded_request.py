@@ -16,7 +16,15 @@ from turnout.tensors.archive import read_archive, write_archive
 
 FORMAT = 1
 OUTPUTS = "outputs"
-_FACTS = {"model": str, "backend": str, "recorded_at": str, "seconds": int | float, "id": str, "parameters": dict}
+_FACTS = {
+    "model": str,
+    "backend": str,
+    "recorded_at": str,
+    "seconds": int | float,
+    "id": str,
+    "parameters": dict,
+    "model_version": str,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +41,7 @@ class RecordedRequest:
         id: the request's id.
         parameters: the request's parameters.
         name: a name for messages; of a file, its name without the suffix.
+        model_version: the version that answered; empty if the backend has none, and in records of older releases.
     """
 
     inputs: Mapping[str, NDArray[Any]]
@@ -44,6 +53,7 @@ class RecordedRequest:
     id: str = ""
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     name: str = ""
+    model_version: str = ""
 
     def request(self, deadline: float | None = None) -> InferenceRequest:
         """Return the request, to send it again until ``deadline``."""
@@ -71,6 +81,7 @@ class RecordedRequest:
             "seconds": round(self.seconds, 6),
             "id": self.id,
             "parameters": dict(self.parameters),
+            "model_version": self.model_version,
             "inputs": {name: describe(array) for name, array in self.inputs.items()},
             "outputs": {name: describe(array) for name, array in self.outputs.items()},
         }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from turnout.errors import ModelLoadError
 from turnout.repository.version_policy import read_version_policy
 
 
@@ -28,11 +30,36 @@ def latest_version(model_folder: Path) -> int | None:
     return max(versions(model_folder), default=None)
 
 
-def evident_version(model_folder: Path) -> int | None:
-    """Return the version that evidence is about: the greatest that the version policy serves, whatever its files.
+def version_of(files: Iterable[Path]) -> tuple[Path, int] | None:
+    """Return the model's folder in a repository and the version that ``files`` are in; None if they are in none."""
+    for file in files:
+        # A large model is a folder with a file's name, with the file and its weights inside.
+        inside = [file.parent.parent] if file.parent.suffix else []
+        for folder in (file, file.parent, *inside):
+            if is_version(folder.name):
+                return folder.parent.resolve(), int(folder.name)
+    return None
 
-    None if there is none. Raises as ``versions``.
+
+def version_folder_of(files: Iterable[Path]) -> Path | None:
+    """Return the version folder that ``files`` are in; None if they are in none."""
+    found = version_of(files)
+    return None if found is None else found[0] / str(found[1])
+
+
+def version_text(files: Iterable[Path]) -> str:
+    """Return the version that ``files`` are in, as a response names it; empty if they are in none."""
+    found = version_of(files)
+    return "" if found is None else str(found[1])
+
+
+def evident_version(model_folder: Path, chosen: str = "") -> int | None:
+    """Return the version that evidence is about: ``chosen``, else the greatest that the version policy serves.
+
+    Whatever its files are. None if there is none. Raises as ``versions``.
     """
+    if chosen:
+        return int(chosen) if int(chosen) in versions(model_folder) else None
     return max(read_version_policy(model_folder).select(versions(model_folder)), default=None)
 
 
@@ -51,6 +78,30 @@ def _is_of(version: Path, filename: str) -> bool:
     return (version / filename).exists() or not any(version.iterdir())
 
 
-def served_version(model_folder: Path, filename: str) -> int | None:
-    """Return the version that answers a request without a version: the greatest one served; None if there is none."""
+def served_version(model_folder: Path, filename: str, chosen: str = "") -> int | None:
+    """Return the version that answers: ``chosen``, the model's ``version`` in turnout.yaml, else the greatest one served.
+
+    None if there is none, or ``chosen`` does not exist.
+    """
+    if chosen:
+        return int(chosen) if int(chosen) in versions(model_folder) else None
     return max(served_versions(model_folder, filename), default=None)
+
+
+def missing_version(model_folder: Path, chosen: str, model: str) -> ModelLoadError:
+    """Return the error for a model whose ``version`` in turnout.yaml, ``chosen``, is not in its folder."""
+    present = ", ".join(map(str, versions(model_folder))) or "none"
+    return ModelLoadError(
+        f"model {model!r}: its 'version' is {chosen}, and {str(model_folder)!r} has: {present}; write it with turnout "
+        f"export, or choose another: turnout switch {model} --version NUMBER"
+    )
+
+
+def check_version(file: Path, chosen: str, model: str) -> None:
+    """Raise ModelLoadError if ``file`` is in a version folder other than ``chosen``; nothing is chosen if that is empty."""
+    found = version_of([file])
+    if chosen and found is not None and str(found[1]) != chosen:
+        raise ModelLoadError(
+            f"model {model!r}: its 'version' is {chosen}, and its path names version {found[1]}: {str(file)!r}; "
+            f"set the path to the model's folder, {str(found[0])!r}"
+        )

@@ -8,13 +8,12 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from turnout.errors import PipelineWiringError, unknown_name
+from turnout.errors import unknown_name
 from turnout.forking import Forks
 from turnout.health import Health
 from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.pipeline import Pipeline, PipelineResult
-from turnout.pipeline.plan import named_inputs
 from turnout.plugins.discovery import Plugins
 from turnout.serving.arms import Arms
 from turnout.serving.composition import Composer
@@ -22,11 +21,12 @@ from turnout.serving.concurrency import count_runs
 from turnout.serving.executor import AppThreads
 from turnout.serving.health.collection import HealthCheck
 from turnout.serving.model import Model
-from turnout.serving.pipelines import Pipelines
+from turnout.serving.pipelines import Pipelines, merge_inputs
 from turnout.serving.port.port import Port
 from turnout.serving.port.routes import app_port
 from turnout.serving.reload import Reloaded, Reloader
 from turnout.serving.roles import ReportedRoles
+from turnout.serving.version_roll import VersionRoll
 from turnout.settings import LoadedSettings, load_settings
 from turnout.settings.loaded import LoadedModel
 from turnout.tracing.switch import find_tracer
@@ -47,13 +47,15 @@ class Turnout:
         tracer = find_tracer(asked=loaded.settings.tracing)
         # One pool for all models: a fan-out of many requests shares it with other runs instead of multiplying threads.
         self._threads = AppThreads(loaded.settings.executor_threads, metrics, tracer.carried if tracer else None)
-        self._composer = Composer(Arms(plugins, metrics, self._threads, tracer), metrics, tracer)
+        arms = Arms(plugins, metrics, self._threads, tracer)
+        self._composer = Composer(arms, metrics, tracer)
         self.metrics = metrics
         metrics.watch_gpus(asked=loaded.settings.metrics.gpu)
         self.models: Mapping[str, Model] = {name: self._build_model(model) for name, model in loaded.models.items()}
         self._pipelines = Pipelines(loaded, plugins, self.models, metrics, self._threads, tracer)
         load, refresh = partial(load_settings, registry=plugins), lambda name: self.models[name].refresh()
-        self._reloader = Reloader(loaded, load, self._adopt, refresh, meter=metrics.settings.meter())
+        roll = VersionRoll(arms, self._adopt).roll
+        self._reloader = Reloader(loaded, load, self._adopt, refresh, roll, meter=metrics.settings.meter())
         self._roles = ReportedRoles(loaded.models.values(), metrics)
         self._health = HealthCheck(self.models, self._reloader.model)
         self._port: Port | None = None
@@ -123,7 +125,7 @@ class Turnout:
         Raises:
             TurnoutError: as ``Pipeline.run`` and ``pipeline``.
         """
-        return self.pipeline(pipeline).run(_merge(pipeline, inputs, more), timeout_seconds=timeout_seconds)
+        return self.pipeline(pipeline).run(merge_inputs(pipeline, inputs, more), timeout_seconds=timeout_seconds)
 
     async def arun(
         self,
@@ -135,7 +137,7 @@ class Turnout:
         **more: Any,
     ) -> PipelineResult:
         """Run a pipeline as ``run`` does, without blocking the event loop: steps run in threads, requests are awaited."""
-        return await self.pipeline(pipeline).arun(_merge(pipeline, inputs, more), timeout_seconds=timeout_seconds)
+        return await self.pipeline(pipeline).arun(merge_inputs(pipeline, inputs, more), timeout_seconds=timeout_seconds)
 
     def health(self, *, timeout_seconds: float = 1.0) -> Health:
         """Return what serves each model and whether it answers; opens nothing, and blocks for ``timeout_seconds`` at most."""
@@ -165,13 +167,18 @@ class Turnout:
     def reload(self) -> Reloaded:
         """Read the file again and serve every model by its new settings; blocks while new arms open.
 
+        A model of a model repository on this machine is opened again from a version that has appeared.
         Requests in flight end on the arm where they started. Raises as ``Reloader.reload``; a model that cannot be opened with
         its new settings is served by the old ones.
         """
         return self._reloader.reload()
 
     def watch(self) -> None:
-        """Reload whenever the file changes, until ``close``; a wrong file is logged and changes nothing."""
+        """Reload whenever the file changes, until ``close``; a wrong file is logged and changes nothing.
+
+        A new version in a model repository on this machine is opened when its files are complete; one that cannot be opened is
+        logged, and the version before keeps serving.
+        """
         self._reloader.watch()
 
     def close(self) -> None:
@@ -202,17 +209,3 @@ class Turnout:
     def _adopt(self, model: LoadedModel, prepare: bool) -> None:  # noqa: FBT001  # Reloader's signature
         self.models[model.name].replace(model.backend, partial(self._composer.deploy, model), prepare=prepare)
         self._roles.report(model)
-
-
-def _merge(pipeline: str, inputs: Mapping[str, Any] | None, more: Mapping[str, Any]) -> Mapping[str, Any]:
-    if inputs is None:
-        return more
-    if not more:
-        return inputs  # the pipeline looks at it
-    inputs = named_inputs(pipeline, inputs)
-    twice = sorted(set(inputs) & set(more))
-    if twice:
-        raise PipelineWiringError(
-            f"pipeline {pipeline!r} got input {twice[0]!r} twice, in the mapping and by keyword; give it once"
-        )
-    return {**inputs, **more}

@@ -9,8 +9,9 @@ from typing import Any
 from numpy import ndarray
 
 from turnout.awaiting import Threads, run_in
+from turnout.deadlines import deadline_after
 from turnout.errors import DeadlineExceededError
-from turnout.inference import InferenceRequest, Parameter, deadline_after, request_of
+from turnout.inference import InferenceRequest, Parameter, request_of
 from turnout.tensors.copies import is_small
 
 

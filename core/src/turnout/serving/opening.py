@@ -11,7 +11,9 @@ from typing import Any
 from turnout.errors import ModelLoadError, TurnoutError, count_of, one_line
 from turnout.inference import ModelInference
 from turnout.metrics import Metrics
+from turnout.model_observer import ModelObserver
 from turnout.plugins.discovery import Plugins
+from turnout.serving.arm_reports import ArmReports
 from turnout.serving.instances import Instances
 from turnout.serving.warmup import warm_up
 from turnout.settings.loaded import LoadedModel
@@ -31,8 +33,8 @@ def count_instances(plugins: Plugins, model: LoadedModel, backend: str) -> int |
     return len(_instance_options(plugins, model, backend)) or None
 
 
-def open_model(plugins: Plugins, metrics: Metrics, model: LoadedModel, backend: str) -> ModelInference:
-    """Return ``model`` on ``backend``, open and warmed up; blocks, for minutes perhaps.
+def open_model(plugins: Plugins, metrics: Metrics, model: LoadedModel, backend: str, reports: ArmReports) -> ModelInference:
+    """Return ``model`` on ``backend``, open and warmed up, which reports to ``reports``; blocks, for minutes perhaps.
 
     Raises:
         TurnoutError: it cannot be opened; everything that was opened for it is closed again.
@@ -41,10 +43,16 @@ def open_model(plugins: Plugins, metrics: Metrics, model: LoadedModel, backend: 
     start = time.perf_counter()
     logger.info("opening model %r on backend %r", model.name, backend)
     instances = _instance_options(plugins, model, backend)
-    if instances:
-        opened: ModelInference = _open_instances(plugins, model, backend, instances)
-    else:
-        opened = _open_one(plugins, model, backend, model.options[backend])
+    observer = reports.begin()
+    try:
+        if instances:
+            opened: ModelInference = _open_instances(plugins, model, backend, instances, observer)
+        else:
+            opened = _open_one(plugins, model, backend, model.options[backend], observer)
+    except BaseException:
+        reports.close()
+        raise
+    reports.opened()
     seconds = time.perf_counter() - start
     metrics.observe_load(model.name, backend, seconds)
     number = f" ({count_of(len(instances), 'instance')})" if instances else ""
@@ -52,13 +60,15 @@ def open_model(plugins: Plugins, metrics: Metrics, model: LoadedModel, backend: 
     return opened
 
 
-def _open_instances(plugins: Plugins, model: LoadedModel, backend: str, instances: Sequence[Any]) -> Instances:
+def _open_instances(
+    plugins: Plugins, model: LoadedModel, backend: str, instances: Sequence[Any], observer: ModelObserver
+) -> Instances:
     # One after the other: torch loads under a lock, a file that cannot be opened fails once, and memory has one load's peak.
     models: list[ModelInference] = []
     files: object = None
     try:
         for options in instances:
-            models.append(_open_one(plugins, model, backend, options))
+            models.append(_open_one(plugins, model, backend, options, observer))
             # From the first instance on, whose opening may have downloaded them.
             files = files or _files(plugins, model, backend)
         if files != _files(plugins, model, backend):
@@ -83,9 +93,10 @@ def _files(plugins: Plugins, model: LoadedModel, backend: str) -> object:
     return None
 
 
-def _open_one(plugins: Plugins, model: LoadedModel, backend: str, options: Any) -> ModelInference:
+def _open_one(plugins: Plugins, model: LoadedModel, backend: str, options: Any, observer: ModelObserver) -> ModelInference:
     opened = _create(plugins, model, backend, options)
     try:
+        _observe(opened, model, backend, observer)
         if model.settings.warmup is not None:
             warm_up(opened, model, backend, model.settings.warmup)
     except BaseException:
@@ -113,6 +124,16 @@ def _create(plugins: Plugins, model: LoadedModel, backend: str, options: Any) ->
             f"its plugin returned {type(created).__name__}, not a turnout.ModelInference; fix create of the backend",
         )
     return created
+
+
+def _observe(opened: ModelInference, model: LoadedModel, backend: str, observer: ModelObserver) -> None:
+    try:
+        opened.observe(observer)
+    except TurnoutError as error:
+        error.locate(model.name, backend)
+        raise
+    except Exception as error:
+        raise _load_error(model, backend, f"its observe failed: {one_line(error)}; fix observe of the backend") from error
 
 
 def _instance_options(plugins: Plugins, model: LoadedModel, backend: str) -> Sequence[Any]:

@@ -6,11 +6,12 @@ import threading
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from turnout.errors import StepError, TurnoutError, one_line, unknown_name
+from turnout.errors import PipelineWiringError, StepError, TurnoutError, one_line, unknown_name
 from turnout.forking import Forks
 from turnout.inference import ModelInference
 from turnout.metrics import Metrics
 from turnout.pipeline import Pipeline, PipelineStep, plan_pipeline
+from turnout.pipeline.plan import named_inputs
 from turnout.pipeline.spans import RunSpans
 from turnout.plugins.declarations import Step, StepDeclaration
 from turnout.plugins.discovery import Plugins
@@ -122,3 +123,22 @@ def _select_options(loaded: LoadedSettings, names: Collection[str]) -> dict[str,
         model: {backend: {name: options[name] for name in names if name in options} for backend, options in backends.items()}
         for model, backends in loaded.written_options.items()
     }
+
+
+def merge_inputs(pipeline: str, inputs: Mapping[str, Any] | None, more: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the inputs of a run, given as a mapping and by keyword.
+
+    Raises:
+        PipelineWiringError: one is given twice.
+    """
+    if inputs is None:
+        return more
+    if not more:
+        return inputs  # the pipeline looks at it
+    inputs = named_inputs(pipeline, inputs)
+    twice = sorted(set(inputs) & set(more))
+    if twice:
+        raise PipelineWiringError(
+            f"pipeline {pipeline!r} got input {twice[0]!r} twice, in the mapping and by keyword; give it once"
+        )
+    return {**inputs, **more}

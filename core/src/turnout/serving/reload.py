@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from turnout.errors import ConfigurationError, TurnoutError
 from turnout.files.watch import INTERVAL_SECONDS, FileWatch
@@ -25,8 +27,20 @@ Adopt = Callable[[LoadedModel, bool], None]
 """Serves one model by its new settings; True means that another arm will serve it, which must be opened first."""
 
 
+class Roll(Protocol):
+    """Opens one model again from a version that has appeared, with ``settled`` only from one that is complete."""
+
+    def __call__(self, model: LoadedModel, /, *, settled: bool) -> tuple[bool, list[TurnoutError]]:
+        """Return whether it answers from another version now, and the errors of versions that cannot be opened."""
+
+
 def _keep(_: str) -> None:
     """Keep what is known of the model."""
+
+
+def _stay(_: LoadedModel, *, settled: bool) -> tuple[bool, list[TurnoutError]]:
+    """Keep the version that is open."""
+    return False, []
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +49,12 @@ class Reloaded:
 
     Attributes:
         changed: the models that are served by new settings now.
+        rolled: the models that answer from another version of their model repository now.
         restart: the keys that have changed since the start and need a restart.
     """
 
     changed: tuple[str, ...] = ()
+    rolled: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
 
 
@@ -55,6 +71,7 @@ class Reloader:
         load: Callable[[Path], LoadedSettings],
         adopt: Adopt,
         refresh: Refresh = _keep,
+        roll: Roll = _stay,
         *,
         meter: ReloadMeter,
     ) -> None:
@@ -65,6 +82,7 @@ class Reloader:
         self._adopt = adopt
         self._refresh = refresh
         self._meter = meter
+        self._roll = roll
         self._lock = threading.Lock()
         self._in_force = dict(loaded.models)
         self._logged_restart: tuple[str, ...] = ()
@@ -79,10 +97,11 @@ class Reloader:
         """Return the settings by which the model ``name`` is served now."""
         return self._in_force[name]
 
-    def reload(self) -> Reloaded:
+    def reload(self, *, settled: bool = False) -> Reloaded:
         """Read the file again and apply it to every model that has changed; blocks while new arms open.
 
-        The signatures of open models are read again, also where nothing changed.
+        A model of a model repository is opened again from a version that has appeared; with ``settled`` only if its folder has
+        not changed for two seconds. The signatures of open models are read again, also where nothing changed.
 
         Raises:
             SettingsError: every problem of the file; nothing was changed.
@@ -97,19 +116,27 @@ class Reloader:
         with self._lock, self._metered():
             fresh = self._load(self._file)
             changed, errors = self._apply(fresh)
+            rolled, failed = self._roll_models(settled=settled)
             self._refresh_models()
             restart = tuple(_restart_keys(self._first, fresh))
             self._log_restart(restart)
             if errors:
                 raise errors[0]
-        return Reloaded(tuple(changed), restart)
+        if failed and not settled:
+            raise failed[0]
+        return Reloaded(tuple(changed), tuple(rolled), restart)
+
+    def roll_settled(self) -> None:
+        """Open models again from the versions that have appeared completely; what cannot be opened is logged."""
+        with self._lock:
+            self._roll_models(settled=True)
 
     def watch(self) -> None:
         """Reload whenever the file changes, until ``close``."""
         if not self._first.source:
             raise ConfigurationError("the settings of this app are a dict, which cannot be watched; open the app with a file")
         if self._watch is None:
-            self._watch = FileWatch(self._file, self.reload, INTERVAL_SECONDS)
+            self._watch = FileWatch(self._file, partial(self.reload, settled=True), INTERVAL_SECONDS, self.roll_settled)
 
     def close(self) -> None:
         """Stop watching."""
@@ -142,6 +169,16 @@ class Reloader:
             changed.append(name)
             _log_change(old, new, fresh.source)
         return changed, errors
+
+    def _roll_models(self, *, settled: bool) -> tuple[list[str], list[TurnoutError]]:
+        rolled, failed = [], []
+        for name, model in self._in_force.items():
+            changed, errors = self._roll(model, settled=settled)
+            rolled += [name] if changed else []
+            failed += errors
+        for error in failed if settled else ():
+            logger.warning("%s", error)
+        return rolled, failed
 
     def _refresh_models(self) -> None:
         """Read the signatures again, of unchanged models too: a server may have another model under the same name by now."""
@@ -186,7 +223,8 @@ def _log_change(old: LoadedModel, new: LoadedModel, source: str) -> None:
 
 
 def _traffic(model: LoadedModel) -> str:
-    """Return where requests go, in words."""
+    """Return where requests go, and the version that turnout.yaml chooses, in words."""
     canary = model.settings.canary
     share = f", {canary.backend!r} gets {canary.weight:g} of the requests" if canary is not None and canary.weight else ""
-    return f"backend {model.backend!r} serves{share}"
+    version = f", version {model.settings.version}" if model.settings.version else ""
+    return f"backend {model.backend!r} serves{version}{share}"

@@ -27,7 +27,7 @@ class SharedArms:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._arms: dict[tuple[str, str], _SharedArm] = {}
+        self._arms: dict[tuple[str, str], list[_SharedArm]] = {}
         Forks.renew(self)
 
     def renew(self) -> None:
@@ -42,15 +42,18 @@ class SharedArms:
         build: Callable[[ExitStack], ModelInference],
         resources: ExitStack,
     ) -> ModelInference:
-        """Return ``model`` on ``backend``: the present arm if its identity is equal, else a new one. Does not block.
+        """Return ``model`` on ``backend``: an arm in use if its identity is equal, else a new one. Does not block.
 
         ``build`` returns an arm that opens at its first use, and registers what the arm needs with the stack that it is given;
         closing ``resources`` releases the lease.
         """
         with self._lock:
-            shared = self._arms.get((model, backend))
-            if shared is None or shared.identity != identity:
-                shared = self._arms[model, backend] = _build(identity, build)
+            # Several, while a reload replaces one: an arm that cannot be opened must not push out the one that serves.
+            arms = self._arms.get((model, backend), [])
+            shared = next((one for one in arms if one.identity == identity), None)
+            if shared is None:
+                shared = _build(identity, build)
+                self._arms[model, backend] = [*arms, shared]
             shared.leases += 1
         resources.callback(self._release, (model, backend), shared)
         return shared.arm
@@ -59,9 +62,11 @@ class SharedArms:
         with self._lock:
             shared.leases -= 1
             last = not shared.leases
-            # A reload may have put an arm of another identity in its place.
-            if last and self._arms.get(name) is shared:
-                del self._arms[name]
+            if last:
+                # By identity, not by equality: two arms may be equal for a moment.
+                self._arms[name] = [one for one in self._arms[name] if one is not shared]
+                if not self._arms[name]:
+                    del self._arms[name]
         if last:
             # Outside the lock: closing an arm may take seconds, and other arms must not wait for it.
             shared.resources.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -74,6 +74,12 @@ class LoadedSettings:
         if name not in self.models:
             raise unknown_name("model", name, self.models, f"In {self.source}." if self.source else "")
         return self.models[name]
+
+    def with_version(self, model: str, version: str) -> LoadedSettings:
+        """Return these settings as if the file chose ``version`` for ``model``. Raises as ``model``."""
+        chosen = self.model(model).settings.model_copy(update={"version": version})
+        models = {**self.settings.models, model: chosen}
+        return replace(self, settings=self.settings.model_copy(update={"models": models}))
 
     def where(self, *path: str | int) -> str:
         """Return ``turnout.yaml:14`` for a path such as ``"models", "birefnet"``; empty if the settings are a mapping."""

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from turnout.deadlines import LONGEST_WAIT_SECONDS, check_number
 from turnout.error_text import type_name
 from turnout.errors import InvalidRequestError, TurnoutError, text_of
-from turnout.inference import EMPTY, LONGEST_WAIT_SECONDS, NO_ID, InferenceRequest, check_number
+from turnout.inference import EMPTY, NO_ID, InferenceRequest
 
 PRIORITY = "priority"
 

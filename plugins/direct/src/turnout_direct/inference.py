@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from turnout import InferenceRequest, InferenceResponse, ModelDeclaration, ModelInference, ModelSignature
+from turnout import InferenceRequest, InferenceResponse, ModelDeclaration, ModelInference, ModelObserver, ModelSignature
 from turnout.errors import ClosedError, ForkedAfterLoadError, InferenceError, ModelLoadError, TurnoutError, text_of
+from turnout.repository.versions import version_text
 from turnout_direct.arrays import to_numpy, to_torch
 from turnout_direct.devices import choose_device
 from turnout_direct.forked_thread import call_torch
+from turnout_direct.model_files import with_found_graph
 from turnout_direct.module_loader import load_module
 from turnout_direct.options import DirectOptions
 from turnout_direct.precision import Precision, precision_of
@@ -47,7 +50,9 @@ class DirectInference(ModelInference):
         *,
         precision: Precision,
         threads: int | None,
+        version: str = "",
     ) -> None:
+        self._version = version
         self._method: Method | None = method
         self._signature = method.signature()
         self._model = model
@@ -68,7 +73,8 @@ class DirectInference(ModelInference):
         # A request may have waited for its turn; torch cannot be interrupted once it computes.
         request.check_deadline()
         try:
-            return InferenceResponse(call_torch(partial(self._answer, method, request)), request.id)
+            outputs = call_torch(partial(self._answer, method, request))
+            return InferenceResponse(outputs, request.id, model_version=self._version)
         except TurnoutError:
             raise
         except Exception as error:
@@ -76,6 +82,9 @@ class DirectInference(ModelInference):
 
     def signature(self) -> ModelSignature:
         return self._signature
+
+    def observe(self, observer: ModelObserver) -> None:
+        observer.version(self._version)
 
     def ready(self) -> bool:
         return self._method is not None and os.getpid() == self._pid
@@ -112,6 +121,7 @@ def open_model(model: ModelDeclaration, options: DirectOptions) -> DirectInferen
         ModelLoadError: the module cannot be loaded, or cannot be called as ``options`` say.
         MissingDependencyError: the module's code needs a package that is not installed.
     """
+    options = with_found_graph(model, options)
     module = load_module(options, model.folder, model.name)
     try:
         method = _create_method(module, model, options)
@@ -123,6 +133,7 @@ def open_model(model: ModelDeclaration, options: DirectOptions) -> DirectInferen
         choose_device(options.device, model.name),
         precision=precision_of(model, options),
         threads=options.threads,
+        version="" if options.path is None else version_text([Path(options.path)]),
     )
 
 

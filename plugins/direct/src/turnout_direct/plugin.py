@@ -28,6 +28,7 @@ def turnout_backends() -> Iterable[Backend[DirectOptions]]:
         aliases=("torch", "pytorch"),
         starter=STARTER,
         files=_files,
+        version_folder=_version_folder,
         tuning=("instance_group",),
         instances=_instances,
         threads_option="threads",
@@ -63,6 +64,12 @@ def _files(model: ModelDeclaration, options: DirectOptions) -> Iterable[Path]:
     from turnout_direct.model_files import find_model_files
 
     return find_model_files(model, options)
+
+
+def _version_folder(model: ModelDeclaration, options: DirectOptions) -> Path | None:
+    from turnout_direct.model_files import find_graph_folder
+
+    return find_graph_folder(model, options)
 
 
 def _export_onnx(request: ExportRequest) -> ModelSignature:

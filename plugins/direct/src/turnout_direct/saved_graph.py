@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from turnout.errors import ModelLoadError, one_line
-from turnout.repository.versions import served_version
+from turnout.repository.versions import check_version, missing_version, served_version, version_folder_of
 from turnout_direct.deprecations import allow_torchscript
 from turnout_direct.options import DirectOptions
 from turnout_direct.pt2.archive import write_harmless_archive
@@ -23,26 +23,39 @@ FILENAMES = {"torchscript": "model.pt", "torch_export": "model.pt2"}
 """The file of each loader in a version folder of a model repository."""
 
 
-def find_graph(path: Path, loader: str, model: str) -> Path:
+def find_graph(path: Path, loader: str, model: str, version: str = "") -> Path:
     """Return the file of ``path``: for a model's folder in a model repository, that of the version that a server would serve.
+
+    ``version`` chooses another version.
 
     Raises:
         ModelLoadError: the file does not exist, or the folder has no such version.
     """
     if path.is_dir():
-        version = served_version(path, FILENAMES[loader])
-        if version is None or not (path / str(version) / FILENAMES[loader]).is_file():
+        number = served_version(path, FILENAMES[loader], version)
+        if number is None and version:
+            raise missing_version(path, version, model)
+        if number is None or not (path / str(number) / FILENAMES[loader]).is_file():
             raise ModelLoadError(
                 f"model {model!r}: folder {str(path)!r} has no version with {FILENAMES[loader]} that is served; set 'path' to "
                 "a file, or to a model's folder in a model repository"
             )
-        return path / str(version) / FILENAMES[loader]
+        return path / str(number) / FILENAMES[loader]
     if not path.is_file():
         raise ModelLoadError(
             f"model {model!r}: file {str(path)!r} does not exist; correct 'path', which is relative to the folder of "
             "turnout.yaml"
         )
+    check_version(path, version, model)
     return path
+
+
+def find_version_folder(path: Path, loader: str, version: str = "") -> Path | None:
+    """Return the version folder that ``find_graph`` looks into; None if ``path`` is in no model repository."""
+    if not path.is_dir():
+        return version_folder_of([path])
+    number = served_version(path, FILENAMES[loader], version)
+    return None if number is None else path / str(number)
 
 
 def load_torchscript(options: DirectOptions, folder: Path, device: torch.device, model: str) -> torch.nn.Module:

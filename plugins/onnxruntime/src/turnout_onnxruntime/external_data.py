@@ -24,7 +24,7 @@ def find_model_files(model: ModelDeclaration, options: OnnxruntimeOptions) -> li
     Raises:
         ModelLoadError: one of them does not exist.
     """
-    file = find_model_file(options.path, model.folder, model.name)
+    file = find_model_file(options.path, model.folder, model.name, model.version)
     return [file, *external_files(file, model.name).values()]
 
 

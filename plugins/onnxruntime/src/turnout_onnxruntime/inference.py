@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
+from turnout import InferenceRequest, InferenceResponse, ModelInference, ModelObserver, ModelSignature
 from turnout.errors import ClosedError, ForkedAfterLoadError, InferenceError, InvalidRequestError, TurnoutError, text_of
 from turnout.forking import Forks
 from turnout.tensors import BYTES, as_bytes_elements
@@ -24,8 +24,9 @@ class OnnxruntimeInference(ModelInference):
     request: of 60 children forked while other threads were in a call, 2 to 19 hung (1.32), for any number of threads.
     """
 
-    def __init__(self, runtime: Any, session: Any, signature: ModelSignature, model: str) -> None:
+    def __init__(self, runtime: Any, session: Any, signature: ModelSignature, model: str, version: str = "") -> None:
         self._model = model
+        self._version = version
         self._signature = signature
         self._feed = InputFeed(signature.inputs, model)
         self._dtypes = self._feed.dtypes
@@ -62,11 +63,14 @@ class OnnxruntimeInference(ModelInference):
         except Exception as error:
             raise self._translate(error, request) from error
         if self._only_name is not None:
-            return InferenceResponse({self._only_name: outputs[0]}, request.id)
-        return InferenceResponse(self._named(outputs), request.id)
+            return InferenceResponse({self._only_name: outputs[0]}, request.id, model_version=self._version)
+        return InferenceResponse(self._named(outputs), request.id, model_version=self._version)
 
     def signature(self) -> ModelSignature:
         return self._signature
+
+    def observe(self, observer: ModelObserver) -> None:
+        observer.version(self._version)
 
     def ready(self) -> bool:
         return self._run is not None and self._forks == Forks.count

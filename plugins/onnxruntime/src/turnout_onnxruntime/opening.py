@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from turnout import ModelDeclaration, ModelSignature
 from turnout.errors import ModelLoadError
+from turnout.repository.versions import version_text
 from turnout_onnxruntime.external_data import external_files
 from turnout_onnxruntime.inference import OnnxruntimeInference
 from turnout_onnxruntime.model_file import find_model_file
@@ -25,7 +26,7 @@ def open_model(declaration: ModelDeclaration, options: OnnxruntimeOptions) -> On
         MissingDependencyError: onnxruntime is not installed.
     """
     name = declaration.name
-    file = find_model_file(options.path, declaration.folder, name)
+    file = find_model_file(options.path, declaration.folder, name, declaration.version)
     runtime = import_onnxruntime()
     providers = choose_providers(options.providers, runtime, name)
     external_files(file, name)  # ONNX Runtime before 1.24 follows links out of the folder
@@ -44,7 +45,7 @@ def open_model(declaration: ModelDeclaration, options: OnnxruntimeOptions) -> On
         check_providers(session, providers, name)
     signature = read_signature(session, shapes, name)
     _check_datatypes(signature, name)
-    return OnnxruntimeInference(runtime, session, signature, name)
+    return OnnxruntimeInference(runtime, session, signature, name, version_text([file]))
 
 
 def _has_fixed_shapes(shapes: Mapping[str, Shape]) -> bool:

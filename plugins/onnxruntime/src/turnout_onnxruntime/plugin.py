@@ -27,6 +27,7 @@ def turnout_backends() -> Iterable[Backend[OnnxruntimeOptions]]:
         file_options={".onnx": "path"},
         aliases=("ort", "onnx"),
         files=_files,
+        version_folder=_version_folder,
         tuning=("instance_group",),
         instances=_instances,
         threads_option="intra_op_num_threads",
@@ -57,6 +58,12 @@ def _files(model: ModelDeclaration, options: OnnxruntimeOptions) -> Iterable[Pat
     from turnout_onnxruntime.external_data import find_model_files
 
     return find_model_files(model, options)
+
+
+def _version_folder(model: ModelDeclaration, options: OnnxruntimeOptions) -> Path | None:
+    from turnout_onnxruntime.model_file import find_version_folder
+
+    return find_version_folder(options.path, model.folder, model.version)
 
 
 def _is_file(model: ModelDeclaration, options: OnnxruntimeOptions) -> bool:

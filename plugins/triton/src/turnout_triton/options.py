@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from turnout import Options
+from turnout import ModelDeclaration, Options
 from turnout_triton.model_config_options import ModelConfigOptions
 
 DEFAULT_REPOSITORY = Path("model_repository")
@@ -44,7 +44,7 @@ class TritonOptions(Options):
         url: ``host:port``, or several for replicas of one server; with ``grpc://`` (the default), ``grpcs://``, ``http://`` or
             ``https://`` in front. All of one scheme.
         model: the model's name on the server; this model's own by default.
-        version: the model version; the server's choice by default.
+        version: the model version; by default the model's own ``version``, or else the server's choice.
         timeout_seconds: the deadline of a request that has none of its own.
         headers: headers of every call, such as ``authorization: Bearer ${TOKEN}``; never shown.
         tls: the TLS of a ``grpcs`` or ``https`` connection.
@@ -84,6 +84,10 @@ class TritonOptions(Options):
     def _accept_number(cls, version: object) -> object:
         # In YAML a version is a number. bool is an int in Python, but True is not a version.
         return str(version) if isinstance(version, int) and not isinstance(version, bool) else version
+
+    def asked_version(self, model: ModelDeclaration) -> str:
+        """Return the version that requests for ``model`` name; empty lets the server choose."""
+        return self.version or model.version
 
     @property
     def urls(self) -> tuple[str, ...]:

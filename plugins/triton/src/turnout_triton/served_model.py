@@ -26,6 +26,7 @@ class ServedModel:
         widened: names of the tensors that have one axis of size 1 more there than in ``signature``, because Triton refuses
             tensors of rank 0.
         decoupled: True if it may send any number of responses to a request.
+        answering: the version that answers, as far as the server says; empty if it does not.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ServedModel:
     signature: ModelSignature
     widened: frozenset[str]
     decoupled: bool
+    answering: str = ""
 
 
 def read_served_model(
@@ -58,7 +60,13 @@ def read_served_model(
             f"model {declared.name!r}: the server's model {name!r} cannot be used: {text_of(error)}"
         ) from error
     signature = ModelSignature(inputs, outputs, text_only=metadata.get("platform") in _TEXT_PLATFORMS)
-    return ServedModel(name, version, signature, widened, decoupled)
+    return ServedModel(name, version, signature, widened, decoupled, version or _greatest(metadata.get("versions", ())))
+
+
+def _greatest(versions: Sequence[object]) -> str:
+    """Return the version that a server chooses for a request without one."""
+    numbers = [text for text in map(str, versions) if text.isascii() and text.isdecimal()]
+    return max(numbers, key=int, default="")
 
 
 def _read_config(transport: Transport, name: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:

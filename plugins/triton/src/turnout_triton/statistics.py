@@ -29,7 +29,7 @@ def read_statistics(model: ModelDeclaration, options: TritonOptions) -> ServerSt
     for url in options.urls:
         transport = open_server_transport(parse_endpoint(url, model.name), connection)
         try:
-            described = transport.statistics(name, options.version, min(options.timeout_seconds, _SECONDS))
+            described = transport.statistics(name, options.asked_version(model), min(options.timeout_seconds, _SECONDS))
         finally:
             transport.close()
         found += [_read_version(version) for version in described.get("model_stats", ())]

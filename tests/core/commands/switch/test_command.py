@@ -157,6 +157,7 @@ def test_the_report_shows_every_backend_that_serves(switch: Any) -> None:
         "canary": {"backend": "b", "weight": 0.25},
         "shadow": {"backend": "b", "fraction": 0.5},
         "fallback": "a",
+        "version": None,
     }
 
 

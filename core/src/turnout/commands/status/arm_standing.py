@@ -21,7 +21,8 @@ def arm_standing(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, b
 
 def _shadow_proof(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, backend: str) -> ArmProof | None:
     """Return the shadow's result about ``backend``; None if it says nothing yet."""
-    shadow = shadow_state(loaded, model, newest_write(find_model_folder(loaded, plugins, model.name)))
+    written = newest_write(find_model_folder(loaded, plugins, model.name), model.settings.version)
+    shadow = shadow_state(loaded, model, written)
     if shadow is None or not shadow.current or backend not in (shadow.primary, shadow.shadow):
         return None
     other = shadow.primary if backend == shadow.shadow else shadow.shadow

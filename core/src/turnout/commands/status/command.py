@@ -80,7 +80,7 @@ def _server_advice(plugins: Plugins, model: str) -> str:
 def _facts(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, servers: tuple[ServerState, ...]) -> ModelFacts:
     folder = find_model_folder(loaded, plugins, model.name)
     export, verify = (read_evidence(loaded.folder, model.name, topic, folder) for topic in ("export", "verify"))
-    version = newest_version(folder, loaded.folder, (export, verify))
+    version = newest_version(folder, loaded.folder, (export, verify), model.settings.version)
     return ModelFacts(
         model.name,
         model.backend,

@@ -16,13 +16,15 @@ from turnout.repository.evidence import Evidence, is_unchanged
 from turnout.repository.versions import evident_version
 
 
-def newest_version(folder: Path | None, base: Path, evidence: Sequence[Evidence | None]) -> PublishedVersion | None:
-    """Return the newest version in ``folder`` that its version policy serves; None if there is none that can be read.
+def newest_version(
+    folder: Path | None, base: Path, evidence: Sequence[Evidence | None], chosen: str = ""
+) -> PublishedVersion | None:
+    """Return the version ``chosen`` in ``folder``, else the newest that its version policy serves; None if none can be read.
 
     The fingerprint reads every file, gigabytes for a large model; it is reused from ``evidence`` if no file has changed since.
     """
     try:
-        number, files = _newest_files(folder)
+        number, files = _newest_files(folder, chosen)
         if folder is None or not files:
             return None
         version = folder / str(number)
@@ -35,18 +37,18 @@ def newest_version(folder: Path | None, base: Path, evidence: Sequence[Evidence 
     return PublishedVersion(number, display_path(model_file, base), written, sha256)
 
 
-def newest_write(folder: Path | None) -> str | None:
-    """Return the time ``written`` of the newest version in ``folder``; None if there is none. Reads no file."""
+def newest_write(folder: Path | None, chosen: str = "") -> str | None:
+    """Return the time ``written`` of the version of ``newest_version``; None if there is none. Reads no file."""
     try:
-        _, files = _newest_files(folder)
+        _, files = _newest_files(folder, chosen)
         return _last_write(files) if files else None
     except OSError:
         return None
 
 
-def _newest_files(folder: Path | None) -> tuple[int, list[Path]]:
-    """Return the number and the files of the newest version in ``folder``; no files if there is none."""
-    number = evident_version(folder) if folder is not None else None
+def _newest_files(folder: Path | None, chosen: str) -> tuple[int, list[Path]]:
+    """Return the number and the files of the version in ``folder``; no files if there is none."""
+    number = evident_version(folder, chosen) if folder is not None else None
     if folder is None or number is None:
         return 0, []
     return number, files_below(folder / str(number))

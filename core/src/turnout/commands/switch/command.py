@@ -12,12 +12,14 @@ from turnout.commands.switch.guard import Move, check_switch
 from turnout.commands.switch.history import RecordedSwitch, read_history, write_history
 from turnout.commands.switch.traffic import Serving, serving_of, traffic_of
 from turnout.commands.switch.undo import Undo, edit_back
+from turnout.commands.switch.version_guard import check_version_switch
 from turnout.files.lock import file_lock
 from turnout.files.state_folder import make_state_folder
 from turnout.plugins.discovery import Plugins, find_plugins
 from turnout.repository.evidence import utc_now
 from turnout.settings.edit.backend import BackendSwitch, edit_backend
 from turnout.settings.edit.file_edit import FileEdit
+from turnout.settings.edit.version import VersionSwitch, edit_version
 from turnout.settings.edit.weight import WeightSwitch, edit_weight
 
 
@@ -27,10 +29,11 @@ class SwitchRequest:
 
     Attributes:
         model: the model.
-        backend: the backend; None to undo the last switch.
+        backend: the backend; None to undo the last switch, or to choose a version.
         weight: the share of the requests; None for all of them.
         force: also switch to a backend that is not proved.
         dry_run: write nothing.
+        version: the version of the model repository; None to switch the backend.
     """
 
     model: str
@@ -38,13 +41,14 @@ class SwitchRequest:
     weight: float | None = None
     force: bool = False
     dry_run: bool = False
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SwitchReport:
     """The result of a switch: the edit, and the backends that serve afterwards."""
 
-    change: BackendSwitch | WeightSwitch | Undo
+    change: BackendSwitch | WeightSwitch | VersionSwitch | Undo
     serving: Serving
     dry_run: bool
 
@@ -69,7 +73,7 @@ def switch_file(file: Path, request: SwitchRequest, *, warn: Callable[[str], Non
     record that cannot be written.
 
     Raises:
-        UnprovedError: a backend would get a larger share, and is not proved to give the same answers.
+        UnprovedError: a backend would get a larger share, or another version, and is not proved to give the same answers.
         ModelLoadError: a file of that backend is missing.
         BackendUnavailableError: its server cannot be reached.
         UnknownNameError: there is no such model or backend.
@@ -87,18 +91,24 @@ def switch_file(file: Path, request: SwitchRequest, *, warn: Callable[[str], Non
         report = SwitchReport(change, serving_of(edit, plugins), request.dry_run)
         if not change.diff:
             return report
-        check_switch(plugins, file, request.model, Move(serving, report.serving, history), warn, force=request.force)
+        move = Move(serving, report.serving, history)
+        check_switch(plugins, file, request.model, move, warn, force=request.force)
+        if serving.version != report.serving.version:
+            is_back = isinstance(change, Undo)
+            check_version_switch(plugins, file, request.model, move, warn, force=request.force, is_back=is_back)
         if request.dry_run:
             return report
         edit.write()
         switch = RecordedSwitch(utc_now(), before, traffic_of(edit, plugins))
-        _record(folder, request.model, history[:-1] if request.backend is None else (*history, switch), warn)
+        _record(folder, request.model, history[:-1] if isinstance(change, Undo) else (*history, switch), warn)
     return report
 
 
 def _edit(
     edit: FileEdit, request: SwitchRequest, history: tuple[RecordedSwitch, ...], plugins: Plugins
-) -> BackendSwitch | WeightSwitch | Undo:
+) -> BackendSwitch | WeightSwitch | VersionSwitch | Undo:
+    if request.version is not None:
+        return edit_version(edit, request.version)
     if request.backend is None:
         return edit_back(edit, history, plugins)
     if request.weight is None:

@@ -65,23 +65,27 @@ def check_switch(plugins: Plugins, file: Path, model: str, move: Move, warn: Cal
         return
     former |= proof_sources(loaded, plugins, model)
     for backend in move.gaining():
-        problem = _missing(loaded, plugins, loaded.model(model), backend)
+        problem = find_missing(loaded, plugins, loaded.model(model), backend)
         if problem is None and backend not in former:
             problem = _unproved(loaded, plugins, loaded.model(model), backend, move.before.backend, warn)
         if problem is not None and not force and backend not in former:
-            raise _refusal(problem, model)
+            raise refusal(problem, model)
         if problem is not None:
             warn(str(problem))
         for note in server_notes(plugins, loaded.model(model), backend):
             warn(note)
 
 
-def _refusal(error: TurnoutError, model: str) -> TurnoutError:
+def refusal(error: TurnoutError, model: str) -> TurnoutError:
+    """Return the error for a switch of ``model`` that is refused because of ``error``."""
     return type(error)(f"model {model!r} is not switched: {error}; --force switches it anyway", next_step=error.next_step)
 
 
-def _missing(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, backend: str) -> TurnoutError | None:
-    """Return the reason why the model cannot answer on ``backend``; a local model, which may take minutes, is not opened."""
+def find_missing(loaded: LoadedSettings, plugins: Plugins, model: LoadedModel, backend: str) -> TurnoutError | None:
+    """Return the reason why ``model`` cannot answer on ``backend``; None if it can.
+
+    A local model, which may take minutes, is not opened.
+    """
     try:
         find_arm_files(plugins, model, backend)
         if plugins.backend(backend).remote:
@@ -110,7 +114,7 @@ def _unproved(
         return None
     command = f"turnout verify {model.name} --against {backend}"
     reason = proof.doubt(backend, serving)
-    outage = None if proof.standing is Standing.WRONG else _missing(loaded, plugins, model, serving)
+    outage = None if proof.standing is Standing.WRONG else find_missing(loaded, plugins, model, serving)
     if outage is not None:
         warn(f"{reason}, and cannot be now: {outage}; when it answers again: {command}")
         return None

@@ -73,5 +73,18 @@ def former_backends(history: Sequence[RecordedSwitch], present: str) -> frozense
     return frozenset(path[: path.index(present)] if present in path else path)
 
 
+def former_versions(history: Sequence[RecordedSwitch], present: str) -> frozenset[str]:
+    """Return the versions that the switches so far came from: a step back to one of them is a rollback.
+
+    A version that was left by a rollback is not one of them.
+    """
+    path: list[str] = []
+    for switch in history:
+        for version in (str(traffic.keys.get("version", "")) for traffic in (switch.before, switch.after)):
+            path = path[: path.index(version)] if version in path else path
+            path.append(version)
+    return frozenset(path[: path.index(present)] if present in path else path)
+
+
 def _file(folder: Path, model: str) -> Path:
     return folder / STATE / f"{model}.switch.json"

@@ -13,7 +13,7 @@ from turnout.settings.edit.file_edit import FileEdit
 from turnout.settings.registry import Registry
 from turnout.settings.schema.shadow import ShadowSettings
 
-SWITCHED = ("backend", "canary")
+SWITCHED = ("backend", "canary", "version")
 """The keys of a model that a switch changes."""
 
 
@@ -22,7 +22,7 @@ class Traffic:
     """The part of a model's settings that a switch changes.
 
     Attributes:
-        keys: the values of ``backend`` and ``canary`` as written, of those that the file has.
+        keys: the values of ``backend``, ``canary`` and ``version`` as written, of those that the file has.
         backend: the own name of the serving backend.
         lines: the lines of the model.
     """
@@ -42,6 +42,7 @@ class Serving:
     shadow: str | None = None
     fraction: float = 0.0
     fallback: str | None = None
+    version: str = ""
 
     def shares(self) -> dict[str, float]:
         """Return the share of the requests that each backend answers."""
@@ -59,12 +60,15 @@ class Serving:
             yield f"  shadow    {self.shadow}, fraction {self.fraction:g}{self._idle(self.shadow)}"
         if self.fallback is not None:
             yield f"  fallback  {self.fallback}{self._idle(self.fallback)}"
+        if self.version:
+            yield f"  version   {self.version}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the parts in types of JSON."""
         canary = {"backend": self.canary, "weight": self.weight} if self.canary is not None else None
         shadow = {"backend": self.shadow, "fraction": self.fraction} if self.shadow is not None else None
-        return {"backend": self.backend, "canary": canary, "shadow": shadow, "fallback": self.fallback}
+        others = {"fallback": self.fallback, "version": self.version or None}
+        return {"backend": self.backend, "canary": canary, "shadow": shadow} | others
 
     def _idle(self, backend: str) -> str:
         return " (no effect: it is the serving backend)" if backend == self.backend else ""
@@ -81,6 +85,7 @@ def serving_of(edit: FileEdit, registry: Registry | None) -> Serving:
         _name(child_of(shadow, "backend", None)),
         _share(child_of(shadow, "fraction", None), ShadowSettings.model_fields["fraction"].default),
         _name(child_of(model, "fallback", None)),
+        _name(child_of(model, "version", None)) or "",
     )
 
 

@@ -25,6 +25,7 @@ class Undo:
         line: the number of the line.
         diff: the changed lines as a unified diff.
         at: the UTC time of the switch.
+        versions: the version that turnout.yaml chose before and after, if that changed; empty for the version policy's.
     """
 
     file: str
@@ -34,9 +35,13 @@ class Undo:
     line: int
     diff: str
     at: str
+    versions: tuple[str, str] | None = None
 
     def __str__(self) -> str:
         moved = f"was on {self.before!r}, is on {self.after!r} now" if self.before != self.after else f"stays on {self.after!r}"
+        if self.versions is not None:
+            before, after = (f"version {one}" if one else "the version of its version policy" for one in self.versions)
+            moved += f", is on {after} again instead of {before}"
         return f"{self.file}:{self.line}: model {self.model!r} {moved}; the switch of {self.at} is undone\n{self.diff}"
 
 
@@ -70,7 +75,10 @@ def edit_back(edit: FileEdit, history: Sequence[RecordedSwitch], registry: Regis
         )
     _replace_lines(edit, merged, switch)
     line = edit.document.mark_of_key(("models", edit.model, "backend")).line
-    return Undo(edit.source, edit.model, present.backend, edit.serving_backend(registry), line, edit.diff(), switch.at)
+    left, chosen = (str(traffic.keys.get("version", "")) for traffic in (present, switch.before))
+    versions = (left, chosen) if left != chosen else None
+    serving = edit.serving_backend(registry)
+    return Undo(edit.source, edit.model, present.backend, serving, line, edit.diff(), switch.at, versions)
 
 
 def _replace_lines(edit: FileEdit, lines: str, switch: RecordedSwitch) -> None:

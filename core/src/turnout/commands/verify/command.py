@@ -37,6 +37,7 @@ class VerifyOptions(RequestOptions):
         batch: the largest number of rows to send as one batch; None for ``max_batch_size``.
         ignore_answers: recorded answers are not compared.
         save: the folder for the worst request of each arm; None for the state folder.
+        version: the version of the model repository to compare; None for the one that serves.
         publish: also write a match beside the versions of the model, so that it travels with them.
     """
 
@@ -44,6 +45,7 @@ class VerifyOptions(RequestOptions):
     batch: int | None = None
     ignore_answers: bool = False
     save: Path | None = None
+    version: int | None = None
     publish: bool = False
 
 
@@ -83,6 +85,8 @@ def verify_file(file: Path, model: str, options: VerifyOptions, *, warn: Callabl
     """
     plugins = find_plugins()
     loaded = load_settings(file, registry=plugins)
+    if options.version is not None:
+        loaded = loaded.with_version(model, str(options.version))
     view = loaded.model(model)
     check_against(view, options.against)
     states = arm_states(plugins, view, dict.fromkeys((view.backend, *(options.against or view.settings.backends))))
@@ -144,7 +148,8 @@ def _save_evidence(
 ) -> None:
     try:
         folder = find_model_folder(loaded, plugins, result.model)
-        version = _evident_version(folder) if folder is not None else {}
+        chosen = loaded.model(result.model).settings.version
+        version = _evident_version(folder, chosen) if folder is not None else {}
         facts = result.as_json() | more | version
         evidence = Evidence(result.model, "verify", str(result.verdict), facts=facts)
         write_evidence(loaded.folder, evidence)
@@ -154,7 +159,7 @@ def _save_evidence(
         warn(f"the result cannot be saved for turnout status: {error}")
 
 
-def _evident_version(folder: Path) -> dict[str, Any]:
+def _evident_version(folder: Path, chosen: str) -> dict[str, Any]:
     """Return the version in the model repository with its fingerprint: the evidence proves no other version."""
-    number = evident_version(folder)
+    number = evident_version(folder, chosen)
     return {"version": number, "sha256": fingerprint(folder / str(number))} if number is not None else {}

@@ -47,3 +47,27 @@ EXECUTIONS = CounterFamily(
     "Executions; a batch is one, and each request of a failed batch is one more.",
 )
 LOAD_SECONDS = HistogramFamily("turnout_model_load_duration_seconds", _ARM, "seconds", "The time to open a model.")
+MODEL_INFO = GaugeFamily(
+    "turnout_model_info",
+    (*_ARM, "version", "sha256"),
+    "none",
+    "1 for the version of a model that answers, 0 for those before it. `version` is empty for a model outside of a model "
+    "repository; `sha256` is that of its file, as `sha256sum` prints it, of several files that of their names and SHA-256s, "
+    "and empty where the file is not on this machine. The series appears when the model is open and its file has been read.",
+    "livemax",
+)
+REPLICA_UP = GaugeFamily(
+    "turnout_replica_up",
+    (*_ARM, "replica"),
+    "none",
+    "1 if a server of a model answered its last request or check, else 0. `replica` is its place in the list of URLs, from 0 "
+    "on. A server that failed is asked each second until it is ready. In several processes 0 if one of them cannot reach it.",
+    "livemin",
+)
+TRANSFER_BYTES = CounterFamily(
+    "turnout_transfer_bytes_total",
+    (*_ARM, "transport", "direction"),
+    "bytes",
+    "Bytes of tensors to a model's servers (`sent`) and back (`received`), in messages (`wire`, before compression) and "
+    "through shared memory (`shared_memory`, of a server on this host).",
+)

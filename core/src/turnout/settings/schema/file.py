@@ -54,6 +54,20 @@ def _check_tensor(text: str) -> str:
 TensorText = Annotated[str, AfterValidator(_check_tensor), Field(json_schema_extra=_TENSOR)]
 
 
+def _version_text(value: Any) -> Any:
+    # In YAML a version is a number. bool is an int in Python, but True is not a version.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _check_version(text: str) -> str:
+    if text and not re.fullmatch(r"[1-9][0-9]{0,17}", text):
+        raise problem("is the number of a version folder, such as 2")
+    return text
+
+
+Version = Annotated[str, BeforeValidator(_version_text, json_schema_input_type=int | str), AfterValidator(_check_version)]
+
+
 def _default_to_empty(value: Any) -> Any:
     return {} if value is None else value
 
@@ -68,6 +82,11 @@ class ModelSettings(SettingsModel):
     """A model: the backend that serves it, its tensors, its traffic, and the options of each backend."""
 
     backend: Name | None = Field(None, description="The backend that serves this model; `turnout switch` edits this line.")
+    version: Version = Field(
+        "",
+        description="The version of the model repository that answers; `turnout switch --version` edits this line. By "
+        "default the version policy of config.pbtxt decides, and without one the greatest version answers.",
+    )
     max_batch_size: int = Field(
         0, ge=0, le=1_000_000, description="The largest size of the batch axis; 0 for a model without one."
     )
@@ -114,7 +133,7 @@ class ModelSettings(SettingsModel):
         """Return the declaration that plugins receive of this model, called ``name``, of a file in ``folder``."""
         batching = self.dynamic_batching.declaration() if self.dynamic_batching else None
         inputs, outputs = self._specs(self.inputs), self._specs(self.outputs)
-        return ModelDeclaration(name, folder, inputs, outputs, self.max_batch_size, batching)
+        return ModelDeclaration(name, folder, inputs, outputs, self.max_batch_size, batching, self.version)
 
     def tolerances(self) -> Tolerances:
         """Return the tolerances of the model's answers; the defaults of parity if the settings name none."""

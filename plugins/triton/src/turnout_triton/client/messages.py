@@ -75,9 +75,10 @@ class KServeRequest(NamedTuple):
 
 
 class KServeResponse(NamedTuple):
-    """A server's response: the heads of the outputs, and by name the data of those that the message carried."""
+    """A server's response: the heads of the outputs, by name the data of those that the message carried, and the version."""
 
     id: str
     heads: tuple[TensorHead, ...]
     data: Mapping[str, Buffer]
     parameters: Mapping[str, str | int | float | bool] = MappingProxyType({})
+    version: str = ""

@@ -10,6 +10,7 @@ from turnout.forking import Forks
 from turnout_triton.client.failures import RefusedError
 from turnout_triton.client.replica_log import ReplicaLog
 from turnout_triton.client.replica_pace import ReplicaPace
+from turnout_triton.client.server_state import ServerState
 from turnout_triton.client.transport import Transport
 
 # With gRPC's own back-off of 0.5 s at most, a server that is back gets requests within 1 s.
@@ -32,8 +33,9 @@ class Replica:
     ``_watch`` is started and joined under ``_lock``, and a trial is claimed under it.
     """
 
-    def __init__(self, transport: Transport, server: str = "") -> None:
+    def __init__(self, transport: Transport, server: str, state: ServerState) -> None:
         self.transport = transport
+        self._state = state
         self._log = ReplicaLog(server)
         self._down_until = 0.0
         self._pause = self._rest = _FIRST_PAUSE_SECONDS
@@ -75,6 +77,7 @@ class Replica:
     def record_failure(self, error: BackendUnavailableError, model: str, version: str) -> None:
         """Back off from this server: twice as long after each failure, or until it is ready for ``model`` if it refused."""
         self._log.record_failure(error)
+        self._state.record_outage(model, version)
         self.end_trial()
         if isinstance(error, RefusedError):
             self._start_watch(model, version, _FIRST_PAUSE_SECONDS)
@@ -89,9 +92,12 @@ class Replica:
             self._rest = min(2 * self._rest, _LONGEST_REST_SECONDS)
             self._needs_trial = True
             self._log.record_failure(error)
+            self._state.record_outage(model, version)
 
     def record_success(self) -> None:
         """End the back-off."""
+        if self._state.is_down:
+            self._state.record_answer()
         if self._down_until or self._needs_trial:  # a read is cheaper than the writes that every good call would make
             self._down_until, self._pause, self._rest = 0.0, _FIRST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS
             self._needs_trial = self._in_trial = False

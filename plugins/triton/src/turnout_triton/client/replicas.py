@@ -13,6 +13,7 @@ from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.failures import NotLoadedError, RefusedError
 from turnout_triton.client.messages import KServeRequest, KServeResponse
 from turnout_triton.client.replica import Replica
+from turnout_triton.client.reports import Reports
 from turnout_triton.client.transport import Transport
 
 Result = TypeVar("Result")
@@ -27,9 +28,11 @@ class Replicas:
     nothing: each server gets its share of the time.
     """
 
-    def __init__(self, transports: Sequence[Transport], servers: Sequence[str] = ()) -> None:
-        names = servers or [""] * len(transports)
-        self._replicas = [Replica(transport, server) for transport, server in zip(transports, names, strict=True)]
+    def __init__(self, transports: Sequence[Transport], servers: Sequence[str] = (), reports: Reports | None = None) -> None:
+        names, states = servers or [""] * len(transports), (reports or Reports()).add_server
+        self._replicas = [
+            Replica(transport, server, states(transport)) for transport, server in zip(transports, names, strict=True)
+        ]
         self._turns = itertools.count()  # next() is atomic under the GIL: no lock
 
     def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:

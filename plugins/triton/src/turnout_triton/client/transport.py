@@ -57,3 +57,6 @@ class ServerTransport(Transport, RegionControl, Protocol):
 
     def statistics(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
         """Return what the server has counted, in the JSON form of Triton's statistics extension."""
+
+    def load_model(self, model: str, timeout_seconds: float) -> None:
+        """Let the server load a model, or load it again, by Triton's model repository extension; blocks until it has."""

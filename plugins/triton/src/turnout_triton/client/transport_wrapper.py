@@ -37,6 +37,10 @@ class TransportWrapper:
         """Return what the server has counted."""
         return self._inner.statistics(model, version, timeout_seconds)
 
+    def load_model(self, model: str, timeout_seconds: float) -> None:
+        """Let the server load a model."""
+        self._inner.load_model(model, timeout_seconds)
+
     def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
         """Return whether the server reports a model as ready."""
         return self._inner.ready(model, version, timeout_seconds)

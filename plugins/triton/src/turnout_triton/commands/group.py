@@ -6,6 +6,7 @@ import click
 
 from turnout_triton.commands.docker import docker
 from turnout_triton.commands.install import install
+from turnout_triton.commands.reload import reload
 from turnout_triton.commands.serve import serve
 
 
@@ -17,3 +18,4 @@ def triton() -> None:
 triton.add_command(install)
 triton.add_command(serve)
 triton.add_command(docker)
+triton.add_command(reload)

@@ -24,9 +24,10 @@ def find_served_files(model: ModelDeclaration, options: TritonOptions) -> list[P
     present = versions(folder)
     if not present or options.ensemble:
         return []
-    served = [int(options.version)] if options.version else served_versions(folder, "")[-1:]
+    chosen = options.asked_version(model)
+    served = [int(chosen)] if chosen else served_versions(folder, "")[-1:]
     if not served or served[0] not in present:
-        asked = f"version {options.version}" if options.version else f"a version that the version policy of {CONFIG} serves"
+        asked = f"version {chosen}" if chosen else f"a version that the version policy of {CONFIG} serves"
         raise ModelLoadError(
             f"model {model.name!r} on backend 'triton' needs {asked}, and {str(folder)!r} has: {', '.join(map(str, present))}; "
             f"correct it, or write a version: turnout export {model.name}"

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from turnout_triton.model_control import HEADER
 from turnout_triton.server.ports import Ports
 from turnout_triton.server.servable_models import ServableModel
 
@@ -14,9 +15,12 @@ STUB_TIMEOUT_SECONDS = 120  # importing torch and transformers exceeds Triton's 
 
 
 def server_arguments(
-    repository: Path, host: str, ports: Ports, chosen: Sequence[ServableModel], *, python_based: bool
+    repository: Path, host: str, ports: Ports, chosen: Sequence[ServableModel], own: Sequence[str] = (), *, python_based: bool
 ) -> list[str]:
-    """Return the arguments to serve an absolute path on ``ports`` of ``host``; if ``chosen`` has models, only those."""
+    """Return the arguments to serve an absolute path on ``ports`` of ``host``; if ``chosen`` has models, only those.
+
+    ``own`` are the user's own arguments, which follow: a mode of model control among them replaces ours.
+    """
     arguments = [
         f"--model-repository={repository}",
         "--exit-on-error=false",  # a model that fails to load is reported by us, with its reason
@@ -24,8 +28,11 @@ def server_arguments(
     ]
     for kind, port in ports.by_kind().items():
         arguments += [f"--{kind}-port={port}", f"--{kind}-address={_listen_address(kind, host)}"]
-    if chosen:
-        arguments += ["--model-control-mode=explicit", *(f"--load-model={model.name}" for model in chosen)]
+    names = [model.name for model in chosen] or (["*"] if python_based else [])
+    if names and not any(argument.startswith("--model-control-mode") for argument in own):
+        arguments += ["--model-control-mode=explicit", *(f"--load-model={name}" for name in names)]
+        # A web page can send a POST to loopback, but not this header: Triton would load any model that is sent, code included.
+        arguments += [f"--http-restricted-api=model-repository:{'='.join(HEADER)}"] if python_based else []
     for backend in _PYTHON_BASED if python_based else ("python",):
         arguments.append(f"--backend-config={backend},shm-region-prefix-name={{prefix}}")
         arguments.append(f"--backend-config={backend},stub-timeout-seconds={STUB_TIMEOUT_SECONDS}")

@@ -183,7 +183,7 @@ class LocalServer:
         may_move = self._reserve_ports()
         served = prepared.models if options.models else ()
         arguments = server_arguments(
-            prepared.repository, options.host, self.ports, served, python_based=installation.is_old_core
+            prepared.repository, options.host, self.ports, served, options.arguments, python_based=installation.is_old_core
         )
         command = [str(installation.binary), *arguments, *installation.arguments, *options.arguments]
         process = ServerProcess(command, prepared.variables, self._log, options.grace_seconds, self._links.folder)

@@ -58,7 +58,7 @@ def decode_response(message: bytes, model: str) -> KServeResponse:
     known = _known_heads.get(len(message))
     if known is not None and message.startswith(known.before):
         data = {known.response.heads[0].name: memoryview(message)[len(known.before) :]}
-        return KServeResponse("", known.response.heads, data, known.response.parameters)
+        return KServeResponse("", known.response.heads, data, known.response.parameters, known.response.version)
     try:
         response, head = _decode(memoryview(message))
     except (ValueError, LookupError, ArithmeticError, InvalidTensorError) as error:
@@ -92,7 +92,7 @@ def _remember(message: bytes, response: KServeResponse, head: bytes) -> None:
         if len(_known_heads) >= _MOST_KNOWN_HEADS:
             _known_heads.clear()
         # Without the data, which would keep the whole message in memory.
-        without_data = KServeResponse("", response.heads, {name: b""}, response.parameters)
+        without_data = KServeResponse("", response.heads, {name: b""}, response.parameters, response.version)
         _known_heads[len(message)] = _KnownHead(before, without_data)
 
 
@@ -118,9 +118,10 @@ def _decode(view: memoryview) -> tuple[KServeResponse, bytes]:
     head = b"".join(head_fields)
     if not contents:
         return _decode_typed(head), head
-    id, heads, parameters = _decode_head(head)
+    id, heads, parameters, version = _decode_head(head)
     # Strict, because Triton sends empty contents for an output that it wrote to shared memory.
-    return KServeResponse(id, heads, dict(zip((tensor.name for tensor in heads), contents, strict=True)), parameters), head
+    data = dict(zip((tensor.name for tensor in heads), contents, strict=True))
+    return KServeResponse(id, heads, data, parameters, version), head
 
 
 def _decode_typed(head: bytes) -> KServeResponse:
@@ -138,7 +139,7 @@ def _decode_typed(head: bytes) -> KServeResponse:
             raise ValueError(f"output {output.name!r} has neither raw nor typed contents")
         values = list(filled[0]) if filled else []
         data[output.name] = binary_of(values, tensor)
-    return KServeResponse(message.id, heads, data, _values(message.parameters))
+    return KServeResponse(message.id, heads, data, _values(message.parameters), message.model_version)
 
 
 def _skip(view: memoryview, kind: int, position: int) -> int:
@@ -198,9 +199,9 @@ def _field_of(value: str | float | bool) -> str:  # noqa: FBT001  # a value, no 
 
 
 @functools.lru_cache(maxsize=512)
-def _decode_head(head: bytes) -> tuple[str, tuple[TensorHead, ...], _Parameters]:
+def _decode_head(head: bytes) -> tuple[str, tuple[TensorHead, ...], _Parameters, str]:
     message = _parse(head)
-    return message.id, _heads(message), _values(message.parameters)
+    return message.id, _heads(message), _values(message.parameters), message.model_version
 
 
 def _heads(message: Any) -> tuple[TensorHead, ...]:

@@ -30,6 +30,7 @@ from turnout_triton.client.grpc.statuses import kind_of_name
 from turnout_triton.client.grpc.unary_reply import CallFailedError
 from turnout_triton.client.messages import KServeRequest, KServeResponse
 from turnout_triton.client.proxy_variables import proxy_note
+from turnout_triton.client.reports import Reports
 
 
 class GrpcTransport:
@@ -38,8 +39,9 @@ class GrpcTransport:
     Thread-safe: gRPC's channels are. Raises ForkedAfterLoadError in a forked child, see ``SharedChannel``.
     """
 
-    def __init__(self, endpoint: Endpoint, connection: ConnectionSettings) -> None:
+    def __init__(self, endpoint: Endpoint, connection: ConnectionSettings, reports: Reports | None = None) -> None:
         grpc = load_grpc()
+        self._reports = reports or Reports()
         self._endpoint = endpoint
         self._url = str(endpoint)
         self._shared = SharedChannel(endpoint, connection)
@@ -55,6 +57,8 @@ class GrpcTransport:
 
     def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
         message, deadline = encode_request(request), time.monotonic() + timeout_seconds
+        observer = self._reports.observer
+        observer.wire_sent(sum(map(len, request.buffers)))
         try:
             traced = outgoing_headers(self._server)
             response = self._call_unary(message, request.model, timeout_seconds, traced)
@@ -62,7 +66,9 @@ class GrpcTransport:
                 response = self._call(self._channel.infer, message, request.model, remaining_seconds(deadline), traced)
         except UnknownCallError as error:  # as every_server_has_it(), which costs a microsecond more
             raise NotLoadedError(*error.args) from error
-        return decode_response(response, request.model)
+        decoded = decode_response(response, request.model)
+        observer.wire_received(sum(map(len, decoded.data.values())))
+        return decoded
 
     def stream(self, request: KServeRequest, timeout_seconds: float) -> Generator[KServeResponse]:
         from tritonclient.grpc import service_pb2
@@ -71,6 +77,8 @@ class GrpcTransport:
         sent = iter((encode_request(request),))
         server = {**self._server, "rpc.method": f"{SERVICE[1:]}/ModelStreamInfer"}
         headers = (*self._headers, *outgoing_headers(server))
+        observer = self._reports.observer
+        observer.wire_sent(sum(map(len, request.buffers)))
         call = self._channel.stream(sent, timeout=timeout_seconds, metadata=headers, compression=self._compression)
         try:
             for message in call:
@@ -79,7 +87,9 @@ class GrpcTransport:
                     # Without a status: the header "triton_grpc_error" would bring it, but server 2.51 crashes on that header
                     # when an error comes in mid-stream.
                     raise failure("unknown", response.error_message, Callee(request.model, self._url))
-                yield decode_response(response.infer_response.SerializeToString(), request.model)
+                decoded = decode_response(response.infer_response.SerializeToString(), request.model)
+                observer.wire_received(sum(map(len, decoded.data.values())))
+                yield decoded
         except self._errors as error:
             raise self._translate(error, request.model) from error
         finally:
@@ -96,6 +106,9 @@ class GrpcTransport:
 
     def statistics(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
         return self._call_json("ModelStatistics", {"name": model, "version": version}, model, timeout_seconds)
+
+    def load_model(self, model: str, timeout_seconds: float) -> None:
+        self._call_json("RepositoryModelLoad", {"model_name": model}, model, timeout_seconds)
 
     def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
         try:

@@ -102,7 +102,7 @@ def decode_response(body: bytes | memoryview, header_length: str, model: str, mo
             data[name], start = body[start:end], end
         if start < len(body):
             raise ValueError(f"{len(body) - start} bytes that belong to no output")
-        return KServeResponse(layout.id, layout.heads, data, layout.parameters)
+        return KServeResponse(layout.id, layout.heads, data, layout.parameters, layout.version)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ArithmeticError, InvalidTensorError) as error:
         raise UnreadableResponseError(
             f"model {model!r}: the server's response is not a KServe v2 response: {text_of(error)}: "
@@ -118,6 +118,7 @@ class _Layout(NamedTuple):
     sizes: tuple[tuple[str, int], ...]
     data: Mapping[str, Buffer]
     parameters: Mapping[str, Any]
+    version: str
 
 
 # A model answers requests of one shape with the same JSON, so most are parsed once.
@@ -140,7 +141,8 @@ def _layout(message: Any) -> _Layout:
             sizes.append((head.name, operator.index(size)))
         elif "data" in output:  # else the output is in shared memory
             data[head.name] = binary_of(output["data"], head, parameters.get("content_type", ""))
-    return _Layout(message.get("id") or "", heads, tuple(sizes), data, message.get("parameters") or {})
+    version = str(message.get("model_version") or "")
+    return _Layout(message.get("id") or "", heads, tuple(sizes), data, message.get("parameters") or {}, version)
 
 
 def encode_typed_request(request: KServeRequest) -> bytes:

@@ -34,7 +34,8 @@ class KnownResponses:
         data = {}
         for name, begin, end in known.places:
             data[name] = received[begin:end]
-        return new_tuple(KServeResponse, ("", known.response.heads, data, known.response.parameters))
+        response = known.response
+        return new_tuple(KServeResponse, ("", response.heads, data, response.parameters, response.version))
 
     def keep(self, received: bytes, data_begin: int, response: KServeResponse) -> None:
         """Keep the beginning of ``received``, if ``response`` has no id, and its data are all behind ``data_begin``."""
@@ -46,5 +47,5 @@ class KnownResponses:
             return
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
-        without_data = KServeResponse("", response.heads, {}, response.parameters)
+        without_data = KServeResponse("", response.heads, {}, response.parameters, response.version)
         self._known[len(received)] = _KnownResponse(received[:data_begin], without_data, tuple(places))

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 from turnout_triton.client.endpoints import Endpoint
 from turnout_triton.client.http.round_trip import MAX_DESCRIPTION_BYTES, HttpRequest, joined
 from turnout_triton.client.messages import Buffer
 
 _WINDOW_BITS = {"gzip": 31, "deflate": 15}
+
+
+def model_path(model: str, version: str) -> str:
+    """Return the path of a model, or of one version of it."""
+    # A model's name may hold any character, a slash included.
+    return f"/v2/models/{quote(model, safe='')}" + (f"/versions/{version}" if version else "")
+
+
+def infer_path(model: str, version: str) -> str:
+    """Return the path of its inference requests."""
+    return f"{model_path(model, version)}/infer"
+
+
+def repository_path(model: str) -> str:
+    """Return the path of a model in the server's repository."""
+    return f"/v2/repository/models/{quote(model, safe='')}"
 
 
 class RequestWriter:

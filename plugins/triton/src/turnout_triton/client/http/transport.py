@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from turnout.errors import InferenceError, InvalidRequestError, NotReachedError, TurnoutError
 from turnout.tracing import outgoing_headers
@@ -33,8 +32,10 @@ from turnout_triton.client.http.infer_body import (
     read_json,
 )
 from turnout_triton.client.http.known_responses import KnownResponses
+from turnout_triton.client.http.request_head import infer_path, model_path, repository_path
 from turnout_triton.client.http.round_trip import MAX_DESCRIPTION_BYTES, HttpRequest, HttpResponse, joined
 from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, RequestedOutput, TensorHead, new_tuple
+from turnout_triton.client.reports import Reports
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +51,9 @@ class HttpTransport:
     field for it.
     """
 
-    def __init__(self, endpoint: Endpoint, connection: ConnectionSettings) -> None:
+    def __init__(self, endpoint: Endpoint, connection: ConnectionSettings, reports: Reports | None = None) -> None:
         self._url = str(endpoint)
+        self._reports = reports or Reports()
         self._connections = HttpConnections(endpoint, connection)
         self._requests = self._connections.requests
         self._headers = dict(connection.headers)
@@ -65,6 +67,13 @@ class HttpTransport:
         self._takes_binary: bool | None = None
 
     def infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
+        observer = self._reports.observer
+        observer.wire_sent(sum(map(len, request.buffers)))
+        response = self._infer(request, timeout_seconds)
+        observer.wire_received(sum(map(len, response.data.values())))
+        return response
+
+    def _infer(self, request: KServeRequest, timeout_seconds: float) -> KServeResponse:
         if self._takes_binary is False:
             return self._infer_typed(request, timeout_seconds)
         deadline = time.monotonic() + timeout_seconds
@@ -81,7 +90,7 @@ class HttpTransport:
             raise UnknownCallError(f"model {request.model!r}: {self._url!r} has no shared memory; use the wire")
         headers = {**self._headers, **dict(outgoing_headers(self._server)), "content-type": "application/json"}
         most = self._max_response_bytes // JSON_SHARE
-        path, body = _infer_path(request.model, request.version), encode_typed_request(request)
+        path, body = infer_path(request.model, request.version), encode_typed_request(request)
         message = self._requests.write("POST", path, headers, (body,), max_response_bytes=most)
         return self._send_infer(message, request.model, timeout_seconds)
 
@@ -110,7 +119,7 @@ class HttpTransport:
         """Return the head and the JSON of a request without id and parameters, and keep them."""
         described = describe_usual(heads, sizes, outputs)
         headers = {**self._headers, **_BINARY, HEADER_LENGTH: str(len(described))}
-        start = self._requests.head("POST", _infer_path(model, version), headers, len(described) + sum(sizes)) + described
+        start = self._requests.head("POST", infer_path(model, version), headers, len(described) + sum(sizes)) + described
         if self._usual is not None and len(start) <= _MOST_USUAL_BYTES:
             if len(self._usual) >= _MOST_USUAL:
                 self._usual.clear()
@@ -124,7 +133,7 @@ class HttpTransport:
         headers = {**self._headers, **more, **_BINARY, HEADER_LENGTH: str(len(described))}
         return self._requests.write(
             "POST",
-            _infer_path(request.model, request.version),
+            infer_path(request.model, request.version),
             headers,
             (described, *data),
             data_offset_header=HEADER_LENGTH,
@@ -165,17 +174,20 @@ class HttpTransport:
 
     def metadata(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
         with every_server_has_it():
-            return self._get_object(_path(model, version), model, timeout_seconds)
+            return self._get_object(model_path(model, version), model, timeout_seconds)
 
     def config(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        return self._get_object(f"{_path(model, version)}/config", model, timeout_seconds)
+        return self._get_object(f"{model_path(model, version)}/config", model, timeout_seconds)
 
     def statistics(self, model: str, version: str, timeout_seconds: float) -> Mapping[str, Any]:
-        return self._get_object(f"{_path(model, version)}/stats", model, timeout_seconds)
+        return self._get_object(f"{model_path(model, version)}/stats", model, timeout_seconds)
+
+    def load_model(self, model: str, timeout_seconds: float) -> None:
+        self._call_json("POST", f"{repository_path(model)}/load", {}, model, timeout_seconds)
 
     def ready(self, model: str, version: str, timeout_seconds: float) -> bool:
         try:
-            self._call("GET", f"{_path(model, version)}/ready", (), model, timeout_seconds)
+            self._call("GET", f"{model_path(model, version)}/ready", (), model, timeout_seconds)
         except TurnoutError:
             return False
         return True
@@ -234,12 +246,3 @@ class HttpTransport:
         if self._closed:
             raise closed_error(model)
         return self._connections.call(self._requests.write(method, path, self._headers, parts), model, timeout_seconds)
-
-
-def _path(model: str, version: str) -> str:
-    # A model's name may hold any character, a slash included.
-    return f"/v2/models/{quote(model, safe='')}" + (f"/versions/{version}" if version else "")
-
-
-def _infer_path(model: str, version: str) -> str:
-    return f"{_path(model, version)}/infer"

@@ -18,6 +18,7 @@ from turnout.tensors import DeviceTensor
 from turnout_triton.client.device_buffer import DeviceBuffer, copy_to_host
 from turnout_triton.client.failures import FINISHED
 from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, RegionSlice, TensorHead
+from turnout_triton.client.reports import Reports
 from turnout_triton.client.shared_memory.lost_regions import LostRegions
 from turnout_triton.client.transport import ServerTransport
 from turnout_triton.client.transport_wrapper import TransportWrapper
@@ -76,8 +77,9 @@ class CudaSharedMemoryTransport(TransportWrapper):
     Thread-safe: ``_free`` and ``_all`` change under ``_lock``. Not for forked children, where CUDA does not work.
     """
 
-    def __init__(self, inner: ServerTransport, url: str) -> None:
+    def __init__(self, inner: ServerTransport, url: str, reports: Reports | None = None) -> None:
         super().__init__(inner)
+        self._reports = reports or Reports()
         self._url = url
         self._lock = threading.Lock()
         self._free: dict[tuple[int, int], list[CudaRegion]] = defaultdict(list)
@@ -136,6 +138,7 @@ class CudaSharedMemoryTransport(TransportWrapper):
             self._is_refused = True
             logger.warning("triton at %r: no CUDA shared memory, tensors are copied: %s", self._url, text_of(error))
             return None
+        self._reports.observer.shared_memory_sent(tensor.nbytes)
         return RegionSlice(region.name, tensor.nbytes)
 
     def _acquire(self, size_bytes: int, device: int) -> CudaRegion:

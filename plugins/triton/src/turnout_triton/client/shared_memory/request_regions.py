@@ -16,6 +16,9 @@ class RequestRegions:
     """Acquires regions of ``pool`` for a request, and at its end releases them, or retires what the server may still use.
 
     A context manager, for one thread.
+
+    Attributes:
+        received_bytes: the bytes of the outputs that were read from regions.
     """
 
     def __init__(self, pool: RegionPool, threshold_bytes: int, model: str, deadline: float) -> None:
@@ -26,6 +29,7 @@ class RequestRegions:
         self._regions: dict[str, SharedMemoryRegion] = {}
         self._offered: dict[str, RegionSlice] = {}
         self._is_unregistered = False
+        self.received_bytes = 0
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +59,7 @@ class RequestRegions:
     def read_outputs(self, response: KServeResponse) -> KServeResponse:
         """Return ``response`` with the data that the server wrote to regions, lent or copied."""
         read = {head.name: self._read(head) for head in response.heads if head.name in self._offered}
-        return KServeResponse(response.id, response.heads, {**response.data, **read}, response.parameters)
+        return response._replace(data={**response.data, **read})
 
     def register_again(self) -> None:
         """Register this request's regions with a server that was restarted.
@@ -91,6 +95,7 @@ class RequestRegions:
 
     def _read(self, head: TensorHead) -> Buffer:
         name = self._offered[head.name].region
+        self.received_bytes += head.size_bytes
         # Popped before it is lent: an interrupt in between loses it; lent and released, two requests would use it.
         region = self._regions.pop(name)
         lent = self._pool.lend(region, head.size_bytes)

@@ -14,6 +14,7 @@ from turnout.tensors import BYTES
 from turnout_triton.client.deadlines import remaining_seconds
 from turnout_triton.client.failures import RegionRefusedError, RegionTooSmallError, ServerMemoryError
 from turnout_triton.client.messages import Buffer, KServeRequest, KServeResponse, TensorHead
+from turnout_triton.client.reports import Reports
 from turnout_triton.client.shared_memory.pool import RegionPool
 from turnout_triton.client.shared_memory.request_regions import RequestRegions
 from turnout_triton.client.transport import ServerTransport
@@ -36,8 +37,9 @@ class SharedMemoryTransport(TransportWrapper):
     Thread-safe: what is learned, refused, logged and swept changes under ``_lock``; the pool has a lock of its own.
     """
 
-    def __init__(self, inner: ServerTransport, threshold_bytes: int, url: str) -> None:
+    def __init__(self, inner: ServerTransport, threshold_bytes: int, url: str, reports: Reports | None = None) -> None:
         super().__init__(inner)
+        self._reports = reports or Reports()
         self._pool = RegionPool(inner, url)
         self._threshold_bytes = threshold_bytes
         self._url = url
@@ -105,6 +107,13 @@ class SharedMemoryTransport(TransportWrapper):
 
     def _infer_placed(self, regions: RequestRegions, request: KServeRequest, deadline: float) -> KServeResponse | None:
         """Return the response; None if it does not fit into the regions, as when an output has grown."""
+        self._reports.observer.shared_memory_sent(sum(head.shared.size_bytes for head in request.heads if head.shared))
+        response = self._infer_in_regions(regions, request, deadline)
+        if response is not None:
+            self._reports.observer.shared_memory_received(regions.received_bytes)
+        return response
+
+    def _infer_in_regions(self, regions: RequestRegions, request: KServeRequest, deadline: float) -> KServeResponse | None:
         try:
             return regions.read_outputs(self._inner.infer(request, remaining_seconds(deadline)))
         except RegionTooSmallError:
