@@ -33,8 +33,6 @@ OTHERS = {
 PROMISED = {
     "turnout_model_info": {"model", "backend", "version", "sha256"},
     "turnout_replica_up": {"model", "backend", "replica"},
-    "turnout_gpu_memory_used_bytes": {"gpu"},
-    "turnout_gpu_memory_total_bytes": {"gpu"},
 }
 TARGET = {"job", "instance"}
 CLOSED = {
