@@ -166,6 +166,24 @@ def test_every_scrape_is_the_sum_and_another_worker_answers_when_the_first_is_ki
         assert service.ask()
 
 
+def test_a_reload_of_gunicorn_keeps_the_counters_and_the_port(tmp_path: Path) -> None:
+    (tmp_path / CONF.name).write_bytes(CONF.read_bytes())
+
+    with run(tmp_path, "gunicorn", "app:app", app=block("python")) as service:
+        for _ in range(5):
+            assert service.ask()
+        service.until(lambda: service.scrape().get(ANSWERED, 0) >= 6 and len(service.workers()) == 2)
+        old = service.workers()
+
+        service.process.send_signal(signal.SIGHUP)
+        service.until(lambda: len(service.workers()) == 2 and not set(old) & set(service.workers()))
+
+        service.until(service.ask)
+        service.until(lambda: service.scrape().get(ANSWERED, 0) >= 7)
+        assert len(list(tmp_path.glob("gunicorn-turnout-metrics-*"))) == 1
+        assert "Traceback" not in service.log.read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "app"),
     [(("gunicorn", "app:app", "--bind", "127.0.0.1:PORT"), 0), (("uvicorn", "app:app", "--port", "PORT"), 1)],
