@@ -16,6 +16,7 @@ from deploy.grafana.expressions import (
     unanswered,
 )
 from deploy.grafana.frames import INSTANCE, JOB, MIGRATION, OVERVIEW, Frame, Row
+from deploy.grafana.inside import batches, processes
 from deploy.grafana.panels import About, Columns, Limits, Query, figures, heat_map, lines, rows
 from deploy.grafana.pressure import pressure
 
@@ -197,5 +198,5 @@ OVERVIEW_DASHBOARD = Frame(
     "Turnout: overview",
     "Is every model answered, and how fast? One line for each model and backend.",
     (JOB, INSTANCE, MODELS, BACKENDS),
-    (_now(), _table(), _latency(), pressure()),
+    (_now(), _table(), _latency(), pressure(), batches(), processes()),
 )

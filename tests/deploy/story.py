@@ -56,6 +56,7 @@ models:
       triton: {{url: "{server}", timeout_seconds: 5}}
 
   blip_vqa:
+    record: {{directory: recordings, fraction: 0.5}}
     backend: triton
     max_batch_size: 8
     backends:

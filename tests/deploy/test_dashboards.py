@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,9 @@ promql_parser = pytest.importorskip("promql_parser")
 
 from deploy.grafana.reading import FILES, FOLDER, fill, read  # noqa: E402
 
+ROOT = Path(__file__).parents[2]
+# The time of a start is in Prometheus' own targets.
+WITHOUT_PANEL = ["process_start_time_seconds"]
 DASHBOARDS = [read(file) for file in FILES]
 PANELS = [pytest.param(panel, id=f"{one.name}-{panel.title}") for one in DASHBOARDS for panel in one.panels]
 BUILT_IN = {"__rate_interval": "1m", "__interval": "15s", "__range": "1h"}
@@ -72,6 +76,15 @@ def test_the_models_of_the_overview_link_to_their_migration() -> None:
     [address] = set(re.findall(r"/d/[^\"]+", overview))
     assert address.startswith(f"/d/{uid}?")
     assert address.endswith("&var-model=${__value.raw}")
+
+
+def test_every_metric_of_the_page_is_in_a_dashboard() -> None:
+    page = (ROOT / "docs/reference/metrics.md").read_text("utf-8")
+    metrics = re.findall(r"^\| `((?:turnout|process)_\w+)`", page, re.MULTILINE)
+    texts = "".join(file.read_text("utf-8") for file in FILES)
+
+    assert len(metrics) > 30
+    assert [metric for metric in metrics if not re.search(rf"\b{metric}(_bucket|_sum|_count)?\b", texts)] == WITHOUT_PANEL
 
 
 def test_a_planted_edit_by_hand_is_found() -> None:
