@@ -119,7 +119,7 @@ def _apps() -> Row:
                     "Replicas",
                     "Red while the apps send no requests to a replica. The number is its place in the list of urls.",
                     "short",
-                    "no model has several urls",
+                    "no app has opened a model on a server",
                 ),
                 Query(
                     f"avg by (model, backend, replica) (turnout_replica_up{{{MODEL_LABEL}}})", "{{model}} replica {{replica}}"
