@@ -67,8 +67,9 @@ def write_settings(folder: Path, grpc_url: str, port: int) -> None:
         "blip_vqa": {"backend": "onnxruntime", "shadow": {"backend": "triton", "fraction": 1.0}},
     }
     for name, model in settings["models"].items():
-        urls = [grpc_url, grpc_url.replace("localhost", "127.0.0.1")]
-        model["backends"]["triton"] |= {"url": sorted(set(urls)), "shared_memory_threshold_bytes": 1}
+        port_of_server = grpc_url.rpartition(":")[2]
+        urls = [f"{host}:{port_of_server}" for host in ("127.0.0.1", "localhost")]
+        model["backends"]["triton"] |= {"url": urls, "shared_memory_threshold_bytes": 1}
         model.update(guards | extra[name])
     settings["metrics"] = {"port": port}
     (folder / "turnout.yaml").write_text(json.dumps(settings))
