@@ -108,6 +108,19 @@ def test_a_request_is_a_span_with_its_execution_below_the_callers_own(make_app: 
     assert execution.kind is SpanKind.INTERNAL
 
 
+def test_a_request_has_the_version_that_answered(make_app: MakeApp, traces: Traces) -> None:
+    class Second(ModelInference):
+        def infer(self, request: InferenceRequest) -> InferenceResponse:
+            return InferenceResponse(dict(request.inputs), request.id, model_version="2")
+
+    app = make_app({"m": Second})
+
+    app.model("m").infer(ROW)
+    asyncio.run(app.model("m").ainfer(ROW))
+
+    assert [(span.attributes or {})["turnout.model.version"] for span in traces.ended] == 4 * ["2"]
+
+
 def test_a_failed_request_says_why(make_app: MakeApp, traces: Traces) -> None:
     app = make_app({"bad": lambda: Fails(InferenceError)})
 

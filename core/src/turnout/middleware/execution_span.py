@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from turnout.batching.rows import count_rows
 from turnout.inference import InferenceRequest, InferenceResponse, ModelInference
@@ -37,12 +37,16 @@ class ExecutionSpan(Middleware):
         self._attributes: dict[str, str | int] = {MODEL: model, BACKEND: backend}
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        with self._span(request):
-            return self._infer(request)
+        with self._span(request) as span:
+            response = self._infer(request)
+            self._tracer.set_version(span, response.model_version)
+            return response
 
     async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
-        with self._span(request):
-            return await self._ainfer(request)
+        with self._span(request) as span:
+            response = await self._ainfer(request)
+            self._tracer.set_version(span, response.model_version)
+            return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         return in_own_context(self._stream(request))
@@ -52,12 +56,12 @@ class ExecutionSpan(Middleware):
             yield from self.inner.infer_stream(request)
 
     @contextmanager
-    def _span(self, request: InferenceRequest) -> Iterator[None]:
+    def _span(self, request: InferenceRequest) -> Iterator[Any]:
         rows = {BATCH_ROWS: count_rows(request)} if self._batched else {}
         with self._tracer.execution(self._name, {**self._attributes, **rows}, remote=self._remote) as span:
             outcome = Outcome.OK
             try:
-                yield
+                yield span
             except GeneratorExit:  # the caller has read enough
                 raise
             except BaseException as error:

@@ -30,12 +30,16 @@ class RequestSpan(Middleware):
         self._attributes = {MODEL: model, BACKEND: backend}
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        with self._span(request):
-            return self._infer(request)
+        with self._span(request) as span:
+            response = self._infer(request)
+            self._tracer.set_version(span, response.model_version)
+            return response
 
     async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
-        with self._span(request):
-            return await self._ainfer(request)
+        with self._span(request) as span:
+            response = await self._ainfer(request)
+            self._tracer.set_version(span, response.model_version)
+            return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
         return in_own_context(self._stream(request))

@@ -5,6 +5,7 @@ from __future__ import annotations
 PIPELINE = "turnout.pipeline"
 STEP = "turnout.step"
 MODEL = "turnout.model"
+VERSION = "turnout.model.version"
 BACKEND = "turnout.backend"
 OUTCOME = "turnout.outcome"
 REQUEST_ID = "turnout.request.id"

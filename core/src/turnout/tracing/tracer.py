@@ -105,6 +105,12 @@ class Tracer:
         return {"trace_id": format(found.trace_id, "032x"), "span_id": format(found.span_id, "016x")}
 
     @staticmethod
+    def set_version(span: Span, version: str) -> None:
+        """Set the version of the model that answered, if it has one."""
+        if version:
+            span.set_attribute(names.VERSION, version)
+
+    @staticmethod
     def fail(span: Span, error: BaseException) -> None:
         """Record ``error`` as the reason for which ``span`` failed; a cancelled call has no fault."""
         if not span.is_recording() or isinstance(error, GeneratorExit):

@@ -158,6 +158,7 @@ def test_an_execution_names_its_server(traced_server, protocol, open_app, traces
     attributes = execution.attributes or {}
     port = traced_server.ports.grpc if protocol == "grpc" else traced_server.ports.http
     assert execution.kind.name == "CLIENT"
+    assert attributes["turnout.model.version"] == "1"
     assert (attributes["server.address"], attributes["server.port"]) == ("127.0.0.1", port)
     if protocol == "grpc":
         assert attributes["rpc.method"] == "inference.GRPCInferenceService/ModelInfer"
