@@ -47,10 +47,12 @@ class Lazy(ModelInference):
         open_model: Callable[[], ModelInference],
         clock: Callable[[], float] = time.monotonic,
         on_close: Callable[[], object] = _nothing,
+        version: Callable[[], str | None] = _nothing,
     ) -> None:
         self._name = name
         self._open = open_model
         self._on_close = on_close
+        self.version = version
         self._lock = threading.Lock()
         self._inner: ModelInference | None = None
         self._attempt: Future[ModelInference] | None = None

@@ -82,6 +82,10 @@ class ArmReports:
         if meter is not None and self._version is None:
             self._record_version(meter, "")
 
+    def version(self) -> str | None:
+        """Return the version that answers now; None if it is not known."""
+        return self._version or None
+
     def close(self) -> None:
         """End what was recorded. May be called twice."""
         with self._lock:

@@ -168,7 +168,7 @@ class Arms:
             on_open()
             return open_model(self._plugins, self._metrics, model, backend, reports)
 
-        return Lazy(model.name, opening, on_close=reports.close)
+        return Lazy(model.name, opening, on_close=reports.close, version=reports.version)
 
     def _needs_circuit(self, model: LoadedModel, backend: str) -> bool:
         # On a local engine without a replacement an open circuit would only fail requests that could succeed.

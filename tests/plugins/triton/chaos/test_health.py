@@ -40,7 +40,7 @@ def test_a_server_that_is_killed_under_load_and_restarted(own_server, protocol: 
     server = own_server()
     stack = open_stack(url_of(server, protocol))
     send(stack)
-    assert (stack.app.health().ready, ask(stack.app).circuit) == (True, "closed")
+    assert (stack.app.health().ready, ask(stack.app).circuit, ask(stack.app).version) == (True, "closed", "1")
 
     server.kill()
     send(stack, 6)
@@ -57,11 +57,11 @@ def test_a_server_that_is_killed_under_load_and_restarted(own_server, protocol: 
 
 
 def test_a_server_that_dies_without_requests_is_noticed_and_so_is_its_return(
-    own_server, protocol: str, open_stack: OpenStack, monkeypatch: pytest.MonkeyPatch
+    own_server, open_stack: OpenStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(collection, "ANSWERED_SECONDS", 0.0)
     server = own_server()
-    stack = open_stack(url_of(server, protocol))
+    stack = open_stack(url_of(server, "grpc"))
     send(stack)
     server.kill()
 
@@ -74,11 +74,11 @@ def test_a_server_that_dies_without_requests_is_noticed_and_so_is_its_return(
 
 
 def test_a_server_that_hangs_costs_a_probe_its_limit(
-    own_server, protocol: str, open_stack: OpenStack, monkeypatch: pytest.MonkeyPatch
+    own_server, open_stack: OpenStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(collection, "ANSWERED_SECONDS", 0.0)
     server = own_server()
-    stack = open_stack(url_of(server, protocol))
+    stack = open_stack(url_of(server, "grpc"))
     send(stack)
     server.pause()
 
@@ -93,9 +93,9 @@ def test_a_server_that_hangs_costs_a_probe_its_limit(
     until(lambda: stack.app.health().ready, 20)
 
 
-def test_a_fallback_keeps_the_app_ready(own_server, protocol: str, open_stack: OpenStack) -> None:
+def test_a_fallback_keeps_the_app_ready(own_server, open_stack: OpenStack) -> None:
     server = own_server()
-    stack = open_stack(url_of(server, protocol), FALLS_BACK)
+    stack = open_stack(url_of(server, "grpc"), FALLS_BACK)
     server.kill()
     send(stack, 6)
 
@@ -105,10 +105,10 @@ def test_a_fallback_keeps_the_app_ready(own_server, protocol: str, open_stack: O
     assert [arm.ready for arm in model.arms] == [False, True]
 
 
-def test_the_command_asks_the_servers_of_a_file(own_server, protocol: str, tmp_path: Path) -> None:
+def test_the_command_asks_the_servers_of_a_file(own_server, tmp_path: Path) -> None:
     server = own_server()
-    file = tmp_path / "turnout.yaml"
-    file.write_text(f"models: {{identity: {{backend: triton, backends: {{triton: {{url: '{url_of(server, protocol)}'}}}}}}}}\n")
+    file, url = tmp_path / "turnout.yaml", url_of(server, "grpc")
+    file.write_text(f"models: {{identity: {{backend: triton, backends: {{triton: {{url: '{url}'}}}}}}}}\n")
 
     up = CliRunner().invoke(command_line, ["health", "--config", str(file), "--json"])
     server.kill()

@@ -147,6 +147,7 @@ def _conclude(found: _Found, answers: Mapping[int, bool | None], seconds: float)
         circuit=found.circuit,
         ready=not reason,
         reason=reason,
+        version=found.arm.lazy.version(),
         last_error=failures.last or None,
         last_error_age_seconds=round(failures.age_seconds, 3) if failures.last else None,
     )
