@@ -28,6 +28,9 @@ from tests.deploy.rule_files import ALERTS, RECORDED, RULES
 from tests.deploy.test_runbook import commands
 from tests.deploy.unanswered import selectors, values
 
+# Windows of a few seconds: a machine that does other work meanwhile would look like a slow app.
+pytestmark = pytest.mark.clock
+
 FACTOR = 100
 INTERVAL = "400ms"
 # All four are the same model on the same server; they differ in what surrounds it.
