@@ -21,7 +21,7 @@ PARALLEL := --numprocesses 2 --dist loadfile -m "not clock"
 SPREAD := --numprocesses 2 --dist worksteal
 ALONE := -m clock
 
-.PHONY: demo demo-run test test-architecture test-core test-direct check format clean benchmarks gpu-check models
+.PHONY: demo demo-run test test-architecture test-core test-direct check format clean benchmarks gpu-check models dashboards
 
 # ---- environments: one for each plugin's tests, one for the checks, one for the demo
 
@@ -159,6 +159,9 @@ models: $(VENVS)/direct/.done
 	for model in blip_caption blip_vqa birefnet; do $(VENVS)/direct/bin/turnout export $$model --format onnx; done
 	# Without the server's variables: the proof is about the addresses of turnout.yaml.
 	$(VENVS)/direct/bin/turnout triton serve --quiet -- env -u INFERENCE_BACKEND -u TRITON_URL $(VENVS)/direct/bin/turnout verify --publish
+
+dashboards: $(VENVS)/direct/.done
+	$(VENVS)/direct/bin/python -m deploy.grafana.generate
 
 format: $(VENVS)/check/.done
 	$(VENVS)/check/bin/ruff format .

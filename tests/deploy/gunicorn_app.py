@@ -24,9 +24,11 @@ class GunicornApp(Process):
         self.metrics_folder = folder / "metrics"
         self.metrics_folder.mkdir(parents=True)
         several = {"PROMETHEUS_MULTIPROC_DIR": str(self.metrics_folder)} if workers > 1 else {}
+        # The shipped configuration is one for several processes; what follows it has priority.
+        shipped = ("--config", str(ROOT / "deploy/gunicorn/gunicorn.conf.py")) if workers > 1 else ()
         super().__init__(
             [
-                *(sys.executable, "-m", "gunicorn", "tests.deploy.served_app:application"),
+                *(sys.executable, "-m", "gunicorn", "tests.deploy.served_app:application", *shipped),
                 *("--chdir", str(ROOT), "--bind", self.address, "--workers", str(workers), "--threads", str(threads)),
                 *("--worker-tmp-dir", str(folder), "--graceful-timeout", "2", "--log-level", "warning"),
             ],

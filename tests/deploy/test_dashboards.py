@@ -8,11 +8,13 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 generate = pytest.importorskip("deploy.grafana.generate", reason="grafana-foundation-sdk is not installed")
 promql_parser = pytest.importorskip("promql_parser")
 
 from deploy.grafana.reading import FILES, FOLDER, fill, read  # noqa: E402
+from deploy.grafana.unit_texts import text_of  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 # The time of a start is in Prometheus' own targets.
@@ -85,6 +87,46 @@ def test_every_metric_of_the_page_is_in_a_dashboard() -> None:
 
     assert len(metrics) > 30
     assert [metric for metric in metrics if not re.search(rf"\b{metric}(_bucket|_sum|_count)?\b", texts)] == WITHOUT_PANEL
+
+
+@pytest.mark.parametrize("name", ["migration", "overview", "pipelines", "triton"])
+def test_the_page_has_a_small_picture_of_each_dashboard(name: str) -> None:
+    picture = ROOT / "docs/how-to/monitor-it" / f"{name}.png"
+
+    assert f"](monitor-it/{name}.png)" in (ROOT / "docs/how-to/monitor-it.md").read_text("utf-8")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size < 150_000
+
+
+def test_grafana_gets_the_folder_and_the_server_from_its_environment() -> None:
+    provisioning = FOLDER.parent / "provisioning"
+    [provider] = YAML(typ="safe").load(provisioning / "dashboards/turnout.yaml")["providers"]
+    [source] = YAML(typ="safe").load(provisioning / "datasources/prometheus.yaml")["datasources"]
+    shipped = YAML(typ="safe").load(ROOT / "deploy/prometheus/prometheus.yml")
+
+    assert provider["type"] == "file"
+    assert provider["options"]["path"] == "${TURNOUT_DASHBOARDS}"
+    assert (source["type"], source["url"]) == ("prometheus", "${PROMETHEUS_URL}")
+    assert source["jsonData"]["timeInterval"] == shipped["global"]["scrape_interval"]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.0312, "percentunit", "3.12 %"),
+        (0.0045, "s", "4.5 ms"),
+        (12.0, "s", "12 s"),
+        (0.0001, "s", "100 us"),
+        (268435456.0, "bytes", "268 MB"),
+        (132.4, "reqps", "132 req/s"),
+        (2.5, "suffix: /s", "2.5 /s"),
+        (1.0, "bool_yes_no", "Yes"),
+        (1e-8, "sci", "1e-08"),
+        (25341.0, "short", "25.3 k"),
+    ],
+)
+def test_a_drawn_value_has_the_unit_of_its_panel(value: float, unit: str, text: str) -> None:
+    assert text_of(value, unit) == text
 
 
 def test_a_planted_edit_by_hand_is_found() -> None:
