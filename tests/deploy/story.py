@@ -147,6 +147,8 @@ class Story:
                 return len(pids) == app.workers
 
             wait_until(all_reloaded, seconds=60, what="a reload of each worker")
+        # A new series is counted from its first scrape on: this one has its zeros.
+        self.prometheus.wait_for_next_scrape("turnout")
 
     def let(self, name: str, seconds: float) -> None:
         """Run a load for ``seconds``, then wait until nothing runs and Prometheus has the last counters."""
