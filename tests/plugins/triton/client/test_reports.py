@@ -73,9 +73,9 @@ def test_each_response_of_a_stream_has_the_version(server, open_one) -> None:
     assert [response.model_version for response in responses] == ["1", "1", "1"]
 
 
-def test_a_replica_that_dies_is_0_until_it_is_back(own_server, open_app, protocol) -> None:
-    first, second = own_server(), own_server()
-    app = open_app(url_of(first, protocol), url_of(second, protocol))
+def test_a_replica_that_dies_is_0_until_it_is_back(server, own_server, open_app) -> None:
+    first, second = server, own_server()
+    app = open_app(url_of(first, "grpc"), url_of(second, "grpc"))
     for _ in range(4):
         infer(app)
     before = replicas(app)
@@ -96,7 +96,7 @@ def test_a_replica_that_dies_is_0_until_it_is_back(own_server, open_app, protoco
 
 def test_the_only_server_of_a_model_has_a_state_too(own_server, open_app) -> None:
     running: LocalServer = own_server()
-    app = open_app(running.grpc_url)
+    app = open_app(url_of(running, "http"))
     infer(app)
     before = replicas(app)
 
