@@ -191,6 +191,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "bracket that is not closed": ("models: ◆{m: [1]\n", "this bracket is not closed"),
     "quote that is not closed": ("backend: ◆'direct\nmodels: {}\n", "this quote is not closed"),
     "comma that is missing": ("models: {a: [1] ◆b: 2}\n", "a ',' or a closing bracket is expected here"),
+    "variable without quotes": ("metrics: {port: $◆{PORT}}\n", 'in quotes, such as "${NAME}"'),
     "crooked indentation": ("models:\n    m: {}\n  ◆n: {}\n", "the indentation does not match the lines above"),
     "control character": ("backend: ◆\x01\n", "character"),
     "half a character": ('backend: ◆"\\ud800"\n', "half a character"),

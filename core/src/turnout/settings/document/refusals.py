@@ -16,7 +16,10 @@ _WORDS = (
     ("'\\t' that cannot start", "a tab cannot indent YAML; use spaces"),
     ("that cannot start any token", "text cannot start with this character; put the text in quotes"),
     ("mapping values are not allowed", "a ':' is not expected here; put the text in quotes, or start a new line"),
-    ("expected ',' or", "a ',' or a closing bracket is expected here"),
+    (
+        "expected ',' or",
+        "a ',' or a closing bracket is expected here; put a value with brackets in quotes, such as \"${NAME}\"",
+    ),
     ("expected <block end>", "the indentation does not match the lines above"),
     ("could not find expected ':'", "a ':' is missing in the line before"),
     (
