@@ -57,7 +57,7 @@ def test_one_screen_has_the_stage_the_evidence_and_the_next_command(status: Any)
     assert ended.out.splitlines() == [
         "m: stage 3 of 4, served",
         "  serves    server, fallback here, dynamic_batching",
-        f"  exported  version 2, repository/m/2/model.onnx, 2026-01-02 03:04, sha256 0123456789ab; {proved}",
+        f"  exported  version 2, repository/m/2/model.onnx, 2026-01-02 03:04, fingerprint 0123456789ab; {proved}",
         "  verified  match 2026-01-02 03:05: server against here, 3 requests",
         "  recorded  3",
         "  shadow    server against here: ready; 5 match, p95 1.50 x; 2026-01-02 03:06",
@@ -83,6 +83,16 @@ def test_proof_that_is_of_other_files_says_so(status: Any) -> None:
     assert "match 2026-01-02 03:05; the files have changed since" in out
     assert "server against here: of other settings or another version; 5 match" in out
     assert "not proved at export" in out
+
+
+def test_a_proof_of_another_version_says_that_this_one_was_not_compared(status: Any) -> None:
+    proof = ParityProof("match", "2026-01-02T03:05", False, (), "a answers as b", other_version=3)
+
+    out = status(replace(FACTS, verify=proof, export=proof)).out
+
+    assert out.count("version 2 was not compared; match 2026-01-02 03:05 is of version 3") == 2
+    assert "a answers as b" not in out
+    assert "the files have changed" not in out
 
 
 def test_every_backend_that_receives_requests_is_listed(status: Any) -> None:

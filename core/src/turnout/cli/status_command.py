@@ -16,9 +16,9 @@ from turnout.cli.printing import print_json
 from turnout.shown_text import LONGEST_STEP, shown
 
 if TYPE_CHECKING:
-    from turnout.commands.status import ModelFacts, ModelStatus, ParityProof
+    from turnout.commands.status import ModelFacts, ModelStatus, ParityProof, PublishedVersion
 
-DIGITS_OF_SHA256 = 12
+DIGITS_OF_FINGERPRINT = 12
 
 
 @click.command("status", epilog=examples("status"))
@@ -71,11 +71,10 @@ def _format_version(facts: ModelFacts) -> str:
     version = facts.version
     if version is None:
         return f"no version in {facts.folder}"
-    text = (
-        f"version {version.number}, {version.file}, {_format_time(version.written)}, sha256 {version.sha256[:DIGITS_OF_SHA256]}"
-    )
+    fingerprint = version.fingerprint[:DIGITS_OF_FINGERPRINT]
+    text = f"version {version.number}, {version.file}, {_format_time(version.written)}, fingerprint {fingerprint}"
     by_verify = facts.verify is not None and facts.verify.holds
-    proof = _format_proof(facts.export) or ("" if by_verify else "not proved at export")
+    proof = _format_proof(facts.export, version) or ("" if by_verify else "not proved at export")
     return f"{text}; {proof}" if proof else text
 
 
@@ -83,12 +82,15 @@ def _format_verify(facts: ModelFacts) -> str:
     proof = facts.verify
     if proof is not None and facts.version is None and facts.has_parity(facts.backend):
         proof = replace(proof, current=True)  # it is about the files of the backends, without a model repository
-    return _format_proof(proof) or "never; turnout verify compares backends"
+    return _format_proof(proof, facts.version) or "never; turnout verify compares backends"
 
 
-def _format_proof(proof: ParityProof | None) -> str:
+def _format_proof(proof: ParityProof | None, version: PublishedVersion | None) -> str:
     if proof is None or proof.verdict == "dropped":
         return ""
+    if version is not None and proof.other_version is not None:
+        at = _format_time(proof.at)
+        return f"version {version.number} was not compared; {proof.verdict} {at} is of version {proof.other_version}"
     since = "" if proof.current else "; the files have changed since"
     return f"{proof.verdict} {_format_time(proof.at)}{': ' if proof.text else ''}{proof.text}{since}"
 

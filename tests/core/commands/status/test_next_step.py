@@ -62,6 +62,13 @@ def test_a_version_that_has_changed_since_its_proof_is_verified() -> None:
     assert "have changed since the last comparison" in step(stale).why
 
 
+def test_a_version_that_only_another_one_has_a_proof_of_was_not_compared() -> None:
+    other = replace(EXPORTED, export=ParityProof("match", "", current=False, other_version=2))
+
+    assert command(other) == "turnout verify m --against here"
+    assert "no evidence shows that version 1" in step(other).why
+
+
 def test_a_mismatch_of_verify_is_the_reason() -> None:
     wrong = replace(EXPORTED, export=None, verify=ParityProof("mismatch", "", True, ("source",), "here: output 'y' differs"))
 

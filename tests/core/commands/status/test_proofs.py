@@ -38,7 +38,7 @@ def test_the_newest_version_has_file_date_and_fingerprint(folder: Path) -> None:
 
     assert version is not None
     assert (version.number, version.file, version.written) == (2, "m/2/model.onnx", "1970-01-01T00:00:00+00:00")
-    assert version.sha256 == fingerprint(folder / "2")
+    assert version.fingerprint == fingerprint(folder / "2")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_an_older_proof_is_not_current_for_a_new_version(folder: Path) -> None:
     proof = proof_of(saved, newest_version(folder, folder, (saved,)))
 
     assert proof is not None
-    assert not proof.current
+    assert (proof.current, proof.other_version) == (False, 2)
 
 
 def test_files_are_not_read_if_no_file_has_changed_since_the_evidence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ def test_files_are_not_read_if_no_file_has_changed_since_the_evidence(folder: Pa
     version = newest_version(folder, folder, (None, saved))
 
     assert version is not None
-    assert version.sha256 == saved.facts["sha256"]
+    assert version.fingerprint == saved.facts["sha256"]
 
 
 @pytest.mark.parametrize("at", ["2000-01-01T00:00:00+00:00", "", "yesterday", None, 5])
@@ -100,7 +100,7 @@ def test_files_are_read_if_they_may_have_changed_since_the_evidence(folder: Path
     version = newest_version(folder, folder, (old,))
 
     assert version is not None
-    assert version.sha256 == fingerprint(folder / "2")
+    assert version.fingerprint == fingerprint(folder / "2")
 
 
 def test_the_last_write_is_known_without_reading_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,13 +14,13 @@ class PublishedVersion:
         number: the version.
         file: its model file, relative to the folder of turnout.yaml if it is below that folder.
         written: the UTC time of the last write to its files.
-        sha256: the fingerprint of its folder.
+        fingerprint: that of its folder, which proofs are held against: the SHA-256 of its files' names and SHA-256s.
     """
 
     number: int
     file: str
     written: str
-    sha256: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class ParityProof:
         current: it is about the files of the newest version.
         agreed: the arms that gave the same answers, the reference first.
         text: the arms that were compared and their mismatches, in one line.
+        other_version: the version that it is about, if that is not the newest; None for the newest, or if it names none.
     """
 
     verdict: str
@@ -40,6 +41,7 @@ class ParityProof:
     current: bool
     agreed: tuple[str, ...] = ()
     text: str = ""
+    other_version: int | None = None
 
     @property
     def holds(self) -> bool:

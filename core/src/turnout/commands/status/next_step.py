@@ -64,7 +64,7 @@ def _prove(facts: ModelFacts) -> Iterator[NextStep]:
     why = f"no evidence shows that {what} gives the same answers"
     if facts.verify is not None and facts.verify.current:
         why = f"turnout verify found: {facts.verify.text or facts.verify.verdict}"
-    elif facts.verify is not None or (facts.export is not None and not facts.export.current):
+    elif any(proof and not proof.current and proof.other_version is None for proof in (facts.verify, facts.export)):
         why = f"the files of version {number} have changed since the last comparison"
     yield from _verify(facts, _partner(facts), why)
 

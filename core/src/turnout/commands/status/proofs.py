@@ -71,9 +71,14 @@ def proof_of(evidence: Evidence | None, version: PublishedVersion | None) -> Par
     if evidence is None:
         return None
     facts = evidence.facts if isinstance(evidence.facts, Mapping) else {}
-    current = version is not None and facts.get("sha256") == version.sha256 and facts.get("version") == version.number
+    current = version is not None and facts.get("sha256") == version.fingerprint and facts.get("version") == version.number
     agreed, text = _summarize_export(facts) if evidence.topic == "export" else _summarize_verify(facts)
-    return ParityProof(str(evidence.verdict), str(evidence.at), current, agreed, text)
+    return ParityProof(str(evidence.verdict), str(evidence.at), current, agreed, text, _other_version(facts, version))
+
+
+def _other_version(facts: Mapping[str, Any], version: PublishedVersion | None) -> int | None:
+    number = facts.get("version")
+    return number if version is not None and isinstance(number, int) and number != version.number else None
 
 
 def _summarize_export(facts: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:

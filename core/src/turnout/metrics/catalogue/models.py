@@ -53,7 +53,8 @@ MODEL_INFO = GaugeFamily(
     "none",
     "1 for the version of a model that answers, 0 for those before it. `version` is empty for a model outside of a model "
     "repository; `sha256` is that of its file, as `sha256sum` prints it, of several files that of their names and SHA-256s, "
-    "and empty where the file is not on this machine. The series appears when the model is open and its file has been read.",
+    "and empty where the file is not on this machine; `turnout status` shows another number, the fingerprint of the version's "
+    "folder. The series appears when the model is open and its file has been read.",
     "livemax",
 )
 REPLICA_UP = GaugeFamily(
