@@ -94,8 +94,8 @@ def _now() -> Row:
             figures(
                 About(
                     "Settings",
-                    "Instances whose last reload of turnout.yaml failed; they serve by the settings before it. Their logs name "
-                    "the line. 0 is well.",
+                    "Instances that could not take up turnout.yaml, or a new version of a model; they serve as before. Their "
+                    "logs say why. 0 is well.",
                     "short",
                     "no app was told to watch turnout.yaml, or to reload it",
                     width=4,

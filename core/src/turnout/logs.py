@@ -102,6 +102,17 @@ def obey_variable(environment: Mapping[str, str] | None = None) -> None:
         package.setLevel(level.upper())
 
 
+def check_variable() -> None:
+    """Check that ``TURNOUT_LOG`` says what this module knows.
+
+    Raises:
+        ConfigurationError: it says something else.
+    """
+    value = os.environ.get(VARIABLE, "")
+    if value:
+        _read(value)
+
+
 def _read(value: str) -> tuple[str, str]:
     """Return the format and the level of a value, with the defaults for what it leaves out."""
     form, level = FORMATS[0], "warning"

@@ -87,6 +87,18 @@ def test_run_without_its_plugin_says_how_to_install_it(core_only: Any) -> None:
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("command", ["health", "check", "plugins"])
+def test_a_log_variable_that_an_app_would_refuse_is_refused(cli: Any, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNOUT_LOG", "jsn")
+    wrong = cli(command)
+    monkeypatch.setenv("TURNOUT_LOG", "json,info")
+    right = cli("plugins")
+
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "the environment variable TURNOUT_LOG says 'jsn'; known: text, json" in wrong.err
+    assert right.code == 0
+
+
 def test_the_core_alone_has_help_and_lists_no_plugin(core_only: Any) -> None:
     helped, listed = core_only("--help"), core_only("plugins", "--json")
 

@@ -94,7 +94,8 @@ def test_no_app_at_the_url_ends_with_3_and_says_what_to_do(cli: Any, plugins_wit
 
     assert (ended.code, ended.out) == (3, "")
     assert "no app answers GET /health/ready at 'http://127.0.0.1:9': ConnectionRefusedError" in ended.err
-    assert "next: start the app" in ended.err
+    assert "next: start the app, or correct --url" in ended.err
+    assert "metrics.port" not in ended.err
 
 
 @pytest.mark.parametrize("body", [b"", b"hello", b"[]", b'{"ready": 1}', b'{"ready": true, "reasons": [], "models": [1]}'])
@@ -107,7 +108,7 @@ def test_something_else_at_the_url_ends_with_3(cli: Any, body: bytes) -> None:
         ended = cli("health", "--url", url)
 
     assert ended.code == 3
-    assert "status 200, and no report of health" in ended.err
+    assert "status 200, and no report of health; correct --url" in ended.err
 
 
 @pytest.mark.parametrize("url", ["localhost:8000", "ftp://host", "http://", "http://host:port", "http://[::1"])
@@ -117,6 +118,16 @@ def test_a_text_that_is_no_url_ends_with_2(cli: Any, url: str) -> None:
     assert ended.code == 2
     assert "is no URL of an app" in ended.err
     assert "http://localhost:8000" in ended.err
+    assert "Error:" not in ended.err.partition("is no URL of an app")[2]
+    assert "next: correct --url, such as --url http://localhost:8000" in ended.err
+
+
+@pytest.mark.parametrize("url", ["localhost:9464", "foo", "10.0.0.7:80/health"])
+def test_a_url_without_a_scheme_is_shown_with_one(cli: Any, url: str) -> None:
+    ended = cli("health", "--url", url)
+
+    assert ended.code == 2
+    assert f"it does not begin with http:// or https://; write it as http://{url}\n" in ended.err
 
 
 def test_without_a_port_the_servers_are_asked_from_here_and_nothing_is_loaded(cli: Any, settings_file: Path) -> None:
@@ -148,7 +159,7 @@ def test_the_app_at_the_port_of_the_file_is_asked(cli: Any, address: str) -> Non
     assert (up.code, found["models"]["m"]["arms"][0]["state"]) == (0, "open")
     assert found["source"].endswith(f":{port}")
     assert down.code == 3
-    assert "start the app" in down.err
+    assert "next: start the app, or set metrics.port in turnout.yaml" in down.err
 
 
 def test_a_wrong_file_ends_with_2(cli: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ import pytest
 from onnx import numpy_helper
 
 import turnout
+import turnout.health
 from turnout import Turnout
 from turnout.errors import ModelLoadError
 
@@ -78,6 +81,18 @@ def info_of(app: Turnout) -> dict[str, float]:
     return {sample.labels["version"]: sample.value for sample in family.samples if len(sample.labels["sha256"]) == 64}
 
 
+def reloaded(app: Turnout) -> float | None:
+    return app.metrics.registry.get_sample_value("turnout_settings_reload_success")
+
+
+def shown_versions(app: Turnout) -> tuple[str | None, str | None]:
+    """Return the version that an app reports, in the process and as the pages answer it."""
+    [arm] = app.health().models["m"].arms
+    answer = b"".join(turnout.health.wsgi_app(app)({"REQUEST_METHOD": "GET", "PATH_INFO": "/ready"}, lambda *_: None))
+    [page] = json.loads(answer)["models"]["m"]["arms"]
+    return arm.version, page["version"]
+
+
 def wait_for(reached: Callable[[], object]) -> None:
     end = time.monotonic() + LIMIT_SECONDS
     while not reached():
@@ -93,7 +108,7 @@ def test_a_reload_serves_the_version_that_has_appeared(
     open_app: Callable[..., Turnout], publish: Callable[[int], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     app = open_app()
-    before = ask(app)
+    before, shown = ask(app), shown_versions(app)
     publish(2)
     unasked = ask(app)
 
@@ -101,6 +116,7 @@ def test_a_reload_serves_the_version_that_has_appeared(
 
     assert before == unasked == ("1", 1)
     assert ask(app) == ("2", 2)
+    assert (shown, shown_versions(app)) == (("1", "1"), ("2", "2"))
     assert (rolled.rolled, again.rolled) == (("m",), ())
     assert version_warnings(caplog) == ["model 'm' on backend 'onnxruntime': version 2 serves now instead of 1"]
     wait_for(lambda: info_of(app) == {"1": 0, "2": 1})
@@ -122,6 +138,8 @@ def test_a_watched_app_takes_up_a_version_when_its_files_are_complete(
             time.sleep(0.1)
             assert ask(app) == ("1", 1)
     wait_for(lambda: ask(app) == ("2", 2))
+    # The line follows the first answers.
+    wait_for(lambda: version_warnings(caplog))
 
     assert version_warnings(caplog) == ["model 'm' on backend 'onnxruntime': version 2 serves now instead of 1"]
 
@@ -141,12 +159,55 @@ def test_a_broken_version_leaves_the_old_one_serving_with_one_warning(
     answer = ask(app)
     file.write_bytes(whole)
     wait_for(lambda: ask(app) == ("2", 2))
+    wait_for(lambda: len(version_warnings(caplog)) > 1)
 
     assert answer == ("1", 1)
     assert len(refused) == 1
     assert "version 2 cannot be opened, version 1 keeps serving" in refused[0]
     assert "\n" not in refused[0]
     assert len(version_warnings(caplog)) == 2
+
+
+def test_a_broken_version_is_a_failed_reload_until_it_opens_or_is_gone(
+    open_app: Callable[..., Turnout], publish: Callable[[int], Path], tmp_path: Path
+) -> None:
+    app = open_app(watch=True)
+    ask(app)
+    file = publish(2)
+    whole = file.read_bytes()
+    file.write_bytes(b"broken")
+    wait_for(lambda: reloaded(app) == 0)
+    (tmp_path / "turnout.yaml").write_text(MODELS.format(more="max_in_flight: 7"), "utf-8")
+    time.sleep(0.5)
+    saved = reloaded(app)
+
+    shutil.rmtree(file.parent)
+    wait_for(lambda: reloaded(app) == 1)
+    publish(3).write_bytes(b"broken")
+    wait_for(lambda: reloaded(app) == 0)
+    (tmp_path / "repository" / "m" / "3" / "model.onnx").write_bytes(whole)
+    wait_for(lambda: reloaded(app) == 1)
+
+    assert saved == 0
+    assert ask(app) == ("3", 2)
+
+
+def test_a_broken_version_that_is_gone_leaves_a_wrong_file_a_failed_reload(
+    open_app: Callable[..., Turnout], publish: Callable[[int], Path], tmp_path: Path
+) -> None:
+    app = open_app(watch=True)
+    ask(app)
+    broken = publish(2)
+    broken.write_bytes(b"broken")
+    wait_for(lambda: reloaded(app) == 0)
+    (tmp_path / "turnout.yaml").write_text("models: [", "utf-8")
+    time.sleep(0.5)
+    shutil.rmtree(broken.parent)
+    time.sleep(0.5)
+
+    assert reloaded(app) == 0
+    (tmp_path / "turnout.yaml").write_text(MODELS.format(more="max_in_flight: 7"), "utf-8")
+    wait_for(lambda: reloaded(app) == 1)
 
 
 def test_a_broken_version_fails_a_reload_and_new_settings_still_apply(
@@ -162,9 +223,10 @@ def test_a_broken_version_fails_a_reload_and_new_settings_still_apply(
     with pytest.raises(ModelLoadError, match="version 2 cannot be opened"):
         app.reload()
 
-    assert ask(app) == ("1", 1)
+    assert (ask(app), reloaded(app)) == (("1", 1), 0)
     publish(3)
     assert app.reload().rolled == ("m",)
+    assert reloaded(app) == 1
     assert ask(app) == ("3", 3)
 
 
@@ -208,6 +270,7 @@ def test_a_chosen_version_serves_whatever_appears(
     wait_for(lambda: ask(app) == ("2", 2))
     (tmp_path / "turnout.yaml").write_text(MODELS.format(more="version: 1"), "utf-8")
     wait_for(lambda: ask(app) == ("1", 1))
+    wait_for(lambda: len(version_warnings(caplog)) > 1)
 
     assert pinned == ("1", 1)
     assert [text.partition("; ")[2] for text in version_warnings(caplog)] == [

@@ -63,7 +63,10 @@ class TurnoutGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         from turnout.cli.stages import show_stages
+        from turnout.logs import check_variable
 
+        # Also for a command that opens no app: an app would refuse to start with it.
+        check_variable()
         ctx.meta[MODEL_OPTIONS] = _model_options
         with _ended_from_outside(), show_stages(ctx.meta):
             return super().invoke(ctx)

@@ -16,6 +16,7 @@ from turnout.files.watch import INTERVAL_SECONDS, FileWatch
 from turnout.forking import Forks
 from turnout.metrics.settings import ReloadMeter
 from turnout.serving.arm_identity import arm_identity
+from turnout.serving.version_roll import Rolled
 from turnout.settings import LoadedSettings
 from turnout.settings.loaded import LoadedModel
 
@@ -30,17 +31,17 @@ Adopt = Callable[[LoadedModel, bool], None]
 class Roll(Protocol):
     """Opens one model again from a version that has appeared, with ``settled`` only from one that is complete."""
 
-    def __call__(self, model: LoadedModel, /, *, settled: bool) -> tuple[bool, list[TurnoutError]]:
-        """Return whether it answers from another version now, and the errors of versions that cannot be opened."""
+    def __call__(self, model: LoadedModel, /, *, settled: bool) -> Rolled:
+        """Return what became of its new versions."""
 
 
 def _keep(_: str) -> None:
     """Keep what is known of the model."""
 
 
-def _stay(_: LoadedModel, *, settled: bool) -> tuple[bool, list[TurnoutError]]:
+def _stay(_: LoadedModel, *, settled: bool) -> Rolled:
     """Keep the version that is open."""
-    return False, []
+    return Rolled()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class Reloader:
         self._roll = roll
         self._lock = threading.Lock()
         self._in_force = dict(loaded.models)
+        self._failed = self._has_refused = False
         self._logged_restart: tuple[str, ...] = ()
         self._watch: FileWatch | None = None
         Forks.renew(self)
@@ -129,7 +131,10 @@ class Reloader:
     def roll_settled(self) -> None:
         """Open models again from the versions that have appeared completely; what cannot be opened is logged."""
         with self._lock:
+            before = self._has_refused
             self._roll_models(settled=True)
+            if self._has_refused != before:
+                self._record()
 
     def watch(self) -> None:
         """Reload whenever the file changes, until ``close``."""
@@ -149,9 +154,17 @@ class Reloader:
         try:
             yield
         except BaseException:
-            self._meter.failed()
+            self._failed = True
+            self._record()
             raise
-        self._meter.succeeded()
+        self._failed = False
+        self._record()
+
+    def _record(self) -> None:
+        if self._failed or self._has_refused:
+            self._meter.failed()
+        else:
+            self._meter.succeeded()
 
     def _apply(self, fresh: LoadedSettings) -> tuple[list[str], list[TurnoutError]]:
         changed, errors = [], []
@@ -171,11 +184,13 @@ class Reloader:
         return changed, errors
 
     def _roll_models(self, *, settled: bool) -> tuple[list[str], list[TurnoutError]]:
-        rolled, failed = [], []
+        rolled, failed, refused = list[str](), list[TurnoutError](), False
         for name, model in self._in_force.items():
-            changed, errors = self._roll(model, settled=settled)
-            rolled += [name] if changed else []
-            failed += errors
+            found = self._roll(model, settled=settled)
+            rolled += [name] if found.changed else []
+            failed += found.errors
+            refused = refused or found.refused
+        self._has_refused = refused
         for error in failed if settled else ():
             logger.warning("%s", error)
         return rolled, failed

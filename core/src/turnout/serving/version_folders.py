@@ -83,10 +83,22 @@ class VersionFolders:
             if not settled or self._is_settled(folder, content):
                 yield NewVersion(backend, folder, content, before)
 
+    def has_refused(self, model: LoadedModel) -> bool:
+        """Return whether a backend of ``model`` would open a version now that could not be opened."""
+        if not self._refused:
+            return False
+        for backend in dict.fromkeys((model.backend, *model.settings.other_backends().values())):
+            before = self._opened.get((model.name, backend))
+            # Not by its content: files that change are no proof that it can be opened.
+            if before is not None and self._find(model, backend) in self._refused.keys() - {before}:
+                return True
+        return False
+
     def begin(self, model: str, new: NewVersion) -> None:
         """Let the next arm of ``new`` be another one than the present."""
         with self._lock:
             self._generations[model, new.backend] = self._generations.get((model, new.backend), 0) + 1
+            self._refused.pop(new.folder, None)
 
     def refuse(self, model: str, new: NewVersion) -> None:
         """Undo ``begin`` for a version that cannot be opened; it is found again when its folder has changed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import NamedTuple
 
 from turnout.errors import TurnoutError
 from turnout.serving.arms import Arms
@@ -17,6 +18,20 @@ Adopt = Callable[[LoadedModel, bool], None]
 """Serves one model by its settings; True means that another arm will serve it, which must be opened first."""
 
 
+class Rolled(NamedTuple):
+    """Result of looking for new versions of one model.
+
+    Attributes:
+        changed: a backend answers from another version now.
+        errors: those of the versions that cannot be opened, each once.
+        refused: a version that cannot be opened is still there.
+    """
+
+    changed: bool = False
+    errors: tuple[TurnoutError, ...] = ()
+    refused: bool = False
+
+
 class VersionRoll:
     """Opens a model again from a new version folder; the old one serves until then, and calls in flight end on it.
 
@@ -27,12 +42,12 @@ class VersionRoll:
         self._arms = arms
         self._adopt = adopt
 
-    def roll(self, model: LoadedModel, *, settled: bool) -> tuple[bool, list[TurnoutError]]:
-        """Return whether a backend of ``model`` answers from another version now, and the errors of those that cannot.
+    def roll(self, model: LoadedModel, *, settled: bool) -> Rolled:
+        """Open the new versions of ``model``, and return what became of them.
 
         With ``settled`` only folders count that have not changed for two seconds. Blocks while models open.
         """
-        rolled, errors = False, []
+        changed, errors = False, list[TurnoutError]()
         # A list: opening one changes what is found. Each on its own, since a broken fallback must not keep the others back.
         for new in list(self._arms.folders.find_new(model, settled=settled)):
             try:
@@ -40,8 +55,8 @@ class VersionRoll:
             except TurnoutError as error:
                 errors.append(_keep_old(model, new, error))
                 continue
-            rolled = True
-        return rolled, errors
+            changed = True
+        return Rolled(changed, tuple(errors), self._arms.folders.has_refused(model))
 
     def _open(self, model: LoadedModel, new: NewVersion) -> None:
         folders = self._arms.folders

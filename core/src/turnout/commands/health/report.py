@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from turnout.commands.health.running import local_url, running_health
+from turnout.commands.health.running import SET_PORT, local_url, running_health
 from turnout.errors import TurnoutError, one_line
 from turnout.health import ArmHealth, Health, ModelHealth
 from turnout.plugins.discovery import Plugins, find_plugins
@@ -47,7 +47,7 @@ def health_of_file(config: Path, timeout_seconds: float) -> FoundHealth:
     metrics = loaded.settings.metrics
     if metrics.port is not None:
         url = local_url(metrics.address, metrics.port)
-        return FoundHealth(url, running_health(url, timeout_seconds))
+        return FoundHealth(url, running_health(url, timeout_seconds, SET_PORT))
     with assemble(config, plugins=plugins) as app:
         return FoundHealth("", _health_here(app, plugins, timeout_seconds).as_json())
 

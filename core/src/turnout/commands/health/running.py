@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from turnout.errors import ConfigurationError, NotReachedError, one_line
@@ -14,6 +15,11 @@ from turnout.health.pages import READY
 
 _LIMITS = FileLimits("a health report", 8 * 2**20)
 _STATUSES = (200, 503)
+_EXAMPLE = "http://localhost:8000"
+_HOST = re.compile(r"[\w.-]+(:\d{1,5})?(/[\w./-]*)?", re.ASCII)
+
+CORRECT_URL = "correct --url"
+SET_PORT = "set metrics.port in turnout.yaml to the port of the app"
 
 
 def local_url(address: str, port: int) -> str:
@@ -24,8 +30,10 @@ def local_url(address: str, port: int) -> str:
     return f"http://[{ip}]:{port}" if ip.version == 6 else f"http://{ip}:{port}"
 
 
-def running_health(url: str, timeout_seconds: float) -> dict[str, Any]:
+def running_health(url: str, timeout_seconds: float, correct: str = CORRECT_URL) -> dict[str, Any]:
     """Return the health that the app at ``url`` reports; blocks for ``timeout_seconds`` a step.
+
+    ``correct`` says how to name another app: the URL is the user's, or that of turnout.yaml.
 
     Raises:
         ConfigurationError: ``url`` is none.
@@ -39,35 +47,37 @@ def running_health(url: str, timeout_seconds: float) -> dict[str, Any]:
         response = connection.getresponse()
         body = response.read(_LIMITS.max_bytes + 1)
     except (OSError, HTTPException) as error:
-        raise _not_reached(url, path, one_line(error), "start the app") from error
+        raise _not_reached(url, path, one_line(error), f"start the app, or {correct}") from error
     finally:
         connection.close()
-    return _report(url, path, response.status, body)
+    if response.status not in _STATUSES or not _is_report(found := _parsed(body)):
+        raise _not_reached(url, path, f"status {response.status}, and no report of health", correct)
+    return dict(found)
 
 
 def _connection(url: str, timeout_seconds: float) -> HTTPConnection:
     try:
         parts = urlsplit(url)
-        kind: type[HTTPConnection] = {"http": HTTPConnection, "https": HTTPSConnection}[parts.scheme]
+        kind: type[HTTPConnection] | None = {"http": HTTPConnection, "https": HTTPSConnection}.get(parts.scheme)
+        if kind is None:
+            raise ValueError("it does not begin with http:// or https://")
         if not parts.hostname:
             raise ValueError("it has no host")
         return kind(parts.hostname, parts.port, timeout=timeout_seconds)
-    except (KeyError, ValueError, HTTPException) as error:
-        advice = "write it as http://localhost:8000"
-        raise ConfigurationError(f"{url!r} is no URL of an app: {one_line(error)}; {advice}") from error
+    except (ValueError, HTTPException) as error:
+        right = f"http://{url}" if _HOST.fullmatch(url) else _EXAMPLE
+        text = f"{url!r} is no URL of an app: {error}; write it as {right}"
+        raise ConfigurationError(text, next_step=f"{CORRECT_URL}, such as --url {right}") from error
 
 
-def _report(url: str, path: str, status: int, body: bytes) -> dict[str, Any]:
+def _parsed(body: bytes) -> object:
     try:
-        found = parse_json(body, _LIMITS)
+        return parse_json(body, _LIMITS)
     except ValueError:
-        found = None
-    if status not in _STATUSES or not _is_report(found):
-        raise _not_reached(url, path, f"status {status}, and no report of health", "name the URL of an app of Turnout")
-    return dict(found)
+        return None
 
 
-def _is_report(found: object) -> bool:
+def _is_report(found: object) -> TypeGuard[dict[str, Any]]:
     if not isinstance(found, dict) or not isinstance(found.get("ready"), bool):
         return False
     models, reasons = found.get("models"), found.get("reasons")
@@ -81,7 +91,5 @@ def _are_arms(arms: object) -> bool:
 
 
 def _not_reached(url: str, path: str, found: str, advice: str) -> NotReachedError:
-    text = (
-        f"no app answers GET {path} at {url!r}: {found}; {advice}, or set metrics.port in turnout.yaml to the port of the app"
-    )
+    text = f"no app answers GET {path} at {url!r}: {found}; {advice}"
     return NotReachedError(text, next_step=f"{advice}, then run the command again")

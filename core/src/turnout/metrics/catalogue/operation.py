@@ -8,7 +8,7 @@ RELOAD_SUCCESS = GaugeFamily(
     "turnout_settings_reload_success",
     (),
     "none",
-    "0 while the last reload of turnout.yaml of an open app has failed, by a call or by a watch, else 1.",
+    "0 while the last reload of turnout.yaml of an open app has failed, or a version folder cannot be opened, else 1.",
     "livemin",
 )
 # The newest of all workers, so that each of them moves it; the success says whether one is behind.
