@@ -11,7 +11,7 @@ from turnout import ModelDeclaration
 from turnout.errors import BackendUnavailableError, ConfigurationError, ModelLoadError, TurnoutError, text_of
 from turnout_triton.client.connection_settings import ConnectionSettings, connection_settings
 from turnout_triton.client.endpoints import parse_endpoint
-from turnout_triton.client.failures import NotLoadedError
+from turnout_triton.client.failures import LoadFailedError, NotLoadedError
 from turnout_triton.client.server_transport import open_server_transport
 from turnout_triton.client.transport import ServerTransport
 from turnout_triton.options import TritonOptions
@@ -83,10 +83,11 @@ def _translate(error: TurnoutError, transport: ServerTransport, url: str, model:
     if isinstance(error, BackendUnavailableError) and not isinstance(error, NotLoadedError) and not _versions(transport, model):
         return error
     kept = ", ".join(_versions(transport, model))
+    reason = error.reason if isinstance(error, LoadFailedError) else text
     state = f"it keeps serving version {kept}" if kept else "it does not serve the model"
     return ModelLoadError(
-        f"server {url!r} cannot load model {model!r} again, and {state}: {text}; correct its files, then reload",
-        next_step=f"turnout check {model}",
+        f"server {url!r} cannot load model {model!r} again, and {state}: {reason}; correct its files, then reload",
+        next_step="turnout check --deep",
     )
 
 

@@ -11,7 +11,7 @@ from turnout.errors import (
     NotReachedError,
     OverloadedError,
 )
-from turnout_triton.client.failures import Callee, NotLoadedError, failure
+from turnout_triton.client.failures import Callee, LoadFailedError, NotLoadedError, failure
 
 CALLEE = Callee("m", "grpc://host:8001")
 STATUSES = ["unavailable", "invalid", "unknown"]
@@ -48,6 +48,28 @@ def test_a_server_that_stops_has_not_run_the_request(status, text) -> None:
 )
 def test_a_server_without_the_model_has_not_run_the_request(status, text) -> None:
     assert type(failure(status, text, CALLEE)) is NotLoadedError
+
+
+def test_a_server_that_may_be_stopping_is_no_wrong_setting() -> None:
+    error = failure("unavailable", "Request for unknown model: 'm' has no available versions", CALLEE)
+
+    assert "; unless the server is stopping, correct 'model'" in str(error)
+
+
+@pytest.mark.parametrize("status", ["invalid", "internal"])
+def test_a_load_that_failed_has_the_servers_reason_without_its_frames(status) -> None:
+    frames = "".join(f"\n  /root/a/{'long/' * 30}file.py({line}): initialize" for line in (21, 29))
+    reason = "FileNotFoundError: version 3 has no file '/m/3/model.onnx'; write it"
+    said = f"load failed for model 'm': version 3 is at UNAVAILABLE state: Internal: {reason}\n\nAt:{frames}\n;"
+
+    error = failure(status, said, CALLEE)
+
+    assert isinstance(error, LoadFailedError)
+    assert error.reason == f"version 3: {reason}"
+    assert "request" not in str(error)
+    unread = failure(status, "failed to load 'm', failed to poll from model repository", CALLEE)
+    assert isinstance(unread, LoadFailedError)
+    assert unread.reason == "failed to load 'm', failed to poll from model repository"
 
 
 @pytest.mark.parametrize("text", ["no healthy upstream", "upstream connect error, reset reason: remote connection failure"])

@@ -179,6 +179,8 @@ def test_a_broken_version_leaves_the_old_one_serving_and_the_other_servers_alone
     broken.write_bytes(good[: len(good) // 2])
 
     refused = reload(file.parent)
+    broken.unlink()
+    empty = reload(file.parent)
     with package.open(file, metrics=Metrics()) as app:
         answered = {ask(app) for _ in range(4)}
     broken.write_bytes(good)
@@ -187,6 +189,12 @@ def test_a_broken_version_leaves_the_old_one_serving_and_the_other_servers_alone
     kept = f"'grpc://{pair[0].grpc_url}' cannot load model '{adds.name}' again, and it keeps serving version 1: "
     assert (refused.returncode, refused.stdout) == (2, "")
     assert kept in refused.stderr
+    assert f"{kept}version 2: FileNotFoundError: version 2 has no file '{broken}'; " in empty.stderr
+    for ended in (refused, empty):
+        assert "the request" not in ended.stderr
+        assert ".py(" not in ended.stderr
+        assert "characters left out" not in ended.stderr
+        assert ended.stderr.endswith("next: turnout check --deep\n")
     assert len(refused.stderr.splitlines()[0]) < 500
     assert answered == {("1", 1.0)}
     assert [line[-9:] for line in loaded.stdout.splitlines()] == ["version 2"] * 2

@@ -13,6 +13,7 @@ from turnout.errors import (
     DeadlineExceededError,
     InferenceError,
     InvalidRequestError,
+    ModelLoadError,
     NotReachedError,
     OverloadedError,
     TurnoutError,
@@ -54,6 +55,7 @@ _TEXTS: tuple[tuple[frozenset[str], re.Pattern[str], str], ...] = tuple(
             rf"{_BEGINNING}(failed to )?increase the shared memory pool",
             "memory",
         ),
+        ("invalid internal unknown", r"\A(load failed for model|failed to load) '", "load"),
         ("internal invalid not_found", r"shared memory size .* should be at least", "small_region"),
         ("internal invalid not_found", r"shared memory (region|size)", "region"),
         (
@@ -89,12 +91,23 @@ _TEXTS: tuple[tuple[frozenset[str], re.Pattern[str], str], ...] = tuple(
 )
 
 
+# Where a python backend failed: its paths are long, and what it says about the files is in front of them.
+_FRAMES = re.compile(r"\s*\bAt:\s+(/\S*\.py\(\d+\): \S+\s*)+;?")
+_LOAD_WORDS = re.compile(r"\Aload failed for model '[^']*': |(?<=\d) is at UNAVAILABLE state(?=: )|(?<= state: )Internal: ")
+
+
 class RefusedError(NotReachedError):
     """The server refused the request before running it, as one that stops. Callers outside of this plugin see its parent."""
 
 
 class NotLoadedError(RefusedError):
     """The server runs and does not serve the model."""
+
+
+class LoadFailedError(ModelLoadError):
+    """The server cannot load the model, for a ``reason`` of its own."""
+
+    reason = ""
 
 
 class UnknownCallError(InvalidRequestError):
@@ -154,8 +167,15 @@ def failure(kind: str, text: str, callee: Callee) -> TurnoutError:
     """
     # More than is shown: the id of a request, which is a caller's, is in front of what decides.
     weighed = foreign_text(text, _WEIGHED) or _NO_REASON
-    better = (other for statuses, pattern, other in _TEXTS if kind in statuses and pattern.search(weighed))
-    return _ERRORS[next(better, kind)](foreign_text(text) or _NO_REASON, callee)
+    better = next((other for statuses, pattern, other in _TEXTS if kind in statuses and pattern.search(weighed)), kind)
+    said = _LOAD_WORDS.sub("", _FRAMES.sub("", text)) if better == "load" else text
+    return _ERRORS[better](foreign_text(said) or _NO_REASON, callee)
+
+
+def _load_failed(said: str, callee: Callee) -> LoadFailedError:
+    error = LoadFailedError(f"{callee} cannot be loaded: {said}; correct its files, then reload")
+    error.reason = said
+    return error
 
 
 _ERRORS: dict[str, Callable[[str, Callee], TurnoutError]] = {
@@ -164,7 +184,7 @@ _ERRORS: dict[str, Callable[[str, Callee], TurnoutError]] = {
     "stopping": lambda said, callee: RefusedError(f"{callee} is refused: {said}; ask another server, or {_RETRY}"),
     "stub": lambda said, callee: BackendUnavailableError(f"{callee} has lost its process: {said}; restart the server"),
     "unknown_model": lambda said, callee: NotLoadedError(
-        f"{callee} is not loaded there: {said}; correct 'model', or see the server's log for why it did not load"
+        f"{callee} is not loaded there: {said}; unless the server is stopping, correct 'model', or see the server's log"
     ),
     "denied": lambda said, callee: RefusedError(
         f"{callee} refuses this client: {said}; correct 'headers' or 'tls' of backend 'triton'"
@@ -180,6 +200,7 @@ _ERRORS: dict[str, Callable[[str, Callee], TurnoutError]] = {
     ),
     "region": lambda said, callee: RegionRefusedError(f"{callee} refuses a shared memory region: {said}; use the wire"),
     "small_region": lambda said, callee: RegionTooSmallError(f"{callee} has a larger output: {said}; use the wire"),
+    "load": _load_failed,
     "invalid": lambda said, callee: InvalidRequestError(f"{callee} refuses the request: {said}; correct the request"),
     "decoupled": lambda said, callee: InvalidRequestError(f"{callee} is decoupled: {said}; call infer_stream instead of infer"),
     "unimplemented": lambda said, callee: UnknownCallError(f"{callee} does not know this call: {said}; check the URL"),
