@@ -44,6 +44,13 @@ def test_each_line_of_an_event_is_in_the_sources() -> None:
     assert [line for line in lines if not known.have(line)] == []
 
 
+def test_both_ends_of_a_version_folder_are_events() -> None:
+    events = PAGE.read_text("utf-8").partition("| event | line |")[2].partition("\n\n")[0]
+
+    assert "version ... serves now instead of ..." in events
+    assert "version ... cannot be opened, version ... keeps serving" in events
+
+
 def test_a_logger_that_is_not_on_the_page_is_found(tmp_path: Path) -> None:
     (tmp_path / "src" / "turnout").mkdir(parents=True)
     planted = tmp_path / "src" / "turnout" / "planted.py"

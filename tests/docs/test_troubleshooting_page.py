@@ -92,6 +92,20 @@ def test_a_server_that_is_gone_gives_the_messages_of_the_page(clone: Path, monke
     assert all(map(is_on_page, texts))
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "model 'm' on backend 'b': version 2 serves now instead of 1",
+        "model 'm' on backend 'b': version 2 cannot be opened, version 1 keeps serving: it is broken",
+        "PROMETHEUS_MULTIPROC_DIR is '/run/gone', and there is no such folder; create it",
+    ],
+)
+def test_a_message_is_found_by_its_own_words(message: str) -> None:
+    words = [word for row in ROWS for word in row["message"].split("...") if len(word) > len(" cannot be opened")]
+
+    assert any(word.strip() in message for word in words)
+
+
 def is_on_page(text: str) -> bool:
     patterns = (".*".join(re.escape(part) for part in row["message"].split("...")) for row in ROWS)
     return any(re.search(pattern, text) for pattern in patterns)

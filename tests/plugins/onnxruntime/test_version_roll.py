@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import onnx
@@ -120,6 +122,24 @@ def test_a_reload_serves_the_version_that_has_appeared(
     assert (rolled.rolled, again.rolled) == (("m",), ())
     assert version_warnings(caplog) == ["model 'm' on backend 'onnxruntime': version 2 serves now instead of 1"]
     wait_for(lambda: info_of(app) == {"1": 0, "2": 1})
+
+
+def test_the_port_of_an_app_reports_the_version_that_answers(tmp_path: Path, publish: Callable[[int], Path]) -> None:
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        port = chosen.getsockname()[1]
+    publish(1)
+    file = tmp_path / "turnout.yaml"
+    file.write_text(f"metrics: {{port: {port}}}\n" + MODELS.format(more="max_batch_size: 0"), "utf-8")
+
+    with turnout.open(file) as app:
+        ask(app)
+        publish(2)
+        app.reload()
+        with urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=LIMIT_SECONDS) as response:
+            [arm] = json.load(response)["models"]["m"]["arms"]
+
+    assert arm["version"] == "2"
 
 
 def test_a_watched_app_takes_up_a_version_when_its_files_are_complete(
