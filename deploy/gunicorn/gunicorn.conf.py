@@ -17,10 +17,14 @@ threads = 8
 graceful_timeout = 30
 
 # The workers write their metrics to this folder, and a scrape adds them up. The app must not be imported before it has a name.
-# A reload (HUP) keeps the folder, so counters go on; a new master (USR2) has a folder of its own.
+# A reload (HUP) keeps the folder, so counters go on; a new master (USR2) has a folder of its own. After a HUP it inherits the
+# name of the old one's, which that one removes: so a name has the number of the master before, which is in GUNICORN_PID.
 VARIABLE, PREFIX = "PROMETHEUS_MULTIPROC_DIR", "gunicorn-turnout-metrics-"
-if not os.environ.get(VARIABLE):
-    os.environ[VARIABLE] = tempfile.mkdtemp(prefix=PREFIX)
+OWN = f"{PREFIX}{os.environ.get('GUNICORN_PID', '0')}-"
+named = Path(os.environ.get(VARIABLE, "")).name
+is_of_old_master = "GUNICORN_PID" in os.environ and named.startswith(PREFIX) and not named.startswith(OWN)
+if is_of_old_master or not os.environ.get(VARIABLE):
+    os.environ[VARIABLE] = tempfile.mkdtemp(prefix=OWN)
 Path(os.environ[VARIABLE]).mkdir(parents=True, exist_ok=True)
 
 

@@ -38,6 +38,17 @@ def free_port() -> int:
         return number
 
 
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait_until(holds: Callable[[], bool], log: Path) -> None:
+    end = time.monotonic() + LIMIT_SECONDS
+    while not holds():
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.05)
+
+
 class Service:
     """A running gunicorn or uvicorn, with the ports of its app and of its metrics."""
 
@@ -66,7 +77,7 @@ class Service:
         return found
 
     def workers(self) -> list[int]:
-        return [int(pid) for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()]
+        return children(self.process.pid)
 
     def until(self, holds: Callable[[], bool]) -> None:
         end = time.monotonic() + LIMIT_SECONDS
@@ -184,6 +195,42 @@ def test_a_reload_of_gunicorn_keeps_the_counters_and_the_port(tmp_path: Path) ->
         assert "Traceback" not in service.log.read_text()
 
 
+def test_a_new_master_after_a_reload_answers_when_the_old_one_has_ended(tmp_path: Path) -> None:
+    (tmp_path / CONF.name).write_bytes(CONF.read_bytes())
+
+    # As the command does; USR2 runs the file again, and beside that of ``python -m gunicorn`` is another ``http``.
+    (tmp_path / "command.py").write_text("from gunicorn.app.wsgiapp import run\n\nrun()\n")
+
+    with run(tmp_path, "command", "app:app", "--pid", "master", app=block("python")) as service:
+        (old_folder,) = tmp_path.glob("gunicorn-turnout-metrics-*")
+        workers = service.workers()
+        service.process.send_signal(signal.SIGHUP)
+        service.until(lambda: len(service.workers()) == 2 and not set(workers) & set(service.workers()))
+        service.process.send_signal(signal.SIGUSR2)
+        service.until((tmp_path / "master.2").exists)
+        master = int((tmp_path / "master.2").read_text())
+        try:
+            started = Service(service.process, service.port, service.metrics_port, service.log)
+            service.until(lambda: len(children(master)) == 2)
+            service.process.send_signal(signal.SIGQUIT)
+            service.process.wait(LIMIT_SECONDS)
+            wait_until(lambda: started.ask() and started.scrape().get(ANSWERED, 0) >= 1, service.log)
+
+            assert all(started.ask() for _ in range(4))
+            (new_folder,) = tmp_path.glob("gunicorn-turnout-metrics-*")
+            assert new_folder != old_folder
+            before, count = children(master), started.scrape()[ANSWERED]
+            os.kill(master, signal.SIGHUP)
+            wait_until(lambda: len(children(master)) == 2 and not set(before) & set(children(master)), service.log)
+            wait_until(lambda: started.ask() and started.scrape().get(ANSWERED, 0) > count, service.log)
+            assert list(tmp_path.glob("gunicorn-turnout-metrics-*")) == [new_folder]
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(master, signal.SIGTERM)
+        wait_until(lambda: not new_folder.exists(), service.log)
+        assert "Traceback" not in service.log.read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "app"),
     [(("gunicorn", "app:app", "--bind", "127.0.0.1:PORT"), 0), (("uvicorn", "app:app", "--port", "PORT"), 1)],
@@ -219,6 +266,27 @@ def test_a_folder_that_does_not_exist_is_one_error_at_the_start(tmp_path: Path) 
     )
 
     assert "PROMETHEUS_MULTIPROC_DIR is '/run/gone', and there is no such folder; create" in done.stderr.splitlines()[-1]
+
+
+def test_a_folder_that_is_lost_before_the_first_request_fails_none_and_is_logged_once(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(block("python"))
+    (tmp_path / "turnout.yaml").write_text(block("yaml").replace("9464", str(free_port())))
+    (tmp_path / "model_repository").symlink_to(ROOT / "model_repository")
+    (tmp_path / "metrics").mkdir()
+    code = "import app, shutil; shutil.rmtree('metrics'); print(*[app.app({}, lambda *_: None) for _ in range(3)])"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+
+    assert done.stdout.count('"mean"') == 3, done.stderr
+    assert done.stderr.count("the metrics of this process cannot be written, requests are answered without them") == 1
 
 
 def test_two_workers_of_uvicorn_are_added_up(tmp_path: Path) -> None:

@@ -134,3 +134,83 @@ def test_a_child_that_is_forked_while_a_thread_writes_a_metric_writes_its_own(tm
     )
 
     assert ended.returncode == 7, ended.stderr
+
+
+def run_without_folder(folder: Path, body: str) -> subprocess.CompletedProcess[str]:
+    """Run ``body`` in a process that has opened its metrics, and whose folder is gone then."""
+    code = """
+        import logging, os, shutil
+        from turnout.errors import ConfigurationError
+        from turnout.metrics import Metrics
+        logging.basicConfig(format="%(levelname)s %(message)s")
+        folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+        metrics = Metrics()
+    """
+    folder.mkdir()
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code) + textwrap.dedent(body)],
+        env={**os.environ, VARIABLE: str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_model_that_opens_when_the_folder_is_gone_answers_and_logs_it_once(tmp_path: Path) -> None:
+    body = """
+        serving = metrics.serving.meter("m")
+        shutil.rmtree(folder)
+        for _ in range(2):
+            serving.show(["b"], {})  # as a reload does
+            meter, batches = metrics.requests("m", "b"), metrics.batches("m", "b")
+            pipeline, backend = metrics.pipeline("p", {"s": ("process",)}), metrics.backends.meter("m", "b", remote=True)
+            circuit, retries = metrics.resilience.circuit("m", "b"), metrics.resilience.retries("m", "b")
+            metrics.observe_load("m", "b", 1.0)
+            backend.serve("1", "sha")
+            meter.in_flight.enter(None)
+            meter.answered.add(1.0)
+            meter.in_flight.leave()
+            batches.executed(1.0, 2, [0.0])
+            pipeline.observe_run(1.0, {"s": {"process": 1.0}})
+            circuit.opened()
+            for add in backend.transferred.values():
+                add(3)
+    """
+
+    ended = run_without_folder(tmp_path / "metrics", body)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.count("ERROR the metrics of this process cannot be written, requests are answered without them") == 1
+
+
+def test_a_folder_that_was_made_again_is_logged_once_at_a_scrape(tmp_path: Path) -> None:
+    body = """
+        metrics.requests("m", "b").answered.add(1.0)
+        metrics.render()
+        print("before", flush=True)
+        shutil.rmtree(folder)
+        os.mkdir(folder)
+        for _ in range(2):
+            metrics.requests("m", "b").answered.add(1.0)
+            metrics.render()
+    """
+
+    ended = run_without_folder(tmp_path / "metrics", body)
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count("ERROR") == 1
+    assert "the files of this process were removed while it had them open; create the folder, then restart" in ended.stderr
+
+
+def test_an_app_that_opens_when_the_folder_is_gone_is_one_error(tmp_path: Path) -> None:
+    body = """
+        shutil.rmtree(folder)
+        try:
+            metrics.serving.meter("m")
+        except ConfigurationError as error:
+            raise SystemExit(7 if "and there is no such folder; create" in str(error) else 1)
+    """
+
+    assert run_without_folder(tmp_path / "metrics", body).returncode == 7

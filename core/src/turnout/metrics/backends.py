@@ -13,7 +13,7 @@ from turnout.forking import Forks
 from turnout.metrics.calls import Amounts
 from turnout.metrics.catalogue import models
 from turnout.metrics.labels import Direction, Transport
-from turnout.metrics.process_files import guard, is_multiprocess, metric_files
+from turnout.metrics.process_files import guard, is_multiprocess, mark_open_app
 
 _MOST_VERSIONS = 64
 """Label sets of one arm: a server names its version, and must not be able to fill the memory of this process."""
@@ -92,7 +92,8 @@ class BackendMetrics:
                     self._opened[arm].remove(opened)
                 self._show(arm)
 
-        with self._lock, metric_files():
+        with self._lock:
+            mark_open_app()
             self._opened.setdefault(arm, []).append(opened)
             transferred = self._transferred(arm) if remote else {}
         return BackendMeter(guard(serve), guard(set_replica), transferred, guard(close))

@@ -24,7 +24,15 @@ from turnout.metrics.families import LATENCY_BUCKETS_SECONDS, STEP_BUCKETS_SECON
 from turnout.metrics.gpus import Gpus, find_gpus
 from turnout.metrics.labels import Outcome
 from turnout.metrics.pipeline import PipelineMeter
-from turnout.metrics.process_files import VARIABLE, guard, is_multiprocess, metric_files, warn_of_late_variable
+from turnout.metrics.process_files import (
+    VARIABLE,
+    guard,
+    is_multiprocess,
+    log_lost_files,
+    mark_open_app,
+    metric_files,
+    warn_of_late_variable,
+)
 from turnout.metrics.process_sum import collect_processes
 from turnout.metrics.recording import RecordingFamilies
 from turnout.metrics.registry import FoldingRegistry
@@ -60,7 +68,7 @@ class Metrics:
         step_buckets: those of ``turnout_step_duration_seconds``.
 
     Raises:
-        ConfigurationError: PROMETHEUS_MULTIPROC_DIR names no folder that can be written. So do ``requests`` and ``pipeline``.
+        ConfigurationError: PROMETHEUS_MULTIPROC_DIR names no folder that can be written.
 
     Attributes:
         registry: pass it to ``prometheus_client.start_http_server`` or ``make_wsgi_app``.
@@ -116,8 +124,8 @@ class Metrics:
         with self._lock:
             key = (model, backend, batched, exemplar is not None)
             if key not in self._meters:
-                with metric_files():
-                    self._meters[key] = self._request_meter(model, backend, batched=batched, exemplar=exemplar)
+                mark_open_app()
+                self._meters[key] = self._request_meter(model, backend, batched=batched, exemplar=exemplar)
             return self._meters[key]
 
     def batches(self, model: str, backend: str) -> BatchMeter:
@@ -125,10 +133,10 @@ class Metrics:
         with self._lock:
             key = (model, backend)
             if key not in self._batches:
-                with metric_files():
-                    execution_seconds = self._families.execution_seconds.labels(model, backend)
-                    late = self.resilience.late(model, backend)
-                    self._batches[key] = BatchMeter(self._batch_families, model, backend, execution_seconds, late)
+                mark_open_app()
+                execution_seconds = self._families.execution_seconds.labels(model, backend)
+                late = self.resilience.late(model, backend)
+                self._batches[key] = BatchMeter(self._batch_families, model, backend, execution_seconds, late)
             return self._batches[key]
 
     def observe_load(self, model: str, backend: str, seconds: float) -> None:
@@ -140,8 +148,8 @@ class Metrics:
         with self._lock:
             key = (pipeline, *((step, tuple(names)) for step, names in parts.items()))
             if key not in self._pipelines:
-                with metric_files():
-                    self._pipelines[key] = PipelineMeter(self._families, pipeline, parts)
+                mark_open_app()
+                self._pipelines[key] = PipelineMeter(self._families, pipeline, parts)
             return self._pipelines[key]
 
     def watch_gpus(self, nvml: Any = None, *, asked: bool = True) -> None:
@@ -179,6 +187,7 @@ class Metrics:
         """
         if is_multiprocess():
             # GPUs are the machine's, not those of a process: whichever answers the scrape reads them.
+            log_lost_files()
             gpus = () if self._gpus is None else self._gpus.collect()
             return chain(collect_processes(Path(os.environ[VARIABLE])), gpus)
         warn_of_other_workers(self._forks)

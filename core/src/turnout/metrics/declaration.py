@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from turnout.metrics.cells import TolerantLabels
 from turnout.metrics.histogram import BatchHistogram
 
 GaugeMode = Literal["livesum", "livemax", "livemin", "livemostrecent"]
@@ -48,7 +49,7 @@ class CounterFamily(Family):
 
     def create(self, registry: CollectorRegistry) -> Counter:
         """Return the counter, in ``registry``."""
-        return Counter(self.name, self.help, self.labels, registry=registry)
+        return _Counter(self.name, self.help, self.labels, registry=registry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class GaugeFamily(Family):
 
     def create(self, registry: CollectorRegistry) -> Gauge:
         """Return the gauge, in ``registry``."""
-        return Gauge(self.name, self.help, self.labels, registry=registry, multiprocess_mode=self.mode)
+        return _Gauge(self.name, self.help, self.labels, registry=registry, multiprocess_mode=self.mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +78,11 @@ class HistogramFamily(Family):
     def create(self, registry: CollectorRegistry, buckets: tuple[float, ...]) -> BatchHistogram:
         """Return the histogram, in ``registry``, with the upper edges ``buckets``."""
         return BatchHistogram(self.name, self.help, self.labels, registry=registry, buckets=buckets)
+
+
+class _Counter(TolerantLabels, Counter):
+    pass
+
+
+class _Gauge(TolerantLabels, Gauge):
+    pass

@@ -8,8 +8,10 @@ import numpy as np
 from prometheus_client import Histogram
 from prometheus_client.samples import Exemplar
 
+from turnout.metrics.cells import TolerantLabels
 
-class BatchHistogram(Histogram):
+
+class BatchHistogram(TolerantLabels, Histogram):
     """A histogram whose ``observe_many`` costs about 0.05 us a value; ``observe`` costs 1.2 us (prometheus_client 0.26).
 
     It writes to the same cells as ``observe``, so both may be mixed and the multi-process mode works.

@@ -63,12 +63,34 @@ def metric_files() -> Iterator[None]:
             _MARK.hold(_folder())
         yield
     except TimeoutError as error:
-        twin = f"where a living process with the number of this one, {os.getpid()}, writes too: one of another container"
-        raise _error(os.environ[VARIABLE], twin) from error
+        raise _twin() from error
     except OSError as error:
         if not is_multiprocess():
             raise
         raise _error(os.environ[VARIABLE], f"its files cannot be written: {error.strerror or error}") from error
+
+
+def mark_open_app() -> None:
+    """Take the lock of this process, where a model opens in an open app: a lost folder fails no request, and is logged once.
+
+    Raises:
+        ConfigurationError: another process with the number of this one writes to the folder.
+    """
+    if not is_multiprocess():
+        return
+    log_lost_files()
+    try:
+        _MARK.hold(Path(os.environ[VARIABLE]))
+    except TimeoutError as error:
+        raise _twin() from error
+    except OSError as error:
+        log_once(error)
+
+
+def log_lost_files() -> None:
+    """Log once in a process that its files are gone: what it writes to them, no scrape sees."""
+    if is_multiprocess() and _MARK.is_lost():
+        log_once(FileNotFoundError("the files of this process were removed while it had them open"))
 
 
 def guard(write: Callable[Values, None]) -> Callable[Values, None]:
@@ -86,7 +108,7 @@ def guard(write: Callable[Values, None]) -> Callable[Values, None]:
             write(*values, **named)
         # prometheus_client raises OSError, and after it TypeError, because its file was never opened.
         except Exception as error:  # noqa: BLE001
-            _log_once(error)
+            log_once(error)
 
     return write_or_log
 
@@ -120,7 +142,8 @@ def _free_values() -> None:
 _logged: set[int] = set()
 
 
-def _log_once(error: Exception) -> None:
+def log_once(error: Exception) -> None:
+    """Log, once in a process, that its metrics cannot be written."""
     # A forked child has the set of its parent, and a number of its own.
     if os.getpid() in _logged:
         return
@@ -151,6 +174,11 @@ def check_folder(name: str) -> None:
 def _check_writable(folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise _error(str(folder), "a folder that this user cannot write")
+
+
+def _twin() -> ConfigurationError:
+    twin = f"where a living process with the number of this one, {os.getpid()}, writes too: one of another container"
+    return _error(os.environ[VARIABLE], twin)
 
 
 def _error(name: str, reason: str) -> ConfigurationError:

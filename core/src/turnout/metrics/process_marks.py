@@ -50,6 +50,16 @@ class ProcessMark:
         if is_left:
             _remove_gauges(folder, os.getpid())
 
+    def is_lost(self) -> bool:
+        """Return whether the file of the lock was removed, with the folder perhaps, while this process held it."""
+        if self._descriptor is None or self._folder is None:
+            return False
+        try:
+            there = (self._folder / f"turnout_{self._pid}.lock").stat()
+        except OSError:
+            return True
+        return not os.path.samestat(os.fstat(self._descriptor), there)
+
     def renew(self) -> None:
         """Take a lock for this child. Closing the parent's file here does not release the parent's lock."""
         if self._pid == os.getpid():

@@ -91,7 +91,7 @@ class ResilienceMeters:
                 (circuits.add if is_open else circuits.discard)(circuit)
                 cell.set(bool(circuits))
 
-        set_open(is_open=False)
+        guard(set_open)(is_open=False)
         refused = self._refused.labels(model, backend, RefusalReason.CIRCUIT_OPEN)
         return CircuitMeter(
             guard(partial(set_open, is_open=True)),

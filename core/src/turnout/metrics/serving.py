@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from turnout.forking import Forks
 from turnout.metrics.catalogue import moves
 from turnout.metrics.labels import Role
-from turnout.metrics.process_files import guard, metric_files, write_in_child
+from turnout.metrics.process_files import guard, mark_open_app, metric_files, write_in_child
 
 
 class ServingMeter:
@@ -62,15 +62,20 @@ class ServingMetrics:
             write_in_child(partial(self._write, model))
 
     def meter(self, model: str) -> ServingMeter:
-        """Return the meter of a model of one app; close it with the app."""
+        """Return the meter of a model of one app that opens; close it with the app.
+
+        Raises:
+            ConfigurationError: PROMETHEUS_MULTIPROC_DIR names no folder that can be written.
+        """
         meter = ServingMeter(self, model)
-        with self._lock:
+        with self._lock, metric_files():
             self._meters.append(meter)
         return meter
 
     def show(self, meter: ServingMeter, backends: Iterable[str], roles: Mapping[Role, str], canary_weight: float) -> None:
         """Set what ``meter`` reports."""
-        with self._lock, metric_files():
+        with self._lock:
+            mark_open_app()
             if meter not in self._meters:
                 return
             meter.roles, meter.canary_weight = roles, canary_weight

@@ -8,6 +8,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,14 @@ def until(answers: Callable[[], bool]) -> None:
     while not answers():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+@contextmanager
+def stranger_on(port: int) -> Iterator[None]:
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", port))
+        stranger.listen()
+        yield
 
 
 def answers(port: int, name: str) -> bool:
@@ -82,6 +91,21 @@ def test_a_port_answers_from_open_to_close(make: Callable[..., Port], free: int)
 
 
 def test_a_port_that_is_taken_is_one_error_with_the_place(make: Callable[..., Port], free: int) -> None:
+    second = make("two")
+
+    with stranger_on(free), pytest.raises(ConfigurationError) as error:
+        second.open()
+
+    assert str(error.value) == (
+        f"metrics.port {free} cannot be opened on 127.0.0.1: another process listens there; change metrics.port or "
+        "metrics.address, or stop what listens there; if that is another worker of this app, name a folder in "
+        f"{MULTI}, and one worker answers for all. In turnout.yaml:2."
+    )
+    second.open()
+    assert get(free) == "two"
+
+
+def test_a_port_of_another_app_of_this_process_is_one_error_that_says_so(make: Callable[..., Port], free: int) -> None:
     first, second = make(), make("two")
     first.open()
 
@@ -89,9 +113,8 @@ def test_a_port_that_is_taken_is_one_error_with_the_place(make: Callable[..., Po
         second.open()
 
     assert str(error.value) == (
-        f"metrics.port {free} cannot be opened on 127.0.0.1: another process listens there; change metrics.port or "
-        "metrics.address, or stop what listens there; if that is another worker of this app, name a folder in "
-        f"{MULTI}, and one worker answers for all. In turnout.yaml:2."
+        f"metrics.port {free} cannot be opened on 127.0.0.1: another app of this process listens there; close that app first, "
+        "or change metrics.port of one of them. In turnout.yaml:2."
     )
     assert get(free) == "one"
     first.close()
@@ -136,19 +159,17 @@ def test_a_worker_whose_port_another_program_has_logs_it_and_listens_when_that_h
     make: Callable[..., Port], free: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A worker that ends at its start would take gunicorn with it."""
-    stranger = make()
-    stranger.open()
     monkeypatch.setenv(MULTI, str(tmp_path))
     monkeypatch.setenv("SERVER_SOFTWARE", "gunicorn/27.0.1")
-
     worker = make("worker")
-    worker.open()
+
+    with stranger_on(free):
+        worker.open()
 
     (record,) = caplog.records
     assert record.levelname == "ERROR"
     assert record.getMessage().startswith(f"metrics.port {free} cannot be opened on 127.0.0.1: another process listens there;")
     assert "another worker" not in record.getMessage()
-    stranger.close()
     until(lambda: answers(free, "worker"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import threading
+import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 0.5
 _STEP = "change metrics.port or metrics.address, or stop what listens there"
+_OWN_STEP = "close that app first, or change metrics.port of one of them"
 
 
 class Port:
@@ -48,6 +50,7 @@ class Port:
         self._claim = PortClaim(port)
         self._closed = threading.Event()
         self._waiting: threading.Thread | None = None
+        _ports.add(self)
         Forks.renew(self)
 
     def open(self) -> None:
@@ -62,7 +65,7 @@ class Port:
             is_open = self._listen()
         except OSError as error:
             if not is_worker() or error.errno != errno.EADDRINUSE:
-                raise ConfigurationError(self._problem(error), next_step=_STEP) from error
+                raise ConfigurationError(self._problem(error), next_step=self._step()) from error
             # A worker that ends at its start takes the whole server with it.
             logger.error("%s", self._problem(error))  # noqa: TRY400  # the reason is in the line
             is_open = False
@@ -109,7 +112,18 @@ class Port:
                     return
 
     def _problem(self, error: OSError) -> str:
-        text = port_problem("metrics.port", self._address, self._port, error, _STEP)
-        if error.errno == errno.EADDRINUSE and shared_folder() is None:
+        own = self._is_own()
+        text = port_problem("metrics.port", self._address, self._port, error, self._step(), own=own)
+        if error.errno == errno.EADDRINUSE and shared_folder() is None and not own:
             text += f"; if that is another worker of this app, name a folder in {VARIABLE}, and one worker answers for all"
         return f"{text}. In {self._where}." if self._where else text
+
+    def _step(self) -> str:
+        return _OWN_STEP if self._is_own() else _STEP
+
+    def _is_own(self) -> bool:
+        """Return whether another app of this process listens on the port."""
+        return any(port._server is not None and port._port == self._port for port in list(_ports) if port is not self)
+
+
+_ports: weakref.WeakSet[Port] = weakref.WeakSet()

@@ -12,7 +12,12 @@ _REASONS: Mapping[int, str] = {
 }
 
 
-def port_problem(asked: str, address: str, port: int, error: OSError, step: str) -> str:
-    """Return the message about ``port`` of ``address``, for which ``asked`` asks; ``step`` is what the user does."""
+def port_problem(asked: str, address: str, port: int, error: OSError, step: str, *, own: bool = False) -> str:
+    """Return the message about ``port`` of ``address``, for which ``asked`` asks; ``step`` is what the user does.
+
+    The name ``own`` is for a port on which this process listens itself.
+    """
     reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+    if own and error.errno == errno.EADDRINUSE:
+        reason = "another app of this process listens there"
     return f"{asked} {port} cannot be opened on {address}: {reason}; {step}"
