@@ -13,6 +13,8 @@ PIP := -m pip install --quiet --disable-pip-version-check --constraint constrain
 TEST_TOOLS := pytest pytest-cov pytest-timeout pytest-xdist hypothesis
 # tests/deploy runs them, and Debian's package prometheus: apt-get install prometheus.
 OBSERVERS := gunicorn uvicorn grafana-foundation-sdk promql-parser
+# A variable, because a comma would end the argument of a call.
+CORE_EXTRAS := plot,json-logs,otel,gpu
 PYTEST := -m pytest --timeout 300
 # Two passes: tests that the clock decides run alone, in one process, and without coverage, which would slow what they measure.
 # Exit 5 of the second means that there are none here.
@@ -39,7 +41,7 @@ $(VENVS)/check/.done: $(SOURCES)
 	$(VENVS)/check/bin/python $(PIP) Pillow tokenizers
 
 $(VENVS)/core/.done: $(SOURCES)
-	$(call install,core,$(TEST_TOOLS) check-jsonschema uvicorn opentelemetry-sdk -e "core[plot,json-logs,otel,gpu]")
+	$(call install,core,$(TEST_TOOLS) check-jsonschema uvicorn opentelemetry-sdk -e "core[$(CORE_EXTRAS)]")
 
 $(VENVS)/onnxruntime/.done: $(SOURCES)
 	$(call install,onnxruntime,$(TEST_TOOLS) onnx -e core -e plugins/onnxruntime)
