@@ -86,6 +86,31 @@ def test_a_caller_that_runs_a_batch_wakes_no_other_meanwhile() -> None:
     assert running.is_delivered
 
 
+class Hasty(ThreadRequest):
+    """A caller that is awake and goes on as soon as it sees its answer."""
+
+    __slots__ = ("in_chain_when_seen",)
+
+    @property
+    def is_delivered(self) -> bool:
+        return False
+
+    @is_delivered.setter
+    def is_delivered(self, delivered: bool) -> None:
+        if delivered:
+            self.in_chain_when_seen = self.in_chain
+
+
+def test_a_caller_that_goes_on_at_once_knows_that_others_wait_behind_it() -> None:
+    hasty = Hasty(InferenceRequest({"x": np.zeros((1, 2), np.float32)}))
+    hasty.answer(InferenceResponse(hasty.request.inputs))
+
+    woken = deliver([hasty])
+
+    assert woken.threads == [hasty]
+    assert hasty.in_chain_when_seen
+
+
 def test_no_instance_stands_idle_while_requests_wait(often) -> None:
     execution = Together()
     dispatcher = dispatcher_of(execution)

@@ -167,7 +167,6 @@ def deliver(requests: Iterable[QueuedRequest], leader: object = None) -> WokenCa
     for queued in requests:
         if queued.state is not State.ANSWERED or queued.is_left:
             continue
-        queued.is_delivered = True
         if isinstance(queued, LoopRequest):
             woken.loops.setdefault(queued.loop, []).append(queued)
         elif isinstance(queued, ThreadRequest):
@@ -177,6 +176,8 @@ def deliver(requests: Iterable[QueuedRequest], leader: object = None) -> WokenCa
             elif queued.can_lead:
                 queued.in_chain = True
                 woken.threads.append(queued)
+        # Last: its thread looks at this without the lock, and goes on. Then it must know whether others wait behind it.
+        queued.is_delivered = True
     return woken
 
 
