@@ -38,10 +38,11 @@ from typing import Any
 from turnout.error_text import Problem as Problem  # noqa: PLC0414
 from turnout.error_text import count_of as count_of  # noqa: PLC0414
 from turnout.error_text import foreign_text as foreign_text  # noqa: PLC0414
-from turnout.error_text import lines_of, shown_argument, text_of_request
+from turnout.error_text import lines_of as lines_of  # noqa: PLC0414
 from turnout.error_text import listing as listing  # noqa: PLC0414
 from turnout.error_text import nearest_name as nearest_name  # noqa: PLC0414
 from turnout.error_text import one_line as one_line  # noqa: PLC0414
+from turnout.error_text import shown_argument, text_of_request
 from turnout.error_text import suggestion as suggestion  # noqa: PLC0414
 from turnout.error_text import text_of as text_of  # noqa: PLC0414
 from turnout.shown_text import json_text as json_text  # noqa: PLC0414

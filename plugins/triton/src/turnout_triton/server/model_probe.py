@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from turnout.errors import BackendUnavailableError, ConfigurationError, ModelLoadError, text_of
+from turnout.errors import BackendUnavailableError, ConfigurationError, ModelLoadError, Problem, lines_of, text_of
 from turnout_triton.repository.config_file import read_config
 from turnout_triton.repository.config_tensors import kserve_datatype
 from turnout_triton.repository.layout import CONFIG
@@ -44,18 +44,20 @@ def check_loaded(client: Any, expected: list[str], repository: str, *, on_cpu: b
     """Raise ModelLoadError if the server could not load a model.
 
     Raises:
-        ModelLoadError: the message has each model with the server's reason.
+        ModelLoadError: the message has each model with the server's reason; several in a line each.
     """
     index = client.get_model_repository_index().models
     broken = {entry.name: entry.reason for entry in index if entry.name in expected and entry.state != "READY"}
     if broken:
-        reasons = "; ".join(f"model {name!r}: {_reason(reason, name, repository)}" for name, reason in broken.items())
+        reasons = [Problem(f"model {name!r}", _reason(reason, name, repository)) for name, reason in broken.items()]
         others = step = f"fix the model or its {CONFIG}, or serve the others with --model"
         if not on_cpu and any(_NEEDS_GPU.search(reason) for reason in broken.values()):
             step = f"turnout triton serve --cpu --repository {shlex.quote(repository)}"
             others = f"for a try on the CPU: {step}"
+        failed = f"tritonserver cannot load {len(broken)} of {len(expected)} models of {repository!r}"
+        one = len(reasons) == 1
         raise ModelLoadError(
-            f"tritonserver cannot load {len(broken)} of {len(expected)} models of {repository!r}: {reasons}; {others}",
+            f"{failed}: {reasons[0]}; {others}" if one else lines_of([Problem("", f"{failed}; {others}"), *reasons]),
             next_step=step,
         )
 
