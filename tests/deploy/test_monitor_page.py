@@ -13,6 +13,7 @@ from tests.deploy.processes import free_port, get
 from tests.deploy.prometheus_server import Prometheus
 
 import turnout
+from turnout.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/how-to/monitor-it.md"
@@ -55,7 +56,7 @@ def test_the_apps_metrics_and_the_first_query_have_data(tmp_path, configuration,
     written["scrape_configs"][0]["static_configs"][0]["targets"] = [f"localhost:{port}"]
     [query] = blocks("text")
 
-    with turnout.open(settings) as app, Prometheus(tmp_path, written) as prometheus:
+    with turnout.open(settings, metrics=Metrics()) as app, Prometheus(tmp_path, written) as prometheus:
         import numpy as np
 
         app.model("birefnet").infer({"pixel_values": np.zeros((1, 3, 128, 128), np.float32)})

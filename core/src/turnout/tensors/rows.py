@@ -21,9 +21,9 @@ Agree = Callable[[str, NDArray[Any], NDArray[Any]], bool]
 """Returns whether an output's values, expected and actual, agree."""
 
 MERGED_ROWS_ADVICE = (
-    "requests that are merged would get each other's values: write 'max_batch_size: 1' in turnout.yaml, or "
-    "'max_batch_size: 0' with the batch axis in the declared shapes if callers send whole batches, or change the model so "
-    "that a row of its outputs depends on the same row of its inputs only (give the texts per image, for example)"
+    "merged requests would get each other's values: write 'max_batch_size: 1' in turnout.yaml, or 'max_batch_size: 0' with "
+    "the batch axis in the declared shapes if callers send whole batches, or let each row of the outputs depend on its row of "
+    "the inputs only"
 )
 BUDGET_SECONDS = 30.0
 BUDGET_BYTES = 512 << 20
