@@ -58,7 +58,7 @@ def test_a_server_that_may_be_stopping_is_no_wrong_setting() -> None:
 
 @pytest.mark.parametrize("status", ["invalid", "internal"])
 def test_a_load_that_failed_has_the_servers_reason_without_its_frames(status) -> None:
-    frames = "".join(f"\n  /root/a/{'long/' * 30}file.py({line}): initialize" for line in (21, 29))
+    frames = "".join(f"\n  /srv/a/{'long/' * 30}file.py({line}): initialize" for line in (21, 29))
     reason = "FileNotFoundError: version 3 has no file '/m/3/model.onnx'; write it"
     said = f"load failed for model 'm': version 3 is at UNAVAILABLE state: Internal: {reason}\n\nAt:{frames}\n;"
 
