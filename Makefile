@@ -41,8 +41,8 @@ SOURCES := constraints.txt core/pyproject.toml $(wildcard plugins/*/pyproject.to
 
 $(VENVS)/check/.done: $(SOURCES)
 	$(call install,check,ruff mypy import-linter pytest hypothesis -e core)
-	$(VENVS)/check/bin/python $(PIP) --no-deps -e plugins/direct -e plugins/onnxruntime -e plugins/triton -e plugins/vision
-	$(VENVS)/check/bin/python $(PIP) Pillow tokenizers
+	$(VENVS)/check/bin/python $(PIP) --no-deps -e plugins/direct -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e plugins/web -e plugins/scan -e plugins/deploy
+	$(VENVS)/check/bin/python $(PIP) Pillow tokenizers starlette uvicorn python-multipart
 
 $(VENVS)/core/.done: $(SOURCES)
 	$(call install,core,$(TEST_TOOLS) check-jsonschema uvicorn opentelemetry-sdk -e "core[$(CORE_EXTRAS)]")
@@ -60,6 +60,25 @@ $(VENVS)/triton/.done-server: $(VENVS)/triton/.done plugins/triton/src/turnout_t
 
 $(VENVS)/vision/.done: $(SOURCES)
 	$(call install,vision,$(TEST_TOOLS) -e core -e "plugins/vision[heif]")
+
+# The server and its page, against a real Triton, a real browser (apt-get install chromium) and clients of others; without torch.
+$(VENVS)/web/.done: $(SOURCES)
+	$(call install,web,$(TEST_TOOLS) onnx opentelemetry-sdk "tritonclient[http]" schemathesis playwright axe-playwright-python -e "core[otel]" -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e plugins/web)
+
+$(VENVS)/scan/.done: $(SOURCES)
+	$(call install,scan,$(TEST_TOOLS) -e core -e plugins/scan)
+
+$(VENVS)/deploy/.done: $(SOURCES)
+	$(call install,deploy,$(TEST_TOOLS) kubernetes-validate check-jsonschema promql-parser -e core -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e plugins/web -e plugins/deploy)
+
+# The apps of examples/ before and after, with torch and the frameworks they use.
+$(VENVS)/apps/.done: $(SOURCES)
+	$(call install,apps,$(TORCH_INDEX) torch)
+	$(VENVS)/apps/bin/python $(PIP) $(TEST_TOOLS) flask fastapi gradio gradio_client gunicorn uvicorn python-multipart httpx -e core -e plugins/direct -e plugins/onnxruntime -e plugins/triton -e plugins/vision
+	touch $@
+
+$(VENVS)/ray/.done: $(SOURCES)
+	$(call install,ray,$(TEST_TOOLS) "ray[serve]" -e core -e plugins/onnxruntime -e plugins/vision)
 
 # All plugins and torch: tests of the direct plugin and across backends, training, benchmarks.
 $(VENVS)/direct/.done: $(SOURCES)

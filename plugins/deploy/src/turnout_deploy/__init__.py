@@ -1,0 +1,1 @@
+"""Write the files that deploy an app and its model servers."""

@@ -1,0 +1,1 @@
+"""Find the models that an app loads and calls by itself."""
