@@ -63,7 +63,7 @@ $(VENVS)/vision/.done: $(SOURCES)
 
 # The server and its page, against a real Triton, a real browser (apt-get install chromium) and clients of others; without torch.
 $(VENVS)/web/.done: $(SOURCES)
-	$(call install,web,$(TEST_TOOLS) onnx opentelemetry-sdk "tritonclient[http]" schemathesis playwright axe-playwright-python -e "core[otel]" -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e plugins/web)
+	$(call install,web,$(TEST_TOOLS) onnx opentelemetry-sdk "tritonclient[http]" schemathesis openapi-spec-validator playwright axe-playwright-python -e "core[otel]" -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e plugins/web)
 
 $(VENVS)/scan/.done: $(SOURCES)
 	$(call install,scan,$(TEST_TOOLS) -e core -e plugins/scan)
