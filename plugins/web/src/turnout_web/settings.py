@@ -1,4 +1,4 @@
-"""The settings of a server: where it listens, who may ask, and what one request may cost."""
+"""The settings of a server: its address, its token, and the limits of one request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
-    """What a server obeys.
+    """The settings of a server.
 
     Attributes:
         host: the address or name that it listens on.
