@@ -8,7 +8,6 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from turnout.errors import unknown_name
 from turnout.forking import Forks
 from turnout.health import Health
 from turnout.inference import ModelInference
@@ -16,6 +15,7 @@ from turnout.metrics import Metrics
 from turnout.pipeline import Pipeline, PipelineResult
 from turnout.plugins.discovery import Plugins
 from turnout.serving.arms import Arms
+from turnout.serving.chosen_arms import ChosenArms, check_backend
 from turnout.serving.composition import Composer
 from turnout.serving.concurrency import count_runs
 from turnout.serving.executor import AppThreads
@@ -56,6 +56,7 @@ class Turnout:
         load, refresh = partial(load_settings, registry=plugins), lambda name: self.models[name].refresh()
         roll = VersionRoll(arms, self._adopt).roll
         self._reloader = Reloader(loaded, load, self._adopt, refresh, roll, meter=metrics.settings.meter())
+        self._chosen = ChosenArms(self._composer.deploy_arm, self._reloader.model, self._threads.checks)
         self._roles = ReportedRoles(loaded.models.values(), metrics)
         self._health = HealthCheck(self.models, self._reloader.model)
         self._port: Port | None = None
@@ -76,21 +77,33 @@ class Turnout:
         """
         self.model(model)
         loaded = self._reloader.model(model)
-        if backend not in loaded.settings.backends:
-            place = f"In {self._loaded.source}." if self._loaded.source else ""
-            raise unknown_name("backend", backend, loaded.settings.backends, f"for model {model!r}. {place}".strip())
+        check_backend(loaded, backend)
         return self._composer.arm(loaded, backend)
 
-    def pipeline(self, name: str) -> Pipeline:
+    def backends(self, model: str) -> tuple[str, ...]:
+        """Return the backends that ``model`` can run on here, the one that serves first. Raises as ``model``."""
+        self.model(model)
+        loaded = self._reloader.model(model)
+        return tuple(sorted(loaded.options, key=lambda backend: backend != loaded.backend))
+
+    def pipeline(self, name: str, *, backends: Mapping[str, str] | None = None) -> Pipeline:
         """Return the pipeline called ``name``; its steps are created at the first call.
 
+        Args:
+            name: the pipeline's name.
+            backends: for a comparison, a backend for each model by name that must run on another one. That arm alone answers
+                then, without canary, shadow and fallback; it opens at its first use and closes with the app. Runs of such a
+                pipeline count as requests of the arm, and not as runs of the pipeline.
+
         Raises:
-            UnknownNameError: the file has no such pipeline.
+            UnknownNameError: the file has no such pipeline, the pipeline no such model, or the model no such backend.
             PipelineWiringError: its steps cannot work in this order.
             StepError: a step cannot be created.
         """
         Forks.notice()
-        return self._pipelines.get(name)
+        if not backends:
+            return self._pipelines.get(name)
+        return self._pipelines.get_on(name, backends, self._chosen.get)
 
     def runs_at_once(self, pipeline: str) -> int:
         """Return how many runs of a pipeline at once keep this machine, or the servers of its models, at work.
@@ -194,6 +207,7 @@ class Turnout:
             # In the multi-process mode other processes read the files, also after this one has ended.
             closing.callback(self.metrics.fold)
             closing.callback(self._roles.close)
+            closing.callback(self._chosen.close)
             for model in self.models.values():
                 closing.callback(model.close)
 
@@ -208,4 +222,5 @@ class Turnout:
 
     def _adopt(self, model: LoadedModel, prepare: bool) -> None:  # noqa: FBT001  # Reloader's signature
         self.models[model.name].replace(model.backend, partial(self._composer.deploy, model), prepare=prepare)
+        self._chosen.adopt(model)
         self._roles.report(model)

@@ -51,12 +51,17 @@ class Composer:
             composed = self._with_fallback(composed, model, resources)
             composed = self._with_recorder(composed, model, resources)
             on_retire = [composed.retire] if isinstance(composed, Recorder) else []
-            on_refusal = self._refusal_counter(model)
+            on_refusal = self._refusal_counter(model, model.backend)
             backends = (model.backend, *model.settings.other_backends().values())
             checked = self._check(composed, model, backends, on_refusal)
-            if self._tracer is not None:
-                checked = RequestSpan(checked, self._tracer, model.name, model.backend)
-            return Deployment(checked, resources.pop_all(), on_refusal, on_retire)
+            return Deployment(self._traced(checked, model.name, model.backend), resources.pop_all(), on_refusal, on_retire)
+
+    def deploy_arm(self, model: LoadedModel, backend: str) -> Deployment:
+        """Return ``model`` on ``backend`` alone as it serves there; the caller closes it. Equal arms are open once."""
+        with ExitStack() as resources:
+            on_refusal = self._refusal_counter(model, backend)
+            checked = self._check(self._arms.lease(model, backend, resources), model, (backend,), on_refusal)
+            return Deployment(self._traced(checked, model.name, backend), resources.pop_all(), on_refusal)
 
     def arm(self, model: LoadedModel, backend: str) -> ModelInference:
         """Return ``model`` on ``backend`` alone, for a comparison; the caller closes it."""
@@ -84,10 +89,13 @@ class Composer:
             threads=self._threads.checks,
         )
 
-    def _refusal_counter(self, model: LoadedModel) -> Callable[[TurnoutError], None]:
-        """Return a function that counts a refused request as one of the serving backend."""
-        refused = self._metrics.requests(model.name, model.backend).refused
-        invalid_tensors = self._metrics.resilience.invalid_tensors(model.name, model.backend)
+    def _traced(self, inner: ModelInference, model: str, backend: str) -> ModelInference:
+        return inner if self._tracer is None else RequestSpan(inner, self._tracer, model, backend)
+
+    def _refusal_counter(self, model: LoadedModel, backend: str) -> Callable[[TurnoutError], None]:
+        """Return a function that counts a refused request as one of ``backend``."""
+        refused = self._metrics.requests(model.name, backend).refused
+        invalid_tensors = self._metrics.resilience.invalid_tensors(model.name, backend)
 
         def count(error: TurnoutError) -> None:
             refused[outcome_of(error)]()

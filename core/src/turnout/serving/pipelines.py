@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from turnout.errors import PipelineWiringError, StepError, TurnoutError, one_line, unknown_name
 from turnout.forking import Forks
 from turnout.inference import ModelInference
 from turnout.metrics import Metrics
-from turnout.pipeline import Pipeline, PipelineStep, plan_pipeline
+from turnout.metrics.labels import PipelineOutcome, StepFailureReason
+from turnout.pipeline import Pipeline, PipelineObserver, PipelinePlan, PipelineStep, plan_pipeline
 from turnout.pipeline.plan import named_inputs
 from turnout.pipeline.spans import RunSpans
 from turnout.plugins.declarations import Step, StepDeclaration
@@ -70,6 +71,20 @@ class Pipelines:
                 self._built[name] = self._build(name)
             return self._built[name]
 
+    def get_on(self, name: str, backends: Mapping[str, str], arm: Callable[[str, str], ModelInference]) -> Pipeline:
+        """Return the pipeline called ``name`` with ``arm(model, backend)`` for each of ``backends``; its runs are not counted.
+
+        Raises:
+            UnknownNameError: the pipeline has no such model; else as ``get`` and ``arm``.
+        """
+        plan = self.get(name).plan
+        known = {step.model for step in plan.steps.values() if step.model is not None}
+        for model in backends:
+            if model not in known:
+                raise unknown_name("model", model, sorted(known), f"In pipeline {name!r}.")
+        chosen = {model: arm(model, backend) for model, backend in backends.items()}
+        return self._assemble(name, plan, {**self._models, **chosen}, _Uncounted())
+
     def _build(self, name: str) -> Pipeline:
         steps = {}
         for step_name, step in self._loaded.settings.steps_of(name).items():
@@ -81,9 +96,13 @@ class Pipelines:
             if created.model is not None and created.model not in self._models:
                 raise unknown_name("model", created.model, self._models, f"In step {step_name!r} of pipeline {name!r}.")
         plan = plan_pipeline(name, steps)
-        observer, submit = self._metrics.pipeline(name, plan.parts), self._threads.inference.submit
-        spans = None if self._tracer is None else RunSpans(self._tracer, name)
-        return Pipeline(name, plan, self._models, submit=submit, observer=observer, threads=self._threads.steps, spans=spans)
+        return self._assemble(name, plan, self._models, self._metrics.pipeline(name, plan.parts))
+
+    def _assemble(
+        self, name: str, plan: PipelinePlan, models: Mapping[str, ModelInference], observer: PipelineObserver
+    ) -> Pipeline:
+        submit, spans = self._threads.inference.submit, None if self._tracer is None else RunSpans(self._tracer, name)
+        return Pipeline(name, plan, models, submit=submit, observer=observer, threads=self._threads.steps, spans=spans)
 
     def _create(self, declaration: StepDeclaration, kind: Step[Any]) -> PipelineStep:
         options = self._loaded.step_options[declaration.pipeline, declaration.name]
@@ -104,6 +123,19 @@ class Pipelines:
         name, pipeline = declaration.name, declaration.pipeline
         where = self._loaded.where("pipelines", pipeline)
         return StepError(f"step {name!r} of pipeline {pipeline!r} cannot be created: {reason}. {where}".rstrip())
+
+
+class _Uncounted:
+    """Counts nothing: the runs of a comparison must not move the figures, and the alerts, of those that serve."""
+
+    def count_run(self, outcome: PipelineOutcome) -> None:
+        """Ignore the outcome."""
+
+    def count_failure(self, step: str, reason: StepFailureReason) -> None:
+        """Ignore the failure."""
+
+    def observe_run(self, seconds: float, timings: Mapping[str, Mapping[str, float]]) -> None:
+        """Ignore the seconds."""
 
 
 def _find_mistake(step: PipelineStep) -> str:
