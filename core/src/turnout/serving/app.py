@@ -207,6 +207,7 @@ class Turnout:
             # In the multi-process mode other processes read the files, also after this one has ended.
             closing.callback(self.metrics.fold)
             closing.callback(self._roles.close)
+            # Closed after the models, which the stack closes first: their fallbacks may be the same arms.
             closing.callback(self._chosen.close)
             for model in self.models.values():
                 closing.callback(model.close)

@@ -54,6 +54,7 @@ class ChosenArms:
         """Serve ``model`` by its new settings; a backend that they no longer have keeps the old ones."""
         with self._lock:
             chosen = [one for (name, _), one in self._models.items() if name == model.name]
+        # Outside the lock: a new arm may read the disk. Not prepared: an arm of a comparison must not delay what serves.
         for one in chosen:
             if one.backend in model.settings.backends:
                 one.replace(one.backend, partial(self._deploy, model, one.backend), prepare=False)
