@@ -60,7 +60,7 @@ class Composer:
         """Return ``model`` on ``backend`` alone as it serves there; the caller closes it. Equal arms are open once."""
         with ExitStack() as resources:
             on_refusal = self._refusal_counter(model, backend)
-            # Leased, not built: a large model must not be in memory twice because somebody compares it with what serves.
+            # Leased, not built: a large model must not be in memory twice when it is compared with what serves.
             checked = self._check(self._arms.lease(model, backend, resources), model, (backend,), on_refusal)
             return Deployment(self._traced(checked, model.name, backend), resources.pop_all(), on_refusal)
 
