@@ -83,7 +83,7 @@ class Pipelines:
             if model not in known:
                 raise unknown_name("model", model, sorted(known), f"In pipeline {name!r}.")
         chosen = {model: arm(model, backend) for model, backend in backends.items()}
-        return self._assemble(name, plan, {**self._models, **chosen}, _Uncounted())
+        return self._assemble(name, plan, {**self._models, **chosen}, _ComparisonObserver())
 
     def _build(self, name: str) -> Pipeline:
         steps = {}
@@ -125,7 +125,7 @@ class Pipelines:
         return StepError(f"step {name!r} of pipeline {pipeline!r} cannot be created: {reason}. {where}".rstrip())
 
 
-class _Uncounted:
+class _ComparisonObserver:
     """Counts nothing: the runs of a comparison must not move the figures, and the alerts, of those that serve."""
 
     def count_run(self, outcome: PipelineOutcome) -> None:
