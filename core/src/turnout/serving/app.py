@@ -69,6 +69,15 @@ class Turnout:
         """
         return self.models[self._loaded.model(name).name]
 
+    def max_batch_size(self, model: str) -> int:
+        """Return the most rows of one request to a model, as the file has it now; 0 if its tensors have no batch axis.
+
+        Raises:
+            UnknownNameError: the file has no such model.
+        """
+        self.model(model)
+        return self._reloader.model(model).settings.max_batch_size
+
     def arm(self, model: str, backend: str) -> ModelInference:
         """Return ``model`` on ``backend`` alone, for a comparison; the caller closes it.
 

@@ -1,0 +1,117 @@
+"""The models of an app as a KServe server names them: by name and version."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from functools import partial
+
+from turnout import Model, ModelSignature, Turnout
+from turnout.errors import InvalidRequestError
+from turnout.health import ArmHealth, ModelHealth
+from turnout_web.problems import Problem
+
+NO_VERSION = "1"
+"""The version of a model that has no version folder: clients expect that each has one."""
+
+
+class ServedModel:
+    """One model. Belongs to one event loop.
+
+    Attributes:
+        name: the name in turnout.yaml.
+        model: the model itself.
+        answered_version: the version of its last answer; empty before it.
+        last_inference: the milliseconds since 1970 of its last answer in this process; 0 before it.
+    """
+
+    __slots__ = ("_app", "answered_version", "last_inference", "model", "name")
+
+    def __init__(self, app: Turnout, name: str) -> None:
+        self._app = app
+        self.model: Model = app.model(name)
+        self.name = name
+        self.answered_version = ""
+        self.last_inference = 0
+
+    def note_answer(self, version: str) -> None:
+        """Note that ``version`` has answered now."""
+        self.answered_version = version or NO_VERSION
+        self.last_inference = int(time.time() * 1000)
+
+    def has_batches(self) -> bool:
+        """Return whether the first axis of its tensors is a batch."""
+        return self._app.max_batch_size(self.name) > 0
+
+    def max_batch_size(self) -> int:
+        """Return the most rows of a request; 0 without a batch axis."""
+        return self._app.max_batch_size(self.name)
+
+    async def signature(self) -> ModelSignature:
+        """Return its inputs and outputs; a model that is not open is opened. Raises as ``Model.signature``."""
+        return await asyncio.to_thread(self.model.signature)
+
+    async def check_version(self, version: str) -> None:
+        """Raise Problem 404 unless ``version`` is the one that answers."""
+        if version == self.answered_version:
+            return
+        found = await self.version()
+        if version != found:
+            raise Problem(
+                404, f"model {self.name!r} has no version {version!r} here; it serves version {found!r}", model=self.name
+            )
+
+    async def version(self) -> str:
+        """Return the version that answers now; opens the model if it is not open, for its version is not known before."""
+        found = _version_of((await self.health()).arms[0])
+        if found is None:
+            await asyncio.to_thread(self.model.open)
+            found = _version_of((await self.health()).arms[0])
+        return found or NO_VERSION
+
+    async def health(self) -> ModelHealth:
+        """Return its health, without a question to its servers."""
+        health = await asyncio.to_thread(partial(self._app.health, timeout_seconds=0.0))
+        return health.models[self.name]
+
+
+class ServedModels:
+    """All models of an app."""
+
+    def __init__(self, app: Turnout) -> None:
+        self._app = app
+        self._found: dict[str, ServedModel] = {}
+
+    def find(self, name: str) -> ServedModel:
+        """Return the model called ``name``.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        found = self._found.get(name)
+        if found is None:
+            found = self._found[name] = ServedModel(self._app, name)
+        return found
+
+    def __iter__(self) -> Iterator[ServedModel]:
+        return iter([self.find(name) for name in sorted(self._app.models)])
+
+
+def _version_of(arm: ArmHealth) -> str | None:
+    return None if arm.state == "unopened" and arm.version is None else arm.version or NO_VERSION
+
+
+def seconds_of(header: bytes) -> float:
+    """Return the seconds that the header ``X-Request-Timeout`` allows.
+
+    Raises:
+        InvalidRequestError: it is no number above 0.
+    """
+    try:
+        seconds = float(header)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise InvalidRequestError(f"X-Request-Timeout is a number of seconds above 0, got {header.decode('latin-1')!r:.40}")
+    return seconds
