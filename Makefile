@@ -71,10 +71,12 @@ $(VENVS)/scan/.done: $(SOURCES)
 $(VENVS)/deploy/.done: $(SOURCES)
 	$(call install,deploy,$(TEST_TOOLS) kubernetes-validate check-jsonschema promql-parser -e core -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e plugins/web -e plugins/deploy)
 
-# The apps of examples/ before and after, with torch and the frameworks they use.
-$(VENVS)/apps/.done: $(SOURCES)
-	$(call install,apps,$(TORCH_INDEX) torch)
-	$(VENVS)/apps/bin/python $(PIP) $(TEST_TOOLS) flask fastapi gradio gradio_client gunicorn uvicorn python-multipart httpx -e core -e plugins/direct -e plugins/onnxruntime -e plugins/triton -e plugins/vision
+# The apps of examples/ before and after, with torch and the frameworks they use; Gradio needs older versions of two packages.
+$(VENVS)/apps/.done: $(SOURCES) examples/constraints.txt
+	$(PYTHON) -m venv $(VENVS)/apps
+	awk -F== '!seen[tolower($$1)]++' examples/constraints.txt constraints.txt > $(VENVS)/apps/constraints.txt
+	$(VENVS)/apps/bin/python $(PIP) $(TORCH_INDEX) torch
+	$(VENVS)/apps/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(VENVS)/apps/constraints.txt $(TEST_TOOLS) flask fastapi gradio gradio_client gunicorn uvicorn python-multipart -e core -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e "plugins/direct[export]"
 	touch $@
 
 $(VENVS)/ray/.done: $(SOURCES)
