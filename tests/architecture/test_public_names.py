@@ -41,6 +41,8 @@ PUBLIC = [
     "Step",
     "StepDeclaration",
     "StepFailure",
+    "StepInput",
+    "StepPart",
     "TensorSpec",
     "Turnout",
     "__version__",

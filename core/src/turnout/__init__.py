@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from turnout.errors import StepFailure
     from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature, Parameter
     from turnout.model_observer import ModelObserver
-    from turnout.pipeline import PipelineContext, PipelineResult, PipelineStep
+    from turnout.pipeline import PipelineContext, PipelineResult, PipelineStep, StepInput, StepPart
     from turnout.plugins.batching import DynamicBatching, QueuePolicy
     from turnout.plugins.declarations import Backend, Exporter, ExportRequest, ModelDeclaration, Step, StepDeclaration
     from turnout.plugins.hookspecs import hookimpl
@@ -63,6 +63,8 @@ _ROOMS = {
     "Step": "turnout.plugins.declarations",
     "StepDeclaration": "turnout.plugins.declarations",
     "StepFailure": "turnout.errors",
+    "StepInput": "turnout.pipeline",
+    "StepPart": "turnout.pipeline",
     "TensorSpec": "turnout.tensors",
     "Turnout": "turnout.serving.app",
     "hookimpl": "turnout.plugins.hookspecs",
@@ -99,6 +101,8 @@ __all__ = [
     "Step",
     "StepDeclaration",
     "StepFailure",
+    "StepInput",
+    "StepPart",
     "TensorSpec",
     "Turnout",
     "__version__",

@@ -113,6 +113,7 @@ class InferenceResponse(Mapping[str, "NDArray[Any]"]):
         timings: seconds by part of the work, where the backend reports them.
         error: the reason why there are no outputs; None if there are.
         model_version: the version of the model that answered, as KServe v2 calls it; empty if the backend has none.
+        backend: the backend that answered, of those that the settings name for the model; the app writes it, not the backend.
     """
 
     outputs: Mapping[str, NDArray[Any]]
@@ -120,6 +121,7 @@ class InferenceResponse(Mapping[str, "NDArray[Any]"]):
     timings: Mapping[str, float]
     error: TurnoutError | None
     model_version: str
+    backend: str
 
     def __init__(
         self,
@@ -128,12 +130,14 @@ class InferenceResponse(Mapping[str, "NDArray[Any]"]):
         timings: Mapping[str, float] = EMPTY,
         error: TurnoutError | None = None,
         model_version: str = "",
+        backend: str = "",
     ) -> None:
         _set_outputs(self, outputs)
         _set_response_id(self, id)
         _set_timings(self, timings)
         _set_error(self, error)
         _set_model_version(self, model_version)
+        _set_backend(self, backend)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         if self.error is not None:
@@ -154,7 +158,9 @@ class InferenceResponse(Mapping[str, "NDArray[Any]"]):
         return len(self.outputs)
 
 
-_set_outputs, _set_response_id, _set_timings, _set_error, _set_model_version = _setters(InferenceResponse)
+_set_outputs, _set_response_id, _set_timings, _set_error, _set_model_version, _set_backend = _setters(InferenceResponse)
+set_backend = _set_backend
+"""Writes the backend into the response that it has just returned; a copy would cost more than the rest of the arm."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class BatchAnswer:
             an event loop busy for too long, and a slow caller would keep the rows of the others.
     """
 
-    __slots__ = ("_model_version", "_outputs", "_seconds", "_timings", "is_small")
+    __slots__ = ("_backend", "_model_version", "_outputs", "_seconds", "_timings", "is_small")
 
     def __init__(self, response: InferenceResponse, rows: int, seconds: float) -> None:
         """Keep ``response`` to ``rows`` rows, which took ``seconds``.
@@ -40,6 +40,7 @@ class BatchAnswer:
         self._outputs: dict[str, NDArray[Any]] = dict(response.outputs)
         self._timings = response.timings
         self._model_version = response.model_version
+        self._backend = response.backend
         self._seconds = seconds
         self.is_small = size_bytes <= _MOST_SHARED_BYTES
 
@@ -48,10 +49,10 @@ class BatchAnswer:
         stop = start + rows
         outputs = {name: array[start:stop].copy() for name, array in self._outputs.items()}
         timings = {**self._timings, _QUEUE: queue_seconds, _EXECUTION: self._seconds}
-        return InferenceResponse(outputs, request_id, timings, None, self._model_version)
+        return InferenceResponse(outputs, request_id, timings, None, self._model_version, self._backend)
 
 
 def answer_alone(response: InferenceResponse, queue_seconds: float, seconds: float) -> InferenceResponse:
     """Return ``response`` to a request that ran alone for ``seconds``, with its timings."""
     timings = {**response.timings, _QUEUE: queue_seconds, _EXECUTION: seconds}
-    return InferenceResponse(response.outputs, response.id, timings, None, response.model_version)
+    return InferenceResponse(response.outputs, response.id, timings, None, response.model_version, response.backend)

@@ -62,17 +62,9 @@ def tapped_pipelines(
         yield Pipelines(loaded, plugins, taps, metrics, threads), taps
 
 
-def examples_of(pipeline: Pipeline) -> dict[str, Any]:
-    """Return the examples of all steps; the first step that knows one for a name gives it."""
-    examples: dict[str, Any] = {}
-    for step in reversed(list(pipeline.plan.steps.values())):
-        examples |= step.example_inputs()
-    return examples
-
-
 def example_inputs(pipeline: Pipeline) -> tuple[dict[str, Any], list[str]]:
     """Return an example of each required input of ``pipeline``, and the names of those that no step has one for."""
-    examples = examples_of(pipeline)
+    examples = pipeline.plan.examples()
     missing = [name for name in pipeline.plan.inputs if name not in examples]
     return {name: examples[name] for name in pipeline.plan.inputs if name in examples}, missing
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from turnout.awaiting import is_being_cancelled
 from turnout.errors import InferenceError, InvalidRequestError, TurnoutError, one_line
-from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature
+from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature, set_backend
 from turnout.middleware.base import Middleware
 from turnout.shown_text import shown_cause
 from turnout.validation.response_form import describe_foreign, is_response
@@ -44,6 +44,7 @@ class ErrorBoundary(Middleware):
             self._raise_fault(error)
         if not is_response(response) or response.error is not None:
             raise self._refuse(response)
+        set_backend(response, self._backend)
         return response
 
     async def ainfer(self, request: InferenceRequest) -> InferenceResponse:
@@ -57,6 +58,7 @@ class ErrorBoundary(Middleware):
             self._raise_fault(error)
         if not is_response(response) or response.error is not None:
             raise self._refuse(response)
+        set_backend(response, self._backend)
         return response
 
     def infer_stream(self, request: InferenceRequest) -> Iterator[InferenceResponse]:
@@ -64,6 +66,7 @@ class ErrorBoundary(Middleware):
             for response in responses:
                 if not is_response(response) or response.error is not None:
                     raise self._refuse(response)
+                set_backend(response, self._backend)
                 yield response
 
     def open(self, deadline: float | None = None) -> None:

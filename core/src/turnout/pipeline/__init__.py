@@ -8,8 +8,11 @@ from turnout.pipeline.plan import PipelinePlan, plan_pipeline
 from turnout.pipeline.result import PipelineResult
 from turnout.pipeline.runner import Pipeline, PipelineObserver
 from turnout.pipeline.step import PipelineStep
+from turnout.pipeline.step_input import StepInput
+from turnout.pipeline.step_part import AnsweredBy, StepPart
 
 __all__ = [
+    "AnsweredBy",
     "Pipeline",
     "PipelineContext",
     "PipelineObserver",
@@ -17,5 +20,7 @@ __all__ = [
     "PipelineResult",
     "PipelineStep",
     "StepFailure",
+    "StepInput",
+    "StepPart",
     "plan_pipeline",
 ]

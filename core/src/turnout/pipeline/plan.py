@@ -8,6 +8,7 @@ from typing import Any
 
 from turnout.errors import InvalidTensorError, PipelineWiringError, suggestion
 from turnout.pipeline.step import PipelineStep
+from turnout.pipeline.step_input import StepInput
 from turnout.tensors.given import named_values
 
 
@@ -31,6 +32,19 @@ class PipelinePlan:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reads", {name: step.reads for name, step in self.steps.items()})
+
+    @property
+    def input_forms(self) -> dict[str, StepInput]:
+        """The form of each input that has one: that of the first step which declares it."""
+        forms = {name: form for step in reversed(list(self.steps.values())) for name, form in step.input_forms.items()}
+        return {name: forms[name] for name in (*self.inputs, *self.optional_inputs) if name in forms}
+
+    def examples(self) -> dict[str, Any]:
+        """Return the examples of all steps; the first step that knows one for a name gives it."""
+        examples: dict[str, Any] = {}
+        for step in reversed(list(self.steps.values())):
+            examples |= step.example_inputs()
+        return examples
 
     @property
     def parts(self) -> dict[str, tuple[str, ...]]:

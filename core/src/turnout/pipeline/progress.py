@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from turnout.errors import PipelineFailedError, StepError, StepFailure, TurnoutError, one_line
@@ -15,6 +16,7 @@ from turnout.pipeline.context import PipelineContext
 from turnout.pipeline.failures import unanswered
 from turnout.pipeline.plan import PipelinePlan
 from turnout.pipeline.result import PipelineResult
+from turnout.pipeline.step_part import AnsweredBy, StepPart, count_answers
 
 T = TypeVar("T")
 
@@ -43,6 +45,8 @@ class Progress:
         self._shared: dict[Hashable, Any] = {}
         self._unprepared = len(plan.steps)
         self._timings: dict[str, dict[str, float]] = {name: {} for name in plan.steps}
+        self._start = time.perf_counter()
+        self._parts: list[StepPart] = []
         self._at_work: dict[str, None] = {}
         self._latest: str | None = None
         self._broken: str | None = None
@@ -125,7 +129,8 @@ class Progress:
             steps = {name: self._unanswered[name] for name in self._plan.steps if name in self._unanswered}
             first = next(iter(steps.values()))[0]
             raise unanswered(self._pipeline, steps, self._failures, self._values) from first.error
-        return PipelineResult(self._values, tuple(self._failures), self._timings, self._pipeline)
+        parts = tuple(sorted(self._parts, key=attrgetter("start")))
+        return PipelineResult(self._values, tuple(self._failures), self._timings, self._pipeline, parts)
 
     def _begin(self, name: str) -> list[InferenceRequest]:
         step = self._plan.steps[name]
@@ -147,9 +152,9 @@ class Progress:
         return requests
 
     def _end(self, name: str) -> None:
-        self._timings[name]["inference"] = time.perf_counter() - self._sent[name]
         step, context = self._plan.steps[name], self._contexts.pop(name)
         responses = [response for response in self._responses.pop(name) if response is not None]
+        self._record_part(name, "inference", self._sent[name], count_answers(responses))
         postprocess = partial(self._time, name, "postprocess", lambda: step.postprocess(context, responses))
         errors = {index: response.error for index, response in enumerate(responses) if response.error is not None}
         if responses and len(errors) == len(responses):
@@ -232,7 +237,12 @@ class Progress:
         except Exception as error:
             raise StepError(f"step {name!r} failed in {part}: {one_line(error)}; fix the step") from error
         finally:
-            self._timings[name][part] = time.perf_counter() - start
+            self._record_part(name, part, start)
+
+    def _record_part(self, name: str, part: str, start: float, answered_by: tuple[AnsweredBy, ...] = ()) -> None:
+        seconds = time.perf_counter() - start
+        self._timings[name][part] = seconds
+        self._parts.append(StepPart(name, part, start - self._start, seconds, self._plan.steps[name].model, answered_by))
 
 
 def _check_requests(name: str, prepared: object) -> Sequence[InferenceRequest]:

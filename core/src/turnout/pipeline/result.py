@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from turnout.errors import StepFailure, shown
 from turnout.pipeline.failures import partial_failure
+from turnout.pipeline.step_part import StepPart
 from turnout.tensors import describe
 
 
@@ -39,12 +40,14 @@ class PipelineResult(Mapping[str, Any]):
         failures: the parts that failed, in no particular order.
         timings: seconds by step and part (``preprocess``, ``inference``, ``postprocess``, ``process``).
         pipeline: the pipeline's name.
+        parts: the parts of the steps in the order of their start, each with what answered it.
     """
 
     entries: Mapping[str, Any]
     failures: tuple[StepFailure, ...] = ()
     timings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     pipeline: str = ""
+    parts: tuple[StepPart, ...] = ()
 
     def raise_for_failures(self) -> None:
         """Raise if a part of the run failed, for a caller who needs all of it.

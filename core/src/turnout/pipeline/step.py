@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from turnout.inference import InferenceRequest, InferenceResponse
+from turnout.inference import EMPTY, InferenceRequest, InferenceResponse
 from turnout.pipeline.context import PipelineContext
+from turnout.pipeline.step_input import StepInput
 
 
 class PipelineStep:
@@ -20,6 +21,8 @@ class PipelineStep:
         optional_inputs: optional names, from the caller or an earlier step.
         needs: required names from an earlier step.
         provides: the names that this step writes, in every run.
+        input_forms: what a caller outside of Python gives for names of ``inputs`` and ``optional_inputs``; a name without a
+            form gets any value of JSON.
     """
 
     model: str | None = None
@@ -27,6 +30,7 @@ class PipelineStep:
     optional_inputs: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
+    input_forms: Mapping[str, StepInput] = EMPTY
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
         """Return the requests for the model: none, one or many. They run in parallel.
@@ -49,6 +53,10 @@ class PipelineStep:
     def example_inputs(self) -> Mapping[str, Any]:
         """Return an example for each name of ``inputs`` that this step knows one for; ``turnout check --deep`` runs on them."""
         return {}
+
+    def draw(self, result: Mapping[str, Any]) -> bytes | None:
+        """Return the values of a run as a picture, a PNG file, for people; None if this step draws none. Blocks."""
+        return None
 
     @property
     def reads(self) -> frozenset[str]:

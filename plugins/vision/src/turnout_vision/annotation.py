@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import colorsys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from turnout.files.atomic import open_atomic
 from turnout_vision.masks import bounding_box
 from turnout_vision.pixels import Color
-from turnout_vision.region_results import RegionResult
+from turnout_vision.region_results import RegionResult, picture_texts, region_results
 from turnout_vision.regions import Region
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ def annotate(picture: NDArray[np.uint8], results: Sequence[RegionResult], footer
         texts = dict.fromkeys((region.label, *result.texts.values()))
         pen.draw_label(region, [text for text in texts if text], region_color(index))
     return _add_footer(image, footer, pen.text_size) if footer else image
+
+
+def annotate_result(result: Mapping[str, Any]) -> Image:
+    """Return the picture of a pipeline's ``result`` with what its steps wrote about it."""
+    footer = [f"{name}: {text}" for name, text in picture_texts(result).items() if text]
+    return annotate(result["picture"], region_results(result), footer)
 
 
 def save_png(image: Image, file: Path) -> None:

@@ -65,6 +65,12 @@ def read_size(source: Any) -> tuple[int, int]:
         return image.height, image.width
 
 
+def count_pixels(source: Any) -> int:
+    """Return how many pixels the header of the picture in ``source`` declares. Raises as ``read_size``."""
+    height, width = read_size(source)
+    return height * width
+
+
 def picture_name(source: Any) -> str:
     """Return the name of ``source`` in messages: its path if it has one."""
     if isinstance(source, str | os.PathLike):

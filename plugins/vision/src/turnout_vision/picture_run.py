@@ -22,11 +22,10 @@ from turnout.errors import (
     TurnoutError,
     one_line,
 )
-from turnout_vision.annotation import annotate, save_png
+from turnout_vision.annotation import annotate_result, save_png
 from turnout_vision.ordered_threads import OrderedThreads
 from turnout_vision.picture_memory import MEMORY, estimate_bytes
 from turnout_vision.picture_record import PictureRecord, picture_record
-from turnout_vision.region_results import picture_texts, region_results
 
 logger = logging.getLogger(__name__)
 
@@ -180,8 +179,7 @@ def _save(record: PictureRecord, file: Path | None, result: PipelineResult) -> N
     """Write the annotated picture to ``file``; an error makes the record fail."""
     if file is None or "picture" not in result:
         return
-    footer = [f"{name}: {text}" for name, text in picture_texts(result).items() if text]
-    annotated = annotate(result["picture"], region_results(result), footer)
+    annotated = annotate_result(result)
     try:
         save_png(annotated, file)
         record["saved"] = str(file)

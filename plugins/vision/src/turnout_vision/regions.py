@@ -37,6 +37,10 @@ class Region:
         """Left, top, right, bottom."""
         return self.left, self.top, self.right, self.bottom
 
+    def __json__(self) -> dict[str, Any]:
+        """Return the region in types of JSON, as ``parse_regions`` reads it."""
+        return {"box": list(self.box)} | ({} if self.label is None else {"label": self.label})
+
     def with_margin(self, margin: float, height: int, width: int) -> Region:
         """Return a copy with ``margin`` times its larger side added on each side, clipped to the picture."""
         extra = math.ceil(margin * max(self.right - self.left, self.bottom - self.top))

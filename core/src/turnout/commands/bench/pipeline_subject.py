@@ -12,7 +12,6 @@ from turnout.commands.bench.arms import ArmChoice, compose_arm, merges_here
 from turnout.commands.bench.options import BenchOptions
 from turnout.commands.bench.pipeline_arm import AnswerSums, NamedInputs, PipelineArm
 from turnout.commands.bench.subject import Subject
-from turnout.commands.pipeline_examples import examples_of
 from turnout.commands.pipeline_files import file_input
 from turnout.commands.record_files import expand_folders
 from turnout.errors import ConfigurationError, InvalidInputError, TurnoutError, count_of, unknown_name
@@ -89,7 +88,7 @@ def find_inputs(pipeline: Pipeline, options: BenchOptions) -> tuple[Sequence[Nam
         files = expand_folders(options.files)
         inputs = [(str(file), {**options.values, name: file}) for file in files]
         return inputs, f"{count_of(len(files), 'file')} of {', '.join(map(str, options.files))}"
-    examples = {**examples_of(pipeline), **options.values}
+    examples = {**pipeline.plan.examples(), **options.values}
     missing = [name for name in pipeline.plan.inputs if name not in examples]
     if missing:
         raise InvalidInputError(

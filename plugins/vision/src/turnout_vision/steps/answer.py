@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from turnout import InferenceResponse, PipelineContext, StepDeclaration
+from turnout import InferenceResponse, PipelineContext, StepDeclaration, StepInput
 from turnout.errors import InvalidInputError
 from turnout_vision.options import AnswerOptions
 from turnout_vision.steps.text_step import TextStep
@@ -22,6 +22,8 @@ class AnswerQuestion(TextStep):
         super().__init__(declaration, options, one="answer", many="answers")
         self._question = options.question
         self._template = options.template
+        default = "" if options.question is None else f" {options.question!r} by default."
+        self.input_forms = {"question": StepInput("text", f"The question about the picture.{default}")}
         if options.question is None:
             self.inputs = ("question",)
         else:

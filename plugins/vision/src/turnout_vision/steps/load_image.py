@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from turnout import PipelineContext, PipelineStep
-from turnout_vision.images import read_picture
+from turnout import PipelineContext, PipelineStep, StepInput
+from turnout_vision.annotation import annotate_result
+from turnout_vision.images import count_pixels, read_picture
 from turnout_vision.options import LoadImageOptions
 from turnout_vision.region_fan_out import report_errors
 from turnout_vision.region_file import find_regions
 from turnout_vision.regions import parse_regions
+
+_BOX = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
+_LABELED = {"type": "object", "properties": {"box": _BOX, "label": {"type": "string"}}, "required": ["box"]}
+_REGIONS = {
+    "type": "array",
+    "items": {"anyOf": [_BOX, _LABELED]},
+    "description": "Each box is [left, top, right, bottom] in pixels of the upright picture.",
+}
+INPUT_FORMS = {
+    "image": StepInput("file", "The picture: JPEG, PNG, WEBP, BMP, GIF, TIFF or AVIF.", "image/*", count_pixels=count_pixels),
+    "regions": StepInput("json", "Boxes on the picture; without any, the whole picture is the only region.", schema=_REGIONS),
+}
 
 
 class LoadImage(PipelineStep):
@@ -27,6 +41,7 @@ class LoadImage(PipelineStep):
     inputs = ("image",)
     optional_inputs = ("regions",)
     provides = ("picture", "regions")
+    input_forms = INPUT_FORMS
 
     def __init__(self, options: LoadImageOptions) -> None:
         self._options = options
@@ -45,3 +60,8 @@ class LoadImage(PipelineStep):
         given = find_regions(context.get("regions"), source)
         regions = parse_regions(given, height, width, max_regions=options.max_regions)
         context["picture"], context["regions"] = picture, report_errors(context, regions)
+
+    def draw(self, result: Mapping[str, Any]) -> bytes:
+        stream = io.BytesIO()
+        annotate_result(result).save(stream, "PNG")
+        return stream.getvalue()
