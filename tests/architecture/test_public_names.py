@@ -30,6 +30,7 @@ PUBLIC = [
     "ModelSignature",
     "Options",
     "Parameter",
+    "Pipeline",
     "PipelineContext",
     "PipelineResult",
     "PipelineStep",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from turnout.errors import StepFailure
     from turnout.inference import InferenceRequest, InferenceResponse, ModelInference, ModelSignature, Parameter
     from turnout.model_observer import ModelObserver
-    from turnout.pipeline import PipelineContext, PipelineResult, PipelineStep, StepInput, StepPart
+    from turnout.pipeline import Pipeline, PipelineContext, PipelineResult, PipelineStep, StepInput, StepPart
     from turnout.plugins.batching import DynamicBatching, QueuePolicy
     from turnout.plugins.declarations import Backend, Exporter, ExportRequest, ModelDeclaration, Step, StepDeclaration
     from turnout.plugins.hookspecs import hookimpl
@@ -52,6 +52,7 @@ _ROOMS = {
     "ModelSignature": "turnout.inference",
     "Options": "turnout.plugins.options",
     "Parameter": "turnout.inference",
+    "Pipeline": "turnout.pipeline",
     "PipelineContext": "turnout.pipeline",
     "PipelineResult": "turnout.pipeline",
     "PipelineStep": "turnout.pipeline",
@@ -90,6 +91,7 @@ __all__ = [
     "ModelSignature",
     "Options",
     "Parameter",
+    "Pipeline",
     "PipelineContext",
     "PipelineResult",
     "PipelineStep",

@@ -19,7 +19,7 @@ class StepInput:
         description: one sentence for the caller.
         media_type: of a file, such as ``image/*``.
         schema: the JSON schema of a value of kind ``json``; empty if it may be any.
-        count_pixels: returns how many pixels a picture file declares, without decoding it, so that a server can refuse it before
+        count_pixels: returns how many pixels a picture file declares, without decoding it, for a limit that is checked before
             a run; raises InvalidInputError. None for a file that is no picture.
     """
 

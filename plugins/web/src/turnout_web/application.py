@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnout import Turnout
-from turnout_web import kserve, operations
+from turnout_web import kserve, operations, pipelines
 from turnout_web.access import TokenCheck
 from turnout_web.exchange import Exchange
 from turnout_web.limits.body_size import BodyLimit
@@ -19,7 +19,7 @@ from turnout_web.settings import ServeSettings
 Routes = Callable[[Turnout, ServeSettings], list[BaseRoute]]
 
 # The first that matches answers.
-ROOMS: tuple[Routes, ...] = (kserve.routes, operations.routes)
+ROOMS: tuple[Routes, ...] = (kserve.routes, operations.routes, pipelines.routes)
 UNCOUNTED = (operations.METRICS, *operations.PROBES)
 
 

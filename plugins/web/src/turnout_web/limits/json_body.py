@@ -32,22 +32,22 @@ def check_media_type(content_type: str) -> None:
         )
 
 
-def parse_request_json(body: bytes, settings: ServeSettings) -> Any:
-    """Return the JSON value that ``body`` is.
+def parse_request_json(body: bytes, settings: ServeSettings, what: str = "the body") -> Any:
+    """Return the JSON value that ``body`` is, called ``what`` in messages.
 
     Raises:
         Problem: 413 or 400.
     """
     if len(body) > settings.max_body_bytes:
         raise too_large(len(body), settings.max_body_bytes)
-    limits = FileLimits("the body", settings.max_body_bytes, settings.max_json_depth, settings.max_json_values)
+    limits = FileLimits(what, settings.max_body_bytes, settings.max_json_depth, settings.max_json_values)
     try:
         return parse_json(body, limits)
     except json.JSONDecodeError as error:
-        what = "the body is empty; send a JSON object" if not body.strip() else f"the body is not JSON: {error}"
-        raise Problem(400, what) from error
+        reason = "is empty; send a value of JSON" if not body.strip() else f"is not JSON: {error}"
+        raise Problem(400, f"{what} {reason}") from error
     except ValueError as error:
-        raise Problem(400, f"the body cannot be used: {error}") from error
+        raise Problem(400, f"{what} cannot be used: {error}") from error
 
 
 def too_large(found: int | None, limit: int) -> Problem:

@@ -1,0 +1,66 @@
+"""The options of a run in the query of its URL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.datastructures import QueryParams
+
+from turnout.errors import listing, suggestion
+from turnout_web.pipelines.masks import MASK_FORMS
+from turnout_web.problems import Problem
+
+MAX_SECONDS = 86_400.0
+_NAMES = ("masks", "timeout_seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The options of a run.
+
+    Attributes:
+        masks: the form of masks in the result, a key of ``MASK_FORMS``.
+        timeout_seconds: the time limit of the run.
+    """
+
+    masks: str
+    timeout_seconds: float
+
+
+def read_options(query: QueryParams, timeout_seconds: float) -> RunOptions:
+    """Return the options in ``query``; ``timeout_seconds`` is the time limit of a run that names none.
+
+    Raises:
+        Problem: 400, an option is unknown, is there twice or has a wrong value.
+    """
+    given: dict[str, str] = {}
+    for name, value in query.multi_items():
+        if name not in _NAMES:
+            raise Problem(400, f"unknown option {name!r}; known: {listing(_NAMES)}.{suggestion(name, _NAMES)}", field=name)
+        if name in given:
+            raise Problem(400, f"option {name!r} is there twice; give it once", field=name)
+        given[name] = value
+    return RunOptions(_read_masks(given), _read_seconds(given, timeout_seconds))
+
+
+def _read_masks(given: Mapping[str, str]) -> str:
+    form = given.get("masks", "png")
+    if form not in MASK_FORMS:
+        raise Problem(400, f"masks={form!r:.40} is no form of masks; known: {listing(list(MASK_FORMS))}", field="masks")
+    return form
+
+
+def _read_seconds(given: Mapping[str, str], default: float) -> float:
+    text = given.get("timeout_seconds")
+    if text is None:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= MAX_SECONDS:
+        limit = f"a number of seconds above 0, {MAX_SECONDS:g} at most"
+        raise Problem(400, f"timeout_seconds={text!r:.40} is not {limit}", field="timeout_seconds")
+    return seconds
