@@ -15,6 +15,7 @@ from turnout.inference import InferenceRequest, InferenceResponse
 from turnout.pipeline.context import PipelineContext
 from turnout.pipeline.failures import unanswered
 from turnout.pipeline.plan import PipelinePlan
+from turnout.pipeline.prepared_requests import check_requests
 from turnout.pipeline.result import PipelineResult
 from turnout.pipeline.step_part import AnsweredBy, StepPart, count_answers
 
@@ -142,7 +143,7 @@ class Progress:
             return []
         prepared = self._time(name, "preprocess", lambda: step.preprocess(context))
         self._count_prepared()
-        requests = [self._with_deadline(request) for request in _check_requests(name, prepared)]
+        requests = [self._with_deadline(request) for request in check_requests(name, prepared)]
         self._contexts[name] = context
         self._responses[name] = [None] * len(requests)
         self._missing[name] = len(requests)
@@ -243,13 +244,3 @@ class Progress:
         seconds = time.perf_counter() - start
         self._timings[name][part] = seconds
         self._parts.append(StepPart(name, part, start - self._start, seconds, self._plan.steps[name].model, answered_by))
-
-
-def _check_requests(name: str, prepared: object) -> Sequence[InferenceRequest]:
-    """Return ``prepared``; raise StepError if it is not a list of requests, such as the None of a forgotten ``return``."""
-    if isinstance(prepared, Sequence) and all(isinstance(request, InferenceRequest) for request in prepared):
-        return prepared
-    found = type(prepared).__name__
-    if isinstance(prepared, Sequence) and not isinstance(prepared, str):
-        found = f"a {found} with {next(type(item).__name__ for item in prepared if not isinstance(item, InferenceRequest))}"
-    raise StepError(f"step {name!r} returned {found} from preprocess, not a list of turnout.InferenceRequest; fix the step")

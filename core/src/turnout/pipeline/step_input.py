@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class StepInput:
-    """What a caller who sends bytes, such as one over HTTP, gives for an input of a step.
+    """The form in which a caller who sends bytes, such as one over HTTP, gives an input of a step.
 
     A server passes a value on in this form only. So a step whose Python callers may give the path of a file never gets the path
     from a stranger.

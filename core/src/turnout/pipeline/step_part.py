@@ -11,7 +11,7 @@ from turnout.inference import InferenceResponse
 
 @dataclass(frozen=True, slots=True)
 class AnsweredBy:
-    """What answered requests of a step.
+    """A backend and version that answered requests of a step.
 
     Attributes:
         backend: the backend; empty if it is not known.
