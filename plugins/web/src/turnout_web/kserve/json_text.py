@@ -10,7 +10,7 @@ from turnout.files.limits import FileLimits
 from turnout.files.strict_json import parse_json
 
 
-def parse_head(text: bytes | memoryview, limits: FileLimits) -> dict[str, Any]:
+def parse_head(text: bytes | memoryview, limits: FileLimits, advice: str = "send an object with 'inputs'") -> dict[str, Any]:
     """Return the JSON object that ``text`` is. NaN and the infinities may be in it, as in the answers.
 
     Raises:
@@ -26,9 +26,9 @@ def parse_head(text: bytes | memoryview, limits: FileLimits) -> dict[str, Any]:
             value = parse_json(content, limits)
     except (ValueError, RecursionError) as error:
         what = "it is empty" if not content.strip() else str(error)
-        raise InvalidRequestError(f"the JSON of the request cannot be read: {what}; send an object with 'inputs'") from error
+        raise InvalidRequestError(f"the JSON of the request cannot be read: {what}; {advice}") from error
     if type(value) is not dict:
-        raise InvalidRequestError(f"the JSON of a request is an object with 'inputs', got {_kind(value)}", field="inputs")
+        raise InvalidRequestError(f"the JSON of a request is an object, got {_kind(value)}; {advice}", field="inputs")
     return value
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from turnout import Model, ModelSignature, Turnout
-from turnout.errors import InvalidRequestError
-from turnout.health import ArmHealth, ModelHealth
+from turnout.errors import ClosedError, InvalidRequestError
+from turnout.health import ArmHealth, Health, ModelHealth
 from turnout_web.problems import Problem
 
 NO_VERSION = "1"
@@ -40,21 +40,21 @@ class ServedModel:
         self.answered_version = version or NO_VERSION
         self.last_inference = int(time.time() * 1000)
 
-    def has_batches(self) -> bool:
-        """Return whether the first axis of its tensors is a batch."""
-        return self._app.max_batch_size(self.name) > 0
-
     def max_batch_size(self) -> int:
         """Return the most rows of a request; 0 without a batch axis."""
         return self._app.max_batch_size(self.name)
+
+    def has_batches(self) -> bool:
+        """Return whether the first axis of its tensors is a batch."""
+        return self.max_batch_size() > 0
 
     async def signature(self) -> ModelSignature:
         """Return its inputs and outputs; a model that is not open is opened. Raises as ``Model.signature``."""
         return await asyncio.to_thread(self.model.signature)
 
-    async def check_version(self, version: str) -> None:
-        """Raise Problem 404 unless ``version`` is the one that answers."""
-        if version == self.answered_version:
+    async def check_version(self, version: str | None) -> None:
+        """Raise Problem 404 unless ``version`` is the one that answers, or None."""
+        if version is None or version == self.answered_version:
             return
         found = await self.version()
         if version != found:
@@ -63,16 +63,18 @@ class ServedModel:
             )
 
     async def version(self) -> str:
-        """Return the version that answers now; opens the model if it is not open, for its version is not known before."""
-        found = _version_of((await self.health()).arms[0])
-        if found is None:
+        """Return the version that answers now; a model that is not open is opened, for its version is not known before."""
+        found = serving_arm(await self.health())
+        if found.state == "unopened":
             await asyncio.to_thread(self.model.open)
-            found = _version_of((await self.health()).arms[0])
-        return found or NO_VERSION
+            found = serving_arm(await self.health())
+        return found.version or NO_VERSION
 
-    async def health(self) -> ModelHealth:
-        """Return its health, without a question to its servers."""
-        health = await asyncio.to_thread(partial(self._app.health, timeout_seconds=0.0))
+    async def health(self, timeout_seconds: float = 0.0) -> ModelHealth:
+        """Return its health; its servers are asked for ``timeout_seconds`` at most."""
+        health = await read_health(self._app, timeout_seconds)
+        if self.name not in health.models:
+            raise ClosedError("the app is closed")
         return health.models[self.name]
 
 
@@ -98,8 +100,14 @@ class ServedModels:
         return iter([self.find(name) for name in sorted(self._app.models)])
 
 
-def _version_of(arm: ArmHealth) -> str | None:
-    return None if arm.state == "unopened" and arm.version is None else arm.version or NO_VERSION
+def serving_arm(health: ModelHealth) -> ArmHealth:
+    """Return the arm that serves a model: the first one."""
+    return health.arms[0]
+
+
+async def read_health(app: Turnout, timeout_seconds: float) -> Health:
+    """Return the health of all models."""
+    return await asyncio.to_thread(partial(app.health, timeout_seconds=timeout_seconds))
 
 
 def seconds_of(header: bytes) -> float:
