@@ -187,3 +187,22 @@ def test_a_chosen_backend_works_in_a_forked_child(open_app: OpenApp) -> None:
         os._exit(0 if there.run({})["answers"] == [10, 11] else 1)
 
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_pipeline_opens_the_models_of_its_steps_before_the_first_run(open_app: OpenApp) -> None:
+    class Early(Counting):
+        pass
+
+    app = open_app(Early)
+
+    app.pipeline("all", backends={"m": "b"}).open()
+
+    assert Early.made == 1
+    with pytest.raises(ClosedError):
+        app.close()
+        app.pipeline("all").open()
+
+
+def test_an_app_knows_its_settings_file(open_app: OpenApp, make_app: OpenApp, tmp_path: Path) -> None:
+    assert open_app().file == tmp_path / "turnout.yaml"
+    assert make_app().file is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,7 @@ from turnout.cli.printing import print_json
 from turnout.shown_text import LONGEST_STEP, shown
 
 if TYPE_CHECKING:
-    from turnout.commands.status import ModelFacts, ModelStatus, ParityProof, PublishedVersion
-
-DIGITS_OF_FINGERPRINT = 12
+    from turnout.commands.status import ModelStatus
 
 
 @click.command("status", epilog=examples("status"))
@@ -45,66 +42,9 @@ def command(model: str | None, config: Path, as_json: bool) -> None:  # noqa: FB
 def _lines(status: ModelStatus) -> Iterator[str]:
     facts = status.facts
     yield f"{shown(facts.model)}: stage {status.stage:d} of 4, {status.stage.name.lower()}"
-    rows = {
-        "serves": _format_arms(facts),
-        "exported": _format_version(facts),
-        "verified": _format_verify(facts),
-        "recorded": facts.recorded,
-    }
     line = current_invocation()
     servers = {f"on {state.backend}": line.suggest_within(state.text, facts.model) for state in facts.servers}
-    rows |= {"shadow": _format_shadow(facts)} | servers
+    rows = status.evidence() | servers
     yield from (shown(f"  {name:<10}{text}") for name, text in rows.items() if text)
     yield click.style(shown(f"  {'next':<10}{line.suggest(status.next.command)}", LONGEST_STEP), bold=True)
     yield shown(f"  {'':<10}{line.suggest_within(status.next.why, facts.model)}")
-
-
-def _format_arms(facts: ModelFacts) -> str:
-    parts = [facts.backend]
-    parts += [f"fallback {facts.fallback}"] if facts.has_fallback else []
-    parts += [f"canary {facts.canary} {facts.weight:g}"] if facts.canary else []
-    parts += [f"shadow {facts.shadowed}"] if facts.shadowed else []
-    return ", ".join([*parts, *facts.tuning])
-
-
-def _format_version(facts: ModelFacts) -> str:
-    version = facts.version
-    if version is None:
-        return f"no version in {facts.folder}"
-    fingerprint = version.fingerprint[:DIGITS_OF_FINGERPRINT]
-    text = f"version {version.number}, {version.file}, {_format_time(version.written)}, fingerprint {fingerprint}"
-    by_verify = facts.verify is not None and facts.verify.holds
-    proof = _format_proof(facts.export, version) or ("" if by_verify else "not proved at export")
-    return f"{text}; {proof}" if proof else text
-
-
-def _format_verify(facts: ModelFacts) -> str:
-    proof = facts.verify
-    if proof is not None and facts.version is None and facts.has_parity(facts.backend):
-        proof = replace(proof, current=True)  # it is about the files of the backends, without a model repository
-    return _format_proof(proof, facts.version) or "never; turnout verify compares backends"
-
-
-def _format_proof(proof: ParityProof | None, version: PublishedVersion | None) -> str:
-    if proof is None or proof.verdict == "dropped":
-        return ""
-    if version is not None and proof.other_version is not None:
-        at = _format_time(proof.at)
-        return f"version {version.number} was not compared; {proof.verdict} {at} is of version {proof.other_version}"
-    since = "" if proof.current else "; the files have changed since"
-    return f"{proof.verdict} {_format_time(proof.at)}{': ' if proof.text else ''}{proof.text}{since}"
-
-
-def _format_shadow(facts: ModelFacts) -> str:
-    shadow = facts.shadow
-    if shadow is None:
-        return "no comparison yet" if facts.shadowed else ""
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in shadow.verdicts.items() if count)
-    speed = f", p95 {shadow.p95_ratio:.2f} x" if shadow.p95_ratio is not None else ""
-    verdict = shadow.promotion if shadow.current else "of other settings or another version"
-    return f"{shadow.shadow} against {shadow.primary}: {verdict}; {counts or 'none'}{speed}; {_format_time(shadow.updated)}"
-
-
-def _format_time(written: str) -> str:
-    """Return a time in UTC without seconds."""
-    return written[:16].replace("T", " ")

@@ -74,6 +74,11 @@ class Pipeline:
         self._trace = spans.run if spans else nullcontext
         self._progress = spans.progress if spans else partial(Progress, pipeline=name)
 
+    def open(self) -> None:
+        """Open the models of its steps that are not open; blocks. Raises what ``ModelInference.open`` raises."""
+        for model in {step.model for step in self.plan.steps.values()} & self._models.keys():
+            self._models[model].open()
+
     def run(self, inputs: Mapping[str, Any], *, timeout_seconds: float | None = None) -> PipelineResult:
         """Run every step and return all values. Blocks.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -60,6 +61,11 @@ class Turnout:
         self._roles = ReportedRoles(loaded.models.values(), metrics)
         self._health = HealthCheck(self.models, self._reloader.model)
         self._port: Port | None = None
+
+    @property
+    def file(self) -> Path | None:
+        """The settings file; None if the settings are a mapping."""
+        return self._loaded.folder / Path(self._loaded.source).name if self._loaded.source else None
 
     def model(self, name: str) -> Model:
         """Return the model called ``name``.

@@ -14,6 +14,7 @@ from turnout.commands.repository_folder import find_model_folder
 from turnout.commands.requests import recording_folder
 from turnout.commands.server_command import server_command
 from turnout.commands.status.arm_standing import arm_standing
+from turnout.commands.status.evidence_text import describe_evidence
 from turnout.commands.status.facts import ModelFacts, ServerState
 from turnout.commands.status.next_step import NextStep, next_step
 from turnout.commands.status.proofs import newest_version, proof_of
@@ -40,6 +41,10 @@ class ModelStatus:
     def unavailable(self) -> bool:
         """True if the server that serves the model cannot be reached, and the model has no fallback."""
         return self.facts.backend in self.facts.unreachable and not self.facts.has_fallback
+
+    def evidence(self) -> dict[str, str]:
+        """Return one line for each kind of evidence that there is, by its name, as ``turnout status`` prints it."""
+        return describe_evidence(self.facts)
 
     def as_json(self) -> dict[str, Any]:
         """Return everything in types of JSON."""
