@@ -198,8 +198,8 @@ def test_a_pipeline_opens_the_models_of_its_steps_before_the_first_run(open_app:
     app.pipeline("all", backends={"m": "b"}).open()
 
     assert Early.made == 1
+    app.close()
     with pytest.raises(ClosedError):
-        app.close()
         app.pipeline("all").open()
 
 
