@@ -76,8 +76,8 @@ class Pipeline:
 
     def open(self) -> None:
         """Open the models of its steps that are not open; blocks. Raises what ``ModelInference.open`` raises."""
-        for model in {step.model for step in self.plan.steps.values()} & self._models.keys():
-            self._models[model].open()
+        for model in {self._model(name) for name, step in self.plan.steps.items() if step.model is not None}:
+            model.open()
 
     def run(self, inputs: Mapping[str, Any], *, timeout_seconds: float | None = None) -> PipelineResult:
         """Run every step and return all values. Blocks.
