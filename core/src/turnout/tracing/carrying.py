@@ -36,6 +36,14 @@ def attached(context: Context) -> Iterator[None]:
 
 
 @contextmanager
+def below(headers: Mapping[str, str]) -> Iterator[None]:
+    """Let the block run below the span of a caller on another machine, which W3C's ``headers`` name, if they are right."""
+    usable = {name: value for name, value in headers.items() if _can_be_sent(value)}
+    with attached(_W3C.extract(usable, contexts.get_current())):
+        yield
+
+
+@contextmanager
 def within(span: Span, values: Mapping[str, object] | None = None) -> Iterator[None]:
     """Make ``span`` the current one in the block, and ``values`` those of its context."""
     context = trace.set_span_in_context(span)

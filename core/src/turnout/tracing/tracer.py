@@ -18,6 +18,7 @@ from turnout.tracing.carrying import (
     REQUESTS,
     Span,
     attached,
+    below,
     beside,
     carried,
     outgoing_headers,
@@ -26,6 +27,7 @@ from turnout.tracing.carrying import (
     together,
     within,
 )
+from turnout.tracing.incoming import Incoming
 from turnout.tracing.outgoing import Outgoing
 
 Attributes = Mapping[str, str | int]
@@ -41,7 +43,7 @@ class Tracer:
     def __init__(self, provider: Any) -> None:
         self._tracer = provider.get_tracer("turnout", version("turnout"))
         self.records = not isinstance(self._tracer, trace.NoOpTracer)
-        Outgoing.headers = outgoing_headers
+        Outgoing.headers, Incoming.below = outgoing_headers, below
 
     attached = staticmethod(attached)
     carried = staticmethod(carried)

@@ -1,4 +1,4 @@
-"""Access by a bearer token."""
+"""Access: the bearer token, and the names under which a server may be asked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hmac
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from turnout_web.loopback import is_loopback
 from turnout_web.problems import Problem
 
 _SCHEME = b"bearer "
@@ -31,9 +32,43 @@ class TokenCheck:
             raise _refusal("this server asks for a token; send the header 'Authorization: Bearer TOKEN'", "")
         scheme, token = given[0][: len(_SCHEME)], given[0][len(_SCHEME) :].strip()
         if len(given) > 1 or scheme.lower() != _SCHEME or not hmac.compare_digest(_digest(token), self._digest):
-            raise _refusal(
-                "the token is not the one of this server; send the one that it was started with", ', error="invalid_token"'
+            advice = "the token is not that of this server; send the one that it was started with"
+            raise _refusal(advice, ', error="invalid_token"')
+
+
+class HostCheck:
+    """An ASGI app for a server without a token on loopback: it answers 421 for other names than those of loopback.
+
+    A web page on the internet whose name leads to 127.0.0.1 would otherwise use the server through the user's browser.
+    """
+
+    def __init__(self, inner: ASGIApp, allowed: tuple[str, ...]) -> None:
+        self._inner, self._allowed = inner, frozenset(allowed)
+        self._known: set[bytes] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for name, value in scope["headers"]:
+            if name == b"host" and value not in self._known:
+                self._check(value)
+        await self._inner(scope, receive, send)
+
+    def _check(self, host: bytes) -> None:
+        name = _without_port(host.decode("latin-1"))
+        if name not in self._allowed and not is_loopback(name):
+            raise Problem(
+                421,
+                f"this server has no token and answers on loopback names only, it was asked as {name!r}; ask it as 127.0.0.1, "
+                "or start it with --allow-host or --token",
             )
+        # The names of loopback are many, so that a limit is needed.
+        if len(self._known) < 100:
+            self._known.add(host)
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower()
 
 
 def _digest(token: bytes) -> bytes:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from turnout_web.cancelling import end_reason, register_task
 from turnout_web.problems import CLIENT_CLOSED, problem_of, problem_response
-from turnout_web.request_ids import HEADER, assign_request_id
+from turnout_web.request_ids import HEADER, assign_request_id, request_id_of
 
 logger = logging.getLogger(__name__)
 
@@ -21,22 +23,40 @@ class Exchange:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        id = assign_request_id(scope)
-        named = (HEADER, id.encode())
-        started = False
-
-        async def identified(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                message["headers"] = [*message.get("headers", ()), named]
-            await send(message)
-
+        register_task(scope)
+        answer = _Answer(send, (HEADER, assign_request_id(scope).encode()))
         try:
-            await self._inner(scope, receive, identified)
+            await self._inner(scope, receive, answer)
+        except CancelledError as cancelled:
+            reason = end_reason(scope)
+            if reason is None or (answer.started and reason.status != CLIENT_CLOSED):
+                raise cancelled from None
+            await _send_problem(reason, scope, receive, answer)
         except Exception as error:  # the edge of the server: every error becomes an answer
-            problem = problem_of(error)
-            if problem.status == 500 and not problem.kind:
-                logger.exception("request %s to %s failed", id, scope["path"])
-            if not started and problem.status != CLIENT_CLOSED:
-                await problem_response(problem, id, path=scope["path"])(scope, receive, identified)
+            if answer.started:
+                raise
+            await _send_problem(error, scope, receive, answer)
+
+
+class _Answer:
+    """The answer to one request, with its id."""
+
+    __slots__ = ("_id", "_send", "started")
+
+    def __init__(self, send: Send, id: tuple[bytes, bytes]) -> None:
+        self._send, self._id = send, id
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            message["headers"] = [*message.get("headers", ()), self._id]
+        await self._send(message)
+
+
+async def _send_problem(error: BaseException, scope: Scope, receive: Receive, send: Send) -> None:
+    problem, id = problem_of(error), request_id_of(scope)
+    if problem.status == 500 and not problem.kind:
+        logger.error("request %s to %s failed", id, scope["path"], exc_info=error)
+    if problem.status != CLIENT_CLOSED:
+        await problem_response(problem, id, path=scope["path"])(scope, receive, send)

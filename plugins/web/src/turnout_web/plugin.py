@@ -14,4 +14,6 @@ if TYPE_CHECKING:
 @hookimpl
 def turnout_commands() -> Iterable[click.Command]:
     """Yield ``turnout serve``."""
-    return ()
+    from turnout_web.commands.serve import serve
+
+    yield serve

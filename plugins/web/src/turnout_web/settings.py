@@ -18,6 +18,7 @@ class ServeSettings:
         token: the bearer token that every request but a probe must carry; None asks for none. Never in a text.
         workers: the processes that answer.
         allow_origins: the web pages of other origins that may ask, such as ``https://example.org``; ``*`` is all.
+        allow_hosts: further names under which a server without a token on loopback may be asked.
         max_body_bytes: the greatest body of a request, also after it is decompressed.
         max_json_depth: the greatest nesting of JSON.
         max_json_values: the greatest number of values in JSON.
@@ -35,6 +36,7 @@ class ServeSettings:
     token: str | None = field(default=None, repr=False)
     workers: int = 1
     allow_origins: tuple[str, ...] = ()
+    allow_hosts: tuple[str, ...] = ()
     max_body_bytes: int = 64 * MIB
     max_json_depth: int = 64
     max_json_values: int = 5_000_000

@@ -1,0 +1,1 @@
+"""The command ``turnout serve``: it parses, calls one function, prints."""

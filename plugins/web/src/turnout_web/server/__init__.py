@@ -1,0 +1,1 @@
+"""The server: sockets, one process or several workers, and their end."""
