@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What one process serves.
+    """The work of one process.
 
     Attributes:
         source: the turnout.yaml.
