@@ -9,8 +9,9 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from turnout import Turnout
-from turnout_web import kserve, operations, pipelines
-from turnout_web.access import HostCheck, TokenCheck
+from turnout_web import TokenCheck, examples, kserve, operations, pipelines
+from turnout_web.access import HostCheck, pipelines
+from turnout_web.access import TokenCheck
 from turnout_web.exchange import Exchange
 from turnout_web.limits.body_size import BodyLimit
 from turnout_web.limits.concurrency import ConcurrencyLimit
@@ -22,7 +23,7 @@ from turnout_web.trace_context import TraceContext
 Routes = Callable[[Turnout, ServeSettings], list[BaseRoute]]
 
 # The first that matches answers.
-ROOMS: tuple[Routes, ...] = (kserve.routes, operations.routes, pipelines.routes)
+ROOMS: tuple[Routes, ...] = (kserve.routes, operations.routes, pipelines.routes, examples.routes)
 UNCOUNTED = (operations.METRICS, *operations.PROBES)
 
 

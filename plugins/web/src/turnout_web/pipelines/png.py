@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GRAY, _RGB = 0, 2
-# Masks are long runs: the fastest level leaves little to gain.
+# Masks are long runs, where a higher level gains little.
 _LEVEL = 3
 
 
