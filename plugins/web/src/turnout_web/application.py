@@ -9,9 +9,8 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from turnout import Turnout
-from turnout_web import TokenCheck, examples, kserve, operations, pipelines
-from turnout_web.access import HostCheck, pipelines
-from turnout_web.access import TokenCheck
+from turnout_web import examples, kserve, operations, pipelines
+from turnout_web.access import HostCheck, TokenCheck
 from turnout_web.exchange import Exchange
 from turnout_web.limits.body_size import BodyLimit
 from turnout_web.limits.concurrency import ConcurrencyLimit
