@@ -80,7 +80,7 @@ $(VENVS)/apps/.done: $(SOURCES) examples/constraints.txt
 	touch $@
 
 $(VENVS)/ray/.done: $(SOURCES)
-	$(call install,ray,$(TEST_TOOLS) "ray[serve]" -e core -e plugins/onnxruntime -e plugins/vision)
+	$(call install,ray,$(TEST_TOOLS) "ray[serve]" -e core -e plugins/onnxruntime -e plugins/vision -e plugins/web)
 
 # All plugins and torch: tests of the direct plugin and across backends, training, benchmarks.
 $(VENVS)/direct/.done: $(SOURCES)
@@ -155,6 +155,9 @@ test-triton: $(VENVS)/triton/.done-server
 test-direct: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 	$(call run_tests,direct,tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs tests/gpu tests/deploy)
 	$(VENVS)/direct/bin/python $(PYTEST) $(SPREAD) tests/hostile
+
+test-ray: $(VENVS)/ray/.done
+	$(call run_tests,ray,tests/ray)
 
 benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 	$(VENVS)/direct/bin/python benchmarks/overhead.py
