@@ -198,7 +198,6 @@ def test_the_config_file_is_one_of_serve() -> None:
 def test_the_code_of_the_page_runs(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     page = (ROOT / "docs/how-to/ray.md").read_text("utf-8")
     [code] = re.findall(r"^```python no-run\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    # A replica reads the picture by its path, relative to a folder of Ray's.
     code = code.replace("/srv/pictures/harbour.png", str(PICTURE))
 
     exec(compile(code, "ray.md", "exec"), {})
