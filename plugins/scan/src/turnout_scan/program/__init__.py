@@ -1,0 +1,1 @@
+"""The parsed files as one program: modules, scopes, the bindings of names."""
