@@ -21,11 +21,11 @@ _DISTRIBUTIONS: Mapping[str, Mapping[str, str]] = {
     "step": dict.fromkeys(("load_image", "segment_regions", "caption", "answer"), "turnout-vision"),
     "export format": {"onnx": "turnout-direct", "torchscript": "turnout-direct", "generate": "turnout-triton"},
     "repository": {"triton": "turnout-triton"},
-    "command": {"run": "turnout-vision", "serve": "turnout-web", "triton": "turnout-triton"},
+    "command": {"run": "turnout-vision", "scan": "turnout-scan", "serve": "turnout-web", "triton": "turnout-triton"},
 }
 
 COMMAND_SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "Start": ("init", "check", "run", "serve", "models", "status"),
+    "Start": ("scan", "init", "check", "run", "serve", "models", "status"),
     "Move a model": ("export", "record", "verify", "bench", "switch"),
     "Operate": ("health", "metrics"),
     "Tools": ("plugins", "schema", "triton"),

@@ -14,4 +14,6 @@ if TYPE_CHECKING:
 @hookimpl
 def turnout_commands() -> Iterable[click.Command]:
     """Yield ``turnout scan``."""
-    return ()
+    from turnout_scan.command import scan
+
+    yield scan

@@ -52,7 +52,9 @@ def load_program(paths: Iterable[Path]) -> LoadedProgram:
         elif not MENTIONS.search(parsed.text):
             outlines.append(_Outline(file, root, frozenset(_imported(parsed.tree))))
         elif size + len(parsed.text) > MOST_KEPT_BYTES:
-            skipped.append(Skipped(file, f"the scan holds {MOST_KEPT_BYTES >> 20} MiB of sources already; scan its folder alone"))
+            skipped.append(
+                Skipped(file, f"the scan holds {MOST_KEPT_BYTES >> 20} MiB of sources already; scan its folder alone")
+            )
         else:
             kept.append(parsed)
             size += len(parsed.text)

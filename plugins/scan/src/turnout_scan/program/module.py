@@ -58,7 +58,7 @@ class Module:
 
     @property
     def is_notebook(self) -> bool:
-        """Whether it is a notebook, which runs top to bottom and is not imported."""
+        """True for a notebook, which runs top to bottom and is not imported."""
         return bool(self.source.cells) or self.file.suffix.lower() == ".ipynb"
 
     def place(self, node: ast.AST) -> Place:
@@ -147,7 +147,9 @@ def _attribute_sets(node: ast.AST) -> Iterator[AttributeSet]:
         if isinstance(target, ast.Attribute):
             yield AttributeSet(target, value, ())
         elif isinstance(target, ast.Tuple):
-            yield from (AttributeSet(one, value, (index,)) for index, one in enumerate(target.elts) if isinstance(one, ast.Attribute))
+            yield from (
+                AttributeSet(one, value, (index,)) for index, one in enumerate(target.elts) if isinstance(one, ast.Attribute)
+            )
 
 
 def _declared_global(node: ast.AST) -> set[str]:
@@ -169,7 +171,7 @@ def _is_inside(parent: ast.AST, child: ast.AST) -> bool:
     if isinstance(parent, ast.Lambda):
         return child is parent.body
     if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef):
-        return isinstance(child, ast.stmt) and child not in parent.decorator_list
+        return isinstance(child, ast.stmt)
     if isinstance(parent, ast.ClassDef):
         return isinstance(child, ast.stmt)
     return True

@@ -36,7 +36,7 @@ def read_notebook(file: Path) -> NotebookText:
     content = read_json(file, NOTEBOOK)
     cells = content.get("cells") if isinstance(content, dict) else None
     if not isinstance(cells, list):
-        raise ValueError("it has no cells: no notebook of format 4")
+        raise ValueError("it has no cells: no notebook of format 4")  # noqa: TRY004  # the type is JSON's, not a caller's
     lines = [(line, number, place) for number, cell in enumerate(cells, 1) for place, line in _code(cell)]
     return NotebookText("\n".join(line for line, _, _ in lines) + "\n", tuple((cell, place) for _, cell, place in lines))
 

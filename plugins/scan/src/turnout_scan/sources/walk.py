@@ -38,7 +38,7 @@ class Tree:
 
 
 def find_sources(paths: Iterable[Path]) -> Tree:
-    """Return the sources of ``paths``, in their order, each file once; a file is taken whatever its suffix is."""
+    """Return the sources of ``paths``, in their order, each file once; a file that is named is read whatever its suffix is."""
     tree, seen = Tree(), set[tuple[int, int]]()
     for path in paths:
         found = _walk(path, tree.skipped) if path.is_dir() else iter((path,))

@@ -1,4 +1,4 @@
-"""What the parts of the evaluation ask of the evaluator."""
+"""The questions that the parts of the evaluation ask of the evaluator."""
 
 from __future__ import annotations
 

@@ -90,7 +90,11 @@ def _held(asked: Asked, node: ast.Attribute, module: Module, sets: Sets) -> Valu
     for at, one in sets.get(node.attr, [])[:20]:
         other = one.target.value
         same = at is module and isinstance(other, ast.Name | ast.Attribute) and ast.unparse(other) == text
-        state = isinstance(other, ast.Attribute) and isinstance(node.value, ast.Attribute) and other.attr == node.value.attr == "state"
+        state = (
+            isinstance(other, ast.Attribute)
+            and isinstance(node.value, ast.Attribute)
+            and other.attr == node.value.attr == "state"
+        )
         if (same and text != "self") or state:
             value = unpack(asked.value(one.value, at), one.path)
             if value is not None:

@@ -1,4 +1,4 @@
-"""What the functions of other packages return, by their dotted names."""
+"""The values that functions of other packages return, by their dotted names."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ FIRST_OF_TUPLE: Mapping[str, Family] = {
 
 _ULTRALYTICS = re.compile(r"ultralytics(\.models(\.\w+)?)?\.(YOLO|YOLOWorld|YOLOE|RTDETR|SAM|FastSAM|NAS)")
 _TORCHVISION = re.compile(r"torchvision\.models(\.\w+)?\.(?!get_|list_)[a-z]\w*")
-_PRETRAINED = re.compile(r"(?P<package>transformers|diffusers|peft|optimum|open_clip|sentence_transformers)\.([\w.]+\.)?(?P<kind>[A-Z]\w*)\.from_pretrained")
+_PRETRAINED = re.compile(
+    r"(?P<package>transformers|diffusers|peft|optimum|open_clip|sentence_transformers)\.([\w.]+\.)?"
+    r"(?P<kind>[A-Z]\w*)\.from_pretrained"
+)
 _PROCESSORS = re.compile(r"(Processor\w*|Tokenizer\w*|FeatureExtractor|ImageProcessor\w*)$")
 _NO_MODELS = re.compile(r"(Config|Scheduler|Streamer)$")
 _TRANSFORMS = re.compile(r"torchvision\.transforms(\.v2)?\.(Compose|ToTensor|PILToTensor|ToImage)")
@@ -63,8 +66,8 @@ WRAPPERS = frozenset(
 )  # fmt: skip
 """Functions of torch that return their first argument, made faster."""
 MODULES = re.compile(
-    r"(torch\.nn\.Module|(pytorch_lightning|lightning(\.pytorch)?)\.LightningModule|transformers\.\w*(PreTrainedModel|ForConditionalGeneration"
-    r"|ForQuestionAnswering|ForImageSegmentation|Model))$"
+    r"(torch\.nn\.Module|(pytorch_lightning|lightning(\.pytorch)?)\.LightningModule"
+    r"|transformers\.\w*(PreTrainedModel|For[A-Z]\w+|Model))$"
 )
 """Bases of a class whose instances are torch modules."""
 _CALLED: Mapping[Family, frozenset[str]] = {
@@ -111,5 +114,5 @@ def makes_tensor(name: str) -> bool:
 
 
 def runs_model(family: Family, attribute: str) -> bool:
-    """Return whether the method ``attribute`` of a model of ``family`` runs it; the empty name is the call of the model itself."""
+    """Return whether the method ``attribute`` of a model runs it; the empty name is the call of the model itself."""
     return attribute in _CALLED.get(family, _TORCH_CALLED)

@@ -78,9 +78,12 @@ class Evaluator:
         is_init = owner is not None and name == "__init__"
         for site in self.sites.of(owner.name if owner is not None and is_init else name):
             value = self.value(site.function, site.module)
-            if isinstance(value, TreeFunction) and value.node is node:
-                yield site
-            elif is_init and isinstance(value, TreeClass) and (method := find_method(self, value, name)) and method[1] is node:
+            if isinstance(value, TreeClass) and is_init:
+                method = find_method(self, value, name)
+                called: ast.AST | None = method[1] if method is not None else None
+            else:
+                called = value.node if isinstance(value, TreeFunction) else None
+            if called is node:
                 yield site
 
     def _evaluate(self, node: ast.expr, module: Module) -> Value | None:

@@ -39,7 +39,16 @@ from turnout_scan.values.kinds import (
 )
 
 _DEVICE = re.compile(r"(cuda|mps|xpu|hip)(:\d+)?")
-_TRANSPARENT = {"functools.partial": 0, "copy.deepcopy": 0, "copy.copy": 0, "typing.cast": 1, "list": 0, "tuple": 0, "next": 0, "iter": 0}
+_TRANSPARENT = {
+    "functools.partial": 0,
+    "copy.deepcopy": 0,
+    "copy.copy": 0,
+    "typing.cast": 1,
+    "list": 0,
+    "tuple": 0,
+    "next": 0,
+    "iter": 0,
+}
 
 
 def device_of(text: str) -> Device | None:

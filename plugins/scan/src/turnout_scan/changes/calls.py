@@ -1,0 +1,51 @@
+"""The line of Python that calls a model by its name, in place of a direct call."""
+
+from __future__ import annotations
+
+import ast
+
+from turnout_scan.changes.names import model_name
+from turnout_scan.context.code_base import CodeBase, Run
+
+_LONGEST = 80
+_SETTINGS = frozenset(
+    {"max_new_tokens", "max_length", "num_beams", "do_sample", "temperature", "top_p", "top_k", "return_dict", "verbose",
+     "output_hidden_states", "output_attentions", "conf", "iou", "imgsz", "device", "min_length", "length_penalty",
+     "repetition_penalty", "early_stopping", "use_cache", "pad_token_id", "eos_token_id", "num_return_sequences", "batch_size"}
+)  # fmt: skip
+
+
+def named_call(base: CodeBase, run: Run) -> str:
+    """Return the line that takes the place of ``run``."""
+    key = '["generated_ids"]' if run.method == "generate" else ""
+    return f'app.model("{model_name(base, run.load)}").infer({_inputs(run)}){key}'
+
+
+def _inputs(run: Run) -> str:
+    call = run.call
+    if run.load.family == "onnxruntime":
+        feed = (
+            call.args[1] if len(call.args) > 1 else next((one.value for one in call.keywords if one.arg == "input_feed"), None)
+        )
+        return _short(feed, "inputs")
+    spread = next((one.value for one in call.keywords if one.arg is None), None)
+    if spread is not None:
+        return f"dict({_short(spread, 'inputs')})"
+    named = [(one.arg, one.value) for one in call.keywords if one.arg not in _SETTINGS]
+    positional = [(_name(one, place), one) for place, one in enumerate(call.args) if not isinstance(one, ast.Starred)]
+    pairs = ", ".join(f'"{name}": {_short(value, str(name))}' for name, value in [*positional, *named])
+    return f"{{{pairs}}}"
+
+
+def _name(node: ast.expr, place: int) -> str:
+    return node.id if isinstance(node, ast.Name) else ("input" if place == 0 else f"input_{place}")
+
+
+def _short(node: ast.expr | None, otherwise: str) -> str:
+    if node is None:
+        return otherwise
+    try:
+        text = ast.unparse(node)
+    except RecursionError:
+        return otherwise
+    return text if len(text) <= _LONGEST and "\n" not in text else otherwise

@@ -1,0 +1,79 @@
+"""``turnout scan``: what a code base does with its models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from turnout_scan.rules.finding import Rule
+    from turnout_scan.scan import ScanResult
+
+
+@click.command(
+    "scan",
+    short_help="Find the models that an app loads and calls by itself.",
+    epilog="\b\nExamples:\n  turnout scan .\n  turnout scan . --json\n  turnout scan . --rule direct-call",
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--rule", "names", multiple=True, metavar="RULE", help="Apply this rule only; may be given several times. Default: all."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def scan(paths: tuple[Path, ...], names: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001  # click's flags
+    """List the models that the code below PATH loads and calls, why each is in the way of a move, and the change.
+
+    The code is parsed, never imported or run. Exit code 0: nothing found, 1: something found, 2: wrong usage, or no
+    file that can be read. A comment "# turnout: ignore" or "# turnout: ignore[RULE]" keeps the findings of its line out.
+    """
+    from turnout_scan.scan import scan as scan_files
+
+    result = scan_files(paths, _rules(names))
+    if as_json:
+        _print_json(paths, result)
+    else:
+        _print_text(result)
+    if not result.files:
+        raise click.UsageError(
+            f"no Python file to scan in {', '.join(map(str, paths))}; give a file or folder with Python sources"
+        )
+    if result.found:
+        raise SystemExit(1)
+
+
+def _rules(names: tuple[str, ...]) -> tuple[Rule, ...]:
+    from turnout.errors import suggestion
+    from turnout_scan.rules.all_rules import RULES
+
+    known = {rule.name: rule for rule in RULES}
+    for name in names:
+        if name not in known:
+            raise click.UsageError(f"unknown rule {name!r}; known: {', '.join(known)}.{suggestion(name, list(known))}")
+    return tuple(rule for rule in RULES if not names or rule.name in names)
+
+
+def _print_json(paths: tuple[Path, ...], result: ScanResult) -> None:
+    from turnout.errors import json_text
+    from turnout_scan.report.as_json import result_as_json
+
+    if result.files:
+        click.echo(json_text(result_as_json(paths, result), indent=2))
+
+
+def _print_text(result: ScanResult) -> None:
+    from turnout.errors import shown
+    from turnout_scan.report.as_text import lines_of_found, summary_of
+
+    for one in result.found:
+        for line in lines_of_found(one):
+            # The texts of a stranger's code must drive no terminal; the indentation is ours.
+            bare = line.lstrip(" ")
+            click.echo(line[: len(line) - len(bare)] + shown(bare))
+        click.echo()
+    for skipped in result.skipped:
+        click.echo(shown(f"skipped {skipped.file}: {skipped.reason}"), err=True)
+    for note in result.notes:
+        click.echo(shown(f"note: {note}"), err=True)
+    click.echo(summary_of(result), err=True)

@@ -1,0 +1,1 @@
+"""Where code runs: at import, for each request, in threads, in loops, in training."""

@@ -1,0 +1,1 @@
+"""The result of a scan, as text and as JSON."""

@@ -1,0 +1,75 @@
+"""Torch modules that are run while torch records for gradients."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from turnout_scan.changes.change import Change
+from turnout_scan.context.code_base import CodeBase
+from turnout_scan.program.module import Module
+from turnout_scan.rules.finding import Finding, Rule
+from turnout_scan.values.call_sites import last_name
+from turnout_scan.values.kinds import TORCH, External, TreeFunction
+
+_OFF = frozenset({"no_grad", "inference_mode"})
+_FARTHEST = 4
+
+
+def _find(base: CodeBase) -> Iterator[Finding]:
+    if _is_off_everywhere(base):
+        return
+    for run in base.runs:
+        # generate() has its own; requires_grad_(False) leaves nothing to record.
+        frozen = run.load in base.receivers.get("requires_grad_", ())
+        if run.load.family not in TORCH or run.method == "generate" or frozen or _is_off(base, run.call, run.module, 0):
+            continue
+        what = f"{run.load.title}() runs here with gradients recorded"
+        change = Change(
+            "Run it under inference_mode. The backend direct does so itself.", python="with torch.inference_mode():"
+        )
+        yield Finding(run.module, run.call, what, change)
+
+
+def _is_off(base: CodeBase, node: ast.AST, module: Module, distance: int) -> bool:
+    """Return whether gradients are off at ``node``: around it, by a decorator, or at every call of its function."""
+    for parent, _ in module.around(node):
+        if isinstance(parent, ast.With | ast.AsyncWith) and any(_turns_off(item.context_expr) for item in parent.items):
+            return True
+        if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef) and any(map(_turns_off, parent.decorator_list)):
+            return True
+    function = module.function(node)
+    if function is None or distance >= _FARTHEST:
+        return False
+    if any(isinstance(one, ast.Call) and _sets_off(one) for _, one in base.calls_in.get(function, [])):
+        return True
+    sites = list(base.evaluator.calls_of(TreeFunction(module, function)))
+    return bool(sites) and all(_is_off(base, one.call, one.module, distance + 1) for one in sites)
+
+
+def _turns_off(node: ast.expr) -> bool:
+    name = last_name(node.func if isinstance(node, ast.Call) else node)
+    return name in _OFF or (isinstance(node, ast.Call) and _sets_off(node))
+
+
+def _sets_off(call: ast.Call) -> bool:
+    is_false = bool(call.args) and isinstance(call.args[0], ast.Constant) and call.args[0].value is False
+    return last_name(call.func) in ("set_grad_enabled", "_set_grad_enabled") and is_false
+
+
+def _is_off_everywhere(base: CodeBase) -> bool:
+    """Return whether a module turns gradients off for the process when it is imported."""
+    for module in base.program.modules:
+        for _, call in base.calls_in.get(module.source.tree, []):
+            value = base.value(call.func, module)
+            if isinstance(value, External) and value.name == "torch.set_grad_enabled" and _sets_off(call):
+                return True
+    return False
+
+
+RULE = Rule(
+    "missing-no-grad",
+    "medium",
+    "torch keeps every intermediate result for a backward pass that never comes: the call needs several times the memory.",
+    _find,
+)
