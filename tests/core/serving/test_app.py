@@ -215,6 +215,15 @@ def test_a_wrong_name_lists_and_suggests(make_app: MakeApp, ask: Callable[[Turno
     assert str(caught.value) == said
 
 
+@pytest.mark.parametrize("largest", [0, 4])
+def test_the_most_rows_of_a_request_are_those_of_the_file(make_app: MakeApp, largest: int) -> None:
+    app = make_app(more={"plus": {"max_batch_size": largest}})
+
+    assert app.max_batch_size("plus") == largest
+    with pytest.raises(UnknownNameError, match="'other'"):
+        app.max_batch_size("other")
+
+
 def test_a_wrong_name_says_in_which_file(plugins_with: Any, tmp_path: Path) -> None:
     file = tmp_path / "turnout.yaml"
     file.write_text("models: {plus: {backend: plus_one, backends: {plus_one: {}}}}\n", "utf-8")
