@@ -132,7 +132,7 @@ check: $(VENVS)/check/.done
 	$(VENVS)/check/bin/mypy core/src plugins/*/src
 	$(VENVS)/check/bin/lint-imports
 
-test: test-architecture test-core test-onnxruntime test-vision test-triton test-direct test-ray
+test: test-architecture test-core test-onnxruntime test-vision test-triton test-direct test-ray test-apps
 
 define run_tests
 	$(VENVS)/$(1)/bin/python $(PYTEST) $(PARALLEL) $(2)
@@ -151,6 +151,10 @@ test-%: $(VENVS)/%/.done
 
 test-triton: $(VENVS)/triton/.done-server
 	$(call run_tests,triton,tests/plugins/triton tests/thin)
+
+# The apps of examples/ under their own servers, before and after, and a real Triton.
+test-apps: $(VENVS)/apps/.done $(VENVS)/triton/.done-server
+	$(call run_tests,apps,tests/apps)
 
 test-direct: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 	$(call run_tests,direct,tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs tests/gpu tests/deploy)

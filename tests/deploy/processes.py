@@ -51,6 +51,10 @@ class Process:
     def pid(self) -> int:
         return self._child.pid
 
+    @property
+    def running(self) -> bool:
+        return self._child.poll() is None
+
     def wait_for(self, url: str, seconds: float = 60) -> None:
         """Wait until ``url`` answers with 200."""
 

@@ -22,6 +22,16 @@ tokenizer = AutoTokenizer.from_pretrained(CHECKPOINT)
 app = FastAPI()
 
 
+def read_boxes(text):
+    try:
+        boxes = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, f"boxes must be JSON: {error}") from error
+    if not isinstance(boxes, list):
+        raise HTTPException(400, "boxes must be a list of [left, top, right, bottom]")
+    return boxes
+
+
 def crop(picture, box):
     left, top, right, bottom = box
     extra = math.ceil(MARGIN * max(right - left, bottom - top))
@@ -49,8 +59,8 @@ async def answers(image: UploadFile, question: Annotated[str, Form()], boxes: An
         picture = Image.open(image.file).convert("RGB")
     except UnidentifiedImageError as error:
         raise HTTPException(400, str(error)) from error
-    given = []
-    for box in json.loads(boxes):
+    found = []
+    for box in read_boxes(boxes):
         pixels = prepare(picture, box)
-        given.append({"box": box, "answer": answer(pixels, question)})
-    return {"question": question, "answers": given}
+        found.append({"box": box, "answer": answer(pixels, question)})
+    return {"question": question, "answers": found}

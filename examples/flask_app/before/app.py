@@ -31,7 +31,7 @@ app = Flask(__name__)
 def read_boxes(text):
     try:
         boxes = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         abort(400, f"boxes must be JSON: {error}")
     if not isinstance(boxes, list):
         abort(400, "boxes must be a list of [left, top, right, bottom]")

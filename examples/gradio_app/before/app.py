@@ -16,10 +16,19 @@ from transformers import (
     BlipImageProcessorPil,
 )
 
-EXAMPLES = Path(__file__).parents[2]
-CHECKPOINTS = EXAMPLES / "checkpoints"
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 MARGIN = 0.1
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def read_boxes(text):
+    try:
+        boxes = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise gr.Error(f"boxes must be JSON: {error}") from error
+    if not isinstance(boxes, list):
+        raise gr.Error("boxes must be a list of [left, top, right, bottom]")
+    return boxes
 
 
 def load(kind, name, **options):
@@ -63,9 +72,9 @@ def ask(crop, question):
     return tokenizer.decode(ids[0], skip_special_tokens=True)
 
 
-def describe(picture, boxes, question):
+def describe(picture, text, question):
     masks, rows = [], []
-    for box in json.loads(boxes):
+    for box in read_boxes(text):
         wide = widen(box, picture.size)
         crop = picture.crop(wide)
         with torch.no_grad():
