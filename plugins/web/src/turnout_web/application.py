@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from turnout import Turnout
-from turnout_web import examples, kserve, operations, pipelines
+from turnout_web import examples, kserve, operations, page, pipelines
 from turnout_web.access import HostCheck, TokenCheck
 from turnout_web.exchange import Exchange
 from turnout_web.limits.body_size import BodyLimit
@@ -22,7 +22,7 @@ from turnout_web.trace_context import TraceContext
 Routes = Callable[[Turnout, ServeSettings], list[BaseRoute]]
 
 # The first that matches answers.
-ROOMS: tuple[Routes, ...] = (kserve.routes, operations.routes, pipelines.routes, examples.routes)
+ROOMS: tuple[Routes, ...] = (kserve.routes, operations.routes, pipelines.routes, examples.routes, page.routes)
 UNCOUNTED = (operations.METRICS, *operations.PROBES)
 
 
@@ -33,7 +33,7 @@ def create_application(app: Turnout, settings: ServeSettings) -> ASGIApp:
     inner = ConcurrencyLimit(inner, settings.max_concurrent_requests, UNCOUNTED)
     inner = BodyLimit(inner, settings.max_body_bytes)
     if settings.token is not None:
-        inner = TokenCheck(inner, settings.token, operations.PROBES)
+        inner = TokenCheck(inner, settings.token, (*operations.PROBES, *page.OPEN_PATHS))
     elif is_loopback(settings.host):
         inner = HostCheck(inner, settings.allow_hosts)
     inner = Exchange(inner)
