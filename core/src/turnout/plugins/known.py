@@ -21,13 +21,19 @@ _DISTRIBUTIONS: Mapping[str, Mapping[str, str]] = {
     "step": dict.fromkeys(("load_image", "segment_regions", "caption", "answer"), "turnout-vision"),
     "export format": {"onnx": "turnout-direct", "torchscript": "turnout-direct", "generate": "turnout-triton"},
     "repository": {"triton": "turnout-triton"},
-    "command": {"run": "turnout-vision", "scan": "turnout-scan", "serve": "turnout-web", "triton": "turnout-triton"},
+    "command": {
+        "deploy": "turnout-deploy",
+        "run": "turnout-vision",
+        "scan": "turnout-scan",
+        "serve": "turnout-web",
+        "triton": "turnout-triton",
+    },
 }
 
 COMMAND_SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Start": ("scan", "init", "check", "run", "serve", "models", "status"),
     "Move a model": ("export", "record", "verify", "bench", "switch"),
-    "Operate": ("health", "metrics"),
+    "Operate": ("health", "metrics", "deploy"),
     "Tools": ("plugins", "schema", "triton"),
 }
 """The commands by the way that a user goes.

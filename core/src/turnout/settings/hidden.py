@@ -38,7 +38,7 @@ def hide_secrets(options: Any) -> None:
 
 def _hidden_texts(document: Document, values: Any, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     words: frozenset[str] | None = None
-    for path, written in _scalars(document.values, ()):
+    for path, written in scalars_of(document.values, ()):
         whole = value_at(values, path) if "$" in written else written
         if not isinstance(whole, str):
             continue
@@ -50,17 +50,28 @@ def _hidden_texts(document: Document, values: Any, environment: Mapping[str, str
             yield from ((text, instead) for text, instead in found if text not in words)
 
 
-def _scalars(value: Any, path: DocumentPath) -> Iterator[tuple[DocumentPath, str]]:
+def scalars_of(value: Any, path: DocumentPath) -> Iterator[tuple[DocumentPath, str]]:
+    """Yield each text in ``value``, which is at ``path``, with its place."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict | list):
         for part, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _scalars(inner, (*path, part))
+            yield from scalars_of(inner, (*path, part))
+
+
+def is_credential_key(path: DocumentPath) -> bool:
+    """Return whether a key of ``path`` is one for credentials. The first three keys are those of a model and a backend."""
+    return any(_CREDENTIAL_KEY.fullmatch(part) for part in path[3:] if isinstance(part, str))
+
+
+def names_user(path: DocumentPath, text: str) -> bool:
+    """Return whether ``text`` is the address of a server, at ``path``, with a user or a password in it."""
+    return "@" in text and (address := _address(path, text)) is not None and any(_users(address))
 
 
 def _credentials(path: DocumentPath, text: str) -> Iterator[str]:
-    """Yield the credentials in a value that has no variable. The first three keys are those of a model and a backend."""
-    if any(_CREDENTIAL_KEY.fullmatch(part) for part in path[3:] if isinstance(part, str)):
+    """Yield the credentials in a value that has no variable."""
+    if is_credential_key(path):
         yield text
     elif "@" in text and (address := _address(path, text)) is not None:
         yield from _users(address)

@@ -12,8 +12,9 @@ from pydantic import BaseModel
 
 from turnout.errors import unknown_name
 from turnout.plugins.declarations import ModelDeclaration
-from turnout.settings.document.document import Document
+from turnout.settings.document.document import Document, path_text
 from turnout.settings.schema.file import ModelSettings, Settings
+from turnout.settings.variables import Variable, credentials_of, secret_paths, variables_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,20 @@ class LoadedSettings:
         """Return ``turnout.yaml:14`` for a path such as ``"models", "birefnet"``; empty if the settings are a mapping."""
         mark = self._document.mark_of_key(path)
         return f"{self.source}:{mark.line}" if mark.line else ""
+
+    @property
+    def text(self) -> str:
+        """The text of the file, as it was read; empty if the settings are a mapping."""
+        return self._document.text
+
+    def variables(self) -> tuple[Variable, ...]:
+        """Return the variables of the environment that the settings name, by name."""
+        return variables_of(self._document, secret_paths(self.backend_options))
+
+    def credentials(self) -> tuple[str, ...]:
+        """Return the place, such as ``turnout.yaml:14``, of each credential that the settings have as it is."""
+        found = credentials_of(self._document, secret_paths(self.backend_options))
+        return tuple(dict.fromkeys(self.where(*path) or path_text(path) for path in found))
 
     def _build_model(self, name: str, settings: ModelSettings) -> LoadedModel:
         return LoadedModel(

@@ -13,5 +13,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def turnout_commands() -> Iterable[click.Command]:
-    """Yield ``turnout deploy``."""
-    return ()
+    """Yield the command ``turnout deploy``."""
+    from turnout_deploy.commands.group import deploy
+
+    yield deploy

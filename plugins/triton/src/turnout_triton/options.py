@@ -41,8 +41,8 @@ class TritonOptions(Options):
     """A model on a Triton server and the connection to it.
 
     Attributes:
-        url: ``host:port``, or several for replicas of one server; with ``grpc://`` (the default), ``grpcs://``, ``http://`` or
-            ``https://`` in front. All of one scheme.
+        url: ``host:port``, or several for replicas of one server, as a list or with commas between them; with ``grpc://`` (the
+            default), ``grpcs://``, ``http://`` or ``https://`` in front. All of one scheme.
         model: the model's name on the server; this model's own by default.
         version: the model version; by default the model's own ``version``, or else the server's choice.
         timeout_seconds: the deadline of a request that has none of its own.
@@ -92,4 +92,7 @@ class TritonOptions(Options):
     @property
     def urls(self) -> tuple[str, ...]:
         """The servers of the model."""
-        return (self.url,) if isinstance(self.url, str) else self.url
+        if not isinstance(self.url, str):
+            return self.url
+        # A variable is one text, and a deployment names several servers with it.
+        return tuple(part.strip() for part in self.url.split(",") if part.strip()) or (self.url,)

@@ -1,0 +1,1 @@
+"""``turnout deploy``: one command a file."""

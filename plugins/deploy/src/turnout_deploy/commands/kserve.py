@@ -1,0 +1,48 @@
+"""``turnout deploy kserve``: the model repository on KServe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from turnout_deploy.commands.shared_options import (
+    COUNT,
+    FOLDER,
+    check_option,
+    config_option,
+    finish,
+    force_option,
+    make_plan,
+    name_option,
+    values_option,
+)
+
+
+@click.command(
+    "kserve",
+    short_help="Write an InferenceService and a ServingRuntime for the repository.",
+    epilog="\b\nExamples:\n  turnout deploy kserve --out kserve\n  turnout deploy kserve --storage-uri s3://models/model_repository",
+)
+@click.option("--out", default=Path("deploy/kserve"), show_default=True, type=FOLDER, help="The folder to write.")
+@config_option
+@name_option
+@click.option(
+    "--storage-uri",
+    "storage",
+    default="pvc://turnout-models/model_repository",
+    show_default=True,
+    help="Where KServe finds the model repository.",
+)
+@click.option("--triton-replicas", "servers", default=1, show_default=True, type=COUNT, help="The least of Triton servers.")
+@values_option
+@force_option
+@check_option
+def kserve(
+    *, out: Path, config: Path, name: str, storage: str, servers: int, values: tuple[str, ...], force: bool, check: bool
+) -> None:
+    """Write manifests by which KServe serves the whole model repository with Triton, for the models of a turnout.yaml."""
+    from turnout_deploy.kserve.layout import kserve_files
+
+    plan = make_plan(config, name, values, ".", servers=servers)
+    finish(out, kserve_files(plan, storage), force=force, check=check)

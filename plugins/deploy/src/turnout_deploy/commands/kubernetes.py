@@ -1,0 +1,65 @@
+"""``turnout deploy kubernetes``: manifests for a cluster."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from turnout_deploy.commands.shared_options import (
+    COUNT,
+    FOLDER,
+    check_option,
+    config_option,
+    finish,
+    force_option,
+    make_plan,
+    name_option,
+    repository_option,
+    values_option,
+)
+
+
+@click.command(
+    "kubernetes",
+    short_help="Write a kustomize base, components and overlays.",
+    epilog="\b\nExamples:\n  turnout deploy kubernetes\n  turnout deploy kubernetes --image registry.example.com/app:7",
+)
+@click.option("--out", default=Path("deploy/kubernetes"), show_default=True, type=FOLDER, help="The folder to write.")
+@config_option
+@name_option
+@click.option("--image", default="turnout:1", show_default=True, help="The image of the app, with its tag.")
+@click.option("--models-image", default="turnout-models:1", show_default=True, help="The image of the model repository.")
+@click.option("--replicas", default=2, show_default=True, type=COUNT, help="The pods of the app; the least of the autoscaler.")
+@click.option("--triton-replicas", "servers", default=2, show_default=True, type=COUNT, help="The Triton servers.")
+@repository_option
+@values_option
+@force_option
+@check_option
+def kubernetes(  # noqa: PLR0913  # click's options
+    *,
+    out: Path,
+    config: Path,
+    name: str,
+    image: str,
+    models_image: str,
+    replicas: int,
+    servers: int,
+    repository: str,
+    values: tuple[str, ...],
+    force: bool,
+    check: bool,
+) -> None:
+    """Write manifests for the app of a turnout.yaml, and for the Triton servers that its models may use.
+
+    A base, components (autoscaling, monitoring, triton, gpu) and overlays that choose them. Nothing is sent to a cluster, and
+    no file contains a secret.
+    """
+    from turnout_deploy.kubernetes.layout import kubernetes_files
+
+    plan = make_plan(
+        config, name, values, repository, image=image, models_image=models_image, replicas=replicas, servers=servers
+    )
+    docker = os.path.relpath(out / "Dockerfile", plan.needs.folder)
+    finish(out, kubernetes_files(plan, docker), force=force, check=check)

@@ -1,0 +1,100 @@
+"""The options that the commands of ``turnout deploy`` share, and the end that is the same for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from turnout_deploy.files import Deployment
+    from turnout_deploy.plan import Plan
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+COUNT = click.IntRange(1, 100)
+
+config_option = click.option(
+    "--config",
+    "-c",
+    default=Path("turnout.yaml"),
+    envvar="TURNOUT_CONFIG",
+    show_default=True,
+    type=PATH,
+    help="The settings file.",
+)
+name_option = click.option("--name", default="turnout", show_default=True, help="The name of the app, in all names.")
+values_option = click.option(
+    "--set",
+    "values",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A variable of turnout.yaml, written as it is; not for secrets. This environment is not read.",
+)
+repository_option = click.option(
+    "--repository",
+    default="model_repository",
+    show_default=True,
+    help="The model repository, a folder in the folder of turnout.yaml.",
+)
+force_option = click.option("--force", is_flag=True, help="Overwrite files that were written by hand.")
+check_option = click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file differs from what would be written.")
+
+
+def parse_values(given: tuple[str, ...]) -> Mapping[str, str]:
+    """Return the values of ``--set`` by name."""
+    values: dict[str, str] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name.isidentifier():
+            raise click.UsageError(f"--set {name!r} must be NAME=VALUE, with the name of a variable of turnout.yaml")
+        if not value.isprintable():
+            raise click.UsageError(f"--set {name!r}: the value has a character that cannot be printed; write it without")
+        values[name] = value
+    return values
+
+
+def make_plan(config: Path, name: str, values: tuple[str, ...], repository: str, **more: Any) -> Plan:
+    """Return the plan for a turnout.yaml.
+
+    Raises:
+        ConfigurationError: the file or an option cannot be used.
+    """
+    from turnout.commands.app_needs import read_app_needs
+    from turnout.errors import ConfigurationError
+    from turnout_deploy.plan import Plan
+
+    parsed = parse_values(values)
+    plan = Plan(name, read_app_needs(config, parsed), parsed, repository=repository, **more)
+    folder = plan.needs.folder / repository
+    if plan.has_servers and not folder.is_dir():
+        raise ConfigurationError(
+            f"the model repository {repository!r} is no folder in {str(plan.needs.folder)!r}, and Triton serves one; name it "
+            "with --repository, or write one: turnout export"
+        )
+    return plan
+
+
+def finish(out: Path, deployment: Deployment, *, force: bool, check: bool) -> None:
+    """Write the files into ``out``, or compare them, and print what changed."""
+    from turnout.errors import shown
+    from turnout_deploy.files import differences, write
+
+    if check:
+        different = differences(out, deployment)
+        for name in different:
+            click.echo(shown(f"FAIL {out / name} is missing, or differs from what turnout.yaml asks for"))
+        if different:
+            click.echo("next: write the files again, without --check", err=True)
+            raise SystemExit(1)
+        click.echo(shown(f"{len(deployment.contents())} files in {out} are up to date"))
+        return
+    for name in write(out, deployment, force=force):
+        click.echo(shown(f"wrote {out / name}"))
+    for note in deployment.notes:
+        click.echo(shown(f"note {note}"), err=True)
+    click.echo(shown(f"next: {deployment.next}"), err=True)

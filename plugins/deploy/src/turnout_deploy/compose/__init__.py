@@ -1,0 +1,1 @@
+"""A compose file: the app, Triton, Prometheus and Grafana on one machine."""

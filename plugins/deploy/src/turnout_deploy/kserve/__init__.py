@@ -1,0 +1,1 @@
+"""KServe: the model repository as an InferenceService on a ServingRuntime with Triton."""

@@ -1,0 +1,1 @@
+"""Manifests for Kubernetes, as a kustomize base, components and overlays."""
