@@ -69,7 +69,7 @@ $(VENVS)/scan/.done: $(SOURCES)
 	$(call install,scan,$(TEST_TOOLS) -e core -e plugins/scan)
 
 $(VENVS)/deploy/.done: $(SOURCES)
-	$(call install,deploy,$(TEST_TOOLS) kubernetes-validate check-jsonschema promql-parser -e core -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e plugins/web -e plugins/deploy)
+	$(call install,deploy,$(TEST_TOOLS) hatchling editables kubernetes-validate check-jsonschema promql-parser -e core -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e plugins/web -e plugins/deploy)
 
 # The apps of examples/ before and after, with torch and the frameworks they use; Gradio needs older versions of two packages.
 $(VENVS)/apps/.done: $(SOURCES) examples/constraints.txt
@@ -132,7 +132,7 @@ check: $(VENVS)/check/.done
 	$(VENVS)/check/bin/mypy core/src plugins/*/src
 	$(VENVS)/check/bin/lint-imports
 
-test: test-architecture test-core test-onnxruntime test-vision test-triton test-direct test-ray test-apps
+test: test-architecture test-core test-onnxruntime test-vision test-triton test-direct test-ray test-apps test-deploy
 
 define run_tests
 	$(VENVS)/$(1)/bin/python $(PYTEST) $(PARALLEL) $(2)

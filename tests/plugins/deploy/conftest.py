@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from turnout.cli import main
 
 ROOT = Path(__file__).parents[3]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -38,18 +38,21 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def deploy(project: Path) -> Run:
+def deploy(project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Return ``turnout deploy`` in the project's folder."""
 
     def run(*arguments: object, folder: Path = project, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [Path(sys.executable).with_name("turnout"), "deploy", *map(str, arguments)],
-            cwd=folder,
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        words = ["deploy", *map(str, arguments)]
+        capfd.readouterr()
+        with monkeypatch.context() as patch:
+            patch.chdir(folder)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            try:
+                main(words)
+            except SystemExit as end:
+                code = int(end.code or 0)
+        written = capfd.readouterr()
+        return subprocess.CompletedProcess(words, code, written.out, written.err)
 
     return run

@@ -39,6 +39,8 @@ def _locks(documents: list[Document]) -> Iterator[str]:
             yield f"{workload['kind']} has no seccomp profile"
         if pod.get("automountServiceAccountToken") is not False:
             yield f"{workload['kind']} gets a token of the API server"
+        if pod.get("enableServiceLinks") is not False:
+            yield f"{workload['kind']} gets variables of every service"
         for container in containers(workload):
             yield from _lock_of(container)
 

@@ -53,7 +53,7 @@ def kubernetes_problems(document: Document) -> list[str]:
 def compose_problems(document: Document) -> list[str]:
     """Return what the schema of the compose specification refuses, and each dollar that compose cannot read."""
     schema = json.loads((files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json").read_text("utf-8"))
-    found = [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(document)]
+    found = [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(document)]
     return found + [text for text in texts(document) if "$" in _COMPOSE_DOLLAR.sub("", text)]
 
 

@@ -82,7 +82,7 @@ def test_a_planted_opening_is_found(service: str, key: str, value: object, found
 
 
 def test_a_lost_mount_is_found(tmp_path: Path) -> None:
-    assert len(lost_mounts(COMPOSE, tmp_path)) == 7
+    assert len(lost_mounts(COMPOSE, tmp_path)) == 6
 
 
 def test_prometheus_takes_the_configuration_and_its_rules(tmp_path: Path) -> None:

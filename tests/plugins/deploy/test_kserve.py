@@ -35,7 +35,7 @@ def test_the_files_fit_their_schemas_and_each_other() -> None:
     ("kind", "plant"),
     [
         ("InferenceService", lambda one: one["spec"]["predictor"].update(minReplica=1)),
-        ("InferenceService", lambda one: one["spec"]["predictor"]["model"].pop("modelFormat")),
+        ("InferenceService", lambda one: one["spec"]["predictor"]["model"].update(modelFormat="triton")),
         ("InferenceService", lambda one: one["spec"]["predictor"]["autoScaling"]["metrics"][0].update(type="Queue")),
         ("InferenceService", lambda one: one["spec"].pop("predictor")),
         ("InferenceService", lambda one: one.update(apiVersion="serving.kserve.io/v1alpha1")),

@@ -79,6 +79,7 @@ BOX = f"{POD}.containers.0"
         (_set(f"Deployment.{POD}.securityContext.runAsNonRoot", False), "may run as root"),
         (_set(f"StatefulSet.{POD}.securityContext.seccompProfile", None), "no seccomp profile"),
         (_set(f"Deployment.{POD}.automountServiceAccountToken", True), "token of the API server"),
+        (_set(f"Deployment.{POD}.enableServiceLinks", None), "variables of every service"),
         (_set(f"Deployment.{BOX}.securityContext.readOnlyRootFilesystem", False), "not locked"),
         (_set(f"StatefulSet.{POD}.initContainers.0.securityContext.capabilities", None), "has capabilities"),
         (_set(f"Deployment.{BOX}.resources.limits", None), "no limits"),

@@ -38,7 +38,7 @@ def test_a_name_that_kubernetes_does_not_take(deploy: Run, project: Path, name: 
         ("1=2", "must be NAME=VALUE"),
         ("OTHER=1", "has no variable 'OTHER'; it has: BACKEND, KEY, SERVERS"),
         ("KEY=sk-7f2c9d1e", "--set KEY: the variable is in a place for credentials"),
-        ("BACKEND=tritn", "Did you mean 'triton'?"),
+        ("BACKEND=tritn", "known: onnxruntime, triton"),
         ("BACKEND=a\tb", "cannot be printed"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
+
 from turnout_deploy.yaml_text import yaml_documents, yaml_text
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)

@@ -19,7 +19,7 @@ _HEAD = """\
 # no index has: docker build -f {file} -t {image} .
 # No image was built on the machine where this was written; a test runs the install line and the command without a container.
 FROM {python} AS app
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp TURNOUT_CONFIG={config} TURNOUT_LOG=info
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp TURNOUT_LOG=info
 WORKDIR {home}
 RUN --mount=type=bind,source={wheels},target=/{wheels} \\
     pip install --no-cache-dir --disable-pip-version-check --find-links /{wheels} \\
@@ -28,7 +28,7 @@ RUN --mount=type=bind,source={wheels},target=/{wheels} \\
 _TAIL = """\
 USER {user}:{user}
 EXPOSE {port}
-# The servers call /health/live and /health/ready; the token comes from outside, as TURNOUT_SERVE_TOKEN.
+# The token comes from outside, as TURNOUT_SERVE_TOKEN; /health/live and /health/ready ask for none.
 ENTRYPOINT ["turnout"]
 CMD {command}
 """
@@ -43,7 +43,7 @@ USER {user}:{user}
 
 def command_words() -> list[str]:
     """Return the words after ``turnout`` that start the server of an app in a container."""
-    return ["serve", CONFIG, "--host", "0.0.0.0", "--port", str(APP_PORT)]  # noqa: S104  # the address of the container
+    return ["serve", "--config", CONFIG, "--host", "0.0.0.0", "--port", str(APP_PORT)]  # noqa: S104  # the address of the container
 
 
 def dockerfile(plan: Plan, file: str) -> str:
@@ -58,7 +58,6 @@ def dockerfile(plan: Plan, file: str) -> str:
         file=file,
         image=plan.image,
         python=PYTHON_IMAGE,
-        config=CONFIG,
         home=HOME,
         distributions=" ".join(shlex.quote(one) for one in distributions(plan)),
     )

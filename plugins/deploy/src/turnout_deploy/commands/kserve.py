@@ -45,4 +45,4 @@ def kserve(
     from turnout_deploy.kserve.layout import kserve_files
 
     plan = make_plan(config, name, values, ".", servers=servers)
-    finish(out, kserve_files(plan, storage), force=force, check=check)
+    finish(out, kserve_files(plan, storage, out), force=force, check=check)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -61,5 +60,4 @@ def kubernetes(  # noqa: PLR0913  # click's options
     plan = make_plan(
         config, name, values, repository, image=image, models_image=models_image, replicas=replicas, servers=servers
     )
-    docker = os.path.relpath(out / "Dockerfile", plan.needs.folder)
-    finish(out, kubernetes_files(plan, docker), force=force, check=check)
+    finish(out, kubernetes_files(plan, out), force=force, check=check)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from turnout.errors import ConfigurationError
@@ -19,8 +20,8 @@ _QUERY = (
 )
 
 
-def kserve_files(plan: Plan, storage: str) -> Deployment:
-    """Return the manifests that serve the whole repository, which is at the URI ``storage``.
+def kserve_files(plan: Plan, storage: str, out: Path) -> Deployment:
+    """Return the manifests, for the folder ``out``, that serve the whole repository, which is at the URI ``storage``.
 
     Raises:
         ConfigurationError: no model of turnout.yaml has Triton as a backend.
@@ -38,9 +39,7 @@ def kserve_files(plan: Plan, storage: str) -> Deployment:
     }
     address = f"http://{plan.name}-predictor:80"
     variables = " ".join(f"{name}={address}" for name in plan.url_variables) or f"url: {address}"
-    return Deployment(
-        files, {}, (f"the app calls it with {variables}",), "kubectl apply -k .    # in that folder, on a cluster with KServe"
-    )
+    return Deployment(files, {}, (f"the app calls it with {variables}",), f"kubectl apply -k {out}")
 
 
 def _runtime(plan: Plan) -> dict[str, Any]:
@@ -124,6 +123,7 @@ def _service(plan: Plan, storage: str) -> dict[str, Any]:
                 "maxReplicas": max(8, plan.servers),
                 "timeout": 120,
                 "automountServiceAccountToken": False,
+                "enableServiceLinks": False,
                 "securityContext": {"fsGroup": 1000},
                 "autoScaling": {"metrics": [metric]},
                 "model": model,

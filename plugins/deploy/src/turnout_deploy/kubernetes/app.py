@@ -26,6 +26,8 @@ def deployment(plan: Plan) -> Object:
     pod = {
         "serviceAccountName": plan.name,
         "automountServiceAccountToken": False,
+        # Kubernetes would set TURNOUT_PORT and more for a service called turnout, of which the app would warn.
+        "enableServiceLinks": False,
         "terminationGracePeriodSeconds": _DRAIN_SECONDS + 25,
         "securityContext": pod_security(USER),
         "topologySpreadConstraints": spread(plan, APP),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from turnout_deploy import monitoring
 from turnout_deploy.dockerfile import dockerfile, ignore_file
@@ -17,8 +19,9 @@ _CHECKED = "Checked against its schema; no cluster has run it yet."
 _BASE, _COMPONENTS, _OVERLAYS = "base", "components", "overlays"
 
 
-def kubernetes_files(plan: Plan, docker: str) -> Deployment:
-    """Return the manifests of ``plan``, and the Dockerfile that is called ``docker`` in the folder of turnout.yaml."""
+def kubernetes_files(plan: Plan, out: Path) -> Deployment:
+    """Return the manifests of ``plan`` and the Dockerfile, for the folder ``out``."""
+    docker = os.path.relpath(out / "Dockerfile", plan.needs.folder)
     files = {"Dockerfile": dockerfile(plan, docker), "Dockerfile.dockerignore": ignore_file(plan)}
     parts = {
         _BASE: _base(plan),
@@ -29,9 +32,7 @@ def kubernetes_files(plan: Plan, docker: str) -> Deployment:
         parts |= {f"{_COMPONENTS}/triton": _triton(plan), f"{_COMPONENTS}/gpu": _gpu(plan)}
     parts |= {f"{_OVERLAYS}/{name}": {"kustomization.yaml": text} for name, text in _overlays(plan).items()}
     files |= {f"{folder}/{name}": text for folder, part in parts.items() for name, text in part.items()}
-    return Deployment(
-        files, {}, _notes(plan), f"kubectl apply -k {_OVERLAYS}/try    # in the folder above, after the images and the secret"
-    )
+    return Deployment(files, {}, _notes(plan), f"kubectl apply -k {out / _OVERLAYS / 'try'}")
 
 
 def _base(plan: Plan) -> Mapping[str, str]:

@@ -26,6 +26,7 @@ def stateful_set(plan: Plan) -> Object:
     """Return the servers. Each has a copy of the model repository, which comes from an image of its own."""
     pod = {
         "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
         # Triton finishes requests in flight for 30 s.
         "terminationGracePeriodSeconds": 45,
         "securityContext": pod_security(USER),
