@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from turnout import Turnout
-from turnout_web import examples, kserve, operations, page, pipelines
+from turnout_web import examples, kserve, openapi, operations, page, pipelines
 from turnout_web.access import HostCheck, TokenCheck
 from turnout_web.exchange import Exchange
 from turnout_web.limits.body_size import BodyLimit
@@ -22,7 +22,7 @@ from turnout_web.trace_context import TraceContext
 Routes = Callable[[Turnout, ServeSettings], list[BaseRoute]]
 
 # The first that matches answers.
-ROOMS: tuple[Routes, ...] = (kserve.routes, operations.routes, pipelines.routes, examples.routes, page.routes)
+ROOMS: tuple[Routes, ...] = (kserve.routes, operations.routes, pipelines.routes, examples.routes, openapi.routes, page.routes)
 UNCOUNTED = (operations.METRICS, *operations.PROBES)
 
 
