@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from starlette.testclient import TestClient
+from tests.plugins.web.demo_server import REPOSITORY, serving
 
 import turnout
-from tests.plugins.web.demo_server import REPOSITORY, serving
 from turnout_web.application import create_application
 from turnout_web.settings import ServeSettings
 
@@ -19,10 +19,10 @@ def demo_app() -> Iterator[turnout.Turnout]:
 
 
 @pytest.fixture(scope="session")
-def demo(demo_app: turnout.Turnout) -> Iterator[TestClient]:
+def demo(demo_app: turnout.Turnout) -> TestClient:
     """A client of the demo's app in this process; an error of the server is an answer, as for any client."""
-    with TestClient(create_application(demo_app, ServeSettings()), "http://127.0.0.1", raise_server_exceptions=False) as client:
-        yield client
+    # Not as a context manager, which would ask for a lifespan: the application has none.
+    return TestClient(create_application(demo_app, ServeSettings()), "http://127.0.0.1", raise_server_exceptions=False)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ def document(app: Turnout, settings: ServeSettings) -> Json:
         "info": {
             "title": "Turnout",
             "version": turnout.__version__,
-            "description": "The models and pipelines of turnout.yaml. Every error is a problem (RFC 9457) with one line of text.",
+            "description": "The models and pipelines of turnout.yaml. Each error is a problem (RFC 9457) with one clear line.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
