@@ -103,6 +103,11 @@ def _no_statistics(model: ModelDeclaration, options: Any) -> ServerStatistics | 
     return None
 
 
+def _no_checkpoint(folder: Path, name: str) -> Mapping[str, Any] | None:
+    """Return None: the backend opens no folder."""
+    return None
+
+
 def _no_command(options: Any, repository: str) -> str:
     """Return no command: the backend has no server, or none that a command starts here."""
     return ""
@@ -127,6 +132,8 @@ class Backend(Generic[OptionsT]):
         example: an example of its options as one line of YAML, for messages and ``turnout init``.
         starter: the keys of a first turnout.yaml, written by ``turnout init`` without files; empty if it has none.
         file_options: the option that names the model's file, by suffix such as ``.onnx``, for ``turnout init FILE``.
+        checkpoint_options: returns the options that open the checkpoint in a folder, whose path in turnout.yaml is its second
+            argument; None if the folder is no checkpoint of this backend; for ``turnout init FOLDER``.
         server_command: returns the command that starts its server on this machine, where the options look for it, with a model
             repository other than ``model_repository`` (empty if there is none); empty if the options name another machine.
         variables: the environment variables ``TURNOUT_...`` that it reads.
@@ -154,6 +161,7 @@ class Backend(Generic[OptionsT]):
     example: str = "{}"
     starter: str = ""
     file_options: Mapping[str, str] = field(default_factory=dict)
+    checkpoint_options: Callable[[Path, str], Mapping[str, Any] | None] = _no_checkpoint
     server_command: Callable[[OptionsT, str], str] = _no_command
     variables: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from turnout import hookimpl
 
@@ -27,6 +27,7 @@ def turnout_backends() -> Iterable[Backend[DirectOptions]]:
         device_tensors=True,
         aliases=("torch", "pytorch"),
         starter=STARTER,
+        checkpoint_options=_checkpoint_options,
         files=_files,
         version_folder=_version_folder,
         tuning=("instance_group",),
@@ -58,6 +59,12 @@ def _instances(options: DirectOptions) -> Sequence[DirectOptions]:
     from turnout_direct.instances import instance_options
 
     return instance_options(options)
+
+
+def _checkpoint_options(folder: Path, name: str) -> Mapping[str, Any] | None:
+    from turnout_direct.checkpoint_options import checkpoint_options
+
+    return checkpoint_options(folder, name)
 
 
 def _files(model: ModelDeclaration, options: DirectOptions) -> Iterable[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +18,24 @@ from turnout.plugins.known import install_commands
 from turnout.settings.edit.line_edit import text_scalar
 
 
-def file_settings(plugins: Plugins, files: Sequence[Path], folder: Path) -> Draft:
-    """Return a turnout.yaml for ``folder`` with a model for each file.
+def file_settings(plugins: Plugins, files: Sequence[Path], folder: Path, more: Mapping[str, Any] | None = None) -> Draft:
+    """Return a turnout.yaml for ``folder`` with a model for each file or checkpoint folder; each has the keys ``more`` too.
 
     Raises:
         ConfigurationError: no installed backend opens one of the files, one is empty, or turnout.yaml cannot name it.
     """
-    backends = [_backend_for(plugins, file) for file in files]
+    opened = [_opened(plugins, file, folder) for file in files]
     names = model_names([wanted_name(file, folder) for file in files])
+    first = opened[0][0]
     models: dict[str, Any] = {}
-    lines = [f"backend: {backends[0].name}", "", "models:"]
-    for name, file, backend in zip(names, files, backends, strict=True):
+    lines = [f"backend: {first}", "", "models:"]
+    for name, (backend, options) in zip(names, opened, strict=True):
+        keys = ({} if backend == first else {"backend": backend}) | dict(more or {})
+        models[name] = keys | {"backends": {backend: dict(options)}}
+        written = ", ".join(f"{option}: {yaml_value(value)}" for option, value in options.items())
         lines.append(f"  {text_scalar(name)}:")
-        models[name] = {} if backend.name == backends[0].name else {"backend": backend.name}
-        if models[name]:
-            lines.append(f"    backend: {backend.name}")
-        option, path = backend.file_options[file.suffix.lower()], _relative_path(file, folder)
-        models[name]["backends"] = {backend.name: {option: path}}
-        lines += ["    backends:", f"      {backend.name}: {{{option}: {yaml_value(path)}}}"]
+        lines += [f"    {key}: {yaml_value(value) if key != 'backend' else value}" for key, value in keys.items()]
+        lines += ["    backends:", f"      {backend}: {{{written}}}"]
     try:
         return checked_draft(HEAD + "\n".join([*lines, ""]), models, plugins)
     except SettingsError as error:
@@ -43,6 +43,17 @@ def file_settings(plugins: Plugins, files: Sequence[Path], folder: Path) -> Draf
             f"the {count_of(len(files), 'file')} do not fit into one turnout.yaml: {error.problems[0].message}; nothing was "
             "written"
         ) from error
+
+
+def _opened(plugins: Plugins, file: Path, folder: Path) -> tuple[str, Mapping[str, Any]]:
+    """Return the backend that opens ``file``, and its options for it."""
+    path = _relative_path(file, folder)
+    if file.is_dir():
+        for backend in plugins.backends():
+            if (options := backend.checkpoint_options(file, path)) is not None:
+                return backend.name, options
+    backend = _backend_for(plugins, file)
+    return backend.name, {backend.file_options[file.suffix.lower()]: path}
 
 
 def _relative_path(file: Path, folder: Path) -> str:

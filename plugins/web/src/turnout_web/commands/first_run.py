@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from turnout.commands.init.first_settings import ensure_settings
 from turnout.errors import ConfigurationError
 
-_SETTINGS = (".yaml", ".yml")
+_SETTINGS = "turnout.yaml"
+_SUFFIXES = (".yaml", ".yml")
 
 
 def find_config(source: Path | None, config: Path, *, named: bool, say: Callable[[str], None]) -> Path:
     """Return the settings file to serve; if ``source`` is a model and there is none, it is written first.
 
     Args:
-        source: a settings file, or a model; None to serve ``config``.
+        source: a settings file, a folder with one, or a model; None to serve ``config``.
         config: the settings file.
         named: the user has named ``config``.
         say: prints a line for the user.
@@ -23,11 +25,31 @@ def find_config(source: Path | None, config: Path, *, named: bool, say: Callable
         ConfigurationError: there is no such file, or it serves another model.
     """
     if source is None:
-        if not config.exists():
-            raise ConfigurationError(
-                f"there is no {str(config)!r} here; write one with 'turnout init', or name a model: turnout serve model.onnx",
-                next_step="turnout init",
-            )
+        return _existing(config)
+    if (found := _settings_in(source)) is not None:
+        if named:
+            raise ConfigurationError(f"{str(source)!r} and --config {str(config)!r} are both settings files; name one")
+        return _existing(found)
+    if (written := ensure_settings(source, config)) is None:
+        say(f"{str(config)!r} is there, and is used")
         return config
-    del named, say
-    return source
+    for note in written.notes:
+        say(f"note: {note}")
+    say(f"wrote {str(config)!r}; from now on 'turnout serve' alone does the same")
+    return config
+
+
+def _settings_in(source: Path) -> Path | None:
+    if source.suffix.lower() in _SUFFIXES and not source.is_dir():
+        return source
+    return source / _SETTINGS if (source / _SETTINGS).is_file() else None
+
+
+def _existing(config: Path) -> Path:
+    if config.is_file():
+        return config
+    where = "is a folder" if config.is_dir() else "does not exist"
+    raise ConfigurationError(
+        f"{str(config)!r} {where}; write one with 'turnout init', or name a model: turnout serve model.onnx",
+        next_step="turnout init",
+    )
