@@ -20,6 +20,7 @@ _DISTRIBUTIONS: Mapping[str, Mapping[str, str]] = {
     "server": {"triton": "turnout-triton"},
     "step": dict.fromkeys(("load_image", "segment_regions", "caption", "answer"), "turnout-vision"),
     "export format": {"onnx": "turnout-direct", "torchscript": "turnout-direct", "generate": "turnout-triton"},
+    "checkpoint": {"config.json": "turnout-direct"},
     "repository": {"triton": "turnout-triton"},
     "command": {
         "deploy": "turnout-deploy",
@@ -107,7 +108,7 @@ def install_hint(kind: str, name: str) -> str:
     """Return a sentence, after a space, that names the distribution to install for ``name``; empty if it is unknown.
 
     Args:
-        kind: ``backend``, ``step``, ``export format``, ``repository`` or ``command``.
+        kind: ``backend``, ``step``, ``export format``, ``checkpoint``, ``repository`` or ``command``.
         name: the name in turnout.yaml or on the command line.
     """
     owner = _DISTRIBUTIONS[kind].get(name)

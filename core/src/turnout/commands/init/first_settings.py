@@ -13,10 +13,11 @@ from turnout.commands.init.model_files import file_settings
 from turnout.commands.init.repository_models import repository_settings
 from turnout.errors import ConfigurationError
 from turnout.plugins.discovery import Plugins, find_plugins
-from turnout.plugins.known import install_commands
+from turnout.plugins.known import install_command
 from turnout.settings.document.source import document_of_file
 
 _KEYS = {"preload": True}
+_CHECKPOINT = "config.json"
 
 
 def ensure_settings(source: Path, config: Path) -> Draft | None:
@@ -46,12 +47,16 @@ def _draft(plugins: Plugins, source: Path, folder: Path) -> Draft:
         return file_settings(plugins, [source], folder, _KEYS)
     if any(backend.checkpoint_options(source, source.name) is not None for backend in plugins.backends()):
         return file_settings(plugins, [source], folder, _KEYS)
+    if (source / _CHECKPOINT).is_file():
+        raise ConfigurationError(
+            f"{str(source)!r} has a {_CHECKPOINT}: a checkpoint, and no installed backend opens one",
+            next_step=install_command("checkpoint", _CHECKPOINT),
+        )
     try:
         return _in_this_process(repository_settings(plugins, source, folder), plugins)
     except ConfigurationError as error:
         raise ConfigurationError(
-            f"no installed backend opens the folder {str(source)!r}, and it is no model repository: {error.message}; a checkpoint "
-            f"of transformers has a config.json and needs {install_commands('backend')}"
+            f"{str(source)!r} is no folder of models: a checkpoint has a {_CHECKPOINT}, a repository a folder for each model"
         ) from error
 
 

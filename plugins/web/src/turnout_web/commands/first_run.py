@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def find_config(source: Path | None, config: Path, *, named: bool, say: Callable
         return config
     for note in written.notes:
         say(f"note: {note}")
-    say(f"wrote {str(config)!r}; from now on 'turnout serve' alone does the same")
+    again = "turnout serve" + (f" --config {shlex.quote(str(config))}" if named else "")
+    say(f"wrote {str(config)!r}; from now on this does the same: {again}")
     return config
 
 
