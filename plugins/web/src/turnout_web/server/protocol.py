@@ -39,7 +39,8 @@ class PatientProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         before = self._phase
-        self._received += len(data)
+        if before != _BODY:
+            self._received += len(data)
         super().data_received(data)
         if self._phase == _IDLE:
             if self._timer is not None:
@@ -68,10 +69,14 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._phase = _BODY
+        self._phase, self._received = _BODY, 0
         super().on_headers_complete()
         if self._ending:
             self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        self._received += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._phase = _IDLE
@@ -111,7 +116,6 @@ class PatientProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _wait_for_body(self) -> None:
-        self._received = 0
         self._wait(self.settings.body_timeout_seconds, self._check_body)
 
     def _check_body(self) -> None:
@@ -121,6 +125,7 @@ class PatientProtocol(HttpToolsProtocol):
         seconds = self.settings.body_timeout_seconds
         # A body that the app does not read yet is not the client's fault.
         if self.flow.read_paused or self._received >= seconds * _SLOWEST_BYTES_PER_SECOND:
+            self._received = 0
             self._wait_for_body()
             return
         self.cycle.keep_alive = False

@@ -22,7 +22,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
     try:
         for family, address in _resolve(host, port):
             found.append(_listen(family, (address[0], found[0].getsockname()[1] if found else port, *address[2:])))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         for one in found:
             one.close()
         raise ConfigurationError(_reason(host, port, error), next_step=_step(error)) from error
@@ -36,6 +36,8 @@ def url_of(host: str, port: int) -> str:
 
 
 def _resolve(host: str, port: int) -> list[_Address]:
+    if not host:  # which the system takes for every address
+        raise ValueError("no host")
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
@@ -55,9 +57,9 @@ def _listen(family: socket.AddressFamily, address: Any) -> socket.socket:
     return listening
 
 
-def _reason(host: str, port: int, error: OSError) -> str:
+def _reason(host: str, port: int, error: OSError | ValueError) -> str:
     place = f"port {port} of {host!r}"
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, ValueError | socket.gaierror):
         return f"the server cannot listen on {host!r}: no address has this name; give --host an address of this machine"
     if error.errno == errno.EADDRINUSE:
         return f"the server cannot listen on {place}: another program listens there; stop it, or give another --port"
@@ -68,5 +70,5 @@ def _reason(host: str, port: int, error: OSError) -> str:
     return f"the server cannot listen on {place}: {error.strerror or error}; give another --host or --port"
 
 
-def _step(error: OSError) -> str | None:
-    return "turnout serve --port 0" if error.errno in (errno.EADDRINUSE, errno.EACCES) else None
+def _step(error: OSError | ValueError) -> str | None:
+    return "turnout serve --port 0" if getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES) else None
