@@ -12,7 +12,7 @@ from turnout.errors import json_text
 JSON, BINARY = "application/json", "application/octet-stream"
 # A longer line is no longer read by people; the shell takes 128 KiB.
 _LONGEST_LINE = 4_000
-_AUTHORIZATION = '-H "Authorization: Bearer $TURNOUT_SERVE_AUTHORIZATION"'
+_AUTHORIZATION = '-H "Authorization: Bearer $TURNOUT_SERVE_TOKEN"'
 
 
 @dataclass(frozen=True, slots=True)
