@@ -105,10 +105,11 @@ class Differences:
         self.compared += 1
         numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (left, right))
         if numbers:
-            if not math.isclose(left, right, rel_tol=RELATIVE, abs_tol=ABSOLUTE):
+            if not (math.isclose(left, right, rel_tol=RELATIVE, abs_tol=ABSOLUTE) or (math.isnan(left) and math.isnan(right))):
                 self.add(path, "number", left, right, difference=_finite(abs(left - right)))
         elif type(left) is not type(right) or left != right:
-            kind = "missing" if left is None or right is None else "text" if isinstance(left, str) else "value"
+            texts = isinstance(left, str) and isinstance(right, str)
+            kind = "missing" if left is None or right is None else "text" if texts else "value"
             self.add(path, kind, left, right)
 
 

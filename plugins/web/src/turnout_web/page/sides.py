@@ -8,6 +8,7 @@ from typing import Any
 
 from turnout import Pipeline, Turnout
 from turnout.errors import listing, suggestion
+from turnout_web.pipelines.routing import find_pipeline
 from turnout_web.problems import Problem
 
 SERVED = "as it serves"
@@ -29,8 +30,8 @@ class Side:
 
 
 def describe_choices(app: Turnout, name: str) -> dict[str, Any]:
-    """Return the backends that the pipeline ``name`` can be compared on, in types of JSON. Raises as ``app.pipeline``."""
-    models = {model: list(app.backends(model)) for model in _models_of(app.pipeline(name))}
+    """Return the backends that the pipeline ``name`` can be compared on, in types of JSON. Raises as ``find_pipeline``."""
+    models = {model: list(app.backends(model)) for model in _models_of(find_pipeline(app, name))}
     return {"pipeline": name, "backends": _names(models), "models": models}
 
 
@@ -39,11 +40,11 @@ def choose_side(app: Turnout, name: str, key: str, backend: str) -> Side:
 
     Raises:
         Problem: 400, no model of the pipeline has it; ``key`` names the option.
-        TurnoutError: as ``app.pipeline``.
+        TurnoutError: as ``find_pipeline``.
     """
     if not backend:
-        return Side(SERVED, {}, app.pipeline(name))
-    models = {model: app.backends(model) for model in _models_of(app.pipeline(name))}
+        return Side(SERVED, {}, find_pipeline(app, name))
+    models = {model: app.backends(model) for model in _models_of(find_pipeline(app, name))}
     chosen = {model: backend for model, backends in models.items() if backend in backends}
     if not chosen:
         known = _names(models)
