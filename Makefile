@@ -132,7 +132,7 @@ check: $(VENVS)/check/.done
 	$(VENVS)/check/bin/mypy core/src plugins/*/src
 	$(VENVS)/check/bin/lint-imports
 
-test: test-architecture test-core test-onnxruntime test-vision test-triton test-direct test-ray test-apps test-deploy
+test: test-architecture test-core test-onnxruntime test-vision test-triton test-direct test-ray test-apps test-deploy test-web
 
 define run_tests
 	$(VENVS)/$(1)/bin/python $(PYTEST) $(PARALLEL) $(2)
@@ -159,6 +159,10 @@ test-apps: $(VENVS)/apps/.done $(VENVS)/triton/.done-server
 test-direct: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 	$(call run_tests,direct,tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs tests/gpu tests/deploy)
 	$(VENVS)/direct/bin/python $(PYTEST) $(SPREAD) tests/hostile
+
+# The server and its page, beside a real Triton and in a real Chromium.
+test-web: $(VENVS)/web/.done $(VENVS)/triton/.done-server
+	$(call run_tests,web,tests/plugins/web)
 
 test-ray: $(VENVS)/ray/.done
 	$(call run_tests,ray,tests/ray)
