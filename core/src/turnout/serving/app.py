@@ -18,7 +18,7 @@ from turnout.plugins.discovery import Plugins
 from turnout.serving.arms import Arms
 from turnout.serving.chosen_arms import ChosenArms, check_backend
 from turnout.serving.composition import Composer
-from turnout.serving.concurrency import count_runs
+from turnout.serving.concurrency import count_runs, waits_for_nothing
 from turnout.serving.executor import AppThreads
 from turnout.serving.health.collection import HealthCheck
 from turnout.serving.model import Model
@@ -81,8 +81,14 @@ class Turnout:
         Raises:
             UnknownNameError: the file has no such model.
         """
-        self.model(model)
-        return self._reloader.model(model).settings.max_batch_size
+        return self._reloader.model(self.model(model).name).settings.max_batch_size
+
+    def waits_for_nothing(self, model: str) -> bool:
+        """Return whether ``infer`` of an open model only computes: no server, other backend, recording, instance or delay.
+
+        Raises as ``model``.
+        """
+        return waits_for_nothing(self._reloader.model(self.model(model).name), self._plugins)
 
     def arm(self, model: str, backend: str) -> ModelInference:
         """Return ``model`` on ``backend`` alone, for a comparison; the caller closes it.

@@ -1,14 +1,17 @@
-"""How many runs of a pipeline at once are worth their memory."""
+"""How many runs of a pipeline at once are worth their memory, and which requests wait for nothing."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 
+from turnout.errors import ModelLoadError
 from turnout.pipeline import PipelinePlan
 from turnout.plugins.discovery import Plugins
 from turnout.serving.model import Model
+from turnout.serving.opening import count_instances
 from turnout.settings import LoadedSettings
+from turnout.settings.loaded import LoadedModel
 
 _FEWEST = 2
 
@@ -26,3 +29,19 @@ def count_cores() -> int:
     """Return the number of cores that this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)
     return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
+
+
+def waits_for_nothing(model: LoadedModel, plugins: Plugins) -> bool:
+    """Return whether ``infer`` of a model only computes, once the model is open.
+
+    It may wait for a server, for another backend, for the file of a recording, for a free instance, or for other requests.
+    """
+    settings, batching = model.settings, model.declaration.dynamic_batching
+    if plugins.backend(model.backend).remote or settings.other_backends() or settings.record is not None:
+        return False
+    if batching is not None and (batching.max_queue_delay_microseconds or batching.preserve_ordering):
+        return False
+    try:
+        return count_instances(plugins, model, model.backend) is None
+    except ModelLoadError:  # the first request raises it
+        return False

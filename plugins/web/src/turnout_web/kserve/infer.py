@@ -61,7 +61,7 @@ class InferEndpoint:
             requested = self._read(body, head_bytes)
             inputs = read_inputs(requested, body, head_bytes)
         deadline = _deadline(headers.timeout, requested.timeout_seconds)
-        response = await served.model.ainfer(InferenceRequest(inputs, deadline, requested.id, requested.parameters))
+        response = await served.infer(InferenceRequest(inputs, deadline, requested.id, requested.parameters), len(body))
         served.note_answer(response.model_version)
         await _send(send, writer.write(response, requested), headers.accepted)
 

@@ -7,13 +7,18 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from turnout import Model, ModelSignature, Turnout
+from turnout import InferenceRequest, InferenceResponse, Model, ModelSignature, Turnout
 from turnout.errors import ClosedError, InvalidRequestError
 from turnout.health import ArmHealth, Health, ModelHealth
+from turnout_web.kserve.pace import Pace
 from turnout_web.problems import Problem
 
 NO_VERSION = "1"
 """The version of a model that has no version folder: clients expect that each has one."""
+
+
+QUICK_BYTES = 1 << 16
+"""The largest body of a request that may run in the event loop."""
 
 
 class ServedModel:
@@ -24,9 +29,10 @@ class ServedModel:
         model: the model itself.
         answered_version: the version of its last answer; empty before it.
         last_inference: the milliseconds since 1970 of its last answer in this process; 0 before it.
+        pace: where its requests run.
     """
 
-    __slots__ = ("_app", "answered_version", "last_inference", "model", "name")
+    __slots__ = ("_app", "answered_version", "last_inference", "model", "name", "pace")
 
     def __init__(self, app: Turnout, name: str) -> None:
         self._app = app
@@ -34,11 +40,23 @@ class ServedModel:
         self.name = name
         self.answered_version = ""
         self.last_inference = 0
+        self.pace = Pace(self.model, partial(app.waits_for_nothing, name))
 
     def note_answer(self, version: str) -> None:
         """Note that ``version`` has answered now."""
         self.answered_version = version or NO_VERSION
         self.last_inference = int(time.time() * 1000)
+
+    async def infer(self, request: InferenceRequest, body_bytes: int) -> InferenceResponse:
+        """Return the answer to ``request``, which came with ``body_bytes``. Raises as ``Model.ainfer``."""
+        pace = self.pace
+        if body_bytes <= QUICK_BYTES:
+            if pace.is_quick():
+                return pace.answer(request)
+            # A thread cannot end at a deadline.
+            if request.deadline is None and self.answered_version and pace.wants_sample():
+                return await asyncio.to_thread(pace.sample, request)
+        return await self.model.ainfer(request)
 
     def max_batch_size(self) -> int:
         """Return the most rows of a request; 0 without a batch axis."""
