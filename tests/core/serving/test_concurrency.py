@@ -74,3 +74,38 @@ def test_one_core_gets_two_runs_because_a_server_or_a_gpu_works_meanwhile(
 
 def test_the_cores_of_this_process_are_counted() -> None:
     assert concurrency.count_cores() >= 1
+
+
+@pytest.mark.parametrize(
+    ("more", "alone"),
+    [
+        ({}, True),
+        ({"dynamic_batching": {}, "max_batch_size": 4}, True),
+        ({"dynamic_batching": {"max_queue_delay_microseconds": 100}, "max_batch_size": 4}, False),
+        ({"dynamic_batching": {"preserve_ordering": True}, "max_batch_size": 4}, False),
+        ({"fallback": "other"}, False),
+        ({"canary": {"backend": "other", "weight": 0.1}}, False),
+        ({"shadow": {"backend": "other", "fraction": 0.1}}, False),
+        ({"record": {"directory": "recordings"}}, False),
+        ({"max_in_flight": 3}, True),
+    ],
+)
+def test_a_model_waits_for_nothing_unless_its_keys_ask_for_it(
+    plugins_with: Callable[..., Plugins], more: dict[str, Any], *, alone: bool
+) -> None:
+    model = {"backend": "runs", "backends": {"runs": {}, "other": {}}, **more}
+    plugins = plugins_with({"runs": PlusOne, "other": PlusOne})
+
+    with turnout.open({"models": {"plus": model}}, plugins=plugins, metrics=Metrics()) as app:
+        assert app.waits_for_nothing("plus") is alone
+
+
+def test_a_model_on_a_server_waits_for_it(plugins_with: Callable[..., Plugins], monkeypatch: pytest.MonkeyPatch) -> None:
+    plugins = plugins_with({"runs": PlusOne})
+    (backend,) = plugins.backends()
+    monkeypatch.setattr(plugins, "backend", lambda _: replace(backend, remote=True))
+
+    with turnout.open(
+        {"models": {"plus": {"backend": "runs", "backends": {"runs": {}}}}}, plugins=plugins, metrics=Metrics()
+    ) as app:
+        assert not app.waits_for_nothing("plus")

@@ -13,10 +13,15 @@ _KEY = "turnout.request_id"
 _USABLE = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,120}")
 
 
+def new_request_id() -> str:
+    """Return an id of our own."""
+    return os.urandom(8).hex()
+
+
 def assign_request_id(scope: MutableMapping[str, Any]) -> str:
     """Set the id of the request of ``scope`` and return it."""
     given = _given(scope["headers"])
-    scope[_KEY] = found = given.decode() if given is not None and _USABLE.fullmatch(given) else os.urandom(8).hex()
+    scope[_KEY] = found = given.decode() if given is not None and _USABLE.fullmatch(given) else new_request_id()
     return found
 
 

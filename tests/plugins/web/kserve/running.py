@@ -15,6 +15,7 @@ import uvicorn
 
 import turnout
 from turnout_web.application import create_application
+from turnout_web.server.repeating import protocol_for
 from turnout_web.settings import ServeSettings
 
 _HEADER_LENGTH = "inference-header-content-length"
@@ -78,11 +79,24 @@ class Running:
 @contextlib.contextmanager
 def running(app: turnout.Turnout, settings: ServeSettings | None = None) -> Iterator[Running]:
     """Yield a server of ``app``, which runs in a thread."""
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_application(app, settings or ServeSettings()), port=0, log_config=None, lifespan="off", proxy_headers=False
-        )
+    settings = settings or ServeSettings()
+    with running_application(create_application(app, settings), settings) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def running_application(application: Any, settings: ServeSettings) -> Iterator[Running]:
+    """Yield a server of an ASGI app, with the connections of ``turnout serve``, which runs in a thread."""
+    config = uvicorn.Config(
+        application,
+        port=0,
+        http=protocol_for(settings),
+        log_config=None,
+        lifespan="off",
+        proxy_headers=False,
+        timeout_keep_alive=int(settings.keep_alive_seconds),
     )
+    server = uvicorn.Server(config)
     started = threading.Event()
     original = server.startup
 

@@ -14,9 +14,11 @@ from turnout_web.kserve.answer import Answer, AnswerWriter
 from turnout_web.kserve.body import Body, length_of, packed, read_body, unpacked
 from turnout_web.kserve.inputs import raw_input, read_inputs
 from turnout_web.kserve.json_text import parse_head
+from turnout_web.kserve.repeat import RepeatedInference
 from turnout_web.kserve.request_json import read_request
 from turnout_web.kserve.requested import Requested
 from turnout_web.kserve.served import ServedModel, ServedModels, seconds_of
+from turnout_web.repeated import is_plain, offer_repeat
 from turnout_web.settings import ServeSettings
 
 _HEADER_LENGTH = b"inference-header-content-length"
@@ -63,7 +65,12 @@ class InferEndpoint:
         deadline = _deadline(headers.timeout, requested.timeout_seconds)
         response = await served.infer(InferenceRequest(inputs, deadline, requested.id, requested.parameters), len(body))
         served.note_answer(response.model_version)
-        await _send(send, writer.write(response, requested), headers.accepted)
+        answer = writer.write(response, requested)
+        # Not for one version: another may answer in its place.
+        if offset != 0 and "version" not in path and served.pace.is_quick() and is_plain(scope) and headers.has_length(body):
+            head_bytes = len(body) if offset is None else offset
+            offer_repeat(scope, RepeatedInference(served, writer, self._read, len(body), head_bytes))
+        await _send(send, answer, headers.accepted)
 
     def _find(self, name: str) -> tuple[ServedModel, AnswerWriter]:
         served = self._served.find(name)
@@ -102,6 +109,10 @@ class _Headers:
         self.data_offset = (
             int(self.json_length) if self.json_length and self.json_length.isdigit() and len(self.json_length) < 18 else 0
         )
+
+    def has_length(self, body: Body) -> bool:
+        """Return whether the head says the length of ``body``."""
+        return self.length is not None and int(self.length) == len(body)
 
 
 def _deadline(header: bytes | None, timeout_seconds: float | None) -> float | None:

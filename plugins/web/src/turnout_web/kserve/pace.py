@@ -11,7 +11,7 @@ QUICK_SECONDS = 0.00025
 _SAMPLES = 8
 _LOOK_SECONDS = 1.0
 _AGAIN_SECONDS = 30.0
-# One call that is late had the processor taken away; three in a row are the model.
+# One late call may have lost the processor meanwhile; three in a row are the model.
 _LATE_SECONDS, _MOST_LATE_IN_A_ROW, _TOO_LATE_SECONDS = 0.002, 3, 1.0
 _WAITED_SECONDS = 0.02
 

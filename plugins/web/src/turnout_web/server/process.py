@@ -16,7 +16,7 @@ import turnout
 from turnout_web.application import create_application
 from turnout_web.server.announcement import Served
 from turnout_web.server.draining import DrainingServer
-from turnout_web.server.protocol import protocol_for
+from turnout_web.server.repeating import protocol_for
 from turnout_web.settings import ServeSettings
 
 logger = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ _IDLE, _HEAD, _BODY = range(3)
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """One connection. It belongs to one event loop; ``settings`` is set by ``protocol_for``."""
+    """One connection. It belongs to one event loop; the class has its ``settings``."""
 
     settings: ServeSettings
 
@@ -32,6 +32,11 @@ class PatientProtocol(HttpToolsProtocol):
         self._received = 0
         self._timer: asyncio.TimerHandle | None = None
         self._ending = False
+
+    @property
+    def is_idle(self) -> bool:
+        """True between two requests, of a connection that stays open."""
+        return self._phase == _IDLE and not self._ending and self.cycle is not None and self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
@@ -141,8 +146,3 @@ class PatientProtocol(HttpToolsProtocol):
         head = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[problem.status] + head.encode() + body)
         self.transport.close()
-
-
-def protocol_for(settings: ServeSettings) -> type[PatientProtocol]:
-    """Return the class of connections that obey ``settings``: uvicorn creates them, and knows no settings of ours."""
-    return type("Protocol", (PatientProtocol,), {"settings": settings})
