@@ -53,8 +53,10 @@ def test_an_output_without_a_row_for_each_row_is_an_error(shape: tuple[int, ...]
         BatchAnswer(InferenceResponse({"y": np.zeros(shape)}), 6, 0.0)
 
 
-def test_each_request_of_a_batch_gets_the_version_that_answered() -> None:
-    answer = BatchAnswer(InferenceResponse({"y": np.zeros((2, 1))}, model_version="3"), 2, 0.0)
-    alone = answer_alone(InferenceResponse({}, "r", model_version="4"), 0.0, 0.0)
+def test_each_request_of_a_batch_gets_the_version_and_the_backend_that_answered() -> None:
+    answer = BatchAnswer(InferenceResponse({"y": np.zeros((2, 1))}, model_version="3", backend="a"), 2, 0.0)
+    alone = answer_alone(InferenceResponse({}, "r", model_version="4", backend="b"), 0.0, 0.0)
 
-    assert (answer.part(0, 1, "r", 0.0).model_version, alone.model_version) == ("3", "4")
+    part = answer.part(0, 1, "r", 0.0)
+
+    assert (part.model_version, part.backend, alone.model_version, alone.backend) == ("3", "a", "4", "b")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from turnout import PipelineStep
+from turnout import PipelineStep, StepInput
 from turnout.errors import PipelineError
 from turnout.pipeline import plan_pipeline
 
@@ -119,3 +119,23 @@ def test_optional_inputs_may_be_left_out_or_given() -> None:
 
     plan.check_inputs("p", {"path": 1})
     plan.check_inputs("p", {"path": 1, "limit": None})
+
+
+def test_the_form_and_the_example_of_an_input_are_those_of_the_first_step_that_has_one() -> None:
+    first, second = StepInput("text", "first"), StepInput("json", "second")
+    steps = {
+        "a": Declares(inputs=("x", "y"), provides=("z",), input_forms={"x": first, "unread": first}),
+        "b": Declares(inputs=("x", "z"), input_forms={"x": second, "z": second}),
+    }
+    steps["a"].example_inputs = lambda: {"x": 1}
+    steps["b"].example_inputs = lambda: {"x": 2, "z": 3}
+
+    plan = plan_pipeline("p", steps)
+
+    # Neither a name that no caller gives, nor one that an earlier step writes.
+    assert plan.input_forms == {"x": first}
+    assert plan.examples() == {"x": 1, "z": 3}
+
+
+def test_a_step_draws_nothing_by_default() -> None:
+    assert Declares().draw({}) is None

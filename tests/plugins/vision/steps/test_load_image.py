@@ -96,3 +96,42 @@ def test_the_options_reach_the_reader(run: Any) -> None:
     assert run(steps(background=(1, 2, 3)), image=clear)["picture"][0, 0].tolist() == [1, 2, 3]
     with pytest.raises(InvalidInputError, match="the limit is 15"):
         run(steps(max_pixels=15), image=clear)
+
+
+def test_a_caller_over_http_gives_the_picture_as_a_file_and_regions_as_json() -> None:
+    forms = steps()["load_image"].input_forms
+
+    assert (forms["image"].kind, forms["image"].media_type, forms["regions"].kind) == ("file", "image/*", "json")
+    assert forms["regions"].schema["type"] == "array"
+
+
+def test_the_pixels_of_a_picture_are_counted_without_decoding_it(scene: NDArray[np.uint8]) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(scene).save(stream, "BMP")
+    count_pixels = steps()["load_image"].input_forms["image"].count_pixels
+    assert count_pixels is not None
+
+    assert count_pixels(stream.getvalue()) == scene.shape[0] * scene.shape[1]
+    with pytest.raises(InvalidInputError, match="not a picture"):
+        count_pixels(b"no picture at all")
+
+
+def test_the_values_of_a_run_are_drawn_as_png(run: Any, photo: Path) -> None:
+    result = run(steps(), image=photo, regions=[[5, 5, 60, 60]])
+
+    drawn = steps()["load_image"].draw(result)
+
+    assert drawn is not None
+    found = np.asarray(Image.open(io.BytesIO(drawn)))
+    bare = np.asarray(Image.open(io.BytesIO(steps()["load_image"].draw({**result, "regions": []}) or b"")))
+    assert found.shape == bare.shape
+    assert (found != bare).any()
+
+
+def test_a_region_in_json_is_a_region_that_can_be_given(run: Any, photo: Path) -> None:
+    regions = run(steps(), image=photo, regions=[{"box": [1, 2, 30, 40], "label": "cup"}, [0, 0, 9, 9]])["regions"]
+
+    written = [region.__json__() for region in regions]
+
+    assert written == [{"box": [1, 2, 30, 40], "label": "cup"}, {"box": [0, 0, 9, 9]}]
+    assert run(steps(), image=photo, regions=written)["regions"] == regions
