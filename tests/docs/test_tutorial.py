@@ -49,6 +49,11 @@ class Terminal:
         self._reader = threading.Thread(target=self._read, name="terminal")
         self._reader.start()
 
+    @property
+    def position(self) -> int:
+        """The number of lines so far."""
+        return len(self._lines)
+
     def run(self, command: str) -> tuple[int, str]:
         """Return the exit code and the output of a command."""
         start = len(self._lines)
