@@ -76,7 +76,7 @@ $(VENVS)/apps/.done: $(SOURCES) examples/constraints.txt
 	$(PYTHON) -m venv $(VENVS)/apps
 	awk -F== '!seen[tolower($$1)]++' examples/constraints.txt constraints.txt > $(VENVS)/apps/constraints.txt
 	$(VENVS)/apps/bin/python $(PIP) $(TORCH_INDEX) torch
-	$(VENVS)/apps/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(VENVS)/apps/constraints.txt $(TEST_TOOLS) flask fastapi gradio gradio_client gunicorn uvicorn python-multipart -e core -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e "plugins/direct[export]"
+	$(VENVS)/apps/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(VENVS)/apps/constraints.txt $(TEST_TOOLS) flask fastapi gradio gradio_client celery gunicorn uvicorn python-multipart -e core -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e "plugins/direct[export]"
 	touch $@
 
 $(VENVS)/ray/.done: $(SOURCES)
