@@ -66,7 +66,8 @@ $(VENVS)/web/.done: $(SOURCES)
 	$(call install,web,$(TEST_TOOLS) onnx opentelemetry-sdk "tritonclient[http]" schemathesis openapi-spec-validator playwright axe-playwright-python -e "core[otel]" -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e plugins/web)
 
 $(VENVS)/scan/.done: $(SOURCES)
-	$(call install,scan,$(TEST_TOOLS) -e core -e plugins/scan)
+	$(call install,scan,$(TEST_TOOLS) check-jsonschema -e core -e plugins/scan)
+	$(VENVS)/scan/bin/python $(PIP) --no-deps -e plugins/direct -e plugins/onnxruntime -e plugins/triton
 
 $(VENVS)/deploy/.done: $(SOURCES)
 	$(call install,deploy,$(TEST_TOOLS) hatchling editables kubernetes-validate check-jsonschema promql-parser -e core -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e plugins/web -e plugins/deploy)

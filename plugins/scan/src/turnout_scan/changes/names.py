@@ -26,6 +26,13 @@ _EMPTY_NAMES = frozenset(
         "_",
         "self",
         "nn",
+        "load",
+        "create_model",
+        "create",
+        "get",
+        "reader",
+        "load_model",
+        "new_session",
         "module",
     }
 )

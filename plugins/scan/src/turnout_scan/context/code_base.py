@@ -47,6 +47,9 @@ class CodeBase:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.evaluator = Evaluator(program)
+        self._gradients: dict[ast.AST, bool] = {}
+        self._training: dict[ast.AST | None, bool] = {}
+        self._torch: dict[ast.AST, bool] = {}
 
     def value(self, node: ast.expr, module: Module) -> Value | None:
         """Return the value of an expression; None if it is not known."""
@@ -138,11 +141,17 @@ class CodeBase:
     def in_torch_module(self, node: ast.AST, module: Module) -> bool:
         """Return whether ``node`` is in a class of torch modules, whose parts call each other."""
         classes = [parent for parent, _ in module.around(node) if isinstance(parent, ast.ClassDef)]
-        return any(is_torch_module(self.evaluator, TreeClass(module, one)) for one in classes)
+        return any(self._is_torch(module, one) for one in classes)
 
     def trains(self, node: ast.AST, module: Module) -> bool:
         """Return whether ``node`` is part of a training loop: its function, one around it, or a caller computes gradients."""
         function = module.function(node)
+        key = function or module.source.tree
+        if key not in self._training:
+            self._training[key] = self._trains(node, module, function)
+        return self._training[key]
+
+    def _trains(self, node: ast.AST, module: Module, function: Function | None) -> bool:
         if self._computes_gradients(function or module.source.tree):
             return True
         around = [parent for parent, _ in module.around(node) if isinstance(parent, FUNCTIONS)]
@@ -191,7 +200,15 @@ class CodeBase:
             yield owner.load, method
 
     def _computes_gradients(self, function: Function | ast.Module) -> bool:
-        return any(getattr(call.func, "attr", "") in _TRAINS for _, call in self.calls_in.get(function, []))
+        if function not in self._gradients:
+            calls = self.calls_in.get(function, [])
+            self._gradients[function] = any(getattr(call.func, "attr", "") in _TRAINS for _, call in calls)
+        return self._gradients[function]
+
+    def _is_torch(self, module: Module, node: ast.ClassDef) -> bool:
+        if node not in self._torch:
+            self._torch[node] = is_torch_module(self.evaluator, TreeClass(module, node))
+        return self._torch[node]
 
     def _has(self, load: Load, methods: frozenset[str]) -> bool:
         return any(load in self.receivers.get(name, ()) for name in methods)

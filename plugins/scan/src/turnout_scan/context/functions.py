@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from turnout_scan.program.module import Module
 from turnout_scan.program.scopes import FUNCTIONS
@@ -17,7 +18,6 @@ _CACHES = frozenset(
     {"lru_cache", "cache", "cached_property", "cache_resource", "cached", "singleton", "memoize", "experimental_singleton"}
 )
 _STARTS = ("__init__", "__post_init__", "__new__")
-_CONSTRUCTS = (ast.If, ast.Try)
 
 
 def is_cached(function: ast.AST) -> bool:
@@ -51,13 +51,17 @@ def _asks_for_missing(test: ast.expr) -> bool:
 
 def _returns_early(function: ast.FunctionDef | ast.AsyncFunctionDef, node: ast.AST) -> bool:
     """Return whether the function returns what it has before it comes to ``node``: ``if model is not None: return model``."""
-    line = getattr(node, "lineno", 0)
-    return any(
-        isinstance(one, ast.If)
-        and one.lineno < line
+    return any(line < getattr(node, "lineno", 0) for line in _early_returns(function))
+
+
+@lru_cache(maxsize=1024)
+def _early_returns(function: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[int, ...]:
+    return tuple(
+        one.lineno
+        for one in own_nodes(function)
+        if isinstance(one, ast.If)
         and any(isinstance(inner, ast.Return) and inner.value is not None for inner in one.body)
         and any(isinstance(inner, ast.IsNot | ast.In) for inner in ast.walk(one.test))
-        for one in own_nodes(function)
     )
 
 

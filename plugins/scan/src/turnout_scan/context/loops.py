@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 
 from turnout_scan.program.module import Module
 from turnout_scan.program.scopes import COMPREHENSIONS, FUNCTIONS
 from turnout_scan.values.call_sites import last_name
 
-Loop = ast.For | ast.AsyncFor | ast.comprehension
+_MOST_ASSIGNMENTS = 500
+_MOST_ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +36,7 @@ def loops_around(node: ast.AST, module: Module) -> Iterator[ItemLoop]:
     for parent, child in module.around(node):
         if isinstance(parent, (*FUNCTIONS, ast.ClassDef)):
             return
-        if isinstance(parent, ast.For | ast.AsyncFor) and child in parent.body:
+        if isinstance(parent, ast.For | ast.AsyncFor) and module.fields.get(child) == "body":
             yield ItemLoop(parent, parent.iter, frozenset(names_in(parent.target)))
         if isinstance(parent, COMPREHENSIONS):
             # The first one's items are made once, before the rounds.
@@ -45,8 +48,12 @@ def is_in_any_loop(node: ast.AST, module: Module) -> bool:
     """Return whether ``node`` runs in the rounds of a loop of its function, ``while`` included."""
     for parent, child in module.around(node):
         if isinstance(parent, (*FUNCTIONS, ast.ClassDef)):
-            return False
-        if isinstance(parent, ast.While) and (child in parent.body or child is parent.test) and not _leaves(parent):
+            break
+        if (
+            isinstance(parent, ast.While)
+            and (module.fields.get(child) == "body" or child is parent.test)
+            and not _leaves(parent)
+        ):
             return True
     return next(loops_around(node, module), None) is not None
 
@@ -80,40 +87,67 @@ def names_in(node: ast.AST) -> Iterator[str]:
     yield from (one.id for one in ast.walk(node) if isinstance(one, ast.Name))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Assignment:
+    """The names that a statement in a loop sets, the names and calls of its value, and where it ends."""
+
+    targets: frozenset[str]
+    used: frozenset[str]
+    calls: frozenset[ast.Call]
+    end: tuple[int, int]
+
+
 def _derived(loop: ItemLoop, names: set[str], call: ast.Call | None = None) -> set[str]:
     """Return the names in the loop that are computed from ``names``, or from what ``call`` returns."""
-    assigned = list(_assignments(loop.node))
-    for _ in range(len(assigned)):
+    for _ in range(_MOST_ROUNDS):
         size = len(names)
-        for targets, value in assigned:
-            if names & set(names_in(value)) or (call is not None and any(one is call for one in ast.walk(value))):
-                names |= targets
+        for one in _assignments(loop.node):
+            if names & one.used or call in one.calls:
+                names |= one.targets
         if len(names) == size:
             break
     return names
 
 
-def _assignments(node: ast.AST) -> Iterator[tuple[set[str], ast.expr]]:
-    for one in ast.walk(node):
-        if isinstance(one, ast.Assign):
-            yield {name for target in one.targets for name in names_in(target)}, one.value
-        elif isinstance(one, ast.AnnAssign | ast.AugAssign | ast.NamedExpr) and one.value is not None:
-            yield set(names_in(one.target)), one.value
-        elif isinstance(one, ast.For | ast.comprehension) and one is not node:
-            yield set(names_in(one.target)), one.iter
-        elif isinstance(one, ast.withitem) and one.optional_vars is not None:
-            yield set(names_in(one.optional_vars)), one.context_expr
+@lru_cache(maxsize=256)
+def _assignments(node: ast.AST) -> tuple[_Assignment, ...]:
+    """Return what the statements of a loop assign; of a very long loop, the first ones."""
+    found = (pair for one in ast.walk(node) if one is not node for pair in _pairs(one))
+    pairs = [*_pairs_of_comprehension(node), *islice(found, _MOST_ASSIGNMENTS)]
+    return tuple(
+        _Assignment(frozenset(names_in(target)), frozenset(names_in(value)), _calls(value), _end(value))
+        for target, value in pairs
+    )
+
+
+def _pairs(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    if isinstance(node, ast.Assign):
+        yield from ((target, node.value) for target in node.targets)
+    elif isinstance(node, ast.AnnAssign | ast.AugAssign | ast.NamedExpr) and node.value is not None:
+        yield node.target, node.value
+    elif isinstance(node, ast.For | ast.comprehension):
+        yield node.target, node.iter
+    elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+        yield node.optional_vars, node.context_expr
+
+
+def _pairs_of_comprehension(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    if isinstance(node, COMPREHENSIONS):
+        yield from ((one.target, one.iter) for one in node.generators[1:])
+
+
+def _calls(node: ast.expr) -> frozenset[ast.Call]:
+    return frozenset(one for one in ast.walk(node) if isinstance(one, ast.Call))
+
+
+def _end(node: ast.expr) -> tuple[int, int]:
+    return node.end_lineno or 0, node.end_col_offset or 0
 
 
 def _is_set_before(loop: ItemLoop, name: str, call: ast.Call) -> bool:
     """Return whether each round sets ``name`` before ``call``: then it carries nothing from the round before."""
     place = (call.lineno, call.col_offset)
-    return any(
-        isinstance(one, ast.Assign)
-        and (one.end_lineno or 0, one.end_col_offset or 0) <= place
-        and any(isinstance(inner, ast.Name) and inner.id == name for target in one.targets for inner in ast.walk(target))
-        for one in ast.walk(loop.node)
-    )
+    return any(name in one.targets and one.end <= place for one in _assignments(loop.node))
 
 
 def _leaves(loop: ast.While) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from turnout_scan.program.module import build_module
-from turnout_scan.program.program import MENTIONS, Program, dotted_names
+from turnout_scan.program.program import RUNTIMES, Program, dotted_names
 from turnout_scan.sources.parse import ParsedFile, parse_file
 from turnout_scan.sources.skipped import Skipped
 from turnout_scan.sources.walk import find_sources
@@ -49,7 +49,7 @@ def load_program(paths: Iterable[Path]) -> LoadedProgram:
         parsed = parse_file(file, root)
         if isinstance(parsed, Skipped):
             skipped.append(parsed)
-        elif not MENTIONS.search(parsed.text):
+        elif not _imports_runtime(parsed.tree):
             outlines.append(_Outline(file, root, frozenset(_imported(parsed.tree))))
         elif size + len(parsed.text) > MOST_KEPT_BYTES:
             skipped.append(
@@ -66,7 +66,7 @@ def load_program(paths: Iterable[Path]) -> LoadedProgram:
 
 
 def _related(kept: Sequence[ParsedFile], outlines: Sequence[_Outline]) -> Iterator[ParsedFile]:
-    """Yield the files that import those in ``kept``, also through others, or that one of them imports."""
+    """Yield the files that import those in ``kept``, and the files that all of these import; each also through others."""
     wanted = {name for one in kept for name in _imported(one.tree)}
     names, size = {_last(one.file, one.root) for one in kept}, 0
     chosen, grew = dict[Path, _Outline](), bool(kept)
@@ -76,7 +76,12 @@ def _related(kept: Sequence[ParsedFile], outlines: Sequence[_Outline]) -> Iterat
         wanted |= {name for one in users.values() for name in one.imports}
         chosen |= users
         grew = bool(users)
-    chosen |= {one.file: one for one in outlines if _last(one.file, one.root) in wanted}
+    grew = True
+    while grew:
+        used = {one.file: one for one in outlines if one.file not in chosen and _last(one.file, one.root) in wanted}
+        wanted |= {name for one in used.values() for name in one.imports}
+        chosen |= used
+        grew = bool(used)
     for one in chosen.values():
         parsed = parse_file(one.file, one.root)
         if isinstance(parsed, ParsedFile) and (size := size + len(parsed.text)) <= MOST_KEPT_BYTES:
@@ -86,6 +91,15 @@ def _related(kept: Sequence[ParsedFile], outlines: Sequence[_Outline]) -> Iterat
 def _last(file: Path, root: Path) -> str:
     names = dotted_names(file, root)
     return names[-1] if names else root.resolve().name
+
+
+def _imports_runtime(tree: ast.Module) -> bool:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").partition(".")[0] in RUNTIMES:
+            return True
+        if isinstance(node, ast.Import) and any(alias.name.partition(".")[0] in RUNTIMES for alias in node.names):
+            return True
+    return False
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:

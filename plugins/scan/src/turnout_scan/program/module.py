@@ -36,6 +36,7 @@ class Module:
     Attributes:
         names: its dotted name below the folder that it was found from.
         parents: the node around each node.
+        fields: the field of its parent that holds a statement, such as ``body`` or ``orelse``.
         scopes: the scope that a node opens.
         calls: every call.
         sets: every assignment to an attribute.
@@ -45,6 +46,7 @@ class Module:
     source: ParsedFile
     names: tuple[str, ...]
     parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
+    fields: dict[ast.AST, str] = field(default_factory=dict)
     scopes: dict[ast.AST, Scope] = field(default_factory=dict)
     calls: list[ast.Call] = field(default_factory=list)
     sets: list[AttributeSet] = field(default_factory=list)
@@ -113,17 +115,29 @@ def build_module(source: ParsedFile, names: tuple[str, ...]) -> Module:
         node, scope = waiting.pop()
         _bind(module, node, scope)
         inner = module.scopes.get(node, scope)
-        for child in ast.iter_child_nodes(node):
+        for name, child in _children(node):
             if isinstance(child, ast.expr_context | ast.operator | ast.cmpop | ast.boolop | ast.unaryop):
                 continue  # one object for all of its uses
             module.parents[child] = node
+            if isinstance(child, ast.stmt):
+                module.fields[child] = name
             around = inner if _is_inside(node, child) else scope
             if isinstance(child, SCOPES):
                 module.scopes[child] = Scope(child, around, outer=_declared_global(child))
             waiting.append((child, around))
     for bindings in (binding for scope in module.scopes.values() for binding in scope.names.values()):
         bindings.sort(key=lambda binding: binding.end)
+    # In this order what a name was bound to is known when it is used.
+    module.calls.sort(key=lambda call: (call.end_lineno or 0, call.end_col_offset or 0))
     return module
+
+
+def _children(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """Yield the nodes right below ``node``, each with the name of its field."""
+    for name, value in ast.iter_fields(node):
+        for one in value if isinstance(value, list) else (value,):
+            if isinstance(one, ast.AST):
+                yield name, one
 
 
 def _bind(module: Module, node: ast.AST, scope: Scope) -> None:
@@ -134,7 +148,8 @@ def _bind(module: Module, node: ast.AST, scope: Scope) -> None:
     for name, binding in bindings_of(node):
         scope.bind(name, binding)
     if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
-        module.stars.append("." * node.level + (node.module or ""))
+        star = "." * node.level + (node.module or "")
+        module.stars += [star] if star not in module.stars else []
     if isinstance(node, ast.Call):
         module.calls.append(node)
     module.sets += _attribute_sets(node)

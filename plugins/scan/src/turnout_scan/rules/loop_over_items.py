@@ -19,9 +19,12 @@ _FARTHEST = 3
 
 
 def _find(base: CodeBase) -> Iterator[Finding]:
-    seen = set[tuple[ast.AST, ast.AST]]()
+    seen, ways = set[tuple[ast.AST, ast.AST]](), dict[ast.AST | None, list[tuple[Module, ast.Call]]]()
     for run in base.runs:
-        for module, call in _ways(base, run):
+        function = run.module.function(run.call)
+        if function not in ways:
+            ways[function] = list(_ways(base, run))[1:]
+        for module, call in ((run.module, run.call), *ways[function]):
             loop = _item_loop(module, call)
             if loop is not None and (loop.node, run.load.call) not in seen:
                 seen.add((loop.node, run.load.call))

@@ -13,16 +13,17 @@ from turnout_scan.values.call_sites import last_name
 from turnout_scan.values.kinds import TORCH, External, TreeFunction
 
 _OFF = frozenset({"no_grad", "inference_mode"})
-_FARTHEST = 4
+_FARTHEST = 20
 
 
 def _find(base: CodeBase) -> Iterator[Finding]:
     if _is_off_everywhere(base):
         return
+    known: dict[ast.AST, bool] = {}
     for run in base.runs:
         # generate() has its own; requires_grad_(False) leaves nothing to record.
         frozen = run.load in base.receivers.get("requires_grad_", ())
-        if run.load.family not in TORCH or run.method == "generate" or frozen or _is_off(base, run.call, run.module, 0):
+        if run.load.family not in TORCH or run.method == "generate" or frozen or _is_off(base, run.call, run.module, known, 0):
             continue
         what = f"{run.load.title}() runs here with gradients recorded"
         change = Change(
@@ -31,7 +32,7 @@ def _find(base: CodeBase) -> Iterator[Finding]:
         yield Finding(run.module, run.call, what, change)
 
 
-def _is_off(base: CodeBase, node: ast.AST, module: Module, distance: int) -> bool:
+def _is_off(base: CodeBase, node: ast.AST, module: Module, known: dict[ast.AST, bool], distance: int) -> bool:
     """Return whether gradients are off at ``node``: around it, by a decorator, or at every call of its function."""
     for parent, _ in module.around(node):
         if isinstance(parent, ast.With | ast.AsyncWith) and any(_turns_off(item.context_expr) for item in parent.items):
@@ -41,10 +42,18 @@ def _is_off(base: CodeBase, node: ast.AST, module: Module, distance: int) -> boo
     function = module.function(node)
     if function is None or distance >= _FARTHEST:
         return False
-    if any(isinstance(one, ast.Call) and _sets_off(one) for _, one in base.calls_in.get(function, [])):
+    if function not in known:
+        known[function] = False  # for a function that calls itself
+        known[function] = _is_off_in(base, TreeFunction(module, function), known, distance)
+    return known[function]
+
+
+def _is_off_in(base: CodeBase, function: TreeFunction, known: dict[ast.AST, bool], distance: int) -> bool:
+    """Return whether the function turns gradients off, or each of its callers does."""
+    if any(_sets_off(one) for _, one in base.calls_in.get(function.node, [])):
         return True
-    sites = list(base.evaluator.calls_of(TreeFunction(module, function)))
-    return bool(sites) and all(_is_off(base, one.call, one.module, distance + 1) for one in sites)
+    sites = list(base.evaluator.calls_of(function))
+    return bool(sites) and all(_is_off(base, one.call, one.module, known, distance + 1) for one in sites)
 
 
 def _turns_off(node: ast.expr) -> bool:

@@ -7,13 +7,16 @@ from typing import Protocol
 
 from turnout_scan.program.module import Module
 from turnout_scan.program.program import Program
-from turnout_scan.values.kinds import TreeFunction, Value
+from turnout_scan.program.scopes import Function
+from turnout_scan.values.kinds import External, TreeClass, TreeFunction, Value
 
 
 class Asked(Protocol):
     """The evaluator, for the modules that evaluate one kind of expression each."""
 
     program: Program
+    lineages: dict[ast.AST, list[TreeClass | External]]
+    methods: dict[ast.AST, dict[str, Function]]
 
     def value(self, node: ast.expr, module: Module) -> Value | None:
         """Return the value of an expression; None if it is not known."""

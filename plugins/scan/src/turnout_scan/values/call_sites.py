@@ -48,10 +48,27 @@ def find_call_sites(modules: Iterable[Module]) -> CallSites:
     """Return the calls in ``modules``."""
     sites = CallSites()
     for module in modules:
+        aliases = _aliases(module)
         for call in module.calls:
             for site in _sites(call, module):
-                sites.by_name.setdefault(last_name(site.function), []).append(site)
+                name = last_name(site.function)
+                for one in {name, *aliases.get(name, ())}:
+                    sites.by_name.setdefault(one, []).append(site)
     return sites
+
+
+def _aliases(module: Module) -> dict[str, set[str]]:
+    """Return the names that a name of the module has elsewhere: by ``import ... as``, or by an assignment."""
+    found: dict[str, set[str]] = {}
+    for scope in module.scopes.values():
+        for name, bindings in scope.names.items():
+            for binding in bindings:
+                other = binding.imported[1] if binding.how == "import" else ""
+                if binding.how == "value" and isinstance(binding.value, ast.Name | ast.Attribute):
+                    other = last_name(binding.value)
+                if other and other != name:
+                    found.setdefault(name, set()).add(other)
+    return found
 
 
 def last_name(node: ast.expr) -> str:

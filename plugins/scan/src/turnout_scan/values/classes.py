@@ -18,6 +18,13 @@ _PROPERTIES = ("property", "cached_property")
 
 def lineage(asked: Asked, of: TreeClass) -> list[TreeClass | External]:
     """Return the class with its bases, as far as they are known."""
+    if of.node not in asked.lineages:
+        asked.lineages[of.node] = []  # for a class that is a base of itself
+        asked.lineages[of.node] = _lineage(asked, of)
+    return asked.lineages[of.node]
+
+
+def _lineage(asked: Asked, of: TreeClass) -> list[TreeClass | External]:
     found: list[TreeClass | External] = []
     waiting: list[Value | None] = [of]
     while waiting and len(found) < _MOST_BASES:
@@ -39,9 +46,11 @@ def find_method(asked: Asked, of: TreeClass, name: str) -> tuple[Module, Functio
     """Return the function that the class or a base of it defines."""
     for one in lineage(asked, of):
         if isinstance(one, TreeClass):
-            for node in one.node.body:
-                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
-                    return one.module, node
+            if one.node not in asked.methods:
+                own = [node for node in one.node.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+                asked.methods[one.node] = {node.name: node for node in own}
+            if name in asked.methods[one.node]:
+                return one.module, asked.methods[one.node][name]
     return None
 
 

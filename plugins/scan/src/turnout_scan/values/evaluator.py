@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import ast
+import bisect
 from collections.abc import Iterator
 
 from turnout_scan.program.module import AttributeSet, Module
 from turnout_scan.program.program import Program
-from turnout_scan.program.scopes import COMPREHENSIONS, Binding, Scope, parameters_of
+from turnout_scan.program.scopes import COMPREHENSIONS, Binding, Function, Scope, parameters_of
 from turnout_scan.values.attributes import attribute_value, index_attribute_sets
 from turnout_scan.values.call_sites import CallSite, CallSites, find_call_sites
 from turnout_scan.values.classes import find_method, unpack
 from turnout_scan.values.composed import composed_value
 from turnout_scan.values.imports import imported_value
-from turnout_scan.values.kinds import External, Instance, Items, Several, Tensor, TreeClass, TreeFunction, Value
+from turnout_scan.values.kinds import External, Instance, Items, Several, Tensor, TreeClass, TreeFunction, TreeModule, Value
 from turnout_scan.values.results import call_value
 from turnout_scan.values.yielded import results_of
 
 _DEEPEST = 60
 _MOST_TRIES = 3
+# Of a name that is bound again and again, only the last ones before a use are looked at.
+_MOST_BINDINGS = 50
 
 
 class Evaluator:
@@ -32,6 +35,10 @@ class Evaluator:
         self._open: set[object] = set()
         self._tries: dict[object, int] = {}
         self._cut = False
+        self._results: dict[ast.AST, tuple[ast.expr, ...]] = {}
+        self._ends: dict[int, list[tuple[int, int]]] = {}
+        self.lineages: dict[ast.AST, list[TreeClass | External]] = {}
+        self.methods: dict[ast.AST, dict[str, Function]] = {}
 
     def value(self, node: ast.expr, module: Module) -> Value | None:
         """Return the value of an expression; None if it is not known."""
@@ -44,6 +51,8 @@ class Evaluator:
         self._open.add(node)
         try:
             found = self._evaluate(node, module)
+        except RecursionError:
+            found, self._cut = None, True
         finally:
             self._open.discard(node)
         # What a circle hid may be found from elsewhere; a few tries, since circles multiply.
@@ -55,20 +64,26 @@ class Evaluator:
 
     def member(self, module: Module, name: str) -> Value | None:
         """Return the value of a name of a module; None if it is not known."""
-        scope = module.scopes[module.source.tree]
-        found = self._first(scope.names.get(name, [])[::-1], scope, module, name)
-        if found is None:
+        if (module, name) in self._open:
+            self._cut = True
+            return None
+        self._open.add((module, name))
+        try:
+            scope = module.scopes[module.source.tree]
+            found = self._first(scope.names.get(name, [])[::-1], scope, module, name)
+            if found is not None:
+                return found
             inner = self.program.subordinate(module, name)
-            return imported_value(self, module, f".{name}", "") if inner is not None else self._starred(module, name)
-        return found
+            return TreeModule(inner) if inner is not None else self._starred(module, name)
+        finally:
+            self._open.discard((module, name))
 
     def returned(self, function: TreeFunction) -> Value | None:
         """Return the value that a function returns; None if it is not known."""
-        for result in results_of(function.node):
-            found = self.value(result, function.module)
-            if found is not None:
-                return found
-        return None
+        if function.node not in self._results:
+            self._results[function.node] = tuple(results_of(function.node))
+        values = (self.value(result, function.module) for result in self._results[function.node])
+        return next((one for one in values if one is not None), None)
 
     def calls_of(self, function: TreeFunction) -> Iterator[CallSite]:
         """Yield the places that call the function, or hand it to a thread."""
@@ -112,19 +127,30 @@ class Evaluator:
 
     def _nearest(self, node: ast.Name, bindings: list[Binding], scope: Scope, module: Module) -> Value | None:
         """Return the value of the last binding before ``node``; of those in other branches, the last that is known."""
-        before = [one for one in bindings if one.end <= (node.lineno, node.col_offset)]
+        ends = self._ends_of(bindings)
+        place = bisect.bisect_right(ends, (node.lineno, node.col_offset))
+        before = bindings[max(0, place - _MOST_BINDINGS) : place]
         for one in reversed(before):
             found = self._bound(one, scope, module, node.id)
             if found is not None or _dominates(one.node, node, module):
                 return found
         return None if before else self._first(bindings[::-1], scope, module, node.id)
 
+    def _ends_of(self, bindings: list[Binding]) -> list[tuple[int, int]]:
+        if id(bindings) not in self._ends:
+            self._ends[id(bindings)] = [one.end for one in bindings]
+        return self._ends[id(bindings)]
+
     def _first(self, bindings: list[Binding], scope: Scope, module: Module, name: str) -> Value | None:
-        for one in bindings:
-            found = self._bound(one, scope, module, name)
-            if found is not None:
-                return found
-        return None
+        key = (scope, name)
+        if key in self._known:
+            return self._known[key]
+        outer, self._cut = self._cut, False
+        found = next((one for binding in bindings[:_MOST_BINDINGS] if (one := self._bound(binding, scope, module, name))), None)
+        if found is not None or not self._cut:
+            self._known[key] = found
+        self._cut = self._cut or outer
+        return found
 
     def _bound(self, binding: Binding, scope: Scope, module: Module, name: str) -> Value | None:
         node = binding.node
@@ -172,14 +198,9 @@ class Evaluator:
     def _starred(self, module: Module, name: str) -> Value | None:
         for star in module.stars:
             other = self.program.find(module, star)
-            if other is not None and other is not module and (other, name) not in self._open:
-                self._open.add((other, name))
-                try:
-                    found = self.member(other, name)
-                finally:
-                    self._open.discard((other, name))
-                if found is not None:
-                    return found
+            found = self.member(other, name) if other is not None and other is not module else None
+            if found is not None:
+                return found
         return None
 
 
@@ -201,21 +222,17 @@ def _item(value: Value | None) -> Value | None:
 def _dominates(binding: ast.AST, use: ast.AST, module: Module) -> bool:
     """Return whether control reaches ``use`` only through ``binding``: it is around it, or in a block around it."""
     statement = binding if isinstance(binding, ast.comprehension) else module.statement(_of_statement(binding, module))
-    block = module.parents.get(statement)
+    block, part = module.parents.get(statement), module.fields.get(statement)
     for parent, child in module.around(use):
         if parent is statement:
             return True
         if parent is block:
-            return any(statement in part and child in part for part in _blocks(parent))
+            return module.fields.get(child) == part
     return False
 
 
 def _of_statement(node: ast.AST, module: Module) -> ast.AST:
     return node if isinstance(node, ast.stmt) else module.parents.get(node, node)
-
-
-def _blocks(node: ast.AST) -> Iterator[list[ast.AST]]:
-    yield from (value for _, value in ast.iter_fields(node) if isinstance(value, list))
 
 
 def _is_static(node: ast.AST) -> bool:
