@@ -19,6 +19,7 @@ import pytest
 
 import turnout
 from turnout.health import ArmHealth, Health, ModelHealth, asgi_app, health_page, wsgi_app
+from turnout.health.pages import NOT_ALLOWED
 
 ARM = ArmHealth("b", "serves", "open", None, ready=False, reason="down", last_error="refused", last_error_age_seconds=1.0)
 MODEL = ModelHealth("m", "b", ready=False, reason="backend 'b': down", fallback_in_use=None, arms=(ARM,))
@@ -143,3 +144,11 @@ def test_an_error_text_of_a_stranger_is_json_without_control_characters() -> Non
     assert page is not None
     assert page.body.strip().decode().isprintable()
     assert page.body.isascii()
+
+
+def test_a_method_that_is_refused_is_answered_with_those_that_are_not() -> None:
+    page = health_page("/health/live", lambda: GOOD)
+    assert page is not None
+
+    assert ("Allow", "GET, HEAD") in NOT_ALLOWED.headers()
+    assert [name for name, _ in page.headers()] == ["Content-Type", "Content-Length", "Cache-Control"]

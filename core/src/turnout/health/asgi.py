@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from turnout.health.pages import CONTENT_TYPE, NOT_ALLOWED, NOT_FOUND, HealthPage, health_page
+from turnout.health.pages import NOT_ALLOWED, NOT_FOUND, HealthPage, health_page
 from turnout.health.wsgi import HasHealth
 
 Message = MutableMapping[str, Any]
@@ -35,11 +35,7 @@ async def _page(scope: MutableMapping[str, Any], app: HasHealth) -> HealthPage:
 
 
 async def _send(send: Send, page: HealthPage, *, with_body: bool) -> None:
-    headers = [
-        (b"content-type", CONTENT_TYPE.encode()),
-        (b"content-length", str(len(page.body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
+    headers = [(name.lower().encode(), value.encode()) for name, value in page.headers()]
     await send({"type": "http.response.start", "status": page.status, "headers": headers})
     await send({"type": "http.response.body", "body": page.body if with_body else b""})
 

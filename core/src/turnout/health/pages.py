@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import NamedTuple
 
 from turnout.health.report import Health
@@ -18,6 +19,17 @@ class HealthPage(NamedTuple):
 
     status: int
     body: bytes
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Return the headers of the response."""
+        # RFC 9110 asks for it in an answer 405.
+        allowed = [("Allow", "GET, HEAD")] if self.status == HTTPStatus.METHOD_NOT_ALLOWED else []
+        return [
+            ("Content-Type", CONTENT_TYPE),
+            ("Content-Length", str(len(self.body))),
+            ("Cache-Control", "no-store"),
+            *allowed,
+        ]
 
 
 def health_page(path: str, health: Callable[[], Health]) -> HealthPage | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from turnout.health.pages import CONTENT_TYPE, NOT_ALLOWED, NOT_FOUND, health_page
+from turnout.health.pages import NOT_ALLOWED, NOT_FOUND, health_page
 from turnout.health.report import Health
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -27,8 +27,7 @@ def wsgi_app(app: HasHealth) -> WsgiApp:
         page = NOT_ALLOWED
         if method in ("GET", "HEAD"):
             page = health_page(str(environ.get("PATH_INFO", "")), app.health) or NOT_FOUND
-        headers = [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(page.body))), ("Cache-Control", "no-store")]
-        start_response(f"{page.status} {HTTPStatus(page.status).phrase}", headers)
+        start_response(f"{page.status} {HTTPStatus(page.status).phrase}", page.headers())
         return [] if method == "HEAD" else [page.body]
 
     return answer

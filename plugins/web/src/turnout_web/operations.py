@@ -18,4 +18,5 @@ def routes(app: Turnout, settings: ServeSettings) -> list[BaseRoute]:
     """Return the routes. Readiness is that of the data path: whether a request sent now would be answered."""
     del settings
     health = AsgiEndpoint(asgi_app(app))
-    return [Route(METRICS, AsgiEndpoint(scrape_asgi(app.metrics.collect))), *(Route(path, health) for path in PROBES)]
+    metrics = AsgiEndpoint(scrape_asgi(app.metrics.collect))
+    return [Route(path, answer, methods=["GET"]) for path, answer in ((METRICS, metrics), *((path, health) for path in PROBES))]

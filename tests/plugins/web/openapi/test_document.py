@@ -93,3 +93,11 @@ def test_a_pipeline_that_cannot_be_created_is_in_the_document() -> None:
 
     assert "post" in found["paths"]["/v1/pipelines/broken"]
     assert list(OpenAPIV31SpecValidator(found).iter_errors()) == []
+
+
+def test_a_method_that_no_route_has_is_a_problem_that_names_those_it_has(demo: TestClient) -> None:
+    answers = {path: demo.request("PATCH", path) for path in ("/health/live", "/metrics", "/openapi.json", "/v1/pipelines")}
+
+    assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(answers, 405)
+    assert all("GET" in answer.headers["allow"] for answer in answers.values())
+    assert all(answer.headers["content-type"] == "application/problem+json" for answer in answers.values())
