@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, cast
 
 from turnout.errors import PluginConflictError, UnknownNameError, nearest_name, unknown_name
+from turnout.plugins.command_variables import variables_of
 from turnout.plugins.declarations import Backend, Exporter, Step
 from turnout.plugins.hookspecs import PROJECT
 from turnout.plugins.inventory import KINDS, Declared, HookResult, Inventory, PluginInfo, label_of
@@ -104,8 +105,9 @@ class Plugins:
         return declared.declaration.options if declared else None
 
     def known_variables(self) -> list[str]:
-        """Return the environment variables that the backends read, sorted."""
-        return sorted(variable for backend in self.backends() for variable in backend.variables)
+        """Return the environment variables that the backends and the commands read, sorted."""
+        of_backends = {variable for backend in self.backends() for variable in backend.variables}
+        return sorted(of_backends.union(variables_of(self.commands().values())))
 
     def why_missing(self, kind: str, name: str) -> str:
         """Return the message for a ``backend``, ``step`` or ``export format`` that no working plugin declares."""

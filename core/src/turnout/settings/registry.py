@@ -28,7 +28,7 @@ class Registry(Protocol):
         """Return the names of the steps."""
 
     def known_variables(self) -> Sequence[str]:
-        """Return the environment variables that backends read."""
+        """Return the environment variables that backends and commands read."""
 
     def why_missing(self, kind: str, name: str) -> str:
         """Return the message for a ``backend`` or ``step`` that no working plugin provides."""
