@@ -9,7 +9,9 @@ from typing import Any
 from turnout.commands.init.yaml_text import yaml_value
 
 # A text that every reader of YAML takes for a text, also one of YAML 1.1.
-_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@=-]*(?: [A-Za-z0-9_./@=-]+)*")
+_PLAIN = re.compile(
+    r"(?:[A-Za-z_/]|\.{1,2}/)(?:[A-Za-z0-9_./@=-]|:(?=[A-Za-z0-9/]))*(?: [A-Za-z0-9_./@=-]+)*|[0-9]+(?:[GM]i|m|s)"
+)
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 

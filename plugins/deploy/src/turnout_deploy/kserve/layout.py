@@ -15,9 +15,10 @@ _CHECKED = "Checked against KServe's own schema; no cluster has run it yet.\n"
 _HTTP, _GRPC = 8080, 9000
 _MODELS = "/mnt/models"
 _QUERY = (
-    'sum(rate(nv_inference_queue_duration_us{{namespace="${{NAMESPACE}}",pod=~"{name}-.*"}}[2m])) / 1e6 / '
-    '(sum(rate(nv_inference_request_success{{namespace="${{NAMESPACE}}",pod=~"{name}-.*"}}[2m])) > 0) or vector(0)'
+    'sum(rate(nv_inference_queue_duration_us{{pod=~"{name}-.*"}}[2m])) / 1e6 '
+    '/ (sum(rate(nv_inference_request_success{{pod=~"{name}-.*"}}[2m])) > 0) or vector(0)'
 )
+"""The mean wait of a request in the queues of the servers, in seconds; 0 without requests."""
 
 
 def kserve_files(plan: Plan, storage: str, out: Path) -> Deployment:
