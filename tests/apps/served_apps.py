@@ -127,6 +127,11 @@ def children(app: Process) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{app.pid}/task/{app.pid}/children").read_text().split()]
 
 
+def has_torch(pid: int) -> bool:
+    """Return whether a process has loaded torch."""
+    return "libtorch" in Path(f"/proc/{pid}/maps").read_text()
+
+
 def boxes(picture: Path) -> list[list[int]]:
     """Return the boxes beside a picture."""
     regions = json.loads(picture.with_suffix(".regions.json").read_text())["regions"]
@@ -193,7 +198,7 @@ class Callers:
         wait_until(lambda: self.answers >= enough or self.wrong, seconds=90, what=f"{requests} answers")
 
     def _call(self, number: int) -> None:
-        while not self._ended.wait(0.01):
+        while not self._ended.wait(0.1):
             try:
                 self._ask(number)
             except Exception as error:  # noqa: BLE001  # whatever it is, the test shows it

@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.apps.served_apps import PICTURES, Callers, Checkout, boxes, check_objects, children, gunicorn, post, wait_for_port
+from tests.apps.served_apps import (
+    PICTURES,
+    Callers,
+    Checkout,
+    boxes,
+    check_objects,
+    children,
+    gunicorn,
+    has_torch,
+    post,
+    wait_for_port,
+)
 from tests.deploy.processes import Process, wait_until
 
 Expected = dict[Path, list[dict[str, Any]]]
@@ -23,6 +34,7 @@ def expected(tmp_path_factory) -> Expected:
     with gunicorn(checkout.app / "before", "--workers", "1", port=checkout.port) as app:
         wait_for_port(app, checkout.port)
         answers = {picture: post(address(checkout), picture) for picture in PICTURES}
+        assert any(has_torch(worker) for worker in children(app))
         refused = post(address(checkout), PICTURES[0], boxes="{")
     assert {answer.status_code for answer in answers.values()} == {200}
     assert refused.status_code == 400
@@ -74,7 +86,7 @@ def test_the_app_before_names_what_is_in_the_boxes(expected) -> None:
 
 
 def test_answers_are_those_of_before_on_onnxruntime_and_on_triton_and_the_move_is_yaml_only(
-    url, checkout, expected, triton
+    app, url, checkout, expected, triton
 ) -> None:
     code = (checkout.app / "after/app.py").read_bytes()
 
@@ -87,6 +99,7 @@ def test_answers_are_those_of_before_on_onnxruntime_and_on_triton_and_the_move_i
 
     assert callers.wrong == []
     assert (checkout.app / "after/app.py").read_bytes() == code
+    assert not any(has_torch(worker) for worker in children(app))
 
 
 def test_no_request_fails_while_triton_is_killed_and_triton_answers_again_when_it_is_back(
