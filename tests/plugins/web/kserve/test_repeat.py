@@ -154,6 +154,28 @@ def test_requests_in_pieces_or_several_at_once_are_answered_in_order(served) -> 
         assert struct.unpack("<f", connection.read()[2][-4:])[0] == 2
 
 
+def test_a_body_in_a_packet_of_its_own_takes_the_short_way_too(served) -> None:
+    server, counted = served
+    with connected(server) as connection:
+        warm(connection)
+        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        before = counted.requests
+        for value in range(5):
+            text = connection.write("identity", X, struct.pack("<f", value))
+            head, _, body = text.partition(b"\r\n\r\n")
+            connection.socket.sendall(head + b"\r\n\r\n")
+            time.sleep(0.02)
+            connection.socket.sendall(body)
+            assert struct.unpack("<f", connection.read()[2][-4:])[0] == value
+        assert counted.requests == before
+        connection.socket.sendall(head + b"\r\n\r\n")
+        time.sleep(0.02)
+        for byte in body:
+            connection.socket.sendall(bytes([byte]))
+        assert struct.unpack("<f", connection.read()[2][-4:])[0] == value
+        assert connection.ask(9) == 9
+
+
 def test_a_wrong_body_below_a_known_head_is_refused_and_the_next_one_answered(served) -> None:
     server, _ = served
     with connected(server) as connection:

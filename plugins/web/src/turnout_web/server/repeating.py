@@ -24,19 +24,36 @@ class RepeatingProtocol(PatientProtocol):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        self._head = b""
+        self._head = self._alone = b""
         self._answered_at = 0.0
 
     def data_received(self, data: bytes) -> None:
         # Between two requests a connection is idle, and its parser is at the begin of a message.
-        if self.is_idle:
-            end = data.find(_END, 0, _MOST_HEAD_BYTES) + len(_END)
-            head = data[:end] if end >= len(_END) else b""
-            repeat = self.known.get(head)
-            if repeat is not None and len(data) - end == repeat.body_bytes and self._answer(repeat, data[end:]):
+        if not self.is_idle:
+            super().data_received(data)
+            return
+        if self._alone:
+            data, self._alone = self._alone + data, b""
+        end = data.find(_END, 0, _MOST_HEAD_BYTES) + len(_END)
+        head = data[:end] if end >= len(_END) else b""
+        repeat = self.known.get(head)
+        if repeat is not None:
+            if end == len(data) and repeat.body_bytes:
+                # Many clients send the body in a packet of its own.
+                self._alone = head
+                self._answered_at = self.loop.time()
                 return
-            self._head = head
+            if len(data) - end == repeat.body_bytes and self._answer(repeat, data[end:]):
+                return
+        self._head = head
         super().data_received(data)
+
+    def shutdown(self) -> None:
+        # The request has begun, and is answered before the end.
+        head, self._alone = self._alone, b""
+        if head:
+            super().data_received(head)
+        super().shutdown()
 
     def on_response_complete(self) -> None:
         head, self._head = self._head, b""
