@@ -49,7 +49,7 @@ class RepeatingProtocol(PatientProtocol):
         super().data_received(data)
 
     def shutdown(self) -> None:
-        # The request has begun, and is answered before the end.
+        # Its request is answered before the end.
         head, self._alone = self._alone, b""
         if head:
             super().data_received(head)
