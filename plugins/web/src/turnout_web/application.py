@@ -23,7 +23,8 @@ Routes = Callable[[Turnout, ServeSettings], list[BaseRoute]]
 
 # The first that matches answers.
 ROOMS: tuple[Routes, ...] = (kserve.routes, operations.routes, pipelines.routes, examples.routes, openapi.routes, page.routes)
-UNCOUNTED = (operations.METRICS, *operations.PROBES)
+PROBES = (*operations.PROBES, *kserve.PROBES)
+UNCOUNTED = (operations.METRICS, *PROBES)
 
 
 def create_application(app: Turnout, settings: ServeSettings) -> ASGIApp:
@@ -33,7 +34,7 @@ def create_application(app: Turnout, settings: ServeSettings) -> ASGIApp:
     inner = ConcurrencyLimit(inner, settings.max_concurrent_requests, UNCOUNTED)
     inner = BodyLimit(inner, settings.max_body_bytes)
     if settings.token is not None:
-        inner = TokenCheck(inner, settings.token, (*operations.PROBES, *page.OPEN_PATHS))
+        inner = TokenCheck(inner, settings.token, (*PROBES, *page.OPEN_PATHS))
     elif is_loopback(settings.host):
         inner = HostCheck(inner, settings.allow_hosts)
     inner = Exchange(inner)

@@ -150,3 +150,12 @@ def test_a_model_that_cannot_be_opened_is_not_ready_and_says_why(tmp_path, model
         ]
         assert server.send("GET", "/v2/health/ready").status == 400
         ask_good(server)
+
+
+def test_probes_need_no_token(models) -> None:
+    with turnout.open(models) as app, running(app, ServeSettings(token="secret")) as server:
+        assert server.send("GET", "/v2/health/live").status == 200
+        assert server.send("GET", "/v2/health/ready").status == 200
+        assert server.send("GET", "/v2").status == 401
+        assert send(server, ONE).status == 401
+        assert send(server, ONE, authorization="Bearer secret").status == 200

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from turnout_web.kserve.routes import routes
+from turnout_web.kserve.routes import PROBES, routes
 
-__all__ = ["routes"]
+__all__ = ["PROBES", "routes"]

@@ -15,6 +15,7 @@ from turnout_web.settings import ServeSettings
 
 MODEL = "/v2/models/{model}"
 VERSION = MODEL + "/versions/{version}"
+PROBES = ("/v2/health/live", "/v2/health/ready")
 _CONTROL = "/v2/repository/models/{model}/"
 
 
@@ -33,8 +34,7 @@ def routes(app: Turnout, settings: ServeSettings) -> list[BaseRoute]:
     return [
         *(Route(f"{place}/infer", infer, methods=["POST"]) for place in (MODEL, VERSION)),
         Route("/v2", describe_server),
-        Route("/v2/health/live", probes.live),
-        Route("/v2/health/ready", probes.ready),
+        *(Route(path, probe) for path, probe in zip(PROBES, (probes.live, probes.ready), strict=True)),
         Route("/v2/models/stats", statistics.of_all),
         *(Route(place + rest, endpoint) for place in (MODEL, VERSION) for rest, endpoint in of_model.items()),
         Route("/v2/repository/index", repository.index, methods=["POST"]),
