@@ -19,7 +19,7 @@ import pytest
 from ruamel.yaml import YAML
 
 CRDS = Path(__file__).parent / "crds"
-KUBERNETES = "1.37"
+OLDEST, NEWEST = "1.30", "1.37"
 Document = dict[str, Any]
 
 # What compose reads in a text: a variable in braces, or two dollars for one.
@@ -38,13 +38,13 @@ def documents_in(folder: Path) -> Iterator[tuple[str, Document]]:
             yield from ((str(file.relative_to(folder)), one) for one in load(file.read_text("utf-8")))
 
 
-def kubernetes_problems(document: Document) -> list[str]:
+def kubernetes_problems(document: Document, version: str = NEWEST) -> list[str]:
     """Return what the schema of a resource of Kubernetes, or of a custom one, refuses in ``document``."""
     crd = CRDS / f"{document['kind']}.json"
     if crd.is_file():
         return _crd_problems(crd, document)
     try:
-        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+        kubernetes_validate.validate(document, version, strict=True)
     except kubernetes_validate.ValidationError as error:
         return [f"{'.'.join(map(str, error.path))}: {error.message}"]
     return []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.plugins.deploy.conftest import ROOT, Run
 from tests.plugins.deploy.consistency import containers, of_kind, problems
-from tests.plugins.deploy.documents import Document, documents_in, kubernetes_problems, kustomize, texts
+from tests.plugins.deploy.documents import NEWEST, OLDEST, Document, documents_in, kubernetes_problems, kustomize, texts
 
 DEMO = ROOT / "deploy/kubernetes"
 OVERLAYS = ["try", "production", "triton"]
@@ -21,9 +21,10 @@ FILES = [
 ]
 
 
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
 @pytest.mark.parametrize("document", FILES)
-def test_a_file_fits_its_schema(document: Document) -> None:
-    assert kubernetes_problems(document) == []
+def test_a_file_fits_its_schema(document: Document, version: str) -> None:
+    assert kubernetes_problems(document, version) == []
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -148,6 +149,16 @@ def test_no_value_of_a_secret_variable_is_written(deploy: Run, project: Path) ->
         "TURNOUT_SERVE_TOKEN": {"name": "turnout", "key": "TURNOUT_SERVE_TOKEN"},
         "KEY": {"name": "turnout", "key": "KEY", "optional": True},
     }
+
+
+def test_a_value_is_written_as_it_is(deploy: Run, project: Path) -> None:
+    """Kubernetes would put the value of another variable in place of $(NAME)."""
+    done = deploy("kubernetes", "--out", "k8s", "--repository", "models", "--set", "SERVERS=$(TURNOUT_SERVE_TOKEN):1")
+
+    assert done.returncode == 0, done.stderr
+    [app] = [one for _, one in documents_in(project / "k8s") if one["kind"] == "Deployment"]
+    values = {one["name"]: one.get("value") for one in containers(app)[0]["env"]}
+    assert values["SERVERS"] == "$$(TURNOUT_SERVE_TOKEN):1"
 
 
 def test_names_and_counts_are_those_of_the_options(deploy: Run, project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,21 @@ def test_a_model_outside_the_folder(deploy: Run, project: Path) -> None:
 
 def test_a_repository_that_is_not_there(deploy: Run, project: Path) -> None:
     assert "the model repository 'model_repository' is no folder" in refused(deploy, project, *OPTIONS[:-2])
+
+
+@pytest.mark.parametrize("repository", ["..", "../models", "/etc", "models/../..", "mod els", "models\nRUN id", "", "*"])
+def test_a_repository_that_is_no_folder_of_the_project(deploy: Run, project: Path, repository: str) -> None:
+    assert "is no folder in the folder of 'turnout.yaml'" in refused(deploy, project, *OPTIONS[:-1], repository)
+
+
+@pytest.mark.parametrize("name", ["seg[1]", "seg*", "!seg", "seg\\nRUN id", "#seg"])
+def test_a_path_that_a_dockerfile_reads_as_something_else(deploy: Run, project: Path, name: str) -> None:
+    folder = json.loads(f'"{name}"')
+    (project / "models/segmenter").rename(project / "models" / folder)
+    (project / folder).symlink_to(project / "models" / folder)
+    edit(project, "path: models/segmenter", f'path: "{name}"')
+
+    assert "cannot be copied into an image" in refused(deploy, project, *OPTIONS)
 
 
 def test_a_file_that_is_not_there_and_a_wrong_one(deploy: Run, project: Path) -> None:

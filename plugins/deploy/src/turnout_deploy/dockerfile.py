@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 
 from turnout.errors import ConfigurationError
@@ -12,6 +13,8 @@ PYTHON_IMAGE, COPY_IMAGE = "python:3.12-slim", "busybox:1.37"
 WHEELS = "wheels"
 HOME = "/app"
 CONFIG = f"{HOME}/turnout.yaml"
+
+_PATH = re.compile(r"[\w.+@-][\w .+@/-]*")
 
 _HEAD = """\
 # syntax=docker/dockerfile:1
@@ -96,3 +99,9 @@ def _check_files(plan: Plan) -> None:
             f"{plan.needs.source!r} names {plan.needs.outside[0]!r}, which is outside its folder, so no image can contain it; "
             "move it into the folder, and name it from there"
         )
+    for path in (plan.needs.file_name, *plan.needs.files):
+        if not _PATH.fullmatch(path):
+            raise ConfigurationError(
+                f"{path!r} cannot be copied into an image: a Dockerfile reads some of its characters as a pattern; rename it "
+                "with letters, digits, '.', '_', '-', '+', '@' and spaces"
+            )

@@ -20,6 +20,7 @@ _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?\Z")
 _IMAGE = re.compile(
     r"[a-z0-9][a-z0-9._-]*(:[0-9]{1,5}/[a-z0-9._-]+)?(/[a-z0-9._-]+)*:(?!latest\Z)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z"
 )
+_REPOSITORY = re.compile(r"(?:\./)?\w[\w.-]*(?:/\w[\w.-]*)*/?\Z")
 _LOOPBACK = re.compile(r"(?:[a-z]+://)?(localhost|127\.[0-9.]+|\[::1\]|0\.0\.0\.0)(:|/|\Z)")
 
 
@@ -54,6 +55,11 @@ class Plan:
             )
         for option, image in (("--image", self.image), ("--models-image", self.models_image)):
             _check_image(option, image)
+        if not _REPOSITORY.match(self.repository):
+            raise ConfigurationError(
+                f"--repository {self.repository!r} is no folder in the folder of {self.needs.source!r}; name one from there, "
+                "with letters, digits, '.', '_' and '-'"
+            )
         _check_values(self)
         _check_urls(self)
 

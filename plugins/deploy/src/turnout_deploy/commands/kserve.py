@@ -44,5 +44,5 @@ def kserve(
     """Write manifests by which KServe serves the whole model repository with Triton, for the models of a turnout.yaml."""
     from turnout_deploy.kserve.layout import kserve_files
 
-    plan = make_plan(config, name, values, ".", servers=servers)
+    plan = make_plan(config, name, values, None, servers=servers)
     finish(out, kserve_files(plan, storage, out), force=force, check=check)

@@ -58,8 +58,8 @@ def parse_values(given: tuple[str, ...]) -> Mapping[str, str]:
     return values
 
 
-def make_plan(config: Path, name: str, values: tuple[str, ...], repository: str, **more: Any) -> Plan:
-    """Return the plan for a turnout.yaml.
+def make_plan(config: Path, name: str, values: tuple[str, ...], repository: str | None, **more: Any) -> Plan:
+    """Return the plan for a turnout.yaml; without ``repository`` the servers find their models elsewhere.
 
     Raises:
         ConfigurationError: the file or an option cannot be used.
@@ -69,9 +69,9 @@ def make_plan(config: Path, name: str, values: tuple[str, ...], repository: str,
     from turnout_deploy.plan import Plan
 
     parsed = parse_values(values)
-    plan = Plan(name, read_app_needs(config, parsed), parsed, repository=repository, **more)
-    folder = plan.needs.folder / repository
-    if plan.has_servers and not folder.is_dir():
+    more |= {} if repository is None else {"repository": repository}
+    plan = Plan(name, read_app_needs(config, parsed), parsed, **more)
+    if repository is not None and plan.has_servers and not (plan.needs.folder / repository).is_dir():
         raise ConfigurationError(
             f"the model repository {repository!r} is no folder in {str(plan.needs.folder)!r}, and Triton serves one; name it "
             "with --repository, or write one: turnout export"

@@ -72,7 +72,8 @@ def environment(plan: Plan) -> list[Object]:
     """Return the variables of the app's container; a value that may be a secret comes from the secret of the app's name."""
     servers = plan.server_urls(server_hosts(plan))
     written = dict(plan.values) | servers
-    entries: list[Object] = [{"name": name, "value": value} for name, value in sorted(written.items())]
+    # Kubernetes reads $(NAME) as another variable of the container.
+    entries: list[Object] = [{"name": name, "value": value.replace("$(", "$$(")} for name, value in sorted(written.items())]
     entries.append(_from_secret(plan, TOKEN, optional=False))
     others = [one for one in plan.needs.variables if one.name not in written and (one.secret or one.default is None)]
     return entries + [_from_secret(plan, one.name, optional=one.default is not None) for one in others]
