@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from turnout import Turnout
 from turnout_web.openapi.operation import JSON, Json, in_path, in_query, operation
+from turnout_web.openapi.pipeline_paths import MASKS, TIMEOUT, created_pipeline, run_body
 
 TAG = "page"
 _OBJECT: Json = {"type": "object"}
+_SIDES = [in_query(side, {"type": "string"}, f"The backend of the {side} side.") for side in ("left", "right")]
 
 
 def page_paths(app: Turnout) -> Json:
     """Return the paths of the page."""
-    name = in_path("name", app.pipelines, "A pipeline of turnout.yaml.")
-    sides = [in_query(side, {"type": "string"}, f"The backend of the {side} side.") for side in ("left", "right")]
     board = operation("board", "Return the state of each model, and its next command.", TAG, {JSON: _OBJECT})
-    choices = operation("describeComparison", "Return the backends to compare.", TAG, {JSON: _OBJECT}, parameters=[name])
-    body: Json = {"required": True, "content": {JSON: {"schema": _OBJECT}, "multipart/form-data": {"schema": _OBJECT}}}
-    compare = operation(
-        "compare",
-        "Run a pipeline on two sides with the same inputs, and return what differs.",
-        TAG,
-        {JSON: _OBJECT},
-        parameters=[name, *sides],
-        body=body,
-        errors=(413, 415, 504),
-    )
     file = in_path("file", (), "A file of the page.")
     page = operation("page", "Return the page for people.", TAG, {"text/html": {"type": "string"}})
     part = operation("pageFile", "Return a file of the page.", TAG, {"*/*": {}}, parameters=[file])
@@ -35,5 +26,19 @@ def page_paths(app: Turnout) -> Json:
         "/": {"get": page},
         "/page/{file}": {"get": part},
         "/v1/board": {"get": board},
-        "/v1/compare/{name}": {"get": choices, "post": compare},
+        **{f"/v1/compare/{quote(name, safe='')}": _comparison(app, name) for name in app.pipelines},
     }
+
+
+def _comparison(app: Turnout, name: str) -> Json:
+    choices = operation(f"describeComparison:{name}", f"Return the backends to compare for {name}.", TAG, {JSON: _OBJECT})
+    compare = operation(
+        f"compare:{name}",
+        f"Run the pipeline {name} on two sides with the same inputs, and return what differs.",
+        TAG,
+        {JSON: _OBJECT},
+        parameters=[*_SIDES, MASKS, TIMEOUT],
+        body=run_body(created_pipeline(app, name)),
+        errors=(413, 415, 504),
+    )
+    return {"get": choices, "post": compare}

@@ -22,8 +22,8 @@ _TENSOR: Json = {
     "required": ["datatype", "shape", "data"],
     "additionalProperties": False,
 }
-_MASKS = in_query("masks", {"enum": list(MASK_FORMS), "default": "png"}, "The form of masks in the result.")
-_TIMEOUT = in_query(
+MASKS = in_query("masks", {"enum": list(MASK_FORMS), "default": "png"}, "The form of masks in the result.")
+TIMEOUT = in_query(
     "timeout_seconds", {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_SECONDS}, "The time limit of the run."
 )
 AS = in_query("as", {"enum": list(FORMS), "default": "json"}, "As JSON, as a line with curl, or the body alone.")
@@ -40,10 +40,7 @@ def pipeline_paths(app: Turnout) -> Json:
 
 def _paths_of(app: Turnout, name: str) -> Json:
     path, id = f"{PIPELINES}/{quote(name, safe='')}", f"Pipeline:{name}"
-    try:
-        pipeline: Pipeline | None = app.pipeline(name)
-    except TurnoutError:
-        pipeline = None
+    pipeline = created_pipeline(app, name)
     described = operation(f"describe{id}", f"Describe the pipeline {name}.", TAG, {JSON: reference("PipelineDescription")})
     example = operation(
         f"example{id}",
@@ -60,14 +57,23 @@ def _paths_of(app: Turnout, name: str) -> Json:
         f"Run the pipeline {name}.",
         TAG,
         answers,
-        parameters=[_MASKS, _TIMEOUT],
-        body=_body(pipeline),
+        parameters=[MASKS, TIMEOUT],
+        body=run_body(pipeline),
         errors=(406, 413, 415, 504),
     )
     return {path: {"get": described, "post": run}, f"{path}/example": {"get": example}}
 
 
-def _body(pipeline: Pipeline | None) -> Json:
+def created_pipeline(app: Turnout, name: str) -> Pipeline | None:
+    """Return a pipeline; None if it cannot be created."""
+    try:
+        return app.pipeline(name)
+    except TurnoutError:
+        return None
+
+
+def run_body(pipeline: Pipeline | None) -> Json:
+    """Return the body of a request with the inputs of ``pipeline``; any inputs if it is None."""
     if pipeline is None:
         anything: Json = {"type": "object"}
         return {"required": True, "content": {JSON: {"schema": anything}, "multipart/form-data": {"schema": anything}}}
