@@ -133,7 +133,7 @@ check: $(VENVS)/check/.done
 	$(VENVS)/check/bin/mypy core/src plugins/*/src
 	$(VENVS)/check/bin/lint-imports
 
-test: test-architecture test-core test-onnxruntime test-vision test-triton test-direct test-ray test-apps test-deploy test-web
+test: test-architecture test-core test-onnxruntime test-vision test-triton test-direct test-scan test-ray test-apps test-deploy test-web
 
 define run_tests
 	$(VENVS)/$(1)/bin/python $(PYTEST) $(PARALLEL) $(2)

@@ -68,6 +68,19 @@ BUGS = {
             for model in MODELS.values():
                 model(x)  #! direct-call
         """,
+    "entries that are set later": """
+        import torch
+        MODELS = {}
+        class Zoo:
+            def __init__(self): self.nets = {}
+            def add(self, name): self.nets[name] = torch.jit.load(name)
+            def run(self, name, x): return self.nets[name](x)  #! direct-call
+        def get(name):
+            if name not in MODELS:
+                MODELS[name] = torch.jit.load(name)
+            return MODELS[name]
+        def run(x): return get("a")(x)  #! direct-call
+        """,
     "the state of an app": """
         from fastapi import FastAPI, Request
         import torch

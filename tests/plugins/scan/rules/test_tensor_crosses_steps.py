@@ -92,6 +92,14 @@ class Net(torch.nn.Module):
     def forward(self, x): return self.head(self.features(x))
     def head(self, x): return x
 """,
+    "helpers of a module": """
+import torch
+class Part(torch.nn.Module): ...
+def halves(x): return x[0] + x[1]
+class Net(torch.nn.Module):
+    def __init__(self): self.part = Part()
+    def forward(self, x): return halves(self.part(x))
+""",
     "training": MODEL
     + """
 def loss(pixels): return model(pixels).logits.mean()

@@ -7,17 +7,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from turnout_scan.program.scopes import FUNCTIONS, SCOPES, Function, Scope, bindings_of, parameters_of, targets_of
+from turnout_scan.program.scopes import (
+    FUNCTIONS,
+    SCOPES,
+    Binding,
+    Function,
+    Scope,
+    bindings_of,
+    entries_of,
+    parameters_of,
+    targets_of,
+)
 from turnout_scan.sources.parse import ParsedFile
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttributeSet:
-    """An assignment to an attribute: ``self.model = load()``."""
+    """An assignment to an attribute: ``self.model = load()``; or to an entry of one: ``self.models["a"] = load()``."""
 
     target: ast.Attribute
     value: ast.expr
     path: tuple[int, ...]
+    is_entry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +122,11 @@ def build_module(source: ParsedFile, names: tuple[str, ...]) -> Module:
     module = Module(source, names, lines=source.text.split("\n"))
     module.scopes[source.tree] = top = Scope(source.tree, None)
     waiting: list[tuple[ast.AST, Scope]] = [(source.tree, top)]
+    entries: list[tuple[Scope, str, Binding]] = []
     while waiting:
         node, scope = waiting.pop()
         _bind(module, node, scope)
+        entries += [(scope, name, binding) for name, binding in entries_of(node)]
         inner = module.scopes.get(node, scope)
         for name, child in _children(node):
             if isinstance(child, ast.expr_context | ast.operator | ast.cmpop | ast.boolop | ast.unaryop):
@@ -125,11 +138,21 @@ def build_module(source: ParsedFile, names: tuple[str, ...]) -> Module:
             if isinstance(child, SCOPES):
                 module.scopes[child] = Scope(child, around, outer=_declared_global(child))
             waiting.append((child, around))
+    _bind_entries(entries, top)
     for bindings in (binding for scope in module.scopes.values() for binding in scope.names.values()):
         bindings.sort(key=lambda binding: binding.end)
     # In this order what a name was bound to is known when it is used.
     module.calls.sort(key=lambda call: (call.end_lineno or 0, call.end_col_offset or 0))
     return module
+
+
+def _bind_entries(entries: list[tuple[Scope, str, Binding]], top: Scope) -> None:
+    for scope, name, binding in entries:
+        # The name is bound where it is defined, which may be after the function that sets its entry.
+        owner: Scope | None = scope
+        while owner is not None and name not in owner.names:
+            owner = owner.parent
+        (owner or top).names.setdefault(name, []).append(binding)
 
 
 def _children(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
@@ -161,6 +184,8 @@ def _attribute_sets(node: ast.AST) -> Iterator[AttributeSet]:
             continue
         if isinstance(target, ast.Attribute):
             yield AttributeSet(target, value, ())
+        elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Attribute):
+            yield AttributeSet(target.value, value, (), is_entry=True)
         elif isinstance(target, ast.Tuple):
             yield from (
                 AttributeSet(one, value, (index,)) for index, one in enumerate(target.elts) if isinstance(one, ast.Attribute)

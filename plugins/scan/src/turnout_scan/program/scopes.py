@@ -9,7 +9,7 @@ from typing import Literal
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-How = Literal["value", "item", "enter", "import", "function", "class", "parameter", "nothing"]
+How = Literal["value", "entry", "item", "enter", "import", "function", "class", "parameter", "nothing"]
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 SCOPES = (ast.Module, ast.ClassDef, *FUNCTIONS, *COMPREHENSIONS)
@@ -20,7 +20,8 @@ class Binding:
     """One place that gives a name a value.
 
     Attributes:
-        how: the value itself, an item of it, what ``with`` enters, an import, a definition, a parameter, or nothing known.
+        how: the value itself, an entry of the mapping or list that the name is (``models["a"] = value``), an item of it, what
+            ``with`` enters, an import, a definition, a parameter, or nothing known.
         node: the statement, parameter or expression that binds.
         value: the expression that the value comes from, if there is one.
         path: the indices by which a tuple is unpacked.
@@ -87,6 +88,13 @@ def bindings_of(node: ast.AST) -> Iterator[tuple[str, Binding]]:
     else:
         for target, how, value in targets_of(node):
             yield from ((name, Binding(how, node, value, path)) for name, path in _names(target))
+
+
+def entries_of(node: ast.AST) -> Iterator[tuple[str, Binding]]:
+    """Yield the names that ``node`` sets an entry of: ``models["a"] = load()``."""
+    for target, _, value in targets_of(node):
+        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+            yield target.value.id, Binding("entry", node, value)
 
 
 def targets_of(node: ast.AST) -> Iterator[tuple[ast.expr, How, ast.expr | None]]:

@@ -17,7 +17,9 @@ from turnout_scan.values.yielded import results_of
 def _find(base: CodeBase) -> Iterator[Finding]:
     seen = set[ast.AST]()
     for finding, tensor in (*_returned(base), *_into_models(base), *_passed(base)):
-        if tensor.origin not in seen and not base.trains(tensor.origin, tensor.module):
+        # Within a torch module, and in its helpers, tensors are the point.
+        inside = base.in_torch_module(tensor.origin, tensor.module) or base.trains(tensor.origin, tensor.module)
+        if tensor.origin not in seen and not inside:
             seen.add(tensor.origin)
             yield finding
 

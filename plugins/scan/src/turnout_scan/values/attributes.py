@@ -9,7 +9,7 @@ from turnout_scan.program.module import AttributeSet, Module
 from turnout_scan.program.program import RUNTIMES
 from turnout_scan.values.asked import Asked
 from turnout_scan.values.catalogue import LEAVES_TORCH
-from turnout_scan.values.classes import find_method, instance_attribute, unpack
+from turnout_scan.values.classes import assigned_value, find_method, instance_attribute
 from turnout_scan.values.kinds import (
     Bound,
     Client,
@@ -96,7 +96,7 @@ def _held(asked: Asked, node: ast.Attribute, module: Module, sets: Sets) -> Valu
             and other.attr == node.value.attr == "state"
         )
         if (same and text != "self") or state:
-            value = unpack(asked.value(one.value, at), one.path)
+            value = assigned_value(asked, at, one)
             if value is not None:
                 return value
     return None

@@ -9,7 +9,7 @@ from turnout_scan.program.module import AttributeSet, Module
 from turnout_scan.program.scopes import Function
 from turnout_scan.values.asked import Asked
 from turnout_scan.values.catalogue import MODULES
-from turnout_scan.values.kinds import External, Instance, TreeClass, TreeFunction, Value
+from turnout_scan.values.kinds import External, Instance, Items, Several, Tensor, TreeClass, TreeFunction, Value
 
 _MOST_BASES = 30
 _MOST_SETS = 100
@@ -65,8 +65,6 @@ def instance_attribute(asked: Asked, of: TreeClass, name: str, sets: list[tuple[
 
 def unpack(value: Value | None, path: tuple[int, ...]) -> Value | None:
     """Return the item of ``value`` at ``path``."""
-    from turnout_scan.values.kinds import Items, Several, Tensor
-
     for index in path:
         if isinstance(value, Several):
             value = value.values[index] if 0 <= index < len(value.values) else None
@@ -77,11 +75,17 @@ def unpack(value: Value | None, path: tuple[int, ...]) -> Value | None:
     return value
 
 
+def assigned_value(asked: Asked, module: Module, one: AttributeSet) -> Value | None:
+    """Return the value of an attribute after the assignment ``one``."""
+    value = unpack(asked.value(one.value, module), one.path)
+    return Items(value) if one.is_entry and value is not None else value
+
+
 def _assigned(asked: Asked, of: TreeClass, sets: list[tuple[Module, AttributeSet]]) -> Iterator[Value]:
     for module, one in sets[:_MOST_SETS]:
         owner = asked.value(one.target.value, module)
         if isinstance(owner, Instance) and (of in lineage(asked, owner.of) or owner.of in lineage(asked, of)):
-            value = unpack(asked.value(one.value, module), one.path)
+            value = assigned_value(asked, module, one)
             if value is not None:
                 yield value
 

@@ -163,6 +163,8 @@ class Evaluator:
         if binding.how == "parameter":
             return self._parameter(binding, scope, module, name)
         value = self.value(binding.value, module) if binding.value is not None else None
+        if binding.how == "entry":
+            return Items(value) if value is not None else None
         return unpack(_item(value) if binding.how == "item" else value, binding.path)
 
     def _parameter(self, binding: Binding, scope: Scope, module: Module, name: str) -> Value | None:
