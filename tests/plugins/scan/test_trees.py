@@ -27,9 +27,9 @@ BEFORE = {
         "tensor-crosses-steps": 1,
     },
     "gradio_app": {
-        "load-at-import": 1,
+        "load-at-import": 3,
         "direct-call": 3,
-        "loop-over-items": 1,
+        "loop-over-items": 3,
         "fixed-device": 3,
         "tensor-crosses-steps": 2,
     },

@@ -114,6 +114,27 @@ def test_a_function_that_builds_the_model_is_its_factory(tmp_path: Path) -> None
     assert 'factory: "app:build"' in change(tmp_path, text, "load-at-import").yaml
 
 
+def test_a_model_that_the_caller_chooses_has_its_own_settings(tmp_path: Path) -> None:
+    text = """
+        from pathlib import Path
+        from transformers import AutoModel, BlipForConditionalGeneration
+        FOLDER = Path(__file__).parent / "checkpoints"
+        def load(kind, name, **options):
+            return kind.from_pretrained(FOLDER / name, **options).eval()
+        captioner = load(BlipForConditionalGeneration, "blip")
+        encoder = load(kind=AutoModel, name="vit", trust_remote_code=True)
+        def run(x): return captioner.generate(x), encoder(x)
+        """
+    write_tree(tmp_path, {"app.py": text})
+
+    first, second = (one.change.yaml for one in scan([tmp_path]).found if one.rule == "load-at-import")
+
+    assert "  captioner:\n" in first
+    assert "class: BlipForConditionalGeneration, checkpoint: path/to/blip, method: generate}" in first
+    assert "class: AutoModel, checkpoint: path/to/vit, trust_remote_code: true" in second
+    assert [*models_of(tmp_path, first), *models_of(tmp_path, second)] == ["captioner", "encoder"]
+
+
 def test_every_python_line_of_a_change_parses(tmp_path: Path) -> None:
     import ast
 

@@ -26,14 +26,25 @@ BUGS = {
     "by a function of another module": {
         "loading.py": """
             import torch
-            def load(path):
-                return torch.jit.load(path)  #! load-at-import
+            def load():
+                return torch.jit.load("model.pt")  #! load-at-import
+            def load_from(path):
+                return torch.jit.load(path)
             """,
         "app.py": """
-            from loading import load as open_model
-            model = open_model("model.pt")
+            from loading import load as open_model, load_from
+            model = open_model()
+            other = load_from("other.pt")  #! load-at-import
             """,
     },
+    "by a function to which the caller gives the class": """
+        from transformers import AutoModel, BlipForConditionalGeneration
+        def load(kind, name):
+            model = kind.from_pretrained("folder/" + name)
+            return model.eval()
+        captioner = load(BlipForConditionalGeneration, "captioner")  #! load-at-import
+        other = load(name="other", kind=AutoModel)  #! load-at-import
+        """,
     "by a constructor": {
         "captioner.py": """
             from transformers import AutoModel

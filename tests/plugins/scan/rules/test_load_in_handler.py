@@ -117,6 +117,16 @@ NEAR_MISSES = {
         @app.route("/x")
         def x(): return model("m")
         """,
+    "a cached function to which the caller gives the name": """
+        from functools import lru_cache
+        from flask import Flask
+        from transformers import AutoModel
+        app = Flask(__name__)
+        @lru_cache
+        def model(name): return AutoModel.from_pretrained(name)
+        @app.route("/x")
+        def x(): return model("m")
+        """,
     "behind try": """
         from flask import Flask
         from transformers import AutoModel

@@ -39,6 +39,10 @@ NEAR_MISSES = {
         "import timm\ndef ready(net):\n    net.eval()\n    return net\n"
         "net = ready(timm.create_model('a', pretrained=True))\ndef run(x): return net(x)\n"
     ),
+    "eval in the function that loads what its caller names": (
+        "import timm\ndef load(name):\n    net = timm.create_model(name, pretrained=True)\n"
+        "    net.eval()\n    return net\na, b = load('a'), load('b')\ndef run(x): return a(x), b(x)\n"
+    ),
     "train(False)": "import timm\nnet = timm.create_model('a', pretrained=True)\nnet.train(False)\ndef run(x): return net(x)\n",
     "from_pretrained does it": (
         "from transformers import AutoModel\nnet = AutoModel.from_pretrained('m')\ndef run(x): return net(x)\n"

@@ -8,7 +8,8 @@ import re
 from turnout_scan.context.code_base import CodeBase
 from turnout_scan.program.module import Module
 from turnout_scan.values.call_sites import last_name
-from turnout_scan.values.kinds import External, Load
+from turnout_scan.values.factories import passed
+from turnout_scan.values.kinds import External, Load, TreeFunction
 
 # They say what every model is.
 _EMPTY_NAMES = frozenset(
@@ -37,6 +38,7 @@ _EMPTY_NAMES = frozenset(
     }
 )
 _KIND = re.compile(r"(For[A-Z]\w+|Model|InferenceSession|InferenceServerClient)$")
+_SOMEWHERE = "path/to"
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null"})
 
@@ -53,7 +55,7 @@ def model_name(base: CodeBase, load: Load) -> str:
 
 def class_name(base: CodeBase, load: Load) -> str:
     """Return the name of the class in its own package, whatever the code calls it."""
-    value = base.value(load.call.func, load.module)
+    value = base.value(load.call.func, load.module) if load.within is None else None
     parts = (value.name if isinstance(value, External) else load.title).split(".")
     return parts[-2] if parts[-1] == "from_pretrained" and len(parts) > 1 else parts[-1]
 
@@ -64,6 +66,9 @@ def constant_text(base: CodeBase, node: ast.expr | None, module: Module, depth: 
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.Name) and depth < 5:
         return _named_text(base, node.id, module, module.scope(node).node, depth)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        last, folder = (constant_text(base, one, module, depth + 1) for one in (node.right, node.left))
+        return f"{folder or _SOMEWHERE}/{last}" if last is not None else None
     if isinstance(node, ast.Call) and node.args:
         name = last_name(node.func)
         if name in ("getenv", "get") and len(node.args) == 2:
@@ -71,6 +76,26 @@ def constant_text(base: CodeBase, node: ast.expr | None, module: Module, depth: 
         if name in ("Path", "str", "fspath", "PurePath") and len(node.args) == 1:
             return constant_text(base, node.args[0], module, depth + 1)
     return None
+
+
+def text_within(base: CodeBase, load: Load) -> str | None:
+    """Return the path or name that a function loads for the call ``load``, which passes a part of it."""
+    inner = load.within
+    function = base.value(load.call.func, load.module)
+    if inner is None or not inner.call.args or not isinstance(function, TreeFunction):
+        return None
+    node = inner.call.args[0]
+    for one in ast.walk(node):
+        given = passed(function, load.call, one.id) if isinstance(one, ast.Name) else None
+        text = constant_text(base, given, load.module)
+        if text is not None:
+            return text if one is node else f"{_SOMEWHERE}/{text}"
+    return constant_text(base, node, inner.module)
+
+
+def keywords_within(load: Load) -> list[ast.keyword]:
+    """Return the keywords of the call in the function that ``load`` calls."""
+    return load.within.call.keywords if load.within is not None else []
 
 
 def argument(load: Load, place: int, *names: str) -> ast.expr | None:
@@ -117,7 +142,7 @@ def _assigned_name(load: Load) -> str:
 
 
 def _file_stem(base: CodeBase, load: Load) -> str:
-    text = constant_text(base, argument(load, 0), load.module)
+    text = text_within(base, load) if load.within is not None else constant_text(base, argument(load, 0), load.module)
     stem = re.split(r"[/\\]", text.rstrip("/\\"))[-1].rpartition(".") if text else ("", "", "")
     return stem[0] or stem[2]
 

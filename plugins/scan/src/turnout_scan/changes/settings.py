@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from turnout_scan.changes.names import argument, class_name, constant_text, model_name, scalar
+from turnout_scan.changes.names import argument, class_name, constant_text, keywords_within, model_name, scalar, text_within
 from turnout_scan.context.code_base import CodeBase
 from turnout_scan.values.kinds import External, Load
 
@@ -63,12 +63,13 @@ def _options(base: CodeBase, load: Load, name: str) -> tuple[str, str]:
 
 def _transformers(base: CodeBase, load: Load) -> tuple[str, str]:
     value = base.value(load.call.func, load.module)
-    if isinstance(value, External) and not value.name.startswith("transformers."):
+    # A call that chooses what a function loads names the class in its title.
+    if load.within is None and isinstance(value, External) and not value.name.startswith("transformers."):
         return _factory(load, model_name(base, load))
     found = [f"class: {class_name(base, load)}", f"checkpoint: {scalar(_text(base, load, 'path/to/checkpoint'))}"]
-    if load in base.receivers.get("generate", ()):
+    if base.has(load, frozenset({"generate"})):
         found.append("method: generate")
-    if any(one.arg == "trust_remote_code" for one in load.call.keywords):
+    if any(one.arg == "trust_remote_code" for one in (*load.call.keywords, *keywords_within(load))):
         found += ["trust_remote_code: true", f'revision: "{_NO_COMMIT}"']
         note = "the checkpoint's own Python runs: read it, and write the commit that you have read"
         return _direct(found), note
@@ -116,4 +117,5 @@ def _needs_arguments(function: ast.FunctionDef) -> bool:
 
 def _text(base: CodeBase, load: Load, otherwise: str) -> str:
     found = argument(load, 0, "pretrained_model_name_or_path", "path_or_bytes", "f", "model", "path", "model_name")
-    return constant_text(base, found, load.module) or otherwise
+    text = text_within(base, load) if load.within is not None else constant_text(base, found, load.module)
+    return text or otherwise

@@ -68,7 +68,10 @@ class CodeBase:
     def loads(self) -> tuple[Load, ...]:
         """Every call that loads a model or opens a client."""
         found = [load for module in self.program.modules for call in module.calls for load in self._loads_at(call, module)]
-        return tuple(load for load in found if self.is_model(load) and not self.in_torch_module(load.call, load.module))
+        # The calls that choose what a function loads are reported in its place.
+        chosen = {load.within for load in found}
+        models = (load for load in found if load not in chosen and self.is_model(load))
+        return tuple(load for load in models if not self.in_torch_module(load.call, load.module))
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
@@ -128,15 +131,22 @@ class CodeBase:
 
     def is_model(self, load: Load) -> bool:
         """Return whether it is a model with weights: ``torch.load`` also reads dicts, and a class may be untrained."""
+        if load.within is not None and self.is_model(load.within):
+            return True
         if load.family == "own":
-            return self._has(load, _WEIGHTS) or self._class_loads(load)
+            return self.has(load, _WEIGHTS) or self._class_loads(load)
         if load.family == "torch":
-            return self._has(load, SAME_MODEL | {""})
+            return self.has(load, SAME_MODEL | {""})
         if load.family in ("torchvision", "timm"):
             named = {one.arg: one.value for one in load.call.keywords}
             weights = [named[name] for name in ("weights", "pretrained", "checkpoint_path") if name in named]
-            return any(not _is_nothing(one) for one in weights) or self._has(load, _WEIGHTS)
+            return any(not _is_nothing(one) for one in weights) or self.has(load, _WEIGHTS)
         return True
+
+    def has(self, load: Load, methods: frozenset[str]) -> bool:
+        """Return whether one of ``methods`` is called on the model of ``load``."""
+        called = any(load in self.receivers.get(name, ()) for name in methods)
+        return called or (load.within is not None and self.has(load.within, methods))
 
     def in_torch_module(self, node: ast.AST, module: Module) -> bool:
         """Return whether ``node`` is in a class of torch modules, whose parts call each other."""
@@ -209,9 +219,6 @@ class CodeBase:
         if node not in self._torch:
             self._torch[node] = is_torch_module(self.evaluator, TreeClass(module, node))
         return self._torch[node]
-
-    def _has(self, load: Load, methods: frozenset[str]) -> bool:
-        return any(load in self.receivers.get(name, ()) for name in methods)
 
     def _class_loads(self, load: Load) -> bool:
         value = self.value(load.call.func, load.module)

@@ -10,12 +10,12 @@ from turnout_scan.context.code_base import CodeBase
 from turnout_scan.rules.finding import Finding, Rule
 
 # transformers and sentence_transformers call eval() themselves; a TorchScript file keeps the mode that it was saved in.
+_SWITCHES = frozenset({"eval", "train"})
 _FAMILIES = frozenset({"own", "torch", "torchvision", "timm", "hub", "open_clip"})
 
 
 def _find(base: CodeBase) -> Iterator[Finding]:
-    switched = base.receivers.get("eval", set()) | base.receivers.get("train", set())
-    found = {run.load: run for run in base.runs if run.load.family in _FAMILIES and run.load not in switched}
+    found = {run.load: run for run in base.runs if run.load.family in _FAMILIES and not base.has(run.load, _SWITCHES)}
     for load, run in found.items():
         what = (
             f"{load.title}() is run at {run.module.file.name}:{run.module.place(run.call).line}, and nothing calls eval() on it"

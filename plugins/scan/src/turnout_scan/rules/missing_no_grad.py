@@ -13,6 +13,7 @@ from turnout_scan.values.call_sites import last_name
 from turnout_scan.values.kinds import TORCH, External, TreeFunction
 
 _OFF = frozenset({"no_grad", "inference_mode"})
+_FROZEN = frozenset({"requires_grad_"})
 _FARTHEST = 20
 
 
@@ -22,7 +23,7 @@ def _find(base: CodeBase) -> Iterator[Finding]:
     known: dict[ast.AST, bool] = {}
     for run in base.runs:
         # generate() has its own; requires_grad_(False) leaves nothing to record.
-        frozen = run.load in base.receivers.get("requires_grad_", ())
+        frozen = base.has(run.load, _FROZEN)
         if run.load.family not in TORCH or run.method == "generate" or frozen or _is_off(base, run.call, run.module, known, 0):
             continue
         what = f"{run.load.title}() runs here with gradients recorded"

@@ -25,12 +25,14 @@ class Load:
         call, module: where.
         family: the library, as far as it decides what to change.
         title: the class or function, as the code names it.
+        within: the load in the function that ``call`` calls, if it chooses by its arguments what that loads.
     """
 
     call: ast.Call
     module: Module
     family: Family
     title: str
+    within: Load | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from turnout_scan.values.catalogue import (
     runs_model,
 )
 from turnout_scan.values.classes import is_torch_module
+from turnout_scan.values.factories import chosen_model
 from turnout_scan.values.kinds import (
     TORCH,
     Bound,
@@ -63,7 +64,8 @@ def call_value(asked: Asked, node: ast.Call, module: Module) -> Value | None:
         case External():
             return _external(asked, node, module, function.name)
         case TreeFunction():
-            return asked.returned(function)
+            found = asked.returned(function)
+            return chosen_model(asked, found, function, node, module) if isinstance(found, LoadedModel) else found
         case TreeClass():
             own = is_torch_module(asked, function)
             return LoadedModel(_load(node, module, "own")) if own else Instance(function)
