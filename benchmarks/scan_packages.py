@@ -24,9 +24,8 @@ def main(folders: list[str]) -> None:
             line = one.file.read_text("utf-8", errors="replace").split("\n")[one.place.line - 1].strip()
             print(f"  {one.rule}  {one.file.relative_to(folder)}:{one.place.line}  {line[:100]}")
         counts = dict(Counter(one.rule for one in result.found))
-        print(
-            f"{folder.name}: {result.files} files, {len(result.skipped)} skipped, {len(result.found)} found {counts}, {seconds:.1f} s"
-        )
+        total = f"{result.files} files, {len(result.skipped)} skipped, {len(result.found)} found"
+        print(f"{folder.name}: {total} {counts}, {seconds:.1f} s")
 
 
 if __name__ == "__main__":
