@@ -58,7 +58,10 @@ class RepeatingProtocol(PatientProtocol):
     def on_response_complete(self) -> None:
         head, self._head = self._head, b""
         repeat = offered_repeat(self.cycle.scope)  # type: ignore[arg-type]  # a TypedDict is a dict
-        if repeat is not None and head and len(self.known) < _MOST_KNOWN:
+        if repeat is not None and head:
+            # All at once: a client whose heads differ must not keep the others out for ever.
+            if len(self.known) >= _MOST_KNOWN:
+                self.known.clear()
             self.known[head] = repeat
         super().on_response_complete()
 
