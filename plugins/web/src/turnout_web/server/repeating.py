@@ -59,7 +59,7 @@ class RepeatingProtocol(PatientProtocol):
         head, self._head = self._head, b""
         repeat = offered_repeat(self.cycle.scope)  # type: ignore[arg-type]  # a TypedDict is a dict
         if repeat is not None and head:
-            # All at once: a client whose heads differ must not keep the others out for ever.
+            # A client whose heads differ must not keep those of all others out.
             if len(self.known) >= _MOST_KNOWN:
                 self.known.clear()
             self.known[head] = repeat
