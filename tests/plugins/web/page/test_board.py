@@ -74,3 +74,14 @@ def test_many_readers_read_once(tmp_path: Path) -> None:
         (tmp_path / "turnout.yaml").write_text("models: [", "utf-8")
 
         assert board.read() is first
+
+
+def test_a_reader_does_not_wait_for_another_one(tmp_path: Path) -> None:
+    with _open(tmp_path) as app:
+        board = Board(app)
+        first = board.read()
+        board._read_at = float("-inf")
+        with board._lock:
+            assert board.read() is first
+
+        assert board.read() is not first

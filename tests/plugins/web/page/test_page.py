@@ -7,10 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from tests.plugins.web.kserve.running import Running
+from tests.plugins.web.kserve.running import Running, running
 from tests.plugins.web.page.conftest import ROOT, OpenPage
+
+import turnout
+from turnout.metrics import Metrics
 
 PICTURE = ROOT / "examples/pictures/parade.jpg"
 TOKEN = "the-token-of-this-test"
@@ -431,3 +435,44 @@ def test_no_width_needs_a_horizontal_scroll(open_page: OpenPage, view: str, widt
         expect(page.locator(".card")).to_have_count(3)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_box_is_drawn_with_a_finger_once_drawing_is_on(open_page: OpenPage) -> None:
+    page = open_page(width=390)
+    _take_sample(page, "Dusk")
+    page.get_by_role("button", name="Remove all").tap()
+    page.locator(".box-layer").scroll_into_view_if_needed()
+    frame = page.locator(".box-layer").bounding_box()
+    assert frame is not None
+    devtools = page.context.new_cdp_session(page)
+
+    def drag() -> None:
+        start, end = frame["x"] + 40, frame["x"] + 140
+        for kind, places in (("touchStart", [start]), ("touchMove", [start + 50]), ("touchMove", [end]), ("touchEnd", [])):
+            points = [{"x": place, "y": frame["y"] + 40 + place - start} for place in places]
+            devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    drag()
+    expect(page.locator(".box")).to_have_count(0)
+    page.get_by_role("button", name="Draw", exact=True).tap()
+    page.locator(".box-layer").scroll_into_view_if_needed()
+    frame = page.locator(".box-layer").bounding_box() or frame
+    drag()
+    expect(page.locator(".box")).to_have_count(1)
+
+
+def test_the_board_shows_an_open_circuit_and_the_fallback_that_answers(open_page: OpenPage, tmp_path: Path) -> None:
+    (tmp_path / "turnout.yaml").write_text(
+        "models:\n  m:\n    backend: triton\n    fallback: onnxruntime\n"
+        "    circuit_breaker: {consecutive_failures: 1, open_seconds: 60, longest_open_seconds: 60}\n"
+        f"    backends: {{triton: {{url: 'localhost:9'}}, onnxruntime: {{path: {ROOT}/model_repository/birefnet}}}}\n",
+        "utf-8",
+    )
+    with turnout.open(tmp_path / "turnout.yaml", metrics=Metrics()) as app, running(app) as server:
+        app.model("m").infer({"pixel_values": np.zeros((1, 3, 128, 128), np.float32)})
+        page = open_page("#models", address=server.address)
+
+        card = page.get_by_role("article", name="m")
+        expect(card.locator("header")).to_contain_text("fallback onnxruntime answers")
+        expect(card.locator(".arms li").first).to_contain_text("circuit open")
+        expect(card.locator(".arms li").first).to_contain_text("localhost:9")

@@ -22,21 +22,30 @@ NO_FILE = "The settings of this app are no file, so it has no stages, no evidenc
 
 
 class Board:
-    """Reads the state of the models of an app; an answer is kept for ``FRESH_SECONDS``. Thread-safe: all is under ``_lock``."""
+    """Reads the state of the models of an app; an answer is kept for ``FRESH_SECONDS``. Thread-safe.
+
+    ``_read_at`` changes under ``_lock``. A caller who comes while another one reads gets the answer before it.
+    """
 
     def __init__(self, app: Turnout) -> None:
         self._app = app
         self._lock = threading.Lock()
         self._read_at = float("-inf")
-        self._content: dict[str, Any] = {}
+        self._content: dict[str, Any] | None = None
 
     def read(self) -> dict[str, Any]:
         """Return the board in types of JSON; blocks for seconds at most."""
-        with self._lock:
-            if time.monotonic() - self._read_at > FRESH_SECONDS:
+        before = self._content
+        # Threads that wait here would be missing elsewhere in the server.
+        if not self._lock.acquire(blocking=before is None):
+            return before or {}
+        try:
+            if self._content is None or time.monotonic() - self._read_at > FRESH_SECONDS:
                 self._content = read_board(self._app)
                 self._read_at = time.monotonic()
             return self._content
+        finally:
+            self._lock.release()
 
 
 def read_board(app: Turnout) -> dict[str, Any]:
