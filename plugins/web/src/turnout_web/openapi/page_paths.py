@@ -6,16 +6,18 @@ from urllib.parse import quote
 
 from turnout import Turnout
 from turnout_web.openapi.operation import JSON, Json, in_path, in_query, operation
+from turnout_web.openapi.page_schemas import BOARD, CHOICES, COMPARISON
 from turnout_web.openapi.pipeline_paths import MASKS, TIMEOUT, created_pipeline, run_body
 
 TAG = "page"
-_OBJECT: Json = {"type": "object"}
-_SIDES = [in_query(side, {"type": "string"}, f"The backend of the {side} side.") for side in ("left", "right")]
+_SIDES = [
+    in_query(side, {"type": "string"}, f"The backend of the {side} side; as it serves without.") for side in ("left", "right")
+]
 
 
 def page_paths(app: Turnout) -> Json:
     """Return the paths of the page."""
-    board = operation("board", "Return the state of each model, and its next command.", TAG, {JSON: _OBJECT})
+    board = operation("board", "Return the state of each model, and its next command.", TAG, {JSON: BOARD})
     file = in_path("file", (), "A file of the page.")
     page = operation("page", "Return the page for people.", TAG, {"text/html": {"type": "string"}})
     part = operation("pageFile", "Return a file of the page.", TAG, {"*/*": {}}, parameters=[file])
@@ -31,12 +33,12 @@ def page_paths(app: Turnout) -> Json:
 
 
 def _comparison(app: Turnout, name: str) -> Json:
-    choices = operation(f"describeComparison:{name}", f"Return the backends to compare for {name}.", TAG, {JSON: _OBJECT})
+    choices = operation(f"describeComparison:{name}", f"Return the backends to compare for {name}.", TAG, {JSON: CHOICES})
     compare = operation(
         f"compare:{name}",
         f"Run the pipeline {name} on two sides with the same inputs, and return what differs.",
         TAG,
-        {JSON: _OBJECT},
+        {JSON: COMPARISON},
         parameters=[*_SIDES, MASKS, TIMEOUT],
         body=run_body(created_pipeline(app, name)),
         errors=(413, 415, 504),
