@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from jsonschema import Draft202012Validator
 from tests.plugins.web.kserve.running import Answer, Running, running
 from tests.plugins.web.page.conftest import ROOT
 
@@ -118,3 +119,19 @@ def test_a_side_without_an_answer_is_reported_beside_the_other(server: Running, 
     assert found["left"]["result"]["ok"]
     assert "gone.onnx" in found["right"]["problem"]["detail"]
     assert (found["differences"], found["compared"]) == ([], 0)
+
+
+def test_the_answers_fit_the_document(server: Running) -> None:
+    document = server.send("GET", "/openapi.json").head
+
+    def misfits(path: str, method: str, answer: Any) -> list[str]:
+        schema = document["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"]
+        whole = {**schema, "components": document["components"]}
+        return [error.message for error in Draft202012Validator(whole).iter_errors(answer)]
+
+    assert misfits("/v1/board", "get", server.send("GET", "/v1/board").head) == []
+    assert misfits("/v1/compare/{name}", "get", server.send("GET", "/v1/compare/describe").head) == []
+    found = _answer(server, right="rough")
+    assert misfits("/v1/compare/{name}", "post", found) == []
+    found["differences"][0]["kind"] = "planted"
+    assert misfits("/v1/compare/{name}", "post", found) != []
