@@ -221,7 +221,10 @@ def test_another_pipeline_keeps_the_picture_and_shows_its_values(open_page: Open
     page.locator("#pipeline").select_option("caption_only")
     expect(page.get_by_label("question (optional)")).to_have_count(0)
 
-    expect(_run(page).locator("dl.values")).to_contain_text("caption")
+    results = _run(page)
+    expect(results.locator("dl.values")).to_contain_text("caption")
+    expect(results.locator("table.regions")).to_have_count(0)
+    expect(results.locator(".frame")).to_be_in_viewport()
 
 
 def test_without_a_picture_the_page_says_what_is_missing(open_page: OpenPage) -> None:

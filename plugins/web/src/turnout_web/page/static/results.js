@@ -39,7 +39,7 @@ export function showResult(result, address, size, title) {
   if (drawn) section.append(drawn.element);
   if (result.parts?.length) section.append(summaryOf(result));
   if (result.failures?.length) section.append(failuresOf(result.failures));
-  if (regions.length) section.append(tableOf(values, regions));
+  if (columnsOf(values).length || regions.some((region) => region.label)) section.append(tableOf(values, regions));
   const others = othersOf(values, regions.length > 0);
   if (others) section.append(others);
   if (result.parts?.length) section.append(drawWaterfall(result.parts, result.seconds));

@@ -143,7 +143,13 @@ export class TryView {
     fill(this.results, shown.element);
     await shown.ready;
     this.results.dataset.ready = "yes";
-    if (matchMedia("(max-width: 899px)").matches) this.output.scrollIntoView({ block: "start" });
+    this.#reveal();
+  }
+
+  /** Scroll to the result if its beginning is not in sight. */
+  #reveal() {
+    const { top } = this.output.getBoundingClientRect();
+    if (top < 0 || top > innerHeight / 2) this.output.scrollIntoView({ block: "start" });
   }
 
   #body() {
@@ -192,6 +198,7 @@ export class TryView {
       make("strong", { text: "No answer" }), make("p", { text: error.message }),
       next && make("p", { text: `Next: ${next}` }), id && make("p", { class: "hint", text: `Request ${id}` })));
     if (values && this.picture?.file) this.results.append(showResult({ values }, this.picture.address, this.picture.size, "What was answered").element);
+    this.#reveal();
   }
 }
 
