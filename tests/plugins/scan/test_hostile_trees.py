@@ -67,7 +67,9 @@ def test_a_hostile_file_is_skipped_with_its_reason_and_the_others_are_read(name:
     result = scan([tree])
 
     assert ("good.py", 2) in {(one.file.name, one.place.line) for one in result.found}
-    if reason:
+    if name == "elifs" and not result.skipped:
+        assert result.files == 2  # newer parsers take them
+    elif reason:
         assert reason in reasons(result)["bad.py"]
         assert result.files == 1
     else:

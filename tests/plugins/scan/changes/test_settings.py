@@ -156,5 +156,18 @@ def test_every_python_line_of_a_change_parses(tmp_path: Path) -> None:
 
     assert {one.rule for one in found} > {"direct-call", "loop-over-items", "tensor-crosses-steps", "transformers-pipeline"}
     for one in found:
-        if one.change.python and one.rule not in ("fixed-device", "missing-no-grad"):
-            ast.parse(one.change.python)
+        ast.parse(one.change.python)
+
+
+def test_a_secret_in_the_code_is_not_in_the_report(tmp_path: Path) -> None:
+    text = """
+        from transformers import AutoModel, pipeline
+        pipe, net = pipeline("image-to-text", token="hf_planted"), AutoModel.from_pretrained("m", token="hf_planted")
+        def run(x): return pipe(x, api_key="hf_planted"), net(x, auth_token="hf_planted"), net(get(x, password="hf_planted"))
+        """
+    write_tree(tmp_path, {"app.py": text})
+
+    found = scan([tmp_path]).found
+
+    assert len(found) > 6
+    assert "hf_planted" not in str(found)

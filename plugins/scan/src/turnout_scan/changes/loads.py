@@ -7,7 +7,7 @@ from turnout_scan.changes.settings import settings_for
 from turnout_scan.context.code_base import CodeBase
 from turnout_scan.values.kinds import Load
 
-OPEN = 'app = turnout.open("turnout.yaml")  # loads nothing yet'
+OPEN = 'import turnout\n\napp = turnout.open("turnout.yaml")  # loads nothing yet'
 
 
 def change_of_load(base: CodeBase, load: Load) -> Change:

@@ -78,8 +78,8 @@ def _change(what: str) -> Change:
     if "providers" in what:
         text = "Remove it here; the backend's option is providers: in turnout.yaml, a model at a time."
         return Change(text)
-    text = "Remove it here: requests and responses are numpy arrays, and the backend direct has the option device."
-    return Change(text, python="direct: {device: auto}  # in turnout.yaml; auto is cuda, else mps, else cpu")
+    text = "Remove it here: requests are numpy arrays, and the backend direct has the option device: auto, cuda:1, ..."
+    return Change(text)
 
 
 RULE = Rule(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from turnout_scan.changes.calls import short_source
 from turnout_scan.changes.change import Change
 from turnout_scan.context.code_base import CodeBase
 from turnout_scan.program.module import Module
@@ -27,9 +28,8 @@ def _find(base: CodeBase) -> Iterator[Finding]:
         if run.load.family not in TORCH or run.method == "generate" or frozen or _is_off(base, run.call, run.module, known, 0):
             continue
         what = f"{run.load.title}() runs here with gradients recorded"
-        change = Change(
-            "Run it under inference_mode. The backend direct does so itself.", python="with torch.inference_mode():"
-        )
+        line = f"with torch.inference_mode():\n    outputs = {short_source(run.call, 'model(inputs)')}"
+        change = Change("Run it under inference_mode. The backend direct does so itself.", python=line)
         yield Finding(run.module, run.call, what, change)
 
 
