@@ -43,7 +43,7 @@ def test_each_path_but_the_probes_asks_for_the_token(app: turnout.Turnout, path:
     assert let_in.status_code != 401
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"])
 def test_probes_need_no_token(app: turnout.Turnout, path: str) -> None:
     assert _client(app, token=TOKEN).get(path).status_code == 200
 

@@ -24,7 +24,7 @@ class ServeSettings:
         max_json_values: the greatest number of values in JSON.
         max_pixels: the greatest picture, in pixels; it is checked before the picture is decoded.
         max_concurrent_requests: the requests that one process answers at once; more get 503.
-        timeout_seconds: the time of a request that names none.
+        timeout_seconds: the time of a run of a pipeline that names none.
         header_timeout_seconds: the time in which a client sends the head of a request.
         body_timeout_seconds: the time that a client may pause in the body of a request.
         keep_alive_seconds: the time that a connection without a request stays open.

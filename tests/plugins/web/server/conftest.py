@@ -57,7 +57,8 @@ def _open(model, options):
 
 @hookimpl
 def turnout_backends():
-    yield Backend("waits", _open, WaitsOptions)
+    # Remote, as a model that waits is: a quick one in this process would run in the event loop.
+    yield Backend("waits", _open, WaitsOptions, remote=True)
     yield Backend("hangs", lambda model, options: Hangs(), turnout.Options)
 '''
 FILE = """\

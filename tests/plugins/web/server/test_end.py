@@ -120,8 +120,20 @@ def _ask_in_vain(server: Server) -> None:
         server.infer(50)
 
 
-def test_ctrl_c_ends_the_server_with_exit_code_0(start: Callable[..., Server]) -> None:
-    assert start().end(signal.SIGINT) == 0
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_ctrl_c_and_a_closed_terminal_are_graceful_ends(start: Callable[..., Server], number: int) -> None:
+    assert start().end(number) == 0
+
+
+def test_a_refused_body_does_not_hold_the_end_up(start: Callable[..., Server]) -> None:
+    server = start("--max-body-bytes", "10")
+    with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
+        connection.sendall(b"POST /v2/models/waits/infer HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 413 ")
+        begun = time.monotonic()
+
+        assert server.end() == 0
+        assert time.monotonic() - begun < 5
 
 
 def test_a_request_that_has_begun_is_answered_after_the_signal(start: Callable[..., Server]) -> None:

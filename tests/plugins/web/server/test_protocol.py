@@ -145,6 +145,21 @@ def test_a_chunked_body_that_is_too_large_gets_413(connection: socket.socket) ->
     assert _problem(_read_all(connection))["status"] == 413
 
 
+def test_a_refused_body_that_drips_on_is_not_read_for_long(connection: socket.socket) -> None:
+    connection.sendall(HEAD + b"content-length: 1000000\r\n\r\n")
+    assert connection.recv(4096).startswith(b"HTTP/1.1 413 ")
+
+    with pytest.raises((ConnectionResetError, BrokenPipeError)):
+        _drip(connection, 10)
+
+
+def _drip(connection: socket.socket, seconds: float) -> None:
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        connection.sendall(b" ")
+        time.sleep(0.1)
+
+
 def test_an_upgrade_that_is_not_offered_is_answered_as_plain_http(connection: socket.socket) -> None:
     connection.sendall(
         b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n"

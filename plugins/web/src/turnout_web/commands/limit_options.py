@@ -34,7 +34,7 @@ _COUNTS = {
     "max_concurrent_requests": "Requests that a process answers at once; more get 503.",
 }
 _TIMES = {
-    "timeout_seconds": ("--timeout", "Seconds of a request that names no time."),
+    "timeout_seconds": ("--timeout", "Seconds of a run of a pipeline that names no time."),
     "header_timeout_seconds": ("--header-timeout", "Seconds for the head of a request."),
     "body_timeout_seconds": ("--body-timeout", "Seconds that a client may pause in a body."),
     "keep_alive_seconds": ("--keep-alive", "Seconds that an idle connection stays open."),

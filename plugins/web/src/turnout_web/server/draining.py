@@ -21,6 +21,7 @@ from turnout_web.settings import ServeSettings
 
 logger = logging.getLogger(__name__)
 
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _TICK_SECONDS = 0.02
 _ANSWER_SECONDS = 0.5
 # After the requests, the models close; what hangs in a C library then is left behind.
@@ -73,8 +74,9 @@ class DrainingServer(Server):
             yield
             return
         # They stay until the process ends: a signal while the models close ends it at once.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._receive)
+        for number in ENDING_SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._receive)
         yield
 
     def _receive(self, number: int, frame: FrameType | None) -> None:

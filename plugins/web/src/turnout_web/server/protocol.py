@@ -100,7 +100,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._refuse(Problem(400, "this is no HTTP request that the server can read; send HTTP/1.1"))
 
     def _close_idle(self) -> None:
-        if self._phase == _IDLE and (self.cycle is None or self.cycle.response_complete):
+        if self._phase != _HEAD and (self.cycle is None or self.cycle.response_complete):
             self.transport.close()
 
     def _wait(self, seconds: float, expire: Any) -> None:
@@ -125,7 +125,11 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _check_body(self) -> None:
         self._timer = None
-        if self._phase != _BODY or self.cycle.response_complete:
+        if self._phase != _BODY:
+            return
+        if self.cycle.response_complete:
+            # Refused before its end, such as one that is too large: nothing reads the rest.
+            self.transport.close()
             return
         seconds = self.settings.body_timeout_seconds
         # A body that the app does not read yet is not the client's fault.

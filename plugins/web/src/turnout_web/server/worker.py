@@ -31,13 +31,13 @@ class Report:
 
 def run_worker(service: Service, sockets: list[socket.socket], pipe: Connection) -> None:
     """Answer until the parent says so or ends, or until SIGTERM."""
-    # Ctrl+C reaches the whole group of processes; the parent ends its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A terminal sends them to the whole group of processes; the parent ends its workers.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     started: list[DrainingServer] = []
     threading.Thread(target=_obey, args=(pipe, started), name="turnout-worker-end", daemon=True).start()
 
     def announce(server: DrainingServer, served: Served) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         started.append(server)
         with suppress(OSError):
             pipe.send(Report(READY, served=served))

@@ -17,6 +17,7 @@ from types import FrameType
 from turnout import errors
 from turnout.errors import ModelLoadError, TurnoutError
 from turnout_web.server.announcement import Served
+from turnout_web.server.draining import ENDING_SIGNALS
 from turnout_web.server.process import Service
 from turnout_web.server.worker import FAILED, READY, Report, run_worker
 
@@ -67,7 +68,8 @@ class Workers:
         Raises:
             TurnoutError: a worker cannot start, and none has been ready yet.
         """
-        before = {number: signal.signal(number, self._receive) for number in (signal.SIGTERM, signal.SIGINT)}
+        heard = [number for number in ENDING_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, self._receive) for number in heard}
         try:
             for _ in range(self._service.settings.workers):
                 self._workers.append(Worker(self._service, self._sockets))
