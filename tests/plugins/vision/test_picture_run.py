@@ -93,7 +93,7 @@ def test_a_picture_that_cannot_be_drawn_does_not_stop_the_others(tmp_path: Path,
     def annotate(*_: object) -> None:
         raise ZeroDivisionError("no font")
 
-    monkeypatch.setattr(picture_run, "annotate", annotate)
+    monkeypatch.setattr(picture_run, "annotate_result", annotate)
 
     drawn, other = run_pictures(App(good), PictureRun("describe", saves={Path("a"): tmp_path / "a.png"}), pictures("a", "b"))
 
