@@ -22,12 +22,14 @@ RERUN := $(if $(filter-out 0,$(RERUNS)),--reruns $(RERUNS) --max-suite-reruns 5 
 PYTEST := -m pytest --timeout 300 $(RERUN)
 # Two passes: tests that the clock decides run alone, in one process, and without coverage, which would slow what they measure.
 # Exit 5 of the second means that there are none here.
-PARALLEL := --numprocesses 2 --dist loadfile -m "not clock"
+PARALLEL := --numprocesses 2 --dist loadfile -m "not clock and not campaign"
 # One file has most of the hostile cases, which need nothing of each other.
 SPREAD := --numprocesses 2 --dist worksteal
 ALONE := -m clock
+# Tests that are too slow for each commit (docs/decisions/0040).
+CAMPAIGN := --numprocesses 2 --dist loadfile -m campaign
 
-.PHONY: demo demo-run test test-architecture test-core test-direct check format clean benchmarks gpu-check models dashboards
+.PHONY: demo demo-run test test-architecture test-core test-direct check format clean benchmarks gpu-check models dashboards campaigns
 
 # ---- environments: one for each plugin's tests, one for the checks, one for the demo
 
@@ -167,6 +169,9 @@ test-web: $(VENVS)/web/.done $(VENVS)/triton/.done-server
 
 test-ray: $(VENVS)/ray/.done
 	$(call run_tests,ray,tests/ray)
+
+campaigns: $(VENVS)/direct/.done
+	$(VENVS)/direct/bin/python $(PYTEST) $(CAMPAIGN) tests/plugins/direct tests/deploy
 
 benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-server
 	$(VENVS)/direct/bin/python benchmarks/overhead.py

@@ -137,7 +137,7 @@ def alerts_of(tests: Sequence[Path]) -> set[str]:
     return {one.alert for one in checks(tests)}
 
 
-@pytest.mark.parametrize("tests", [SHORT, LONG], ids=["short", "long"])
+@pytest.mark.parametrize("tests", [pytest.param(SHORT, id="short"), pytest.param(LONG, id="long", marks=pytest.mark.campaign)])
 @pytest.mark.parametrize("bug", [raise_thresholds, lower_thresholds])
 def test_a_wrong_threshold_fails_the_tests_of_an_alert(tmp_path: Path, bug: Callable[[str], str], tests: list[Path]) -> None:
     changed = {name for name in alerts_of(tests) if bug(ALERTS[name].expression) != ALERTS[name].expression}

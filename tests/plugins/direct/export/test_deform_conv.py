@@ -157,6 +157,7 @@ def test_the_operator_is_restored_afterwards_and_unchanged_in_other_threads(torc
     assert elsewhere.shape == afterwards.shape == (3, 6, 7, 9)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_net_like_birefnet_keeps_its_batch_axis_free(form, deformable, tmp_path):
     module = deformable.Segmenter()

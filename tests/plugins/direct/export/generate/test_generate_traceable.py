@@ -34,8 +34,9 @@ SEARCHES: dict[str, dict[str, Any]] = {
 }
 FORMATS: dict[str, Any] = {"onnx": (Onnx(), export_onnx), "torchscript": (TorchScript(), export_torchscript)}
 # An ONNX graph takes ten seconds to write, TorchScript half a second.
-EXPORTS = [(name, search, "onnx") for name in MODELS for search in ("greedy", "beams") if (name, search) != (T5, "beams")]
+EXPORTS = [*((name, "greedy", "onnx") for name in MODELS), (CAPTIONER, "beams", "onnx")]
 EXPORTS += [(name, search, "torchscript") for name in MODELS for search in SEARCHES]
+CAMPAIGN = [(ANSWERER, "beams", "onnx"), (OPT, "beams", "onnx")]
 PROMPTS = (3, 7, 12)
 
 
@@ -70,7 +71,9 @@ def options_of(class_name: str = CAPTIONER, **generate: Any) -> DirectOptions:
     return DirectOptions(**source, method="generate", generate=generate)
 
 
-@pytest.fixture(scope="session", params=EXPORTS, ids="-".join)
+@pytest.fixture(
+    scope="session", params=[*EXPORTS, *(pytest.param(one, marks=pytest.mark.campaign) for one in CAMPAIGN)], ids="-".join
+)
 def exported(request, blip, tmp_path_factory) -> Exported:
     name, search, form = request.param
     seed, images = MODELS[name]
