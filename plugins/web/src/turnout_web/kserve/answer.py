@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from turnout import InferenceResponse
-from turnout.tensors import BYTES, datatype_of, to_binary
+from turnout.tensors import BYTES, DTYPES, datatype_of, to_binary
 from turnout_web.kserve.classification import best_classes
-from turnout_web.kserve.json_data import list_of
+from turnout_web.kserve.json_data import list_of, numbers_text
 from turnout_web.kserve.requested import Requested, RequestedOutput
 
 _SMALL_BYTES = 1 << 16
 _MOST_KNOWN = 512
+_DATA, _NO_DATA = b'"data":', b'"data":[]'
+# Those whose elements Python writes as JSON does, and whose size is known by the shape.
+_QUICK = frozenset(DTYPES[datatype] for datatype in DTYPES if datatype.startswith(("INT", "UINT", "FP3", "FP6")))
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 Buffer = bytes | memoryview
@@ -37,7 +41,7 @@ class AnswerWriter:
 
     def __init__(self, model: str, has_batches: Callable[[], bool]) -> None:
         self._model, self._has_batches = model, has_batches
-        self._known: dict[tuple[Any, ...], bytes] = {}
+        self._known: dict[tuple[Any, ...], list[bytes]] = {}
 
     def write(self, response: InferenceResponse, requested: Requested) -> Answer:
         """Return the answer.
@@ -47,23 +51,45 @@ class AnswerWriter:
             InvalidRequestError: an output has no JSON form.
         """
         outputs = response.outputs
-        if not requested.outputs and requested.is_binary and not response.id:
-            # The usual form, without a look at each output before its head is known.
-            key = (response.model_version, *[(name, array.dtype, array.shape) for name, array in outputs.items()])
-            head = self._known.get(key)
-            if head is not None:
-                return _joined(head, [_data_of(array, name) for name, array in outputs.items()])
-        else:
-            key = ()
-        wanted = requested.outputs or [RequestedOutput(name, requested.is_binary) for name in outputs]
+        if requested.outputs or response.id:
+            wanted = requested.outputs or [RequestedOutput(name, requested.is_binary) for name in outputs]
+            return self._write(response, wanted)
+        # The usual form, without a look at each output before its head is known.
+        form = [(name, array.dtype, array.shape) for name, array in outputs.items()]
+        key = (requested.is_binary, response.model_version, *form)
+        known = self._known.get(key)
+        if known is None:
+            wanted = [RequestedOutput(name, requested.is_binary) for name in outputs]
+            answer = self._write(response, wanted)
+            if len(self._known) < _MOST_KNOWN and all(array.dtype in _QUICK for array in outputs.values()):
+                self._known[key] = self._pieces(response, wanted) if answer.header_bytes is None else [_head_of(answer)]
+            return answer
+        if requested.is_binary:
+            return _joined(known[0], [_data_of(array, name) for name, array in outputs.items()])
+        texts = [numbers_text(array) for array in outputs.values()]
+        text = b"".join(chain.from_iterable(zip(known, (*texts, b""), strict=True)))
+        return Answer((text,), len(text), None)
+
+    def _pieces(self, response: InferenceResponse, wanted: Sequence[RequestedOutput]) -> list[bytes]:
+        """Return the JSON of a response, cut where the data of its outputs belong."""
+        described = [
+            {"name": one.name, "datatype": datatype_of(response[one.name].dtype), "shape": response[one.name].shape, "data": []}
+            for one in wanted
+        ]
+        pieces = self._head(response, described).split(_NO_DATA)
+        # Quotes inside of a name are escaped, so that nothing else looks like the member.
+        return [piece + _DATA for piece in pieces[:-1]] + pieces[-1:]
+
+    def _write(self, response: InferenceResponse, wanted: Sequence[RequestedOutput]) -> Answer:
         data: list[Buffer] = []
         described = [self._describe(response, output, data) for output in _without_repeats(wanted)]
+        head = self._head(response, described)
+        return _joined(head, data) if any(output.is_binary for output in wanted) else Answer((head,), len(head), None)
+
+    def _head(self, response: InferenceResponse, described: list[dict[str, Any]]) -> bytes:
         message: dict[str, Any] = {"id": response.id} if response.id else {}
         message |= {"model_name": self._model, "model_version": response.model_version or "1", "outputs": described}
-        head = _encode(message).encode()
-        if key and len(self._known) < _MOST_KNOWN and not any(array.dtype.hasobject for array in outputs.values()):
-            self._known[key] = head
-        return _joined(head, data) if any(output.is_binary for output in wanted) else Answer((head,), len(head), None)
+        return _encode(message).encode()
 
     def _describe(self, response: InferenceResponse, output: RequestedOutput, data: list[Buffer]) -> dict[str, Any]:
         array = response[output.name]
@@ -74,6 +100,10 @@ class AnswerWriter:
             return {**described, "data": list_of(array, output.name)}
         data.append(_data_of(array, output.name))
         return {**described, "parameters": {"binary_data_size": len(data[-1])}}
+
+
+def _head_of(answer: Answer) -> bytes:
+    return bytes(answer.parts[0][: answer.header_bytes])
 
 
 def _without_repeats(outputs: Sequence[RequestedOutput]) -> list[RequestedOutput]:

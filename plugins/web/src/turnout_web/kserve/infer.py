@@ -14,6 +14,7 @@ from turnout_web.kserve.answer import Answer, AnswerWriter
 from turnout_web.kserve.body import Body, length_of, packed, read_body, unpacked
 from turnout_web.kserve.inputs import raw_input, read_inputs
 from turnout_web.kserve.json_text import parse_head
+from turnout_web.kserve.plain_json import read_plain
 from turnout_web.kserve.repeat import RepeatedInference
 from turnout_web.kserve.request_json import read_request
 from turnout_web.kserve.requested import Requested
@@ -81,7 +82,8 @@ class InferEndpoint:
         head = bytes(body[:head_bytes])
         known = self._known.get(head)
         if known is None:
-            known = read_request(parse_head(head, self._limits))
+            found = parse_head(head, self._limits)
+            known = read_plain(found) or read_request(found)
             if known.is_repeatable and len(head) <= _MOST_KNOWN_BYTES and len(self._known) < _MOST_KNOWN:
                 self._known[head] = known
         return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from itertools import chain
@@ -57,6 +58,14 @@ def list_of(array: NDArray[Any], name: str) -> list[Any]:
         array = array.astype(np.float32)
     elements: list[Any] = array.ravel().tolist()
     return elements
+
+
+def numbers_text(array: NDArray[Any]) -> bytes:
+    """Return the JSON list of an array of FP32, FP64 or integers, as ``list_of`` has it."""
+    elements = array.ravel().tolist()
+    # Python writes numbers as JSON does, but for "nan" and "inf", and faster.
+    text = repr(elements)
+    return json.dumps(elements).encode() if "n" in text else text.encode()
 
 
 def _flat(data: list[Any]) -> list[Any]:
