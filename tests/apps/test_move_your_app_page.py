@@ -6,6 +6,7 @@ import importlib.util
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 from tests.apps.served_apps import ROOT
-from tests.deploy.processes import free_port
+from tests.deploy.processes import free_port, wait_until
 from tests.docs.test_code_blocks import BLOCK
 from tests.docs.test_tutorial import Terminal, check, commands, insert
 
@@ -82,10 +83,23 @@ def test_every_command_of_the_page_prints_the_output_on_the_page_and_only_yaml_c
 
 def type_and_read(terminal: Terminal, code: str) -> None:
     for command, shown in commands(code):
+        if port := re.search(r"--grpc-port (\d+)", command):
+            # A reader types more slowly than a killed server and its processes end.
+            wait_until(lambda number=int(port[1]): is_free(number), what=f"the end of the server on port {port[1]}")
         start = terminal.position
         check(terminal, command, shown)
         if command.endswith("&"):
             terminal.wait_for(STARTED[command.split()[0]], start)
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def write_or_check(*arguments: str) -> subprocess.CompletedProcess[str]:
