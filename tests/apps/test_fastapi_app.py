@@ -61,6 +61,15 @@ def callers(url: str, expected: Expected) -> Callers:
     return Callers(ask)
 
 
+def adopt(app: Process, checkout: Checkout, backend: str) -> None:
+    """Move the models, and wait until both workers have done so: settings that cannot be opened are not adopted."""
+    before = app.log.read_text().count(f"backend '{backend}' serves")
+    checkout.move(backend)
+    wait_until(
+        lambda: app.log.read_text().count(f"backend '{backend}' serves") >= before + 2, what="the reload of both workers"
+    )
+
+
 def test_the_app_before_answers_each_box(expected) -> None:
     [meadow] = [answer["answers"] for picture, answer in expected.items() if picture.name == "meadow.png"]
 
@@ -107,10 +116,8 @@ def test_no_request_fails_while_triton_is_killed_and_triton_answers_again_when_i
 def test_without_a_fallback_a_killed_server_is_503_with_one_line_and_good_answers_follow_its_return(
     app, url, checkout, expected, triton
 ) -> None:
-    before = app.log.read_text().count("settings reloaded")
-    checkout.move("triton")
-    # Both workers, while the server lives: settings that cannot be opened are not adopted.
-    wait_until(lambda: app.log.read_text().count("settings reloaded") >= before + 2, what="the reload of both workers")
+    for backend in ("onnxruntime", "triton"):
+        adopt(app, checkout, backend)
     triton.kill()
     try:
         refused = [post(url, PICTURES[0], question=QUESTION) for _ in range(4)]

@@ -65,6 +65,7 @@ def test_every_command_of_the_page_prints_the_output_on_the_page_and_only_yaml_c
     app = tmp_path / "moving/flask_app"
     settings = app / "after/turnout.yaml"
     expected = load_script().stages(page)
+    port = int(re.findall(r"--grpc-port (\d+)", page)[0])
 
     for section in re.split(r"^## ", page, flags=re.MULTILINE):
         for flags, code in blocks(section):
@@ -73,7 +74,7 @@ def test_every_command_of_the_page_prints_the_output_on_the_page_and_only_yaml_c
             elif "below" in flags:
                 insert(settings, flags["below"], code)
             else:
-                type_and_read(terminal, code)
+                type_and_read(terminal, code, port)
         if section.startswith(("2", "3", "4")):
             assert settings.read_text() == next(expected), section[:30]
 
@@ -81,15 +82,15 @@ def test_every_command_of_the_page_prints_the_output_on_the_page_and_only_yaml_c
     assert (app / "after/app.py").read_bytes() == (ROOT / "examples/flask_app/after/app.py").read_bytes()
 
 
-def type_and_read(terminal: Terminal, code: str) -> None:
+def type_and_read(terminal: Terminal, code: str, port: int) -> None:
     for command, shown in commands(code):
-        if port := re.search(r"--grpc-port (\d+)", command):
-            # A reader types more slowly than a killed server and its processes end.
-            wait_until(lambda number=int(port[1]): is_free(number), what=f"the end of the server on port {port[1]}")
         start = terminal.position
         check(terminal, command, shown)
         if command.endswith("&"):
             terminal.wait_for(STARTED[command.split()[0]], start)
+        if command.startswith("kill"):
+            # A reader types more slowly than the processes of a killed server end.
+            wait_until(lambda: is_free(port), seconds=60, what=f"the end of the server on port {port}")
 
 
 def is_free(port: int) -> bool:
