@@ -173,7 +173,7 @@ test-ray: $(VENVS)/ray/.done
 campaigns: $(VENVS)/direct/.done
 	$(VENVS)/direct/bin/python $(PYTEST) $(CAMPAIGN) tests/plugins/direct tests/deploy
 
-benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-server
+benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/web/.done $(VENVS)/triton/.done-server
 	$(VENVS)/direct/bin/python benchmarks/overhead.py
 	$(VENVS)/direct/bin/python benchmarks/layers.py
 	$(VENVS)/direct/bin/python benchmarks/batching.py
@@ -184,6 +184,7 @@ benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/triton/.done-serv
 	$(VENVS)/core/bin/python benchmarks/pipelines.py
 	$(VENVS)/core/bin/python benchmarks/scrape.py
 	$(VENVS)/triton/bin/python benchmarks/triton_client.py
+	$(VENVS)/web/bin/python benchmarks/serve.py
 	$(VENVS)/core/bin/python benchmarks/resilience.py
 	$(VENVS)/core/bin/python benchmarks/shadow.py
 	$(VENVS)/core/bin/python benchmarks/async_door.py
