@@ -134,3 +134,29 @@ def test_a_page_of_an_allowed_origin_may_ask_and_reads_refusals_too(app: turnout
     assert refused.status_code == 401
     assert refused.headers["access-control-allow-origin"] == "https://page.test"
     assert "access-control-allow-origin" not in other.headers
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://example.org", "http://127.0.0.1:1", "http://localhost", "null", "", "127.0.0.1", "\xe9"]
+)
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_form_of_another_web_page_is_refused_without_a_token(app: turnout.Turnout, origin: str, host: str) -> None:
+    client = _client(app, host=host)
+
+    refused = client.post("/v1/pipelines/x", data={"a": "b"}, headers={"origin": origin.encode("latin-1")})
+
+    assert refused.status_code == 403
+    assert "--allow-origin" in refused.json()["detail"]
+    assert client.post("/v1/pipelines/x", data={"a": "b"}).status_code == 404
+
+
+@pytest.mark.parametrize("origin", ["http://127.0.0.1", "https://127.0.0.1"])
+def test_the_page_of_the_server_itself_may_ask(app: turnout.Turnout, origin: str) -> None:
+    assert _client(app).post("/v1/pipelines/x", data={"a": "b"}, headers={"origin": origin}).status_code == 404
+
+
+@pytest.mark.parametrize("settings", [{"allow_origins": ("https://example.org",)}, {"allow_origins": ("*",)}])
+def test_an_allowed_page_may_send_a_form(app: turnout.Turnout, settings: dict[str, object]) -> None:
+    sent = _client(app, **settings).post("/v1/pipelines/x", data={"a": "b"}, headers={"origin": "https://example.org"})
+
+    assert sent.status_code == 404

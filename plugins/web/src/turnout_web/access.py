@@ -1,4 +1,4 @@
-"""Access: the bearer token, and the names under which a server may be asked."""
+"""Access: the bearer token, the names under which a server may be asked, and the web pages that may ask."""
 
 from __future__ import annotations
 
@@ -63,6 +63,33 @@ class HostCheck:
         # The names of loopback are many, so that a limit is needed.
         if len(self._known) < 100:
             self._known.add(host)
+
+
+class OriginCheck:
+    """An ASGI app for a server without a token: it answers 403 for requests of web pages of other origins.
+
+    A browser sends a form to any address without asking first, and names the origin of the page; clients that are no
+    browser name none.
+    """
+
+    def __init__(self, inner: ASGIApp, allowed: tuple[str, ...]) -> None:
+        self._inner, self._allowed = inner, frozenset(allowed)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for name, value in scope["headers"]:
+            if name == b"origin":
+                self._check(value.decode("latin-1"), scope)
+        await self._inner(scope, receive, send)
+
+    def _check(self, origin: str, scope: Scope) -> None:
+        own = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        # Without the scheme: a proxy may speak TLS in front of this server.
+        if origin.partition("://")[2] not in own and self._allowed.isdisjoint((origin, "*")):
+            raise Problem(
+                403,
+                f"a web page of {origin!r} asked, and this server has no token; start it with --token, or with "
+                f"--allow-origin {origin} if that page may ask",
+            )
 
 
 def _without_port(host: str) -> str:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from turnout import Turnout
 from turnout_web import examples, kserve, openapi, operations, page, pipelines
-from turnout_web.access import HostCheck, TokenCheck
+from turnout_web.access import HostCheck, OriginCheck, TokenCheck
 from turnout_web.exchange import Exchange
 from turnout_web.limits.body_size import BodyLimit
 from turnout_web.limits.concurrency import ConcurrencyLimit
@@ -35,8 +35,10 @@ def create_application(app: Turnout, settings: ServeSettings) -> ASGIApp:
     inner = BodyLimit(inner, settings.max_body_bytes)
     if settings.token is not None:
         inner = TokenCheck(inner, settings.token, (*PROBES, *page.OPEN_PATHS))
-    elif is_loopback(settings.host):
-        inner = HostCheck(inner, settings.allow_hosts)
+    else:
+        inner = OriginCheck(inner, settings.allow_origins)
+        if is_loopback(settings.host):
+            inner = HostCheck(inner, settings.allow_hosts)
     inner = Exchange(inner)
     if settings.allow_origins:
         inner = CORSMiddleware(inner, settings.allow_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=["*"])
