@@ -50,6 +50,15 @@ def test_a_model_is_quick_when_eight_requests_have_shown_it() -> None:
     assert paced.learn(QUICK_SECONDS / 10, times=1)
 
 
+@pytest.mark.parametrize(("slow", "is_quick"), [(1, True), (2, False), (7, False)])
+def test_a_model_that_is_quick_for_some_requests_only_is_not_quick(slow: int, is_quick: bool) -> None:
+    paced = Paced()
+
+    paced.learn(QUICK_SECONDS * 20, times=slow)
+
+    assert paced.learn(QUICK_SECONDS / 10, times=8 - slow) is is_quick
+
+
 def test_a_model_that_computes_for_long_is_not_quick_and_is_asked_again_after_half_a_minute() -> None:
     paced = Paced()
 
