@@ -19,6 +19,17 @@ def test_zeros_have_the_datatype_and_the_shape_of_each_input() -> None:
     assert made["s"].tolist() == [b""]
 
 
+def test_a_mask_of_tokens_hides_none_of_them() -> None:
+    masks = [TensorSpec("attention_mask", "INT64", (-1, 4)), TensorSpec("PaddingMask", "BOOL", (2,))]
+
+    made = zeros_of([*masks, TensorSpec("soft_mask", "FP32", (2,)), TensorSpec("ids", "INT32", (2,))], 100)
+
+    assert made is not None
+    assert {name: bool(array.all()) for name, array in made.items()} == {
+        "attention_mask": True, "PaddingMask": True, "soft_mask": False, "ids": False
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "specs",
     [[], [TensorSpec("x", "FP32", None)], [TensorSpec("x", "FP32", (2**40, 2**40))]],

@@ -14,6 +14,7 @@ from turnout.tensors import BYTES, TensorSpec
 def zeros_of(specs: Iterable[TensorSpec], most_bytes: int) -> dict[str, NDArray[np.generic]] | None:
     """Return an array of zeros, or of empty BYTES, for each input that is not optional; a size of -1 becomes 1.
 
+    A mask of integers or of BOOL has ones: a mask of zeros hides every token, which models refuse.
     None where a shape is unknown, or all of them together would take more than ``most_bytes``.
     """
     needed = [spec for spec in specs if not spec.optional]
@@ -24,7 +25,11 @@ def zeros_of(specs: Iterable[TensorSpec], most_bytes: int) -> dict[str, NDArray[
     # math.prod, because numpy's product overflows.
     if sum(math.prod(size) * spec.dtype.itemsize for size, spec in zip(sizes, needed, strict=True)) > most_bytes:
         return None
-    return {
-        spec.name: np.full(size, b"", object) if spec.datatype == BYTES else np.zeros(size, spec.dtype)
-        for spec, size in zip(needed, sizes, strict=True)
-    }
+    return {spec.name: _make(spec, size) for spec, size in zip(needed, sizes, strict=True)}
+
+
+def _make(spec: TensorSpec, size: tuple[int, ...]) -> NDArray[np.generic]:
+    if spec.datatype == BYTES:
+        return np.full(size, b"", object)
+    is_mask = "mask" in spec.name.lower() and spec.dtype.kind in "iub"
+    return np.ones(size, spec.dtype) if is_mask else np.zeros(size, spec.dtype)

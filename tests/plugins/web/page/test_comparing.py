@@ -135,3 +135,12 @@ def test_the_answers_fit_the_document(server: Running) -> None:
     assert misfits("/v1/compare/describe", "post", found) == []
     found["differences"][0]["kind"] = "planted"
     assert misfits("/v1/compare/describe", "post", found) != []
+
+
+def test_boxes_that_are_all_wrong_are_refused(server: Running) -> None:
+    body, headers = _form(image=PICTURE, regions=b"[[10, 10, 5, 5]]")
+
+    answer = server.send("POST", "/v1/compare/describe?right=rough", body, headers)
+
+    assert (answer.status, "box [10.0, 10.0, 5.0, 5.0] is inverted" in answer.head["detail"]) == (400, True)
+    assert _answer(server, right="rough")["compared"]

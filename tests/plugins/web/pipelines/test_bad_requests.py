@@ -63,6 +63,10 @@ BAD: list[tuple[dict[str, Any], int, str]] = [
     (inputs(image=BASE64, question=" "), 400, "give a question as text"),
     (inputs(image=BASE64, regions=7), 400, "give a list of boxes"),
     (inputs(image=BASE64, regions=[1, 2, 3, 4]), 400, "even for one box"),
+    (inputs(image=BASE64, regions=[[0, 0, 0, 0]]), 400, "region 0: box [0.0, 0.0, 0.0, 0.0] is empty"),
+    (inputs(image=BASE64, regions=[[10, 10, 5, 5], [1, 2, 3]]), 400, "2 parts failed, first: load_image [0]: region 0: box"),
+    (inputs(image=BASE64, regions=[None]), 400, "region 0: box None does not have four numbers"),
+    ({"headers": {"Accept": "image/png"}, **inputs(image=BASE64, regions=["a"])}, 400, "region 0: box 'a' does not have"),
     ({"files": {"image": PICTURE}, "data": {"regions": "[[1,"}}, 400, "input 'regions' is not JSON"),
     ({"files": {"image": PICTURE, "question": b"\xff\xfe"}}, 400, "input 'question' is a file that is not UTF-8"),
     ({"files": [("image", PICTURE), ("image", PICTURE)]}, 400, "has the field 'image' twice"),
@@ -99,6 +103,17 @@ def test_a_bad_request_gets_one_clear_line(demo: TestClient, request_: dict[str,
 
 def test_a_good_request_is_answered_after_them(demo: TestClient) -> None:
     assert demo.post(RUN, files={"image": PICTURE}).json()["ok"]
+
+
+def test_boxes_of_which_one_is_right_are_answered(demo: TestClient) -> None:
+    wrong = {"box": [900, 900, 999, 999]}
+
+    partial = demo.post(RUN, **inputs(image=BASE64, regions=[wrong, [0, 0, 20, 20]]))
+    refused = demo.post(RUN, **inputs(image=BASE64, regions=[wrong, wrong]))
+
+    assert (partial.status_code, partial.headers["turnout-failures"], partial.json()["ok"]) == (200, "1", False)
+    assert (refused.status_code, [one["index"] for one in refused.json()["failures"]]) == (400, [0, 1])
+    assert refused.json()["values"]["captions"] == [None, None]
 
 
 def test_no_file_of_the_server_is_read(demo: TestClient, tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from turnout import PipelineResult, Turnout
-from turnout.errors import TurnoutError, json_text
+from turnout.errors import PipelineFailedError, TurnoutError, json_text
 from turnout_web.page.differences import Differences, find_differences
 from turnout_web.page.sides import Side, choose_side
+from turnout_web.pipelines.answered import failed_status, run_answered
 from turnout_web.pipelines.description import provided_names
 from turnout_web.pipelines.masks import MASK_FORMS
 from turnout_web.pipelines.request_body import read_inputs
@@ -60,8 +61,14 @@ async def _run(side: Side, inputs: Mapping[str, Any], options: RunOptions) -> Ou
         # Before the clock starts: the time to load a model is no time of an answer.
         await run_in_threadpool(side.pipeline.open)
         start = time.perf_counter()
-        result = await side.pipeline.arun(inputs, timeout_seconds=options.timeout_seconds)
+        result = await run_answered(side.pipeline, inputs, options.timeout_seconds)
         return result, time.perf_counter() - start
+    except PipelineFailedError as error:
+        failed = problem_of(error)
+        problem = Problem(failed_status(error), failed.detail, kind=failed.kind)
+        if problem.status < 500:
+            raise problem from error
+        return problem
     except TurnoutError as error:
         problem = problem_of(error)
         if problem.status < 500:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from turnout import Pipeline, PipelineResult, StepFailure
 from turnout.errors import PipelineFailedError, json_text
 from turnout_web.pipelines.accepted import JSON, PNG, choose_type
+from turnout_web.pipelines.answered import failed_status, run_answered
 from turnout_web.pipelines.description import draws, provided_names
 from turnout_web.pipelines.masks import MASK_FORMS
 from turnout_web.pipelines.request_body import read_inputs
@@ -30,7 +31,7 @@ async def answer_run(pipeline: Pipeline, request: Request) -> Response:
     """Return the answer to a request for a run: its result as JSON, or drawn.
 
     Raises:
-        Problem: the request is wrong, or a step got no answer.
+        Problem: the request is wrong, a step got no answer, or every item failed.
         TurnoutError: the run failed.
     """
     settings: ServeSettings = request.app.state.settings
@@ -41,7 +42,7 @@ async def answer_run(pipeline: Pipeline, request: Request) -> Response:
     writer = ValueWriter(MASK_FORMS[options.masks])
     start = time.perf_counter()
     try:
-        result = await pipeline.arun(inputs, timeout_seconds=options.timeout_seconds)
+        result = await run_answered(pipeline, inputs, options.timeout_seconds)
     except PipelineFailedError as error:
         raise await run_in_threadpool(_unanswered, error, provided_names(pipeline), writer) from error
     seconds = time.perf_counter() - start
@@ -69,14 +70,11 @@ def _count_failures(failures: Iterable[StepFailure]) -> Mapping[str, str]:
 
 
 def _unanswered(error: PipelineFailedError, provided: Iterable[str], writer: ValueWriter) -> Problem:
-    """Return the problem of a run in which a step got no answer, with what the other steps wrote."""
+    """Return the problem of a run without an answer, with what the other steps wrote."""
     problem = problem_of(error)
-    # The model refused the request of a step: that is the caller's to fix, and no fault of the server.
-    statuses = {problem_of(failure.error).status for failure in error.failures}
-    status = statuses.pop() if len(statuses) == 1 else problem.status
     members: dict[str, Any] = {
         **problem.members,
         "failures": failure_records(error.failures),
         "values": value_records(error.values, provided, writer),
     }
-    return Problem(status, problem.detail, kind=problem.kind, headers=problem.headers, **members)
+    return Problem(failed_status(error), problem.detail, kind=problem.kind, headers=problem.headers, **members)
