@@ -42,7 +42,7 @@ def test_a_finding_has_its_place_why_and_the_change() -> None:
     out = scan("bad").stdout
 
     assert "bad/app.py:2:7: medium: load-at-import: torch.jit.load() runs when this module is imported\n  why     " in out
-    assert 'app.model("net")' not in out  # a name that says nothing is not taken
+    assert '.model("net")' not in out  # a name that says nothing is not taken
     assert "            models:\n              mask:\n                backend: direct\n" in out
 
 

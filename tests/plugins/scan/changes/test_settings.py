@@ -94,7 +94,7 @@ def test_names_and_constants_are_those_of_the_code(tmp_path: Path) -> None:
 
     assert "  caption:\n" in yaml
     assert "{loader: transformers, class: BlipForConditionalGeneration, checkpoint: org/captioner, method: generate}" in yaml
-    line = 'app.model("caption").infer({"pixel_values": pixels})["generated_ids"]'
+    line = 'service.model("caption").infer({"pixel_values": pixels})["generated_ids"]'
     assert change(tmp_path, text, "direct-call").python == line
 
 
@@ -105,7 +105,7 @@ def test_the_line_of_a_session_keeps_its_feed(tmp_path: Path) -> None:
         def run(x): return session.run(None, {"x": x})
         """
 
-    assert change(tmp_path, text, "direct-call").python == "app.model(\"seg\").infer({'x': x})"
+    assert change(tmp_path, text, "direct-call").python == "service.model(\"seg\").infer({'x': x})"
 
 
 def test_a_function_that_builds_the_model_is_its_factory(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from turnout_scan.changes.handles import handle
 from turnout_scan.changes.names import model_name
 from turnout_scan.context.code_base import CodeBase, Run
 
@@ -21,7 +22,7 @@ _SETTINGS = frozenset(
 def named_call(base: CodeBase, run: Run) -> str:
     """Return the line that takes the place of ``run``."""
     key = '["generated_ids"]' if run.method == "generate" else ""
-    return f'app.model("{model_name(base, run.load)}").infer({_inputs(run)}){key}'
+    return f'{handle(base, run.module)}.model("{model_name(base, run.load)}").infer({_inputs(run)}){key}'
 
 
 def _inputs(run: Run) -> str:

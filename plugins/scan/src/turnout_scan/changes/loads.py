@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from turnout_scan.changes.change import Change
+from turnout_scan.changes.handles import lines_that_open
 from turnout_scan.changes.settings import settings_for
 from turnout_scan.context.code_base import CodeBase
 from turnout_scan.values.kinds import Load
-
-OPEN = 'import turnout\n\napp = turnout.open("turnout.yaml")  # loads nothing yet'
 
 
 def change_of_load(base: CodeBase, load: Load) -> Change:
@@ -15,4 +14,5 @@ def change_of_load(base: CodeBase, load: Load) -> Change:
     yaml = settings_for(base, load)
     if not yaml:
         return Change("Turnout has no backend for this library: write one, as docs/how-to/write-a-backend.md shows.")
-    return Change("Name the model in turnout.yaml. It is loaded at its first use, or at start with preload: true.", yaml, OPEN)
+    text = "Name the model in turnout.yaml. It is loaded at its first use, or at start with preload: true."
+    return Change(text, yaml, lines_that_open(base, load.module))

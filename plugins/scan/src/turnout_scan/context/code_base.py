@@ -47,6 +47,7 @@ class CodeBase:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.evaluator = Evaluator(program)
+        self.handles: dict[Module, str] = {}
         self._gradients: dict[ast.AST, bool] = {}
         self._training: dict[ast.AST | None, bool] = {}
         self._torch: dict[ast.AST, bool] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from turnout_scan.changes.change import Change
+from turnout_scan.changes.handles import handle
 from turnout_scan.changes.settings import settings_for
 from turnout_scan.context.code_base import CodeBase
 from turnout_scan.rules.finding import Finding, Rule
@@ -35,7 +36,8 @@ def _is_shared(base: CodeBase, load: Load) -> bool:
 
 def _change(base: CodeBase, load: Load) -> Change:
     text = "Use the backend triton, whose client threads share; or open one client for each thread, in threading.local()."
-    return Change(text, settings_for(base, load), 'app.model("my_model").infer({"pixel_values": pixel_values})')
+    line = f'{handle(base, load.module)}.model("my_model").infer({{"pixel_values": pixel_values}})'
+    return Change(text, settings_for(base, load), line)
 
 
 RULE = Rule(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from turnout_scan.changes.change import Change
+from turnout_scan.changes.handles import handle
 from turnout_scan.changes.names import model_name
 from turnout_scan.changes.settings import settings_for
 from turnout_scan.context.code_base import CodeBase
@@ -18,7 +19,8 @@ def _find(base: CodeBase) -> Iterator[Finding]:
                 "Split it: a step prepares the arrays and reads the answer, and the model is a name. "
                 "turnout-vision has such steps for pictures."
             )
-            line = f'app.run("describe", image=image)  # with a pipeline of turnout.yaml that uses {model_name(base, load)}'
+            call = f'{handle(base, load.module)}.run("describe", image=image)'
+            line = f"{call}  # with a pipeline of turnout.yaml that uses {model_name(base, load)}"
             yield Finding(
                 load.module,
                 load.call,
