@@ -125,23 +125,76 @@ def test_tasks_wait_for_a_server_that_is_down_and_are_answered_when_it_is_back(w
     assert [one.get(timeout=LIMIT_SECONDS) for one in sent] == right
 
 
-def test_a_job_that_runs_again_does_what_is_left_and_what_failed(folder, tmp_path) -> None:
-    write_settings(folder)
-    pictures = tmp_path / "pictures"
+def write_pictures(folder: Path) -> None:
+    pictures = folder / "pictures"
     pictures.mkdir()
     for picture in PICTURES:
         (pictures / f"{picture.stem}.png").symlink_to(picture)
         (pictures / f"{picture.stem}.regions.json").symlink_to(picture.with_suffix(".regions.json"))
-    (pictures / "broken.png").write_bytes(b"none")
-    code = re.sub('"(examples/pictures|results.jsonl)"', lambda found: repr(str(tmp_path / Path(found[1]).name)), block(""))
+
+
+def run_job(folder: Path, work: Path) -> subprocess.CompletedProcess[str]:
+    """Run the script of the page in ``folder``, with the pictures and the results in ``work``."""
+    names = '"(examples/pictures|captions.jsonl)"'
+    code = re.sub(names, lambda found: repr(str(work / Path(found[1]).name)), block(""))
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_job_that_runs_again_does_what_is_left_and_what_failed(folder, tmp_path) -> None:
+    write_settings(folder)
+    write_pictures(tmp_path)
+    (tmp_path / "pictures/broken.png").write_bytes(b"none")
     written = []
 
     for _ in range(2):
-        ran = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+        ran = run_job(folder, tmp_path)
         assert ran.returncode == 0, ran.stderr
-        written.append([json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()])
+        written.append([json.loads(line) for line in (tmp_path / "captions.jsonl").read_text().splitlines()])
 
     [failed] = [one for one in written[0] if "error" in one]
     assert failed["picture"] == "broken.png"
     assert written[1] == [*written[0], failed]
     assert sum(len(one.get("captions", ())) for one in written[0]) > len(PICTURES)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"item": "a.png"}', '{"error": "none"}', '["picture"]', "7", "null", '"picture"', "{", "\x00", '{"picture": []}']
+)
+def test_a_file_of_another_program_is_refused_in_one_line_and_kept(folder, tmp_path, text) -> None:
+    write_settings(folder)
+    write_pictures(tmp_path)
+    results = tmp_path / "captions.jsonl"
+    results.write_text(f"{text}\n")
+
+    ran = run_job(folder, tmp_path)
+
+    assert (ran.returncode, ran.stderr) == (
+        1,
+        f"{results} has lines that this job did not write; name another file in RESULTS\n",
+    )
+    assert results.read_text() == f"{text}\n"
+
+
+def test_the_job_and_turnout_run_refuse_each_others_files(folder, tmp_path) -> None:
+    write_settings(folder)
+    write_pictures(tmp_path)
+    results = tmp_path / "captions.jsonl"
+    command = [Path(sys.executable).with_name("turnout"), "run", "describe", str(tmp_path / "pictures"), "--out", str(results)]
+
+    def run_command() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+    assert run_command().returncode == 0
+    assert "did not write" in run_job(folder, tmp_path).stderr
+    results.unlink()
+    assert run_job(folder, tmp_path).returncode == 0
+    before, refused = results.read_text(), run_command()
+    assert refused.returncode == 2
+    assert str(results) in refused.stderr
+    assert results.read_text() == before
+
+
+def test_the_page_names_a_file_for_each_of_its_two_jobs() -> None:
+    names = re.findall(r"\w+\.jsonl", PAGE.read_text("utf-8"))
+
+    assert len(set(names)) == len(names) == 2

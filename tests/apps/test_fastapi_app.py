@@ -26,6 +26,8 @@ def expected(tmp_path_factory) -> Expected:
     with uvicorn(checkout.app / "before", port=checkout.port) as app:
         wait_for_port(app, checkout.port)
         answers = {picture: post(address(checkout), picture, question=QUESTION) for picture in PICTURES}
+        none = post(address(checkout), PICTURES[0], question=QUESTION, boxes="[]")
+    assert (none.status_code, none.json()) == (200, {"question": QUESTION, "answers": []})
     assert {answer.status_code for answer in answers.values()} == {200}
     return {picture: answer.json() for picture, answer in answers.items()}
 
@@ -139,6 +141,13 @@ def test_a_worker_that_is_killed_is_replaced_and_the_next_answers_are_right(app,
     wait_until(lambda: workers[0] not in children(app) and len(children(app)) >= 3)
     for picture in PICTURES:
         assert post(url, picture, question=QUESTION).json() == expected[picture]
+
+
+def test_no_boxes_are_no_answers_as_before_and_the_next_request_is_answered(url, expected) -> None:
+    none = post(url, PICTURES[0], question=QUESTION, boxes="[]")
+
+    assert (none.status_code, none.json()) == (200, {"question": QUESTION, "answers": []})
+    assert post(url, PICTURES[0], question=QUESTION).json() == expected[PICTURES[0]]
 
 
 @pytest.mark.parametrize(

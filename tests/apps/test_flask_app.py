@@ -36,8 +36,10 @@ def expected(tmp_path_factory) -> Expected:
         answers = {picture: post(address(checkout), picture) for picture in PICTURES}
         assert any(has_torch(worker) for worker in children(app))
         refused = post(address(checkout), PICTURES[0], boxes="{")
+        none = post(address(checkout), PICTURES[0], boxes="[]")
     assert {answer.status_code for answer in answers.values()} == {200}
     assert refused.status_code == 400
+    assert (none.status_code, none.json()) == (200, {"objects": []})
     return {picture: answer.json()["objects"] for picture, answer in answers.items()}
 
 
@@ -129,6 +131,13 @@ def test_a_worker_that_is_killed_is_replaced_and_the_next_requests_are_right(app
     wait_until(lambda: len(children(app)) == 2 and dead not in children(app) and other in children(app))
     for picture in PICTURES:
         check_objects(expected[picture], post(url, picture).json()["objects"])
+
+
+def test_no_boxes_are_no_objects_as_before_and_the_next_request_is_answered(url, expected) -> None:
+    none = post(url, PICTURES[0], boxes="[]")
+
+    assert (none.status_code, none.json()) == (200, {"objects": []})
+    check_objects(expected[PICTURES[0]], post(url, PICTURES[0]).json()["objects"])
 
 
 @pytest.mark.parametrize(

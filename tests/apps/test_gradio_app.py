@@ -49,7 +49,9 @@ def expected(tmp_path_factory) -> Expected:
         wait_for_port(app, checkout.port)
         client = connect(checkout)
         shown = {picture: describe(client, picture) for picture in PICTURES}
+        none = describe(client, PICTURES[0], "[]")
         client.close()
+    assert none == ([], [])
     return shown
 
 
@@ -128,6 +130,12 @@ def test_the_app_moves_from_torch_to_triton_and_survives_its_end_by_yaml_only_an
     assert load.wrong == []
     assert fallbacks > 0
     assert (checkout.app / "after/app.py").read_bytes() == code
+
+
+def test_no_boxes_show_no_objects_as_before_and_the_next_picture_is_shown(client, expected) -> None:
+    assert describe(client, PICTURES[0], "[]") == ([], [])
+
+    check(expected[PICTURES[0]], describe(client, PICTURES[0]))
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ def read_boxes(text):
 
 def describe(picture, text, question):
     boxes = read_boxes(text)
+    if not boxes:  # to a pipeline, no regions are the whole picture
+        return (picture, []), []
     try:
         result = service.run("describe", image=picture, regions=boxes, question=question, timeout_seconds=30)
         result.raise_for_failures()
