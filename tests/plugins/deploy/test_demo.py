@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,18 @@ def test_the_folder_is_the_output_for_the_demo(deploy: Run, kind: str) -> None:
     done = deploy(kind, *COMMANDS[kind], "--check", folder=ROOT)
 
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_the_record_of_the_folder_is_that_of_its_files(kind: str) -> None:
+    folder = ROOT / "deploy" / kind
+    lines = (folder / ".turnout-deploy.sha256").read_text("utf-8").splitlines()
+
+    assert dict(line.split("  ")[::-1] for line in lines) == {
+        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in folder.rglob("*")
+        if file.is_file() and file.name != ".turnout-deploy.sha256"
+    }
 
 
 @pytest.mark.parametrize("kind", COMMANDS)

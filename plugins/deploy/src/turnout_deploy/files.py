@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,9 +11,10 @@ from turnout.errors import ConfigurationError
 from turnout.files.atomic import open_atomic
 from turnout.files.limits import FileLimits
 from turnout.files.regular import has_content, read_regular
+from turnout_deploy.record import digest, read_record, write_record
 
 MARK = "turnout deploy"
-"""The words by which a file that this distribution wrote is known; they are in its first lines."""
+"""The words by which a file that this distribution wrote is known without a record; they are in its first lines."""
 
 _LIMITS = FileLimits("a file of a deployment", 16 << 20)
 _HEAD_BYTES = 400
@@ -48,21 +50,20 @@ def write(folder: Path, deployment: Deployment, *, force: bool) -> list[str]:
     """Write what differs into ``folder``; return the paths. A file appears or changes whole.
 
     Raises:
-        ConfigurationError: a file there was written by hand, and ``force`` is False; nothing was written.
+        ConfigurationError: a file there was written or edited by hand, and ``force`` is False; nothing was written.
         OSError: the folder or the disk refuses.
     """
-    changed = differences(folder, deployment)
-    if not force and (own := [name for name in changed if _is_foreign(folder / name, name in deployment.copies)]):
-        raise ConfigurationError(
-            f"{str(folder / own[0])!r} exists, and 'turnout deploy' did not write it; nothing was written. Name another folder "
-            "with --out, or overwrite it with --force"
-        )
+    changed, record = differences(folder, deployment), read_record(folder)
+    if not force:
+        for name in changed:
+            _check_own(folder / name, record.get(name))
     contents = deployment.contents()
     for name in changed:
         target = folder / PurePosixPath(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         with open_atomic(target, mode=0o644) as stream:
             stream.write(contents[name])
+    write_record(folder, record | {name: digest(content) for name, content in contents.items()})
     return changed
 
 
@@ -72,8 +73,19 @@ def read_folder(folder: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
         yield file.name, read_regular(file, _LIMITS)
 
 
-def _is_foreign(file: Path, is_copy: bool) -> bool:  # noqa: FBT001  # of one caller
-    """Return whether ``file`` exists without the mark. A copy has none: its name alone says what it is."""
-    if not file.exists() or is_copy:
-        return False
-    return not file.is_file() or MARK.encode() not in read_regular(file, _LIMITS)[:_HEAD_BYTES]
+def _check_own(file: Path, written: str | None) -> None:
+    """Raise ConfigurationError if ``file`` exists, and is not as this distribution wrote it."""
+    if not os.path.lexists(file):
+        return
+    content = read_regular(file, _LIMITS) if file.is_file() else b""
+    if written is not None and digest(content) == written:
+        return
+    if written is None and MARK.encode() not in content[:_HEAD_BYTES]:
+        raise ConfigurationError(
+            f"{str(file)!r} exists, and 'turnout deploy' did not write it; nothing was written. Name another folder "
+            "with --out, or overwrite it with --force"
+        )
+    raise ConfigurationError(
+        f"{str(file)!r} was edited after 'turnout deploy' wrote it; nothing was written. Move your change out of the folder, "
+        "name another folder with --out, or overwrite it with --force"
+    )

@@ -32,7 +32,7 @@ from turnout_deploy.commands.shared_options import (
     "storage",
     default="pvc://turnout-models/model_repository",
     show_default=True,
-    help="Where KServe finds the model repository.",
+    help="Where KServe finds the model repository: pvc://, s3://, gs://, https:// and others.",
 )
 @click.option("--triton-replicas", "servers", default=1, show_default=True, type=COUNT, help="The least of Triton servers.")
 @values_option

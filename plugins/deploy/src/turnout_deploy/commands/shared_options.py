@@ -41,7 +41,7 @@ repository_option = click.option(
     show_default=True,
     help="The model repository, a folder in the folder of turnout.yaml.",
 )
-force_option = click.option("--force", is_flag=True, help="Overwrite files that were written by hand.")
+force_option = click.option("--force", is_flag=True, help="Overwrite files that were written or edited by hand.")
 check_option = click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file differs from what would be written.")
 
 

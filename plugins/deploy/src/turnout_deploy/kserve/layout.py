@@ -7,6 +7,7 @@ from typing import Any
 
 from turnout.errors import ConfigurationError
 from turnout_deploy.files import MARK, Deployment
+from turnout_deploy.kserve.storage import check_storage
 from turnout_deploy.plan import TRITON, TRITON_IMAGE, TRITON_METRICS, Plan
 from turnout_deploy.yaml_text import yaml_text
 
@@ -25,8 +26,9 @@ def kserve_files(plan: Plan, storage: str, out: Path) -> Deployment:
     """Return the manifests, for the folder ``out``, that serve the whole repository, which is at the URI ``storage``.
 
     Raises:
-        ConfigurationError: no model of turnout.yaml has Triton as a backend.
+        ConfigurationError: no model of turnout.yaml has Triton as a backend, or KServe cannot read ``storage``.
     """
+    check_storage(storage)
     if not any(TRITON in model.remote for model in plan.needs.models):
         raise ConfigurationError(
             f"no model of {plan.needs.source!r} has the backend 'triton', and KServe serves its repository; "
