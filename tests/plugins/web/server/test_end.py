@@ -151,15 +151,16 @@ def test_a_request_that_has_begun_is_answered_after_the_signal(start: Callable[.
     assert server.wait() == 0
 
 
-def test_no_new_connection_is_accepted_while_the_server_ends(start: Callable[..., Server]) -> None:
-    server = start()
-    caller = threading.Thread(target=lambda: server.infer(2))
-    caller.start()
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_no_new_connection_is_accepted_while_the_server_ends(start: Callable[..., Server], workers: str) -> None:
+    server = start("--workers", workers)
+    crowd = Crowd(server, 8, 3)
     time.sleep(0.5)
     server.process.send_signal(signal.SIGTERM)
     time.sleep(0.5)
 
-    with pytest.raises(ConnectionRefusedError):
-        server.ask("GET", "/health/live")
-    caller.join(10)
+    for _ in range(4):
+        with pytest.raises(ConnectionRefusedError):
+            server.ask("GET", "/health/live")
+    assert {status for status, _, _ in crowd.answers()} == {200}
     assert server.wait() == 0

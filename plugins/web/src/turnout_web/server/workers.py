@@ -48,9 +48,18 @@ class Worker:
         with suppress(OSError):
             self.pipe.send(b"end")
 
+    def kill(self) -> None:
+        """End the worker at once, if it runs."""
+        if self.process.is_alive() and self.process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGKILL)
+
 
 class Workers:
-    """Keeps ``settings.workers`` workers running. Belongs to the main thread, which gets the signals."""
+    """Keeps ``settings.workers`` workers running, and closes ``sockets`` at the begin of the end.
+
+    Belongs to the main thread, which gets the signals.
+    """
 
     def __init__(self, service: Service, sockets: Sequence[socket.socket], on_ready: Callable[[Served], None]) -> None:
         self._service, self._sockets, self._on_ready = service, sockets, on_ready
@@ -138,8 +147,15 @@ class Workers:
         self._due.append(time.monotonic() + self._pause)
 
     def _end(self) -> None:
+        # Or the system would go on to accept for this process, which answers none.
+        for listening in self._sockets:
+            listening.close()
         for worker in self._workers:
-            worker.end()
+            # One that still starts holds the sockets too, and has no request.
+            if worker.ready or worker.pipe.poll():
+                worker.end()
+            else:
+                worker.kill()
         limit = time.monotonic() + self._service.settings.drain_seconds + _KILL_SECONDS
         for worker in self._workers:
             worker.process.join(max(0.0, limit - time.monotonic()))
@@ -147,9 +163,7 @@ class Workers:
 
     def _kill(self) -> None:
         for worker in self._workers:
-            if worker.process.is_alive() and worker.process.pid is not None:
-                with suppress(ProcessLookupError):
-                    os.kill(worker.process.pid, signal.SIGKILL)
+            worker.kill()
 
 
 def _rebuilt(report: Report) -> TurnoutError:
