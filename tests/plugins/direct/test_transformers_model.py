@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -141,8 +142,10 @@ def test_a_checkpoints_own_python_runs_when_it_is_trusted(
 def test_a_checkpoints_own_python_does_not_run_otherwise(open_direct: Callable[..., Any], remote: Path) -> None:
     (remote / "modeling_maps.py").write_text("raise SystemExit('ran')")
 
-    with pytest.raises(ModelLoadError, match=r"loader 'transformers' failed on 'maps': ValueError: .*custom code"):
+    remedy = "`trust_remote_code: true` under models.m.backends.direct in turnout.yaml"
+    with pytest.raises(ModelLoadError, match=f"maps' brings Python of its own.*then write {re.escape(remedy)}") as caught:
         open_direct(folder=remote.parent, **MAPS)
+    assert "trust_remote_code: true" in str(caught.value.next_step)
 
 
 def test_a_folder_with_code_on_the_hub_is_refused(open_direct: Callable[..., Any], remote: Path) -> None:
@@ -204,7 +207,7 @@ def test_a_part_with_python_of_its_own_asks_nothing(
     save_file({"none": torch.zeros(1)}, tmp_path / "model.safetensors", metadata={"format": "pt"})
     monkeypatch.setattr("builtins.input", lambda _: pytest.fail("it asked"))
 
-    with pytest.raises(ModelLoadError, match="requires you to execute custom code"):
+    with pytest.raises(ModelLoadError, match="brings Python of its own, which runs only if you trust it"):
         open_direct(loader="transformers", checkpoint=".", folder=tmp_path, **{"class": "Blip2ForConditionalGeneration"})
 
 

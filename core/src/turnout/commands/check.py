@@ -52,6 +52,17 @@ def check_app(source: Path, *, deep: bool = False) -> list[CheckResult]:
         return results
 
 
+def find_missing_files(source: Path) -> list[str]:
+    """Return a line for each file that a model of ``source`` needs and that is missing; nothing is opened.
+
+    Raises:
+        SettingsError: the file itself is wrong.
+    """
+    plugins = find_plugins()
+    models = load_settings(source, registry=plugins).models.values()
+    return [finding.text for model in models for finding in check_files(plugins, model) if not finding.ok]
+
+
 def _with_requests(results: list[CheckResult], deep: list[CheckResult]) -> list[CheckResult]:
     """Return all results; the run of a pipeline is added to the result of its plan."""
     runs = {run.name: run for run in deep if run.what == "pipeline"}

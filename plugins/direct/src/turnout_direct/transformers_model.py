@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from turnout.errors import ModelLoadError, suggestion
+from turnout.errors import ModelLoadError, suggestion, text_of
 from turnout_direct.checkpoint_source import find_checkpoint_source
 from turnout_direct.options import DirectOptions
 from turnout_direct.required_config import check_placeholder
@@ -21,7 +21,8 @@ def load_transformers(options: DirectOptions, folder: Path, model: str) -> torch
     """Return the model of class ``options.class_`` with the weights of its checkpoint, on the CPU.
 
     Raises:
-        ModelLoadError: the class or the checkpoint does not exist, or the checkpoint lacks weights that the class has.
+        ModelLoadError: the class or the checkpoint does not exist, the checkpoint lacks weights that the class has, or it
+            brings Python that the settings do not trust.
     """
     import torch
 
@@ -29,7 +30,7 @@ def load_transformers(options: DirectOptions, folder: Path, model: str) -> torch
     kind = _find_class(str(options.class_), model)
     # Auto classes may load Python of the checkpoint; it must come from the same commit as the weights.
     pinned = {"code_revision": options.revision} if options.revision and _is_auto(kind) else {}
-    with _hide_progress_bar(), _ask_nothing(), bound_weights(source, model):
+    with _hide_progress_bar(), _ask_nothing(), _explain_foreign_code(options, source, model), bound_weights(source, model):
         module, report = kind.from_pretrained(
             source,
             revision=options.revision or "main",
@@ -72,6 +73,22 @@ def _ask_nothing() -> Iterator[None]:
         yield
     finally:
         dynamic_module_utils.TIME_OUT_REMOTE_CODE = before
+
+
+@contextmanager
+def _explain_foreign_code(options: DirectOptions, source: str, model: str) -> Iterator[None]:
+    """Replace the advice of transformers, which is an argument of its own functions, by the line of turnout.yaml."""
+    try:
+        yield
+    except ValueError as error:
+        if options.trust_remote_code or "trust_remote_code" not in text_of(error):
+            raise
+        remedy = f"write `trust_remote_code: true` under models.{model}.backends.direct in turnout.yaml"
+        raise ModelLoadError(
+            f"model {model!r}: checkpoint {source!r} brings Python of its own, which runs only if you trust it; read "
+            f"its .py files, then {remedy}",
+            next_step=f"read the .py files of {source!r}, then {remedy}",
+        ) from error
 
 
 def _find_class(name: str, model: str) -> Any:

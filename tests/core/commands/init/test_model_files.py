@@ -48,10 +48,12 @@ def test_files_that_share_a_name_are_called_after_their_folders(plugins_of: Load
 def test_a_file_that_no_installed_backend_opens_is_refused(plugins_of: Load, tmp_path: Path) -> None:
     plugins = plugins_of(graphs={"file_options": {".onnx": "path"}})
 
-    with pytest.raises(ConfigurationError, match=r"no installed backend opens 'm\.bin'; known suffixes: \.onnx\."):
+    with pytest.raises(ConfigurationError, match=r"'m\.bin' is no model: .* with the suffix \.onnx; .*: turnout init\Z"):
         file_settings(plugins, [Path("m.bin")], Path())
     with pytest.raises(ConfigurationError, match=r"is a folder; .*: turnout init --from-repository "):
         file_settings(plugins, [tmp_path], Path())
+    with pytest.raises(ConfigurationError, match=r"opens 'm\.onnx', nor any other model file; install one: .*onnxruntime"):
+        file_settings(plugins_of(graphs={}), [Path("m.onnx")], Path())
     (tmp_path / "m.onnx").touch()
     with pytest.raises(ConfigurationError, match=r"m\.onnx' is empty"):
         file_settings(plugins, [tmp_path / "m.onnx"], Path())

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from tests.plugins.web.commands.conftest import Ended
 from tests.plugins.web.demo_server import REPOSITORY
 
+from turnout.errors import ConfigurationError
 from turnout_web.commands.serve import serve as command
 
 Serve = Callable[..., Ended]
@@ -88,7 +89,7 @@ def test_a_folder_with_settings_is_served_by_them(serve: Serve, folder: Path) ->
         (("gone.onnx",), "there is no 'gone.onnx'; name a model file, a checkpoint folder or a turnout.yaml"),
         (("gone.yaml",), "'gone.yaml' does not exist"),
         (("empty",), "'empty' is no folder of models: a checkpoint has a config.json, a repository a folder for each model"),
-        (("notes.txt",), "no installed backend opens 'notes.txt'; known suffixes: .onnx"),
+        (("notes.txt",), "'notes.txt' is no model: the installed backends open files with the suffix .onnx"),
         (("void.onnx",), "'void.onnx' is empty; write the model there again"),
         (("checkpoint",), "'checkpoint' has a config.json: a checkpoint, and no installed backend opens one"),
         (("broken.onnx", "--port", "0"), "broken.onnx"),
@@ -107,6 +108,62 @@ def test_a_wrong_source_is_one_line_with_a_next_step(serve: Serve, folder: Path,
     assert ended.code == 2
     assert line in ended.err
     assert "\nnext: " in ended.err
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_model_that_cannot_be_opened_leaves_no_settings_behind(serve: Serve, folder: Path, workers: str) -> None:
+    (folder / "text.onnx").write_text("not a model\n")
+    (folder / "half.onnx").write_bytes((folder / "segmenter.onnx").read_bytes()[:5000])
+
+    for name in ("text.onnx", "half.onnx"):
+        refused = serve(name, "--port", "0", "--workers", workers)
+        assert (refused.code, "wrote" in refused.err) == (2, False)
+        assert not (folder / "turnout.yaml").exists()
+
+    assert serve("segmenter.onnx", "--port", "0").code == 0
+
+
+def test_a_port_in_use_leaves_no_settings_behind(serve: Serve, folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        assert serve("segmenter.onnx", "--port", str(other.getsockname()[1])).code == 2
+
+    assert not (folder / "turnout.yaml").exists()
+
+
+def test_a_model_that_cannot_be_opened_leaves_settings_of_the_user_as_they_are(serve: Serve, folder: Path) -> None:
+    serve("segmenter.onnx", "--port", "0")
+    written = (folder / "turnout.yaml").read_bytes()
+    (folder / "segmenter.onnx").write_text("not a model\n")
+
+    assert serve("segmenter.onnx", "--port", "0").code == 2
+    assert (folder / "turnout.yaml").read_bytes() == written
+
+
+def test_missing_files_are_named_before_a_request_fails(serve: Serve, folder: Path) -> None:
+    backends = "{backend: onnxruntime, backends: {onnxruntime: {path: %s}}}"
+    models = {"first": "gone.onnx", "second": "lost", "third": "segmenter.onnx"}
+    lines = [f"  {name}: {backends % path}\n" for name, path in models.items()]
+    (folder / "turnout.yaml").write_text("models:\n" + "".join(lines))
+
+    ended = serve("--port", "0")
+
+    first, second, ready = ended.err.splitlines()
+    assert first.startswith("warning: onnxruntime: model 'first': file ")
+    assert "gone.onnx' does not exist; correct 'path'" in first
+    assert second.startswith("warning: onnxruntime: model 'second': ")
+    assert ready.startswith("ready")
+
+
+def test_a_model_repository_needs_the_plugin_that_reads_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turnout.plugins.discovery.Plugins.repositories", lambda _: [])
+    monkeypatch.chdir(folder)
+    shutil.copytree(REPOSITORY / "model_repository", folder / "models")
+
+    ended = CliRunner().invoke(command, ["models"])
+
+    assert isinstance(ended.exception, ConfigurationError)
+    assert "no installed plugin reads model repositories; install one: " in str(ended.exception)
+    assert "plugins/triton" in str(ended.exception)
 
 
 def test_a_port_in_use_is_one_line_before_a_model_is_opened(serve: Serve, folder: Path) -> None:

@@ -13,7 +13,7 @@ from turnout.commands.init.model_files import file_settings
 from turnout.commands.init.repository_models import repository_settings
 from turnout.errors import ConfigurationError
 from turnout.plugins.discovery import Plugins, find_plugins
-from turnout.plugins.known import install_command
+from turnout.plugins.known import install_command, install_commands
 from turnout.settings.document.source import document_of_file
 
 _KEYS = {"preload": True}
@@ -51,6 +51,11 @@ def _draft(plugins: Plugins, source: Path, folder: Path) -> Draft:
         raise ConfigurationError(
             f"{str(source)!r} has a {_CHECKPOINT}: a checkpoint, and no installed backend opens one",
             next_step=install_command("checkpoint", _CHECKPOINT),
+        )
+    if not plugins.repositories():
+        raise ConfigurationError(
+            f"{str(source)!r} is no checkpoint, which has a {_CHECKPOINT}, and no installed plugin reads model repositories; "
+            f"install one: {install_commands('repository')}"
         )
     try:
         return _in_this_process(repository_settings(plugins, source, folder), plugins)

@@ -77,7 +77,11 @@ def _backend_for(plugins: Plugins, file: Path) -> Backend[Any]:
     if file.is_dir():
         command = f"turnout init --from-repository {shlex.quote(str(file))}"
         raise ConfigurationError(f"{str(file)!r} is a folder; for the models of a model repository: {command}")
+    if not suffixes:
+        raise ConfigurationError(
+            f"no installed backend opens {str(file)!r}, nor any other model file; install one: {install_commands('backend')}"
+        )
     raise ConfigurationError(
-        f"no installed backend opens {str(file)!r}; known suffixes: {', '.join(suffixes) or 'none'}. "
-        f"'turnout plugins' lists the backends; more: {install_commands('backend')}"
+        f"{str(file)!r} is no model: the installed backends open files with the suffix {' or '.join(suffixes)}; for another "
+        "kind write turnout.yaml yourself: turnout init"
     )

@@ -3,17 +3,51 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 
+from turnout.commands.init.draft import Draft
 from turnout.commands.init.first_settings import ensure_settings
-from turnout.errors import ConfigurationError
+from turnout.errors import ConfigurationError, TurnoutError
+from turnout.files.regular import has_content
 
 _SETTINGS = "turnout.yaml"
 _SUFFIXES = (".yaml", ".yml")
 
 
-def find_config(source: Path | None, config: Path, *, named: bool, say: Callable[[str], None]) -> Path:
+class FirstRun:
+    """The settings file of one start. A file that this start wrote goes again if the model in it cannot be opened.
+
+    Used as a context manager around the server: until ``confirm``, an end means that the model did not open.
+    """
+
+    def __init__(self, file: Path, written: Draft | None = None, lines: Sequence[str] = ()) -> None:
+        self.file = file
+        self._written, self._lines = written, lines
+
+    def __enter__(self) -> FirstRun:
+        return self
+
+    def confirm(self, say: Callable[[str], None]) -> None:
+        """Keep the file; ``say`` prints the lines about it."""
+        self._written = None
+        for line in self._lines:
+            say(line)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        # A model's error with a next step is fixed in the file.
+        if self._written is None or (isinstance(error, TurnoutError) and error.model and error.next_step):
+            return
+        file = self.file.resolve()
+        with suppress(OSError):
+            # The user may have edited it.
+            if has_content(file, self._written.text.encode()):
+                file.unlink()
+
+
+def find_config(source: Path | None, config: Path, *, named: bool, say: Callable[[str], None]) -> FirstRun:
     """Return the settings file to serve; if ``source`` is a model and there is none, it is written first.
 
     Args:
@@ -26,19 +60,17 @@ def find_config(source: Path | None, config: Path, *, named: bool, say: Callable
         ConfigurationError: there is no such file, or it serves another model.
     """
     if source is None:
-        return _existing(config)
+        return FirstRun(_existing(config))
     if (found := _settings_in(source)) is not None:
         if named:
             raise ConfigurationError(f"{str(source)!r} and --config {str(config)!r} are both settings files; name one")
-        return _existing(found)
+        return FirstRun(_existing(found))
     if (written := ensure_settings(source, config)) is None:
         say(f"{str(config)!r} is there, and is used")
-        return config
-    for note in written.notes:
-        say(f"note: {note}")
+        return FirstRun(config)
     again = "turnout serve" + (f" --config {shlex.quote(str(config))}" if named else "")
-    say(f"wrote {str(config)!r}; from now on this does the same: {again}")
-    return config
+    notes = [f"note: {note}" for note in written.notes]
+    return FirstRun(config, written, [*notes, f"wrote {str(config)!r}; from now on this does the same: {again}"])
 
 
 def _settings_in(source: Path) -> Path | None:

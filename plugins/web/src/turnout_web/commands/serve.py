@@ -100,13 +100,26 @@ def serve(
 
     Exit: 0 ended on request, 1 work was left behind, 2 usage or settings, 3 a backend is unreachable.
     """
+    from turnout.commands.check import find_missing_files
     from turnout_web.commands.first_run import find_config
     from turnout_web.server.run import run_server
 
     settings = ServeSettings(**given)
     _check_public(settings, without_token=without_token)
-    file = find_config(source, config, named=_is_named(context), say=lambda line: click.echo(line, err=True))
-    run_server(file, settings, watch=not no_watch, announce=_announce)
+    first = find_config(source, config, named=_is_named(context), say=_say)
+
+    def announce(url: str, served: Served, settings: ServeSettings) -> None:
+        first.confirm(_say)
+        for line in find_missing_files(first.file):
+            _say(f"warning: {line}")
+        _announce(url, served, settings)
+
+    with first:
+        run_server(first.file, settings, watch=not no_watch, announce=announce)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _is_named(context: click.Context) -> bool:
@@ -136,4 +149,4 @@ def _announce(url: str, served: Served, settings: ServeSettings) -> None:
     }
     for name, value in rows.items():
         click.echo(f"{name:<10} {value}")
-    click.echo("ready; Ctrl-C ends the server", err=True)
+    _say("ready; Ctrl-C ends the server")
