@@ -7,9 +7,13 @@ import subprocess
 import sys
 
 import pytest
+from starlette.testclient import TestClient
 from tests.plugins.web.demo_server import REPOSITORY
 
+import turnout
+from turnout_web.application import create_application
 from turnout_web.commands.serve import serve
+from turnout_web.settings import ServeSettings
 
 PAGE = (REPOSITORY / "docs/how-to/serve-it.md").read_text("utf-8")
 
@@ -37,3 +41,20 @@ def test_the_page_has_each_limit_with_its_default() -> None:
     }
 
     assert listed == wanted
+
+
+def test_the_page_has_the_status_of_a_picture_above_the_limit(demo_app: turnout.Turnout) -> None:
+    client = TestClient(create_application(demo_app, ServeSettings(max_pixels=100)), "http://127.0.0.1")
+    picture = (REPOSITORY / "plugins/web/src/turnout_web/page/static/sample-dusk.jpg").read_bytes()
+
+    answer = client.post("/v1/pipelines/describe", files={"image": picture})
+
+    assert re.findall(r"^\| `--max-pixels` \| \d+ \| (\d+),", PAGE, re.MULTILINE) == [str(answer.status_code)]
+
+
+def test_the_page_installs_as_the_readme_does() -> None:
+    packages = set(re.findall(r"\./(?:core|plugins/\w+)", (REPOSITORY / "README.md").read_text("utf-8")))
+    [line] = re.findall(r"^\$ pip install (.*)$", PAGE, re.MULTILINE)
+
+    assert line.startswith("-c constraints.txt ./core ")
+    assert set(re.findall(r"\./\S+", line)) <= packages

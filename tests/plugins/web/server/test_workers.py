@@ -8,7 +8,9 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from tests.plugins.web.server.conftest import FILE, Server
 
 BODY = b'{"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [60]}]}'
@@ -89,6 +91,39 @@ def test_a_signal_to_the_whole_group_is_a_graceful_end(start: Callable[..., Serv
     for pid in (*pids, server.process.pid):
         os.kill(pid, signal.SIGTERM)
 
+    assert server.wait() == 0
+
+
+def test_a_connection_after_the_begin_of_the_end_is_refused_at_once_and_no_running_request_is_lost(
+    start: Callable[..., Server],
+) -> None:
+    server = start("--workers", "2")
+    with ThreadPoolExecutor(8) as callers:
+        answers = [callers.submit(server.infer, 3) for _ in range(8)]
+        _wait(lambda: _metric(server, "turnout_inference_in_flight") == 8)
+
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.6)
+
+        for _ in range(3):
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", server.port), 10)
+        assert server.process.poll() is None
+        assert [answer.result()[0] for answer in answers] == [200] * 8
+    assert server.wait() == 0
+
+
+def test_a_worker_that_still_starts_does_not_listen_after_the_begin_of_the_end(start: Callable[..., Server]) -> None:
+    server = start("--workers", "2")
+    os.kill(min(_pids(server, 2)), signal.SIGKILL)
+    _wait(lambda: any("another one starts" in line for line in server.errors))
+    time.sleep(0.6)  # the pause before it starts; then it imports what it needs
+
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port), 10)
     assert server.wait() == 0
 
 
