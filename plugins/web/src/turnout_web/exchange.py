@@ -8,7 +8,7 @@ from asyncio import CancelledError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from turnout_web.cancelling import end_reason, register_task
-from turnout_web.problems import CLIENT_CLOSED, problem_of, problem_response
+from turnout_web.problems import CLIENT_CLOSED, problem_of, problem_response, shell_response
 from turnout_web.request_ids import HEADER, assign_request_id, request_id_of
 
 logger = logging.getLogger(__name__)
@@ -59,4 +59,10 @@ async def _send_problem(error: BaseException, scope: Scope, receive: Receive, se
     if problem.status == 500 and not problem.kind:
         logger.error("request %s to %s failed", id, scope["path"], exc_info=error)
     if problem.status != CLIENT_CLOSED:
-        await problem_response(problem, id, path=scope["path"])(scope, receive, send)
+        response = shell_response(problem) if _is_for_shell(scope) else problem_response(problem, id, path=scope["path"])
+        await response(scope, receive, send)
+
+
+def _is_for_shell(scope: Scope) -> bool:
+    """Return whether the answer goes into a shell: ``curl .../example?as=curl | bash`` would run a problem in JSON."""
+    return scope["path"].endswith("/example") and b"as=curl" in scope["query_string"].split(b"&")

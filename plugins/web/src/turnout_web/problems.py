@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from turnout import errors
 from turnout.errors import TurnoutError, json_text, shown
@@ -71,6 +72,13 @@ def problem_response(problem: Problem, request_id: str, *, path: str = "") -> Re
     if path.startswith("/v2"):
         body["error"] = problem.detail
     return Response(json_text(body) + "\n", problem.status, problem.headers, MEDIA_TYPE)
+
+
+def shell_response(problem: Problem) -> Response:
+    """Return ``problem`` as an answer that a shell may run in place of a command: it prints the line, and fails."""
+    line = " ".join(problem.detail.split())
+    text = f"# {problem.status} {_title(problem.status)}: {line}\necho {shlex.quote(line)} >&2; false\n"
+    return PlainTextResponse(text, problem.status, problem.headers)
 
 
 def _own(error: TurnoutError) -> Problem:

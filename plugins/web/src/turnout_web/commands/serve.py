@@ -138,14 +138,12 @@ def _check_public(settings: ServeSettings, *, without_token: bool) -> None:
 
 def _announce(url: str, served: Served, settings: ServeSettings) -> None:
     token = ' -H "Authorization: Bearer $TURNOUT_SERVE_TOKEN"' if settings.token is not None else ""
-    example = f"{url}/v1/pipelines/{served.pipelines[0]}/example" if served.pipelines else f"{url}/v2/models"
-    if not served.pipelines and served.models:
-        example = f"{url}/v2/models/{served.models[0]}/example"
+    example = {} if served.example is None else {"example": f"curl -s{token} {url}{served.example}"}
     rows: Mapping[str, str] = {
         "page": f"{url}/",
         "models": ", ".join(served.models) or "none",
         "pipelines": ", ".join(served.pipelines) or "none",
-        "example": f"curl -s{token} {example}",
+        **example,
     }
     for name, value in rows.items():
         click.echo(f"{name:<10} {value}")

@@ -17,6 +17,11 @@ _MOST_ELEMENTS = 500
 _LENGTH = "Inference-Header-Content-Length"
 
 
+def has_example(model: Model) -> bool:
+    """Return whether ``model_example`` has one. Blocks. Raises TurnoutError if ``model`` cannot be opened."""
+    return zeros_of(model.signature().inputs, _MOST_BYTES) is not None
+
+
 def model_example(model: Model) -> ExampleRequest:
     """Return a request of zeros for ``model``, which is opened if it is not open; large ones are binary. Blocks.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from turnout import Turnout
-from turnout_web.openapi.operation import JSON, Json, in_path, operation, reference
+from turnout_web.openapi.operation import JSON, Json, example_operation, in_path, operation, reference
 from turnout_web.openapi.pipeline_paths import AS
 
 TAG = "models"
@@ -54,13 +54,8 @@ def model_paths(app: Turnout) -> Json:
             f"{what}Model", f"Refuse to {what} a model: turnout.yaml decides which are served.", TAG, {}, parameters=[model]
         )
         paths[f"/v2/repository/models/{{model}}/{what}"] = {"post": refused}
-    example = operation(
-        "exampleModel",
-        "Return a complete request of a model.",
-        TAG,
-        {JSON: {}, "text/plain": {"type": "string"}, _BINARY: {}},
-        parameters=[in_path("name", names, "A model of turnout.yaml."), AS],
-    )
+    named = in_path("name", names, "A model of turnout.yaml.")
+    example = example_operation("exampleModel", "Return a complete request of a model.", TAG, [named, AS])
     return {**paths, "/v2/models/{name}/example": {"get": example}}
 
 

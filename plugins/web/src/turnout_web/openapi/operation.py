@@ -56,6 +56,14 @@ def operation(
     return made
 
 
+def example_operation(id: str, summary: str, tag: str, parameters: Sequence[Json]) -> Json:
+    """Return the operation of an example, whose errors are texts for the shell with ``as=curl``."""
+    content: dict[str, Json] = {JSON: {}, "text/plain": {"type": "string"}, "application/octet-stream": {}}
+    made = operation(id, summary, tag, content, parameters=parameters)
+    failed = {status: {"$ref": "#/components/responses/ExampleProblem"} for status in made["responses"] if status != "200"}
+    return {**made, "responses": {"200": made["responses"]["200"], **failed}}
+
+
 def in_path(name: str, values: Sequence[str] = (), description: str = "") -> Json:
     """Return a parameter of the path; ``values`` are all that it may have."""
     schema: Json = {"type": "string"} | ({"enum": list(values)} if values else {"minLength": 1})

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from turnout import Pipeline, StepInput, Turnout
 from turnout.errors import TurnoutError
 from turnout_web.examples.routing import FORMS
-from turnout_web.openapi.operation import JSON, Json, in_query, operation, reference
+from turnout_web.openapi.operation import JSON, Json, example_operation, in_query, operation, reference
 from turnout_web.pipelines.description import draws
 from turnout_web.pipelines.masks import MASK_FORMS
 from turnout_web.pipelines.request_options import MAX_SECONDS
@@ -42,13 +42,7 @@ def _paths_of(app: Turnout, name: str) -> Json:
     path, id = f"{PIPELINES}/{quote(name, safe='')}", f"Pipeline:{name}"
     pipeline = created_pipeline(app, name)
     described = operation(f"describe{id}", f"Describe the pipeline {name}.", TAG, {JSON: reference("PipelineDescription")})
-    example = operation(
-        f"example{id}",
-        f"Return a complete request of the pipeline {name}.",
-        TAG,
-        {JSON: {}, "text/plain": {"type": "string"}, "application/octet-stream": {}},
-        parameters=[AS],
-    )
+    example = example_operation(f"example{id}", f"Return a complete request of the pipeline {name}.", TAG, [AS])
     answers: dict[str, Json] = {JSON: reference("PipelineResult")}
     if pipeline is not None and draws(pipeline):
         answers["image/png"] = {"type": "string", "contentMediaType": "image/png"}

@@ -175,5 +175,9 @@ def problem_responses() -> Json:
     content = {PROBLEM: {"schema": reference("Problem")}}
     responses: Json = {f"Problem{status}": {"description": text, "content": content} for status, text in STATUSES.items()}
     responses["Problem503"]["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+    responses["ExampleProblem"] = {
+        "description": "No example; with `as=curl` a text that a shell may run.",
+        "content": content | {"text/plain": {"schema": {"type": "string"}}},
+    }
     responses["Problem"] = {"description": "Another error.", "content": content}
     return responses

@@ -1,4 +1,4 @@
-"""The names that a server serves, for its first lines."""
+"""What a server serves, for its first lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The names of the models and pipelines of an app."""
+    """The names of the models and pipelines of an app, and the path of an example; None if there is none."""
 
     models: tuple[str, ...] = ()
     pipelines: tuple[str, ...] = ()
+    example: str | None = None

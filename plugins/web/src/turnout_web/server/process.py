@@ -14,6 +14,7 @@ from uvicorn import Config
 
 import turnout
 from turnout_web.application import create_application
+from turnout_web.examples.choice import choose_example
 from turnout_web.server.announcement import Served
 from turnout_web.server.draining import DrainingServer
 from turnout_web.server.repeating import protocol_for
@@ -48,7 +49,7 @@ def run_process(
     """
     with turnout.open(service.source, watch=service.watch) as app:
         server = build_server(create_application(app, service.settings), service.settings)
-        served = Served(tuple(app.models), app.pipelines)
+        served = Served(tuple(app.models), app.pipelines, choose_example(app))
         server.on_started = lambda: on_started(server, served)
         server.run(list(sockets))
 
