@@ -147,6 +147,24 @@ def test_the_backends_of_a_model_are_listed_with_the_one_that_serves_first(open_
         app.backends("n")
 
 
+def test_a_backend_of_the_file_that_is_not_installed_is_missing_with_the_reason(open_app: OpenApp, tmp_path: Path) -> None:
+    app = open_app()
+    none = app.missing_backends("m")
+    file = tmp_path / "turnout.yaml"
+    file.write_text(file.read_text("utf-8").replace("backends: {", "backends: {direct: {}, ", 1), "utf-8")
+    app.reload()
+
+    missing = app.missing_backends("m")
+
+    assert none == {}
+    assert list(missing) == ["direct"]
+    assert "unknown backend 'direct'" in missing["direct"]
+    assert "It comes with turnout-direct" in missing["direct"]
+    assert "direct" not in app.backends("m")
+    with pytest.raises(UnknownNameError, match="unknown model 'n'"):
+        app.missing_backends("n")
+
+
 def test_a_reload_reaches_the_chosen_backends_too(open_app: OpenApp, tmp_path: Path) -> None:
     class Again(Counting):
         pass

@@ -76,11 +76,7 @@ class Turnout:
         return self.models[self._loaded.model(name).name]
 
     def max_batch_size(self, model: str) -> int:
-        """Return the most rows of one request to a model, as the file has it now; 0 if its tensors have no batch axis.
-
-        Raises:
-            UnknownNameError: the file has no such model.
-        """
+        """Return the most rows of one request, as the file has it now; 0 without a batch axis. Raises as ``model``."""
         return self._reloader.model(self.model(model).name).settings.max_batch_size
 
     def waits_for_nothing(self, model: str) -> bool:
@@ -103,9 +99,14 @@ class Turnout:
 
     def backends(self, model: str) -> tuple[str, ...]:
         """Return the backends that ``model`` can run on here, the one that serves first. Raises as ``model``."""
-        self.model(model)
-        loaded = self._reloader.model(model)
+        loaded = self._reloader.model(self.model(model).name)
         return tuple(sorted(loaded.options, key=lambda backend: backend != loaded.backend))
+
+    def missing_backends(self, model: str) -> Mapping[str, str]:
+        """Return why ``model`` cannot run here on some backends of the file, by backend. Raises as ``model``."""
+        loaded = self._reloader.model(self.model(model).name)
+        missing = [backend for backend in loaded.settings.backends if backend not in loaded.options]
+        return {backend: self._plugins.why_missing("backend", backend) for backend in missing}
 
     def pipeline(self, name: str, *, backends: Mapping[str, str] | None = None) -> Pipeline:
         """Return the pipeline called ``name``; its steps are created at the first call.

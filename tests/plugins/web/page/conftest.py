@@ -46,6 +46,17 @@ def server_with_token(demo: turnout.Turnout) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
+def missing_server() -> Iterator[Running]:
+    """A server of one model whose turnout.yaml has a backend that is not installed."""
+    arms = {"onnxruntime": {"path": str(ROOT / "model_repository/birefnet")}, "direct": {"loader": "transformers"}}
+    model = {"backend": "onnxruntime", "max_batch_size": 8, "backends": arms}
+    step = {"segment_regions": {"model": "birefnet", "processor": str(ROOT / "examples/checkpoints/segmenter")}}
+    settings = {"models": {"birefnet": model}, "pipelines": {"describe": ["load_image", step]}}
+    with turnout.open(settings, metrics=Metrics(), listen=False) as app, running(app) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip(f"{CHROMIUM} is not installed; apt-get install chromium")

@@ -47,6 +47,7 @@ def test_the_choices_of_a_pipeline_are_the_backends_of_its_models(server: Runnin
         "pipeline": "caption_only",
         "backends": ["onnxruntime", "rough"],
         "models": {"blip_caption": ["onnxruntime", "rough"]},
+        "missing": {},
     }
 
 
@@ -144,3 +145,18 @@ def test_boxes_that_are_all_wrong_are_refused(server: Running) -> None:
 
     assert (answer.status, "box [10.0, 10.0, 5.0, 5.0] is inverted" in answer.head["detail"]) == (400, True)
     assert _answer(server, right="rough")["compared"]
+
+
+def test_a_backend_that_is_not_installed_is_named_with_its_remedy(missing_server: Running) -> None:
+    choices = missing_server.send("GET", "/v1/compare/describe").head
+    absent, typed = (_compare(missing_server, right=right) for right in ("direct", "dirct"))
+
+    assert choices["backends"] == ["onnxruntime"]
+    assert list(choices["missing"]) == ["direct"]
+    for text in (choices["missing"]["direct"], absent.head["detail"]):
+        assert "It comes with turnout-direct" in text
+        assert "pip install" in text
+    assert (absent.status, typed.status) == (400, 400)
+    assert absent.head["detail"].startswith("right='direct' is in turnout.yaml and cannot be used")
+    assert "Did you mean 'direct'?" in typed.head["detail"]
+    assert _compare(missing_server, right="onnxruntime").status == 200

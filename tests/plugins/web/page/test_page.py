@@ -319,6 +319,50 @@ def test_a_token_is_asked_for_kept_in_the_tab_and_asked_again_if_it_is_wrong(
     expect(dialog).to_be_hidden()
 
 
+def test_a_server_with_a_token_has_no_links_that_it_would_refuse(
+    open_page: OpenPage, server: Running, server_with_token: Running
+) -> None:
+    closed, opened = open_page(address=server_with_token.address), open_page(address=server.address)
+
+    expect(closed.get_by_role("dialog")).to_be_visible()
+    expect(closed.locator("footer a:visible")).to_have_count(0)
+    closed.get_by_role("textbox", name="Token").fill(TOKEN)
+    closed.get_by_role("button", name="Use this token").click()
+    expect(closed.locator("#pipeline")).to_have_value("describe")
+    closed.reload()
+    expect(closed.locator("#pipeline")).to_have_value("describe")
+    expect(closed.locator("footer a:visible")).to_have_count(0)
+    expect(opened.locator("#pipeline")).to_have_value("describe")
+    expect(opened.locator("footer a:visible")).to_have_text(["OpenAPI", "Metrics"])
+
+
+def test_without_pipelines_the_page_says_what_to_do_and_offers_no_form(open_page: OpenPage) -> None:
+    arms = {"onnxruntime": {"path": str(ROOT / "model_repository/birefnet")}}
+    settings = {"models": {"birefnet": {"backend": "onnxruntime", "backends": arms}}}
+    with turnout.open(settings, metrics=Metrics(), listen=False) as app, running(app) as server:
+        page = open_page(address=server.address)
+
+        expect(page.locator("#view-try .state")).to_contain_text("Write one under pipelines: and start the server again")
+        expect(page.get_by_label("What to run")).to_be_hidden()
+        expect(page.locator("#compares")).to_be_hidden()
+        page.get_by_role("link", name="Models").click()
+        expect(page.locator("#view-models")).to_contain_text("birefnet")
+
+
+def test_a_backend_that_is_not_installed_cannot_be_chosen_and_has_its_remedy(
+    open_page: OpenPage, missing_server: Running
+) -> None:
+    page = open_page(address=missing_server.address)
+
+    page.get_by_label("Compare two backends").check()
+
+    right = page.get_by_label("Right backend")
+    expect(right.locator("option")).to_have_text(["as it serves", "onnxruntime", "direct (not installed)"])
+    expect(right.locator("option").nth(2)).to_be_disabled()
+    expect(right).to_have_value("onnxruntime")
+    expect(page.locator(".comparing .hint")).to_contain_text("It comes with turnout-direct")
+
+
 def test_a_token_that_is_not_given_leaves_one_clear_line(open_page: OpenPage, server_with_token: Running) -> None:
     page = open_page(address=server_with_token.address)
 

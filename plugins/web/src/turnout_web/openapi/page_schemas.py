@@ -51,7 +51,12 @@ _MODEL = _object(
 )
 BOARD = _object({"live": _FLAG, "ready": _FLAG, "note": _TEXT, "models": _list(_MODEL)})
 CHOICES = _object(
-    {"pipeline": _TEXT, "backends": _list(_TEXT), "models": {"type": "object", "additionalProperties": _list(_TEXT)}}
+    {
+        "pipeline": _TEXT,
+        "backends": _list(_TEXT),
+        "models": {"type": "object", "additionalProperties": _list(_TEXT)},
+        "missing": {**_BY_NAME, "description": "Why a backend of turnout.yaml cannot be used here."},
+    }
 )
 _SIDE = _object(
     {

@@ -30,9 +30,13 @@ class Side:
 
 
 def describe_choices(app: Turnout, name: str) -> dict[str, Any]:
-    """Return the backends that the pipeline ``name`` can be compared on, in types of JSON. Raises as ``find_pipeline``."""
-    models = {model: list(app.backends(model)) for model in _models_of(find_pipeline(app, name))}
-    return {"pipeline": name, "backends": _names(models), "models": models}
+    """Return the backends that the pipeline ``name`` can be compared on, in types of JSON. Raises as ``find_pipeline``.
+
+    ``missing`` are those of turnout.yaml that are not installed, each with the reason.
+    """
+    pipeline = find_pipeline(app, name)
+    models = {model: list(app.backends(model)) for model in _models_of(pipeline)}
+    return {"pipeline": name, "backends": _names(models), "models": models, "missing": _missing(app, pipeline)}
 
 
 def choose_side(app: Turnout, name: str, key: str, backend: str) -> Side:
@@ -44,14 +48,17 @@ def choose_side(app: Turnout, name: str, key: str, backend: str) -> Side:
     """
     if not backend:
         return Side(SERVED, {}, find_pipeline(app, name))
-    models = {model: app.backends(model) for model in _models_of(find_pipeline(app, name))}
+    served = find_pipeline(app, name)
+    models = {model: app.backends(model) for model in _models_of(served)}
     chosen = {model: backend for model, backends in models.items() if backend in backends}
     if not chosen:
-        known = _names(models)
+        known, missing = _names(models), _missing(app, served)
+        if backend in missing:
+            raise Problem(400, f"{key}={backend!r:.80} is in turnout.yaml and cannot be used: {missing[backend]}", field=key)
         raise Problem(
             400,
             f"{key}={backend!r:.80} is no backend of a model of pipeline {name!r}; known: {listing(known) or 'none'}."
-            f"{suggestion(backend, known)} Leave it empty to run the pipeline as it serves",
+            f"{suggestion(backend, [*known, *missing])} Leave it empty to run the pipeline as it serves",
             field=key,
         )
     some = "" if len(chosen) == len(models) else f" ({', '.join(chosen)})"
@@ -60,6 +67,10 @@ def choose_side(app: Turnout, name: str, key: str, backend: str) -> Side:
 
 def _models_of(pipeline: Pipeline) -> list[str]:
     return list(dict.fromkeys(step.model for step in pipeline.plan.steps.values() if step.model is not None))
+
+
+def _missing(app: Turnout, pipeline: Pipeline) -> dict[str, str]:
+    return {backend: why for model in _models_of(pipeline) for backend, why in app.missing_backends(model).items()}
 
 
 def _names(models: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a server serves, for its first lines."""
+"""The names and the example in the first lines of a server."""
 
 from __future__ import annotations
 

@@ -19,8 +19,11 @@ export async function ask(path, options = {}) {
     const headers = new Headers(options.headers);
     headers.set("Accept", "application/json");
     if (token) headers.set("Authorization", `Bearer ${token}`);
+    // A link sends no token: it would lead to a page with the error 401.
+    document.getElementById("open-links").hidden ||= Boolean(token);
     const response = await reach(path, { ...options, headers });
     if (response.status !== 401) return read(response);
+    document.getElementById("open-links").hidden = true;
     // Several requests of a page ask once.
     asking ??= askForToken(Boolean(token)).finally(() => { asking = null; });
     if (!(await asking)) return read(response);

@@ -37,17 +37,18 @@ export class TryView {
     try {
       const { pipelines } = await ask("/v1/pipelines");
       fill(this.pipelines, ...pipelines.map(({ name }) => make("option", { value: name, text: name })));
-      this.run.disabled = !pipelines.length;
+      this.form.hidden = !pipelines.length;
       if (pipelines.length) await this.#describe();
-      else this.#say("turnout.yaml has no pipeline: write one under pipelines: to try it here. The models are served under /v2/models.");
+      else this.#say("turnout.yaml has no pipeline. Write one under pipelines: and start the server again to try it here. The models are served under /v2/models: the view Models lists them.");
     } catch (error) {
       this.#fail(error);
     }
   }
 
   #makeForm() {
-    const sides = make("div", { class: "pair", hidden: true },
-      make("label", {}, "Left", this.left), make("label", {}, "Right", this.right));
+    this.missing = make("p", { class: "hint" });
+    const sides = make("div", { hidden: true },
+      make("div", { class: "pair" }, make("label", {}, "Left", this.left), make("label", {}, "Right", this.right)), this.missing);
     this.compares.addEventListener("change", () => {
       sides.hidden = !this.compares.checked;
       this.run.textContent = this.compares.checked ? "Run on both" : "Run";
@@ -72,7 +73,7 @@ export class TryView {
         ask(`/v1/pipelines/${encodeURIComponent(name)}`), ask(`/v1/compare/${encodeURIComponent(name)}`)]);
       if (name !== this.pipelines.value) return;
       this.#makeInputs(described.inputs);
-      this.#offer(choices.backends);
+      this.#offer(choices.backends, choices.missing);
       fill(this.results);
       this.#say("Choose a picture, draw boxes on it if you like, and run.");
     } catch (error) {
@@ -91,12 +92,14 @@ export class TryView {
     fill(this.inputs, this.picture?.element, ...this.fields.map((field) => field.element));
   }
 
-  #offer(backends) {
+  #offer(backends, missing) {
     const options = () => [make("option", { value: SERVED, text: "as it serves" }),
-      ...backends.map((name) => make("option", { value: name, text: name }))];
+      ...backends.map((name) => make("option", { value: name, text: name })),
+      ...Object.keys(missing).map((name) => make("option", { value: name, text: `${name} (not installed)`, disabled: true }))];
     fill(this.left, ...options());
     fill(this.right, ...options());
     if (backends.length) this.right.selectedIndex = backends.length;
+    fill(this.missing, ...Object.entries(missing).map(([name, why]) => make("span", { text: `${name} is not installed: ${why}. ` })));
     this.comparing.hidden = !backends.length;
   }
 
