@@ -171,3 +171,67 @@ def test_a_secret_in_the_code_is_not_in_the_report(tmp_path: Path) -> None:
 
     assert len(found) > 6
     assert "hf_planted" not in str(found)
+
+
+RAW_CALLS = {
+    "a file of a form": (
+        "from transformers import pipeline",
+        "pipeline('image-to-text')",
+        "thing(request.files['i'])",
+        "image",
+    ),
+    "the task by its name": ("from transformers import pipeline", "pipeline(task='text-classification')", "thing('a')", "text"),
+    "a task about text": ("from transformers import pipeline", "pipeline('summarization')", "thing(text)", "text"),
+    "a task that makes a picture": ("from transformers import pipeline", "pipeline('text-to-image')", "thing(text)", "image"),
+    "a task about sound": (
+        "from transformers import pipeline",
+        "pipeline('automatic-speech-recognition')",
+        "thing(a)",
+        "audio",
+    ),
+    "no task": ("from transformers import pipeline", "pipeline(model='a/b')", "thing(x)", "image"),
+    "ultralytics": ("from ultralytics import YOLO", "YOLO('yolov8n.pt')", "thing.predict('street.jpg', conf=0.5)", "image"),
+    "sentences": (
+        "from sentence_transformers import SentenceTransformer",
+        "SentenceTransformer('mini')",
+        "thing.encode(['a', 'b'])",
+        "text",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RAW_CALLS)
+def test_what_a_model_does_not_take_goes_to_a_pipeline(name: str, tmp_path: Path) -> None:
+    imports, load, call, given = RAW_CALLS[name]
+
+    found = change(
+        tmp_path, f"from flask import request\n{imports}\nthing = {load}\ndef run(x):\n    return {call}\n", "direct-call"
+    )
+
+    assert found.python.startswith(f'service.run("describe", {given}={given})  # with a pipeline of turnout.yaml')
+    assert "a step prepares the arrays" in found.text
+
+
+TITLES = {
+    "a function by another name": ("from transformers import pipeline as P", "P('image-to-text')", "transformers.pipeline()"),
+    "a class by another name": (
+        "from transformers import AutoModel as A",
+        "A.from_pretrained('a')",
+        "AutoModel.from_pretrained()",
+    ),
+    "a module by another name": ("import onnxruntime as o", "o.InferenceSession('a')", "onnxruntime.InferenceSession()"),
+    "a name for a function": ("import torch\nread = torch.jit.load", "read('a')", "jit.load()"),
+    "no other name": ("from transformers import pipeline", "pipeline('image-to-text')", "pipeline()"),
+    "the dotted name": ("import torch", "torch.jit.load('a')", "torch.jit.load()"),
+    "an end of another word": ("from transformers import pipeline as line", "line('image-to-text')", "transformers.pipeline()"),
+}
+
+
+@pytest.mark.parametrize("name", TITLES)
+def test_an_alias_is_not_what_a_finding_names(name: str, tmp_path: Path) -> None:
+    imports, load, title = TITLES[name]
+    write_tree(tmp_path, {"app.py": f"{imports}\nthing = {load}\n"})
+
+    found = next(one for one in scan([tmp_path]).found if one.rule == "load-at-import")
+
+    assert found.what == f"{title} runs when this module is imported"

@@ -125,6 +125,7 @@ NEAR_MISSES = {
         tokenizer = AutoTokenizer.from_pretrained("m")
         config = AutoConfig.from_pretrained("m")
         """,
+    "a name of the module, which others may import": "import torch\nvocabulary = torch.load('vocabulary.pt')\n",
     "a dict that torch.load returns": """
         import torch
         vocabulary = torch.load("vocabulary.pt")

@@ -9,6 +9,17 @@ from tests.plugins.scan.marked import check_marks, check_silent
 
 RULE = "load-in-handler"
 BUGS = {
+    "torch.load whose result is not read": """
+        import torch
+        from flask import Flask, request
+        app = Flask(__name__)
+        @app.post("/check")
+        def check():
+            torch.load(request.form["path"])  #! load-in-handler
+            kept = torch.load("b.pt")  #! load-in-handler
+            first = second = torch.load("c.pt")  #! load-in-handler
+            return {}
+        """,
     "flask": """
         from flask import Flask
         from transformers import AutoModel
@@ -81,6 +92,21 @@ BUGS = {
         """,
 }
 NEAR_MISSES = {
+    "torch.load of a dict, or of something that is read": """
+        import torch
+        from flask import Flask
+        app, last = Flask(__name__), None
+        @app.post("/check")
+        def check():
+            global last
+            last = torch.load("a.pt")
+            rows = torch.load("b.pt")
+            rows.update(torch.load("c.pt"), more=torch.load("d.pt"))
+            other = torch.load("e.pt")
+            def show(): return other
+            app.rows = torch.load("f.pt")
+            return show(), torch.load("g.pt")["rows"]
+        """,
     "cached": """
         from functools import cache
         from flask import Flask

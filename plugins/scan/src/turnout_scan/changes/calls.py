@@ -1,13 +1,16 @@
-"""The line of Python that calls a model by its name, in place of a direct call."""
+"""The line of Python that takes the place of a direct call: a model by its name, or a pipeline that uses it."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 
 from turnout_scan.changes.handles import handle
-from turnout_scan.changes.names import model_name
+from turnout_scan.changes.names import argument, constant_text, model_name
 from turnout_scan.context.code_base import CodeBase, Run
+from turnout_scan.program.module import Module
+from turnout_scan.values.kinds import Family, Load
 
 _LONGEST = 80
 # The report may go to a log.
@@ -19,8 +22,33 @@ _SETTINGS = frozenset(
 )  # fmt: skip
 
 
+SPLIT = (
+    "Split it: a step prepares the arrays and reads the answer, and the model is a name. "
+    "turnout-vision has such steps for pictures."
+)
+RAW: Mapping[Family, str] = {"pipeline": "image", "ultralytics": "image", "sentence_transformers": "text"}
+"""The families whose objects take pictures or texts as they are, by what most of them take; a model takes arrays."""
+
+_TEXT_TASKS = re.compile(
+    r"(text-(?!to-(image|video|audio|speech))|token|sentiment|question|table|fill|zero-shot-c|summar|transl|feature)"
+)
+_SOUND_TASKS = re.compile(r"(audio|automatic-speech|zero-shot-audio)")
+
+
+def pipeline_call(base: CodeBase, load: Load, module: Module) -> str:
+    """Return the line of ``module`` that runs a pipeline of turnout.yaml, in place of an object that prepares its inputs."""
+    task = constant_text(base, argument(load, 0, "task"), load.module) if load.family == "pipeline" else None
+    kind = RAW.get(load.family, "image")
+    if task is not None:
+        kind = "audio" if _SOUND_TASKS.match(task) else "text" if _TEXT_TASKS.match(task) else "image"
+    call = f'{handle(base, module)}.run("describe", {kind}={kind})'
+    return f"{call}  # with a pipeline of turnout.yaml that uses {model_name(base, load)}"
+
+
 def named_call(base: CodeBase, run: Run) -> str:
     """Return the line that takes the place of ``run``."""
+    if run.load.family in RAW:
+        return pipeline_call(base, run.load, run.module)
     key = '["generated_ids"]' if run.method == "generate" else ""
     return f'{handle(base, run.module)}.model("{model_name(base, run.load)}").infer({_inputs(run)}){key}'
 

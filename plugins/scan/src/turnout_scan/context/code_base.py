@@ -9,6 +9,7 @@ from functools import cached_property
 
 from turnout_scan.context.functions import called_functions, is_cached, is_guarded, is_main_guard
 from turnout_scan.context.handlers import Entry, find_entries
+from turnout_scan.context.unused import is_unused
 from turnout_scan.program.module import Module
 from turnout_scan.program.program import Program
 from turnout_scan.program.scopes import FUNCTIONS, Function
@@ -137,7 +138,7 @@ class CodeBase:
         if load.family == "own":
             return self.has(load, _WEIGHTS) or self._class_loads(load)
         if load.family == "torch":
-            return self.has(load, SAME_MODEL | {""})
+            return self.has(load, SAME_MODEL | {""}) or is_unused(load.call, load.module)
         if load.family in ("torchvision", "timm"):
             named = {one.arg: one.value for one in load.call.keywords}
             weights = [named[name] for name in ("weights", "pretrained", "checkpoint_path") if name in named]

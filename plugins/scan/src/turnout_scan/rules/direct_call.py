@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from turnout_scan.changes.calls import named_call
+from turnout_scan.changes.calls import RAW, SPLIT, named_call
 from turnout_scan.changes.change import Change
 from turnout_scan.context.code_base import CodeBase
 from turnout_scan.rules.finding import Finding, Rule
@@ -17,6 +17,8 @@ def _find(base: CodeBase) -> Iterator[Finding]:
         what = f"{run.load.title}(), loaded at {run.load.module.file.name}:{line}, runs here by {run.method or 'a call'}"
         if run.load.family in ("other", "diffusers"):
             change = Change("Turnout has no backend for this library: write one, as docs/how-to/write-a-backend.md shows.")
+        elif run.load.family in RAW:
+            change = Change(SPLIT, python=named_call(base, run))
         else:
             arrays = " Inputs and outputs are numpy arrays." if run.load.family in TORCH else ""
             change = Change(

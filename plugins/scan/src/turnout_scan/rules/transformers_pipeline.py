@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from turnout_scan.changes.calls import SPLIT, pipeline_call
 from turnout_scan.changes.change import Change
-from turnout_scan.changes.handles import handle
-from turnout_scan.changes.names import model_name
 from turnout_scan.changes.settings import settings_for
 from turnout_scan.context.code_base import CodeBase
 from turnout_scan.rules.finding import Finding, Rule
@@ -15,17 +14,12 @@ from turnout_scan.rules.finding import Finding, Rule
 def _find(base: CodeBase) -> Iterator[Finding]:
     for load in base.loads:
         if load.family == "pipeline":
-            text = (
-                "Split it: a step prepares the arrays and reads the answer, and the model is a name. "
-                "turnout-vision has such steps for pictures."
-            )
-            call = f'{handle(base, load.module)}.run("describe", image=image)'
-            line = f"{call}  # with a pipeline of turnout.yaml that uses {model_name(base, load)}"
+            line = pipeline_call(base, load, load.module)
             yield Finding(
                 load.module,
                 load.call,
                 f"{load.title}() joins preprocessing, model and decoding",
-                Change(text, settings_for(base, load), line),
+                Change(SPLIT, settings_for(base, load), line),
             )
 
 

@@ -24,7 +24,7 @@ class Load:
     Attributes:
         call, module: where.
         family: the library, as far as it decides what to change.
-        title: the class or function, as the code names it.
+        title: the class or function, as the code names it, but for an alias.
         within: the load in the function that ``call`` calls, if it chooses by its arguments what that loads.
     """
 

@@ -85,12 +85,12 @@ def call_value(asked: Asked, node: ast.Call, module: Module) -> Value | None:
 def _external(asked: Asked, node: ast.Call, module: Module, name: str) -> Value | None:
     family = loader_family(name)
     if family == "http_client":
-        return Client(_load(node, module, family))
+        return Client(_load(node, module, family, name))
     if family is not None:
-        return LoadedModel(_load(node, module, family))
+        return LoadedModel(_load(node, module, family, name))
     if name in FIRST_OF_TUPLE:
         transform = Processor(always=True)
-        return Several((LoadedModel(_load(node, module, FIRST_OF_TUPLE[name])), transform, transform))
+        return Several((LoadedModel(_load(node, module, FIRST_OF_TUPLE[name], name)), transform, transform))
     if makes_processor(name):
         return Processor(always=name.startswith("torchvision"))
     if name == "torch.device":
@@ -139,10 +139,16 @@ def _of_items(method: ItemsMethod) -> Value | None:
     return method.of.value if method.name in ("get", "pop", "setdefault", "__getitem__") else None
 
 
-def _load(node: ast.Call, module: Module, family: Family) -> Load:
-    function = node.func
-    title = ast.unparse(function) if isinstance(function, ast.Name | ast.Attribute) else "this call"
-    return Load(node, module, family, title)
+def _load(node: ast.Call, module: Module, family: Family, name: str = "") -> Load:
+    return Load(node, module, family, _title(node.func, name))
+
+
+def _title(function: ast.expr, name: str) -> str:
+    """Return how the code names a function or class; if that is an alias, the end of its dotted name."""
+    written = ast.unparse(function) if isinstance(function, ast.Name | ast.Attribute) else ""
+    if not name or (written and f".{name}".endswith(f".{written}")):
+        return written or "this call"
+    return ".".join(name.split(".")[-max(2, written.count(".") + 1) :])
 
 
 def _is_torch(node: ast.expr) -> bool:
