@@ -108,6 +108,33 @@ def test_a_step_that_reads_its_failed_response_raises_the_same(make_pipeline: Ma
     assert [(failure.step, failure.index) for failure in caught.value.failures] == [("trusts", 0)]
 
 
+class Explains(Trusting):
+    """Knows which option the error of its request comes from."""
+
+    def explain(self, error: TurnoutError) -> TurnoutError:
+        if isinstance(error, InferenceError):
+            return InvalidInputError("write `size:` in the step")
+        if isinstance(error, DeadlineExceededError):
+            raise TypeError("the step's own fault")
+        return error
+
+
+@pytest.mark.parametrize(
+    ("raised", "reported"),
+    [
+        (InferenceError("boom"), "write `size:` in the step"),
+        (InvalidInputError("wrong"), "wrong"),
+        (DeadlineExceededError("late"), "late"),
+    ],
+    ids=["explained", "as it is", "a broken step"],
+)
+def test_a_step_explains_an_error_of_its_request(make_pipeline: Make, run: Any, raised: TurnoutError, reported: str) -> None:
+    with pytest.raises(PipelineFailedError, match=f"to model 'm' failed: {reported}") as caught:
+        run(make_pipeline({"asks": Explains()}, {"m": FailsInTurn(raised)}))
+
+    assert [failure.error.message for failure in caught.value.failures] == [reported]
+
+
 def test_a_later_step_does_not_start_and_an_independent_one_is_answered(make_pipeline: Make, asks: Any, run: Any) -> None:
     steps = {"ask": asks("down", 2), "add": Adds(), "other": asks("m", 2, "numbers")}
     pipeline = make_pipeline(steps, {"down": Unavailable(), "m": PlusOne()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from turnout.errors import (
     BackendUnavailableError,
@@ -11,7 +11,24 @@ from turnout.errors import (
     PipelineFailedError,
     PipelineUnavailableError,
     StepFailure,
+    TurnoutError,
 )
+from turnout.inference import InferenceResponse
+from turnout.pipeline.step import PipelineStep
+
+
+def explained(step: PipelineStep, outcome: InferenceResponse | TurnoutError) -> InferenceResponse:
+    """Return the response of a request of ``step``; an error in it is the one that the step makes of it."""
+    error = outcome.error if isinstance(outcome, InferenceResponse) else outcome
+    if error is None:
+        return cast("InferenceResponse", outcome)
+    try:
+        shown = step.explain(error)
+    except Exception:  # noqa: BLE001  # the code of a step; the first error says more
+        shown = error
+    if shown is error and isinstance(outcome, InferenceResponse):
+        return outcome
+    return InferenceResponse({}, error=shown)
 
 
 def summarize_failures(failures: Sequence[StepFailure]) -> str:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from turnout.errors import PipelineFailedError, StepError, StepFailure, TurnoutError, one_line
 from turnout.inference import InferenceRequest, InferenceResponse
 from turnout.pipeline.context import PipelineContext
-from turnout.pipeline.failures import unanswered
+from turnout.pipeline.failures import explained, unanswered
 from turnout.pipeline.plan import PipelinePlan
 from turnout.pipeline.prepared_requests import check_requests
 from turnout.pipeline.result import PipelineResult
@@ -104,7 +104,7 @@ class Progress:
 
     def record(self, name: str, index: int, outcome: InferenceResponse | TurnoutError) -> bool:
         """Record the answer or the error of request ``index``; return whether it is the last, after which ``end`` is due."""
-        response = outcome if isinstance(outcome, InferenceResponse) else InferenceResponse({}, error=outcome)
+        response = explained(self._plan.steps[name], outcome)
         self._responses[name][index] = response
         # Counted: to look for those that are missing would compare every response with None, as the mapping that it is.
         self._missing[name] -= 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from turnout.errors import TurnoutError
 from turnout.inference import EMPTY, InferenceRequest, InferenceResponse
 from turnout.pipeline.context import PipelineContext
 from turnout.pipeline.step_input import StepInput
@@ -46,6 +47,13 @@ class PipelineStep:
         The response of a failed request has ``error`` set, and raises it when an output is read. To answer the other requests,
         check ``error`` first and call ``context.report``.
         """
+
+    def explain(self, error: TurnoutError) -> TurnoutError:
+        """Return the error that the run reports for ``error`` of a request: itself, or one whose advice fits this step.
+
+        The caller of a pipeline has not made the tensors; an option of the step may be what has to change.
+        """
+        return error
 
     def process(self, context: PipelineContext) -> None:
         """Do the work of a step without a model."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 
 from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
-from turnout.errors import ConfigurationError, InferenceError
+from turnout.errors import ConfigurationError, InferenceError, InvalidTensorError, TurnoutError
 from turnout_vision.checkpoint import find_checkpoint
 from turnout_vision.masks import paste_mask
 from turnout_vision.options import SegmentRegionsOptions
@@ -15,6 +16,9 @@ from turnout_vision.preprocess import ImagePreprocessor
 from turnout_vision.processor import read_segmenter_preprocessor
 from turnout_vision.region_fan_out import read_regions, read_responses
 from turnout_vision.regions import Region
+
+# What the step makes fits but for its height and width, and the model has fixed ones.
+_OTHER_SIZE = re.compile(r"must be FP32 \[-?\d+, 3, (?P<height>\d+), (?P<width>\d+)\], got FP32 \[\d+, 3, \d+, \d+\]")
 
 
 class SegmentRegions(PipelineStep):
@@ -65,6 +69,16 @@ class SegmentRegions(PipelineStep):
             return paste_mask(logits, region, height, width, threshold=self._options.threshold)
 
         context["masks"] = read_responses(context, context.state, responses, read)
+
+    def explain(self, error: TurnoutError) -> TurnoutError:
+        found = _OTHER_SIZE.search(error.message) if isinstance(error, InvalidTensorError) else None
+        if found is None or not isinstance(error, InvalidTensorError) or error.field != self._options.input:
+            return error
+        reason = error.message[: found.end()]
+        advice = f"write `size: [{found['height']}, {found['width']}]` in the step"
+        shown = InvalidTensorError(f"{reason}, for model {self.model!r}; {advice}", field=error.field)
+        shown.model, shown.backend, shown.request_id, shown.__cause__ = error.model, error.backend, error.request_id, error
+        return shown
 
     def _choose_output(self, response: InferenceResponse) -> str:
         # A failed response has no outputs; its own error says more than their absence.
