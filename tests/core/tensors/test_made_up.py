@@ -30,6 +30,20 @@ def test_a_mask_of_tokens_hides_none_of_them() -> None:
     }  # fmt: skip
 
 
+def test_a_free_length_of_tokens_is_more_than_one() -> None:
+    specs = [TensorSpec(name, "INT64", (-1, -1)) for name in ("input_ids", "attention_mask")]
+    others = [
+        TensorSpec("scores", "FP32", (-1, -1)),
+        TensorSpec("counts", "INT32", (-1,)),
+        TensorSpec("short", "INT64", (-1, 3)),
+    ]
+
+    made = zeros_of([*specs, *others], 1000)
+
+    assert made is not None
+    assert [array.shape for array in made.values()] == [(1, 8), (1, 8), (1, 1), (1,), (1, 3)]
+
+
 @pytest.mark.parametrize(
     "specs",
     [[], [TensorSpec("x", "FP32", None)], [TensorSpec("x", "FP32", (2**40, 2**40))]],
