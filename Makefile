@@ -29,7 +29,7 @@ ALONE := -m clock
 # Tests that are too slow for each commit (docs/decisions/0040).
 CAMPAIGN := --numprocesses 2 --dist loadfile -m campaign
 
-.PHONY: demo demo-run test test-architecture test-core test-direct check format clean benchmarks gpu-check models dashboards campaigns
+.PHONY: demo demo-run test test-architecture test-core test-direct check format clean benchmarks gpu-check models dashboards campaigns environments
 
 # ---- environments: one for each plugin's tests, one for the checks, one for the demo
 
@@ -105,6 +105,9 @@ $(VENVS)/demo/.done-direct: $(VENVS)/demo/.done
 $(VENVS)/demo/.done-triton: $(VENVS)/demo/.done
 	$(VENVS)/demo/bin/python $(PIP) -e plugins/triton
 	touch $@
+
+# All of them; with --jobs, at the same time.
+environments: $(foreach name,check core onnxruntime vision triton direct web scan deploy apps ray,$(VENVS)/$(name)/.done) $(VENVS)/triton/.done-server
 
 # ---- the demo
 
