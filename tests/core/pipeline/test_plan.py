@@ -94,8 +94,8 @@ def test_a_writer_waits_for_earlier_readers_and_earlier_writers() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "pipeline 'p' needs 'path', got: nothing"),
-        ({"limit": 1}, "pipeline 'p' needs 'path', got: limit"),
+        ({}, "pipeline 'p' needs 'path', got: nothing; give it by its name"),
+        ({"limit": 1}, "pipeline 'p' needs 'path', got: limit; give it by its name"),
         ({"pth": 1}, "pipeline 'p' has no input 'pth'; it takes: path, limit. Did you mean 'path'?"),
         ({"path": 1, "image": 2}, "pipeline 'p' has no input 'image'; it takes: path, limit."),
     ],

@@ -146,7 +146,15 @@ def test_a_path_that_is_not_there_names_the_nearest(client: TestClient) -> None:
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert "nothing is at '/healt/ready'. Did you mean '/health/ready'?" in answer.json()["detail"]
-    assert client.get("/health/ready").status_code == 200
+    assert answer.json()["detail"].endswith("GET /openapi.json lists what is here")
+    assert client.get("/openapi.json").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/pipelines/describe", "/v2/models/some/infer", "/metrics", "/openapi.json"])
+def test_a_path_with_a_slash_at_its_end_names_the_same_without(client: TestClient, path: str) -> None:
+    detail = client.get(f"{path}/").json()["detail"]
+
+    assert f"nothing is at '{path}/'. Did you mean '{path}'?" in detail
 
 
 def test_a_long_path_of_control_characters_is_one_short_line(client: TestClient) -> None:
@@ -173,9 +181,13 @@ LIMITS = ServeSettings(max_body_bytes=1000, max_json_depth=5, max_json_values=20
         (b"", 400, "the body is empty"),
         (b"  ", 400, "the body is empty"),
         (b"{", 400, "the body is not JSON"),
-        (b"[" * 6 + b"]" * 6, 400, "nested deeper than 5 levels"),
+        (
+            b"[" * 6 + b"]" * 6,
+            400,
+            "nested deeper than 5 levels; send less, or start the server with a larger --max-json-depth",
+        ),
         (b"[" * 15, 400, "nested deeper than 5 levels"),
-        (b"[" + b"1," * 30 + b"1]", 400, "more than 20 values"),
+        (b"[" + b"1," * 30 + b"1]", 400, "more than 20 values; send less, or start the server with a larger --max-json-values"),
         (b'{"a": 1, "a": 2}', 400, "there twice"),
         (b"[NaN]", 400, "NaN is no number of JSON"),
         (b"[1e999]", 400, "too large for a float"),

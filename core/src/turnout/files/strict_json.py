@@ -20,6 +20,18 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 
+class JsonLimitError(ValueError):
+    """JSON that is deeper or longer than a limit allows.
+
+    Attributes:
+        limit: the name of the limit in ``FileLimits``.
+    """
+
+    def __init__(self, limit: str, message: str) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
 def read_json(file: Path, limits: FileLimits) -> Any:
     """Return the value in ``file``.
 
@@ -35,7 +47,8 @@ def parse_json(content: bytes | str, limits: FileLimits) -> Any:
 
     Raises:
         json.JSONDecodeError: it is not JSON.
-        ValueError: it is larger, deeper or longer than ``limits`` allow, has a key twice, or a number that no float holds.
+        JsonLimitError: it is deeper or longer than ``limits`` allow.
+        ValueError: it is larger than they allow, has a key twice, or a number that no float holds.
     """
     if len(content) > limits.max_bytes:
         raise ValueError(f"{limits.kind} has {limits.max_bytes} bytes at most, this one has {len(content)}")
@@ -87,7 +100,7 @@ def _decoder(limits: FileLimits) -> Callable[[str], Any]:
 
 
 def _check_shape(text: str, limits: FileLimits) -> None:
-    """Raise ValueError if ``text`` has more values or levels than ``limits`` allow. Counts, and builds nothing."""
+    """Raise JsonLimitError if ``text`` has more values or levels than ``limits`` allow. Counts, and builds nothing."""
     opened = text.count("[") + text.count("{")
     values = text.count(",") + opened
     if values <= limits.max_values and opened <= limits.max_depth:
@@ -95,12 +108,12 @@ def _check_shape(text: str, limits: FileLimits) -> None:
     # Commas and brackets of texts are no values; searching for texts among many more of them takes too long.
     marks = re.sub(r"[^\[\]{},]+", "", _STRINGS.sub("", text)) if values <= max(2 * limits.max_values, _SEARCHED) else text
     if sum(map(marks.count, ",[{")) > limits.max_values:
-        raise ValueError(f"it has more than {limits.max_values} values")
+        raise JsonLimitError("max_values", f"it has more than {limits.max_values} values")
     depth = 0
     for mark in marks.replace(",", ""):
         depth += 1 if mark in "[{" else -1
         if depth > limits.max_depth:
-            raise ValueError(f"it is nested deeper than {limits.max_depth} levels")
+            raise JsonLimitError("max_depth", f"it is nested deeper than {limits.max_depth} levels")
 
 
 def _check_texts(value: Any) -> None:

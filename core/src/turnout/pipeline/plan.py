@@ -64,7 +64,8 @@ class PipelinePlan:
         missing = [name for name in self.inputs if name not in given]
         if missing:
             raise PipelineWiringError(
-                f"pipeline {pipeline!r} needs {', '.join(map(repr, missing))}, got: {', '.join(given) or 'nothing'}"
+                f"pipeline {pipeline!r} needs {', '.join(map(repr, missing))}, got: {', '.join(given) or 'nothing'}; "
+                f"give {'each of them' if missing[1:] else 'it'} by its name"
             )
 
 

@@ -20,6 +20,7 @@ class RoutedRooms:
         self.state = SimpleNamespace(settings=settings)
         self._router = Router(routes, redirect_slashes=False)
         self._router.default = self._find_nothing
+        self._patterns = [route.path_regex for route in routes if isinstance(route, Route)]
         self._paths = sorted({route.path for route in routes if isinstance(route, Route)})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,4 +36,10 @@ class RoutedRooms:
 
     async def _find_nothing(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        raise Problem(404, f"nothing is at {shown(repr(path), 120)}.{suggestion(path, self._paths)} GET / shows what is here")
+        bare = path.rstrip("/")
+        # The same path without the slash at its end is nearer than any other.
+        advice = f" Did you mean {shown(repr(bare), 120)}?" if self._has(bare) else suggestion(path, self._paths)
+        raise Problem(404, f"nothing is at {shown(repr(path), 120)}.{advice} GET /openapi.json lists what is here")
+
+    def _has(self, path: str) -> bool:
+        return bool(path) and any(pattern.match(path) for pattern in self._patterns)

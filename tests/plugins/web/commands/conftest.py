@@ -66,7 +66,8 @@ def serve(folder: Path) -> Callable[..., Ended]:
         killer.cancel()
         for stream in (process.stdout, process.stderr):
             stream.close()
-        error = "".join(lines)
+        # A program that the shell does not find is named by its path.
+        error = "".join(lines).replace(f"next: {Path(sys.executable).parent}/", "next: ")
         assert "Traceback" not in error
         return Ended(code, out, error)
 

@@ -84,6 +84,11 @@ def test_a_folder_with_settings_is_served_by_them(serve: Serve, folder: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
+        (
+            ("--config", "served"),
+            "'served' is a folder; name the file in it\nnext: turnout serve --config served/turnout.yaml\n",
+        ),
+        (("--config", "empty"), "\nnext: turnout init --config empty/turnout.yaml\n"),
         ((), "'turnout.yaml' does not exist; write one with 'turnout init', or name a model: turnout serve model.onnx"),
         (("--config", "empty"), "'empty' is a folder; write one"),
         (("gone.onnx",), "there is no 'gone.onnx'; name a model file, a checkpoint folder or a turnout.yaml"),
@@ -101,6 +106,8 @@ def test_a_wrong_source_is_one_line_with_a_next_step(serve: Serve, folder: Path,
     (folder / "void.onnx").touch()
     (folder / "broken.onnx").write_bytes(b"\x08\x09no model")
     (folder / "checkpoint").mkdir()
+    (folder / "served").mkdir()
+    (folder / "served/turnout.yaml").write_text("models: {}")
     (folder / "checkpoint/config.json").write_text(json.dumps({"architectures": ["BertModel"]}))
 
     ended = serve(*arguments)
@@ -176,6 +183,17 @@ def test_a_port_in_use_is_one_line_before_a_model_is_opened(serve: Serve, folder
     assert ended.code == 2
     assert "another program listens there; stop it, or give another --port" in ended.err
     assert ended.err.count("\n") == 2
+    assert ended.err.endswith("\nnext: turnout serve --port 0\n")
+
+
+@pytest.mark.parametrize("arguments", [("--config", "my own.yaml"), ("-c", "my own.yaml"), ("my own.yaml",)], ids=str)
+def test_the_next_step_keeps_the_settings_file(serve: Serve, folder: Path, arguments: tuple[str, ...]) -> None:
+    (folder / "my own.yaml").write_text("models: {}")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        ended = serve(*arguments, "--port", str(other.getsockname()[1]))
+
+    assert ended.code == 2
+    assert ended.err.endswith("\nnext: turnout serve --port 0 --config 'my own.yaml'\n")
 
 
 @pytest.mark.parametrize(
@@ -187,6 +205,13 @@ def test_a_port_in_use_is_one_line_before_a_model_is_opened(serve: Serve, folder
         (["--token", "a b"], {}, "a token has printable ASCII characters without spaces"),
         ([], {"TURNOUT_SERVE_TOKEN": "caf\u00e9"}, "a token has printable ASCII characters without spaces"),
         (["--token", ""], {}, "one at least"),
+        (["--host", "0.0.0.0", "--token", "abcde"], {}, "a token of 5 characters can be guessed; give one of 16 at least"),
+        (["--host", "::"], {"TURNOUT_SERVE_TOKEN": "a" * 15}, "a token of 15 characters can be guessed"),
+        ([], {"TURNOUT_SERVE_TOKEN": "a b"}, "Invalid value for 'TURNOUT_SERVE_TOKEN': a token has"),
+        ([], {"TURNOUT_SERVE_MAX_BODY_BYTES": "abc"}, "Invalid value for 'TURNOUT_SERVE_MAX_BODY_BYTES': 'abc' is not"),
+        ([], {"TURNOUT_SERVE_DRAIN": "nan"}, "Invalid value for 'TURNOUT_SERVE_DRAIN': nan is not"),
+        ([], {"TURNOUT_SERVE_WORKERS": "0"}, "Invalid value for 'TURNOUT_SERVE_WORKERS': 0 is not"),
+        (["--workers", "0"], {"TURNOUT_SERVE_WORKERS": "2"}, "Invalid value for '--workers' / '-w': 0 is not"),
         (["--workers", "0"], {}, "0 is not in the range"),
         ([], {"TURNOUT_SERVE_PORT": "x"}, "'x' is not a valid integer"),
         (["--port", "70000"], {}, "70000 is not in the range"),
@@ -204,6 +229,13 @@ def test_a_wrong_option_is_one_line(arguments: list[str], variables: dict[str, s
     assert ended.exit_code == 2
     assert line in ended.output
     assert "caf\u00e9" not in ended.output
+    assert "abcde" not in ended.output
+
+
+def test_a_long_token_may_be_used_on_a_public_address(serve: Serve) -> None:
+    ended = serve("segmenter.onnx", "--host", "0.0.0.0", "--port", "0", TURNOUT_SERVE_TOKEN="a" * 16)
+
+    assert ended.code == 0, ended.err
 
 
 def test_each_limit_has_an_option_and_a_variable() -> None:

@@ -103,10 +103,14 @@ def test_json_beyond_the_limits_is_refused(models) -> None:
     many = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 60], "data": [1] * 60}]}
 
     with turnout.open(models) as app, running(app, settings) as server:
-        for body, reason in ((deep, "nested deeper than 8"), (json.dumps(many).encode(), "more than 50 values")):
+        for body, reason, limit in (
+            (deep, "nested deeper than 8 levels", "depth"),
+            (json.dumps(many).encode(), "more than 50 values", "values"),
+        ):
             refused = server.send("POST", "/v2/models/identity/infer", body)
             assert refused.status == 400
-            assert reason in refused.head["detail"]
+            advice = f"{reason}; send less, or start the server with a larger --max-json-{limit}"
+            assert refused.head["detail"].endswith(advice)
         assert server.send("POST", "/v2/models/identity/infer", b"x" * 2001).status == 413
         ask_good(server)
 

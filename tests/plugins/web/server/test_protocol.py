@@ -217,3 +217,28 @@ def _wait_for_status(server: Server, wanted: int) -> None:
     while (found := server.infer(0)[0]) != wanted:
         assert time.monotonic() < limit, found
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("head", ["", "host: localhost\r\nhost: example.org\r\n"], ids=["none", "two"])
+@pytest.mark.parametrize("body", [b"", b"content-length: 4\r\n\r\n1234"], ids=["no body", "body"])
+def test_http_1_1_without_one_host_gets_400(connection: socket.socket, head: str, body: bytes) -> None:
+    connection.sendall(f"GET /health/live HTTP/1.1\r\n{head}".encode() + (body or b"\r\n"))
+
+    problem = _problem(_read_all(connection))
+
+    assert problem["status"] == 400
+    assert problem["detail"] == "a request of HTTP/1.1 has one header Host; send the name of this server in it"
+
+
+def test_a_second_request_on_a_connection_needs_its_host_too(connection: socket.socket) -> None:
+    connection.sendall(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    assert b" 200 " in connection.recv(65536).partition(b"\r\n")[0]
+    connection.sendall(b"GET /health/live HTTP/1.1\r\n\r\n")
+
+    assert _problem(_read_all(connection))["status"] == 400
+
+
+def test_http_1_0_needs_no_host(connection: socket.socket) -> None:
+    connection.sendall(b"GET /health/live HTTP/1.0\r\n\r\n")
+
+    assert b" 200 " in _read_all(connection).partition(b"\r\n")[0]

@@ -82,8 +82,14 @@ def _settings_in(source: Path) -> Path | None:
 def _existing(config: Path) -> Path:
     if config.is_file():
         return config
-    where = "is a folder" if config.is_dir() else "does not exist"
+    if (inside := config / _SETTINGS).is_file():
+        raise ConfigurationError(
+            f"{str(config)!r} is a folder; name the file in it",
+            next_step=f"turnout serve --config {shlex.quote(str(inside))}",
+        )
+    is_folder = config.is_dir()
+    where = "is a folder" if is_folder else "does not exist"
     raise ConfigurationError(
         f"{str(config)!r} {where}; write one with 'turnout init', or name a model: turnout serve model.onnx",
-        next_step="turnout init",
+        next_step=f"turnout init --config {shlex.quote(str(config / _SETTINGS))}" if is_folder else "turnout init",
     )

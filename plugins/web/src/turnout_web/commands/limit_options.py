@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from turnout_web.commands.variable_option import VariableOption
 from turnout_web.settings import ServeSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -55,4 +56,6 @@ def limit_options(command: Command) -> Command:
 def _option(option: str, name: str, kind: click.ParamType[Any], text: str) -> Callable[[Command], Command]:
     variable = f"TURNOUT_SERVE_{option.removeprefix('--').replace('-', '_').upper()}"
     default = getattr(_DEFAULTS, name)
-    return click.option(option, name, type=kind, default=default, show_default=True, envvar=variable, help=text)
+    return click.option(
+        option, name, cls=VariableOption, type=kind, default=default, show_default=True, envvar=variable, help=text
+    )

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from turnout.errors import count_of
 from turnout_web.commands.limit_options import limit_options
+from turnout_web.commands.variable_option import VariableOption
 from turnout_web.loopback import is_loopback
 from turnout_web.settings import ServeSettings
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from turnout_web.server.announcement import Served
 
 _DEFAULTS = ServeSettings()
+_LEAST_TOKEN = 16
 _FILE = click.Path(path_type=Path)
 
 
@@ -50,19 +53,26 @@ def _check_origins(_: click.Context, __: click.Parameter, origins: tuple[str, ..
     help="The settings file; written if SOURCE is a model and there is none.",
 )
 @click.option(
-    "--host", default=_DEFAULTS.host, show_default=True, envvar="TURNOUT_SERVE_HOST", help="The address to listen on."
+    "--host",
+    default=_DEFAULTS.host,
+    show_default=True,
+    cls=VariableOption,
+    envvar="TURNOUT_SERVE_HOST",
+    help="The address to listen on.",
 )
 @click.option(
     "--port",
     "-p",
     default=_DEFAULTS.port,
     show_default=True,
+    cls=VariableOption,
     envvar="TURNOUT_SERVE_PORT",
     type=click.IntRange(0, 65535),
     help="The port; 0 takes a free one.",
 )
 @click.option(
     "--token",
+    cls=VariableOption,
     envvar="TURNOUT_SERVE_TOKEN",
     callback=_check_token,
     help="The bearer token that requests must carry; better in TURNOUT_SERVE_TOKEN, since other users see command lines.",
@@ -73,6 +83,7 @@ def _check_origins(_: click.Context, __: click.Parameter, origins: tuple[str, ..
     "-w",
     default=_DEFAULTS.workers,
     show_default=True,
+    cls=VariableOption,
     envvar="TURNOUT_SERVE_WORKERS",
     type=click.IntRange(1, 256),
     help="Processes that answer, each with models of its own.",
@@ -128,12 +139,24 @@ def _is_named(context: click.Context) -> bool:
 
 
 def _check_public(settings: ServeSettings, *, without_token: bool) -> None:
-    if settings.token is not None or without_token or is_loopback(settings.host):
+    if without_token or is_loopback(settings.host):
+        return
+    if settings.token is not None:
+        _check_length(settings.token, settings.host)
         return
     raise click.UsageError(
         f"--host {settings.host} is reached from other machines, and without a token everybody there may use the models; set "
         "TURNOUT_SERVE_TOKEN, or add --without-token"
     )
+
+
+def _check_length(token: str, host: str) -> None:
+    if len(token) < _LEAST_TOKEN:
+        raise click.UsageError(
+            f"--host {host} is reached from other machines, and a token of {count_of(len(token), 'character')} can be guessed; "
+            f"give one of {_LEAST_TOKEN} at least: "
+            'export TURNOUT_SERVE_TOKEN=$(python -c "import secrets; print(secrets.token_urlsafe())")'
+        )
 
 
 def _announce(url: str, served: Served, settings: ServeSettings) -> None:

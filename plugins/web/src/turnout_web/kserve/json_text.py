@@ -7,7 +7,8 @@ from typing import Any
 
 from turnout.errors import InvalidRequestError
 from turnout.files.limits import FileLimits
-from turnout.files.strict_json import parse_json
+from turnout.files.strict_json import JsonLimitError, parse_json
+from turnout_web.limits import with_way_out
 
 
 def parse_head(text: bytes | memoryview, limits: FileLimits, advice: str = "send an object with 'inputs'") -> dict[str, Any]:
@@ -24,6 +25,8 @@ def parse_head(text: bytes | memoryview, limits: FileLimits, advice: str = "send
             value = _decode(content.decode())
         else:
             value = parse_json(content, limits)
+    except JsonLimitError as error:
+        raise InvalidRequestError(f"the JSON of the request cannot be read: {with_way_out(error)}") from error
     except (ValueError, RecursionError) as error:
         what = "it is empty" if not content.strip() else str(error)
         raise InvalidRequestError(f"the JSON of the request cannot be read: {what}; {advice}") from error

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from turnout_web.limits.json_body import parse_request_json, read_json
+from turnout_web.limits.json_body import parse_request_json, read_json, with_way_out
 
-__all__ = ["parse_request_json", "read_json"]
+__all__ = ["parse_request_json", "read_json", "with_way_out"]

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 
 from turnout.files.limits import FileLimits
-from turnout.files.strict_json import parse_json
+from turnout.files.strict_json import JsonLimitError, parse_json
 from turnout_web.problems import Problem
 from turnout_web.settings import ServeSettings
 
@@ -47,7 +47,15 @@ def parse_request_json(body: bytes, settings: ServeSettings, what: str = "the bo
         reason = "is empty; send a value of JSON" if not body.strip() else f"is not JSON: {error}"
         raise Problem(400, f"{what} {reason}") from error
     except ValueError as error:
-        raise Problem(400, f"{what} cannot be used: {error}") from error
+        raise Problem(400, f"{what} cannot be used: {with_way_out(error)}") from error
+
+
+def with_way_out(error: ValueError) -> str:
+    """Return the text of an error of JSON; of one beyond a limit of the settings with what to do."""
+    if not isinstance(error, JsonLimitError):
+        return str(error)
+    option = f"--{error.limit.replace('max_', 'max-json-')}"
+    return f"{error}; send less, or start the server with a larger {option}"
 
 
 def too_large(found: int | None, limit: int) -> Problem:

@@ -15,7 +15,7 @@ from turnout import StepInput
 from turnout.errors import listing, suggestion
 from turnout.files.limits import FileLimits
 from turnout.files.strict_json import parse_json_or_text
-from turnout_web.limits import parse_request_json
+from turnout_web.limits import parse_request_json, with_way_out
 from turnout_web.pipelines.input_values import read_value
 from turnout_web.problems import Problem
 from turnout_web.settings import ServeSettings
@@ -37,7 +37,7 @@ async def read_inputs(request: Request, forms: Mapping[str, StepInput]) -> dict[
     if kind == _FORM:
         given = await _read_form(request, forms, settings)
     elif kind == _JSON or kind.endswith("+json"):
-        given = _members(await run_in_threadpool(parse_request_json, await request.body(), settings))
+        given = _members(await run_in_threadpool(parse_request_json, await request.body(), settings), forms)
     else:
         found = f"got {kind!r}" if kind else "the request names none"
         advice = f"the media type of the body must be {_FORM} or {_JSON}, {found}; with curl, write -F NAME=@FILE or --json"
@@ -46,13 +46,14 @@ async def read_inputs(request: Request, forms: Mapping[str, StepInput]) -> dict[
     return await run_in_threadpool(_read_values, given, forms, settings)
 
 
-def _members(body: Any) -> dict[str, Any]:
+def _members(body: Any, forms: Mapping[str, StepInput]) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Problem(400, 'the body must be an object of JSON, {"inputs": {...}}')
     if unknown := next((key for key in body if key not in _KEYS), None):
-        raise Problem(
-            400, f"the body has the key {unknown!r:.80}; known: {listing(_KEYS)}.{suggestion(unknown, _KEYS)}", field=unknown
-        )
+        advice = suggestion(unknown, _KEYS)
+        if unknown in forms:
+            advice = f' {unknown!r} is an input of this pipeline: write {{"inputs": {{"{unknown}": ...}}}}'
+        raise Problem(400, f"the body has the key {unknown!r:.80}; known: {listing(_KEYS)}.{advice}", field=unknown)
     inputs = body.get("inputs")
     if not isinstance(inputs, dict):
         raise Problem(400, 'the body needs the inputs of the pipeline by name: {"inputs": {...}}', field="inputs")
@@ -98,7 +99,7 @@ def _read_undeclared(name: str, text: str, settings: ServeSettings) -> Any:
     try:
         return parse_json_or_text(text, limits)
     except ValueError as error:
-        raise Problem(400, f"input {name!r:.80} cannot be used: {error}", field=name) from error
+        raise Problem(400, f"input {name!r:.80} cannot be used: {with_way_out(error)}", field=name) from error
 
 
 def _read_values(given: Mapping[str, Any], forms: Mapping[str, StepInput], settings: ServeSettings) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._received = 0
         self._timer: asyncio.TimerHandle | None = None
         self._ending = False
+        self._wrong = "this is no HTTP request that the server can read; send HTTP/1.1"
 
     @property
     def is_idle(self) -> bool:
@@ -74,6 +75,9 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        if self.parser.get_http_version() == "1.1" and sum(name == b"host" for name, _ in self.headers) != 1:
+            self._wrong = "a request of HTTP/1.1 has one header Host; send the name of this server in it"
+            raise ValueError(self._wrong)  # to the parser, which then calls send_400_response
         self._phase, self._received = _BODY, 0
         super().on_headers_complete()
         if self._ending:
@@ -97,7 +101,7 @@ class PatientProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(Problem(400, "this is no HTTP request that the server can read; send HTTP/1.1"))
+        self._refuse(Problem(400, self._wrong))
 
     def _close_idle(self) -> None:
         if self._phase != _HEAD and (self.cycle is None or self.cycle.response_complete):

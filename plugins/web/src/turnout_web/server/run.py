@@ -28,7 +28,7 @@ def run_server(file: Path, settings: ServeSettings, *, watch: bool, announce: An
         TurnoutError: nothing can listen there, or the app cannot be opened.
     """
     # Before the models open, which takes a while: a port in use must not cost that time.
-    sockets = bind(settings.host, settings.port)
+    sockets = bind(settings.host, settings.port, file)
     url = url_of(settings.host, sockets[0].getsockname()[1])
     service = Service(file, settings, watch)
     try:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import errno
+import shlex
 import socket
+from pathlib import Path
 from typing import Any
 
 from turnout.errors import ConfigurationError
 
+DEFAULT_CONFIG = Path("turnout.yaml")
 _BACKLOG = 2048
 _Address = tuple[socket.AddressFamily, Any]
 
 
-def bind(host: str, port: int) -> list[socket.socket]:
+def bind(host: str, port: int, config: Path = DEFAULT_CONFIG) -> list[socket.socket]:
     """Return a listening socket for each address of ``host``; with port 0, on one port that is free.
+
+    Args:
+        host: an address or a name.
+        port: the port.
+        config: the settings file of the server, for the next step after an error.
 
     Raises:
         ConfigurationError: nothing can listen there; the message says why.
@@ -25,7 +33,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
     except (OSError, ValueError) as error:
         for one in found:
             one.close()
-        raise ConfigurationError(_reason(host, port, error), next_step=_step(error)) from error
+        raise ConfigurationError(_reason(host, port, error), next_step=_step(error, config)) from error
     return found
 
 
@@ -70,5 +78,8 @@ def _reason(host: str, port: int, error: OSError | ValueError) -> str:
     return f"the server cannot listen on {place}: {error.strerror or error}; give another --host or --port"
 
 
-def _step(error: OSError | ValueError) -> str | None:
-    return "turnout serve --port 0" if getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES) else None
+def _step(error: OSError | ValueError, config: Path) -> str | None:
+    if getattr(error, "errno", None) not in (errno.EADDRINUSE, errno.EACCES):
+        return None
+    named = f" --config {shlex.quote(str(config))}" if config != DEFAULT_CONFIG else ""
+    return f"turnout serve --port 0{named}"
