@@ -66,6 +66,46 @@ def test_wrong_usage_is_2_with_one_line_and_a_good_scan_follows(arguments: tuple
     assert scan("good").exit_code == 0
 
 
+NO_SOURCES = {
+    "a binary file": (("bin.py",), "bin.py: it has NUL bytes: a binary file, or UTF-16"),
+    "a syntax error": (("broken/app.py",), "broken/app.py: line 1: "),
+    "a folder with one": (("broken",), "broken: broken/app.py: line 1: "),
+    "an empty folder": (("empty",), "empty; give a file"),
+    "no regular file": (("/dev/null",), "/dev/null: it is no regular file"),
+    "many paths": (("empty",) * 5, "in empty, empty, empty and 2 more; give"),
+}
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["text", "json"])
+@pytest.mark.parametrize("name", NO_SOURCES)
+def test_nothing_to_scan_is_one_line_and_a_good_scan_follows(name: str, as_json: tuple[str, ...], folder: Path) -> None:
+    (folder / "bin.py").write_bytes(b"\x7fELF\x00\x01")
+    paths, words = NO_SOURCES[name]
+
+    result = scan(*paths, *as_json)
+
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1), result.output
+    assert result.stderr.startswith(f"Error: no Python file to scan in {paths[0]}")
+    assert words in result.stderr
+    assert result.stderr.endswith("; give a file or folder with Python sources\n")
+    assert scan("good").exit_code == 0
+
+
+def test_of_several_files_that_cannot_be_scanned_each_is_listed(folder: Path) -> None:
+    (folder / "bin.py").write_bytes(b"\x7fELF\x00\x01")
+
+    result = scan("broken", "bin.py")
+
+    assert result.exit_code == 2
+    assert [line.partition(":")[0] for line in result.stderr.splitlines()] == [
+        "skipped broken/app.py",
+        "skipped bin.py",
+        "Error",
+    ]
+    assert ", and 1 more skipped; give" in result.stderr
+    assert "found" not in result.output
+
+
 def test_one_rule_can_be_chosen() -> None:
     result = json.loads(scan("bad", "--rule", "direct-call", "--json").stdout)
 

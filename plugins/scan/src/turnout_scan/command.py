@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from turnout_scan.scan import ScanResult
 
 
+class NothingToScanError(click.ClickException):
+    """No file can be scanned. The command line has the right form, so its usage is not shown."""
+
+    exit_code = 2
+
+
 @click.command(
     "scan",
     short_help="Find the models that an app loads and calls by itself.",
@@ -37,14 +43,14 @@ def scan(paths: tuple[Path, ...], names: tuple[str, ...], as_json: bool) -> None
     gc.disable()
     result = scan_files(paths, rules)
     gc.enable()
+    if not result.files:
+        if not as_json and len(result.skipped) > 1:
+            _print_skipped(result)
+        raise _nothing_to_scan(paths, result)
     if as_json:
         _print_json(paths, result)
     else:
         _print_text(result)
-    if not result.files:
-        raise click.UsageError(
-            f"no Python file to scan in {', '.join(map(str, paths))}; give a file or folder with Python sources"
-        )
     if result.found:
         raise SystemExit(1)
 
@@ -60,12 +66,23 @@ def _rules(names: tuple[str, ...]) -> tuple[Rule, ...]:
     return tuple(rule for rule in RULES if not names or rule.name in names)
 
 
+def _nothing_to_scan(paths: tuple[Path, ...], result: ScanResult) -> NothingToScanError:
+    from turnout.errors import shown
+
+    places = ", ".join(map(str, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    why = ""
+    if result.skipped:
+        first, others = result.skipped[0], len(result.skipped) - 1
+        named = "" if paths == (first.file,) else f"{first.file}: "
+        why = f": {named}{first.reason}" + (f", and {others} more skipped" if others else "")
+    return NothingToScanError(shown(f"no Python file to scan in {places}{why}; give a file or folder with Python sources"))
+
+
 def _print_json(paths: tuple[Path, ...], result: ScanResult) -> None:
     from turnout.errors import json_text
     from turnout_scan.report.as_json import result_as_json
 
-    if result.files:
-        click.echo(json_text(result_as_json(paths, result), indent=2))
+    click.echo(json_text(result_as_json(paths, result), indent=2))
 
 
 def _print_text(result: ScanResult) -> None:
@@ -78,8 +95,14 @@ def _print_text(result: ScanResult) -> None:
             bare = line.lstrip(" ")
             click.echo(line[: len(line) - len(bare)] + shown(bare))
         click.echo()
-    for skipped in result.skipped:
-        click.echo(shown(f"skipped {skipped.file}: {skipped.reason}"), err=True)
+    _print_skipped(result)
     for note in result.notes:
         click.echo(shown(f"note: {note}"), err=True)
     click.echo(summary_of(result), err=True)
+
+
+def _print_skipped(result: ScanResult) -> None:
+    from turnout.errors import shown
+
+    for skipped in result.skipped:
+        click.echo(shown(f"skipped {skipped.file}: {skipped.reason}"), err=True)
