@@ -14,8 +14,13 @@ MODEL = REPOSITORY / "model_repository/birefnet/1/model.onnx"
 
 
 @pytest.fixture
-def first(tmp_path: Path) -> FirstRun:
-    return find_config(MODEL, tmp_path / "turnout.yaml", named=False, say=pytest.fail)
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def first(tmp_path: Path, said: list[str]) -> FirstRun:
+    return find_config(MODEL, tmp_path / "turnout.yaml", named=False, say=said.append)
 
 
 def _fail(first: FirstRun, error: BaseException) -> bool:
@@ -45,9 +50,8 @@ def test_a_file_that_was_edited_meanwhile_stays(first: FirstRun) -> None:
     assert _fail(first, ModelLoadError("broken", model="m"))
 
 
-def test_a_confirmed_file_stays_and_is_announced(first: FirstRun) -> None:
-    said: list[str] = []
-    first.confirm(said.append)
+def test_a_confirmed_file_stays_and_is_announced(first: FirstRun, said: list[str]) -> None:
+    first.confirm()
 
     assert _fail(first, ModelLoadError("broken", model="m"))
     assert [line for line in said if line.startswith("wrote ")]

@@ -20,26 +20,32 @@ _SUFFIXES = (".yaml", ".yml")
 class FirstRun:
     """The settings file of one start. A file that this start wrote goes again if the model in it cannot be opened.
 
-    Used as a context manager around the server: until ``confirm``, an end means that the model did not open.
+    Used as a context manager around the server: until ``confirm``, an end means that the model did not open. ``say`` prints
+    the lines about a file that stays.
     """
 
-    def __init__(self, file: Path, written: Draft | None = None, lines: Sequence[str] = ()) -> None:
+    def __init__(self, file: Path, say: Callable[[str], None], written: Draft | None = None, lines: Sequence[str] = ()) -> None:
         self.file = file
-        self._written, self._lines = written, lines
+        self._say, self._written, self._lines = say, written, lines
 
     def __enter__(self) -> FirstRun:
         return self
 
-    def confirm(self, say: Callable[[str], None]) -> None:
-        """Keep the file; ``say`` prints the lines about it."""
+    def confirm(self) -> None:
+        """Keep the file, and say so."""
         self._written = None
         for line in self._lines:
-            say(line)
+            self._say(line)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        # A model's error with a next step is fixed in the file.
-        if self._written is None or (isinstance(error, TurnoutError) and error.model and error.next_step):
+        if self._written is None:
             return
+        # A model's error with a next step is fixed in the file.
+        if isinstance(error, TurnoutError) and error.model is not None and error.next_step is not None:
+            self.confirm()
+            return
+        if isinstance(error, TurnoutError) and error.model is not None:
+            error.next_step = "write the model again, or name another one"
         file = self.file.resolve()
         with suppress(OSError):
             # The user may have edited it.
@@ -60,17 +66,17 @@ def find_config(source: Path | None, config: Path, *, named: bool, say: Callable
         ConfigurationError: there is no such file, or it serves another model.
     """
     if source is None:
-        return FirstRun(_existing(config))
+        return FirstRun(_existing(config), say)
     if (found := _settings_in(source)) is not None:
         if named:
             raise ConfigurationError(f"{str(source)!r} and --config {str(config)!r} are both settings files; name one")
-        return FirstRun(_existing(found))
+        return FirstRun(_existing(found), say)
     if (written := ensure_settings(source, config)) is None:
         say(f"{str(config)!r} is there, and is used")
-        return FirstRun(config)
+        return FirstRun(config, say)
     again = "turnout serve" + (f" --config {shlex.quote(str(config))}" if named else "")
     notes = [f"note: {note}" for note in written.notes]
-    return FirstRun(config, written, [*notes, f"wrote {str(config)!r}; from now on this does the same: {again}"])
+    return FirstRun(config, say, written, [*notes, f"wrote {str(config)!r}; from now on this does the same: {again}"])
 
 
 def _settings_in(source: Path) -> Path | None:

@@ -120,7 +120,7 @@ def serve(
     first = find_config(source, config, named=_is_named(context), say=_say)
 
     def announce(url: str, served: Served, settings: ServeSettings) -> None:
-        first.confirm(_say)
+        first.confirm()
         for line in find_missing_files(first.file):
             _say(f"warning: {line}")
         _announce(url, served, settings)
