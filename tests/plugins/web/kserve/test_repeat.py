@@ -218,12 +218,12 @@ def test_what_the_model_refuses_is_a_problem_on_the_short_way_too(served) -> Non
         "Accept-Encoding: gzip\r\n",
         "Traceparent: x\r\n",
         "X-Request-Timeout: 5\r\n",
-        "Origin: http://a\r\n",
+        "Origin: http://{own}\r\n",
     ],
 )
 def test_a_head_that_asks_for_more_takes_the_usual_way(served, header) -> None:
     server, counted = served
-    with connected(server) as plain, connected(server, header) as connection:
+    with connected(server) as plain, connected(server, header.format(own=server.address)) as connection:
         warm(plain)
         before = counted.requests
 
