@@ -56,8 +56,9 @@ def missing_server() -> Iterator[Running]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Yield a browser for the tests of a module: while it runs, this thread has an event loop, and ``asyncio.run`` fails."""
     if not Path(CHROMIUM).exists():
         pytest.skip(f"{CHROMIUM} is not installed; apt-get install chromium")
     with sync_playwright() as playwright:

@@ -149,6 +149,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _as_in_a_terminal() -> None:
+    """Let the signals of a terminal end this process: a shell's background ignores SIGINT, and nohup SIGHUP."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="session")
 def start(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
     """Return a function that starts a server on a free port and waits until it is ready."""
@@ -166,8 +172,7 @@ def start(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # Where the shell runs in the background, SIGINT is ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+            preexec_fn=_as_in_a_terminal,  # noqa: PLW1509
         )
         server = Server(process)
         servers.append(server)
