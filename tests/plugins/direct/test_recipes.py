@@ -44,9 +44,10 @@ def checkpoints(tmp_path: Path, remote: Path, _modules: None) -> dict[str, Path]
     """Return a folder with weights for each class."""
     import turnout_test_blip
 
-    captioner = tmp_path / "captioner"
-    turnout_test_blip.blip("BlipForConditionalGeneration").save_pretrained(captioner)
-    return {"BlipForConditionalGeneration": captioner, "AutoModelForImageSegmentation": remote}
+    folders = {name: tmp_path / name for name in ("BlipForConditionalGeneration", "BlipForQuestionAnswering")}
+    for name, folder in folders.items():
+        turnout_test_blip.blip(name).save_pretrained(folder)
+    return {**folders, "AutoModelForImageSegmentation": remote}
 
 
 def turnout(*arguments: str) -> str:
