@@ -59,6 +59,20 @@ def test_a_model_that_is_quick_for_some_requests_only_is_not_quick(slow: int, is
     assert paced.learn(QUICK_SECONDS / 10, times=8 - slow) is is_quick
 
 
+def test_samples_that_end_in_two_threads_at_once_decide_too() -> None:
+    paced = Paced()
+    paced.learn(QUICK_SECONDS / 10, times=7)
+
+    class Twice(list[float]):
+        def append(self, sample: float) -> None:
+            super().extend((sample, sample))
+
+    paced.pace._samples = Twice(paced.pace._samples)
+    paced.pace.note(QUICK_SECONDS / 10, QUICK_SECONDS / 10)
+
+    assert paced.pace.is_quick()
+
+
 def test_a_model_that_computes_for_long_is_not_quick_and_is_asked_again_after_half_a_minute() -> None:
     paced = Paced()
 

@@ -65,7 +65,8 @@ class Pace:
         samples = self._samples
         # Not the time on the clock: the loop has the interpreter meanwhile. A GPU works without the CPU.
         samples.append(cpu_seconds if wall_seconds < _WAITED_SECONDS else wall_seconds)
-        if len(samples) == _SAMPLES:
+        # Two threads may have added one each.
+        if len(samples) >= _SAMPLES:
             self._again_at = self._clock() + _AGAIN_SECONDS
             # One may have opened the model, or met a page that was not in memory.
             self._is_quick = sorted(samples)[-2] < QUICK_SECONDS and self._waits_for_nothing()
