@@ -8,14 +8,11 @@ import click
 
 from turnout_deploy.commands.shared_options import (
     FOLDER,
-    check_option,
-    config_option,
     finish,
-    force_option,
     make_plan,
-    name_option,
     repository_option,
-    values_option,
+    settings_options,
+    writing_options,
 )
 
 
@@ -24,9 +21,7 @@ from turnout_deploy.commands.shared_options import (
     short_help="Write a compose file: the app, Triton, Prometheus, Grafana.",
     epilog="\b\nExamples:\n  turnout deploy compose\n  turnout deploy compose --set INFERENCE_BACKEND=onnxruntime",
 )
-@click.option("--out", default=Path("deploy/compose"), show_default=True, type=FOLDER, help="The folder to write.")
-@config_option
-@name_option
+@settings_options("deploy/compose")
 @click.option("--image", default="turnout:1", show_default=True, help="The image of the app, with its tag.")
 @click.option(
     "--monitoring",
@@ -34,9 +29,7 @@ from turnout_deploy.commands.shared_options import (
     help="Mount the folders grafana and prometheus of this folder. Default: Turnout's own are written beside the compose file.",
 )
 @repository_option
-@values_option
-@force_option
-@check_option
+@writing_options
 def compose(  # noqa: PLR0913  # click's options
     *,
     out: Path,

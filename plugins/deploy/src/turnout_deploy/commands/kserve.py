@@ -8,14 +8,10 @@ import click
 
 from turnout_deploy.commands.shared_options import (
     COUNT,
-    FOLDER,
-    check_option,
-    config_option,
     finish,
-    force_option,
     make_plan,
-    name_option,
-    values_option,
+    settings_options,
+    writing_options,
 )
 
 
@@ -24,9 +20,7 @@ from turnout_deploy.commands.shared_options import (
     short_help="Write an InferenceService and a ServingRuntime for the repository.",
     epilog="\b\nExamples:\n  turnout deploy kserve --out kserve\n  turnout deploy kserve --storage-uri s3://models/model_repository",
 )
-@click.option("--out", default=Path("deploy/kserve"), show_default=True, type=FOLDER, help="The folder to write.")
-@config_option
-@name_option
+@settings_options("deploy/kserve")
 @click.option(
     "--storage-uri",
     "storage",
@@ -35,9 +29,7 @@ from turnout_deploy.commands.shared_options import (
     help="Where KServe finds the model repository: pvc://, s3://, gs://, https:// and others.",
 )
 @click.option("--triton-replicas", "servers", default=1, show_default=True, type=COUNT, help="The least of Triton servers.")
-@values_option
-@force_option
-@check_option
+@writing_options
 def kserve(
     *, out: Path, config: Path, name: str, storage: str, servers: int, values: tuple[str, ...], force: bool, check: bool
 ) -> None:

@@ -8,15 +8,11 @@ import click
 
 from turnout_deploy.commands.shared_options import (
     COUNT,
-    FOLDER,
-    check_option,
-    config_option,
     finish,
-    force_option,
     make_plan,
-    name_option,
     repository_option,
-    values_option,
+    settings_options,
+    writing_options,
 )
 
 
@@ -25,17 +21,13 @@ from turnout_deploy.commands.shared_options import (
     short_help="Write a kustomize base, components and overlays.",
     epilog="\b\nExamples:\n  turnout deploy kubernetes\n  turnout deploy kubernetes --image registry.example.com/app:7",
 )
-@click.option("--out", default=Path("deploy/kubernetes"), show_default=True, type=FOLDER, help="The folder to write.")
-@config_option
-@name_option
+@settings_options("deploy/kubernetes")
 @click.option("--image", default="turnout:1", show_default=True, help="The image of the app, with its tag.")
 @click.option("--models-image", default="turnout-models:1", show_default=True, help="The image of the model repository.")
 @click.option("--replicas", default=2, show_default=True, type=COUNT, help="The pods of the app; the least of the autoscaler.")
 @click.option("--triton-replicas", "servers", default=2, show_default=True, type=COUNT, help="The Triton servers.")
 @repository_option
-@values_option
-@force_option
-@check_option
+@writing_options
 def kubernetes(  # noqa: PLR0913  # click's options
     *,
     out: Path,

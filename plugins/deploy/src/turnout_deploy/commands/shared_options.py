@@ -18,7 +18,7 @@ PATH = click.Path(path_type=Path)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 COUNT = click.IntRange(1, 100)
 
-config_option = click.option(
+_config_option = click.option(
     "--config",
     "-c",
     default=Path("turnout.yaml"),
@@ -27,8 +27,8 @@ config_option = click.option(
     type=PATH,
     help="The settings file.",
 )
-name_option = click.option("--name", default="turnout", show_default=True, help="The name of the app, in all names.")
-values_option = click.option(
+_name_option = click.option("--name", default="turnout", show_default=True, help="The name of the app, in all names.")
+_values_option = click.option(
     "--set",
     "values",
     multiple=True,
@@ -41,8 +41,21 @@ repository_option = click.option(
     show_default=True,
     help="The model repository, a folder in the folder of turnout.yaml.",
 )
-force_option = click.option("--force", is_flag=True, help="Overwrite files that were written or edited by hand.")
-check_option = click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file differs from what would be written.")
+_force_option = click.option("--force", is_flag=True, help="Overwrite files that were written or edited by hand.")
+_check_option = click.option(
+    "--check", is_flag=True, help="Write nothing; exit 1 if a file differs from what would be written."
+)
+
+
+def settings_options(folder: str) -> Callable[[Command], Command]:
+    """Return what adds the options that say where to write, by default into ``folder``, and which turnout.yaml is read."""
+    out = click.option("--out", default=Path(folder), show_default=True, type=FOLDER, help="The folder to write.")
+    return lambda command: out(_config_option(_name_option(command)))
+
+
+def writing_options(command: Command) -> Command:
+    """Add the options of variables, and of whether files are written."""
+    return _values_option(_force_option(_check_option(command)))
 
 
 def parse_values(given: tuple[str, ...]) -> Mapping[str, str]:
