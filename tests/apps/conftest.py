@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.apps.served_apps import ROOT
+from tests.apps.served_apps import ROOT, Checkout
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +15,11 @@ def triton() -> Iterator[Any]:
     room = pytest.importorskip("turnout_triton.server")
     with room.LocalServer(ROOT / "model_repository", room.ServerOptions(grace_seconds=0)) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def checkout(request, tmp_path_factory, triton) -> Checkout:
+    """Return a copy of the app that the module names ``APP``, with a Triton to move to."""
+    prepared = Checkout(tmp_path_factory.mktemp("after"), request.module.APP)
+    prepared.offer(triton.grpc_url)
+    return prepared

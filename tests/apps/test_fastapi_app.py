@@ -12,6 +12,7 @@ import pytest
 from tests.apps.served_apps import PICTURES, QUESTION, Callers, Checkout, boxes, children, post, uvicorn, wait_for_port
 from tests.deploy.processes import Process, wait_until
 
+APP = "fastapi_app"
 Expected = dict[Path, dict[str, Any]]
 
 
@@ -22,7 +23,7 @@ def address(checkout: Checkout) -> str:
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory) -> Expected:
     """Return what the app before answers for each picture."""
-    checkout = Checkout(tmp_path_factory.mktemp("before"), "fastapi_app")
+    checkout = Checkout(tmp_path_factory.mktemp("before"), APP)
     with uvicorn(checkout.app / "before", port=checkout.port) as app:
         wait_for_port(app, checkout.port)
         answers = {picture: post(address(checkout), picture, question=QUESTION) for picture in PICTURES}
@@ -30,13 +31,6 @@ def expected(tmp_path_factory) -> Expected:
     assert (none.status_code, none.json()) == (200, {"question": QUESTION, "answers": []})
     assert {answer.status_code for answer in answers.values()} == {200}
     return {picture: answer.json() for picture, answer in answers.items()}
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory, triton) -> Checkout:
-    prepared = Checkout(tmp_path_factory.mktemp("after"), "fastapi_app")
-    prepared.offer(triton.grpc_url)
-    return prepared
 
 
 @pytest.fixture(scope="module")

@@ -24,13 +24,14 @@ from tests.apps.served_apps import (
 )
 from tests.deploy.processes import Process, wait_until
 
+APP = "flask_app"
 Expected = dict[Path, list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory) -> Expected:
     """Return what the app before answers for each picture, under gunicorn with one process and threads."""
-    checkout = Checkout(tmp_path_factory.mktemp("before"), "flask_app")
+    checkout = Checkout(tmp_path_factory.mktemp("before"), APP)
     with gunicorn(checkout.app / "before", "--workers", "1", port=checkout.port) as app:
         wait_for_port(app, checkout.port)
         answers = {picture: post(address(checkout), picture) for picture in PICTURES}
@@ -41,13 +42,6 @@ def expected(tmp_path_factory) -> Expected:
     assert refused.status_code == 400
     assert (none.status_code, none.json()) == (200, {"objects": []})
     return {picture: answer.json()["objects"] for picture, answer in answers.items()}
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory, triton) -> Checkout:
-    prepared = Checkout(tmp_path_factory.mktemp("after"), "flask_app")
-    prepared.offer(triton.grpc_url)
-    return prepared
 
 
 @pytest.fixture(scope="module")

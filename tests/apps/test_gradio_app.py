@@ -19,6 +19,7 @@ pytest.importorskip("gradio_client")
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+APP = "gradio_app"
 Expected = dict[Path, tuple[list[Any], list[dict[str, Any]]]]
 
 
@@ -44,7 +45,7 @@ def check(expected: tuple[list[Any], list[dict[str, Any]]], given: tuple[list[An
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory) -> Expected:
     """Return what the app before shows for each picture."""
-    checkout = Checkout(tmp_path_factory.mktemp("before"), "gradio_app")
+    checkout = Checkout(tmp_path_factory.mktemp("before"), APP)
     with gradio(checkout.app / "before", port=checkout.port) as app:
         wait_for_port(app, checkout.port)
         client = connect(checkout)
@@ -53,13 +54,6 @@ def expected(tmp_path_factory) -> Expected:
         client.close()
     assert none == ([], [])
     return shown
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory, triton) -> Checkout:
-    prepared = Checkout(tmp_path_factory.mktemp("after"), "gradio_app")
-    prepared.offer(triton.grpc_url)
-    return prepared
 
 
 @pytest.fixture(scope="module")
