@@ -12,9 +12,10 @@ import click
 from turnout.cli.bench_options import load_options, report_options
 from turnout.cli.exits import FAILED
 from turnout.cli.failures import Failures
-from turnout.cli.options import QUIET, against_option, complete_subjects, config_option, examples, quiet_option
+from turnout.cli.options import QUIET, against_option, complete_subjects, examples, quiet_option
 from turnout.cli.printing import print_finding, print_json, print_line, print_table, print_text
 from turnout.cli.request_options import check_source, request_options
+from turnout.command_options import config_option
 
 if TYPE_CHECKING:
     from turnout.commands.bench import BenchOptions, BenchResult

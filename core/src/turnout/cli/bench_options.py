@@ -10,7 +10,8 @@ import click
 
 from turnout.cli.lists_of_numbers import numbers_option
 from turnout.cli.named_values import parse_values
-from turnout.cli.options import REQUESTS_A_SECOND, SECONDS, json_option
+from turnout.cli.options import REQUESTS_A_SECOND, json_option
+from turnout.command_options import SECONDS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

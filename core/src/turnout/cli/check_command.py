@@ -9,8 +9,9 @@ import click
 
 from turnout.cli.exits import FAILED, WHAT_FAILED, next_step
 from turnout.cli.invocation import current_invocation
-from turnout.cli.options import config_option, examples, json_option, quiet_option
+from turnout.cli.options import examples, json_option, quiet_option
 from turnout.cli.printing import print_json, print_next, print_table
+from turnout.command_options import config_option
 
 if TYPE_CHECKING:
     from turnout.commands.check_result import CheckResult

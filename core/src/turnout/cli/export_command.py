@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from turnout.cli.failures import Failures
-from turnout.cli.options import complete_formats, config_option, examples, json_option, optional_model_argument, quiet_option
+from turnout.cli.options import complete_formats, examples, json_option, optional_model_argument, quiet_option
 from turnout.cli.printing import print_json, print_line, print_text
+from turnout.command_options import config_option
 from turnout.commands.paths import display_path
 
 if TYPE_CHECKING:

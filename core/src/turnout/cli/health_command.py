@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from turnout.cli.exits import FAILED
-from turnout.cli.options import SECONDS, config_option, examples, json_option
+from turnout.cli.options import examples, json_option
 from turnout.cli.printing import print_finding, print_json, print_line, print_table
+from turnout.command_options import SECONDS, config_option
 
 if TYPE_CHECKING:
     from turnout.commands.health import FoundHealth

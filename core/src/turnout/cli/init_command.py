@@ -9,8 +9,9 @@ import click
 
 from turnout.cli.exits import FAILED
 from turnout.cli.invocation import current_invocation
-from turnout.cli.options import config_option, examples
+from turnout.cli.options import examples
 from turnout.cli.printing import print_line, print_next, print_text
+from turnout.command_options import config_option
 
 if TYPE_CHECKING:
     from turnout.commands.init.draft import Draft

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from turnout.cli.options import config_option, examples, json_option
+from turnout.cli.options import examples, json_option
 from turnout.cli.printing import print_json, print_table
+from turnout.command_options import config_option
 
 if TYPE_CHECKING:
     from turnout.settings import LoadedModel

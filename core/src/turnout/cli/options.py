@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from turnout.command_options import DEFAULT_CONFIG, FiniteNumber
 from turnout.plugins.known import COMMAND_EXAMPLES
 
 if TYPE_CHECKING:
@@ -18,38 +18,11 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-DEFAULT_CONFIG = "turnout.yaml"
 QUIET = "turnout.quiet"
 """The key of click's ``Context.meta`` that a command, also one of a plugin, sets to True to show no stage."""
 
 
-class _FiniteNumber(click.FloatRange):
-    """A finite number above 0 of a unit."""
-
-    def __init__(self, unit: str) -> None:
-        super().__init__(min=0, min_open=True)
-        self._unit = unit
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        number = super().convert(value, param, ctx)
-        # A NaN passes every range: each comparison with it is false.
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number of {self._unit}", param, ctx)
-        return number
-
-
-SECONDS = _FiniteNumber("seconds")
-REQUESTS_A_SECOND = _FiniteNumber("requests a second")
-
-config_option = click.option(
-    "--config",
-    "-c",
-    default=DEFAULT_CONFIG,
-    envvar="TURNOUT_CONFIG",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The settings file.",
-)
+REQUESTS_A_SECOND = FiniteNumber("requests a second")
 
 
 def _set_quiet(context: click.Context, _: click.Parameter, quiet: bool) -> None:  # noqa: FBT001  # click's signature

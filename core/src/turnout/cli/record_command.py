@@ -10,8 +10,9 @@ import click
 
 from turnout.cli.exits import FAILED
 from turnout.cli.named_values import parse_values
-from turnout.cli.options import complete_pipelines, config_option, examples, json_option, model_argument, quiet_option
+from turnout.cli.options import complete_pipelines, examples, json_option, model_argument, quiet_option
 from turnout.cli.printing import print_json, print_line, print_next, print_text
+from turnout.command_options import config_option
 from turnout.error_text import count_of
 
 

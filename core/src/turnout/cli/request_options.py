@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from turnout.cli.options import SECONDS
+from turnout.command_options import SECONDS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

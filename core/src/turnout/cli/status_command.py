@@ -10,8 +10,9 @@ import click
 
 from turnout.cli.exits import UNREACHABLE
 from turnout.cli.invocation import current_invocation
-from turnout.cli.options import config_option, examples, json_option, optional_model_argument
+from turnout.cli.options import examples, json_option, optional_model_argument
 from turnout.cli.printing import print_json
+from turnout.command_options import config_option
 from turnout.shown_text import LONGEST_STEP, shown
 
 if TYPE_CHECKING:

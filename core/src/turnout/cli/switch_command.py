@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from turnout.cli.options import backend_argument, config_option, examples, json_option, model_argument
+from turnout.cli.options import backend_argument, examples, json_option, model_argument
 from turnout.cli.printing import print_json, print_next, print_text, print_warning
+from turnout.command_options import config_option
 
 
 @click.command("switch", epilog=examples("switch"))

@@ -11,7 +11,7 @@ import click
 from turnout.cli.exits import FAILED, WHAT_FAILED
 from turnout.cli.failures import Failures
 from turnout.cli.invocation import current_invocation
-from turnout.cli.options import against_option, config_option, examples, json_option, optional_model_argument, quiet_option
+from turnout.cli.options import against_option, examples, json_option, optional_model_argument, quiet_option
 from turnout.cli.printing import (
     print_finding,
     print_json,
@@ -23,6 +23,7 @@ from turnout.cli.printing import (
     print_warning,
 )
 from turnout.cli.request_options import check_source, request_options
+from turnout.command_options import config_option
 from turnout.error_text import count_of
 
 RECORDED = "recorded"

@@ -8,25 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from turnout.command_options import config_option
+
 if TYPE_CHECKING:
     from turnout_deploy.files import Deployment
     from turnout_deploy.plan import Plan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-PATH = click.Path(path_type=Path)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 COUNT = click.IntRange(1, 100)
 
-_config_option = click.option(
-    "--config",
-    "-c",
-    default=Path("turnout.yaml"),
-    envvar="TURNOUT_CONFIG",
-    show_default=True,
-    type=PATH,
-    help="The settings file.",
-)
 _name_option = click.option("--name", default="turnout", show_default=True, help="The name of the app, in all names.")
 _values_option = click.option(
     "--set",
@@ -50,7 +42,7 @@ _check_option = click.option(
 def settings_options(folder: str) -> Callable[[Command], Command]:
     """Return what adds the options that say where to write, by default into ``folder``, and which turnout.yaml is read."""
     out = click.option("--out", default=Path(folder), show_default=True, type=FOLDER, help="The folder to write.")
-    return lambda command: out(_config_option(_name_option(command)))
+    return lambda command: out(config_option(_name_option(command)))
 
 
 def writing_options(command: Command) -> Command:

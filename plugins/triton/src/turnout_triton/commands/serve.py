@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import signal
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import click
 
+from turnout.command_options import FiniteNumber
 from turnout_triton.commands.next_command import next_command
 from turnout_triton.commands.shared_options import (
     FOLDER,
@@ -28,15 +28,8 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _check_finite(_: click.Context, __: click.Parameter, seconds: float) -> float:
-    if not math.isfinite(seconds):
-        raise click.BadParameter(f"{seconds} is not a finite number of seconds")
-    return seconds
-
-
 def _seconds_option(name: str, *, default: float, least: float, text: str) -> Callable[[Command], Command]:
-    kind = click.FloatRange(min=least)
-    return click.option(name, default=default, show_default=True, type=kind, callback=_check_finite, help=text)
+    return click.option(name, default=default, show_default=True, type=FiniteNumber("seconds", least), help=text)
 
 
 @click.command(

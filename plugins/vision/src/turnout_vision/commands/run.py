@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from turnout.command_options import SECONDS, config_option
 from turnout.files.limits import VALUE
 from turnout.files.strict_json import parse_json_or_text
 
@@ -21,17 +21,6 @@ if TYPE_CHECKING:
     from turnout_vision.picture_run import PictureOutcome, PictureRun
 
 _FILE = click.Path(path_type=Path)
-
-
-class _Seconds(click.FloatRange):
-    """A finite time above 0."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        seconds = super().convert(value, param, ctx)
-        # A NaN passes every range: each comparison with it is false.
-        if not math.isfinite(seconds):
-            self.fail(f"{value} is not a finite number of seconds", param, ctx)
-        return seconds
 
 
 @click.command(
@@ -54,16 +43,8 @@ class _Seconds(click.FloatRange):
     help="Pictures at once. Default: one per core, at least two; more if a server merges requests of a model of PIPELINE.",
 )
 @click.option("--rle", is_flag=True, help="Include whole masks in the lines, as COCO run lengths.")
-@click.option("--timeout", "timeout_seconds", type=_Seconds(min=0, min_open=True), help="Seconds for one picture.")
-@click.option(
-    "--config",
-    "-c",
-    default=Path("turnout.yaml"),
-    envvar="TURNOUT_CONFIG",
-    show_default=True,
-    type=_FILE,
-    help="The settings file.",
-)
+@click.option("--timeout", "timeout_seconds", type=SECONDS, help="Seconds for one picture.")
+@config_option
 @click.option("--metrics", is_flag=True, help="Print the metrics to stderr at the end, as Prometheus text.")
 @click.pass_context
 def run(

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from turnout.command_options import SECONDS
 from turnout_web.commands.variable_option import VariableOption
 from turnout_web.settings import ServeSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _DEFAULTS = ServeSettings()
-
-
-class _Seconds(click.FloatRange):
-    """A finite time above 0."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        seconds = super().convert(value, param, ctx)
-        # A NaN passes every range: each comparison with it is false.
-        if not math.isfinite(seconds):
-            self.fail(f"{value} is not a finite number of seconds", param, ctx)
-        return seconds
 
 
 _COUNTS = {
@@ -49,7 +38,7 @@ def limit_options(command: Command) -> Command:
         option = f"--{name.replace('_', '-')}"
         command = _option(option, name, click.IntRange(min=1), text)(command)
     for name, (option, text) in reversed(_TIMES.items()):
-        command = _option(option, name, _Seconds(min=0, min_open=True), text)(command)
+        command = _option(option, name, SECONDS, text)(command)
     return command
 
 

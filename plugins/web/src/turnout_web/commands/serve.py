@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from turnout.command_options import settings_file_option
 from turnout.errors import count_of
 from turnout_web.commands.limit_options import limit_options
 from turnout_web.commands.variable_option import VariableOption
@@ -43,15 +44,7 @@ def _check_origins(_: click.Context, __: click.Parameter, origins: tuple[str, ..
     epilog="\b\nExamples:\n  turnout serve\n  turnout serve model.onnx\n  turnout serve --host 0.0.0.0 --workers 2",
 )
 @click.argument("source", required=False, type=_FILE)
-@click.option(
-    "--config",
-    "-c",
-    default=Path("turnout.yaml"),
-    envvar="TURNOUT_CONFIG",
-    show_default=True,
-    type=_FILE,
-    help="The settings file; written if SOURCE is a model and there is none.",
-)
+@settings_file_option("The settings file; written if SOURCE is a model and there is none.")
 @click.option(
     "--host",
     default=_DEFAULTS.host,
