@@ -15,6 +15,7 @@ from tests.plugins.triton.client.waiting import until
 from tests.plugins.triton.conftest import AT_ONCE
 
 from turnout import ModelDeclaration, ModelInference
+from turnout.errors import BackendUnavailableError
 from turnout_triton.opening import open_model
 from turnout_triton.options import TritonOptions
 from turnout_triton.server import LocalServer
@@ -53,18 +54,34 @@ def behind(server, protocol: str) -> str:
 
 
 def run_load(model: ModelInference, threads: int, timeout_seconds: float) -> Report:
-    """Return the records of requests to ``model``: a number of them, or as many as there is time for."""
+    """Return the records of requests to ``model``: a number of them with a success, or as many as there is time for."""
     end = time.monotonic() + LOAD_SECONDS
     with keep_busy(Load(model, threads, 0.005, timeout_seconds)) as load:
-        until(lambda: load.sent >= REQUESTS or time.monotonic() > end, 2 * LOAD_SECONDS)
+        until(lambda: (load.sent >= REQUESTS and has_succeeded(load)) or time.monotonic() > end, 2 * LOAD_SECONDS)
         return load.finish()
 
 
-def wait_until_well(model: ModelInference) -> None:
-    """Wait until ``model`` returns right outputs."""
+def has_succeeded(load: Load) -> bool:
+    return any(record.outcome == "ok" for record in list(load.ended))
+
+
+def wait_until_well(server: LocalServer, model: ModelInference) -> None:
+    """Wait until ``model`` returns right outputs; ``server`` may crash late, from a connection that was broken before."""
     with keep_busy(Load(model, 1, 0.01, DEADLINE_SECONDS)) as load:
-        until(lambda: any(record.outcome == "ok" for record in load.ended), 10)
+        until(lambda: revive(server).running and has_succeeded(load), 30)
         load.finish().check_answers()
+
+
+def open_when_well(server: LocalServer, url: str) -> ModelInference:
+    """Return the model behind ``url``, once ``server`` can be reached."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            return open_over_wire(url)
+        except BackendUnavailableError:
+            if time.monotonic() > end:
+                raise
+            revive(server)
 
 
 def through(server, protocol: str, fault: Fault) -> Report:
@@ -75,10 +92,9 @@ def through(server, protocol: str, fault: Fault) -> Report:
             between.is_breaking.set()
             report = run_load(model, 4, DEADLINE_SECONDS)
             between.is_breaking.clear()
-            revive(server)
-            wait_until_well(model)
-        with contextlib.closing(open_over_wire(url)) as model:
-            wait_until_well(model)
+            wait_until_well(server, model)
+        with contextlib.closing(open_when_well(server, url)) as model:
+            wait_until_well(server, model)
     log_run(protocol, fault.__name__, report)
     return report
 
@@ -125,7 +141,7 @@ def test_with_a_fallback_no_broken_connection_is_noticed(server, protocol, open_
     with proxy(behind(server, protocol), any_fault) as between:
         url = f"{protocol}://{between.address}"
         stack = open_stack(url, FALLS_BACK, triton={"shared_memory": "off", "timeout_seconds": 2})
-        wait_until_well(stack.model)
+        wait_until_well(server, stack.model)
         before = stack.attempts("triton")
         between.is_breaking.set()
         report = run_load(stack.model, 4, 1.0)
