@@ -32,7 +32,8 @@ from bars import Measured, report
 
 from turnout import PipelineContext, PipelineStep, StepDeclaration
 from turnout_vision.factories import create_load_image, create_segment_regions
-from turnout_vision.options import LoadImageOptions, SegmentRegionsOptions
+from turnout_vision.options.load_image import LoadImageOptions
+from turnout_vision.options.segment_regions import SegmentRegionsOptions
 
 BAR = 1.3
 PEER = Path(tempfile.gettempdir()) / f"turnout-simplejpeg-{version('Pillow')}-{version('numpy')}"

@@ -10,8 +10,8 @@ from tests.hostile.sandbox import Sandbox
 from tests.hostile.small_project import reads, write_project
 
 IMPORTS = """\
-from turnout_vision.checkpoint import Checkpoint
-from turnout_vision.processor import read_image_preprocessor, read_text_codec
+from turnout_vision.checkpoints.checkpoint import Checkpoint
+from turnout_vision.checkpoints.processor import read_image_preprocessor, read_text_codec
 from turnout_direct.checkpoint_source import find_checkpoint_source
 """
 PROCESSOR = {

@@ -30,7 +30,7 @@ BYTES_PER_PIXEL = {"progressive JPEG": 10, "progressive JPEG of CMYK": 12}
 _MEASURE = """
 import io, sys
 from PIL import Image
-from turnout_vision.images import read_picture
+from turnout_vision.pictures.images import read_picture
 
 def peak():
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))

@@ -20,7 +20,7 @@ _PROGRAM = """
 import sys
 import numpy as np
 from turnout.errors import InvalidInputError
-from turnout_vision.regions import Region, parse_regions
+from turnout_vision.regions.region import Region, parse_regions
 
 try:
     regions = parse_regions({value}, 6000, 8000, max_regions=100)

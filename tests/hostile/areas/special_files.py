@@ -71,7 +71,10 @@ CALLS = {
     "tokenizer.json": 'read_tokenizer(Checkpoint("c", Path("checkpoint")), {}, None)',
     "vocab.txt": 'read_tokenizer(Checkpoint("c", Path("checkpoint")), {}, "bert")',
 }
-IMPORTS = "from turnout_vision.checkpoint import Checkpoint\nfrom turnout_vision.tokenizer_file import read_tokenizer"
+IMPORTS = (
+    "from turnout_vision.checkpoints.checkpoint import Checkpoint\n"
+    "from turnout_vision.texts.tokenizer_file import read_tokenizer"
+)
 
 
 def pipe(place: Path) -> None:

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from turnout_vision.options import LoadImageOptions, SegmentRegionsOptions, TextStepOptions
+from turnout_vision.options.load_image import LoadImageOptions
+from turnout_vision.options.segment_regions import SegmentRegionsOptions
+from turnout_vision.options.texts import TextStepOptions
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_yields_the_command_run() -> None:
 
 
 def test_a_hook_that_is_called_again_yields_the_same() -> None:
-    from turnout_vision.options import LoadImageOptions
+    from turnout_vision.options.load_image import LoadImageOptions
 
     first = next(iter(plugin.turnout_steps()))
     first.create(None, LoadImageOptions())  # type: ignore[arg-type]  # load_image ignores it

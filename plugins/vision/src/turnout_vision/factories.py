@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from turnout import PipelineStep, StepDeclaration
-    from turnout_vision.options import AnswerOptions, CaptionOptions, LoadImageOptions, SegmentRegionsOptions
+    from turnout_vision.options.load_image import LoadImageOptions
+    from turnout_vision.options.segment_regions import SegmentRegionsOptions
+    from turnout_vision.options.texts import AnswerOptions, CaptionOptions
 
 
 def create_load_image(declaration: StepDeclaration, options: LoadImageOptions) -> PipelineStep:

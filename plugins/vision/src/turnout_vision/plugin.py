@@ -20,17 +20,20 @@ CHECKPOINT_OPTIONS = ("checkpoint", "revision")
 def turnout_steps() -> Iterable[Step[Any]]:
     """Yield ``load_image``, ``segment_regions``, ``caption`` and ``answer``."""
     from turnout import Step
-    from turnout_vision import factories, options
+    from turnout_vision import factories
+    from turnout_vision.options.load_image import LoadImageOptions
+    from turnout_vision.options.segment_regions import SegmentRegionsOptions
+    from turnout_vision.options.texts import AnswerOptions, CaptionOptions
 
-    yield Step("load_image", factories.create_load_image, options.LoadImageOptions)
+    yield Step("load_image", factories.create_load_image, LoadImageOptions)
     yield Step(
         "segment_regions",
         factories.create_segment_regions,
-        options.SegmentRegionsOptions,
+        SegmentRegionsOptions,
         model_options=CHECKPOINT_OPTIONS,
     )
-    yield Step("caption", factories.create_caption, options.CaptionOptions, model_options=CHECKPOINT_OPTIONS)
-    yield Step("answer", factories.create_answer, options.AnswerOptions, model_options=CHECKPOINT_OPTIONS)
+    yield Step("caption", factories.create_caption, CaptionOptions, model_options=CHECKPOINT_OPTIONS)
+    yield Step("answer", factories.create_answer, AnswerOptions, model_options=CHECKPOINT_OPTIONS)
 
 
 @hookimpl

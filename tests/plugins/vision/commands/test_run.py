@@ -329,7 +329,7 @@ def test_an_unreachable_backend_exits_with_3_and_leaves_lines(turn: Turn, photos
 
 SLOW = """
 import os, signal, sys
-from turnout_vision import picture_run
+from turnout_vision.runs import picture_run
 
 # A process in the background of a shell script inherits an ignored SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)

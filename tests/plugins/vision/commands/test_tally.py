@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from turnout.errors import BackendUnavailableError
 from turnout_vision.commands.tally import Tally
-from turnout_vision.picture_run import PictureOutcome
+from turnout_vision.runs.picture_run import PictureOutcome
 
 
 def failed(image: str, *errors: str) -> PictureOutcome:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from turnout import PipelineStep, StepDeclaration
 from turnout.errors import InvalidInputError, PipelineError
 from turnout_vision.factories import create_answer, create_load_image
-from turnout_vision.options import AnswerOptions, LoadImageOptions
+from turnout_vision.options.load_image import LoadImageOptions
+from turnout_vision.options.texts import AnswerOptions
 
 Boxes = dict[str, tuple[int, int, int, int]]
 

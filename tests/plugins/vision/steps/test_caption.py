@@ -16,7 +16,8 @@ from turnout.errors import (
     PipelineFailedError,
 )
 from turnout_vision.factories import create_caption, create_load_image
-from turnout_vision.options import CaptionOptions, LoadImageOptions
+from turnout_vision.options.load_image import LoadImageOptions
+from turnout_vision.options.texts import CaptionOptions
 from turnout_vision.steps.caption import Caption
 
 Boxes = dict[str, tuple[int, int, int, int]]

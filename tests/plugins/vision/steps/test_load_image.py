@@ -13,8 +13,8 @@ from PIL import Image
 from turnout import PipelineStep
 from turnout.errors import InvalidInputError
 from turnout_vision.factories import create_load_image
-from turnout_vision.options import LoadImageOptions
-from turnout_vision.regions import Region
+from turnout_vision.options.load_image import LoadImageOptions
+from turnout_vision.regions.region import Region
 
 WHOLE = Region(0, 0, 120, 110)
 

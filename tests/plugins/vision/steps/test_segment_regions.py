@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from turnout import InferenceRequest, InferenceResponse, ModelInference, PipelineContext, PipelineStep, StepDeclaration
 from turnout.errors import ConfigurationError, InferenceError, InvalidInputError
 from turnout_vision.factories import create_load_image, create_segment_regions
-from turnout_vision.options import LoadImageOptions, SegmentRegionsOptions
-from turnout_vision.regions import Region
+from turnout_vision.options.load_image import LoadImageOptions
+from turnout_vision.options.segment_regions import SegmentRegionsOptions
+from turnout_vision.regions.region import Region
 from turnout_vision.steps.segment_regions import SegmentRegions
 
 Boxes = dict[str, tuple[int, int, int, int]]

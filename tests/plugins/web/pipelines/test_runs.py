@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from tests.plugins.web.demo_server import PICTURES
 
 import turnout
-from turnout_vision.annotation import annotate_result
+from turnout_vision.drawing.annotation import annotate_result
 
 RUN = "/v1/pipelines/describe"
 PICTURE = (PICTURES / "dusk.jpg").read_bytes()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from turnout.errors import shown
 
 if TYPE_CHECKING:
-    from turnout_vision.picture_record import PictureRecord
+    from turnout_vision.runs.picture_record import PictureRecord
 
 _WIDEST = 60
 _LONGEST = 1_000

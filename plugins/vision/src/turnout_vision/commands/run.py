@@ -17,8 +17,8 @@ from turnout.files.limits import VALUE
 from turnout.files.strict_json import parse_json_or_text
 
 if TYPE_CHECKING:
-    from turnout_vision.picture_files import FoundFiles
-    from turnout_vision.picture_run import PictureOutcome, PictureRun
+    from turnout_vision.runs.picture_files import FoundFiles
+    from turnout_vision.runs.picture_run import PictureOutcome, PictureRun
 
 _FILE = click.Path(path_type=Path)
 
@@ -67,7 +67,7 @@ def run(
 
     Exit code: 0 all answered, 1 some failed, 2 usage or settings, 3 backend unreachable.
     """
-    from turnout_vision.picture_files import find_pictures
+    from turnout_vision.runs.picture_files import find_pictures
 
     save: Path | None = given["save"]
     if save is not None and os.path.realpath(save) in set(map(os.path.realpath, images)):
@@ -99,8 +99,8 @@ def _build_run(
     rle: bool,
     timeout_seconds: float | None,
 ) -> PictureRun:
-    from turnout_vision.picture_files import png_names
-    from turnout_vision.picture_run import PictureRun
+    from turnout_vision.runs.picture_files import png_names
+    from turnout_vision.runs.picture_run import PictureRun
 
     inputs = _parse_inputs(settings)
     if question is not None:
@@ -142,7 +142,7 @@ def _run(
     from turnout.errors import shown
     from turnout_vision.commands.run_output import advise_inputs, count_pictures, deliver, open_output, show_progress
     from turnout_vision.commands.tally import Tally
-    from turnout_vision.picture_run import run_pictures
+    from turnout_vision.runs.picture_run import run_pictures
 
     tally = Tally(unreadable=bool(found.unreadable))
     for line in found.describe_skipped():

@@ -13,12 +13,12 @@ import click
 
 from turnout.errors import ConfigurationError, PipelineWiringError
 from turnout_vision.commands.results_table import ResultsTable
-from turnout_vision.results_file import ResultsFile, format_line, record_key
+from turnout_vision.runs.results_file import ResultsFile, format_line, record_key
 
 if TYPE_CHECKING:
     from turnout_vision.commands.tally import Tally
-    from turnout_vision.picture_record import PictureRecord
-    from turnout_vision.picture_run import PictureOutcome, PictureRun
+    from turnout_vision.runs.picture_record import PictureRecord
+    from turnout_vision.runs.picture_run import PictureOutcome, PictureRun
 
 
 def deliver(outcomes: Generator[PictureOutcome, None, None], receive: Callable[[PictureOutcome], None]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from turnout.errors import shown
 
 if TYPE_CHECKING:
-    from turnout_vision.picture_run import PictureOutcome
+    from turnout_vision.runs.picture_run import PictureOutcome
 
 OK, SOME_FAILED, UNREACHABLE = 0, 1, 3
 

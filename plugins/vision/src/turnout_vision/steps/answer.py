@@ -7,7 +7,7 @@ from typing import Any
 
 from turnout import InferenceResponse, PipelineContext, StepDeclaration, StepInput
 from turnout.errors import InvalidInputError
-from turnout_vision.options import AnswerOptions
+from turnout_vision.options.texts import AnswerOptions
 from turnout_vision.steps.text_step import TextStep
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from turnout import InferenceResponse, PipelineContext, StepDeclaration
-from turnout_vision.options import CaptionOptions
+from turnout_vision.options.texts import CaptionOptions
 from turnout_vision.steps.text_step import TextStep
 
 

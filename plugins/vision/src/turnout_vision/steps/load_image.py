@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from turnout import PipelineContext, PipelineStep, StepInput
-from turnout_vision.annotation import annotate_result
-from turnout_vision.images import count_pixels, read_picture
-from turnout_vision.options import LoadImageOptions
-from turnout_vision.region_fan_out import report_errors
-from turnout_vision.region_file import find_regions
-from turnout_vision.regions import parse_regions
+from turnout_vision.drawing.annotation import annotate_result
+from turnout_vision.options.load_image import LoadImageOptions
+from turnout_vision.pictures.images import count_pixels, read_picture
+from turnout_vision.regions.region import parse_regions
+from turnout_vision.regions.region_fan_out import report_errors
+from turnout_vision.regions.region_file import find_regions
 
 _BOX = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
 _LABELED = {"type": "object", "properties": {"box": _BOX, "label": {"type": "string"}}, "required": ["box"]}

@@ -8,14 +8,14 @@ from functools import cached_property
 
 from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
 from turnout.errors import ConfigurationError, InferenceError, InvalidTensorError, TurnoutError
-from turnout_vision.checkpoint import find_checkpoint
-from turnout_vision.masks import paste_mask
-from turnout_vision.options import SegmentRegionsOptions
-from turnout_vision.prepared_crops import prepare_crop
+from turnout_vision.checkpoints.checkpoint import find_checkpoint
+from turnout_vision.checkpoints.processor import read_segmenter_preprocessor
+from turnout_vision.options.segment_regions import SegmentRegionsOptions
 from turnout_vision.preprocess import ImagePreprocessor
-from turnout_vision.processor import read_segmenter_preprocessor
-from turnout_vision.region_fan_out import read_regions, read_responses
-from turnout_vision.regions import Region
+from turnout_vision.regions.masks import paste_mask
+from turnout_vision.regions.prepared_crops import prepare_crop
+from turnout_vision.regions.region import Region
+from turnout_vision.regions.region_fan_out import read_regions, read_responses
 
 # What the step makes fits but for its height and width, and the model has fixed ones.
 _OTHER_SIZE = re.compile(r"must be FP32 \[-?\d+, 3, (?P<height>\d+), (?P<width>\d+)\], got FP32 \[\d+, 3, \d+, \d+\]")

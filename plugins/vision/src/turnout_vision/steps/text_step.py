@@ -8,14 +8,14 @@ from functools import cached_property
 
 from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
 from turnout.errors import TurnoutError
-from turnout_vision.checkpoint import find_checkpoint, require_checkpoint
-from turnout_vision.options import TextStepOptions
-from turnout_vision.prepared_crops import prepare_crop
+from turnout_vision.checkpoints.checkpoint import find_checkpoint, require_checkpoint
+from turnout_vision.checkpoints.processor import read_image_preprocessor, read_text_codec
+from turnout_vision.options.texts import TextStepOptions
 from turnout_vision.preprocess import ImagePreprocessor
-from turnout_vision.processor import read_image_preprocessor, read_text_codec
-from turnout_vision.region_fan_out import read_regions, read_responses
-from turnout_vision.regions import Region, whole_picture
-from turnout_vision.tokens import TextCodec
+from turnout_vision.regions.prepared_crops import prepare_crop
+from turnout_vision.regions.region import Region, whole_picture
+from turnout_vision.regions.region_fan_out import read_regions, read_responses
+from turnout_vision.texts.tokens import TextCodec
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,143 @@
+"""The processor of a checkpoint: its image preprocessor and its text codec, read from its files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from turnout.errors import ConfigurationError
+from turnout_vision.checkpoints.checkpoint import Checkpoint
+from turnout_vision.preprocess import BIREFNET, ImagePreprocessor, preprocessor_of
+from turnout_vision.texts.tokenizer_file import read_tokenizer, token_text
+from turnout_vision.texts.tokens import UNLIMITED, TextCodec
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_PADS = ("[PAD]", "<pad>")
+_STOPS = ("[SEP]", "</s>")
+# BLIP's own start tokens; its tokenizer file does not always mark them as special.
+_STARTS = ("[DEC]", "[ENC]")
+
+
+def read_segmenter_preprocessor(checkpoint: Checkpoint | None) -> ImagePreprocessor:
+    """Return the image preprocessor of ``checkpoint``, or BiRefNet's if it has none. May block on the hub.
+
+    Raises:
+        ConfigurationError: the settings are broken, unreachable or not supported.
+    """
+    config = _read_image_config(checkpoint) if checkpoint else None
+    return preprocessor_of(*config) if config else BIREFNET
+
+
+def read_image_preprocessor(checkpoint: Checkpoint) -> ImagePreprocessor:
+    """Return the image preprocessor of ``checkpoint``. May block on the hub.
+
+    Raises:
+        ConfigurationError: the settings are missing, broken, unreachable or not supported.
+    """
+    config = _read_image_config(checkpoint)
+    if config is None:
+        raise ConfigurationError(
+            f"checkpoint {checkpoint.name!r} has no preprocessor_config.json or processor_config.json; save one with "
+            "AutoProcessor.save_pretrained, or name another with `processor:`"
+        )
+    return preprocessor_of(*config)
+
+
+def read_text_codec(checkpoint: Checkpoint) -> TextCodec:
+    """Return the tokenizer of ``checkpoint`` together with its special tokens. May block on the hub.
+
+    Raises:
+        ConfigurationError: a file is missing, broken or unreachable, or two files contradict each other.
+    """
+    config = checkpoint.json("config.json") or {}
+    named = {**(checkpoint.json("special_tokens_map.json") or {}), **(checkpoint.json("tokenizer_config.json") or {})}
+    tokenizer = read_tokenizer(checkpoint, named, config.get("model_type"))
+    placeholders = _read_placeholders(checkpoint, config, tokenizer)
+    special = {id_ for id_, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+    text_config = config.get("text_config") or {}
+    begins = (text_config.get("bos_token_id"), text_config.get("decoder_start_token_id"))
+    return TextCodec(
+        tokenizer=tokenizer,
+        pad=_read_pad(checkpoint, named, tokenizer),
+        starts=frozenset(special | _token_ids(tokenizer, _STARTS) | {id_ for id_ in begins if isinstance(id_, int)}),
+        stops=frozenset(_read_stops(checkpoint, config, named, tokenizer)),
+        placeholders=placeholders,
+        max_tokens=_read_max_tokens(named),
+        cleans_spaces=_cleans_spaces(named, tokenizer),
+        # BlipForQuestionAnswering encodes the question apart from the answer, so an answer that looks like it is an answer.
+        echoes="BlipForQuestionAnswering" not in (config.get("architectures") or ()),
+    )
+
+
+def _read_image_config(checkpoint: Checkpoint) -> tuple[Mapping[str, Any], str] | None:
+    # transformers 5 saves the image processor and the tokenizer's settings in one file, and reads it first.
+    config = (checkpoint.json("processor_config.json") or {}).get("image_processor")
+    if isinstance(config, dict):
+        return config, f"processor_config.json of {checkpoint.name!r}"
+    config = checkpoint.json("preprocessor_config.json")
+    return None if config is None else (config, f"preprocessor_config.json of {checkpoint.name!r}")
+
+
+def _read_pad(checkpoint: Checkpoint, named: Mapping[str, Any], tokenizer: Tokenizer) -> int:
+    for token in (token_text(named.get("pad_token")), *_PADS):
+        if token and (id_ := tokenizer.token_to_id(token)) is not None:
+            return int(id_)
+    raise ConfigurationError(
+        f"checkpoint {checkpoint.name!r}: its tokenizer has no pad token; name one in tokenizer_config.json"
+    )
+
+
+def _read_max_tokens(named: Mapping[str, Any]) -> int:
+    # transformers writes 1e30 where the tokenizer has no limit.
+    limit = named.get("model_max_length")
+    return int(limit) if isinstance(limit, int | float) and 0 < limit < UNLIMITED else UNLIMITED
+
+
+def _cleans_spaces(named: Mapping[str, Any], tokenizer: Tokenizer) -> bool:
+    """Return the setting for spaces before punctuation, which transformers 5 does not apply to BPE."""
+    forced = named.get("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output")
+    return bool(named.get("clean_up_tokenization_spaces")) and (type(tokenizer.model).__name__ != "BPE" or bool(forced))
+
+
+def _read_placeholders(checkpoint: Checkpoint, config: Mapping[str, Any], tokenizer: Tokenizer) -> tuple[int, ...]:
+    if config.get("model_type") not in ("blip-2", "instructblip"):
+        return ()
+    if config["model_type"] == "instructblip":
+        raise ConfigurationError(
+            f"checkpoint {checkpoint.name!r} is an InstructBLIP, which is not supported; use BLIP or BLIP-2"
+        )
+    saved = checkpoint.json("processor_config.json") or {}
+    count = saved.get("num_query_tokens") or config.get("num_query_tokens")
+    token = token_text(saved.get("image_token")) or "<image>"
+    if not isinstance(count, int) or not 0 < count <= 1024:
+        raise ConfigurationError(
+            f"checkpoint {checkpoint.name!r}: num_query_tokens is {count!r}; a BLIP-2 needs 1 to 1024: save it again"
+        )
+    if tokenizer.token_to_id(token) is None:
+        # As transformers' Blip2Processor does with older checkpoints.
+        tokenizer.add_special_tokens([token])
+    id_ = tokenizer.token_to_id(token)
+    expected = config.get("image_token_index", config.get("image_token_id"))
+    if expected is not None and id_ != expected:
+        raise ConfigurationError(
+            f"checkpoint {checkpoint.name!r}: {token!r} is token {id_} of the tokenizer but {expected} of the model; "
+            "save both again"
+        )
+    return (id_,) * count
+
+
+def _read_stops(checkpoint: Checkpoint, config: Mapping[str, Any], named: Mapping[str, Any], tokenizer: Tokenizer) -> set[int]:
+    written = {token_text(named.get(key)) for key in ("sep_token", "eos_token")} - {None}
+    stops = _token_ids(tokenizer, written or _STOPS)
+    # BLIP stops at its separator; the eos_token_id 2 in its files is a word of its vocabulary.
+    if config.get("model_type") == "blip":
+        return stops
+    generation = checkpoint.json("generation_config.json") or {}
+    ends = generation.get("eos_token_id", (config.get("text_config") or {}).get("eos_token_id"))
+    return stops | {id_ for id_ in (ends if isinstance(ends, list) else [ends]) if isinstance(id_, int)}
+
+
+def _token_ids(tokenizer: Tokenizer, tokens: Iterable[str | None]) -> set[int]:
+    return {id_ for token in tokens if token and (id_ := tokenizer.token_to_id(token)) is not None}

@@ -1,0 +1,1 @@
+"""Pictures: files and arrays, read as RGB pixels within limits."""

@@ -1,0 +1,1 @@
+"""Regions of a picture: boxes, their crops, masks and results."""

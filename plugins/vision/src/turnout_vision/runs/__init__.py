@@ -1,0 +1,1 @@
+"""Runs of a pipeline over picture files: records, results, resuming."""

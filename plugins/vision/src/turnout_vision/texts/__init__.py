@@ -1,0 +1,1 @@
+"""Texts: token ids of a checkpoint's vocabulary, and back."""
