@@ -73,7 +73,7 @@ CALLS = {
 }
 IMPORTS = (
     "from turnout_vision.checkpoints.checkpoint import Checkpoint\n"
-    "from turnout_vision.texts.tokenizer_file import read_tokenizer"
+    "from turnout_vision.checkpoints.tokenizer_file import read_tokenizer"
 )
 
 

@@ -12,8 +12,8 @@ from tokenizers import Tokenizer
 
 from turnout.errors import ConfigurationError
 from turnout_vision.checkpoints.checkpoint import Checkpoint
+from turnout_vision.checkpoints.tokenizer_file import read_tokenizer
 from turnout_vision.texts.panics import panics_as_errors
-from turnout_vision.texts.tokenizer_file import read_tokenizer
 from turnout_vision.texts.tokens import TextCodec
 
 GOOD = {

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.errors import ConfigurationError
 from turnout_vision.checkpoints.checkpoint import Checkpoint
+from turnout_vision.checkpoints.tokenizer_file import read_tokenizer, token_text
 from turnout_vision.preprocess import BIREFNET, ImagePreprocessor, preprocessor_of
-from turnout_vision.texts.tokenizer_file import read_tokenizer, token_text
 from turnout_vision.texts.tokens import UNLIMITED, TextCodec
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from turnout.errors import (
     one_line,
 )
 from turnout_vision.drawing.annotation import annotate_result, save_png
-from turnout_vision.pictures.picture_memory import MEMORY, estimate_bytes
 from turnout_vision.runs.ordered_threads import OrderedThreads
+from turnout_vision.runs.picture_memory import MEMORY, estimate_bytes
 from turnout_vision.runs.picture_record import PictureRecord, picture_record
 
 logger = logging.getLogger(__name__)

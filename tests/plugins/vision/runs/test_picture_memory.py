@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from turnout_vision.pictures.decoding_memory import BYTES_PER_PIXEL
-from turnout_vision.pictures.picture_memory import REGION_BYTES, estimate_bytes
+from turnout_vision.runs.picture_memory import REGION_BYTES, estimate_bytes
 
 PIXELS = 40 * 50
 
@@ -47,6 +47,6 @@ def test_a_picture_with_a_broken_region_file_needs_nothing(picture: Path) -> Non
 
 
 def test_what_nobody_expects_is_left_to_the_run(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("turnout_vision.pictures.picture_memory.find_regions")
+    monkeypatch.delattr("turnout_vision.runs.picture_memory.find_regions")
 
     assert estimate_bytes(picture, None) == 0
