@@ -13,6 +13,9 @@ PIP := -m pip install --quiet --disable-pip-version-check --constraint constrain
 TEST_TOOLS := pytest pytest-cov pytest-timeout pytest-xdist pytest-rerunfailures hypothesis
 # tests/deploy runs them, and Debian's package prometheus: apt-get install prometheus.
 OBSERVERS := gunicorn uvicorn grafana-foundation-sdk promql-parser
+# Packages that carry trained weights, and what their own code needs: tests/photo compares with it.
+WEIGHTS := rapidocr-onnxruntime
+WEIGHTS_NEED := PyYAML shapely six tqdm
 # A variable, because a comma would end the argument of a call.
 CORE_EXTRAS := plot,json-logs,otel,gpu
 # How often a failed test runs again, with its first failure printed: 0 on your machine, 1 in CI (docs/decisions/0030). A race of the
@@ -82,6 +85,12 @@ $(VENVS)/apps/.done: $(SOURCES) examples/constraints.txt
 	$(VENVS)/apps/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(VENVS)/apps/constraints.txt $(TEST_TOOLS) flask fastapi gradio gradio_client celery gunicorn uvicorn python-multipart -e core -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e "plugins/direct[export]"
 	touch $@
 
+# Real weights out of packages, and photographs; without torch. --no-deps, because rapidocr-onnxruntime asks for opencv-python, which
+# has the same files as opencv-python-headless.
+$(VENVS)/photo/.done: $(SOURCES)
+	$(call install,photo,$(TEST_TOOLS) $(WEIGHTS_NEED) onnx scikit-image -e core -e plugins/onnxruntime -e plugins/triton -e "plugins/vision[text]")
+	$(VENVS)/photo/bin/python $(PIP) --no-deps $(WEIGHTS)
+
 $(VENVS)/ray/.done: $(SOURCES)
 	$(call install,ray,$(TEST_TOOLS) "ray[serve]" -e core -e plugins/onnxruntime -e plugins/vision -e plugins/web)
 
@@ -107,7 +116,7 @@ $(VENVS)/demo/.done-triton: $(VENVS)/demo/.done
 	touch $@
 
 # All of them; with --jobs, at the same time.
-environments: $(foreach name,check core onnxruntime vision triton direct web scan deploy apps ray,$(VENVS)/$(name)/.done) $(VENVS)/triton/.done-server
+environments: $(foreach name,check core onnxruntime vision triton direct web scan deploy apps ray photo,$(VENVS)/$(name)/.done) $(VENVS)/triton/.done-server
 
 # ---- the demo
 
@@ -138,7 +147,7 @@ check: $(VENVS)/check/.done
 	$(VENVS)/check/bin/mypy core/src plugins/*/src
 	$(VENVS)/check/bin/lint-imports
 
-test: test-architecture test-core test-onnxruntime test-vision test-triton test-direct test-scan test-ray test-apps test-deploy test-web
+test: test-architecture test-core test-onnxruntime test-vision test-triton test-direct test-scan test-ray test-photo test-apps test-deploy test-web
 
 define run_tests
 	$(VENVS)/$(1)/bin/python $(PYTEST) $(PARALLEL) $(2)
@@ -175,6 +184,10 @@ test-ray: $(VENVS)/ray/.done
 
 campaigns: $(VENVS)/direct/.done
 	$(VENVS)/direct/bin/python $(PYTEST) $(CAMPAIGN) tests/plugins/direct tests/deploy
+
+# Real models on photographs, beside a real Triton.
+test-photo: $(VENVS)/photo/.done $(VENVS)/triton/.done-server
+	$(call run_tests,photo,tests/photo)
 
 benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/web/.done $(VENVS)/triton/.done-server
 	$(VENVS)/direct/bin/python benchmarks/overhead.py

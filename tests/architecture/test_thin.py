@@ -9,7 +9,20 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "transformers", "tritonclient", "grpc", "onnxruntime", "onnx", "PIL", "tokenizers", "opentelemetry", "pynvml")
+HEAVY = (
+    "torch",
+    "transformers",
+    "tritonclient",
+    "grpc",
+    "onnxruntime",
+    "onnx",
+    "PIL",
+    "tokenizers",
+    "opentelemetry",
+    "pynvml",
+    "cv2",
+    "pyclipper",
+)
 SLOW = (*HEAVY, "pydantic", "ruamel", "numpy", "rich", "prometheus_client", "asyncio")
 
 IMPORT_EVERYTHING = """
