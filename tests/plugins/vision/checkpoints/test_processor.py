@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
+from turnout import StepDeclaration
 from turnout.errors import ConfigurationError, InvalidInputError
 from turnout_vision.checkpoints.checkpoint import Checkpoint
-from turnout_vision.checkpoints.processor import read_image_preprocessor, read_segmenter_preprocessor, read_text_codec
+from turnout_vision.checkpoints.processor import (
+    find_image_preprocessor,
+    read_image_preprocessor,
+    read_segmenter_preprocessor,
+    read_text_codec,
+)
+from turnout_vision.options.prepare import PrepareOptions
 from turnout_vision.preprocess import BIREFNET
 
 Write = Any
@@ -42,6 +49,23 @@ def test_a_segmenter_without_settings_gets_those_of_birefnet(folder: Path) -> No
     (folder / "preprocessor_config.json").unlink()
 
     assert read_segmenter_preprocessor(at(folder)) == read_segmenter_preprocessor(None) == BIREFNET
+
+
+def test_what_a_step_writes_replaces_the_settings_of_the_checkpoint(folder: Path, declaration: StepDeclaration) -> None:
+    prepare = PrepareOptions(size=(5, 6))
+
+    for found in (
+        read_image_preprocessor(at(folder), prepare),
+        read_segmenter_preprocessor(at(folder), prepare),
+        find_image_preprocessor(None, prepare, declaration, "detector"),
+    ):
+        assert found.size == (5, 6)
+    assert find_image_preprocessor(at(folder), None, declaration, "detector").size == (24, 24)
+
+
+def test_a_step_that_has_neither_a_checkpoint_nor_prepare_is_refused(declaration: StepDeclaration) -> None:
+    with pytest.raises(ConfigurationError, match=r"no backend of model 'detector' names a checkpoint; write `processor:`"):
+        find_image_preprocessor(None, None, declaration, "detector")
 
 
 def test_a_text_model_without_image_settings_is_refused(folder: Path) -> None:

@@ -12,6 +12,7 @@ from turnout import InferenceRequest, InferenceResponse, ModelInference, Pipelin
 from turnout.errors import ConfigurationError, InferenceError, InvalidInputError
 from turnout_vision.factories import create_load_image, create_segment_regions
 from turnout_vision.options.load_image import LoadImageOptions
+from turnout_vision.options.prepare import PrepareOptions
 from turnout_vision.options.segment_regions import SegmentRegionsOptions
 from turnout_vision.regions.region import Region
 from turnout_vision.steps.segment_regions import SegmentRegions
@@ -190,3 +191,23 @@ def test_a_processor_that_crops_or_pads_is_refused_unless_the_step_gives_a_size(
     result = run(steps(declaration, processor=str(tmp_path), size=(24, 24)), {"segmenter": segmenter()}, image=scene)
 
     assert not result.failures
+
+
+def test_the_preprocessing_may_be_written_in_the_step(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], segmenter: Any
+) -> None:
+    seen: list[NDArray[np.float32]] = []
+
+    class Seen(ModelInference):
+        def infer(self, request: InferenceRequest) -> InferenceResponse:
+            seen.append(request["pixel_values"])
+            return InferenceResponse({"logits": np.zeros((1, 1, 4, 4), np.float32)})
+
+    run(
+        steps(declaration, prepare=PrepareOptions(size=(20, 30), scale=1.0, order="BGR"), margin=0),
+        {"segmenter": Seen()},
+        image=scene,
+    )
+
+    assert seen[0].shape == (1, 3, 20, 30)
+    assert seen[0].max() > 200

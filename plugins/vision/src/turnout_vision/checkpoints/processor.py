@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from turnout import StepDeclaration
 from turnout.errors import ConfigurationError
 from turnout_vision.checkpoints.checkpoint import Checkpoint
 from turnout_vision.checkpoints.tokenizer_file import read_tokenizer, token_text
-from turnout_vision.preprocess import BIREFNET, ImagePreprocessor, preprocessor_of
+from turnout_vision.options.prepare import PrepareOptions
+from turnout_vision.preprocess import BIREFNET, ImagePreprocessor, preprocessor_from, preprocessor_of
 from turnout_vision.texts.tokens import UNLIMITED, TextCodec
 
 if TYPE_CHECKING:
@@ -20,29 +22,53 @@ _STOPS = ("[SEP]", "</s>")
 _STARTS = ("[DEC]", "[ENC]")
 
 
-def read_segmenter_preprocessor(checkpoint: Checkpoint | None) -> ImagePreprocessor:
-    """Return the image preprocessor of ``checkpoint``, or BiRefNet's if it has none. May block on the hub.
+def read_segmenter_preprocessor(checkpoint: Checkpoint | None, prepare: PrepareOptions | None = None) -> ImagePreprocessor:
+    """Return the image preprocessor of ``prepare`` or ``checkpoint``, or BiRefNet's without both. May block on the hub.
 
     Raises:
         ConfigurationError: the settings are broken, unreachable or not supported.
     """
+    if prepare is not None:
+        return preprocessor_from(prepare)
     config = _read_image_config(checkpoint) if checkpoint else None
     return preprocessor_of(*config) if config else BIREFNET
 
 
-def read_image_preprocessor(checkpoint: Checkpoint) -> ImagePreprocessor:
-    """Return the image preprocessor of ``checkpoint``. May block on the hub.
+def read_image_preprocessor(checkpoint: Checkpoint, prepare: PrepareOptions | None = None) -> ImagePreprocessor:
+    """Return the image preprocessor of ``prepare``, or else of ``checkpoint``. May block on the hub.
 
     Raises:
         ConfigurationError: the settings are missing, broken, unreachable or not supported.
     """
+    if prepare is not None:
+        return preprocessor_from(prepare)
     config = _read_image_config(checkpoint)
     if config is None:
         raise ConfigurationError(
             f"checkpoint {checkpoint.name!r} has no preprocessor_config.json or processor_config.json; save one with "
-            "AutoProcessor.save_pretrained, or name another with `processor:`"
+            "AutoProcessor.save_pretrained, or name another with `processor:`, or write `prepare:` in the step"
         )
     return preprocessor_of(*config)
+
+
+def find_image_preprocessor(
+    checkpoint: Checkpoint | None, prepare: PrepareOptions | None, declaration: StepDeclaration, model: str
+) -> ImagePreprocessor:
+    """Return the image preprocessor of ``prepare``, or else of ``checkpoint``, for a step of ``model``. May block on the hub.
+
+    Raises:
+        ConfigurationError: there is neither, or the settings are missing, broken, unreachable or not supported.
+    """
+    if prepare is None and checkpoint is None:
+        raise ConfigurationError(
+            f"step {declaration.name!r} of pipeline {declaration.pipeline!r} cannot prepare pictures: no backend of model "
+            f"{model!r} names a checkpoint; write `processor:` with a folder or a hub name, or "
+            "`prepare: {size: [H, W], mean: [...], std: [...]}`"
+        )
+    if prepare is not None:
+        return preprocessor_from(prepare)
+    assert checkpoint is not None
+    return read_image_preprocessor(checkpoint)
 
 
 def read_text_codec(checkpoint: Checkpoint) -> TextCodec:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from turnout import Options
-
-Side = Annotated[int, Field(ge=1, le=16_384)]
+from turnout_vision.options.prepare import PrepareOptions
 
 
 class ModelStepOptions(Options):
@@ -18,7 +13,9 @@ class ModelStepOptions(Options):
         model: the name of the model under ``models:``.
         processor: the folder or hub name with the preprocessor's settings and the tokenizer; by default the ``checkpoint``
             that a backend of the model names.
+        prepare: how a picture becomes the model's input, for a model without a checkpoint; replaces the processor's settings.
     """
 
     model: str
     processor: str | None = None
+    prepare: PrepareOptions | None = None

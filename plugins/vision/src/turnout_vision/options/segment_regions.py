@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from turnout_vision.options.model_step import ModelStepOptions, Side
+from turnout_vision.options.model_step import ModelStepOptions
+from turnout_vision.options.sides import Side
 
 
 class SegmentRegionsOptions(ModelStepOptions):

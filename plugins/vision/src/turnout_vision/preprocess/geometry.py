@@ -91,7 +91,7 @@ class SquareCanvas:
     def apply(self, pixels: Pixels) -> Pixels:
         side = max(pixels.shape[:2])
         _check_size((side, side), pixels.shape[:2])
-        return _center(pixels, (side, side), self.color)
+        return _place(pixels, (side, side), self.color, centered=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +108,13 @@ class AlignLongAxis:
 
 
 @dataclass(frozen=True, slots=True)
-class BlackCanvas:
-    """Puts the picture into the middle of a black canvas of ``height`` and ``width``."""
+class Canvas:
+    """Puts the picture on a canvas of ``height``, ``width`` and ``color``: in its middle, or in its upper left corner."""
 
     height: int
     width: int
+    color: tuple[int, int, int] = (0, 0, 0)
+    centered: bool = True
 
     def apply(self, pixels: Pixels) -> Pixels:
         """Return the canvas.
@@ -121,7 +123,7 @@ class BlackCanvas:
             InvalidInputError: the picture is larger than the canvas.
         """
         check_fits(pixels.shape[:2], (self.height, self.width))
-        return _center(pixels, (self.height, self.width), (0, 0, 0))
+        return _place(pixels, (self.height, self.width), self.color, centered=self.centered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +146,11 @@ def check_fits(size: Size, canvas: Size) -> None:
         )
 
 
-def _center(pixels: Pixels, size: Size, color: tuple[int, int, int]) -> Pixels:
-    """Return a canvas of ``size`` and ``color`` with the picture in its middle."""
+def _place(pixels: Pixels, size: Size, color: tuple[int, int, int], *, centered: bool) -> Pixels:
+    """Return a canvas of ``size`` and ``color`` with the picture on it."""
     height, width = pixels.shape[:2]
     canvas = np.full((*size, 3), color, np.uint8)
-    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    top, left = ((size[0] - height) // 2, (size[1] - width) // 2) if centered else (0, 0)
     canvas[top : top + height, left : left + width] = pixels
     return canvas
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout_vision.preprocess.geometry import BlackCanvas, CenterCrop, Operation, Resize, check_fits
+from turnout_vision.preprocess.geometry import Canvas, CenterCrop, Operation, Resize, check_fits
 from turnout_vision.preprocess.sizes import ExactSize, Size
 from turnout_vision.preprocess.values import Normalization, Scaling
 
@@ -58,15 +58,17 @@ class ImagePreprocessor:
         scaling: the values of its bytes.
         padding: zeros around the values.
         bgr: True if the channels are blue, green, red.
+        channels_last: True if the channels are the last axis.
     """
 
     geometry: tuple[Operation, ...]
     scaling: Scaling
     padding: Padding | None = None
     bgr: bool = False
+    channels_last: bool = False
 
     def pixel_values(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return FP32 [1, 3, height, width] computed from UINT8 [height, width, 3].
+        """Return FP32 [1, 3, height, width], or [1, height, width, 3], computed from UINT8 [height, width, 3].
 
         Raises:
             InvalidInputError: the settings give this picture no size, or one without an end.
@@ -76,7 +78,8 @@ class ImagePreprocessor:
         values = self.scaling.apply(pixels)
         if self.padding is not None:
             values = np.pad(values, ((0, 0), *self.padding.margins(*values.shape[1:])))
-        return np.ascontiguousarray((values[::-1] if self.bgr else values)[np.newaxis])
+        values = values[::-1] if self.bgr else values
+        return np.ascontiguousarray((values.transpose(1, 2, 0) if self.channels_last else values)[np.newaxis])
 
     @property
     def size(self) -> Size | None:
@@ -86,7 +89,7 @@ class ImagePreprocessor:
         last = self.geometry[-1] if self.geometry and self.padding is None else None
         if isinstance(last, Resize):
             return (last.target.height, last.target.width) if isinstance(last.target, ExactSize) else None
-        return (last.height, last.width) if isinstance(last, CenterCrop | BlackCanvas) else None
+        return (last.height, last.width) if isinstance(last, CenterCrop | Canvas) else None
 
     @property
     def keeps_the_frame(self) -> bool:

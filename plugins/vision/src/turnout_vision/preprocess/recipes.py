@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from turnout_vision.preprocess.geometry import (
     AlignLongAxis,
-    BlackCanvas,
+    Canvas,
     CenterCrop,
     MirroredEdge,
     Operation,
@@ -188,5 +188,5 @@ def make_donut(settings: Settings) -> ImagePreprocessor:
         # Donut's nearest filter, number 0, counts as none given.
         geometry.append(Resize(Thumbnail(height, width), resample or 3))
     if settings.switch("do_pad"):
-        geometry.append(BlackCanvas(height, width))
+        geometry.append(Canvas(height, width))
     return ImagePreprocessor((*geometry, *read_crop(settings)), read_scaling(settings))

@@ -131,3 +131,37 @@ class Thumbnail:
         if width > height:
             return int(height * new_width / width), new_width
         return new_height, new_width
+
+
+@dataclass(frozen=True, slots=True)
+class LongestEdge:
+    """A size whose longer side is ``edge``, with the aspect ratio of the picture."""
+
+    edge: int
+
+    def compute(self, height: int, width: int) -> Size:
+        return LargestInside(self.edge, self.edge).compute(height, width)
+
+
+@dataclass(frozen=True, slots=True)
+class LargestInside:
+    """The largest size inside ``height`` and ``width``, with the aspect ratio of the picture, rounded, of at least 1 x 1."""
+
+    height: int
+    width: int
+
+    def compute(self, height: int, width: int) -> Size:
+        scale = min(self.height / height, self.width / width)
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+@dataclass(frozen=True, slots=True)
+class NearestMultiple:
+    """The size ``target``, each side rounded to the nearest multiple of ``divisor``, at least one."""
+
+    target: TargetSize
+    divisor: int
+
+    def compute(self, height: int, width: int) -> Size:
+        new_height, new_width = (max(1, round(side / self.divisor)) for side in self.target.compute(height, width))
+        return new_height * self.divisor, new_width * self.divisor

@@ -40,7 +40,7 @@ class SegmentRegions(PipelineStep):
     # At first use, because a checkpoint on the hub may have to be downloaded.
     @cached_property
     def _preprocessor(self) -> ImagePreprocessor:
-        preprocessor = read_segmenter_preprocessor(self._checkpoint)
+        preprocessor = read_segmenter_preprocessor(self._checkpoint, self._options.prepare)
         if self._options.size is not None:
             return preprocessor.with_size(self._options.size)
         if not preprocessor.keeps_the_frame:

@@ -88,4 +88,4 @@ class TextStep(PipelineStep):
 
     @cached_property
     def _preprocessor(self) -> ImagePreprocessor:
-        return read_image_preprocessor(self._checkpoint)
+        return read_image_preprocessor(self._checkpoint, self._text_options.prepare)
