@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -22,7 +23,7 @@ def parse(value: Any, max_regions: int = 10) -> list[Region | InvalidInputError]
         [[1, 2, 30, 40]],
         [(1, 2, 30, 40)],
         [{"box": [1, 2, 30, 40]}],
-        {"regions": [{"box": [1, 2, 30, 40], "score": 0.9}]},
+        {"regions": [{"box": [1, 2, 30, 40], "area": 1102}]},
         np.array([[1, 2, 30, 40]]),
         [np.array([1.0, 2.0, 30.0, 40.0], np.float32)],
         [[np.float32(1), np.int64(2), 30, 40]],
@@ -35,6 +36,20 @@ def test_a_box_is_parsed_from_any_of_its_forms(value: Any) -> None:
 
 def test_a_label_is_kept() -> None:
     assert parse([{"box": [1, 2, 30, 40], "label": "cat"}]) == [Region(1, 2, 30, 40, "cat")]
+
+
+@pytest.mark.parametrize("score", [0.9, 1, np.float32(0.5), np.int64(0)])
+def test_a_score_is_kept_as_a_number(score: Any) -> None:
+    expected = Region(1, 2, 30, 40, "cat", float(score))
+
+    assert parse([{"box": [1, 2, 30, 40], "label": "cat", "score": score}, expected]) == [expected, expected]
+
+
+@pytest.mark.parametrize(
+    "region", [Region(1, 2, 30, 40), Region(1, 2, 30, 40, "cat"), Region(1, 2, 30, 40, "cat", 0.5), Region(0, 0, 1, 1, score=0)]
+)
+def test_the_json_of_a_region_is_parsed_as_the_same_region(region: Region) -> None:
+    assert parse(json.loads(json.dumps([region.__json__()]))) == [region]
 
 
 @pytest.mark.parametrize("value", [[], (), {"regions": []}, np.zeros((0, 4))])
@@ -76,6 +91,9 @@ WRONG = {
     "below the picture": ([0, 50, 5, 60], "is outside the picture"),
     "another key": ({"bbox": [0, 0, 5, 5]}, r"it has the keys bbox, not 'box'; write .* picture\. Did you mean 'bbox'"),
     "a label that is no text": ({"box": [0, 0, 5, 5], "label": 3}, r"label 3 \(type int\) is not text; write text"),
+    "a score that is no number": ({"box": [0, 0, 5, 5], "score": "0.9"}, r"score '0.9' \(type str\) is not a finite number"),
+    "a score of NaN": ({"box": [0, 0, 5, 5], "score": math.nan}, "score nan"),
+    "a score of truth": ({"box": [0, 0, 5, 5], "score": True}, r"score True \(type bool\)"),
     "an integer that no float holds": ([0, 0, 10**400, 5], r"contains an integer of 1329 "),
     "a number too long to write": ([0, 0, 10**100_000, 5], r"contains an integer of 3321"),
     "an array of arrays": (np.zeros((4, 4)), "does not have four numbers"),

@@ -24,13 +24,19 @@ _FORM = "write [left, top, right, bottom] in pixels of the upright picture"
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A box in pixels of the upright picture; ``right`` and ``bottom`` are exclusive."""
+    """A box in pixels of the upright picture; ``right`` and ``bottom`` are exclusive.
+
+    Attributes:
+        label: the class of what is in it, or any text.
+        score: how sure a detector is of it, usually 0 to 1.
+    """
 
     left: int
     top: int
     right: int
     bottom: int
     label: str | None = None
+    score: float | None = None
 
     @property
     def box(self) -> tuple[int, int, int, int]:
@@ -39,7 +45,8 @@ class Region:
 
     def __json__(self) -> dict[str, Any]:
         """Return the region in types of JSON, as ``parse_regions`` reads it."""
-        return {"box": list(self.box)} | ({} if self.label is None else {"label": self.label})
+        optional = {"label": self.label, "score": self.score}
+        return {"box": list(self.box)} | {name: value for name, value in optional.items() if value is not None}
 
     def with_margin(self, margin: float, height: int, width: int) -> Region:
         """Return a copy with ``margin`` times its larger side added on each side, clipped to the picture."""
@@ -67,7 +74,8 @@ def parse_regions(value: Any, height: int, width: int, *, max_regions: int) -> l
     """Return a region, or its error, for each box in ``value``; the whole picture if there are no boxes.
 
     ``value`` is a sequence, an array [n, 4], or ``{"regions": [...]}``. Each item is a box of four numbers, a mapping with
-    ``box`` and optionally ``label``, or a Region. A box is clipped to the picture and rounded outwards to whole pixels.
+    ``box`` and optionally ``label`` and ``score``, or a Region. A box is clipped to the picture and rounded outwards to whole
+    pixels.
 
     Raises:
         InvalidInputError: ``value`` has another form.
@@ -113,8 +121,10 @@ def _parse(item: Any, index: int, height: int, width: int, max_regions: int) -> 
         if index >= max_regions:
             raise InvalidInputError(f"the limit is {max_regions} regions of a picture; raise max_regions of load_image")
         if isinstance(item, Region):
-            return _clip(list(item.box), item.label, height, width)
-        return _clip(_read_numbers(_find_box(item)), _read_label(item), height, width)
+            box, label, score = list(map(float, item.box)), item.label, item.score
+        else:
+            box, label, score = _read_numbers(_find_box(item)), _read_label(item), _read_score(item)
+        return replace(clip_box(box, height, width), label=label, score=score)
     except InvalidInputError as error:
         return InvalidInputError(f"region {index}: {error}")
 
@@ -137,6 +147,15 @@ def _read_label(item: Any) -> str | None:
     raise InvalidInputError(f"label {brief(label)} (type {type(label).__name__}) is not text; write text")
 
 
+def _read_score(item: Any) -> float | None:
+    score = item.get("score") if isinstance(item, Mapping) else None
+    if score is None:
+        return None
+    if not isinstance(score, Real) or isinstance(score, bool | np.bool_) or not _is_finite(score):
+        raise InvalidInputError(f"score {brief(score)} (type {type(score).__name__}) is not a finite number; write a number")
+    return float(score)
+
+
 def _read_numbers(box: Any) -> list[float]:
     if isinstance(box, np.ndarray) and box.size == _SIDES:
         box = box.tolist()
@@ -157,7 +176,12 @@ def _is_finite(number: Real) -> bool:
         return False
 
 
-def _clip(box: Sequence[float], label: str | None, height: int, width: int) -> Region:
+def clip_box(box: Sequence[float], height: int, width: int) -> Region:
+    """Return the region of ``box``, four finite numbers in pixels, clipped to the picture and rounded outwards.
+
+    Raises:
+        InvalidInputError: the box is inverted, empty or outside the picture.
+    """
     # Rounded outwards, so that a box of less than one pixel still has one.
     left, top, right, bottom = math.floor(box[0]), math.floor(box[1]), math.ceil(box[2]), math.ceil(box[3])
     shown = f"box {brief(list(box), 80)}"
@@ -167,4 +191,4 @@ def _clip(box: Sequence[float], label: str | None, height: int, width: int) -> R
         raise InvalidInputError(f"{shown} is empty; {_FORM}")
     if right <= 0 or bottom <= 0 or left >= width or top >= height:
         raise InvalidInputError(f"{shown} is outside the picture, which is {width} x {height} (width x height); {_FORM}")
-    return Region(max(0, left), max(0, top), min(width, right), min(height, bottom), label)
+    return Region(max(0, left), max(0, top), min(width, right), min(height, bottom))

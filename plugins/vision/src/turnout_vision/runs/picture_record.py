@@ -56,8 +56,10 @@ def _region_record(result: RegionResult, rle: bool) -> PictureRecord:  # noqa: F
     record: PictureRecord = {"box": list(region.box) if region else None}
     if region and region.label is not None:
         record["label"] = region.label
+    if region and region.score is not None:
+        record["score"] = region.score
     others = {name: to_json(value) for name, value in result.values.items()}
-    record.update(_rename({**result.texts, **others}, ("box", "label", "mask")))
+    record.update(_rename({**result.texts, **others}, ("box", "label", "score", "mask")))
     if result.mask is not None:
         box = bounding_box(result.mask)
         record["mask"] = {"area": int(np.count_nonzero(result.mask)), "box": list(box) if box else None}

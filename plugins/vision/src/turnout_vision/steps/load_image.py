@@ -17,7 +17,8 @@ from turnout_vision.regions.region_fan_out import report_errors
 from turnout_vision.regions.region_file import find_regions
 
 _BOX = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
-_LABELED = {"type": "object", "properties": {"box": _BOX, "label": {"type": "string"}}, "required": ["box"]}
+_PROPERTIES = {"box": _BOX, "label": {"type": "string"}, "score": {"type": "number"}}
+_LABELED = {"type": "object", "properties": _PROPERTIES, "required": ["box"]}
 _REGIONS = {
     "type": "array",
     "items": {"anyOf": [_BOX, _LABELED]},
