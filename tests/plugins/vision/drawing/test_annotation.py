@@ -8,13 +8,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from turnout_vision.drawing.annotation import annotate, region_color, save_png
+from turnout_vision.drawing.annotation import annotate, save_png
+from turnout_vision.drawing.colors import region_color
+from turnout_vision.drawing.findings import Findings
 from turnout_vision.regions.region import Region
 from turnout_vision.regions.region_results import RegionResult
 
 
 def draw(picture: NDArray[np.uint8], *findings: RegionResult, footer: tuple[str, ...] = ()) -> NDArray[np.uint8]:
-    return np.asarray(annotate(picture, findings, footer))
+    return np.asarray(annotate(picture, Findings(findings, footer=footer)))
 
 
 @pytest.fixture
@@ -110,7 +112,7 @@ def test_consecutive_regions_have_very_different_colors() -> None:
 
 
 def test_a_picture_is_saved_whole(tmp_path: Path, gray: NDArray[np.uint8]) -> None:
-    save_png(annotate(gray, ()), tmp_path / "new" / "a.png")
+    save_png(annotate(gray, Findings()), tmp_path / "new" / "a.png")
 
     with Image.open(tmp_path / "new" / "a.png") as image:
         assert image.size == (900, 700)

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from turnout_vision.labels.label import Label
 from turnout_vision.regions.region import Region
-from turnout_vision.regions.region_results import picture_texts, region_results
+from turnout_vision.regions.region_results import picture_texts, picture_values, region_results
 
 MASK = np.ones((4, 5), np.bool_)
 
@@ -42,3 +43,14 @@ def test_texts_are_about_the_whole_picture() -> None:
     result = {"image": "a.jpg", "caption": None, "question": "why?", "regions": [], "captions": ["x"]}
 
     assert picture_texts(result) == {"caption": None, "question": "why?"}
+
+
+def test_a_list_of_labels_is_about_the_picture_whatever_its_length() -> None:
+    best = [Label("cat", 0.9, 0), Label("dog", 0.1, 1)]
+    result = {"regions": [Region(0, 0, 1, 1), Region(1, 1, 2, 2)], "classification": best, "classifications": [best, None]}
+
+    first, second = region_results(result)
+
+    assert first.values == {"classification": best}
+    assert second.texts == {"classification": None}
+    assert picture_values(result) == {"classification": best}

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from turnout_vision.regions.region import Region
 
-_SINGULAR = {"captions": "caption", "answers": "answer", "masks": "mask"}
+_SINGULAR = {
+    "captions": "caption",
+    "answers": "answer",
+    "masks": "mask",
+    "classifications": "classification",
+    "embeddings": "embedding",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,14 +38,14 @@ class RegionResult:
 
 
 def region_results(result: Mapping[str, Any]) -> list[RegionResult]:
-    """Return one result per region, from every list in a pipeline's ``result`` that is as long as ``regions``."""
+    """Return one result per region, from every list in a pipeline's ``result`` that has a value for each of ``regions``."""
     regions = result.get("regions")
     if not isinstance(regions, list):
         return []
     columns = {
         _SINGULAR.get(name, name): values
         for name, values in result.items()
-        if name != "regions" and isinstance(values, list) and len(values) == len(regions)
+        if name != "regions" and _is_per_region(values, len(regions))
     }
     return [
         _region_result(region, {name: values[index] for name, values in columns.items()})
@@ -64,7 +70,7 @@ def picture_values(result: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in result.items()
         if name not in elsewhere
         # These are in the results of the regions.
-        and not (isinstance(value, list) and len(value) == count)
+        and not _is_per_region(value, count)
     }
 
 
@@ -74,6 +80,11 @@ def _region_result(region: Any, row: Mapping[str, Any]) -> RegionResult:
     values = {name: value for name, value in row.items() if name not in (*texts, *masks, "mask")}
     mask = row[masks[0]] if masks else None
     return RegionResult(region if isinstance(region, Region) else None, texts, mask, values)
+
+
+def _is_per_region(value: Any, count: int) -> bool:
+    # The five best labels of a picture with five regions are not about the regions.
+    return isinstance(value, list) and len(value) == count and not any(getattr(item, "is_part", False) for item in value)
 
 
 def _is_mask(value: Any) -> bool:
