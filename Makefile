@@ -144,7 +144,7 @@ demo-run:
 check: $(VENVS)/check/.done
 	$(VENVS)/check/bin/ruff format --check .
 	$(VENVS)/check/bin/ruff check .
-	$(VENVS)/check/bin/mypy core/src plugins/*/src
+	$(VENVS)/check/bin/mypy core/src plugins/*/src examples/third_party/turnout-openvino/src
 	$(VENVS)/check/bin/lint-imports
 
 test: test-architecture test-core test-onnxruntime test-vision test-triton test-direct test-scan test-ray test-photo test-apps test-deploy test-web

@@ -1,0 +1,1 @@
+"""Turnout backend: OpenVINO in this process."""
