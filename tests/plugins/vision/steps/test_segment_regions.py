@@ -200,7 +200,7 @@ def test_the_preprocessing_may_be_written_in_the_step(
 
     class Seen(ModelInference):
         def infer(self, request: InferenceRequest) -> InferenceResponse:
-            seen.append(request["pixel_values"])
+            seen.append(request.inputs["pixel_values"])
             return InferenceResponse({"logits": np.zeros((1, 1, 4, 4), np.float32)})
 
     run(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout.errors import InvalidInputError
+from turnout.errors import ConfigurationError, InvalidInputError
+from turnout_vision.preprocess.frame import Frame
 from turnout_vision.preprocess.sizes import Size, TargetSize
 
 # A strip of 1 x 10,000 pixels whose shorter side becomes 224 would need 7 GB.
 MAX_RESIZED = 100_000_000
 
 Pixels = NDArray[np.uint8]
+Color = tuple[int, int, int]
 
 
 class Operation(Protocol):
@@ -23,6 +24,13 @@ class Operation(Protocol):
 
     def apply(self, pixels: Pixels) -> Pixels:
         """Return the new picture; ``pixels`` stay unchanged."""
+
+    def move(self, frame: Frame) -> Frame:
+        """Return the frame of the picture after the operation.
+
+        Raises:
+            ConfigurationError: the operation turns the picture.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,9 @@ class Resize:
         image = Image.fromarray(np.ascontiguousarray(pixels)).resize((width, height), Image.Resampling(self.resample))
         return np.asarray(image)
 
+    def move(self, frame: Frame) -> Frame:
+        return frame.resized(*self.target.compute(frame.height, frame.width))
+
 
 @dataclass(frozen=True, slots=True)
 class CenterCrop:
@@ -57,17 +68,20 @@ class CenterCrop:
 
     def apply(self, pixels: Pixels) -> Pixels:
         height, width = pixels.shape[:2]
-        padded = pixels
-        if self.height > height or self.width > width:
-            new_height, new_width = max(self.height, height), max(self.width, width)
-            top, left = ceil((new_height - height) / 2), ceil((new_width - width) / 2)
-            padded = np.zeros((new_height, new_width, 3), np.uint8)
-            padded[top : top + height, left : left + width] = pixels
-            # Of an odd difference, transformers puts the larger half in front of a side that it pads.
-            top, left = (height - self.height) // 2 + top, (width - self.width) // 2 + left
-        else:
-            top, left = (height - self.height) // 2, (width - self.width) // 2
-        return padded[top : top + self.height, left : left + self.width]
+        down, right = self._offset(height, width)
+        cut = np.zeros((self.height, self.width, 3), np.uint8)
+        cut[max(down, 0) : height + down, max(right, 0) : width + right] = pixels[
+            max(-down, 0) : self.height - down, max(-right, 0) : self.width - right
+        ]
+        return cut
+
+    def move(self, frame: Frame) -> Frame:
+        return frame.moved(*self._offset(frame.height, frame.width), self.height, self.width)
+
+    def _offset(self, height: int, width: int) -> tuple[int, int]:
+        """Return how far down and to the right the picture moves."""
+        # Of an odd difference, transformers puts the larger half in front of a side that it pads.
+        return -((height - self.height) // 2), -((width - self.width) // 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +92,30 @@ class ShareCrop:
     width: float
 
     def apply(self, pixels: Pixels) -> Pixels:
-        shorter = min(pixels.shape[:2])
-        return CenterCrop(int(self.height * shorter), int(self.width * shorter)).apply(pixels)
+        return self._crop(*pixels.shape[:2]).apply(pixels)
+
+    def move(self, frame: Frame) -> Frame:
+        return self._crop(frame.height, frame.width).move(frame)
+
+    def _crop(self, height: int, width: int) -> CenterCrop:
+        shorter = min(height, width)
+        return CenterCrop(int(self.height * shorter), int(self.width * shorter))
 
 
 @dataclass(frozen=True, slots=True)
 class SquareCanvas:
     """Puts the picture into the middle of a square of ``color``."""
 
-    color: tuple[int, int, int]
+    color: Color
 
     def apply(self, pixels: Pixels) -> Pixels:
         side = max(pixels.shape[:2])
         _check_size((side, side), pixels.shape[:2])
-        return _place(pixels, (side, side), self.color, centered=True)
+        return Canvas(side, side, self.color).apply(pixels)
+
+    def move(self, frame: Frame) -> Frame:
+        side = max(frame.height, frame.width)
+        return Canvas(side, side).move(frame)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +126,18 @@ class AlignLongAxis:
     width: int
 
     def apply(self, pixels: Pixels) -> Pixels:
-        height, width = pixels.shape[:2]
-        turns = (self.width < self.height and width > height) or (self.width > self.height and width < height)
-        return np.rot90(pixels, 3) if turns else pixels
+        return np.rot90(pixels, 3) if self._turns(*pixels.shape[:2]) else pixels
+
+    def move(self, frame: Frame) -> Frame:
+        if not self._turns(frame.height, frame.width):
+            return frame
+        raise ConfigurationError(
+            "do_align_long_axis turns a picture, so boxes in it cannot be put back; write `do_align_long_axis: false` in "
+            "a copy of the image processor's file, and name its folder as `processor:`"
+        )
+
+    def _turns(self, height: int, width: int) -> bool:
+        return (self.width < self.height and width > height) or (self.width > self.height and width < height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +146,7 @@ class Canvas:
 
     height: int
     width: int
-    color: tuple[int, int, int] = (0, 0, 0)
+    color: Color = (0, 0, 0)
     centered: bool = True
 
     def apply(self, pixels: Pixels) -> Pixels:
@@ -122,8 +155,18 @@ class Canvas:
         Raises:
             InvalidInputError: the picture is larger than the canvas.
         """
-        check_fits(pixels.shape[:2], (self.height, self.width))
-        return _place(pixels, (self.height, self.width), self.color, centered=self.centered)
+        height, width = pixels.shape[:2]
+        check_fits((height, width), (self.height, self.width))
+        canvas = np.full((self.height, self.width, 3), self.color, np.uint8)
+        top, left = self._offset(height, width)
+        canvas[top : top + height, left : left + width] = pixels
+        return canvas
+
+    def move(self, frame: Frame) -> Frame:
+        return frame.moved(*self._offset(frame.height, frame.width), self.height, self.width)
+
+    def _offset(self, height: int, width: int) -> Size:
+        return ((self.height - height) // 2, (self.width - width) // 2) if self.centered else (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +176,15 @@ class MirroredEdge:
     divisor: int
 
     def apply(self, pixels: Pixels) -> Pixels:
-        down, right = (self.divisor - side % self.divisor for side in pixels.shape[:2])
+        down, right = self._missing(*pixels.shape[:2])
         return np.pad(pixels, ((0, down), (0, right), (0, 0)), mode="symmetric")
+
+    def move(self, frame: Frame) -> Frame:
+        down, right = self._missing(frame.height, frame.width)
+        return frame.moved(0, 0, frame.height + down, frame.width + right)
+
+    def _missing(self, height: int, width: int) -> Size:
+        return self.divisor - height % self.divisor, self.divisor - width % self.divisor
 
 
 def check_fits(size: Size, canvas: Size) -> None:
@@ -144,15 +194,6 @@ def check_fits(size: Size, canvas: Size) -> None:
             f"a picture of {size[1]} x {size[0]} does not fit on the {canvas[1]} x {canvas[0]} of its image processor; "
             "crop the picture, or give the processor a larger size"
         )
-
-
-def _place(pixels: Pixels, size: Size, color: tuple[int, int, int], *, centered: bool) -> Pixels:
-    """Return a canvas of ``size`` and ``color`` with the picture on it."""
-    height, width = pixels.shape[:2]
-    canvas = np.full((*size, 3), color, np.uint8)
-    top, left = ((size[0] - height) // 2, (size[1] - width) // 2) if centered else (0, 0)
-    canvas[top : top + height, left : left + width] = pixels
-    return canvas
 
 
 def _check_size(new: Size, old: Size) -> None:

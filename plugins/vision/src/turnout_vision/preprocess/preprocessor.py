@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from turnout_vision.preprocess.frame import Frame
 from turnout_vision.preprocess.geometry import Canvas, CenterCrop, Operation, Resize, check_fits
 from turnout_vision.preprocess.sizes import ExactSize, Size
 from turnout_vision.preprocess.values import Normalization, Scaling
@@ -80,6 +81,21 @@ class ImagePreprocessor:
             values = np.pad(values, ((0, 0), *self.padding.margins(*values.shape[1:])))
         values = values[::-1] if self.bgr else values
         return np.ascontiguousarray((values.transpose(1, 2, 0) if self.channels_last else values)[np.newaxis])
+
+    def frame(self, height: int, width: int) -> Frame:
+        """Return where a picture of ``height`` and ``width`` is in ``pixel_values``.
+
+        Raises:
+            ConfigurationError: the settings turn this picture.
+            InvalidInputError: it does not fit into the padding.
+        """
+        frame = Frame(height, width)
+        for operation in self.geometry:
+            frame = operation.move(frame)
+        if self.padding is None:
+            return frame
+        (above, below), (before, after) = self.padding.margins(frame.height, frame.width)
+        return frame.moved(above, before, above + frame.height + below, before + frame.width + after)
 
     @property
     def size(self) -> Size | None:
