@@ -40,4 +40,5 @@ class Frame:
     def to_picture(self, boxes: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return boxes [n, 4] (left, top, right, bottom) in pixels of the picture, for ``boxes`` in prepared pixels."""
         offset = np.array([self.left, self.top, self.left, self.top])
-        return (boxes - offset) / np.array([self.scale_x, self.scale_y, self.scale_x, self.scale_y])
+        scale = np.array([self.scale_x, self.scale_y, self.scale_x, self.scale_y])
+        return np.divide(boxes - offset, scale, dtype=np.float64)
