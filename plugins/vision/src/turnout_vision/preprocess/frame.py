@@ -41,4 +41,5 @@ class Frame:
         """Return boxes [n, 4] (left, top, right, bottom) in pixels of the picture, for ``boxes`` in prepared pixels."""
         offset = np.array([self.left, self.top, self.left, self.top])
         scale = np.array([self.scale_x, self.scale_y, self.scale_x, self.scale_y])
-        return np.divide(boxes - offset, scale, dtype=np.float64)
+        values: NDArray[np.float64] = (boxes - offset) / scale
+        return values
