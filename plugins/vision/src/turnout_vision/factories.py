@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from turnout import PipelineStep, StepDeclaration
+    from turnout_vision.options.labels import ClassifyOptions
     from turnout_vision.options.load_image import LoadImageOptions
     from turnout_vision.options.segment_regions import SegmentRegionsOptions
     from turnout_vision.options.texts import AnswerOptions, CaptionOptions
@@ -42,3 +43,10 @@ def create_answer(declaration: StepDeclaration, options: AnswerOptions) -> Pipel
     from turnout_vision.steps.answer import AnswerQuestion
 
     return AnswerQuestion(declaration, options)
+
+
+def create_classify(declaration: StepDeclaration, options: ClassifyOptions) -> PipelineStep:
+    """Return the step that labels the picture or regions. Raises as ``create_segment_regions``."""
+    from turnout_vision.steps.classify import Classify
+
+    return Classify(declaration, options)

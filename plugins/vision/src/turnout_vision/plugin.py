@@ -1,4 +1,4 @@
-"""The hooks of turnout-vision: four picture steps, and the command that runs them on files."""
+"""The hooks of turnout-vision: picture steps, and the command that runs them on files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ CHECKPOINT_OPTIONS = ("checkpoint", "revision")
 
 @hookimpl
 def turnout_steps() -> Iterable[Step[Any]]:
-    """Yield ``load_image``, ``segment_regions``, ``caption`` and ``answer``."""
+    """Yield the picture steps."""
     from turnout import Step
     from turnout_vision import factories
+    from turnout_vision.options.labels import ClassifyOptions
     from turnout_vision.options.load_image import LoadImageOptions
     from turnout_vision.options.segment_regions import SegmentRegionsOptions
     from turnout_vision.options.texts import AnswerOptions, CaptionOptions
@@ -34,6 +35,7 @@ def turnout_steps() -> Iterable[Step[Any]]:
     )
     yield Step("caption", factories.create_caption, CaptionOptions, model_options=CHECKPOINT_OPTIONS)
     yield Step("answer", factories.create_answer, AnswerOptions, model_options=CHECKPOINT_OPTIONS)
+    yield Step("classify", factories.create_classify, ClassifyOptions, model_options=CHECKPOINT_OPTIONS)
 
 
 @hookimpl

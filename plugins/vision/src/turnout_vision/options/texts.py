@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from turnout_vision.options.into import Into
 from turnout_vision.options.model_step import ModelStepOptions
 
 
@@ -23,15 +24,8 @@ class TextStepOptions(ModelStepOptions):
     on: Literal["regions", "picture"] = "regions"
     margin: float = Field(0.0, ge=0, le=10)
     prompt_length: int | None = Field(None, ge=1, le=8192)
-    into: str | None = Field(None, min_length=1)
+    into: Into | None = None
     output: str = "generated_ids"
-
-    @field_validator("into")
-    @classmethod
-    def _check_into(cls, into: str | None) -> str | None:
-        if into in ("image", "picture", "regions", "question"):
-            raise ValueError(f"{into!r} is the name of an input of this step; choose another")
-        return into
 
 
 class CaptionOptions(TextStepOptions):
