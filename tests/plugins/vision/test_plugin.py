@@ -36,8 +36,8 @@ def test_its_hooks_import_neither_pillow_nor_tokenizers() -> None:
     assert not modules & {"PIL", "tokenizers", "huggingface_hub", "torch", "transformers"}
 
 
-def test_yields_four_steps() -> None:
-    assert [step.name for step in plugin.turnout_steps()] == ["load_image", "segment_regions", "caption", "answer"]
+def test_yields_its_steps() -> None:
+    assert [step.name for step in plugin.turnout_steps()] == ["load_image", "segment_regions", "caption", "answer", "classify"]
 
 
 def test_yields_the_command_run() -> None:
