@@ -14,6 +14,20 @@ _SMALL_BYTES = 1 << 17
 _END = b"\r\n\r\n"
 
 
+class HeaderLines:
+    """The lines of the headers that every response has; joined once for each list of them, which is new each second."""
+
+    def __init__(self) -> None:
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._lines = b""
+
+    def join(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Return the lines of ``headers``."""
+        if headers is not self._headers:
+            self._headers, self._lines = headers, b"".join(b"%b: %b\r\n" % header for header in headers)
+        return self._lines
+
+
 class RepeatingProtocol(PatientProtocol):
     """One connection. ``known`` is shared by all of an event loop, and has the heads of requests that were answered.
 
@@ -21,6 +35,7 @@ class RepeatingProtocol(PatientProtocol):
     """
 
     known: dict[bytes, Repeat]
+    lines: HeaderLines
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -82,8 +97,8 @@ class RepeatingProtocol(PatientProtocol):
         if answered is None:
             return False
         head, parts = answered
-        dated = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
-        start = b"".join((head, *dated, b"%b: %b\r\n\r\n" % (HEADER, id.encode())))
+        lines = self.lines.join(self.server_state.default_headers)
+        start = b"%b%b%b: %b\r\n\r\n" % (head, lines, HEADER, id.encode())
         if sum(map(len, parts)) < _SMALL_BYTES:
             self.transport.write(b"".join((start, *parts)))
         else:
@@ -96,4 +111,4 @@ class RepeatingProtocol(PatientProtocol):
 
 def protocol_for(settings: ServeSettings) -> type[RepeatingProtocol]:
     """Return the class of connections that obey ``settings``: uvicorn creates them, and knows no settings of ours."""
-    return type("Protocol", (RepeatingProtocol,), {"settings": settings, "known": {}})
+    return type("Protocol", (RepeatingProtocol,), {"settings": settings, "known": {}, "lines": HeaderLines()})
