@@ -27,6 +27,8 @@ class Shaped:
     [
         (np.zeros(3), [0.0, 0.0, 0.0]),
         (np.zeros(4), {"elements": 4}),
+        (np.zeros((1, 1, 3), np.uint8), {"elements": 3}),
+        (np.zeros((1, 3), np.uint8), [[0, 0, 0]]),
         (Own(), {"of": [2.0]}),
         ([float("-inf"), np.float16("nan")], ["-inf", "nan"]),
         (Shaped(), {"type": f"{__name__}.Shaped", "shape": "[2, 3]"}),

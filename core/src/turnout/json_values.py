@@ -19,9 +19,9 @@ class JsonValues:
     """Returns values in types of JSON. Thread-safe.
 
     Numbers, texts, lists, mappings, dataclasses and numpy scalars are kept, and arrays of up to ``max_elements``; an object
-    with a method ``__json__`` is what that returns. A larger array is what ``describe`` returns, another object
-    ``{"type": "module.Name"}``, with its shape if it has one: tensors of torch and others may be on a device. NaN and infinity,
-    which JSON does not have, become texts.
+    with a method ``__json__`` is what that returns. A larger array, and the pixels of a picture, UINT8 [height, width, 3 or 4],
+    are what ``describe`` returns, another object ``{"type": "module.Name"}``, with its shape if it has one: tensors of torch
+    and others may be on a device. NaN and infinity, which JSON does not have, become texts.
     """
 
     def __init__(self, max_elements: int, describe: ArrayWriter, *, max_depth: int) -> None:
@@ -41,7 +41,7 @@ class JsonValues:
 
     def write_array(self, array: NDArray[Any], depth: int) -> Any:
         """Return an array in types of JSON."""
-        if array.size > self._max_elements:
+        if array.size > self._max_elements or _is_pixels(array):
             return self._describe(array)
         # bfloat16 has the kind "V", as records have.
         values = array.astype(np.float32) if array.dtype.kind == "V" and not array.dtype.names else array
@@ -65,6 +65,11 @@ class JsonValues:
         if isinstance(value, os.PathLike):
             return os.fsdecode(value)
         return describe_type(value)
+
+
+def _is_pixels(array: NDArray[Any]) -> bool:
+    # Of a small picture too: what a field holds must not depend on the size of the picture.
+    return array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] in (3, 4)
 
 
 def describe_type(value: Any) -> dict[str, str]:

@@ -90,7 +90,10 @@ WRONG: dict[str, tuple[Make, str]] = {
     "an empty file": (file_of("empty.jpg", b""), r"empty\.jpg' is empty; save it as JPEG"),
     "no bytes": (lambda _: b"", r"picture of 0 bytes is empty"),
     "text": (file_of("notes.jpg", b"Dear diary, today"), r"notes\.jpg' is not a picture, it begins with b'Dear diary, '"),
-    "a PDF": (file_of("scan.jpg", b"%PDF-1.7 ..."), r"scan\.jpg' is a PDF; save it as JPEG, PNG, WEBP, BMP, GIF or TIFF"),
+    "a PDF": (
+        file_of("scan.jpg", b"%PDF-1.7 ..."),
+        r"scan\.jpg' is a PDF; save it as JPEG, PNG, WEBP, BMP, GIF, TIFF or AVIF|BMP, GIF or TIFF",
+    ),
     "an SVG": (file_of("logo.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>"), r"logo\.png' is an SVG drawing"),
     "a web page": (file_of("photo.jpg", b"<!DOCTYPE html><html>"), r"photo\.jpg' is a web page"),
     "a HEIC": (lambda _: b"\0\0\0\x18ftypheic\0\0\0\0", r"is a HEIC picture; .* pip install|is broken: "),

@@ -178,13 +178,14 @@ def _identify(file: Any, name: str) -> Image:
     if is_heif(head):
         return open_heif(file, name, head)
     reads_avif = features.check("avif")
+    formats = (*FORMATS, "AVIF") if reads_avif else FORMATS
     try:
-        return Image.open(file, formats=(*FORMATS, "AVIF") if reads_avif else FORMATS)
+        return Image.open(file, formats=formats)
     except UnidentifiedImageError as error:
         if is_avif(head) and not reads_avif:
             advice = "this Pillow does not read it: pip install --upgrade Pillow"
         else:
-            advice = f"save it as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+            advice = f"save it as {', '.join(formats[:-1])} or {formats[-1]}"
         raise InvalidInputError(f"picture {name} is {describe_content(head)}; {advice}") from error
 
 
