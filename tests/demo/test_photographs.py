@@ -48,7 +48,8 @@ pipelines:
         model: lite0
         input: inputs
         labels: imagenet.txt
-        prepare: {shortest_edge: 256, crop: [224, 224], resample: bicubic, scale: 1.0, mean: [127, 127, 127], std: [128, 128, 128]}
+        prepare:
+          {shortest_edge: 256, crop: [224, 224], resample: bicubic, scale: 1.0, mean: [127, 127, 127], std: [128, 128, 128]}
 """
 # Those that the photographs show, among the 1000 of ImageNet.
 NAMES = {282: "tiger cat", 657: "missile", 665: "moped", 872: "tripod", 967: "espresso"}
