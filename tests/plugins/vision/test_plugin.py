@@ -37,7 +37,14 @@ def test_its_hooks_import_neither_pillow_nor_tokenizers() -> None:
 
 
 def test_yields_its_steps() -> None:
-    assert [step.name for step in plugin.turnout_steps()] == ["load_image", "segment_regions", "caption", "answer", "classify"]
+    assert [step.name for step in plugin.turnout_steps()] == [
+        "load_image",
+        "detect",
+        "segment_regions",
+        "caption",
+        "answer",
+        "classify",
+    ]
 
 
 def test_yields_the_command_run() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from turnout import PipelineStep, StepDeclaration
+    from turnout_vision.options.detect import DetectOptions
     from turnout_vision.options.labels import ClassifyOptions
     from turnout_vision.options.load_image import LoadImageOptions
     from turnout_vision.options.segment_regions import SegmentRegionsOptions
@@ -17,6 +18,17 @@ def create_load_image(declaration: StepDeclaration, options: LoadImageOptions) -
     from turnout_vision.steps.load_image import LoadImage
 
     return LoadImage(options)
+
+
+def create_detect(declaration: StepDeclaration, options: DetectOptions) -> PipelineStep:
+    """Return the step that finds boxes.
+
+    Raises:
+        ConfigurationError: as ``create_segment_regions``, or a class is not one of the model's.
+    """
+    from turnout_vision.steps.detect import Detect
+
+    return Detect(declaration, options)
 
 
 def create_segment_regions(declaration: StepDeclaration, options: SegmentRegionsOptions) -> PipelineStep:

@@ -21,12 +21,14 @@ def turnout_steps() -> Iterable[Step[Any]]:
     """Yield the picture steps."""
     from turnout import Step
     from turnout_vision import factories
+    from turnout_vision.options.detect import DetectOptions
     from turnout_vision.options.labels import ClassifyOptions
     from turnout_vision.options.load_image import LoadImageOptions
     from turnout_vision.options.segment_regions import SegmentRegionsOptions
     from turnout_vision.options.texts import AnswerOptions, CaptionOptions
 
     yield Step("load_image", factories.create_load_image, LoadImageOptions)
+    yield Step("detect", factories.create_detect, DetectOptions, model_options=CHECKPOINT_OPTIONS)
     yield Step(
         "segment_regions",
         factories.create_segment_regions,

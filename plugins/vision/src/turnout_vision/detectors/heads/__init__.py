@@ -1,0 +1,1 @@
+"""Heads: how the outputs of each family of detectors describe boxes."""
