@@ -44,6 +44,8 @@ def test_yields_its_steps() -> None:
         "caption",
         "answer",
         "classify",
+        "segment",
+        "estimate_depth",
     ]
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from turnout_vision.options.detect import DetectOptions
     from turnout_vision.options.labels import ClassifyOptions
     from turnout_vision.options.load_image import LoadImageOptions
+    from turnout_vision.options.maps import EstimateDepthOptions, SegmentOptions
     from turnout_vision.options.segment_regions import SegmentRegionsOptions
     from turnout_vision.options.texts import AnswerOptions, CaptionOptions
 
@@ -62,3 +63,17 @@ def create_classify(declaration: StepDeclaration, options: ClassifyOptions) -> P
     from turnout_vision.steps.classify import Classify
 
     return Classify(declaration, options)
+
+
+def create_segment(declaration: StepDeclaration, options: SegmentOptions) -> PipelineStep:
+    """Return the step that finds the class of each pixel. Raises as ``create_segment_regions``."""
+    from turnout_vision.steps.segment import Segment
+
+    return Segment(declaration, options)
+
+
+def create_estimate_depth(declaration: StepDeclaration, options: EstimateDepthOptions) -> PipelineStep:
+    """Return the step that finds the depth of each pixel. Raises as ``create_segment_regions``."""
+    from turnout_vision.steps.estimate_depth import EstimateDepth
+
+    return EstimateDepth(declaration, options)

@@ -24,6 +24,7 @@ def turnout_steps() -> Iterable[Step[Any]]:
     from turnout_vision.options.detect import DetectOptions
     from turnout_vision.options.labels import ClassifyOptions
     from turnout_vision.options.load_image import LoadImageOptions
+    from turnout_vision.options.maps import EstimateDepthOptions, SegmentOptions
     from turnout_vision.options.segment_regions import SegmentRegionsOptions
     from turnout_vision.options.texts import AnswerOptions, CaptionOptions
 
@@ -38,6 +39,8 @@ def turnout_steps() -> Iterable[Step[Any]]:
     yield Step("caption", factories.create_caption, CaptionOptions, model_options=CHECKPOINT_OPTIONS)
     yield Step("answer", factories.create_answer, AnswerOptions, model_options=CHECKPOINT_OPTIONS)
     yield Step("classify", factories.create_classify, ClassifyOptions, model_options=CHECKPOINT_OPTIONS)
+    yield Step("segment", factories.create_segment, SegmentOptions, model_options=CHECKPOINT_OPTIONS)
+    yield Step("estimate_depth", factories.create_estimate_depth, EstimateDepthOptions, model_options=CHECKPOINT_OPTIONS)
 
 
 @hookimpl
