@@ -74,7 +74,7 @@ def _best_classes(scores: Floats, rows: Axis, columns: Axis) -> ClassMap:
     result = np.full(best.shape, first, np.int32)
     for index in others:
         values = rows.rows_of(columns.columns_of(scores[index]))
-        # Of equal scores the first class is taken, as argmax does.
+        # Of equal scores the first class wins, as in argmax.
         np.copyto(result, index, where=values > best)
         np.maximum(best, values, out=best)
     return result
