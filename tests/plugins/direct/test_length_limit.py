@@ -10,11 +10,11 @@ from turnout_direct.generation_options import GenerationOptions
 from turnout_direct.length_limit import LengthLimit, generated_width, limit_of
 
 
-def family_with(start: Start, **settings: Any) -> GenerationFamily:
+def family_with(start: Start, image_token: int | None = None, **settings: Any) -> GenerationFamily:
     """Return a family whose checkpoint has ``settings`` for generation."""
     config = SimpleNamespace(**{"max_length": None, "max_new_tokens": None} | settings)
     decoder: Any = SimpleNamespace(generation_config=config)
-    return GenerationFamily(start, decoder, vocabulary=60, ends=(2,), pad=0, shortest=1, image_size=32)
+    return GenerationFamily(start, decoder, vocabulary=60, ends=(2,), pad=0, shortest=1, pictures=(), image_token=image_token)
 
 
 def test_the_options_come_before_the_checkpoint() -> None:
@@ -25,9 +25,12 @@ def test_the_options_come_before_the_checkpoint() -> None:
     assert limit_of(family, GenerationOptions()) == LengthLimit(30, None)
 
 
-@pytest.mark.parametrize(("start", "width"), [("prompt_but_last", 20), ("prompt", 11 + 20), ("first_token", 20)])
-def test_without_a_limit_the_default_applies(start: Start, width: int) -> None:
-    family = family_with(start)
+@pytest.mark.parametrize(
+    ("start", "image", "width"),
+    [("prompt_but_last", None, 20), ("prompt", None, 20), ("prompt", 3, 11 + 20), ("first_token", 3, 20)],
+)
+def test_without_a_limit_the_default_applies(start: Start, image: int | None, width: int) -> None:
+    family = family_with(start, image)
 
     assert generated_width(family, limit_of(family, GenerationOptions()), 11) == width
 

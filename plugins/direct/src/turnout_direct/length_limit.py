@@ -31,7 +31,8 @@ def limit_of(family: GenerationFamily, options: GenerationOptions) -> LengthLimi
             return LengthLimit(None, settings.max_new_tokens)
         if settings.max_length is not None:
             return LengthLimit(settings.max_length, None)
-    return LengthLimit(None, DEFAULT_TOKENS) if family.start == "prompt" else LengthLimit(DEFAULT_TOKENS, None)
+    counts_image = family.start == "prompt" and family.image_token is not None
+    return LengthLimit(None, DEFAULT_TOKENS) if counts_image else LengthLimit(DEFAULT_TOKENS, None)
 
 
 def generated_width(family: GenerationFamily, limit: LengthLimit, prompt_length: int) -> int:

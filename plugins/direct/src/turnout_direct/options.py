@@ -9,6 +9,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator, model_validator
 
 from turnout import InstanceGroup, Options
+from turnout.errors import suggestion
+from turnout_direct.generating_classes import GENERATING
 from turnout_direct.generation_options import GenerationOptions
 
 Loader = Literal["transformers", "factory", "torchscript", "torch_export"]
@@ -117,6 +119,17 @@ class DirectOptions(Options):
         if name is not None and not name.isidentifier():
             raise ValueError(f"'class' must be the name of a class in transformers, such as 'AutoModel', got {name!r}")
         return name
+
+    @field_validator("method")
+    @classmethod
+    def _check_method(cls, method: str, info: ValidationInfo) -> str:
+        kind = info.data.get("class_")
+        if method == "generate" and kind is not None and not kind.startswith("Auto") and kind not in GENERATING:
+            raise ValueError(
+                f"'method: generate' supports the classes {', '.join(GENERATING)}, not {kind!r}.{suggestion(kind, GENERATING)} "
+                "Write 'method: forward' if one forward call answers, or a factory whose module generates in its forward"
+            )
+        return method
 
     @field_validator("trust_remote_code")
     @classmethod

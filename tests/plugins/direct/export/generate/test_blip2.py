@@ -58,8 +58,8 @@ def test_an_unsupported_language_model_is_refused_and_a_supported_one_works_afte
 
 def test_without_a_first_token_there_is_no_default_prompt(blip):
     model = blip(T5, 0)
-    assert blip2("m", model).default_prompt == (3, 3, 3, 3, 1)
+    assert blip2("m", model).family.default_prompt == (3, 3, 3, 3, 1)
 
     model.config.text_config.bos_token_id = None
 
-    assert blip2("m", model).default_prompt is None
+    assert blip2("m", model).family.default_prompt is None

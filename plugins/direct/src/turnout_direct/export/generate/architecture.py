@@ -36,16 +36,14 @@ class Architecture(Protocol):
         model: the loaded ``torch.nn.Module``; it owns the weights.
         family: its special tokens and sizes.
         positions: the number of positions in the decoder.
-        default_prompt: ``input_ids`` of a row without a prompt, or None if a prompt is required.
     """
 
     model: torch.nn.Module
     family: GenerationFamily
     positions: int
-    default_prompt: tuple[int, ...] | None
 
-    def encode(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Encoded:
-        """Encode ``pixel_values`` FP32 [B, 3, H, W] with ``input_ids`` and ``attention_mask`` INT64 [B, L]."""
+    def encode(self, *inputs: torch.Tensor) -> Encoded:
+        """Encode the inputs of ``family.input_specs()``, such as ``pixel_values``, ``input_ids`` and ``attention_mask``."""
 
     def begin(self, encoded: Encoded, width: int) -> tuple[torch.Tensor, Tensors]:
         """Return the first position INT64 [] to decode from, and the initial cache.

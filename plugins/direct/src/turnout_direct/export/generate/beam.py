@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch  # noqa: TID253  this module is imported by an export only
 
-from turnout_direct.export.generate.loop import State, is_end, pad_prompts
+from turnout_direct.export.generate.loop import State, is_one_of, pad_prompts
+from turnout_direct.export.generate.token_rules import TokenRules
 
 if TYPE_CHECKING:
     from turnout_direct.export.generate.architecture import Architecture
@@ -65,7 +66,13 @@ class BeamDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped h
     """
 
     def __init__(
-        self, architecture: Architecture, settings: BeamSettings, *, width: int, new_tokens: int | None = None
+        self,
+        architecture: Architecture,
+        settings: BeamSettings,
+        rules: TokenRules | None = None,
+        *,
+        width: int,
+        new_tokens: int | None = None,
     ) -> None:
         super().__init__()
         # Registered for its weights only: the architecture is not a module.
@@ -76,11 +83,12 @@ class BeamDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped h
         self.early_stopping = settings.early_stopping
         # As in transformers: even if as many candidates as possible end, num_beams of them continue.
         self.candidate_count = self.beams * max(2, 1 + len(architecture.family.ends))
+        self.rules = rules
         self.width = width
         self.new_tokens = width if new_tokens is None else new_tokens
 
-    def begin(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[State, State]:
-        encoded = self.architecture.encode(pixel_values, input_ids, attention_mask)
+    def begin(self, *inputs: torch.Tensor) -> tuple[State, State]:
+        encoded = self.architecture.encode(*inputs)
         position, cache = self.architecture.begin(encoded, self.width)
         ids = pad_prompts(encoded, self.width, self.architecture.family.pad).unsqueeze(1).repeat(1, self.beams, 1)
         nowhere = torch.full_like(ids[:, :, 0], _NEVER, dtype=torch.float32)
@@ -102,7 +110,8 @@ class BeamDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped h
         following = position + 1
         length = (following + 1 - lengths).clamp(min=1)
         most = (lengths + self.new_tokens).clamp(max=self.width) - lengths
-        candidates = self._candidates(beams, logits, following, length >= most)
+        likely = self._score(beams, logits, following, lengths, lengths + most)
+        candidates = self._candidates(beams, likely, following, length >= most)
         running, source = self._select_running(candidates)
         finished = self._merge_finished(beams, candidates, length)
         updated = self._evaluate(running, finished, candidates, most if self._assumes_full_length() else length)
@@ -117,14 +126,23 @@ class BeamDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped h
     def finish(self, state: State) -> torch.Tensor:
         return BeamState(*state[1:8]).best[:, 0]
 
-    def _candidates(self, beams: BeamState, logits: torch.Tensor, following: torch.Tensor, full: torch.Tensor) -> Candidates:
-        vocabulary = logits.shape[-1]
-        scored = torch.log_softmax(logits.float(), dim=-1).reshape(-1, self.beams, vocabulary) + beams.scores[:, :, None]
+    def _score(
+        self, beams: BeamState, logits: torch.Tensor, following: torch.Tensor, lengths: torch.Tensor, limits: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the log probabilities FP32 [B * beams, vocabulary] of the next token."""
+        scores = torch.log_softmax(logits.float(), dim=-1)
+        if self.rules is None:
+            return scores
+        return self.rules.apply(scores, beams.running.flatten(0, 1), following, self._repeat(lengths), self._repeat(limits))
+
+    def _candidates(self, beams: BeamState, likely: torch.Tensor, following: torch.Tensor, full: torch.Tensor) -> Candidates:
+        vocabulary = likely.shape[-1]
+        scored = likely.reshape(-1, self.beams, vocabulary) + beams.scores[:, :, None]
         scores, index = torch.topk(scored.flatten(1), self.candidate_count)
         source, token = index // vocabulary, index % vocabulary
         here = torch.arange(self.width, device=index.device) == following
         ids = torch.where(here, token[:, :, None], _gather_beams(beams.running, source))
-        return Candidates(ids, scores, source, is_end(token, self.architecture.family.ends) | full[:, None])
+        return Candidates(ids, scores, source, is_one_of(token, self.architecture.family.ends) | full[:, None])
 
     def _select_running(self, candidates: Candidates) -> tuple[tuple[torch.Tensor, torch.Tensor], torch.Tensor]:
         """Return ids and scores of the beams that continue, and the indices of their sources."""

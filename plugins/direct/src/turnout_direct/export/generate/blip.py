@@ -44,13 +44,10 @@ class BlipCaptioner(_Blip):
     In a padded row the last token is the one before the padding.
     """
 
-    def __init__(self, name: str, model: Any) -> None:
-        super().__init__(name, model)
-        self.default_prompt = (self._begin, *self.family.ends)
-
-    def encode(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Encoded:
+    def encode(self, *inputs: torch.Tensor) -> Encoded:
         import torch
 
+        pixel_values, input_ids, attention_mask = inputs
         first = torch.arange(input_ids.shape[1], device=input_ids.device) == 0
         prompt = torch.where(first, self._begin, input_ids)
         lengths = (attention_mask.sum(dim=1) - 1).clamp(min=1)
@@ -66,15 +63,14 @@ class BlipCaptioner(_Blip):
 class BlipAnswerer(_Blip):
     """``BlipForQuestionAnswering``: the text encoder attends to the image, and the decoder attends to the encoded question."""
 
-    default_prompt = None
-
     def __init__(self, name: str, model: Any) -> None:
         super().__init__(name, model)
         self._question = BlipText(model.text_encoder)
 
-    def encode(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Encoded:
+    def encode(self, *inputs: torch.Tensor) -> Encoded:
         import torch
 
+        pixel_values, input_ids, attention_mask = inputs
         mask = attention_mask != 0
         states = self._question.read(input_ids, mask, self._question.cross_memory(self._encode_image(pixel_values)))
         prompt = torch.full_like(input_ids[:, :1], self._begin)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.errors import ExportError
 from turnout_direct.export.generate.architecture import Encoded
+from turnout_direct.export.generate.image_tokens import place_image
 from turnout_direct.export.generate.opt_text import OptText
 from turnout_direct.export.generate.t5_text import T5Text
 from turnout_direct.generation_family import family_of
@@ -37,30 +38,19 @@ def blip2(name: str, model: Any) -> Architecture:
 
 
 class _Blip2:
-    """The common part: a vision encoder, a Q-Former that queries it, a projection to the language model's embeddings.
-
-    A prompt without text is the image and the first token, as in transformers.
-    """
+    """The common part: a vision encoder, a Q-Former that queries it, a projection to the language model's embeddings."""
 
     def __init__(self, name: str, model: Any, text: OptText | T5Text) -> None:
-        begin = model.config.text_config.bos_token_id
         self.model = model
         self.family = family_of(model, name)
-        image = [self.family.image_token] * self.family.image_tokens
-        self.default_prompt = None if begin is None else (*image, begin)
         self._embed = text.embed
 
     def _embed_prompt(
         self, pixel_values: torch.Tensor, input_ids: torch.Tensor, mask: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the prompts' embeddings [B, L, size], and BOOL [B, L], true for image tokens."""
-        import torch
-
-        image = self._embed_image(pixel_values)
         is_image = (input_ids == self.family.image_token) & mask
-        part = (is_image.cumsum(dim=1) - 1).clamp(min=0, max=self.family.image_tokens - 1)
-        placed = torch.gather(image, 1, part[:, :, None].expand(-1, -1, image.shape[2]))
-        return torch.where(is_image[:, :, None], placed, self._embed(input_ids)), is_image
+        return place_image(self._embed_image(pixel_values), self._embed(input_ids), is_image), is_image
 
     def _embed_image(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """Return the image as embeddings of the language model, [B, image tokens, size]."""
@@ -82,7 +72,8 @@ class Blip2WithOpt(_Blip2):
         super().__init__(name, model, self._text)
         self.positions = model.config.text_config.max_position_embeddings
 
-    def encode(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Encoded:
+    def encode(self, *inputs: torch.Tensor) -> Encoded:
+        pixel_values, input_ids, attention_mask = inputs
         memory = self._embed_prompt(pixel_values, input_ids, attention_mask != 0)
         return Encoded(input_ids, attention_mask.sum(dim=1).clamp(min=1), memory)
 
@@ -115,9 +106,10 @@ class Blip2WithT5(_Blip2):
         own, config = model.language_model.generation_config.decoder_start_token_id, model.language_model.config
         self._begin = config.decoder_start_token_id if own is None else own
 
-    def encode(self, pixel_values: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Encoded:
+    def encode(self, *inputs: torch.Tensor) -> Encoded:
         import torch
 
+        pixel_values, input_ids, attention_mask = inputs
         mask = attention_mask != 0
         embeddings, _ = self._embed_prompt(pixel_values, input_ids, mask)
         memory = self._text.cross_memory(self._text.read(embeddings, mask))

@@ -9,6 +9,7 @@ from turnout import ModelDeclaration
 from turnout.errors import ExportError, suggestion
 from turnout.tensors import TensorSpec
 from turnout_direct.export.generate.architecture import Architecture
+from turnout_direct.export.generate.example_pictures import example_pictures
 from turnout_direct.export.traceable import free_size, sizes_of
 from turnout_direct.generation_family import GenerationFamily
 
@@ -19,14 +20,15 @@ EXAMPLE_LENGTH = 6
 
 
 def generate_inputs(model: ModelDeclaration, architecture: Architecture) -> tuple[TensorSpec, ...]:
-    """Return the specs of ``pixel_values``, ``input_ids`` and ``attention_mask``, with sizes from turnout.yaml.
+    """Return the specs of the inputs, such as ``pixel_values``, ``input_ids``, ``attention_mask``; sizes are turnout.yaml's.
 
-    A declaration of ``pixel_values`` alone gives a graph without prompts.
+    A declaration of the picture alone gives a graph without prompts.
 
     Raises:
         ExportError: the declared inputs do not match the model's.
     """
-    known = {spec.name: spec for spec in architecture.family.input_specs()}
+    family = architecture.family
+    known = {spec.name: spec for spec in family.input_specs()}
     declared = {spec.name: spec for spec in model.inputs} or known
     for name in declared:
         if name not in known:
@@ -34,7 +36,7 @@ def generate_inputs(model: ModelDeclaration, architecture: Architecture) -> tupl
                 f"model {model.name!r}: input {name!r} is declared, but generate() takes: {', '.join(known)}."
                 f"{suggestion(name, known)} Correct 'inputs' in turnout.yaml"
             )
-    if architecture.default_prompt is None or set(declared) != {"pixel_values"}:
+    if family.default_prompt is None or set(declared) != {spec.name for spec in family.pictures}:
         _check_complete(model.name, declared, known)
     return tuple(_merge(model.name, declared[name], spec) for name, spec in known.items() if name in declared)
 
@@ -46,28 +48,38 @@ def example_inputs(
     import torch
 
     random = torch.Generator().manual_seed(batch + 100 * seed)
-    rows, *image = sizes_of(inputs[0])
+    rows = sizes_of(inputs[0])[0]
     rows = batch if rows == -1 else rows
-    pixel_values = torch.randn(rows, *image, generator=random)
-    if len(inputs) == 1:
-        return (pixel_values,)
-    declared = sizes_of(inputs[1])[1]
-    width = min(free_size(EXAMPLE_LENGTH, batch) + family.image_tokens, longest) if declared == -1 else declared
-    shortest = max(min(2, width), family.image_tokens)
+    pictures = inputs[: len(family.pictures)]
+    examples = example_pictures(pictures, rows, free_size(EXAMPLE_LENGTH, batch), random)
+    if len(inputs) == len(pictures):
+        return examples
+    image_tokens = _count_image_tokens(family, examples[0])
+    # A prompt that the encoder reads takes no room from the answer.
+    longest += image_tokens if family.start == "first_token" else 0
+    declared = sizes_of(inputs[-1])[1]
+    width = min(free_size(EXAMPLE_LENGTH, batch) + image_tokens, longest) if declared == -1 else declared
+    shortest = max(min(2, width), image_tokens)
     lengths = (width - torch.arange(rows) % width).clamp(min=shortest, max=longest)
     mask = torch.arange(width) < lengths[:, None]
     ids = torch.randint(0, family.vocabulary, (rows, width), generator=random)
-    return pixel_values, torch.where(mask, _place_image_tokens(ids, family), family.pad), mask.long()
+    if family.first_token is not None:
+        ids[:, 0] = family.first_token
+    return *examples, torch.where(mask, _place_image_tokens(ids, family, image_tokens), family.pad), mask.long()
 
 
-def _place_image_tokens(ids: torch.Tensor, family: GenerationFamily) -> torch.Tensor:
-    """Return ``ids`` with image tokens at their start and nowhere else."""
+def _count_image_tokens(family: GenerationFamily, picture: torch.Tensor) -> int:
+    return 0 if family.image_token is None else family.count_image_tokens(*picture.shape[-2:])
+
+
+def _place_image_tokens(ids: torch.Tensor, family: GenerationFamily, count: int) -> torch.Tensor:
+    """Return ``ids`` with ``count`` image tokens at their start and nowhere else."""
     import torch
 
     if family.image_token is None:
         return ids
     free = torch.where(ids == family.image_token, (family.image_token + 1) % family.vocabulary, ids)
-    return torch.where(torch.arange(ids.shape[1]) < family.image_tokens, family.image_token, free)
+    return torch.where(torch.arange(ids.shape[1]) < count, family.image_token, free)
 
 
 def _check_complete(model: str, declared: Mapping[str, TensorSpec], known: Mapping[str, TensorSpec]) -> None:

@@ -15,7 +15,8 @@ from turnout_direct.export.generate.generate_inputs import example_inputs, gener
 from turnout_direct.export.generate.greedy import GreedyDecoding
 from turnout_direct.export.generate.loop import DecodingLoop, FixedPromptDecoding
 from turnout_direct.export.generate.registry import architecture_of
-from turnout_direct.export.generate.settings import beams_of, suggested_max_length, width_of
+from turnout_direct.export.generate.settings import beams_of, rules_of, suggested_max_length, width_of
+from turnout_direct.export.generate.token_rules import TokenRules
 from turnout_direct.export.half_precision import dtype_name
 from turnout_direct.export.traceable import Traceable, sizes_of
 from turnout_direct.generate_method import GenerateMethod
@@ -33,14 +34,15 @@ def generate_traceable(model: ModelDeclaration, options: DirectOptions, module: 
     """
     architecture = architecture_of(model.name, module)
     decoder = architecture.family.decoder
-    beams = beams_of(model.name, options.generate.arguments(), decoder.generation_config.to_dict())
+    settings = options.generate.arguments(), decoder.generation_config.to_dict()
+    beams, rules = beams_of(model.name, *settings), rules_of(model.name, architecture.family, *settings)
     limit = limit_of(architecture.family, options.generate)
     inputs = _fix_prompt(model, architecture, limit, generate_inputs(model, architecture))
     width = width_of(model.name, architecture, limit, _prompt_width(architecture, inputs))
-    decoding = _create_decoding(architecture, beams, width, limit.max_new_tokens)
-    reference = DirectReference(GenerateMethod(module, model, options.generate), architecture.default_prompt)
-    if len(inputs) == 1 and architecture.default_prompt is not None:
-        decoding = FixedPromptDecoding(decoding, architecture.default_prompt)
+    decoding = _create_decoding(architecture, beams, rules, width, limit.max_new_tokens)
+    empty = architecture.family.default_prompt
+    if empty is not None and len(inputs) == len(architecture.family.pictures):
+        decoding = FixedPromptDecoding(decoding, empty)
     # A prompt must leave room for one generated token.
     longest = max(length for length in (width, width - 1) if architecture.family.start_length(length) < width)
     return Traceable(
@@ -50,7 +52,7 @@ def generate_traceable(model: ModelDeclaration, options: DirectOptions, module: 
         inputs=inputs,
         outputs=("generated_ids",),
         example=lambda batch, seed=0: example_inputs(architecture.family, inputs, batch, longest=longest, seed=seed),
-        reference=reference,
+        reference=DirectReference(GenerateMethod(module, model, options.generate), inputs),
         decoding=decoding,
         max_batch_size=model.max_batch_size,
         dtype=dtype_name(module),
@@ -61,7 +63,7 @@ def _fix_prompt(
     model: ModelDeclaration, architecture: Architecture, limit: LengthLimit, inputs: tuple[TensorSpec, ...]
 ) -> tuple[TensorSpec, ...]:
     """Return ``inputs``, with the length of an empty prompt if the width would depend on it and turnout.yaml declares none."""
-    empty = architecture.default_prompt
+    empty = architecture.family.default_prompt
     if model.inputs or empty is None or limit.max_length is not None or architecture.family.start == "first_token":
         return inputs
     logger.warning(
@@ -72,34 +74,31 @@ def _fix_prompt(
         len(empty),
         suggested_max_length(architecture, limit),
     )
-    pictures, *prompts = inputs
-    return (pictures, *(TensorSpec(spec.name, spec.datatype, (-1, len(empty))) for spec in prompts))
+    pictures, prompts = inputs[:-2], inputs[-2:]
+    return (*pictures, *(TensorSpec(spec.name, spec.datatype, (-1, len(empty))) for spec in prompts))
 
 
-def _create_decoding(architecture: Architecture, beams: BeamSettings | None, width: int, new_tokens: int | None) -> Decoding:
+def _create_decoding(
+    architecture: Architecture, beams: BeamSettings | None, rules: TokenRules | None, width: int, new_tokens: int | None
+) -> Decoding:
     if beams is None:
-        return GreedyDecoding(architecture, width=width, new_tokens=new_tokens)
-    return BeamDecoding(architecture, beams, width=width, new_tokens=new_tokens)
+        return GreedyDecoding(architecture, rules, width=width, new_tokens=new_tokens)
+    return BeamDecoding(architecture, beams, rules, width=width, new_tokens=new_tokens)
 
 
 class DirectReference:
     """Answers like the backend ``direct``: each row as transformers answers it alone."""
 
-    def __init__(self, generate: GenerateMethod, default_prompt: tuple[int, ...] | None) -> None:
+    def __init__(self, generate: GenerateMethod, inputs: tuple[TensorSpec, ...]) -> None:
         self.generate = generate
-        self.default_prompt = default_prompt
+        self.names = [spec.name for spec in inputs]
 
-    def __call__(self, pixel_values: torch.Tensor, *prompt: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        ids, mask = prompt or self._repeat_default_prompt(len(pixel_values))
-        return (self.generate({"pixel_values": pixel_values, "input_ids": ids, "attention_mask": mask})["generated_ids"],)
-
-    def _repeat_default_prompt(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
-        ids = torch.tensor([self.default_prompt]).expand(rows, -1)
-        return ids, torch.ones_like(ids)
+    def __call__(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (self.generate(dict(zip(self.names, inputs, strict=True)))["generated_ids"],)
 
 
 def _prompt_width(architecture: Architecture, inputs: tuple[TensorSpec, ...]) -> int | None:
-    if len(inputs) == 1:
-        return len(architecture.default_prompt or ())
-    declared = sizes_of(inputs[1])[1]
+    if len(inputs) == len(architecture.family.pictures):
+        return len(architecture.family.default_prompt or ())
+    declared = sizes_of(inputs[-1])[1]
     return None if declared == -1 else declared

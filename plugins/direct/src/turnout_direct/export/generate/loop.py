@@ -40,16 +40,16 @@ class DecodingLoop(torch.nn.Module):  # type: ignore[misc]  # torch is untyped h
 
 
 class FixedPromptDecoding(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
-    """A decoding whose only input is ``pixel_values`` FP32 [B, 3, H, W]; every row has the same prompt of ``tokens``."""
+    """A decoding without prompts as inputs, such as ``pixel_values`` alone; every row has the same prompt of ``tokens``."""
 
     def __init__(self, decoding: Decoding, tokens: tuple[int, ...]) -> None:
         super().__init__()
         self.decoding = decoding
         self.register_buffer("tokens", torch.tensor([tokens]), persistent=False)
 
-    def begin(self, pixel_values: torch.Tensor) -> tuple[State, State]:
-        ids = self.tokens.expand(pixel_values.shape[0], -1)
-        return self.decoding.begin(pixel_values, ids, torch.ones_like(ids))
+    def begin(self, *pictures: torch.Tensor) -> tuple[State, State]:
+        ids = self.tokens.expand(pictures[0].shape[0], -1)
+        return self.decoding.begin(*pictures, ids, torch.ones_like(ids))
 
     def unfinished(self, state: State) -> torch.Tensor:
         return self.decoding.unfinished(state)
@@ -68,9 +68,9 @@ def pad_prompts(encoded: Encoded, width: int, pad: int) -> torch.Tensor:
     return torch.where(columns < encoded.lengths.unsqueeze(1), padded, pad)
 
 
-def is_end(tokens: torch.Tensor, ends: tuple[int, ...]) -> torch.Tensor:
-    """Return BOOL with the shape of ``tokens``: true for a token that is one of ``ends``."""
-    ended = torch.zeros_like(tokens, dtype=torch.bool)
-    for end in ends:
-        ended = ended | (tokens == end)
-    return ended
+def is_one_of(tokens: torch.Tensor, wanted: tuple[int, ...]) -> torch.Tensor:
+    """Return BOOL with the shape of ``tokens``: true for a token that is one of ``wanted``."""
+    found = torch.zeros_like(tokens, dtype=torch.bool)
+    for token in wanted:
+        found = found | (tokens == token)
+    return found

@@ -17,6 +17,9 @@ _ADAPTERS = {
     "BlipForConditionalGeneration": "turnout_direct.export.generate.blip:BlipCaptioner",
     "BlipForQuestionAnswering": "turnout_direct.export.generate.blip:BlipAnswerer",
     "Blip2ForConditionalGeneration": "turnout_direct.export.generate.blip2:blip2",
+    "VisionEncoderDecoderModel": "turnout_direct.export.generate.encoder_decoder:VisionEncoderDecoder",
+    "Pix2StructForConditionalGeneration": "turnout_direct.export.generate.encoder_decoder:Pix2Struct",
+    "Florence2ForConditionalGeneration": "turnout_direct.export.generate.encoder_decoder:Florence2",
 }
 
 

@@ -1,0 +1,1 @@
+"""The families of generating models, a group of classes a file."""
