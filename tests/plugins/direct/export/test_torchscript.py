@@ -180,10 +180,17 @@ def test_torchscript_itself_is_written_with_the_names_of_the_declaration(file):
     assert torch.equal(load(file)(pixel_values=pictures(4)), module(pictures(4)))
 
 
+def test_a_module_that_returns_its_input_is_exported(file):
+    export(torch.nn.Identity(), file)
+
+    assert torch.equal(load(file)(pictures(2)), pictures(2))
+
+
 REFUSED = [
     ("DecidesByValues", {}, r"branches on the values of a tensor, in turnout_test_nets.py:\d+ 'if x.sum\(\) > 0:'; write that"),
     ("FixesTheBatch", {}, r"returns another 'output' .* for a batch of 3.*; other sizes are right"),
     ("AloneIsDifferent", {}, r"torch.jit returns another 'output' .* for a batch of 1: by up to"),
+    ("RightForSquares", {"spec": FREE_PICTURES}, r"another 'output' .* for a batch of 3.*; other sizes are right"),
     (
         "DecidesBySizes",
         {"spec": FREE_PICTURES},

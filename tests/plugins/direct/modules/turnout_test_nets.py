@@ -50,6 +50,13 @@ class ReturnsText(nn.Module):
         return {"logits": "text"}
 
 
+class RightForSquares(torch.nn.Module):
+    """Does something else where height and width differ."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x if x.shape[2] == x.shape[3] else x * 2
+
+
 class DecidesBySizes(nn.Module):
     """Raises for images of other sizes, like most vision models of transformers."""
 

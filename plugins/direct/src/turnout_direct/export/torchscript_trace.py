@@ -125,9 +125,12 @@ def _nodes(block: Any) -> list[Any]:
 def _follow_first_input(graph: Any) -> None:
     # A trace keeps the CPU as a constant wherever Python names a device; replace it with the device of the first input.
     # Input 0 of the graph is the module itself.
+    nodes = list(graph.nodes())
+    if not nodes:
+        return
     first = graph.create("prim::device", [list(graph.inputs())[1]])
     first.output().setType(torch._C.DeviceObjType.get())
-    first.insertBefore(next(iter(graph.nodes())))
+    first.insertBefore(nodes[0])
     for constant in graph.findAllNodes("prim::Constant"):
         if constant.output().type().kind() == "DeviceObjType":
             constant.output().replaceAllUsesWith(first.output())

@@ -113,10 +113,19 @@ def free_size(size: int, batch: int) -> int:
     return size if batch < LARGEST_EXAMPLE else size + size // 2
 
 
+def _free_size_of(sizes: Sequence[int], axis: int, batch: int) -> int:
+    """Return the size of a free axis; the largest example is no square, for a graph that confuses height and width."""
+    if len(sizes) != 4:
+        return free_size(FREE_SIZE, batch)
+    wide = batch >= LARGEST_EXAMPLE and axis == 3
+    return 2 * FREE_IMAGE_SIZE if wide else free_size(FREE_IMAGE_SIZE, batch)
+
+
 def _random_array(spec: TensorSpec, batch: int, random: np.random.Generator) -> NDArray[Any]:
     sizes = sizes_of(spec)
-    free = free_size(FREE_IMAGE_SIZE if len(sizes) == 4 else FREE_SIZE, batch)
-    shape = [size if size != -1 else batch if axis == 0 else free for axis, size in enumerate(sizes)]
+    shape = [
+        size if size != -1 else batch if axis == 0 else _free_size_of(sizes, axis, batch) for axis, size in enumerate(sizes)
+    ]
     if spec.name.endswith("attention_mask") and len(shape) == 2:
         return np.asarray(np.arange(shape[1]) < shape[1] - np.arange(shape[0])[:, None] % shape[1]).astype(spec.dtype)
     values = random.standard_normal(shape) if spec.dtype.kind == "f" else random.integers(0, 2, shape)
