@@ -34,7 +34,7 @@ ALONE := -m clock
 # Tests that are too slow for each commit (docs/decisions/0040).
 CAMPAIGN := --numprocesses 2 --dist loadfile -m campaign
 
-.PHONY: demo demo-run test test-architecture test-core test-direct check format clean benchmarks gpu-check models dashboards campaigns environments
+.PHONY: demo demo-run test test-architecture test-core test-direct check format clean benchmarks gpu-check compatibility models dashboards campaigns environments
 
 # ---- environments: one for each plugin's tests, one for the checks, one for the demo
 
@@ -211,6 +211,11 @@ benchmarks: $(VENVS)/core/.done $(VENVS)/direct/.done $(VENVS)/web/.done $(VENVS
 	$(VENVS)/direct/bin/python benchmarks/soak.py --minutes 2
 	$(VENVS)/direct/bin/python benchmarks/leaks.py
 	$(VENVS)/direct/bin/python benchmarks/hostile.py
+
+# Each architecture of transformers on each backend; goes on where it was ended. JOBS of them run at the same time.
+JOBS ?= 1
+compatibility: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
+	$(VENVS)/direct/bin/python -m benchmarks.compatibility --jobs $(JOBS)
 
 # On a machine with a CUDA device; makes an environment of its own, with TORCH_INDEX. The figures go to out/gpu-check.json.
 gpu-check:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout import ExportRequest, ModelDeclaration, ModelSignature
+from turnout_direct.export.adaptive_pool import AdaptivePoolAsProduct
 from turnout_direct.export.deform_conv import DeformConvAsGridSample
 from turnout_direct.export.file_format import FileFormat
 from turnout_direct.export.forward_traceable import forward_traceable
@@ -51,7 +52,7 @@ def export_module(
     traceable = _traceable_of(model, options, module)
     logger.info("writing %s of model %r", form.title, model.name)
     try:
-        with DeformConvAsGridSample():
+        with DeformConvAsGridSample(), AdaptivePoolAsProduct():
             form.write(traceable, file)
         return form.signature(traceable, file, check_outputs(file, traceable, form, report))
     # Also after KeyboardInterrupt: a file remains only if its check succeeded.
