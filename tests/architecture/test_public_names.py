@@ -39,6 +39,8 @@ PUBLIC = [
     "RepositoryFinding",
     "RepositoryModel",
     "ServerStatistics",
+    "SourceModel",
+    "SourceRequest",
     "Step",
     "StepDeclaration",
     "StepFailure",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         RepositoryFinding,
         RepositoryModel,
     )
+    from turnout.plugins.sources import SourceModel, SourceRequest
     from turnout.plugins.statistics import ServerStatistics
     from turnout.serving.app import Turnout
     from turnout.serving.entry import open
@@ -61,6 +62,8 @@ _ROOMS = {
     "RepositoryFinding": "turnout.plugins.repositories",
     "RepositoryModel": "turnout.plugins.repositories",
     "ServerStatistics": "turnout.plugins.statistics",
+    "SourceModel": "turnout.plugins.sources",
+    "SourceRequest": "turnout.plugins.sources",
     "Step": "turnout.plugins.declarations",
     "StepDeclaration": "turnout.plugins.declarations",
     "StepFailure": "turnout.errors",
@@ -100,6 +103,8 @@ __all__ = [
     "RepositoryFinding",
     "RepositoryModel",
     "ServerStatistics",
+    "SourceModel",
+    "SourceRequest",
     "Step",
     "StepDeclaration",
     "StepFailure",

@@ -25,6 +25,7 @@ from turnout.shown_text import shown, traceback_text
 
 OWN_COMMANDS = {
     "init": "Write a first turnout.yaml.",
+    "adopt": "Take a checkpoint or a model file: export, prove, measure.",
     "check": "Check a turnout.yaml, and with --deep its models.",
     "models": "List the models of a turnout.yaml.",
     "status": "Show the stage of each model and the next command.",

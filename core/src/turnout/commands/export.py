@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from turnout.commands.exporter_run import Prove, prove_nothing_more, run_exporter
 from turnout.commands.instances import server_notes
 from turnout.commands.repository_folder import model_folder
 from turnout.commands.served_format import check_format
@@ -36,11 +37,13 @@ def export_model(
     version: int | None = None,
     *,
     overwrite: bool = False,
+    prove: Prove = prove_nothing_more,
 ) -> ExportedVersion:
     """Write ``model`` in ``format`` as a new version, with its configuration; blocks, for up to minutes.
 
     The defaults are the preferred format, the repository that the settings name, and the next version. ``overwrite`` also
-    replaces a configuration that a user wrote by hand.
+    replaces a configuration that a user wrote by hand. ``prove`` gets the file before it is published, and returns more facts
+    about it; nothing is published if it raises.
 
     Raises:
         UnknownNameError: there is no such model or format, or the model has no options for the exporter's backend.
@@ -64,7 +67,8 @@ def export_model(
     digests: list[str] = []
 
     def write(file: Path) -> ModelSignature:
-        signature = _run_exporter(exporter, ExportRequest(view.declaration, options, file, proved.update), proved)
+        signature = run_exporter(exporter, ExportRequest(view.declaration, options, file, proved.update), proved)
+        proved.update(prove(exporter, file))
         # Of the stage, which is this process's own; the published folder may belong to others too.
         if file.suffix in CODE_SUFFIXES:
             digests.extend((fingerprint(file), fingerprint(file.parent)))
@@ -220,29 +224,3 @@ def _configure(kind: Repository, request: ConfigurationRequest) -> Configuration
         raise
     except Exception as error:
         raise ExportError(f"model {request.model.name!r} cannot be configured for {kind.name!r}: {one_line(error)}") from error
-
-
-def _run_exporter(exporter: Exporter, request: ExportRequest, proved: Mapping[str, Any]) -> ModelSignature:
-    """Return the signature of the file that ``exporter`` writes and proves; ``proved`` holds what it reports.
-
-    Raises:
-        ExportError: the model cannot be written, or nothing was proved about the file.
-    """
-    logger.info("exporting model %r as %r", request.model.name, exporter.format)
-    try:
-        signature = exporter.export(request)
-    except TurnoutError as error:
-        error.locate(request.model.name, exporter.backend)
-        raise
-    except OSError:
-        raise
-    except Exception as error:
-        raise ExportError(
-            f"model {request.model.name!r} cannot be exported as {exporter.format!r}: {one_line(error)}"
-        ) from error
-    if not proved:
-        raise ExportError(
-            f"model {request.model.name!r} was written as {exporter.format!r}, and nothing shows that the file gives the same "
-            "answers, so it was not published; its exporter must report what it proved (ExportRequest.report)"
-        )
-    return signature

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from turnout.pipeline import PipelineStep
     from turnout.plugins.batching import DynamicBatching
     from turnout.plugins.options import Options
+    from turnout.plugins.sources import SourceModel, SourceRequest
     from turnout.plugins.statistics import ServerStatistics
     from turnout.tensors import TensorSpec
 
@@ -113,6 +114,11 @@ def _no_command(options: Any, repository: str) -> str:
     return ""
 
 
+def _no_sources(request: SourceRequest) -> Sequence[SourceModel]:
+    """Return no model: the backend finds none by a source alone."""
+    return ()
+
+
 def _no_instances(options: Any) -> Sequence[Any]:
     """Return no options: one model answers every request, many at once."""
     return ()
@@ -150,6 +156,8 @@ class Backend(Generic[OptionsT]):
             whether or not its file is there yet; None if it is in no repository. Called each second, so it must be cheap.
         statistics: returns what its server has counted for the model, for ``turnout bench``; None if it does not count. Blocks
             for seconds at most; raises TurnoutError.
+        sources: returns the models of a source of ``turnout adopt``, without opening them; none for a source that is not for
+            this backend. Raises ConfigurationError if it is one, and cannot be used.
     """
 
     name: str
@@ -171,6 +179,7 @@ class Backend(Generic[OptionsT]):
     threads_option: str = ""
     version_folder: Callable[[ModelDeclaration, OptionsT], Path | None] = _no_version_folder
     statistics: Callable[[ModelDeclaration, OptionsT], ServerStatistics | None] = _no_statistics
+    sources: Callable[[SourceRequest], Sequence[SourceModel]] = _no_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +191,15 @@ class Step(Generic[OptionsT]):
         create: creates one step; raises ConfigurationError or MissingDependencyError.
         options: the pydantic model of its options in turnout.yaml, derived from ``turnout.Options``.
         model_options: the names of the backends' options that it reads in ``StepDeclaration.models``, such as ``checkpoint``.
+        pipelines: the steps of a pipeline for a model that was adopted, by the task that ``SourceModel`` names; the text
+            ``{model}`` becomes the model's name, ``{<role>}`` that of the source's model with this role.
     """
 
     name: str
     create: Callable[[StepDeclaration, OptionsT], PipelineStep]
     options: type[OptionsT]
     model_options: tuple[str, ...] = ()
+    pipelines: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 def _accept(model: ModelDeclaration, options: Any) -> bool:
@@ -206,6 +218,8 @@ class Exporter:
         export: writes the file and returns its signature; raises ExportError.
         preferred: True if ``turnout export`` uses this format by default.
         accepts: returns whether a model with these options can be written in this format, without opening it.
+        opened_by: the options that open such a file in this process, by backend; ``{path}`` in a text becomes its path, or that
+            of the model's folder in the repository.
     """
 
     format: str
@@ -214,3 +228,4 @@ class Exporter:
     export: Callable[[ExportRequest], ModelSignature]
     preferred: bool = False
     accepts: Callable[[ModelDeclaration, Any], bool] = _accept
+    opened_by: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

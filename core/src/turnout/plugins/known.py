@@ -32,7 +32,7 @@ _DISTRIBUTIONS: Mapping[str, Mapping[str, str]] = {
 }
 
 COMMAND_SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "Start": ("scan", "init", "check", "run", "serve", "models", "status"),
+    "Start": ("scan", "init", "adopt", "check", "run", "serve", "models", "status"),
     "Move a model": ("export", "record", "verify", "bench", "switch"),
     "Operate": ("health", "metrics", "deploy"),
     "Tools": ("plugins", "schema", "triton"),
@@ -47,6 +47,11 @@ COMMAND_EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "turnout init",
         "turnout init model.onnx",
         "turnout init --from-repository model_repository",
+    ),
+    "adopt": (
+        "turnout adopt examples/checkpoints/segmenter --option trust_remote_code=true",
+        "turnout adopt model.onnx --dry-run",
+        "turnout adopt model_repository --json",
     ),
     "check": (
         "turnout check",

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 from turnout import hookimpl
 
 if TYPE_CHECKING:
-    from turnout import Backend, Exporter, ExportRequest, ModelDeclaration, ModelInference, ModelSignature
+    from turnout import (
+        Backend,
+        Exporter,
+        ExportRequest,
+        ModelDeclaration,
+        ModelInference,
+        ModelSignature,
+        SourceModel,
+        SourceRequest,
+    )
     from turnout_direct.options import DirectOptions
 
 
@@ -33,6 +42,7 @@ def turnout_backends() -> Iterable[Backend[DirectOptions]]:
         tuning=("instance_group",),
         instances=_instances,
         threads_option="threads",
+        sources=_sources,
     )
 
 
@@ -41,8 +51,10 @@ def turnout_exporters() -> Iterable[Exporter]:
     """Yield ``onnx`` and ``torchscript``."""
     from turnout import Exporter
 
-    yield Exporter("onnx", "direct", "model.onnx", _export_onnx, preferred=True, accepts=_has_onnx_form)
-    yield Exporter("torchscript", "direct", "model.pt", _export_torchscript)
+    onnxruntime = {"onnxruntime": {"path": "{path}"}}
+    yield Exporter("onnx", "direct", "model.onnx", _export_onnx, preferred=True, accepts=_has_onnx_form, opened_by=onnxruntime)
+    own = {"direct": {"loader": "torchscript", "path": "{path}", "trust": True}}
+    yield Exporter("torchscript", "direct", "model.pt", _export_torchscript, opened_by=own)
 
 
 def _has_onnx_form(model: ModelDeclaration, options: DirectOptions) -> bool:
@@ -65,6 +77,12 @@ def _checkpoint_options(folder: Path, name: str) -> Mapping[str, Any] | None:
     from turnout_direct.checkpoint_options import checkpoint_options
 
     return checkpoint_options(folder, name)
+
+
+def _sources(request: SourceRequest) -> Sequence[SourceModel]:
+    from turnout_direct.sources.found import find_sources
+
+    return find_sources(request)
 
 
 def _files(model: ModelDeclaration, options: DirectOptions) -> Iterable[Path]:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 from turnout import hookimpl
 
 if TYPE_CHECKING:
-    from turnout import Backend, Exporter, ExportRequest, ModelDeclaration, ModelInference, ModelSignature
+    from turnout import (
+        Backend,
+        Exporter,
+        ExportRequest,
+        ModelDeclaration,
+        ModelInference,
+        ModelSignature,
+        SourceModel,
+        SourceRequest,
+    )
     from turnout_onnxruntime.options import OnnxruntimeOptions
 
 
@@ -31,6 +40,7 @@ def turnout_backends() -> Iterable[Backend[OnnxruntimeOptions]]:
         tuning=("instance_group",),
         instances=_instances,
         threads_option="intra_op_num_threads",
+        sources=_sources,
     )
 
 
@@ -39,7 +49,9 @@ def turnout_exporters() -> Iterable[Exporter]:
     """Yield ``onnx``, which publishes an ONNX file that exists."""
     from turnout import Exporter
 
-    yield Exporter("onnx", "onnxruntime", "model.onnx", _export_file, accepts=_is_file)
+    yield Exporter(
+        "onnx", "onnxruntime", "model.onnx", _export_file, accepts=_is_file, opened_by={"onnxruntime": {"path": "{path}"}}
+    )
 
 
 def _create(model: ModelDeclaration, options: OnnxruntimeOptions) -> ModelInference:
@@ -52,6 +64,12 @@ def _instances(options: OnnxruntimeOptions) -> Sequence[OnnxruntimeOptions]:
     from turnout_onnxruntime.instances import instance_options
 
     return instance_options(options)
+
+
+def _sources(request: SourceRequest) -> Sequence[SourceModel]:
+    from turnout_onnxruntime.sources import find_sources
+
+    return find_sources(request)
 
 
 def _files(model: ModelDeclaration, options: OnnxruntimeOptions) -> Iterable[Path]:

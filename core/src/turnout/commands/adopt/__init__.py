@@ -1,0 +1,1 @@
+"""The adoption of models from a source: found, written, exported, proved, measured."""

@@ -1,0 +1,136 @@
+"""The stages of one model: each is done, or kept from an earlier run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from turnout.commands.adopt.candidate import Candidate
+from turnout.commands.adopt.in_memory import load_entries
+from turnout.commands.adopt.measure import measure_model
+from turnout.commands.adopt.progress import AdoptProgress
+from turnout.commands.adopt.publication import publish_candidate
+from turnout.commands.adopt.report import ModelReport, proof_text
+from turnout.commands.adopt.request import AdoptRequest
+from turnout.commands.adopt.settings_file import edit_model
+from turnout.commands.adopt.trial import try_model
+from turnout.commands.arm_proofs import arm_states
+from turnout.commands.verify.command import VerifyOptions, verify_file
+from turnout.plugins.discovery import Plugins
+
+logger = logging.getLogger(__name__)
+
+_TIMEOUT_SECONDS = 300.0
+
+
+class Adoption:
+    """One model on its way into turnout.yaml. Not thread-safe.
+
+    Attributes:
+        candidate: the model as its source has it.
+        report: the results of its stages.
+        progress: the results of its stages in the state folder.
+        sent: requests of a pipeline, for the proof.
+    """
+
+    def __init__(self, plugins: Plugins, request: AdoptRequest, candidate: Candidate) -> None:
+        self._plugins = plugins
+        self._request = request
+        self.candidate = candidate
+        self.report = ModelReport(candidate.name, candidate.found.kind, candidate.found.task, candidate.backend)
+        self.progress = AdoptProgress(request.folder, candidate.name, self._source(), again=request.again)
+        self.sent: Sequence[Mapping[str, Any]] = ()
+        self._variant = 0
+
+    @property
+    def name(self) -> str:
+        """The model's name in turnout.yaml."""
+        return self.candidate.name
+
+    def entry(self) -> dict[str, Any]:
+        """Return the entry for turnout.yaml, on the backend of the source."""
+        return self.candidate.entry(self.candidate.variants()[self._variant])
+
+    def find(self) -> None:
+        """Let the model answer a request on the backend of its source. Raises as ``try_model``."""
+        done, word = self.progress.done("find"), "kept"
+        if done is None:
+            trial = try_model(self._plugins, self._request, self.candidate)
+            done, word = self.progress.add("find", {"variant": trial.variant, "tensors": trial.tensors}), "ok"
+        self._variant = int(done["variant"])
+        found = self.candidate.found
+        self.report.add("find", ", ".join(filter(None, (found.kind, found.task, str(done["tensors"])))), word=word)
+        self.report.facts["tensors"] = done["tensors"]
+
+    def export(self) -> None:
+        """Publish the model, and write its backends into turnout.yaml; what cannot be published stays where it is."""
+        if not self.candidate.exports:
+            self.report.add("export", "is in a model repository already", word="kept")
+            return
+        done, word = self.progress.done("export"), "kept"
+        if done is None:
+            published = publish_candidate(self._plugins, self._request, self.candidate, self._variant, self.sent)
+            done, word = self.progress.add("export", published.as_json(self._request.folder)), "ok"
+        self.report.facts["export"] = done
+        if done["file"] is None:
+            self.report.add("export", f"stays on {self.candidate.backend}: {'; '.join(done['reasons'])}", word="note")
+            return
+        configured = f", {', '.join(done['configuration'])}" if done["configuration"] else ""
+        self.report.add("export", f"{done['file']}, {done['format']}, {done['bytes']:,} bytes{configured}", word=word)
+        for reason in done["reasons"]:
+            self.report.add("export", f"tried before: {reason}", word="note")
+        self.report.add("prove", proof_text(done["proof"]), word=word)
+        keys = self.candidate.variants()[int(done["variant"])]
+        edit_model(self._request.config, self.name, keys, done["backends"], None)
+
+    def serve(self, warn: Callable[[str], None]) -> None:
+        """Compare the backends of the finished turnout.yaml, and move the model to the one that was proved."""
+        exported = self.report.facts.get("export") or {}
+        done = self.progress.done("serve")
+        if done is None and not exported.get("backends") and not self.candidate.others:
+            done = {"on": self.candidate.backend, "left_out": [], "word": "ok"}
+        if done is not None:
+            self._report_serving(done, "kept" if self.progress.done("serve") else "ok")
+            return
+        verified = verify_file(self._request.config, self.name, VerifyOptions(timeout=_TIMEOUT_SECONDS), warn=warn)
+        if verified.result.verdict == "mismatch":
+            findings = "; ".join(verified.result.findings())
+            self.report.add("serve", f"stays on {self.candidate.backend}: {findings}", word="note")
+            return
+        serving = str(exported.get("serving") or "")
+        moves = serving in [arm.backend for arm in verified.result.arms]
+        if moves:
+            edit_model(self._request.config, self.name, {}, {}, serving)
+        left = [f"{one.backend} was not compared: {one.reason}" for one in verified.left_out]
+        on = serving if moves else self.candidate.backend
+        self._report_serving(self.progress.add("serve", {"on": on, "left_out": left}), "ok")
+
+    def measure(self) -> None:
+        """Measure the model on its backends in this process."""
+        if not self._request.seconds:
+            return
+        done, word = self.progress.done("measure"), "kept"
+        if done is None:
+            done, word = measure_model(self._plugins, self._request, self.name), "ok"
+            self.progress.add("measure", done)
+        self.report.facts["measure"] = done
+        if "error" in done:
+            self.report.add("measure", f"failed: {done['error']}", word="note")
+            return
+        figures = [f"{one['backend']} {one['p50_ms']} ms" for one in done["figures"]]
+        self.report.add("measure", f"one caller, median: {', '.join(figures)}", word=word)
+
+    def _report_serving(self, done: Mapping[str, Any], word: str) -> None:
+        self.report.add("serve", f"on {done['on']}", word=word)
+        self.report.facts["serves"] = done["on"]
+        for left in done["left_out"]:
+            self.report.add("serve", left, word="note")
+
+    def _source(self) -> dict[str, Any]:
+        """Return what decides the results of the stages: the files of the source, and what the user asks for."""
+        name, backend = self.candidate.name, self.candidate.backend
+        loaded = load_entries(self._plugins, self._request.folder, {name: self.candidate.entry(self.candidate.variants()[0])})
+        state = arm_states(self._plugins, loaded.model(name), [backend])[backend]
+        asked = {"format": self._request.format, "given": [str(file) for file in self._request.files]}
+        return {"source": self._request.source, "settings": state.get("settings"), "files": state.get("files"), **asked}

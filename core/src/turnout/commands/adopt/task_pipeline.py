@@ -1,0 +1,31 @@
+"""The pipeline of a model that was adopted: from the steps that know its task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from turnout.commands.adopt.candidate import Candidate
+from turnout.plugins.discovery import Plugins
+
+
+def task_pipelines(plugins: Plugins, candidates: Sequence[Candidate]) -> dict[str, list[Any]]:
+    """Return the pipelines for ``candidates`` by name, the best first: one for each step that knows the task of one of them."""
+    roles = {candidate.found.role: candidate.name for candidate in candidates if candidate.found.role}
+    pipelines: dict[str, list[Any]] = {}
+    for candidate in candidates:
+        names = {"model": candidate.name, **roles}
+        for kind in plugins.known_steps():
+            steps = plugins.step(kind).pipelines.get(candidate.found.task) if candidate.found.task else None
+            if steps is not None:
+                pipelines[f"{kind}_{candidate.name}"] = [_named(step, names) for step in steps]
+    return pipelines
+
+
+def _named(value: Any, names: Mapping[str, str]) -> Any:
+    """Return ``value`` with the names of models in place of ``{model}`` and of roles."""
+    if isinstance(value, str):
+        return value.format_map(names) if value.startswith("{") and value[1:-1] in names else value
+    if isinstance(value, Mapping):
+        return {key: _named(inner, names) for key, inner in value.items()}
+    return [_named(inner, names) for inner in value] if isinstance(value, list | tuple) else value
