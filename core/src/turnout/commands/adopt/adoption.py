@@ -53,7 +53,7 @@ class Adoption:
         return self.candidate.entry(self.candidate.variants()[self._variant])
 
     def find(self) -> None:
-        """Let the model answer a request on the backend of its source. Raises as ``try_model``."""
+        """Ask the model for one answer on the backend of its source. Raises as ``try_model``."""
         done, word = self.progress.done("find"), "kept"
         if done is None:
             trial = try_model(self._plugins, self._request, self.candidate)
@@ -102,7 +102,7 @@ class Adoption:
         moves = serving in [arm.backend for arm in verified.result.arms]
         if moves:
             edit_model(self._request.config, self.name, {}, {}, serving)
-        left = [f"{one.backend} was not compared: {one.reason}" for one in verified.left_out]
+        left = [f"{one.backend} was not compared; next: {one.step}" if one.step else one.reason for one in verified.left_out]
         on = serving if moves else self.candidate.backend
         self._report_serving(self.progress.add("serve", {"on": on, "left_out": left}), "ok")
 

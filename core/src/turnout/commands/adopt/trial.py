@@ -32,7 +32,7 @@ Inputs = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a model answered.
+    """An answer of a model.
 
     Attributes:
         variant: the number of the candidate's variant that answers.
@@ -47,7 +47,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class PipelineTrial:
-    """What a pipeline did on examples, or on files of the user.
+    """A run of a pipeline on examples, or on files of the user.
 
     Attributes:
         text: what it ran on, or why it cannot run.
