@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from turnout import hookimpl
@@ -18,7 +19,13 @@ CHECKPOINT_OPTIONS = ("checkpoint", "revision")
 
 @hookimpl
 def turnout_steps() -> Iterable[Step[Any]]:
-    """Yield the picture steps."""
+    """Yield the picture steps, with the pipelines that `turnout adopt` writes."""
+    from turnout_vision.task_pipelines import TASK_PIPELINES
+
+    yield from (replace(step, pipelines=TASK_PIPELINES.get(step.name, {})) for step in _steps())
+
+
+def _steps() -> Iterator[Step[Any]]:
     from turnout import Step
     from turnout_vision import factories
     from turnout_vision.options.detect import DetectOptions
