@@ -12,11 +12,8 @@ def _after_loading(step: str, **options: Any) -> Sequence[Any]:
     return ["load_image", {step: {**_MODEL, **options}}]
 
 
-_MATCHED = {
-    "model": "{picture}",
-    "text_model": "{text}",
-    "labels": ["a photo of a person", "a photo of an animal", "a photo of a thing"],
-}
+_TEXTS = ["a person", "an animal", "a building", "a landscape"]
+_MATCHING = ["load_image", {"embed": {"model": "{picture}"}}, {"match_text": {"model": "{text}", "texts": _TEXTS}}]
 
 TASK_PIPELINES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "answer": {"visual-question-answering": _after_loading("answer", on="picture", question="what is in the picture?")},
@@ -28,7 +25,7 @@ TASK_PIPELINES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "zero-shot-image-classification": _after_loading("embed"),
     },
     "estimate_depth": {"depth-estimation": _after_loading("estimate_depth")},
-    "match_text": {"zero-shot-image-classification": ["load_image", {"match_text": _MATCHED}]},
+    "match_text": {"zero-shot-image-classification": _MATCHING},
     "segment": {
         "semantic-segmentation": _after_loading("segment"),
         "universal-segmentation": _after_loading("segment"),
