@@ -10,7 +10,7 @@ from turnout.commands.adopt.candidate import Candidate
 from turnout.commands.adopt.in_memory import load_entries
 from turnout.commands.adopt.measure import measure_model
 from turnout.commands.adopt.progress import AdoptProgress
-from turnout.commands.adopt.publication import publish_candidate
+from turnout.commands.adopt.publication import prove_in_place, publish_candidate
 from turnout.commands.adopt.report import ModelReport, proof_text
 from turnout.commands.adopt.request import AdoptRequest
 from turnout.commands.adopt.settings_file import edit_model
@@ -67,6 +67,7 @@ class Adoption:
         """Publish the model, and write its backends into turnout.yaml; what cannot be published stays where it is."""
         if not self.candidate.exports:
             self.report.add("export", "is in a model repository already", word="kept")
+            self._prove_in_place()
             return
         done, word = self.progress.done("export"), "kept"
         if done is None:
@@ -83,6 +84,18 @@ class Adoption:
         self.report.add("prove", proof_text(done["proof"]), word=word)
         keys = self.candidate.variants()[int(done["variant"])]
         edit_model(self._request.config, self.name, keys, done["backends"], None)
+
+    def _prove_in_place(self) -> None:
+        """Prove a model of a repository: two openings give the same answers, alone and in batches."""
+        done, word = self.progress.done("prove"), "kept"
+        if done is None:
+            done, word = prove_in_place(self._plugins, self._request, self.candidate, self._variant, self.sent), "ok"
+            self.progress.add("prove", done)
+        self.report.facts["prove"] = done
+        if "error" in done:
+            self.report.add("prove", f"not proved: {done['error']}", word="note")
+            return
+        self.report.add("prove", proof_text(done), word=word)
 
     def serve(self, warn: Callable[[str], None]) -> None:
         """Compare the backends of the finished turnout.yaml, and move the model to the one that was proved."""

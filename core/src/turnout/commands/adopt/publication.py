@@ -104,6 +104,23 @@ def publish_candidate(
     return Publication(first, reasons=reasons or [f"no installed plugin exports a model of {candidate.backend!r}"])
 
 
+def prove_in_place(
+    plugins: Plugins, request: AdoptRequest, candidate: Candidate, variant: int, real: Sequence[Inputs]
+) -> dict[str, Any]:
+    """Return the proof of a model that is in a repository, opened twice; with ``error`` in place of it if there is a fault."""
+    name, backend = candidate.name, candidate.backend
+    loaded = load_entries(plugins, request.folder, {name: candidate.entry(candidate.variants()[variant])})
+    try:
+        with (
+            Turnout(loaded, plugins, Metrics()) as app,
+            closing(app.arm(name, backend)) as arm,
+            closing(app.arm(name, backend)) as again,
+        ):
+            return Prover(loaded.model(name), {backend: arm, f"{backend} (opened again)": again}).prove(real).as_json()
+    except TurnoutError as error:
+        return {"error": str(error)}
+
+
 def _exporters(plugins: Plugins, request: AdoptRequest, candidate: Candidate, loaded: LoadedSettings) -> Iterator[Exporter]:
     """Yield the exporters to try: that of the chosen format, else those whose files this process opens, the preferred first.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from turnout.errors import ConfigurationError, SettingsError
@@ -24,18 +25,16 @@ def add_entry(document: Document, section: str, name: str, value: Any) -> Docume
     present = document.value_at((section,))
     if isinstance(present, Mapping) and name in present:
         raise ConfigurationError(f"{document.source!r} has {name!r} under {section!r} already; choose another name")
-    edited = _insert(document, section, name, value)
-    wanted = {**(document.values or {}), section: {**(present or {}), name: value}}
-    try:
-        after = parse(edited, document.source)
-    except SettingsError:
-        after = None
-    if after is None or after.values != wanted:
-        raise ConfigurationError(
-            f"{document.source!r} cannot be edited in place; add this below {section!r} by hand: "
-            f"{text_scalar(name)}: {flow_text(value)}"
-        )
-    return after
+    if present is None or isinstance(present, Mapping):
+        wanted = {**(document.values or {}), section: {**(present or {}), name: value}}
+        with suppress(SettingsError):
+            after = parse(_insert(document, section, name, value), document.source)
+            if after.values == wanted:
+                return after
+    raise ConfigurationError(
+        f"{document.source!r} cannot be edited in place; add this below {section!r} by hand: "
+        f"{text_scalar(name)}: {flow_text(value)}"
+    )
 
 
 def entry_lines(name: str, value: Any, indent: int) -> list[str]:
