@@ -3,7 +3,8 @@
     .venvs/direct/bin/python benchmarks/adopt_campaign.py --out out/adopt              # twelve checkpoints
     .venvs/direct/bin/python benchmarks/adopt_campaign.py --out out/adopt --onnx FOLDER  # every .onnx file below FOLDER
 
-A run goes on where the last one ended: the results are in OUT/results.json. `--page` prints the table of docs/how-to/adopt-a-model.md.
+A run goes on where the last one ended: the results are in OUT/results.json. `--page` prints the
+table of docs/how-to/adopt-a-model.md.
 """
 
 from __future__ import annotations
