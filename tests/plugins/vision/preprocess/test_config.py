@@ -10,6 +10,7 @@ import pytest
 from turnout.errors import ConfigurationError, InvalidInputError
 from turnout_vision.preprocess import BIREFNET, preprocessor_of
 from turnout_vision.preprocess.kinds import KINDS
+from turnout_vision.preprocess.refusals import REFUSALS
 
 Config = Callable[..., dict[str, Any]]
 
@@ -148,10 +149,28 @@ def test_what_changes_no_pixels_is_accepted(preprocessor_config: Config) -> None
     assert preprocessor_of(preprocessor_config(**harmless), "here") == preprocessor_of(preprocessor_config(), "here")
 
 
-@pytest.mark.parametrize("given", ["Qwen2VLImageProcessor", "MyImageProcessor", "ViT"])
-def test_an_image_processor_that_is_not_supported_is_refused(preprocessor_config: Config, given: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"the image processor is '{given}', which is not supported; supported: Beit"):
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("Qwen2VLImageProcessor", "a number of patches that depends on its size.* write it in the step, such as `prepare: "),
+        ("LlavaNextImageProcessorFast", "a number of tiles that depends on its shape"),
+        ("ViTImageProcesor", r"Did you mean 'ViTImageProcessor'\? docs/reference/image-processors.md lists"),
+        ("ViT", "copy the file into a folder, change image_processor_type there"),
+    ],
+)
+def test_an_image_processor_that_is_not_supported_is_refused_with_a_reason(
+    preprocessor_config: Config, given: str, reason: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"the image processor is '{given}', which is not supported.*{reason}"):
         preprocessor_of(preprocessor_config(image_processor_type=given), "here")
+
+
+@pytest.mark.parametrize("name", sorted(REFUSALS))
+def test_a_refusal_fits_on_a_line(preprocessor_config: Config, name: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        preprocessor_of(preprocessor_config(image_processor_type=name), "preprocessor_config.json of 'my/checkpoint'")
+
+    assert len(str(caught.value)) <= 500
 
 
 @pytest.mark.parametrize(

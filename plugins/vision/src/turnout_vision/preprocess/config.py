@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from turnout.errors import ConfigurationError
 from turnout_vision.preprocess.kinds import KINDS, UNNAMED
 from turnout_vision.preprocess.preprocessor import ImagePreprocessor
+from turnout_vision.preprocess.refusals import REFUSALS
 from turnout_vision.preprocess.settings import Settings
 
 
@@ -38,8 +40,19 @@ def _read_name(config: Mapping[str, Any], where: str) -> str | None:
         name = name.removesuffix("FeatureExtractor") + "ImageProcessor"
     if name in KINDS:
         return name
-    raise ConfigurationError(
-        f"{where}: the image processor is {given!r}, which is not supported; supported: {', '.join(sorted(KINDS))}. If it does "
-        "the same as one of these, copy the file into a folder, change image_processor_type there, and write `processor:` with "
-        "the folder"
+    raise ConfigurationError(f"{where}: the image processor is {given!r}, which is not supported{_explain(name)}")
+
+
+def _explain(name: str) -> str:
+    if name in REFUSALS:
+        return (
+            f": {REFUSALS[name]}. If a preparation of another kind fits your model, write it in the step, such as `prepare: "
+            "{size: [224, 224], mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}`"
+        )
+    guess = get_close_matches(name, KINDS, 1)
+    question = f" Did you mean {guess[0]!r}?" if guess else ""
+    return (
+        f".{question} docs/reference/image-processors.md lists the {len(KINDS)} that are. "
+        "If it does the same as one of these, copy the file into a folder, change image_processor_type there, and write "
+        "`processor:` with the folder"
     )

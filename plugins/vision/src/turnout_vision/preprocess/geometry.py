@@ -14,6 +14,8 @@ from turnout_vision.preprocess.sizes import Size, TargetSize
 
 # A strip of 1 x 10,000 pixels whose shorter side becomes 224 would need 7 GB.
 MAX_RESIZED = 100_000_000
+# Of 0, the darkest point of a page, to 255, its brightest.
+_BRIGHT = 200
 
 Pixels = NDArray[np.uint8]
 Color = tuple[int, int, int]
@@ -35,10 +37,11 @@ class Operation(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Resize:
-    """Resizes to ``target`` with the filter ``resample``, a number of Pillow."""
+    """Resizes to ``target`` with the filter ``resample``, a number of Pillow, and its ``reducing_gap``."""
 
     target: TargetSize
     resample: int
+    reducing_gap: float | None = None
 
     def apply(self, pixels: Pixels) -> Pixels:
         """Return the resized picture.
@@ -49,11 +52,11 @@ class Resize:
         height, width = self.target.compute(*pixels.shape[:2])
         if (height, width) == pixels.shape[:2]:
             return pixels
-        _check_size((height, width), pixels.shape[:2])
+        check_size((height, width), pixels.shape[:2])
         from PIL import Image
 
-        image = Image.fromarray(np.ascontiguousarray(pixels)).resize((width, height), Image.Resampling(self.resample))
-        return np.asarray(image)
+        image = Image.fromarray(np.ascontiguousarray(pixels))
+        return np.asarray(image.resize((width, height), Image.Resampling(self.resample), reducing_gap=self.reducing_gap))
 
     def move(self, frame: Frame) -> Frame:
         return frame.resized(*self.target.compute(frame.height, frame.width))
@@ -110,7 +113,7 @@ class SquareCanvas:
 
     def apply(self, pixels: Pixels) -> Pixels:
         side = max(pixels.shape[:2])
-        _check_size((side, side), pixels.shape[:2])
+        check_size((side, side), pixels.shape[:2])
         return Canvas(side, side, self.color).apply(pixels)
 
     def move(self, frame: Frame) -> Frame:
@@ -170,6 +173,45 @@ class Canvas:
 
 
 @dataclass(frozen=True, slots=True)
+class CornerCanvas:
+    """Adds black on the right and at the bottom of a picture that is smaller than ``height`` or ``width``."""
+
+    height: int
+    width: int
+
+    def apply(self, pixels: Pixels) -> Pixels:
+        return self._canvas(*pixels.shape[:2]).apply(pixels)
+
+    def move(self, frame: Frame) -> Frame:
+        return self._canvas(frame.height, frame.width).move(frame)
+
+    def _canvas(self, height: int, width: int) -> Canvas:
+        return Canvas(max(self.height, height), max(self.width, width), centered=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CropMargin:
+    """Cuts off a margin that is bright beside the darkest point, as around a printed page."""
+
+    def apply(self, pixels: Pixels) -> Pixels:
+        from PIL import Image
+
+        light = np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).convert("L"))
+        darkest, brightest = light.min(), light.max()
+        if darkest == brightest:
+            return pixels
+        dark = (light - darkest) / (brightest - darkest) * 255 < _BRIGHT
+        rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
+        return pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+    def move(self, frame: Frame) -> Frame:
+        raise ConfigurationError(
+            "do_crop_margin cuts a picture by its content, so boxes in it cannot be put back; write `do_crop_margin: false` in "
+            "a copy of the image processor's file, and name its folder as `processor:`"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class MirroredEdge:
     """Mirrors the right and the lower edge up to the next multiple of ``divisor``, a whole one if it is a multiple."""
 
@@ -196,7 +238,8 @@ def check_fits(size: Size, canvas: Size) -> None:
         )
 
 
-def _check_size(new: Size, old: Size) -> None:
+def check_size(new: Size, old: Size) -> None:
+    """Raise InvalidInputError if a picture of size ``old`` would become one without pixels, or with too many."""
     if min(new) < 1 or new[0] * new[1] > MAX_RESIZED:
         raise InvalidInputError(
             f"a picture of {old[1]} x {old[0]} would be resized to {new[1]} x {new[0]}; crop it to a less narrow part"

@@ -9,9 +9,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from turnout_vision.preprocess.float_resize import AlignedResize, SmoothResize
 from turnout_vision.preprocess.frame import Frame
 from turnout_vision.preprocess.geometry import Canvas, CenterCrop, Operation, Resize, check_fits
 from turnout_vision.preprocess.sizes import ExactSize, Size
+from turnout_vision.preprocess.value_operations import Grayscale, Normalize, ValueOperation
 from turnout_vision.preprocess.values import Normalization, Scaling
 
 
@@ -57,6 +59,7 @@ class ImagePreprocessor:
     Attributes:
         geometry: what happens to the picture first.
         scaling: the values of its bytes.
+        after: what happens to the values.
         padding: zeros around the values.
         bgr: True if the channels are blue, green, red.
         channels_last: True if the channels are the last axis.
@@ -67,6 +70,7 @@ class ImagePreprocessor:
     padding: Padding | None = None
     bgr: bool = False
     channels_last: bool = False
+    after: tuple[ValueOperation, ...] = ()
 
     def pixel_values(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return FP32 [1, 3, height, width], or [1, height, width, 3], computed from UINT8 [height, width, 3].
@@ -77,6 +81,8 @@ class ImagePreprocessor:
         for operation in self.geometry:
             pixels = operation.apply(pixels)
         values = self.scaling.apply(pixels)
+        for each in self.after:
+            values = each.apply(values)
         if self.padding is not None:
             values = np.pad(values, ((0, 0), *self.padding.margins(*values.shape[1:])))
         values = values[::-1] if self.bgr else values
@@ -92,6 +98,8 @@ class ImagePreprocessor:
         frame = Frame(height, width)
         for operation in self.geometry:
             frame = operation.move(frame)
+        for each in self.after:
+            frame = each.move(frame)
         if self.padding is None:
             return frame
         (above, below), (before, after) = self.padding.margins(frame.height, frame.width)
@@ -102,20 +110,34 @@ class ImagePreprocessor:
         """The height and width of ``pixel_values``; None if they depend on the picture."""
         if isinstance(self.padding, PadTo):
             return self.padding.height, self.padding.width
-        last = self.geometry[-1] if self.geometry and self.padding is None else None
-        if isinstance(last, Resize):
-            return (last.target.height, last.target.width) if isinstance(last.target, ExactSize) else None
-        return (last.height, last.width) if isinstance(last, CenterCrop | Canvas) else None
+        if self.padding is not None:
+            return None
+        resizing = [each for each in self.after if not isinstance(each, Normalize | Grayscale)]
+        return _fixed_size(resizing[-1] if resizing else self.geometry[-1] if self.geometry else None)
 
     @property
     def keeps_the_frame(self) -> bool:
         """True if ``pixel_values`` show the whole picture and nothing else: no crop, no padding, no rotation."""
-        return self.padding is None and all(isinstance(operation, Resize) for operation in self.geometry)
+        whole = (Resize, AlignedResize, SmoothResize, Normalize, Grayscale)
+        return self.padding is None and all(isinstance(operation, whole) for operation in (*self.geometry, *self.after))
 
     def with_size(self, size: Size) -> ImagePreprocessor:
         """Return a copy that only resizes to ``size``, a height and width, with the same filter and values."""
         filters = [operation.resample for operation in self.geometry if isinstance(operation, Resize)]
-        return replace(self, geometry=(Resize(ExactSize(*size), filters[0] if filters else 2),), padding=None)
+        values = tuple(each for each in self.after if isinstance(each, Normalize | Grayscale))
+        return replace(self, geometry=(Resize(ExactSize(*size), filters[0] if filters else 2),), padding=None, after=values)
+
+
+def _fixed_size(operation: Operation | ValueOperation | None) -> Size | None:
+    """Return the size that ``operation`` gives every picture; None if it depends on the picture."""
+    match operation:
+        case Resize(target=ExactSize(height, width)) | AlignedResize(target=ExactSize(height, width)):
+            return height, width
+        case CenterCrop(height=height, width=width) | Canvas(height=height, width=width):
+            return height, width
+        case SmoothResize(height=height, width=width):
+            return height, width
+    return None
 
 
 # From BiRefNet's documentation; its checkpoints have no preprocessor settings.

@@ -9,6 +9,7 @@ from turnout_vision.preprocess.geometry import CenterCrop, Operation, Resize
 from turnout_vision.preprocess.preprocessor import PadTo
 from turnout_vision.preprocess.settings import Settings
 from turnout_vision.preprocess.sizes import ExactSize, ShortestEdge, ShortestEdgeWithin, Size, TargetSize, Within
+from turnout_vision.preprocess.value_operations import Normalize
 from turnout_vision.preprocess.values import Normalization, Scaling, Triple
 
 # Checkpoints name a resampling filter by Pillow's number.
@@ -36,10 +37,15 @@ def read_crop(settings: Settings) -> Iterable[Operation]:
 
 def read_scaling(settings: Settings) -> Scaling:
     """Return the values that ``do_rescale``, ``do_normalize`` and their numbers ask for."""
-    normalizations = []
-    if switch_of(settings, "do_normalize", "image_mean", "image_std"):
-        normalizations.append(Normalization(read_triple(settings, "image_mean"), read_triple(settings, "image_std")))
-    return Scaling(read_factor(settings), normalizations=tuple(normalizations))
+    normalizations = tuple(each.normalization for each in read_normalization(settings))
+    return Scaling(read_factor(settings), normalizations=normalizations)
+
+
+def read_normalization(settings: Settings) -> list[Normalize]:
+    """Return the operation that ``do_normalize``, ``image_mean`` and ``image_std`` ask for."""
+    if not switch_of(settings, "do_normalize", "image_mean", "image_std"):
+        return []
+    return [Normalize(Normalization(read_triple(settings, "image_mean"), read_triple(settings, "image_std")))]
 
 
 def read_factor(settings: Settings) -> float | None:
@@ -54,6 +60,18 @@ def read_padding(settings: Settings) -> PadTo | None:
     """
     wanted = switch_of(settings, "do_pad", "pad_size") and settings.value("pad_size") is not None
     return PadTo(*read_box(settings, "pad_size")) if wanted else None
+
+
+def pass_over(settings: Settings, *keys: str) -> None:
+    """Count ``keys`` as read: in this image processor they change no pixel values."""
+    for key in keys:
+        settings.value(key)
+
+
+def refuse_switch(settings: Settings, key: str, reason: str) -> None:
+    """Raise ConfigurationError if ``key`` is on."""
+    if settings.switch(key):
+        raise settings.error(key, reason)
 
 
 def switch_of(settings: Settings, key: str, *dependents: str) -> bool:
@@ -108,6 +126,21 @@ def read_shortest_edge(settings: Settings) -> int:
     if set(sizes) != {"shortest_edge"}:
         raise settings.error("size", "this is not supported; write {'shortest_edge': S}")
     return sizes["shortest_edge"]
+
+
+def read_longest_edge(settings: Settings) -> int:
+    """Return the one side in ``size``, for image processors that resize the longer side."""
+    sizes = expand_size(settings)
+    if set(sizes) != {"longest_edge"}:
+        raise settings.error("size", "this is not supported; write {'longest_edge': L}")
+    return sizes["longest_edge"]
+
+
+def assume_longest_edge(settings: Settings, default: int | None) -> None:
+    """Read ``size`` as one number, and ``max_size`` as the longer side, as older checkpoints write them."""
+    longest = settings.value("max_size") or default
+    if isinstance(settings.value("size"), int) and longest is not None:
+        settings.assume("size", {"shortest_edge": settings.value("size"), "longest_edge": longest})
 
 
 def read_filter(settings: Settings) -> int:

@@ -63,6 +63,10 @@ class Settings:
         self._read.add(key)
         return self._given.get(key, self._defaults.get(key))
 
+    def assume(self, key: str, value: object) -> None:
+        """Set the value of ``key`` as if the file had it."""
+        self._given[key] = value
+
     def switch(self, key: str) -> bool:
         """Return the value of ``key``, true or false.
 

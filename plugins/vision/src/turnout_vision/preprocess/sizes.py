@@ -80,7 +80,7 @@ class MultipleOf:
     height: int
     width: int
     keep_aspect_ratio: bool
-    multiple: int
+    multiple: float
 
     def compute(self, height: int, width: int) -> Size:
         scale_height, scale_width = self.height / height, self.width / width
@@ -90,7 +90,7 @@ class MultipleOf:
         return self._round(scale_height * height), self._round(scale_width * width)
 
     def _round(self, side: float) -> int:
-        return round(side / self.multiple) * self.multiple
+        return int(round(side / self.multiple) * self.multiple)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +135,13 @@ class Thumbnail:
 
 @dataclass(frozen=True, slots=True)
 class LongestEdge:
-    """A size whose longer side is ``edge``, with the aspect ratio of the picture."""
+    """A size whose longer side is ``edge``, with the aspect ratio of the picture, rounded, of at least 1 x 1."""
 
     edge: int
 
     def compute(self, height: int, width: int) -> Size:
-        return LargestInside(self.edge, self.edge).compute(height, width)
+        scale = self.edge / max(height, width)
+        return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
 
 
 @dataclass(frozen=True, slots=True)

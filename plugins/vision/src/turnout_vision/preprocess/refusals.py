@@ -1,0 +1,47 @@
+"""The image processors of transformers that are refused, each with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_TORCHVISION = "transformers prepares its pictures with torchvision, whose results differ from Pillow's"
+_TILES = "it cuts a picture into a number of tiles that depends on its shape"
+_PATCHES = (
+    "it cuts a picture into a number of patches that depends on its size, so requests of two pictures do not make a batch"
+)
+_FRAMES = "it prepares videos, several pictures as one input"
+_PAIR = "it prepares pairs of pictures"
+_SEVERAL = "it prepares several inputs from one picture"
+
+
+def _all(reason: str, *names: str) -> dict[str, str]:
+    return {f"{name}ImageProcessor": reason for name in names}
+
+
+REFUSALS: Mapping[str, str] = {
+    **_all(
+        _TORCHVISION,
+        *("CHMv2", "DINOv3ViT", "DepthPro", "MuseGlimmer", "NeoMME", "PI0", "PPDocLayoutV2", "PPDocLayoutV3", "PPDocLayoutV4"),
+        *("PPFormulaNet", "PPLCNet", "PPOCRV5ServerDet", "PPOCRV5ServerRec", "PPOCRV6SmallRec", "RfDetr", "SLANeXt", "Sam2"),
+        *("Sam3", "Sapiens2", "Tipsv2", "Tipsv2Dpt", "UltraVBert"),
+    ),
+    **_all(
+        _TILES,
+        *("Cohere2Vision", "DeepseekOcr2", "GraniteDocling", "Idefics2", "Idefics3", "Lfm2Vl", "Llama4", "LlavaNext"),
+        *("LlavaOnevision", "MiniCPMOcr", "MiniCPMV4_6", "Mllama", "Molmo2", "NemotronH_Omni_Reasoning_V3", "PerceptionLM"),
+        *("Phi4Multimodal", "SmolVLM", "Step3p7", "UnlimitedOcr"),
+    ),
+    **_all(
+        _PATCHES,
+        *("CohereCompass", "Cosmos3Edge", "Ernie4_5_VLMoe", "Ernie4_5_VL_Moe", "Gemma4", "Gemma4Unified", "Glm46V", "Glm4v"),
+        *("Glm5Next", "GlmImage", "Glmga", "HunYuanVL", "Inkling", "Inkling2", "Kimi_K25", "Kosmos2_5", "MiniMaxM3VL"),
+        *("PaddleOCRVL", "Pix2Struct", "Qwen2VL", "Siglip2", "VideoLlama3"),
+    ),
+    **_all(_FRAMES, "Tvp", "VideoMAE", "Vivit"),
+    **_all(_PAIR, "EfficientLoFTR", "LightGlue", "SuperGlue"),
+    **_all(_SEVERAL, "DeepseekVLHybrid", "Fuyu"),
+    **_all("it prepares a trimap together with the picture", "VitMatte"),
+    **_all("it needs the boxes of persons together with the picture", "VitPose"),
+    **_all("its settings are those of timm, and lie in config.json", "TimmWrapper"),
+    **_all("it names no image processor, but transformers' choice of one", "Auto"),
+}
