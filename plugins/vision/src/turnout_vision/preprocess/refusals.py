@@ -42,6 +42,6 @@ REFUSALS: Mapping[str, str] = {
     **_all(_SEVERAL, "DeepseekVLHybrid", "Fuyu"),
     **_all("it prepares a trimap together with the picture", "VitMatte"),
     **_all("it needs the boxes of persons together with the picture", "VitPose"),
-    **_all("its settings are those of timm, and lie in config.json", "TimmWrapper"),
+    **_all("its settings are those of timm, in config.json", "TimmWrapper"),
     **_all("it names no image processor, but transformers' choice of one", "Auto"),
 }
