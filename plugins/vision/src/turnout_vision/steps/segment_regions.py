@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from functools import cached_property
@@ -24,9 +25,9 @@ _OTHER_SIZE = re.compile(r"must be FP32 \[-?\d+, 3, (?P<height>\d+), (?P<width>\
 class SegmentRegions(PipelineStep):
     """Sends a segmenter each region with a margin around it, and pastes the response into the picture.
 
-    A request is ``pixel_values`` FP32 [1, 3, height, width]; a response has one map of logits, FP32 [1, 1, h, w].
-    The step writes ``masks``, a list as long as ``regions``: BOOL [height, width] of the whole picture, or None where a
-    region failed, which is reported. A mask may extend into the margin.
+    A request is ``pixel_values`` FP32 [1, 3, height, width]; a response has one map of logits, or of probabilities, FP32
+    [1, 1, h, w]. The step writes ``masks``, a list as long as ``regions``: BOOL [height, width] of the whole picture, or None
+    where a region failed, which is reported. A mask may extend into the margin.
     """
 
     needs = ("picture", "regions")
@@ -35,6 +36,9 @@ class SegmentRegions(PipelineStep):
     def __init__(self, declaration: StepDeclaration, options: SegmentRegionsOptions) -> None:
         self.model = options.model
         self._options = options
+        # A mask is made of logits: this probability has the logit ``threshold``.
+        as_logits = options.values == "logits"
+        self._threshold = options.threshold if as_logits else 1 / (1 + math.exp(-options.threshold))
         self._checkpoint = find_checkpoint(declaration, options.model, options.processor)
 
     # At first use, because a checkpoint on the hub may have to be downloaded.
@@ -66,7 +70,7 @@ class SegmentRegions(PipelineStep):
 
         def read(region: Region, response: InferenceResponse) -> object:
             logits = response[self._choose_output(response)]
-            return paste_mask(logits, region, height, width, threshold=self._options.threshold)
+            return paste_mask(logits, region, height, width, threshold=self._threshold)
 
         context["masks"] = read_responses(context, context.state, responses, read)
 

@@ -38,13 +38,22 @@ def test_a_box_has_the_expected_distances_around_the_middle_of_its_cell() -> Non
     assert found.scores == pytest.approx(np.array(scores))
 
 
-def test_the_order_of_the_strides_is_free() -> None:
+@pytest.mark.parametrize("order", [[3, 2, 1, 0, 7, 6, 5, 4], [0, 4, 1, 5, 2, 6, 3, 7], [7, 0, 5, 2, 1, 4, 3, 6]])
+def test_the_order_of_the_outputs_is_free(order: list[int]) -> None:
     values = outputs()
-    turned = [*values[3::-1], *values[:3:-1]]
 
-    right, same = read_picodet(values, SIZE), read_picodet(turned, SIZE)
+    right, same = read_picodet(values, SIZE), read_picodet([values[index] for index in order], SIZE)
 
-    assert sorted(map(tuple, right.boxes.tolist())) == sorted(map(tuple, same.boxes.tolist()))
+    assert right.boxes.tolist() == same.boxes.tolist()
+    assert right.scores.tolist() == same.scores.tolist()
+
+
+def test_with_as_many_classes_as_columns_the_scores_come_first() -> None:
+    random = np.random.default_rng(3)
+    arrays = [random.random((1, rows * columns, 32), np.float32) for rows, columns in [*CELLS.values(), *CELLS.values()]]
+
+    assert read_picodet(arrays, SIZE).class_count == 32
+    assert read_picodet(arrays, SIZE).scores.tolist() != read_picodet(arrays[4:] + arrays[:4], SIZE).scores.tolist()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +61,7 @@ def test_the_order_of_the_strides_is_free() -> None:
     [
         (lambda values: values[:7], "got 7 outputs; write `outputs:`"),
         (lambda values: [], "got 0 outputs"),
-        (lambda values: [values[1], values[0], *values[2:]], "with the 24 cells of its scores"),
+        (lambda values: [values[0], *values[:3], *values[4:]], "with the 96 cells of its scores"),
         (lambda values: [values[0][:, :50], *values[1:]], "with one cell for each stride"),
         (lambda values: [*values[:4], values[4][:, :, :30], *values[5:]], "must be distances"),
         (lambda values: [values[0].astype(np.int32), *values[1:]], "got INT32"),

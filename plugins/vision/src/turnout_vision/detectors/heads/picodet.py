@@ -14,18 +14,35 @@ from turnout_vision.detectors.heads.head import Outputs, read_rows, refuse
 from turnout_vision.preprocess.sizes import Size
 
 _STRIDES = (8, 16, 32, 64)
+# Four sides, each a distribution over eight bins.
+_USUAL_COLUMNS = 32
 _SCORES, _SIDES = "scores FP32 [1, cells, classes]", "distances FP32 [1, cells, 4 x bins]"
 
 
 def read_picodet(outputs: Outputs, size: Size) -> Detections:
-    """Return the detections of all strides; the scores of each stride come first, then the distances of each."""
+    """Return the detections of all strides; their outputs may have any order, which differs between servers."""
+    scores, distances = _sort(outputs)
+    parts = [_read_stride(*pair, size) for pair in zip(scores, distances, strict=True)]
+    return best_class(np.concatenate([boxes for boxes, _ in parts]), np.concatenate([read for _, read in parts]))
+
+
+def _sort(outputs: Outputs) -> tuple[Outputs, Outputs]:
+    """Return scores and distances, each with the most cells first."""
     half = len(outputs) // 2
     if len(outputs) % 2 or not half:
         raise InferenceError(
             f"PicoDet has {_SCORES} and {_SIDES} for each stride, got {len(outputs)} outputs; write `outputs:`"
         )
-    parts = [_read_stride(outputs[index], outputs[index + half], size) for index in range(half)]
-    return best_class(np.concatenate([boxes for boxes, _ in parts]), np.concatenate([scores for _, scores in parts]))
+    distances = [output for output in outputs if output.shape[-1:] == (_USUAL_COLUMNS,)]
+    scores = [output for output in outputs if output.shape[-1:] != (_USUAL_COLUMNS,)]
+    if len(distances) != half:
+        # Other bins, or as many classes as columns: the scores are given first.
+        scores, distances = list(outputs[:half]), list(outputs[half:])
+    return sorted(scores, key=_count, reverse=True), sorted(distances, key=_count, reverse=True)
+
+
+def _count(output: NDArray[Any]) -> int:
+    return output.size
 
 
 def _read_stride(scores: NDArray[Any], distances: NDArray[Any], size: Size) -> tuple[Numbers, Numbers]:
