@@ -11,6 +11,7 @@ import turnout_vision
 
 PUBLIC = [
     "Checkpoint",
+    "Detections",
     "Frame",
     "ImagePreprocessor",
     "Label",
@@ -37,6 +38,7 @@ PUBLIC = [
     "read_responses",
     "read_text_codec",
     "save_png",
+    "suppress",
     "whole_picture",
 ]
 

@@ -9,6 +9,8 @@ from turnout.lazy_names import import_lazily
 if TYPE_CHECKING:
     from turnout_vision.checkpoints.checkpoint import Checkpoint, find_checkpoint
     from turnout_vision.checkpoints.processor import read_image_preprocessor, read_text_codec
+    from turnout_vision.detectors.detections import Detections
+    from turnout_vision.detectors.suppression import suppress
     from turnout_vision.drawing.annotation import annotate_result, save_png
     from turnout_vision.labels.checkpoint_labels import checkpoint_labels
     from turnout_vision.labels.label import Label
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "Checkpoint": "turnout_vision.checkpoints.checkpoint",
+    "Detections": "turnout_vision.detectors.detections",
     "Frame": "turnout_vision.preprocess.frame",
     "ImagePreprocessor": "turnout_vision.preprocess.preprocessor",
     "Label": "turnout_vision.labels.label",
@@ -57,11 +60,13 @@ _ROOMS = {
     "read_responses": "turnout_vision.regions.region_fan_out",
     "read_text_codec": "turnout_vision.checkpoints.processor",
     "save_png": "turnout_vision.drawing.annotation",
+    "suppress": "turnout_vision.detectors.suppression",
     "whole_picture": "turnout_vision.regions.region",
 }
 
 __all__ = [
     "Checkpoint",
+    "Detections",
     "Frame",
     "ImagePreprocessor",
     "Label",
@@ -88,6 +93,7 @@ __all__ = [
     "read_responses",
     "read_text_codec",
     "save_png",
+    "suppress",
     "whole_picture",
 ]
 
