@@ -1,25 +1,22 @@
-"""Puts the pictures that `turnout run` saved, and the text that it read, on one sheet."""
+"""Puts the pictures that `turnout run` saved side by side on one sheet."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-WIDTH, GAP, TEXT_SIZE = 800, 12, 22
-DARK, BRIGHT = (24, 24, 24), (255, 255, 255)
+HEIGHT, GAP = 600, 12
+DARK = (24, 24, 24)
 
 
 def main(results: list[Path], target: Path) -> None:
     """Write the sheet of the pictures in ``results``, JSON lines, to ``target``."""
     records = [json.loads(line) for file in results for line in file.read_text("utf-8").splitlines()]
-    read = [with_text(record) for record in records]
-    height = min(each.height for each in read)
-    panels = [each.resize((round(each.width * height / each.height), height), Image.Resampling.LANCZOS) for each in read]
-    sheet = Image.new("RGB", (sum(each.width for each in panels) + GAP * (len(panels) - 1), height), DARK)
+    panels = [scaled(Image.open(record["saved"]).convert("RGB")) for record in records]
+    sheet = Image.new("RGB", (sum(each.width for each in panels) + GAP * (len(panels) - 1), HEIGHT), DARK)
     left = 0
     for each in panels:
         sheet.paste(each, (left, 0))
@@ -29,19 +26,9 @@ def main(results: list[Path], target: Path) -> None:
     print(f"{target}: {sheet.width} x {sheet.height}, {target.stat().st_size // 1000} kB")
 
 
-def with_text(record: dict[str, Any]) -> Image.Image:
-    """Return the saved picture of one record, with the text that was read below it."""
-    picture = Image.open(record["saved"]).convert("RGB")
-    picture = picture.resize((WIDTH, round(picture.height * WIDTH / picture.width)), Image.Resampling.LANCZOS)
-    text = "\n".join(f"{line['text']}  {line['score']:.2f}" for line in record.get("text_lines", ()))
-    if not text:
-        return picture
-    font = ImageFont.load_default(size=TEXT_SIZE)
-    bottom = ImageDraw.Draw(picture).multiline_textbbox((0, 0), text, font=font)[3]
-    whole = Image.new("RGB", (WIDTH, picture.height + int(bottom) + 2 * GAP), DARK)
-    whole.paste(picture, (0, 0))
-    ImageDraw.Draw(whole).multiline_text((GAP, picture.height + GAP), text, font=font, fill=BRIGHT)
-    return whole
+def scaled(picture: Image.Image) -> Image.Image:
+    """Return ``picture`` with the height of the sheet."""
+    return picture.resize((round(picture.width * HEIGHT / picture.height), HEIGHT), Image.Resampling.LANCZOS)
 
 
 if __name__ == "__main__":
