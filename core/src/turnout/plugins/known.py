@@ -18,7 +18,19 @@ from urllib.parse import unquote, urlsplit
 _DISTRIBUTIONS: Mapping[str, Mapping[str, str]] = {
     "backend": {"direct": "turnout-direct", "onnxruntime": "turnout-onnxruntime", "triton": "turnout-triton"},
     "server": {"triton": "turnout-triton"},
-    "step": dict.fromkeys(("load_image", "segment_regions", "caption", "answer"), "turnout-vision"),
+    "step": dict.fromkeys(
+        (
+            "load_image",
+            "segment_regions",
+            "caption",
+            "answer",
+            "classify",
+            "find_text",
+            "turn_text",
+            "read_text",
+        ),
+        "turnout-vision",
+    ),
     "export format": {"onnx": "turnout-direct", "torchscript": "turnout-direct", "generate": "turnout-triton"},
     "checkpoint": {"config.json": "turnout-direct"},
     "repository": {"triton": "turnout-triton"},

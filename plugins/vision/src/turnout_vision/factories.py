@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from turnout_vision.options.load_image import LoadImageOptions
     from turnout_vision.options.maps import EstimateDepthOptions, SegmentOptions
     from turnout_vision.options.segment_regions import SegmentRegionsOptions
+    from turnout_vision.options.text_reading import FindTextOptions, ReadTextOptions, TurnTextOptions
     from turnout_vision.options.texts import AnswerOptions, CaptionOptions
 
 
@@ -56,6 +57,31 @@ def create_answer(declaration: StepDeclaration, options: AnswerOptions) -> Pipel
     from turnout_vision.steps.answer import AnswerQuestion
 
     return AnswerQuestion(declaration, options)
+
+
+def create_find_text(declaration: StepDeclaration, options: FindTextOptions) -> PipelineStep:
+    """Return the step that finds lines of text.
+
+    Raises:
+        MissingDependencyError: the packages of the extra ``text`` are not installed.
+    """
+    from turnout_vision.steps.find_text import FindText
+
+    return FindText(declaration, options)
+
+
+def create_turn_text(declaration: StepDeclaration, options: TurnTextOptions) -> PipelineStep:
+    """Return the step that turns lines which are upside down. Raises as ``create_find_text``."""
+    from turnout_vision.steps.turn_text import TurnText
+
+    return TurnText(declaration, options)
+
+
+def create_read_text(declaration: StepDeclaration, options: ReadTextOptions) -> PipelineStep:
+    """Return the step that reads lines of text. Raises as ``create_find_text``, and as ``find_characters``."""
+    from turnout_vision.steps.read_text import ReadText
+
+    return ReadText(declaration, options)
 
 
 def create_classify(declaration: StepDeclaration, options: ClassifyOptions) -> PipelineStep:

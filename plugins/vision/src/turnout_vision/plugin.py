@@ -33,6 +33,7 @@ def _steps() -> Iterator[Step[Any]]:
     from turnout_vision.options.load_image import LoadImageOptions
     from turnout_vision.options.maps import EstimateDepthOptions, SegmentOptions
     from turnout_vision.options.segment_regions import SegmentRegionsOptions
+    from turnout_vision.options.text_reading import FindTextOptions, ReadTextOptions, TurnTextOptions
     from turnout_vision.options.texts import AnswerOptions, CaptionOptions
 
     yield Step("load_image", factories.create_load_image, LoadImageOptions)
@@ -45,6 +46,9 @@ def _steps() -> Iterator[Step[Any]]:
     )
     yield Step("caption", factories.create_caption, CaptionOptions, model_options=CHECKPOINT_OPTIONS)
     yield Step("answer", factories.create_answer, AnswerOptions, model_options=CHECKPOINT_OPTIONS)
+    yield Step("find_text", factories.create_find_text, FindTextOptions)
+    yield Step("turn_text", factories.create_turn_text, TurnTextOptions)
+    yield Step("read_text", factories.create_read_text, ReadTextOptions, model_options=("path",))
     yield Step("classify", factories.create_classify, ClassifyOptions, model_options=CHECKPOINT_OPTIONS)
     yield Step("segment", factories.create_segment, SegmentOptions, model_options=CHECKPOINT_OPTIONS)
     yield Step("estimate_depth", factories.create_estimate_depth, EstimateDepthOptions, model_options=CHECKPOINT_OPTIONS)
