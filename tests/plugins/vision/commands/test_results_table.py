@@ -43,3 +43,17 @@ def test_other_outputs_have_their_columns_and_failed_pictures_say_so(capsys: pyt
 
 def test_nothing_is_printed_for_no_pictures(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys) == []
+
+
+def test_lines_of_text_are_shown_as_their_texts(capsys: pytest.CaptureFixture[str]) -> None:
+    corners = [[0, 0], [9, 0], [9, 9], [0, 9]]
+    lines = [{"text": "EXIT", "score": 0.9, "polygon": corners}, {"text": "Gate", "score": 0.8, "polygon": corners}]
+    found = [{"polygon": corners, "score": 0.7}] * 3
+
+    rows = printed(
+        capsys, record("a.png", text_regions=found, text_lines=lines), record("b.png", text_regions=[], text_lines=[])
+    )
+
+    assert rows[0] == ["picture", "text_regions", "text_lines", "seconds"]
+    assert rows[1] == ["a.png", "3", "found", "EXIT", "/", "Gate", "0.25"]
+    assert rows[2] == ["b.png", "0", "found", "0", "found", "0.25"]

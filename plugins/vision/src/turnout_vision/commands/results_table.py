@@ -73,8 +73,16 @@ def _read_cells(values: Mapping[str, Any]) -> dict[str, str]:
 def _format(name: str, value: Any) -> str:
     if name == "mask" and isinstance(value, Mapping):
         return f"{value['area']:,} px"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else _join_texts(value) or json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _WIDEST or isinstance(value, str) else text[: _WIDEST - 3] + "..."
+
+
+def _join_texts(values: Any) -> str:
+    """Return the texts of the lines that were read, or the number of those that were found; empty for all else."""
+    if not isinstance(values, list) or not all(isinstance(each, Mapping) and "polygon" in each for each in values):
+        return ""
+    texts = [str(each["text"]) for each in values if "text" in each]
+    return " / ".join(texts) if texts else f"{len(values)} found"
 
 
 def _replace_what_the_terminal_lacks() -> None:

@@ -17,6 +17,7 @@ from turnout_vision.drawing.depth_maps import depth_panel
 from turnout_vision.drawing.findings import Findings, find_findings, texts_of
 from turnout_vision.drawing.masks import draw_masks
 from turnout_vision.drawing.pen import Pen
+from turnout_vision.drawing.text_lines import draw_outlines, lines_panel
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,6 +39,10 @@ def annotate(picture: NDArray[np.uint8], findings: Findings) -> Image:
     if findings.classes and findings.class_map is not None:
         entries = [LegendEntry(class_color(each.index), f"{each.label} {each.share:.1%}") for each in findings.classes]
         image = add_legend(image, entries, pen.text_size)
+    if findings.lines:
+        panel = lines_panel(findings.lines, picture.shape[1] * scale, picture.shape[0] * scale, scale)
+        draw_outlines(image, findings.lines, scale)
+        image = add_panel(image, panel)
     if findings.depth is not None:
         image = add_panel(image, depth_panel(findings.depth, scale, pen.text_size))
     return add_footer(image, findings.footer, pen.text_size) if findings.footer else image
@@ -60,7 +65,7 @@ def save_png(image: Image, file: Path) -> None:
 
 
 def _draw_regions(pen: Pen, findings: Findings, size: tuple[int, ...]) -> None:
-    maps = findings.class_map is not None or findings.depth is not None or bool(findings.footer)
+    maps = findings.class_map is not None or findings.depth is not None or bool(findings.lines or findings.footer)
     found = []
     for index, result in enumerate(findings.regions):
         region, texts = result.region, texts_of(result)

@@ -13,6 +13,7 @@ from turnout_vision.drawing.texts import with_score
 from turnout_vision.labels.label import Label
 from turnout_vision.maps.class_share import ClassShare
 from turnout_vision.regions.region_results import RegionResult, picture_texts, picture_values, region_results
+from turnout_vision.text_reading.text_line import TextLine
 
 # Of a picture there is a line for them; of a region the best one.
 _MOST_LABELS = 5
@@ -27,6 +28,7 @@ class Findings:
         class_map: integers [height, width], below 0 where there is no class.
         classes: the classes of ``class_map`` for the legend, in their order.
         depth: floats [height, width].
+        lines: texts that were read in the picture, with their polygons.
         footer: lines about the whole picture.
     """
 
@@ -34,18 +36,20 @@ class Findings:
     class_map: NDArray[Any] | None = None
     classes: Sequence[ClassShare] = ()
     depth: NDArray[Any] | None = None
+    lines: Sequence[TextLine] = ()
     footer: Sequence[str] = ()
 
 
 def find_findings(result: Mapping[str, Any]) -> Findings:
     """Return what is drawn of a pipeline's ``result``, which has a ``picture`` UINT8 [height, width, 3]."""
     size = result["picture"].shape[:2]
-    classes = result.get("classes")
+    classes, lines = result.get("classes"), result.get("text_lines")
     return Findings(
         regions=region_results(result),
         class_map=_map_of(result.get("class_map"), size, "iu"),
         classes=[each for each in classes if isinstance(each, ClassShare)] if isinstance(classes, list) else (),
         depth=_map_of(result.get("depth"), size, "f"),
+        lines=[each for each in lines if isinstance(each, TextLine)] if isinstance(lines, list) else (),
         footer=list(_footer(result)),
     )
 

@@ -9,9 +9,9 @@ import numpy as np
 from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
 from turnout.errors import InvalidInputError, TurnoutError
 from turnout_vision.options.text_reading import FindTextOptions
+from turnout_vision.steps.model_output import read_output
 from turnout_vision.text_reading.detector_input import detector_size
 from turnout_vision.text_reading.line_crops import cut_line
-from turnout_vision.text_reading.model_output import read_output
 from turnout_vision.text_reading.packages import require_text_packages
 from turnout_vision.text_reading.polygons import reading_order
 from turnout_vision.text_reading.text_frame import TextFrame, frame_of
@@ -47,7 +47,7 @@ class FindText(PipelineStep):
         options = self._options
         try:
             frame = frame_of(context["picture"], largest_side=options.largest_side, smallest_side=options.smallest_side)
-            height, width = detector_size(*frame.pixels.shape[:2], limit=options.limit, limit_side=options.limit_side)
+            height, width = detector_size(frame, limit=options.limit, limit_side=options.limit_side)
         except InvalidInputError as error:
             context.report(error)
             return []
@@ -65,8 +65,8 @@ class FindText(PipelineStep):
                 context.report(error)
 
     def _read(self, context: PipelineContext, frame: TextFrame, response: InferenceResponse) -> list[TextRegion]:
-        name, output = read_output(response, self.model, self._options.output)
-        probabilities = read_map(output, self.model, name)
+        output = read_output(response, self._options.output, (), model=self.model, holds="the map of text")
+        probabilities = read_map(output, self.model)
         polygons, scores, areas = self._reader.read(probabilities, *frame.pixels.shape[:2])
         if areas > self._options.max_regions:
             context.report(

@@ -9,11 +9,11 @@ from turnout import InferenceRequest, InferenceResponse, PipelineContext, Pipeli
 from turnout.errors import TurnoutError
 from turnout_vision.options.text_reading import ReadTextOptions
 from turnout_vision.regions.region import Region
+from turnout_vision.steps.model_output import read_output
 from turnout_vision.text_reading.characters import find_characters
 from turnout_vision.text_reading.ctc import classes_of, decode, read_probabilities
 from turnout_vision.text_reading.line_box import line_region
 from turnout_vision.text_reading.line_input import group_widths, resize_line
-from turnout_vision.text_reading.model_output import read_output
 from turnout_vision.text_reading.packages import require_text_packages
 from turnout_vision.text_reading.text_line import TextLine
 from turnout_vision.text_reading.text_pixels import channels_first, line_table
@@ -76,8 +76,8 @@ class ReadText(PipelineStep):
             context["regions"] = self._regions(context, lines)
 
     def _read(self, response: InferenceResponse) -> tuple[str, float]:
-        name, output = read_output(response, self.model, self._options.output)
-        probabilities = read_probabilities(output, self.model, name)
+        output = read_output(response, self._options.output, (), model=self.model, holds="the probabilities of the characters")
+        probabilities = read_probabilities(output, self.model)
         classes = classes_of(self._characters, probabilities.shape[1], self.model, repr(self._source.file.name))
         return decode(probabilities, classes)
 

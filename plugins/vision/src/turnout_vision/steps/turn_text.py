@@ -10,8 +10,8 @@ import numpy as np
 from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
 from turnout.errors import InferenceError, TurnoutError
 from turnout_vision.options.text_reading import TurnTextOptions
+from turnout_vision.steps.model_output import read_output
 from turnout_vision.text_reading.line_input import resize_line
-from turnout_vision.text_reading.model_output import read_output
 from turnout_vision.text_reading.packages import require_text_packages
 from turnout_vision.text_reading.text_pixels import channels_first, line_table
 from turnout_vision.text_reading.text_region import TextRegion
@@ -26,6 +26,7 @@ class TurnText(PipelineStep):
 
     needs = ("text_regions",)
     provides = ("text_regions",)
+    model: str
 
     def __init__(self, declaration: StepDeclaration, options: TurnTextOptions) -> None:
         require_text_packages(declaration)
@@ -56,10 +57,12 @@ class TurnText(PipelineStep):
         context["text_regions"] = turned
 
     def _is_upside_down(self, response: InferenceResponse) -> bool:
-        name, output = read_output(response, self.model, self._options.output)
+        output = read_output(
+            response, self._options.output, (), model=self.model, holds="the probabilities of 0 and 180 degrees"
+        )
         if output.shape != (1, 2):
             raise InferenceError(
-                f"output {name!r} of model {self.model!r} is {list(output.shape)}, not [1, 2]; give turn_text a classifier "
+                f"the output of model {self.model!r} is {list(output.shape)}, not [1, 2]; give turn_text a classifier "
                 "of 0 and 180 degrees, such as PP-OCR's"
             )
         return bool(output[0, 1] > output[0, 0] and output[0, 1] > self._options.threshold)

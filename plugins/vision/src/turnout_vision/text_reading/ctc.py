@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from turnout.errors import ConfigurationError, InferenceError
 
 
-def read_probabilities(output: NDArray[np.generic], model: str, name: str) -> NDArray[np.float32]:
+def read_probabilities(output: NDArray[np.float32], model: str) -> NDArray[np.float32]:
     """Return FP32 [columns, classes] of a response.
 
     Raises:
@@ -18,14 +18,14 @@ def read_probabilities(output: NDArray[np.generic], model: str, name: str) -> ND
     """
     if output.ndim != 3 or output.shape[0] != 1 or not output.size:
         raise InferenceError(
-            f"output {name!r} of model {model!r} is {list(output.shape)}, not [1, columns, classes]; "
+            f"the output of model {model!r} is {list(output.shape)}, not [1, columns, classes]; "
             "give read_text a recognizer with CTC, such as PP-OCR's"
         )
-    values: NDArray[np.float32] = output[0].astype(np.float32)
+    values: NDArray[np.float32] = output[0]
     # NaN is in no range.
     if not (values.min() >= -0.01 and values.max() <= 1.01):
         raise InferenceError(
-            f"output {name!r} of model {model!r} has values from {values.min():g} to {values.max():g}, and read_text reads "
+            f"the output of model {model!r} has values from {values.min():g} to {values.max():g}, and read_text reads "
             "probabilities; export the model with its softmax"
         )
     return values

@@ -14,8 +14,10 @@ MULTIPLE = 32
 # A picture so flat gets bars above and below it, as rapidocr 1.4.4 does: a detector finds no text in a strip.
 _LOWEST_HEIGHT = 30
 _WIDEST_RATIO = 8
-# OpenCV cuts lines out of no larger picture.
-_MOST_PIXELS_OF_A_SIDE = 32_766
+# OpenCV cuts lines out of no longer picture.
+_LONGEST_SIDE = 32_766
+# The largest that `largest_side` allows, and some more for bars.
+_MOST_PIXELS = 20_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,14 +59,16 @@ def frame_of(picture: NDArray[np.uint8], *, largest_side: int, smallest_side: in
         resized = _scaled(resized, largest_side / max(resized))
     if min(resized) < smallest_side:
         resized = _scaled(resized, smallest_side / min(resized))
-    if max(resized) > _MOST_PIXELS_OF_A_SIDE:
+    bar = _bar_height(*resized)
+    height, width = resized[0] + 2 * bar, resized[1]
+    # Before any work on the pixels.
+    if max(height, width) > _LONGEST_SIDE or height * width > _MOST_PIXELS:
         raise InvalidInputError(
-            f"a picture of {size[1]} x {size[0]} (width x height) is too narrow for text: enlarged to {resized[1]} x "
-            f"{resized[0]}, it has a side of more than {_MOST_PIXELS_OF_A_SIDE:,} pixels; give a part of the picture"
+            f"a picture of {size[1]} x {size[0]} (width x height) is too narrow for text: it would be searched as {width} x "
+            f"{height}, more than {_LONGEST_SIDE:,} pixels on a side or {_MOST_PIXELS:,} in all; give a part of the picture"
         )
     if resized != size:
         pixels = np.asarray(cv2.resize(picture, (resized[1], resized[0])), np.uint8)
-    bar = _bar_height(*resized)
     if bar:
         pixels = np.pad(pixels, ((bar, bar), (0, 0), (0, 0)))
     return TextFrame(pixels, bar, (size[1] / resized[1], size[0] / resized[0]), size)

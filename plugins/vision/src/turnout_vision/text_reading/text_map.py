@@ -67,7 +67,7 @@ class TextMapReader:
         return list(cv2.findContours(mask * 255, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0])
 
 
-def read_map(output: NDArray[np.generic], model: str, name: str) -> NDArray[np.float32]:
+def read_map(output: NDArray[np.float32], model: str) -> NDArray[np.float32]:
     """Return the map FP32 [rows, columns] of a response.
 
     Raises:
@@ -75,13 +75,11 @@ def read_map(output: NDArray[np.generic], model: str, name: str) -> NDArray[np.f
     """
     advice = "give find_text a detector with one map of probabilities, such as PP-OCR's"
     if output.ndim != 4 or output.shape[:2] != (1, 1) or not output.size:
-        raise InferenceError(f"output {name!r} of model {model!r} is {list(output.shape)}, not [1, 1, height, width]; {advice}")
-    values: NDArray[np.float32] = output[0, 0].astype(np.float32)
+        raise InferenceError(f"the output of model {model!r} is {list(output.shape)}, not [1, 1, height, width]; {advice}")
+    values: NDArray[np.float32] = output[0, 0]
     # NaN is in no range.
     if not (values.min() >= -0.01 and values.max() <= 1.01):
-        raise InferenceError(
-            f"output {name!r} of model {model!r} has values from {values.min():g} to {values.max():g}; {advice}"
-        )
+        raise InferenceError(f"the output of model {model!r} has values from {values.min():g} to {values.max():g}; {advice}")
     return values
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,10 @@ class TextRegion:
         polygon: FP32 [4, 2], the corners as x and y in pixels of the picture: top left, top right, bottom right, bottom left.
         score: the mean of the detector's probabilities in it, from 0 to 1.
         crop: UINT8 [height, width, 3], the line turned and straightened; not to be written to.
+        is_part: a list of these is one value about the picture, and not a value for each region.
     """
+
+    is_part: ClassVar[bool] = True
 
     polygon: NDArray[np.float32]
     score: float
