@@ -33,7 +33,7 @@ def pictures() -> dict[str, NDArray[np.uint8]]:
         "text": np.stack([data.text()] * 3, axis=-1),
         "coffee": data.coffee(),
         "page upside down": np.ascontiguousarray(page[::-1, ::-1]),
-        "page upright": np.ascontiguousarray(np.rot90(page)),
+        "page upwards": np.ascontiguousarray(np.rot90(page)),
         "flat": words[:12],
         "larger than the limit": np.ascontiguousarray(np.repeat(np.repeat(found["issue_170"], 3, axis=0), 3, axis=1)),
     }

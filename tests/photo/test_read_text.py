@@ -34,7 +34,7 @@ def read(app: turnout.Turnout, pictures: dict[str, NDArray[np.uint8]]) -> dict[s
 
 
 def test_there_is_text_to_compare(expected: dict[str, list[Line]]) -> None:
-    assert len([name for name, lines in expected.items() if lines]) >= 9
+    assert len([name for name, lines in expected.items() if lines]) >= 8
     assert sum(map(len, expected.values())) > 35
     assert expected["coffee"] == []
     assert expected["issue_170"][0][1] == "TEST"
@@ -50,10 +50,13 @@ def test_onnxruntime_reads_what_rapidocr_reads(pictures: dict[str, NDArray[np.ui
 def test_triton_reads_what_rapidocr_reads(
     pictures: dict[str, NDArray[np.uint8]], expected: dict[str, list[Line]], triton: Any
 ) -> None:
-    with turnout.open(settings("triton", triton.grpc_url)) as app:
-        ours = read(app, pictures)
+    # Each kind of batch and of size once: the steps are the same.
+    some = {name: pictures[name] for name in ("page upside down", "ch_en_num", "text_cls", "coffee")}
 
-    assert {name: found for name in pictures if (found := differences(ours[name], expected[name]))} == {}
+    with turnout.open(settings("triton", triton.grpc_url)) as app:
+        ours = read(app, some)
+
+    assert {name: found for name in some if (found := differences(ours[name], expected[name]))} == {}
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ rectangle = st.tuples(
     size=st.sampled_from([(160, 224), (500, 301), (37, 1000)]),
     dilate=st.booleans(),
 )
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_regions_are_those_of_rapidocr(
     rapidocr: Any, rectangles: list[Rectangle], seed: int, noise: float, size: tuple[int, int], *, dilate: bool
 ) -> None:
