@@ -240,3 +240,63 @@ def test_the_settings_in_processor_config_come_first_as_in_transformers(
     write(folder / "processor_config.json", {"image_processor": preprocessor_config(size={"height": 8, "width": 9})})
 
     assert read_image_preprocessor(at(folder)).size == (8, 9)
+
+
+def decoder_folder(folder: Path, write: Write, encoder: str = "vit", **changes: Any) -> Path:
+    """Return the checkpoint of a VisionEncoderDecoder whose decoder starts with [DEC]."""
+    config = {"model_type": "vision-encoder-decoder", "encoder": {"model_type": encoder}, "decoder": {"pad_token_id": 0}}
+    write(folder / "config.json", config | {"decoder_start_token_id": 5} | changes)
+    return folder
+
+
+def test_the_prompt_of_a_decoder_is_its_first_token_and_the_words(folder: Path, write: Write, words: list[str]) -> None:
+    codec = read_text_codec(at(decoder_folder(folder, write)))
+
+    assert list(codec.ids("")) == [5]
+    assert list(codec.ids("a red")) == [5, words.index("a"), words.index("red")]
+    output = np.array([[5, words.index("a"), words.index("red"), words.index("box"), words.index("[SEP]")]])
+    assert codec.whole_text(output, codec.ids("a")) == "a red box"
+    assert codec.new_text(output, codec.ids("a")) == "red box"
+
+
+def test_a_donut_has_a_first_token_for_each_task(folder: Path, write: Write, words: list[str]) -> None:
+    codec = read_text_codec(at(decoder_folder(folder, write, "donut-swin")))
+
+    assert list(codec.ids("")) == [5]
+    assert list(codec.ids("[MASK] red")) == [words.index("[MASK]"), words.index("red")]
+
+
+def test_the_first_token_of_a_decoder_comes_from_its_generation_settings_first(folder: Path, write: Write) -> None:
+    write(decoder_folder(folder, write) / "generation_config.json", {"decoder_start_token_id": 4})
+
+    assert list(read_text_codec(at(folder)).ids("")) == [4]
+
+
+def test_a_decoder_without_a_first_token_is_refused(folder: Path, write: Write) -> None:
+    with pytest.raises(ConfigurationError, match=r"checkpoint 'mine' has no 'decoder_start_token_id'"):
+        read_text_codec(at(decoder_folder(folder, write, decoder_start_token_id=None)))
+
+    assert read_text_codec(at(decoder_folder(folder, write))).first == 5
+
+
+def test_the_pad_token_of_a_decoder_may_come_from_its_config(folder: Path, write: Write) -> None:
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="a"))
+    tokenizer.save(str(folder / "tokenizer.json"))
+    write(folder / "tokenizer_config.json", {"tokenizer_class": "GPT2Tokenizer"})
+
+    assert read_text_codec(at(decoder_folder(folder, write, pad_token_id=1))).pad == 1
+
+
+def test_a_florence_2_reads_the_pictures_tokens_then_the_words_of_a_task(
+    folder: Path, write: Write, words: list[str], preprocessor_config: Any
+) -> None:
+    write(folder / "config.json", {"model_type": "florence2", "image_token_id": 4, "text_config": {"eos_token_id": 3}})
+    with pytest.raises(ConfigurationError, match=r"image_seq_length is None and image_token_id 4; a Florence-2 needs both"):
+        read_text_codec(at(folder))
+    write(folder / "preprocessor_config.json", preprocessor_config(image_seq_length=3))
+
+    codec = read_text_codec(at(folder))
+
+    assert not codec.echoes
+    assert list(codec.ids("a red box"))[:4] == [4, 4, 4, words.index("[CLS]")]
+    assert codec.ids("<CAPTION>") == codec.ids("What does the image describe?")

@@ -11,6 +11,7 @@ from turnout_vision.checkpoints.checkpoint import Checkpoint
 from turnout_vision.checkpoints.tokenizer_file import read_tokenizer, token_text
 from turnout_vision.options.prepare import PrepareOptions
 from turnout_vision.preprocess import BIREFNET, ImagePreprocessor, preprocessor_from, preprocessor_of
+from turnout_vision.texts.task_prompts import florence2_prompt
 from turnout_vision.texts.tokens import UNLIMITED, TextCodec
 
 if TYPE_CHECKING:
@@ -82,18 +83,22 @@ def read_text_codec(checkpoint: Checkpoint) -> TextCodec:
     tokenizer = read_tokenizer(checkpoint, named, config.get("model_type"))
     placeholders = _read_placeholders(checkpoint, config, tokenizer)
     special = {id_ for id_, token in tokenizer.get_added_tokens_decoder().items() if token.special}
-    text_config = config.get("text_config") or {}
+    text_config = _text_config(config)
+    kind = config.get("model_type")
     begins = (text_config.get("bos_token_id"), text_config.get("decoder_start_token_id"))
     return TextCodec(
         tokenizer=tokenizer,
-        pad=_read_pad(checkpoint, named, tokenizer),
+        pad=_read_pad(checkpoint, config, named, tokenizer),
         starts=frozenset(special | _token_ids(tokenizer, _STARTS) | {id_ for id_ in begins if isinstance(id_, int)}),
         stops=frozenset(_read_stops(checkpoint, config, named, tokenizer)),
         placeholders=placeholders,
+        first=_read_first(checkpoint, config) if kind == "vision-encoder-decoder" else None,
+        names_tasks="donut" in str((config.get("encoder") or {}).get("model_type")),
+        reword=florence2_prompt if kind == "florence2" else str,
         max_tokens=_read_max_tokens(named),
         cleans_spaces=_cleans_spaces(named, tokenizer),
-        # BlipForQuestionAnswering encodes the question apart from the answer, so an answer that looks like it is an answer.
-        echoes="BlipForQuestionAnswering" not in (config.get("architectures") or ()),
+        # These encode the question apart from the answer, so an answer that looks like it is an answer.
+        echoes=kind != "florence2" and "BlipForQuestionAnswering" not in (config.get("architectures") or ()),
     )
 
 
@@ -106,10 +111,37 @@ def _read_image_config(checkpoint: Checkpoint) -> tuple[Mapping[str, Any], str] 
     return None if config is None else (config, f"preprocessor_config.json of {checkpoint.name!r}")
 
 
-def _read_pad(checkpoint: Checkpoint, named: Mapping[str, Any], tokenizer: Tokenizer) -> int:
+def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the part of ``config`` about the text model."""
+    part = config.get("text_config") or config.get("decoder")
+    return part if isinstance(part, dict) else {}
+
+
+def _read_first(checkpoint: Checkpoint, config: Mapping[str, Any]) -> int:
+    """Return the decoder's first id, where transformers looks for it.
+
+    Raises:
+        ConfigurationError: the checkpoint has none.
+    """
+    generation = checkpoint.json("generation_config.json") or {}
+    for key in ("decoder_start_token_id", "bos_token_id"):
+        for found in (generation, config, _text_config(config)):
+            if isinstance(found.get(key), int):
+                return int(found[key])
+    raise ConfigurationError(
+        f"checkpoint {checkpoint.name!r} has no 'decoder_start_token_id', so a text has no start; write the id of that token "
+        "in its config.json"
+    )
+
+
+def _read_pad(checkpoint: Checkpoint, config: Mapping[str, Any], named: Mapping[str, Any], tokenizer: Tokenizer) -> int:
     for token in (token_text(named.get("pad_token")), *_PADS):
         if token and (id_ := tokenizer.token_to_id(token)) is not None:
             return int(id_)
+    # GPT-2's tokenizer has none, and the model's config names one.
+    for found in (config, _text_config(config)) if config.get("model_type") == "vision-encoder-decoder" else ():
+        if isinstance(found.get("pad_token_id"), int):
+            return int(found["pad_token_id"])
     raise ConfigurationError(
         f"checkpoint {checkpoint.name!r}: its tokenizer has no pad token; name one in tokenizer_config.json"
     )
@@ -128,6 +160,8 @@ def _cleans_spaces(named: Mapping[str, Any], tokenizer: Tokenizer) -> bool:
 
 
 def _read_placeholders(checkpoint: Checkpoint, config: Mapping[str, Any], tokenizer: Tokenizer) -> tuple[int, ...]:
+    if config.get("model_type") == "florence2":
+        return _read_florence_tokens(checkpoint, config)
     if config.get("model_type") not in ("blip-2", "instructblip"):
         return ()
     if config["model_type"] == "instructblip":
@@ -154,6 +188,18 @@ def _read_placeholders(checkpoint: Checkpoint, config: Mapping[str, Any], tokeni
     return (id_,) * count
 
 
+def _read_florence_tokens(checkpoint: Checkpoint, config: Mapping[str, Any]) -> tuple[int, ...]:
+    found = _read_image_config(checkpoint)
+    count = found[0].get("image_seq_length") if found else None
+    token = config.get("image_token_id")
+    if not isinstance(count, int) or not 0 < count <= 8192 or not isinstance(token, int):
+        raise ConfigurationError(
+            f"checkpoint {checkpoint.name!r}: image_seq_length is {count!r} and image_token_id {token!r}; a Florence-2 needs "
+            "both, the number of a picture's tokens and their id: save it again with its processor"
+        )
+    return (token,) * count
+
+
 def _read_stops(checkpoint: Checkpoint, config: Mapping[str, Any], named: Mapping[str, Any], tokenizer: Tokenizer) -> set[int]:
     written = {token_text(named.get(key)) for key in ("sep_token", "eos_token")} - {None}
     stops = _token_ids(tokenizer, written or _STOPS)
@@ -161,7 +207,7 @@ def _read_stops(checkpoint: Checkpoint, config: Mapping[str, Any], named: Mappin
     if config.get("model_type") == "blip":
         return stops
     generation = checkpoint.json("generation_config.json") or {}
-    ends = generation.get("eos_token_id", (config.get("text_config") or {}).get("eos_token_id"))
+    ends = generation.get("eos_token_id", _text_config(config).get("eos_token_id"))
     return stops | {id_ for id_ in (ends if isinstance(ends, list) else [ends]) if isinstance(id_, int)}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,9 @@ class TextCodec:
         starts: ids without a meaning at the beginning of a generated text.
         stops: ids that end a generated text.
         placeholders: ids before every prompt, which the model replaces by the picture.
+        first: the decoder's first id, where a prompt is the start of its text: it takes the place of special tokens.
+        names_tasks: True if a prompt starts with the token of a task in the place of ``first``.
+        reword: returns the text that the model was trained with for a prompt.
         max_tokens: the maximum number of tokens of a prompt.
         echoes: True if the model repeats the prompt before the generated text.
         cleans_spaces: True if a decoded text has no space before punctuation and contractions.
@@ -44,6 +47,9 @@ class TextCodec:
     starts: frozenset[int]
     stops: frozenset[int]
     placeholders: tuple[int, ...] = ()
+    first: int | None = None
+    names_tasks: bool = False
+    reword: Callable[[str], str] = str
     max_tokens: int = UNLIMITED
     echoes: bool = True
     cleans_spaces: bool = False
@@ -59,10 +65,11 @@ class TextCodec:
         except UnicodeEncodeError as error:
             raise InvalidInputError(f"text {text!r:.60} is not valid Unicode: {error.reason}; fix its encoding") from error
         with panics_as_errors():
-            own = self.tokenizer.encode(text).ids
+            own = self.tokenizer.encode(self.reword(text), add_special_tokens=self.first is None).ids
         if set(own) & set(self.placeholders):
             raise InvalidInputError(f"text {text!r:.60} contains the token of the picture; remove it")
-        prompt = (*self.placeholders, *own)
+        start = () if self.first is None or (own and self.names_tasks) else (self.first,)
+        prompt = (*self.placeholders, *start, *own)
         if len(prompt) > self.max_tokens:
             raise InvalidInputError(
                 f"text {text!r:.60} has {len(prompt)} tokens; the model accepts {self.max_tokens}: shorten it"
