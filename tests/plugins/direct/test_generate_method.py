@@ -243,3 +243,51 @@ def test_an_option_overrides_the_checkpoints_limit_without_a_warning(
 
     assert (own.shape[1], short.shape[1]) == (30, 11 + 4)
     assert caplog.messages == []
+
+
+@pytest.fixture
+def reading(open_direct: Call) -> Call:
+    def open_it(inputs: dict[str, str] | None = None, kind: str = "gpt2", **generate: Any) -> Any:
+        options = {"factory": "turnout_test_readers:reader", "arguments": {"kind": kind, "seed": 3, "favor": 3.0}}
+        return open_direct(inputs, loader="factory", method="generate", **options, generate={"max_length": 20} | generate)
+
+    return open_it
+
+
+def test_a_decoder_answers_pictures_alone_as_those_with_its_first_token(reading: Call, infer: Call) -> None:
+    pixels = batch("caption", 4, rows=5)["pixel_values"]
+    ones = np.ones((5, 1), np.int64)
+
+    alone = infer(reading({"pixel_values": f"FP32[-1,3,{SIZE},{SIZE}]"}), pixel_values=pixels)["generated_ids"]
+
+    assert (
+        alone.tolist() == infer(reading(), pixel_values=pixels, input_ids=ones, attention_mask=ones)["generated_ids"].tolist()
+    )
+    assert len({tuple(row) for row in alone.tolist()}) == 5
+
+
+def test_a_prompt_without_the_first_token_of_the_decoder_is_refused_and_a_good_one_answered(reading: Call, infer: Call) -> None:
+    model, inputs = reading(), batch("caption", 4, rows=2)
+    inputs["input_ids"][:, 0] = [1, 7]
+
+    with pytest.raises(
+        InvalidTensorError, match=r"row 1 of 'input_ids' starts with token 7; the decoder of model 'm' starts with 1"
+    ):
+        infer(model, **inputs)
+
+    inputs["input_ids"][:, 0] = 1
+    assert infer(model, **inputs)["generated_ids"].shape == (2, 20)
+
+
+def test_patches_without_prompts_are_answered(reading: Call, infer: Call) -> None:
+    random = np.random.default_rng(0)
+    patches = random.standard_normal((3, 6, 50)).astype(np.float32)
+    patches[:, :, :2] = [[1 + place // 2, 1 + place % 2] for place in range(6)]
+    mask = np.ones((3, 6), np.float32)
+
+    together = infer(reading(kind="pix2struct"), flattened_patches=patches, attention_mask=mask)["generated_ids"]
+
+    for row in range(3):
+        part = slice(row, row + 1)
+        one = infer(reading(kind="pix2struct"), flattened_patches=patches[part], attention_mask=mask[part])["generated_ids"]
+        assert one[0].tolist() == together[row].tolist()

@@ -42,6 +42,16 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (BLIP | {"trust_remote_code": True, "revision": "main"}, "trust_remote_code", "revision 'main' can change"),
     (BLIP | {"trust_remote_code": True, "revision": COMMIT[:-1]}, "trust_remote_code", "40 hexadecimal digits"),
     (BLIP | {"trust_remote_code": True, "revision": COMMIT + "\n"}, "trust_remote_code", "40 hexadecimal digits"),
+    (
+        BLIP | {"class": "WhisperForConditionalGeneration", "method": "generate"},
+        "method",
+        "not 'WhisperForConditionalGeneration'",
+    ),
+    (
+        BLIP | {"class": "Florence2ForConditionalGeneratoin", "method": "generate"},
+        "method",
+        "Did you mean 'Florence2ForConditionalGeneration'",
+    ),
     (BLIP | {"method": "beam"}, "method", "'forward' or 'generate'"),
     (BLIP | {"generate": {"max_length": 20}}, "generate", "'generate' needs 'method: generate'"),
     (GENERATE | {"generate": {"max_new_token": 20}}, "generate.max_new_token", "not permitted"),

@@ -38,6 +38,8 @@ class Batch:
 def make_model(name: str, seed: int) -> Any:
     """Return a model of a class, such as ``Blip2ForConditionalGeneration/t5``, large enough for varied answers."""
     models, (kind, _, language) = _models(), name.partition("/")
+    if kind.startswith("Instruct"):
+        return models.instructblip(language, seed)
     return models.blip2(language, seed) if language else models.blip(kind, seed)
 
 

@@ -59,6 +59,21 @@ def blip2(language: str = "opt", seed: int = 0, max_length: int | None = None) -
     return model
 
 
+def instructblip(language: str = "t5", seed: int = 0) -> Any:
+    """Return an ``InstructBlipForConditionalGeneration`` with the parts of ``blip2``."""
+    import transformers
+
+    parts = blip2(language, seed).config
+    settings = {name: getattr(parts, name).to_dict() for name in ("vision_config", "qformer_config", "text_config")}
+    torch.manual_seed(seed)
+    config = transformers.InstructBlipConfig(**settings, num_query_tokens=4, image_token_index=IMAGE)
+    model = transformers.InstructBlipForConditionalGeneration(config).eval()
+    _widen(model)
+    if language == "t5":
+        _look_around(model.language_model)
+    return model
+
+
 def _look_around(language: torch.nn.Module) -> None:
     """Make attention strong: T5 has no positions otherwise, and an answer would repeat one token."""
     with torch.no_grad():

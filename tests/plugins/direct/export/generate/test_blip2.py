@@ -7,6 +7,9 @@ import torch
 
 from turnout.errors import ExportError
 from turnout_direct.export.generate.blip2 import Blip2WithOpt, Blip2WithT5, blip2
+from turnout_direct.export.generate.greedy import GreedyDecoding
+from turnout_direct.export.generate.loop import DecodingLoop, python_loop
+from turnout_direct.export.generate.registry import architecture_of
 
 OPT, T5 = "Blip2ForConditionalGeneration/opt", "Blip2ForConditionalGeneration/t5"
 
@@ -63,3 +66,28 @@ def test_without_a_first_token_there_is_no_default_prompt(blip):
     model.config.text_config.bos_token_id = None
 
     assert blip2("m", model).family.default_prompt is None
+
+
+@pytest.mark.parametrize("language", ["opt", "t5"])
+@torch.inference_mode()
+def test_an_instructblip_reads_the_instruction_twice_and_answers_each_row_as_alone(language, blip, batch_of):
+    model, batch = blip(f"InstructBlipForConditionalGeneration/{language}", 3), batch_of(0, 4, 7, 4)
+    lengths = torch.tensor([5, 4, 2, 3])
+    mask = (torch.arange(5) < lengths[:, None]).long()
+    words = torch.randint(4, 60, (4, 5), generator=torch.Generator().manual_seed(0)) * mask
+    inputs = (batch.pixel_values, words, mask, batch.input_ids, batch.attention_mask)
+
+    got = DecodingLoop(GreedyDecoding(architecture_of("m", model), width=20), python_loop)(*inputs)[0].tolist()
+
+    for row, length in enumerate(lengths.tolist()):
+        count = int(batch.attention_mask[row].sum())
+        ids, instruction = batch.input_ids[row : row + 1, :count], words[row : row + 1, :length]
+        given = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        given |= {"qformer_input_ids": instruction, "qformer_attention_mask": torch.ones_like(instruction)}
+        alone = model.generate(pixel_values=batch.pixel_values[row : row + 1], **given, do_sample=False, max_length=20)[
+            0
+        ].tolist()
+        start = 1 if language == "t5" else count
+        end = alone.index(2, start) + 1 if 2 in alone[start:] else len(alone)
+        assert got[row][:end] == alone[:end]
+    assert len({tuple(row) for row in got}) >= 3

@@ -29,14 +29,14 @@ LENGTH, END, PAD = 20, 2, 0
 PIXELS = TensorSpec("pixel_values", "FP32", (-1, 3, 32, 32))
 # kind -> the seed of its weights and how likely an end is, so that answers have several lengths
 KINDS = {
-    "trocr": (1, 3.0),
-    "trocr_sinusoidal": (1, 3.0),
-    "gpt2": (1, 3.0),
+    "trocr": (1, 6.0),
+    "trocr_sinusoidal": (1, 4.5),
+    "gpt2": (3, 3.0),
     "bert": (1, 3.0),
-    "bart": (1, 3.0),
-    "mbart": (1, 3.0),
-    "donut": (1, 3.0),
-    "pix2struct": (1, 3.0),
+    "bart": (3, 3.0),
+    "mbart": (2, 6.0),
+    "donut": (3, 1.5),
+    "pix2struct": (3, 1.5),
     "florence2": (1, 1.5),
 }
 SEARCHES: list[dict[str, Any]] = [{}, {"num_beams": 3, "length_penalty": 0.6, "no_repeat_ngram_size": 3}]

@@ -1,8 +1,8 @@
-"""BLIP-2, whose prompts have placeholder tokens for the image."""
+"""BLIP-2 and InstructBLIP, whose prompts have placeholder tokens for the image."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from turnout.errors import ExportError
@@ -24,10 +24,19 @@ def blip2(name: str, model: Any) -> Architecture:
     Raises:
         ExportError: the language model is not supported.
     """
-    known: dict[str, Callable[[str, Any], Architecture]] = {
-        "OPTForCausalLM": Blip2WithOpt,
-        "T5ForConditionalGeneration": Blip2WithT5,
+    return _with_language(name, model, {"OPTForCausalLM": Blip2WithOpt, "T5ForConditionalGeneration": Blip2WithT5})
+
+
+def instructblip(name: str, model: Any) -> Architecture:
+    """Return the adapter for ``InstructBlipForConditionalGeneration``. Raises as ``blip2``."""
+    kinds: dict[str, Callable[[str, Any], Architecture]] = {
+        "OPTForCausalLM": InstructBlipWithOpt,
+        "T5ForConditionalGeneration": InstructBlipWithT5,
     }
+    return _with_language(name, model, kinds)
+
+
+def _with_language(name: str, model: Any, known: Mapping[str, Callable[[str, Any], Architecture]]) -> Architecture:
     language = type(model.language_model).__name__
     if language not in known:
         raise ExportError(
@@ -46,16 +55,16 @@ class _Blip2:
         self._embed = text.embed
 
     def _embed_prompt(
-        self, pixel_values: torch.Tensor, input_ids: torch.Tensor, mask: torch.Tensor
+        self, pictures: Sequence[torch.Tensor], input_ids: torch.Tensor, mask: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the prompts' embeddings [B, L, size], and BOOL [B, L], true for image tokens."""
         is_image = (input_ids == self.family.image_token) & mask
-        return place_image(self._embed_image(pixel_values), self._embed(input_ids), is_image), is_image
+        return place_image(self._embed_image(*pictures), self._embed(input_ids), is_image), is_image
 
-    def _embed_image(self, pixel_values: torch.Tensor) -> torch.Tensor:
+    def _embed_image(self, *pictures: torch.Tensor) -> torch.Tensor:
         """Return the image as embeddings of the language model, [B, image tokens, size]."""
         vision, qformer = self.model.vision_model, self.model.qformer
-        states = vision.post_layernorm(vision.encoder(inputs_embeds=vision.embeddings(pixel_values))[0])
+        states = vision.post_layernorm(vision.encoder(inputs_embeds=vision.embeddings(pictures[0]))[0])
         queries = self.model.query_tokens.expand(states.shape[0], -1, -1)
         hidden = qformer.encoder(qformer.layernorm(queries), encoder_hidden_states=states, query_length=queries.shape[1])
         return self.model.language_projection(hidden[0])
@@ -73,8 +82,8 @@ class Blip2WithOpt(_Blip2):
         self.positions = model.config.text_config.max_position_embeddings
 
     def encode(self, *inputs: torch.Tensor) -> Encoded:
-        pixel_values, input_ids, attention_mask = inputs
-        memory = self._embed_prompt(pixel_values, input_ids, attention_mask != 0)
+        *pictures, input_ids, attention_mask = inputs
+        memory = self._embed_prompt(pictures, input_ids, attention_mask != 0)
         return Encoded(input_ids, attention_mask.sum(dim=1).clamp(min=1), memory)
 
     def begin(self, encoded: Encoded, width: int) -> tuple[torch.Tensor, Tensors]:
@@ -109,9 +118,9 @@ class Blip2WithT5(_Blip2):
     def encode(self, *inputs: torch.Tensor) -> Encoded:
         import torch
 
-        pixel_values, input_ids, attention_mask = inputs
+        *pictures, input_ids, attention_mask = inputs
         mask = attention_mask != 0
-        embeddings, _ = self._embed_prompt(pixel_values, input_ids, mask)
+        embeddings, _ = self._embed_prompt(pictures, input_ids, mask)
         memory = self._text.cross_memory(self._text.read(embeddings, mask))
         prompt = torch.full_like(input_ids[:, :1], self._begin)
         return Encoded(prompt, torch.ones_like(prompt[:, 0]), (*memory, mask))
@@ -123,3 +132,31 @@ class Blip2WithT5(_Blip2):
         self, token: torch.Tensor, position: torch.Tensor, memory: Tensors, cache: Tensors
     ) -> tuple[torch.Tensor, Tensors]:
         return self._text.step(token, position, memory[:-1], memory[-1], cache)
+
+
+class _InstructBlip(_Blip2):
+    """The part in which InstructBLIP differs: the Q-Former reads the instruction beside its queries."""
+
+    def _embed_image(self, *pictures: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        pixel_values, instruction, mask = pictures
+        states = self.model.vision_model(pixel_values=pixel_values).last_hidden_state
+        queries = self.model.query_tokens.expand(states.shape[0], -1, -1)
+        visible = torch.cat((torch.ones_like(queries[:, :, 0], dtype=torch.int64), mask), dim=1)
+        hidden = self.model.qformer(
+            input_ids=instruction,
+            attention_mask=visible,
+            query_embeds=queries,
+            encoder_hidden_states=states,
+            encoder_attention_mask=torch.ones_like(states[:, :, 0], dtype=torch.int64),
+        ).last_hidden_state
+        return self.model.language_projection(hidden[:, : queries.shape[1]])
+
+
+class InstructBlipWithOpt(_InstructBlip, Blip2WithOpt):
+    """InstructBLIP with a decoder only."""
+
+
+class InstructBlipWithT5(_InstructBlip, Blip2WithT5):
+    """InstructBLIP with encoder and decoder."""

@@ -17,6 +17,7 @@ _ADAPTERS = {
     "BlipForConditionalGeneration": "turnout_direct.export.generate.blip:BlipCaptioner",
     "BlipForQuestionAnswering": "turnout_direct.export.generate.blip:BlipAnswerer",
     "Blip2ForConditionalGeneration": "turnout_direct.export.generate.blip2:blip2",
+    "InstructBlipForConditionalGeneration": "turnout_direct.export.generate.blip2:instructblip",
     "VisionEncoderDecoderModel": "turnout_direct.export.generate.encoder_decoder:VisionEncoderDecoder",
     "Pix2StructForConditionalGeneration": "turnout_direct.export.generate.encoder_decoder:Pix2Struct",
     "Florence2ForConditionalGeneration": "turnout_direct.export.generate.encoder_decoder:Florence2",
