@@ -62,6 +62,11 @@ def test_a_box_returns_to_its_place(options: dict[str, Any]) -> None:
         {"image_processor_type": "DPTImageProcessor", "do_normalize": False, "do_pad": True, "size_divisor": 14},
         {"image_processor_type": "DetrImageProcessor", "do_normalize": False, "pad_size": {"height": 1200, "width": 1200}},
         {"image_processor_type": "PerceiverImageProcessor", "do_normalize": False},
+        {"image_processor_type": "EomtImageProcessor", "do_normalize": False, "do_pad": True},
+        {"image_processor_type": "Owlv2ImageProcessor", "do_normalize": False, "size": {"height": 200, "width": 230}},
+        {"image_processor_type": "SamImageProcessor", "do_normalize": False},
+        {"image_processor_type": "UVDocImageProcessor"},
+        {"image_processor_type": "YolosImageProcessor", "do_normalize": False},
         {"image_processor_type": "LlavaImageProcessor", "do_normalize": False, "do_pad": True},
         {"image_processor_type": "DonutImageProcessor", "do_normalize": False, "size": {"height": 400, "width": 300}},
     ],
@@ -86,3 +91,26 @@ def test_a_picture_that_is_turned_has_no_frame() -> None:
 
 def _fills(options: dict[str, Any]) -> bool:
     return bool({"letterbox", "pad"} & set(options))
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "whole"),
+    [
+        ("OwlViT", (768, 768), True),
+        ("Owlv2", (960, 960), False),
+        ("Sam", (1024, 1024), False),
+        ("UVDoc", (712, 488), True),
+        ("Nougat", (896, 672), False),
+        ("ZoeDepth", None, False),
+        ("SuperPoint", (480, 640), True),
+        ("Yolos", None, True),
+    ],
+)
+def test_a_preprocessor_knows_the_size_of_its_values_and_whether_they_show_the_whole_picture(
+    name: str, size: tuple[int, int] | None, whole: bool
+) -> None:
+    preprocessor = preprocessor_of({"image_processor_type": f"{name}ImageProcessor"}, "here")
+
+    assert preprocessor.size == size
+    assert preprocessor.keeps_the_frame == whole
+    assert preprocessor.with_size((30, 40)).pixel_values(np.zeros((50, 60, 3), np.uint8)).shape == (1, 3, 30, 40)
