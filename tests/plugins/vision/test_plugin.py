@@ -49,6 +49,7 @@ def test_yields_its_steps() -> None:
         "classify",
         "segment",
         "estimate_depth",
+        "embed",
     ]
 
 

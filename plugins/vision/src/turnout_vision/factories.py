@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from turnout import PipelineStep, StepDeclaration
     from turnout_vision.options.detect import DetectOptions
+    from turnout_vision.options.embed import EmbedOptions
     from turnout_vision.options.labels import ClassifyOptions
     from turnout_vision.options.load_image import LoadImageOptions
     from turnout_vision.options.maps import EstimateDepthOptions, SegmentOptions
@@ -103,3 +104,8 @@ def create_estimate_depth(declaration: StepDeclaration, options: EstimateDepthOp
     from turnout_vision.steps.estimate_depth import EstimateDepth
 
     return EstimateDepth(declaration, options)
+def create_embed(declaration: StepDeclaration, options: EmbedOptions) -> PipelineStep:
+    """Return the step that computes one vector of the picture or of each region. Raises as ``create_segment_regions``."""
+    from turnout_vision.steps.embed import Embed
+
+    return Embed(declaration, options)

@@ -29,6 +29,7 @@ def _steps() -> Iterator[Step[Any]]:
     from turnout import Step
     from turnout_vision import factories
     from turnout_vision.options.detect import DetectOptions
+    from turnout_vision.options.embed import EmbedOptions
     from turnout_vision.options.labels import ClassifyOptions
     from turnout_vision.options.load_image import LoadImageOptions
     from turnout_vision.options.maps import EstimateDepthOptions, SegmentOptions
@@ -52,6 +53,7 @@ def _steps() -> Iterator[Step[Any]]:
     yield Step("classify", factories.create_classify, ClassifyOptions, model_options=CHECKPOINT_OPTIONS)
     yield Step("segment", factories.create_segment, SegmentOptions, model_options=CHECKPOINT_OPTIONS)
     yield Step("estimate_depth", factories.create_estimate_depth, EstimateDepthOptions, model_options=CHECKPOINT_OPTIONS)
+    yield Step("embed", factories.create_embed, EmbedOptions, model_options=CHECKPOINT_OPTIONS)
 
 
 @hookimpl

@@ -1,0 +1,1 @@
+"""Vectors: what a model's features become, and how similar two are."""
