@@ -50,6 +50,7 @@ def test_yields_its_steps() -> None:
         "segment",
         "estimate_depth",
         "embed",
+        "match_text",
     ]
 
 

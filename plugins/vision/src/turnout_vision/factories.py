@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from turnout_vision.options.labels import ClassifyOptions
     from turnout_vision.options.load_image import LoadImageOptions
     from turnout_vision.options.maps import EstimateDepthOptions, SegmentOptions
+    from turnout_vision.options.match_text import MatchTextOptions
     from turnout_vision.options.segment_regions import SegmentRegionsOptions
     from turnout_vision.options.text_reading import FindTextOptions, ReadTextOptions, TurnTextOptions
     from turnout_vision.options.texts import AnswerOptions, CaptionOptions
@@ -109,3 +110,10 @@ def create_embed(declaration: StepDeclaration, options: EmbedOptions) -> Pipelin
     from turnout_vision.steps.embed import Embed
 
     return Embed(declaration, options)
+
+
+def create_match_text(declaration: StepDeclaration, options: MatchTextOptions) -> PipelineStep:
+    """Return the step that compares texts with the vectors of ``embed``. Raises as ``create_segment_regions``."""
+    from turnout_vision.steps.match_text import MatchText
+
+    return MatchText(declaration, options)

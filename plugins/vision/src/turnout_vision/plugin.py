@@ -33,6 +33,7 @@ def _steps() -> Iterator[Step[Any]]:
     from turnout_vision.options.labels import ClassifyOptions
     from turnout_vision.options.load_image import LoadImageOptions
     from turnout_vision.options.maps import EstimateDepthOptions, SegmentOptions
+    from turnout_vision.options.match_text import MatchTextOptions
     from turnout_vision.options.segment_regions import SegmentRegionsOptions
     from turnout_vision.options.text_reading import FindTextOptions, ReadTextOptions, TurnTextOptions
     from turnout_vision.options.texts import AnswerOptions, CaptionOptions
@@ -54,6 +55,7 @@ def _steps() -> Iterator[Step[Any]]:
     yield Step("segment", factories.create_segment, SegmentOptions, model_options=CHECKPOINT_OPTIONS)
     yield Step("estimate_depth", factories.create_estimate_depth, EstimateDepthOptions, model_options=CHECKPOINT_OPTIONS)
     yield Step("embed", factories.create_embed, EmbedOptions, model_options=CHECKPOINT_OPTIONS)
+    yield Step("match_text", factories.create_match_text, MatchTextOptions, model_options=CHECKPOINT_OPTIONS)
 
 
 @hookimpl

@@ -59,7 +59,7 @@ _BERT_MODELS = frozenset(
     ]
 )
 _BYTE_LEVEL = frozenset({"Bart", "CLIP", "CodeGen", "GPT2", "LED", "Longformer", "OPT", "Qwen2", "Roberta"})
-_METASPACE = frozenset({"Albert", "BigBird", "Camembert", "MBart", "Pegasus", "T5", "XLMRoberta", "XLNet"})
+_METASPACE = frozenset({"Albert", "BigBird", "Camembert", "MBart", "Pegasus", "Siglip", "T5", "XLMRoberta", "XLNet"})
 _NAMED = (*_BERT_TOKENS, "bos_token", "eos_token")
 
 
