@@ -105,6 +105,8 @@ def create_estimate_depth(declaration: StepDeclaration, options: EstimateDepthOp
     from turnout_vision.steps.estimate_depth import EstimateDepth
 
     return EstimateDepth(declaration, options)
+
+
 def create_embed(declaration: StepDeclaration, options: EmbedOptions) -> PipelineStep:
     """Return the step that computes one vector of the picture or of each region. Raises as ``create_segment_regions``."""
     from turnout_vision.steps.embed import Embed
