@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from turnout_vision.labels.label import Label
 from turnout_vision.runs.json_values import to_json
 
 
@@ -36,6 +37,9 @@ class Box:
         (np.array([1, 2], ml_dtypes.bfloat16), [1.0, 2.0]),
         (np.array(["a", "b"], object), ["a", "b"]),
         (np.zeros((3, 224, 224), np.float32), {"array": "FP32 [3, 224, 224]"}),
+        (np.zeros(4096, np.float32), [0.0] * 4096),
+        (np.zeros(4097, np.float32), {"array": "FP32 [4097]"}),
+        ([Label("cat", 0.75, 3)], [{"label": "cat", "score": 0.75, "index": 3}]),
         ({"a": (1, 2), 3: {"b"}}, {"a": [1, 2], "3": ["b"]}),
         (Box(4, ("x",)), {"left": 4, "tags": ["x"]}),
         (Path("a/b"), "a/b"),

@@ -9,15 +9,15 @@ import numpy as np
 from turnout.json_values import JsonValues, describe_type
 from turnout.tensors import describe
 
-# Of an array: a line of results is read by people too.
-MAX_ELEMENTS = 1000
+# Of an array. The longest vectors of pictures that are usual have 4,096; a larger array is pixels or a tensor.
+MAX_ELEMENTS = 4096
 MAX_DEPTH = 8
 
 
 def to_json(value: Any) -> Any:
     """Return ``value`` in types of JSON, as ``JsonValues`` does.
 
-    An array of more than 1,000 elements becomes ``{"array": "FP32 [3, 224, 224]"}``.
+    An array of more than 4,096 elements becomes ``{"array": "FP32 [3, 224, 224]"}``.
     """
     return _VALUES.write(value)
 
