@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+SEED = 7
 Sizes = Mapping[str, tuple[int, ...]]
 """The shape of each input without its batch axis."""
 
@@ -25,8 +26,8 @@ class Architecture:
         first_tokens: the tokens at the start of each row of an integer input.
         returns: the outputs that are compared; all by default.
         generate: the arguments of ``generate``; None is a model whose ``forward`` is called.
-        fast: part of the third that each run of the tests tries.
         factory: ``module:function`` that builds it, for a class that transformers does not have.
+        seed: the seed of its weights.
         parts: the classes inside, where several architectures have the same class.
     """
 
@@ -40,8 +41,8 @@ class Architecture:
     first_tokens: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     returns: Mapping[str, int | str] = field(default_factory=dict)
     generate: Mapping[str, Any] | None = None
-    fast: bool = False
     factory: str = ""
+    seed: int = SEED
     parts: str = ""
 
     @property

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.compatibility.architecture import Architecture
+from benchmarks.compatibility.architecture import SEED, Architecture
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs/reference/compatibility.json"
@@ -108,8 +108,9 @@ def heading_of(architecture: Architecture) -> dict[str, Any]:
 
 
 def digest_of(architecture: Architecture) -> str:
-    """Return a name for the definition of ``architecture``, apart from whether each run of the tests tries it."""
-    definition = {name: getattr(architecture, name) for name in architecture.__slots__ if name != "fast"}
+    """Return a name for the definition of ``architecture``."""
+    definition = {name: getattr(architecture, name) for name in architecture.__slots__ if name != "seed"}
+    definition |= {} if architecture.seed == SEED else {"seed": architecture.seed}
     return hashlib.sha256(json.dumps(definition, sort_keys=True, default=dict).encode()).hexdigest()[:16]
 
 

@@ -108,7 +108,7 @@ def _cells(result: Result) -> Iterator[str]:
     yield _figure(result["onnxruntime"])
     served = result.get("triton", {"verdict": "absent"})
     yield _figure(served) + (" (TorchScript)" if served.get("format") == "torchscript" else "")
-    yield "**dependent**" if "rows_reason" in result["direct"] else "independent" if "rows" in result["direct"] else "-"
+    yield _batches_cell(result)
     yield _sizes_cell(result)
 
 
@@ -126,6 +126,13 @@ def _format_cell(export: Result, run: Result) -> str:
     if export["verdict"] != "written":
         return "refused"
     return "yes" + (f", {_figure(run)}" if run else "")
+
+
+def _batches_cell(result: Result) -> str:
+    runs = [result[run] for run in RUNS if run in result]
+    if any("rows_reason" in run for run in runs):
+        return "**dependent**"
+    return "independent" if any("rows" in run for run in runs) else "-"
 
 
 def _sizes_cell(result: Result) -> str:

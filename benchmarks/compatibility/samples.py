@@ -27,9 +27,17 @@ def _sample(architecture: Architecture, spec: TensorSpec, shape: tuple[int, ...]
     if spec.name.endswith("attention_mask"):
         return np.ones((1, *shape), spec.dtype)
     if spec.dtype.kind == "f":
-        return random.standard_normal((1, *shape)).astype(spec.dtype)
+        values = random.standard_normal((1, *shape)).astype(spec.dtype)
+        return _with_places(values) if spec.name == "flattened_patches" else values
     low, high = architecture.integers.get(spec.name, (0, 2))
     values = random.integers(low, high, (1, *shape)).astype(spec.dtype)
     start = architecture.first_tokens.get(spec.name, ())
     values[0, : len(start)] = start
     return values
+
+
+def _with_places(patches: NDArray) -> NDArray:
+    """Return ``patches`` FP32 [1, N, 2 + P] of a square picture, which begin with their row and column, from 1."""
+    side = round(patches.shape[1] ** 0.5)
+    places = np.stack(np.divmod(np.arange(patches.shape[1]), side), axis=-1) + 1
+    return np.concatenate([places[None].astype(patches.dtype), patches[:, :, 2:]], axis=-1)

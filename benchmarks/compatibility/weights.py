@@ -13,16 +13,15 @@ from benchmarks.compatibility.samples import sample_rows
 
 from turnout.tensors.rows import stack_rows
 
-SEED = 7
 SETTLING_ROWS = 8
 
 
 def save_checkpoint(architecture: Architecture, folder: Path) -> int:
     """Write a checkpoint of ``architecture`` to ``folder`` and return its number of parameters."""
     transformers.utils.logging.disable_progress_bar()
-    torch.manual_seed(SEED)
+    torch.manual_seed(architecture.seed)
     module = getattr(transformers, architecture.name)(config_of(architecture.config))
-    scatter(module)
+    scatter(module, architecture.seed)
     settle(module.eval(), architecture)
     module.save_pretrained(folder)
     return sum(weight.numel() for weight in module.parameters())
@@ -42,12 +41,12 @@ def _nested(value: Any) -> Any:
     return config_of(value) if isinstance(value, Mapping) and "model_type" in value else value
 
 
-def scatter(module: torch.nn.Module) -> None:
+def scatter(module: torch.nn.Module, seed: int) -> None:
     """Give each weight a value of its own.
 
     The values of a new model hide faults: layers that scale by 1e-6, biases of zero, means of zero.
     """
-    random = torch.Generator().manual_seed(SEED)
+    random = torch.Generator().manual_seed(seed)
 
     def normal(like: torch.Tensor) -> torch.Tensor:
         return torch.randn(like.shape, generator=random)

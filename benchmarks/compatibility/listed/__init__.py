@@ -20,3 +20,38 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     *PICTURES,
     *GENERATION,
 )
+
+FAST: tuple[str, ...] = (
+    "ViTForImageClassification",
+    "DeiTForImageClassification",
+    "BeitForImageClassification",
+    "Data2VecVisionForImageClassification",
+    "ViTMSNForImageClassification",
+    "IJepaForImageClassification",
+    "Dinov2ForImageClassification",
+    "Dinov2WithRegistersForImageClassification",
+    "SiglipForImageClassification",
+    "CLIPForImageClassification",
+    "HieraForImageClassification",
+    "PvtForImageClassification",
+    "PoolFormerForImageClassification",
+    "YolosForObjectDetection",
+    "SegformerForSemanticSegmentation",
+    "EomtForUniversalSegmentation",
+    "DepthAnythingForDepthEstimation",
+    "ViTModel",
+    "Dinov2Model",
+    "DINOv3ViTModel",
+    "DINOv3ConvNextModel",
+    "CLIPVisionModelWithProjection",
+    "SiglipVisionModel",
+    "BlipVisionModel",
+    "CLIPTextModelWithProjection",
+    "SiglipTextModel",
+    "VitPoseForPoseEstimation",
+    "BlipForConditionalGeneration",
+)
+"""The third that is tried in each run of the tests, as TorchScript: a trial takes less than a second."""
+
+FAST_AS_ONNX: tuple[str, ...] = ("ViTForImageClassification", "YolosForObjectDetection", "SiglipTextModel")
+"""Those of ``FAST`` that are tried as ONNX too."""

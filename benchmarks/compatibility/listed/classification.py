@@ -28,22 +28,22 @@ SWIN: Mapping[str, Any] = {
 }
 
 
-def _classifier(name: str, config: Mapping[str, Any], *, fast: bool = False, **more: Any) -> Architecture:
-    return of_pictures(f"{name}ForImageClassification", TASK, {**config, **LABELS}, fast=fast, **more)
+def _classifier(name: str, config: Mapping[str, Any], **more: Any) -> Architecture:
+    return of_pictures(f"{name}ForImageClassification", TASK, {**config, **LABELS}, **more)
 
 
 CLASSIFICATION = (
-    _classifier("ViT", {"model_type": "vit", **VIT}, fast=True),
+    _classifier("ViT", {"model_type": "vit", **VIT}),
     _classifier("DeiT", {"model_type": "deit", **VIT}),
     _classifier("Beit", {"model_type": "beit", **VIT, "use_relative_position_bias": True}),
     _classifier("Data2VecVision", {"model_type": "data2vec-vision", **VIT, "use_shared_relative_position_bias": True}),
     _classifier("ViTMSN", {"model_type": "vit_msn", **VIT}),
     _classifier("IJepa", {"model_type": "ijepa", **VIT}),
-    _classifier("Dinov2", {"model_type": "dinov2", **VIT}, fast=True),
+    _classifier("Dinov2", {"model_type": "dinov2", **VIT}),
     _classifier("Dinov2WithRegisters", {"model_type": "dinov2_with_registers", **VIT}),
     _classifier("Siglip", {"model_type": "siglip", "vision_config": VIT}),
     _classifier("CLIP", {"model_type": "clip", "vision_config": VIT}),
-    _classifier("Swin", {"model_type": "swin", **SWIN}, fast=True),
+    _classifier("Swin", {"model_type": "swin", **SWIN}),
     _classifier("Swinv2", {"model_type": "swinv2", **SWIN}),
     _classifier("DonutSwin", {"model_type": "donut-swin", **SWIN}),
     _classifier(
@@ -127,7 +127,6 @@ CLASSIFICATION = (
             "hidden_sizes": [32, 40, 48],
             "neck_hidden_sizes": [8, 16, 24, 32, 40, 48, 96],
         },
-        fast=True,
     ),
     _classifier("MobileViTV2", {"model_type": "mobilevitv2", "image_size": 64, "width_multiplier": 0.25}),
     _classifier(
@@ -153,7 +152,7 @@ CLASSIFICATION = (
             "hidden_sizes": [16, 32],
         },
     ),
-    _classifier("ConvNext", {"model_type": "convnext", **CONVNEXT}, fast=True),
+    _classifier("ConvNext", {"model_type": "convnext", **CONVNEXT}),
     _classifier("ConvNextV2", {"model_type": "convnextv2", **CONVNEXT}),
     _classifier(
         "ResNet",
@@ -164,7 +163,6 @@ CLASSIFICATION = (
             "depths": [1, 1, 2, 1],
             "layer_type": "basic",
         },
-        fast=True,
     ),
     _classifier(
         "RegNet",
@@ -175,7 +173,6 @@ CLASSIFICATION = (
             "depths": [1, 1, 2, 1],
             "groups_width": 8,
         },
-        fast=True,
     ),
     _classifier(
         "Bit",
@@ -184,7 +181,7 @@ CLASSIFICATION = (
     _classifier(
         "EfficientNet", {"model_type": "efficientnet", "width_coefficient": 0.25, "depth_coefficient": 0.25, "hidden_dim": 320}
     ),
-    _classifier("MobileNetV1", {"model_type": "mobilenet_v1", "depth_multiplier": 0.25}, fast=True),
+    _classifier("MobileNetV1", {"model_type": "mobilenet_v1", "depth_multiplier": 0.25}),
     _classifier("MobileNetV2", {"model_type": "mobilenet_v2", "depth_multiplier": 0.25}),
     _classifier(
         "HGNetV2",

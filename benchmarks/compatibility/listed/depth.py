@@ -42,7 +42,6 @@ DEPTH = (
             "reassemble_hidden_size": 32,
             "head_hidden_size": 16,
         },
-        fast=True,
     ),
     of_pictures(
         "GLPNForDepthEstimation",
@@ -54,7 +53,6 @@ DEPTH = (
             "num_attention_heads": [1, 1, 2, 2],
             "decoder_hidden_size": 16,
         },
-        fast=True,
     ),
     of_pictures(
         "ZoeDepthForDepthEstimation",

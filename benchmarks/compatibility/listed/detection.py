@@ -72,12 +72,12 @@ HGNET: Mapping[str, Any] = {
 }
 
 
-def _detector(name: str, config: Mapping[str, Any], *, fast: bool = False) -> Architecture:
-    return of_pictures(f"{name}ForObjectDetection", TASK, config, returns=BOXES, fast=fast)
+def _detector(name: str, config: Mapping[str, Any]) -> Architecture:
+    return of_pictures(f"{name}ForObjectDetection", TASK, config, returns=BOXES)
 
 
 DETECTION = (
-    _detector("Detr", {"model_type": "detr", **DETR, "backbone_config": LAST}, fast=True),
+    _detector("Detr", {"model_type": "detr", **DETR, "backbone_config": LAST}),
     _detector("TableTransformer", {"model_type": "table-transformer", **DETR, "backbone_config": LAST}),
     _detector("ConditionalDetr", {"model_type": "conditional_detr", **DETR, "backbone_config": LAST}),
     _detector("DabDetr", {"model_type": "dab-detr", **DETR, "hidden_size": 32, "backbone_config": LAST}),
@@ -85,7 +85,5 @@ DETECTION = (
     _detector("RTDetr", {"model_type": "rt_detr", **HYBRID, "backbone_config": RT_RESNET}),
     _detector("RTDetrV2", {"model_type": "rt_detr_v2", **HYBRID, "backbone_config": RT_RESNET, "decoder_n_levels": 3}),
     _detector("DFine", {"model_type": "d_fine", **HYBRID, "backbone_config": HGNET, "decoder_n_points": [3, 6, 3]}),
-    _detector(
-        "Yolos", {"model_type": "yolos", **VIT, "image_size": [64, 64], "num_detection_tokens": 8, "num_labels": 7}, fast=True
-    ),
+    _detector("Yolos", {"model_type": "yolos", **VIT, "image_size": [64, 64], "num_detection_tokens": 8, "num_labels": 7}),
 )

@@ -35,9 +35,7 @@ EMBEDDING = (
     of_pictures(
         "DINOv3ConvNextModel", TASK, {"model_type": "dinov3_convnext", "hidden_sizes": [16, 24, 32, 40], "depths": [1, 1, 1, 1]}
     ),
-    of_pictures(
-        "CLIPVisionModelWithProjection", TASK, {"model_type": "clip_vision_model", **VIT, "projection_dim": 16}, fast=True
-    ),
+    of_pictures("CLIPVisionModelWithProjection", TASK, {"model_type": "clip_vision_model", **VIT, "projection_dim": 16}),
     of_pictures("SiglipVisionModel", TASK, {"model_type": "siglip_vision_model", **VIT}),
     of_pictures("BlipVisionModel", TASK, {"model_type": "blip_vision_model", **VIT}),
     _texts("CLIPTextModelWithProjection", {"model_type": "clip_text_model", **CLIP_TEXT, "projection_dim": 16}, MASKED),

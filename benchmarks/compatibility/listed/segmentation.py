@@ -7,18 +7,10 @@ from typing import Any
 
 from benchmarks.compatibility.architecture import Architecture, of_pictures
 from benchmarks.compatibility.listed.classification import CONVNEXT, VIT
+from benchmarks.compatibility.listed.detection import RESNET
 
 TASK = "segment"
-SWIN: Mapping[str, Any] = {
-    "model_type": "swin",
-    "image_size": 64,
-    "patch_size": 4,
-    "embed_dim": 16,
-    "depths": [1, 1, 1, 1],
-    "num_heads": [2, 2, 4, 4],
-    "window_size": 4,
-    "out_features": ["stage1", "stage2", "stage3", "stage4"],
-}
+BACKBONE: Mapping[str, Any] = {**RESNET, "out_features": ["stage1", "stage2", "stage3", "stage4"]}
 QUERIES = {name: name for name in ("class_queries_logits", "masks_queries_logits")}
 
 
@@ -36,7 +28,6 @@ SEGMENTATION = (
             "num_attention_heads": [1, 1, 2, 2],
             "decoder_hidden_size": 32,
         },
-        fast=True,
     ),
     _segmenter(
         "UperNetForSemanticSegmentation",
@@ -110,7 +101,7 @@ SEGMENTATION = (
             "model_type": "maskformer",
             "fpn_feature_size": 32,
             "mask_feature_size": 32,
-            "backbone_config": SWIN,
+            "backbone_config": BACKBONE,
             "decoder_config": {
                 "model_type": "detr",
                 "d_model": 32,
@@ -129,7 +120,7 @@ SEGMENTATION = (
         "Mask2FormerForUniversalSegmentation",
         {
             "model_type": "mask2former",
-            "backbone_config": SWIN,
+            "backbone_config": BACKBONE,
             "feature_size": 32,
             "mask_feature_size": 32,
             "hidden_dim": 32,

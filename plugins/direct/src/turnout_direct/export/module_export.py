@@ -15,6 +15,7 @@ from turnout_direct.export.generate.generate_traceable import generate_traceable
 from turnout_direct.export.output_check import Report, check_outputs
 from turnout_direct.export.tensor_lengths import free_lengths
 from turnout_direct.export.traceable import Traceable
+from turnout_direct.export.transformers_checks import without_checks
 from turnout_direct.module_loader import load_module
 from turnout_direct.options import DirectOptions
 
@@ -53,7 +54,7 @@ def export_module(
     traceable = _traceable_of(model, options, module)
     logger.info("writing %s of model %r", form.title, model.name)
     try:
-        with DeformConvAsGridSample(), AdaptivePoolAsProduct(), free_lengths(module):
+        with DeformConvAsGridSample(), AdaptivePoolAsProduct(), free_lengths(module), without_checks():
             form.write(traceable, file)
         return form.signature(traceable, file, check_outputs(file, traceable, form, report))
     # Also after KeyboardInterrupt: a file remains only if its check succeeded.

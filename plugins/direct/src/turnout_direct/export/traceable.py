@@ -114,11 +114,11 @@ def free_size(size: int, batch: int) -> int:
 
 
 def _free_size_of(sizes: Sequence[int], axis: int, batch: int) -> int:
-    """Return the size of a free axis; the largest example is no square, for a graph that confuses height and width."""
+    """Return the size of a free axis; the largest example is no square, nor twice a size of others."""
     if len(sizes) != 4:
         return free_size(FREE_SIZE, batch)
     wide = batch >= LARGEST_EXAMPLE and axis == 3
-    return 2 * FREE_IMAGE_SIZE if wide else free_size(FREE_IMAGE_SIZE, batch)
+    return FREE_IMAGE_SIZE * 7 // 4 if wide else free_size(FREE_IMAGE_SIZE, batch)
 
 
 def _random_array(spec: TensorSpec, batch: int, random: np.random.Generator) -> NDArray[Any]:
