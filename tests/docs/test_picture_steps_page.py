@@ -25,7 +25,7 @@ def test_a_page_that_is_not_current_is_found_and_written(tmp_path: Path) -> None
     page = tmp_path / "reference" / "picture-steps.md"
     page.parent.mkdir()
     right = (ROOT / "docs/reference/picture-steps.md").read_text()
-    page.write_text(right.replace("| `crop`", "| `cut`"))
+    page.write_text(right.replace("| `crop(", "| `cut("))
 
     assert "picture-steps.md is not what the code says" in check(script, "--check").stderr
     assert check(script).returncode == 0

@@ -21,10 +21,15 @@ _DISTRIBUTIONS: Mapping[str, Mapping[str, str]] = {
     "step": dict.fromkeys(
         (
             "load_image",
+            "detect",
             "segment_regions",
             "caption",
             "answer",
             "classify",
+            "embed",
+            "match_text",
+            "segment",
+            "estimate_depth",
             "find_text",
             "turn_text",
             "read_text",
