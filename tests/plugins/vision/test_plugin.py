@@ -9,6 +9,7 @@ import pytest
 
 import turnout
 from turnout.plugins.discovery import Plugins
+from turnout.plugins.known import install_hint
 from turnout.testing import PlusOne
 from turnout_vision import factories, plugin
 
@@ -52,6 +53,11 @@ def test_yields_its_steps() -> None:
         "embed",
         "match_text",
     ]
+
+
+def test_each_step_names_its_distribution_where_it_is_not_installed() -> None:
+    assert all("turnout-vision" in install_hint("step", step.name) for step in plugin.turnout_steps())
+    assert install_hint("step", "no step of turnout") == ""
 
 
 def test_yields_the_command_run() -> None:

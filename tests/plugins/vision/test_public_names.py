@@ -21,6 +21,8 @@ PUBLIC = [
     "PrepareOptions",
     "Region",
     "TextCodec",
+    "TextLine",
+    "TextRegion",
     "annotate_result",
     "best_labels",
     "checkpoint_labels",

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from turnout_vision.regions.region_fan_out import read_regions, read_responses
     from turnout_vision.steps.model_output import read_output
     from turnout_vision.steps.picture_step import PictureStep
+    from turnout_vision.text_reading.text_line import TextLine
+    from turnout_vision.text_reading.text_region import TextRegion
     from turnout_vision.texts.tokens import TextCodec
 
 _ROOMS = {
@@ -43,6 +45,8 @@ _ROOMS = {
     "PrepareOptions": "turnout_vision.options.prepare",
     "Region": "turnout_vision.regions.region",
     "TextCodec": "turnout_vision.texts.tokens",
+    "TextLine": "turnout_vision.text_reading.text_line",
+    "TextRegion": "turnout_vision.text_reading.text_region",
     "annotate_result": "turnout_vision.drawing.annotation",
     "best_labels": "turnout_vision.labels.ranking",
     "checkpoint_labels": "turnout_vision.labels.checkpoint_labels",
@@ -76,6 +80,8 @@ __all__ = [
     "PrepareOptions",
     "Region",
     "TextCodec",
+    "TextLine",
+    "TextRegion",
     "annotate_result",
     "best_labels",
     "checkpoint_labels",
