@@ -57,3 +57,22 @@ def test_lines_of_text_are_shown_as_their_texts(capsys: pytest.CaptureFixture[st
     assert rows[0] == ["picture", "text_regions", "text_lines", "seconds"]
     assert rows[1] == ["a.png", "3", "found", "EXIT", "/", "Gate", "0.25"]
     assert rows[2] == ["b.png", "0", "found", "0", "found", "0.25"]
+
+
+def test_labels_classes_and_maps_are_short(capsys: pytest.CaptureFixture[str]) -> None:
+    best = [{"label": f"cat {index}", "score": 0.5, "index": index} for index in range(7)]
+    classes = [{"index": 2, "label": "sky", "share": 0.625}, {"index": 0, "label": "sea", "share": 0.375}]
+    depth = {"array": "FP32 [4, 5]", "least": 0.123456, "most": 9.0}
+
+    rows = printed(
+        capsys, record("a.png", tags=best, classes=classes, depth=depth, heat={**depth, "least": None}, class_map=depth)
+    )
+
+    shown = " ".join(word for row in rows for word in row)
+    assert "2 others" in shown
+    assert "sky 62.5%," in shown
+    assert "37.5%" in shown
+    assert "0.1235 to 9" in shown
+    assert "none" in shown
+    # The classes say more.
+    assert "class_map" not in shown

@@ -61,3 +61,14 @@ def test_run_lengths_describe_the_whole_mask(chance: float) -> None:
 
     values = np.repeat(np.arange(len(lengths["counts"])) % 2 == 1, lengths["counts"])
     np.testing.assert_array_equal(values.reshape(lengths["size"], order="F"), mask)
+
+
+def test_a_map_of_the_picture_is_its_least_and_its_greatest_number_whatever_its_size() -> None:
+    depth = np.array([[1.5, np.nan], [2, 0.5], [7, 7]], np.float32)
+    values = {"picture": np.zeros((3, 2, 3), np.uint8), "depth": depth, "boxes": depth[:2], "unseen": depth * np.nan}
+
+    record = picture_record(PipelineResult(values, []))
+
+    assert record["depth"] == {"array": "FP32 [3, 2]", "least": 0.5, "most": 7.0}
+    assert record["unseen"] == {"array": "FP32 [3, 2]", "least": None, "most": None}
+    assert record["boxes"] == [[1.5, "nan"], [2.0, 0.5]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 _WIDEST = 60
 _LONGEST = 1_000
-# In the summary, or in the first column.
-_HIDDEN = frozenset({"image", "pipeline", "inputs", "ok", "error", "regions", "failures", "seconds", "box", "label"})
+_MOST_LABELS = 5
+# In the summary, in the first column, or in another one.
+_HIDDEN = frozenset(
+    {"image", "pipeline", "inputs", "ok", "error", "regions", "failures", "seconds", "box", "label", "class_map"}
+)
 
 
 @dataclass(slots=True)
@@ -73,8 +76,25 @@ def _read_cells(values: Mapping[str, Any]) -> dict[str, str]:
 def _format(name: str, value: Any) -> str:
     if name == "mask" and isinstance(value, Mapping):
         return f"{value['area']:,} px"
+    if isinstance(value, Mapping) and value.keys() >= {"least", "most"}:
+        return "none" if value["least"] is None else f"{value['least']:.4g} to {value['most']:.4g}"
+    if isinstance(value, list) and value and all(isinstance(each, Mapping) and "label" in each for each in value):
+        return _format_labels(value)
     text = value if isinstance(value, str) else _join_texts(value) or json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _WIDEST or isinstance(value, str) else text[: _WIDEST - 3] + "..."
+
+
+def _format_labels(labels: Sequence[Mapping[str, Any]]) -> str:
+    """Return labels with their scores, or classes with their shares, the first ones: ``sky 62.1%, sea 30.0%, 4 others``."""
+    shown = [_format_label(each) for each in labels[:_MOST_LABELS]]
+    return ", ".join([*shown, f"{len(labels) - len(shown)} others"] if len(labels) > len(shown) else shown)
+
+
+def _format_label(label: Mapping[str, Any]) -> str:
+    share, score = label.get("share"), label.get("score")
+    if isinstance(share, float):
+        return f"{label['label']} {share:.1%}"
+    return f"{label['label']} {score:.2f}" if isinstance(score, float) else str(label["label"])
 
 
 def _join_texts(values: Any) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout import PipelineResult, StepFailure
+from turnout.tensors import describe
 from turnout_vision.regions.masks import bounding_box
 from turnout_vision.regions.region_results import RegionResult, picture_texts, picture_values, region_results
 from turnout_vision.runs.json_values import to_json
@@ -24,7 +25,8 @@ def picture_record(result: PipelineResult, *, rle: bool = False, given: Containe
     The values ``given`` by the caller are left out, except texts. A value of a step whose name is a key of the record gets an
     underscore behind it.
     """
-    values = {name: to_json(value) for name, value in picture_values(result).items() if name not in given}
+    size = getattr(result.get("picture"), "shape", ())[:2]
+    values = {name: _value_record(value, size) for name, value in picture_values(result).items() if name not in given}
     return {
         "ok": not result.failures,
         **_rename(picture_texts(result), _KEYS),
@@ -44,6 +46,15 @@ def run_lengths(mask: NDArray[np.bool_]) -> dict[str, list[int]]:
 
 def _rename(values: Mapping[str, Any], reserved: Container[str]) -> PictureRecord:
     return {f"{name}_" if name in reserved else name: value for name, value in values.items()}
+
+
+def _value_record(value: Any, size: tuple[int, ...]) -> Any:
+    """Return ``value`` in types of JSON; a map of the picture, such as its depth, as its least and its greatest number."""
+    if not isinstance(value, np.ndarray) or value.shape != size or value.dtype.kind not in "if" or not value.size:
+        return to_json(value)
+    known = value[np.isfinite(value)]
+    least, most = (to_json(known.min()), to_json(known.max())) if known.size else (None, None)
+    return {"array": describe(value), "least": least, "most": most}
 
 
 def _failure_record(failure: StepFailure) -> PictureRecord:

@@ -76,7 +76,7 @@ SCHEMAS: Json = {
             "pipeline": _TEXT,
             "ok": {"type": "boolean", "description": "False if a part failed; `failures` has the reasons."},
             "seconds": _NUMBER,
-            "values": {"type": "object", "description": "What the steps wrote, by name. A mask is a `Mask`."},
+            "values": {"type": "object", "description": "What the steps wrote, by name: a mask as `Mask`, a map as `Map`."},
             "failures": _list(reference("Failure")),
             "parts": _list(reference("Part")),
         }
@@ -98,6 +98,20 @@ SCHEMAS: Json = {
             },
         },
         ("size", "area", "box"),
+    ),
+    "Map": _object(
+        {
+            "datatype": {"enum": ["INT32", "FP32"]},
+            "shape": {**_list(_COUNT), "description": "Height and width of the picture."},
+            "least": {"type": ["number", "null"], "description": "Null if no pixel has a number."},
+            "most": {"type": ["number", "null"]},
+            "png": {
+                **_TEXT,
+                "description": "With `masks=png`: a data: URL of a gray PNG. 0 is no number; INT32 n is n + 1; FP32 is scaled "
+                "from 1 for `least` to 65535 for `most`.",
+            },
+        },
+        ("datatype", "shape", "least", "most"),
     ),
     "Failure": _object(
         {

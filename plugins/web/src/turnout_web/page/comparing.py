@@ -17,6 +17,7 @@ from turnout_web.page.differences import Differences, find_differences
 from turnout_web.page.sides import Side, choose_side
 from turnout_web.pipelines.answered import failed_status, run_answered
 from turnout_web.pipelines.description import provided_names
+from turnout_web.pipelines.maps import MAP_FORMS
 from turnout_web.pipelines.masks import MASK_FORMS
 from turnout_web.pipelines.request_body import read_inputs
 from turnout_web.pipelines.request_options import RunOptions, read_options
@@ -78,7 +79,7 @@ async def _run(side: Side, inputs: Mapping[str, Any], options: RunOptions) -> Ou
 
 def _as_json(name: str, sides: list[Side], outcomes: list[Outcome], options: RunOptions) -> str:
     provided = provided_names(sides[0].pipeline)
-    writer = ValueWriter(MASK_FORMS[options.masks])
+    writer = ValueWriter(MASK_FORMS[options.masks], MAP_FORMS[options.masks])
     records = [_side_record(side, outcome, provided, writer) for side, outcome in zip(sides, outcomes, strict=True)]
     return json_text(
         {"pipeline": name, **dict(zip(_SIDES, records, strict=True)), **_differences(outcomes, provided).as_json()}

@@ -21,6 +21,7 @@ FILES = (
     "dom.js",
     "icon.svg",
     "main.js",
+    "maps.js",
     "models.js",
     "overlay.js",
     "page.css",

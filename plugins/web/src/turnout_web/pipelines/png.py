@@ -28,6 +28,15 @@ def picture_to_png(picture: NDArray[np.uint8]) -> bytes:
     return _png(rows, (height, width), bits=8, color=_RGB, row_filter=2)
 
 
+def gray_to_png(gray: NDArray[Any]) -> bytes:
+    """Return ``gray``, UINT8 or UINT16 [height, width], as a PNG of 8 or 16 bits a pixel."""
+    height, width = gray.shape
+    bytes_ = gray.astype(gray.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
+    # Differences to the pixel above, as of a picture.
+    rows = np.diff(bytes_, axis=0, prepend=np.zeros((1, bytes_.shape[1]), np.uint8))
+    return _png(rows, (height, width), bits=8 * gray.dtype.itemsize, color=_GRAY, row_filter=2)
+
+
 def _png(rows: NDArray[Any], shape: tuple[int, ...], *, bits: int, color: int, row_filter: int = 0) -> bytes:
     height, width = shape
     header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)

@@ -25,7 +25,7 @@ def result_record(result: PipelineResult, provided: Iterable[str], writer: Value
 
 def value_records(values: Mapping[str, Any], provided: Iterable[str], writer: ValueWriter) -> dict[str, Any]:
     """Return the values that steps wrote."""
-    return {name: writer.write(values[name]) for name in provided if name in values}
+    return writer.write_values(values, provided)
 
 
 def failure_records(failures: Iterable[StepFailure]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from turnout.errors import PipelineFailedError, json_text
 from turnout_web.pipelines.accepted import JSON, PNG, choose_type
 from turnout_web.pipelines.answered import failed_status, run_answered
 from turnout_web.pipelines.description import draws, provided_names
+from turnout_web.pipelines.maps import MAP_FORMS
 from turnout_web.pipelines.masks import MASK_FORMS
 from turnout_web.pipelines.request_body import read_inputs
 from turnout_web.pipelines.request_options import read_options
@@ -39,7 +40,7 @@ async def answer_run(pipeline: Pipeline, request: Request) -> Response:
     wanted = choose_type(request.headers.get("accept", ""), offered)
     options = read_options(request.query_params, settings.timeout_seconds)
     inputs = await read_inputs(request, pipeline.plan.input_forms)
-    writer = ValueWriter(MASK_FORMS[options.masks])
+    writer = ValueWriter(MASK_FORMS[options.masks], MAP_FORMS[options.masks])
     start = time.perf_counter()
     try:
         result = await run_answered(pipeline, inputs, options.timeout_seconds)

@@ -1,5 +1,7 @@
 // Elements from data. A foreign text becomes a text node, and never markup.
 
+const DEPTH_STOPS = [[12, 8, 60], [78, 18, 124], [158, 36, 104], [222, 74, 62], [250, 150, 42], [254, 228, 130]];
+
 /** Return a new element; `text` is its text, `on` its listeners, and every other key an attribute. */
 export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -35,11 +37,25 @@ export function seconds(value) {
 
 /** Return the color of region `index`, as the pictures of `turnout run --save` have it. */
 export function regionColor(index) {
-  const hue = (0.02 + index * 0.618034) % 1;
-  const saturation = index % 2 === 0 ? 0.85 : 0.65;
+  return ofHue((0.02 + index * 0.618034) % 1, index % 2 === 0 ? 0.85 : 0.65, 0.95);
+}
+
+/** Return the color of class `index`, as the pictures of `turnout run --save` have it. */
+export function classColor(index) {
+  return ofHue((0.58 + index * 0.618034) % 1, 0.75, [0.95, 0.7, 0.85][index % 3]);
+}
+
+/** Return the color of a depth from 0 to 1, as the pictures of `turnout run --save` have it. */
+export function depthColor(level) {
+  const place = Math.max(0, Math.min(level, 1)) * (DEPTH_STOPS.length - 1);
+  const [one, other] = [DEPTH_STOPS[Math.floor(place)], DEPTH_STOPS[Math.ceil(place)]];
+  return one.map((value, at) => Math.round(value + (place % 1) * (other[at] - value)));
+}
+
+function ofHue(hue, saturation, value) {
   const channel = (n) => {
     const k = (n + hue * 6) % 6;
-    return Math.round(255 * 0.95 * (1 - saturation * Math.max(0, Math.min(k, 4 - k, 1))));
+    return Math.round(255 * value * (1 - saturation * Math.max(0, Math.min(k, 4 - k, 1))));
   };
   return [channel(5), channel(3), channel(1)];
 }

@@ -34,7 +34,7 @@ export function drawDifference(address, [width, height], left, right) {
   return { element: frame, ready: markDifferences(canvas, width, height, left, right) };
 }
 
-function frameOf(address, width, height, ...layers) {
+export function frameOf(address, width, height, ...layers) {
   const image = make("img", { src: address, alt: "", draggable: "false" });
   const frame = make("div", { class: "frame" }, image, ...layers);
   frame.style.aspectRatio = `${width} / ${height}`;
@@ -54,7 +54,8 @@ function boxOf(region, index, width, height) {
 }
 
 function labelOf(region, index) {
-  const element = make("span", { class: "label" }, make("b", { text: String(index + 1) }), ...region.texts.map((text) => make("span", { text })));
+  const element = make("span", { class: "label" }, make("b", { text: String(index + 1) }),
+    ...[...new Set([region.label, ...region.texts])].filter(Boolean).map((text) => make("span", { text })));
   element.style.setProperty("--color", css(regionColor(index)));
   element.dataset.index = index;
   return element;
@@ -112,14 +113,14 @@ async function markDifferences(canvas, width, height, left, right) {
   drawn.putImageData(pixels, 0, 0);
 }
 
-function prepare(canvas, width, height) {
+export function prepare(canvas, width, height) {
   const scale = Math.min(1, MOST_PIXELS / Math.max(width, height));
   canvas.width = Math.max(1, Math.round(width * scale));
   canvas.height = Math.max(1, Math.round(height * scale));
   return canvas.getContext("2d");
 }
 
-async function pixelsOf(address, { width, height }) {
+export async function pixelsOf(address, { width, height }, smooth = true) {
   const image = new Image();
   image.src = address;
   await image.decode();
@@ -127,6 +128,7 @@ async function pixelsOf(address, { width, height }) {
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.imageSmoothingEnabled = smooth;
   context.drawImage(image, 0, 0, width, height);
   return context.getImageData(0, 0, width, height).data;
 }

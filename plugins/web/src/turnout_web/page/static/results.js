@@ -1,6 +1,7 @@
 // The result of a run: over the picture, in a table, and its timings.
 
 import { css, make, regionColor, seconds } from "/page/dom.js";
+import { areClasses, drawMaps, isMap } from "/page/maps.js";
 import { drawRegions } from "/page/overlay.js";
 import { answeredBy, drawWaterfall } from "/page/waterfall.js";
 
@@ -13,9 +14,9 @@ export function regionsOf(values) {
     const row = columns.map(([name, list]) => [name, list[index]]);
     return {
       box: one?.box ?? null,
-      label: one?.label ?? "",
+      label: withScore(one?.label, one?.score),
       mask: row.find(([, value]) => isMask(value))?.[1] ?? null,
-      texts: row.filter(([, value]) => typeof value === "string").map(([, value]) => value),
+      texts: row.map(([, value]) => textOf(value)).filter(Boolean),
     };
   });
 }
@@ -23,7 +24,28 @@ export function regionsOf(values) {
 /** Return the values that have one item for each region, by name. */
 export function columnsOf(values) {
   const count = Array.isArray(values.regions) ? values.regions.length : -1;
-  return Object.entries(values).filter(([name, value]) => name !== "regions" && Array.isArray(value) && value.length === count);
+  // The five best labels of a picture with five regions are not about the regions.
+  return Object.entries(values).filter(([name, value]) => name !== "regions" && Array.isArray(value) && value.length === count
+    && !value.some(isPart));
+}
+
+/** Return whether an item is a part of one list about the picture: a label, a class or a line of text. */
+function isPart(item) {
+  return item !== null && typeof item === "object" && !Array.isArray(item) && ("score" in item || "share" in item) && !("box" in item);
+}
+
+function areLabels(value) {
+  return Array.isArray(value) && value.length > 0 && value.every((one) => typeof one?.label === "string" && typeof one.score === "number");
+}
+
+function withScore(label, score) {
+  return [label, typeof score === "number" ? score.toFixed(2) : ""].filter(Boolean).join(" ");
+}
+
+/** Return what a label on the picture says of a value: a text, or the best of several labels. */
+function textOf(value) {
+  if (typeof value === "string") return value;
+  return areLabels(value) ? withScore(value[0].label, value[0].score) : "";
 }
 
 export function isMask(value) {
@@ -35,15 +57,22 @@ export function showResult(result, address, size, title) {
   const values = result.values ?? {};
   const regions = regionsOf(values);
   const section = make("section", { class: "result", "aria-label": title });
-  const drawn = address && regions.length && size[0] ? drawRegions(address, size, regions, title) : null;
-  if (drawn) section.append(drawn.element);
+  const maps = address && size[0] ? drawMaps(address, size, values) : [];
+  // The edge of the picture is no finding beside a map.
+  const found = regions.length && !(maps.length && regions.every((region) => isEdge(region, size)));
+  const drawn = address && found && size[0] ? [drawRegions(address, size, regions, title), ...maps] : maps;
+  section.append(...drawn.map(({ element }) => element));
   if (result.parts?.length) section.append(summaryOf(result));
   if (result.failures?.length) section.append(failuresOf(result.failures));
   if (columnsOf(values).length || regions.some((region) => region.label)) section.append(tableOf(values, regions));
   const others = othersOf(values, regions.length > 0);
   if (others) section.append(others);
   if (result.parts?.length) section.append(drawWaterfall(result.parts, result.seconds));
-  return { element: section, ready: drawn?.ready ?? Promise.resolve() };
+  return { element: section, ready: Promise.all(drawn.map(({ ready }) => ready)) };
+}
+
+function isEdge({ box, label, mask, texts }, [width, height]) {
+  return box && !label && !mask && !texts.length && String(box) === String([0, 0, width, height]);
 }
 
 function summaryOf(result) {
@@ -93,14 +122,16 @@ export function maskText(mask) {
 
 /** Return a value as text, of at most a few lines. */
 export function shortText(value) {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const labels = areLabels(value) ? value.map(({ label, score }) => withScore(label, score)).join(", ") : "";
+  const text = labels || (typeof value === "string" ? value : JSON.stringify(value));
   return text.length > 400 ? `${text.slice(0, 400)}…` : text;
 }
 
 function othersOf(values, hasRegions) {
   const known = new Set(hasRegions ? ["regions", ...columnsOf(values).map(([name]) => name)] : []);
   // Pixels come back as their datatype and shape, which say nothing new.
-  const rows = Object.entries(values).filter(([name, value]) => !known.has(name) && !(value?.datatype && value.shape));
+  const isDrawn = (value) => isMap(value) || areClasses(value) || (value?.datatype && value.shape);
+  const rows = Object.entries(values).filter(([name, value]) => !known.has(name) && !isDrawn(value));
   if (!rows.length) return null;
   return make("dl", { class: "values" }, ...rows.flatMap(([name, value]) => [
     make("dt", { text: name }),
@@ -109,6 +140,7 @@ function othersOf(values, hasRegions) {
 }
 
 function pretty(value) {
+  if (areLabels(value)) return value.map(({ label, score }) => withScore(label, score)).join("\n");
   const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
   return text.length > 20000 ? `${text.slice(0, 20000)}…` : text;
 }
