@@ -40,6 +40,14 @@ _OPTIONS: tuple[Callable[..., Any], ...] = (
         help="An option of the source's backend.",
     ),
     click.option(
+        "--set",
+        "step_options",
+        multiple=True,
+        callback=parse_values,
+        metavar="NAME=VALUE",
+        help="An option of the pipeline's step for the model, as JSON or text.",
+    ),
+    click.option(
         "--input", "inputs", multiple=True, callback=_texts, metavar="NAME=FP32[3,224,224]", help="An input of the model."
     ),
     click.option(

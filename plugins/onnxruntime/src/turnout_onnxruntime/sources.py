@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from turnout import SourceModel, SourceRequest
@@ -10,10 +11,13 @@ from turnout.errors import ConfigurationError, ModelLoadError
 from turnout.tensors import ProtobufMessage
 from turnout_onnxruntime.model_file import FILENAME
 from turnout_onnxruntime.onnx_file import read_onnx
-from turnout_onnxruntime.onnx_shapes import read_shapes
+from turnout_onnxruntime.onnx_shapes import Shape, read_shapes
 
 _SUFFIX = ".onnx"
 _BATCH = 8
+_FLOAT = 1
+_HEIGHTS, _SIDES = (48, 32, 64), (640, 320, 512)
+"""Heights of lines of text, and sides of square pictures, that models fix in their code."""
 _TASKS: Mapping[str, str] = {
     "classify": "image-classification",
     "detect": "object-detection",
@@ -43,10 +47,32 @@ def find_sources(request: SourceRequest) -> Sequence[SourceModel]:
             f"{str(file)!r} is not an ONNX file, or a damaged one: it has no inputs; export the model again"
         )
     batched = all(shape is None or shape[:1] == (-1,) for shape in shapes.values())
-    first, *others = [{"max_batch_size": _BATCH}, {"max_batch_size": 1}, {}] if batched else [{}]
+    plain: list[dict[str, Any]] = [{"max_batch_size": _BATCH}, {"max_batch_size": 1}, {}] if batched else [{}]
+    strips = [{"max_batch_size": _BATCH, "inputs": inputs} for inputs in _strips(file, shapes)] if batched else []
+    first, *others = plain[:1] + strips + plain[1:]
     options: dict[str, Any] = {"path": request.path, **request.options}
     name = path.parent.name if path.name == FILENAME and path.parent.name else path.stem
     return [SourceModel(name, options, first, tuple(others), "ONNX", _TASKS.get(metadata.get("task", ""), ""))]
+
+
+def _strips(file: Path, shapes: Mapping[str, Shape]) -> Iterator[dict[str, str]]:
+    """Yield narrower inputs for a model that takes pictures of any size by its file, and of some heights by its code."""
+    inputs = read_onnx(file, _float_inputs)
+    shape = shapes.get(inputs[0]) if len(inputs) == 1 else None
+    if shape is None or len(shape) != 4 or shape[2:] != (-1, -1) or shape[1] < 1:
+        return
+    for height, width in (*((height, -1) for height in _HEIGHTS), *((side, side) for side in _SIDES)):
+        yield {inputs[0]: f"FP32[{shape[1]},{height},{width}]"}
+
+
+def _float_inputs(model: ProtobufMessage) -> Iterator[str]:
+    """Yield the names of the inputs of the graph that are FP32 and have no initializer."""
+    for graph in model.messages(7):
+        initialized = {tensor.text(8) for tensor in graph.messages(5)}
+        for value in graph.messages(11):
+            types = [number for tensor in value.messages(2, 1) for number in tensor.numbers(1)]
+            if value.text(1) not in initialized and types[:1] == [_FLOAT]:
+                yield value.text(1)
 
 
 def _metadata(model: ProtobufMessage) -> Iterator[tuple[str, str]]:

@@ -33,7 +33,7 @@ def adopt_source(request: AdoptRequest, *, warn: Callable[[str], None]) -> Adopt
     present = present_entries(request.config, "models")
     candidates, remarks = find_candidates(plugins, request, present)
     models = [Adoption(plugins, request, one) for one in candidates]
-    pipelines = task_pipelines(plugins, candidates)
+    pipelines = task_pipelines(plugins, candidates, request.step_options)
     if request.dry_run:
         return _plan(plugins, request, models, pipelines, remarks)
     for one in models:

@@ -19,6 +19,7 @@ class AdoptRequest:
         task: the task of the model; None for the one that the source names.
         format: the export format; None for the preferred one, then others.
         options: options of the backend that opens the source; they come before the found ones.
+        step_options: options of the pipeline's step for the model, such as its preprocessing.
         inputs: datatypes and shapes of inputs, as in turnout.yaml; empty for those of the source.
         max_batch_size: the largest size of the batch axis; None to try 8, 1 and none.
         files: values for the pipeline's one required input, such as pictures.
@@ -33,6 +34,7 @@ class AdoptRequest:
     task: str | None = None
     format: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    step_options: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     max_batch_size: int | None = None
     files: Sequence[Path] = ()

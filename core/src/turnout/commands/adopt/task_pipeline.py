@@ -9,8 +9,11 @@ from turnout.commands.adopt.candidate import Candidate
 from turnout.plugins.discovery import Plugins
 
 
-def task_pipelines(plugins: Plugins, candidates: Sequence[Candidate]) -> dict[str, list[Any]]:
-    """Return the pipelines for ``candidates`` by name, the best first: one for each step that knows the task of one of them."""
+def task_pipelines(plugins: Plugins, candidates: Sequence[Candidate], step_options: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the pipelines for ``candidates`` by name: one for each step that knows the task of one of them.
+
+    ``step_options`` are further options of the steps that name a model.
+    """
     roles = {candidate.found.role: candidate.name for candidate in candidates if candidate.found.role}
     pipelines: dict[str, list[Any]] = {}
     for candidate in candidates:
@@ -18,8 +21,16 @@ def task_pipelines(plugins: Plugins, candidates: Sequence[Candidate]) -> dict[st
         for kind in plugins.known_steps():
             steps = plugins.step(kind).pipelines.get(candidate.found.task) if candidate.found.task else None
             if steps is not None:
-                pipelines[f"{kind}_{candidate.name}"] = [_named(step, names) for step in steps]
+                named = [_named(step, names) for step in steps]
+                pipelines[f"{kind}_{candidate.name}"] = [_with_options(step, step_options) for step in named]
     return pipelines
+
+
+def _with_options(step: Any, options: Mapping[str, Any]) -> Any:
+    """Return ``step`` with further options, if it is one with a model."""
+    if not isinstance(step, Mapping) or not options:
+        return step
+    return {kind: {**own, **options} if "model" in own else own for kind, own in step.items()}
 
 
 def _named(value: Any, names: Mapping[str, str]) -> Any:
