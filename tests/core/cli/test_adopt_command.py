@@ -350,6 +350,16 @@ def test_a_pipeline_that_cannot_run_is_left_out_with_the_reason(adopt: Any) -> N
     assert "pipelines:" not in Path("turnout.yaml").read_text()
 
 
+def test_an_option_of_the_step_that_is_corrected_runs_the_pipeline_and_nothing_else(adopt: Any) -> None:
+    wrong = adopt({}, "--set", "modle=1")
+
+    right = adopt(None)
+
+    assert (wrong["pipelines"], right["pipelines"]) == ([], ["ask_doubler"])
+    assert {"pipeline": "ok", "export": "kept"}.items() <= dict(stages(right)).items()
+    assert "  ask_doubler:\n    - ask: {model: doubler}\n" in Path("turnout.yaml").read_text()
+
+
 def test_the_models_of_a_repository_are_taken_as_they_are(adopt: Any, cli: Any) -> None:
     folder = Path("old/kept/1")
     folder.mkdir(parents=True)

@@ -75,11 +75,11 @@ def _plan(
 
 def _choose_pipelines(plugins: Plugins, request: AdoptRequest, models: Sequence[Adoption], pipelines: Steps) -> Steps:
     """Return the pipelines that run on the user's files or on examples; keep what they send for the proof."""
-    if all(one.progress.done("export") and one.progress.done(_STAGE) for one in models):
-        kept: Mapping[str, str] = models[0].progress.done(_STAGE) or {}
-        for name, text in kept.items():
-            _report(models, pipelines.get(name, ()), f"{name}: {text}", "kept")
-        return {name: pipelines[name] for name in kept if name in pipelines}
+    earlier = models[0].progress.done(_STAGE) or {}
+    if all(one.progress.done("export") for one in models) and earlier.get("steps") == pipelines:
+        for name, text in earlier["ran"].items():
+            _report(models, pipelines[name], f"{name}: {text}", "kept")
+        return pipelines
     entries = {one.name: one.entry() for one in models}
     chosen: dict[str, Sequence[Any]] = {}
     done: dict[str, str] = {}
@@ -90,8 +90,7 @@ def _choose_pipelines(plugins: Plugins, request: AdoptRequest, models: Sequence[
             chosen[name], done[name] = steps, trial.text
         for one in models:
             one.sent = one.sent or trial.sent.get(one.name, ())
-    for one in models:
-        one.progress.add(_STAGE, done)
+    models[0].progress.add(_STAGE, {"ran": done, "steps": chosen})
     return chosen
 
 
