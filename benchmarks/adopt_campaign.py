@@ -3,8 +3,8 @@
     .venvs/direct/bin/python benchmarks/adopt_campaign.py --out out/adopt              # twelve checkpoints
     .venvs/direct/bin/python benchmarks/adopt_campaign.py --out out/adopt --onnx FOLDER  # every .onnx file below FOLDER
 
-A run goes on where the last one ended: the results are in OUT/results.json. `--page` prints the
-table of docs/how-to/adopt-a-model.md.
+A run goes on where the last one ended: the results are in OUT/results.json. `--page checkpoints` or
+`--page onnx` writes them into docs/how-to/adopt-a-model.json, and the tables of that page from there.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import Any
 
 TURNOUT = Path(sys.executable).with_name("turnout")
 LIMIT_SECONDS = 900
+PAGE = Path(__file__).parents[1] / "docs/how-to/adopt-a-model.md"
+ROWS = PAGE.with_suffix(".json")
 COLUMNS = ("source", "result", "proved on", "batches", "sizes", "max abs error", "pipeline")
 
 
@@ -72,12 +74,26 @@ def _sizes(sizes: dict[str, Any]) -> str:
     return f"{proved[0]} to {proved[-1]}" if proved else "fixed"
 
 
-def table(results: dict[str, Any]) -> str:
-    """Return the results as a table in Markdown."""
+def table(found: list[dict[str, str]]) -> str:
+    """Return rows as a table in Markdown."""
     lines = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
-    for name, report in results.items():
-        lines += [f"| {' | '.join(_cell(row.get(column, '')) for column in COLUMNS)} |" for row in rows(name, report)]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"| {' | '.join(_cell(row.get(column, '')) for column in COLUMNS)} |" for row in found)])
+
+
+def page_with(text: str, kept: dict[str, list[dict[str, str]]]) -> str:
+    """Return the text of the page with the table of each kind between its marks."""
+    for kind, found in kept.items():
+        start, end = f"<!-- {kind} -->\n", f"<!-- end of {kind} -->"
+        before, _, rest = text.partition(start)
+        text = f"{before}{start}\n{table(found)}\n\n{end}{rest.partition(end)[2]}"
+    return text
+
+
+def _write_page(kind: str, found: list[dict[str, str]]) -> None:
+    kept = json.loads(ROWS.read_text()) if ROWS.exists() else {}
+    kept[kind] = found
+    ROWS.write_text(json.dumps(kept, indent=1) + "\n")
+    PAGE.write_text(page_with(PAGE.read_text(), kept))
 
 
 def _cell(text: str) -> str:
@@ -90,7 +106,7 @@ def main() -> None:
     parser.add_argument("--onnx", type=Path, help="adopt every .onnx file below this folder")
     parser.add_argument("--only", nargs="*", help="names of checkpoints")
     parser.add_argument("--file", type=Path, help="a picture for the pipelines")
-    parser.add_argument("--page", action="store_true", help="print the table of the last run")
+    parser.add_argument("--page", choices=("checkpoints", "onnx"), help="write the results of the last run into the page")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     file = given.out / "results.json"
@@ -104,7 +120,10 @@ def main() -> None:
                 print(
                     name, results[name]["seconds"], "s", [row["result"][:150] for row in rows(name, results[name])], flush=True
                 )
-    print(table(results))
+    found = [row for name, report in results.items() for row in rows(name, report)]
+    print(table(found))
+    if given.page:
+        _write_page(given.page, found)
 
 
 def _sources(given: argparse.Namespace) -> list[tuple[str, str]]:
