@@ -246,7 +246,7 @@ def test_what_changed_is_exported_again(adopt: Any, change: str) -> None:
 
     report = adopt({"other": 2} if change == "source" else None, *(["--again"] if change == "again" else []))
 
-    assert dict(stages(report))["export"] == "ok"
+    assert (dict(stages(report))["export"], model_of(report)["serves"]) == ("ok", "runtime")
     assert Path("model_repository/doubler/2/model.txt").is_file()
 
 

@@ -112,12 +112,13 @@ class Adoption:
             self.report.add("serve", f"stays on {self.candidate.backend}: {findings}", word="note")
             return
         serving = str(exported.get("serving") or "")
-        moves = serving in [arm.backend for arm in verified.result.arms]
-        if moves:
+        compared = [arm.backend for arm in verified.result.arms]
+        if serving in compared:
             edit_model(self._request.config, self.name, {}, {}, serving)
         left = [f"{one.backend} was not compared; next: {one.step}" if one.step else one.reason for one in verified.left_out]
-        on = serving if moves else self.candidate.backend
-        self._report_serving(self.progress.add("serve", {"on": on, "left_out": left}), "ok")
+        on = serving if serving in compared else verified.result.reference
+        others = [name for name in (verified.result.reference, *compared) if name != on]
+        self._report_serving(self.progress.add("serve", {"on": on, "as": others, "left_out": left}), "ok")
 
     def measure(self) -> None:
         """Measure the model on its backends in this process."""
@@ -135,7 +136,8 @@ class Adoption:
         self.report.add("measure", f"one caller, median: {', '.join(figures)}", word=word)
 
     def _report_serving(self, done: Mapping[str, Any], word: str) -> None:
-        self.report.add("serve", f"on {done['on']}", word=word)
+        others = f", which answers as {', '.join(done['as'])}" if done.get("as") else ""
+        self.report.add("serve", f"on {done['on']}{others}", word=word)
         self.report.facts["serves"] = done["on"]
         for left in done["left_out"]:
             self.report.add("serve", left, word="note")
