@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,8 +17,6 @@ from turnout.commands.adopt.trial import try_model
 from turnout.commands.arm_proofs import arm_states
 from turnout.commands.verify.command import VerifyOptions, verify_file
 from turnout.plugins.discovery import Plugins
-
-logger = logging.getLogger(__name__)
 
 _TIMEOUT_SECONDS = 300.0
 
