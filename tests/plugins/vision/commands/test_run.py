@@ -44,7 +44,7 @@ class Score(PipelineStep):
 
     def process(self, context: PipelineContext) -> None:
         context["score"], context["error"] = np.float32(0.5), {"of": [1, 2]}
-        context["embedding"] = np.zeros((2, 600), np.float32)
+        context["embedding"] = np.zeros((2, 3000), np.float32)
         context["scores"] = [np.float64(0.25)] * len(context["regions"])
 
 
@@ -527,7 +527,7 @@ def test_outputs_of_a_third_party_step_are_in_the_line(turn: Turn, photos: Path)
     (record,) = lines(result.stdout)
     assert result.exit_code == 0
     assert (record["score"], record["error_"]) == (0.5, {"of": [1, 2]})
-    assert record["embedding"] == {"array": "FP32 [2, 600]"}
+    assert record["embedding"] == {"array": "FP32 [2, 3000]"}
     assert [region["scores"] for region in record["regions"]] == [0.25, 0.25]
 
 
