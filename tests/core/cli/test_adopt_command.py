@@ -292,6 +292,8 @@ def test_a_source_that_cannot_be_used_leaves_nothing_and_a_good_one_works_after_
     ended = adopt(faults, code=2)
 
     assert said in ended["error"]["message"]
+    # The model is in no file: a command that names it would fail too.
+    assert "turnout status" not in ended["error"]["next"]
     assert not Path("turnout.yaml").exists()
     assert not Path("model_repository").exists()
     assert model_of(adopt({}))["serves"] == "runtime"

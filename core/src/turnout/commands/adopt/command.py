@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from turnout.commands.adopt.adoption import Adoption
@@ -13,7 +14,7 @@ from turnout.commands.adopt.request import AdoptRequest
 from turnout.commands.adopt.settings_file import add_to_file, added_text, present_entries
 from turnout.commands.adopt.task_pipeline import task_pipelines
 from turnout.commands.adopt.trial import PipelineTrial, try_pipeline
-from turnout.errors import TurnoutError
+from turnout.errors import BackendUnavailableError, DeadlineExceededError, ModelLoadError, TurnoutError
 from turnout.plugins.discovery import Plugins, find_plugins
 
 Steps = Mapping[str, Sequence[Any]]
@@ -36,8 +37,9 @@ def adopt_source(request: AdoptRequest, *, warn: Callable[[str], None]) -> Adopt
     pipelines = task_pipelines(plugins, candidates, request.step_options)
     if request.dry_run:
         return _plan(plugins, request, models, pipelines, remarks)
-    for one in models:
-        one.find()
+    with _before_writing():
+        for one in models:
+            one.find()
     chosen = _choose_pipelines(plugins, request, models, pipelines)
     added = _write(plugins, request, models, chosen)
     for one in models:
@@ -52,6 +54,16 @@ def adopt_source(request: AdoptRequest, *, warn: Callable[[str], None]) -> Adopt
     )
     reports = [one.report for one in models]
     return AdoptReport(request.source, str(request.config), False, reports, names, remarks, added, step)
+
+
+@contextmanager
+def _before_writing() -> Iterator[None]:
+    """Give an error its next step: the model is in no file yet, so no command shows it."""
+    try:
+        yield
+    except (ModelLoadError, BackendUnavailableError, DeadlineExceededError) as error:
+        error.next_step = error.next_step or "correct the source, and give the same command again: nothing was written"
+        raise
 
 
 def _plan(
