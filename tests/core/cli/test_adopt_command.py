@@ -116,6 +116,7 @@ def turnout_backends():
     files = lambda model, options: [model.folder / options.path]
     yield Backend("source", opens("source"), Options, sources=sources, files=files)
     yield Backend("runtime", opens_runtime, Options)
+    yield Backend("third", opens("third"), Options)
     yield Backend("server", away, Options, remote=True)
 
 
@@ -236,6 +237,39 @@ def test_a_run_goes_on_after_the_stage_that_was_interrupted(adopt: Any, monkeypa
     assert dict(stages(report))["export"] == "kept"
     assert model_of(report)["serves"] == "runtime"
     assert not Path("model_repository/doubler/2").exists()
+
+
+def test_a_model_whose_entry_was_removed_is_moved_to_the_proved_backend_again(adopt: Any) -> None:
+    adopt({})
+    Path("turnout.yaml").unlink()
+
+    report = adopt(None)
+
+    assert "    backend: runtime\n" in Path("turnout.yaml").read_text()
+    assert (dict(stages(report))["export"], model_of(report)["serves"]) == ("kept", "runtime")
+
+
+def test_a_model_that_was_switched_stays_where_it_is(adopt: Any) -> None:
+    adopt({})
+    switched = Path("turnout.yaml").read_text().replace("backend: runtime", "backend: third")
+    Path("turnout.yaml").write_text(switched.replace("    backends:\n", "    backends:\n      third: {path: m.src}\n"))
+    text = Path("turnout.yaml").read_text()
+
+    report = adopt(None)
+
+    assert model_of(report)["serves"] == "third"
+    assert Path("turnout.yaml").read_text() == text
+
+
+def test_a_model_that_cannot_be_exported_any_more_is_reported_on_the_backend_of_the_file(adopt: Any) -> None:
+    adopt({})
+
+    report = adopt({"operator": "Deform"})
+
+    assert "    backend: runtime\n" in Path("turnout.yaml").read_text()
+    assert model_of(report)["serves"] == "runtime"
+    texts = [one["text"] for one in model_of(report)["stages"] if one["stage"] in ("export", "serve")]
+    assert [text.split(":")[0] for text in texts] == ["stays on runtime", "on runtime"]
 
 
 @pytest.mark.parametrize("change", ["source", "published file", "again"])

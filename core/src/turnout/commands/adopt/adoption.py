@@ -17,6 +17,7 @@ from turnout.commands.adopt.trial import try_model
 from turnout.commands.arm_proofs import arm_states
 from turnout.commands.verify.command import VerifyOptions, verify_file
 from turnout.plugins.discovery import Plugins
+from turnout.settings import load_settings
 
 _TIMEOUT_SECONDS = 300.0
 
@@ -72,7 +73,7 @@ class Adoption:
             done, word = self.progress.add("export", published.as_json(self._request.folder)), "ok"
         self.report.facts["export"] = done
         if done["file"] is None:
-            self.report.add("export", f"stays on {self.candidate.backend}: {'; '.join(done['reasons'])}", word="note")
+            self.report.add("export", f"stays on {self._serves()}: {'; '.join(done['reasons'])}", word="note")
             return
         configured = f", {', '.join(done['configuration'])}" if done["configuration"] else ""
         self.report.add("export", f"{done['file']}, {done['format']}, {done['bytes']:,} bytes{configured}", word=word)
@@ -97,16 +98,21 @@ class Adoption:
     def serve(self, warn: Callable[[str], None]) -> None:
         """Compare the backends of the finished turnout.yaml, and move the model to the one that was proved."""
         exported = self.report.facts.get("export") or {}
-        done = self.progress.done("serve")
-        if done is None and not exported.get("backends") and not self.candidate.others:
-            done = {"on": self.candidate.backend, "left_out": [], "word": "ok"}
-        if done is not None:
-            self._report_serving(done, "kept" if self.progress.done("serve") else "ok")
+        serves, done = self._serves(), self.progress.done("serve")
+        # The entry is a new one if it names the backend of the source again; on a third backend, the user switched it.
+        if done is not None and (serves == done["on"] or serves != self.candidate.backend):
+            equal = (done["on"], *done.get("as", ()))
+            others = [name for name in equal if name != serves and serves in equal]
+            self._report_serving({**done, "on": serves, "as": others}, "kept")
+            return
+        if not exported.get("backends") and not self.candidate.others:
+            self._report_serving({"on": serves, "left_out": []}, "ok")
             return
         verified = verify_file(self._request.config, self.name, VerifyOptions(timeout=_TIMEOUT_SECONDS), warn=warn)
         if verified.result.verdict == "mismatch":
             findings = "; ".join(verified.result.findings())
-            self.report.add("serve", f"stays on {self.candidate.backend}: {findings}", word="note")
+            self.report.facts["serves"] = serves
+            self.report.add("serve", f"stays on {serves}: {findings}", word="note")
             return
         serving = str(exported.get("serving") or "")
         compared = [arm.backend for arm in verified.result.arms]
@@ -131,6 +137,10 @@ class Adoption:
             return
         figures = [f"{one['backend']} {one['p50_ms']} ms" for one in done["figures"]]
         self.report.add("measure", f"one caller, median: {', '.join(figures)}", word=word)
+
+    def _serves(self) -> str:
+        """Return the backend that turnout.yaml names for the model."""
+        return load_settings(self._request.config, registry=self._plugins).model(self.name).backend
 
     def _report_serving(self, done: Mapping[str, Any], word: str) -> None:
         others = f", which answers as {', '.join(done['as'])}" if done.get("as") else ""
