@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
+from turnout import InferenceRequest, InferenceResponse, PipelineContext, StepDeclaration
 from turnout.errors import TurnoutError
 from turnout_vision.checkpoints.checkpoint import find_checkpoint
 from turnout_vision.checkpoints.processor import find_image_preprocessor
@@ -26,9 +26,10 @@ from turnout_vision.preprocess.frame import Frame
 from turnout_vision.preprocess.sizes import Size
 from turnout_vision.regions.prepared_crops import prepare_crop
 from turnout_vision.regions.region import Region, clip_box, whole_picture
+from turnout_vision.steps.model_step import ModelStep, RefusedInput, picture_advice
 
 
-class Detect(PipelineStep):
+class Detect(ModelStep):
     """Writes ``regions``, a list of Region with label and score, best first: the boxes that a detector finds in the picture.
 
     A request is ``pixel_values`` FP32 [1, 3, height, width]; which outputs a response has depends on the head. DETR and its
@@ -52,6 +53,11 @@ class Detect(PipelineStep):
         if self._checkpoint is None or self._checkpoint.folder is not None:
             # An error of turnout.yaml is found before the first run; a checkpoint on the hub waits for that.
             _ = self._preprocessor, self._classes, self._head
+
+    def advise(self, refused: RefusedInput) -> str | None:
+        if refused.known is not None and refused.name == self._options.pixel_mask:
+            return "leave out `pixel_mask:` of the step, or write the model's name of it there"
+        return picture_advice(refused, self._options.input, self._options.prepare)
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
         height, width = context["picture"].shape[:2]

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
+from turnout import InferenceRequest, InferenceResponse, PipelineContext, StepDeclaration
 from turnout.errors import InvalidInputError, TurnoutError
 from turnout_vision.options.text_reading import FindTextOptions
 from turnout_vision.steps.model_output import read_output
+from turnout_vision.steps.model_step import ModelStep, RefusedInput, name_advice
 from turnout_vision.text_reading.detector_input import detector_size
 from turnout_vision.text_reading.line_crops import cut_line
 from turnout_vision.text_reading.packages import require_text_packages
@@ -20,7 +21,7 @@ from turnout_vision.text_reading.text_pixels import channels_first, normalizatio
 from turnout_vision.text_reading.text_region import TextRegion
 
 
-class FindText(PipelineStep):
+class FindText(ModelStep):
     """Sends a text detector the picture, and writes ``text_regions``, a list of TextRegion in the order of reading.
 
     A request is ``x`` FP32 [1, 3, height, width], both multiples of 32; a response has one map of probabilities, FP32
@@ -40,6 +41,11 @@ class FindText(PipelineStep):
         self._reader = TextMapReader(
             options.threshold, options.box_threshold, options.unclip_ratio, options.dilate, options.max_regions
         )
+
+    def advise(self, refused: RefusedInput) -> str | None:
+        if refused.name != self._options.input or refused.known is not None:
+            return name_advice(refused)
+        return "find_text sends pictures of many sizes; serve an export with free height and width"
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
         import cv2

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
+from turnout import InferenceRequest, InferenceResponse, PipelineContext, StepDeclaration
 from turnout.errors import TurnoutError
 from turnout_vision.checkpoints.checkpoint import find_checkpoint
 from turnout_vision.checkpoints.processor import find_image_preprocessor
@@ -15,9 +15,10 @@ from turnout_vision.preprocess import ImagePreprocessor
 from turnout_vision.preprocess.frame import Frame
 from turnout_vision.regions.prepared_crops import prepare_crop
 from turnout_vision.regions.region import whole_picture
+from turnout_vision.steps.model_step import ModelStep, RefusedInput, picture_advice
 
 
-class MapStep(PipelineStep):
+class MapStep(ModelStep):
     """Sends ``pixel_values`` FP32 [1, 3, height, width] of the picture, and writes what it reads from the response.
 
     What ``provides`` names is None if the response failed, which is reported.
@@ -58,6 +59,9 @@ class MapStep(PipelineStep):
     def constants(self) -> Mapping[str, Any]:
         """Return the inputs of the model beside the picture."""
         return {}
+
+    def advise(self, refused: RefusedInput) -> str | None:
+        return picture_advice(refused, self._map_options.input, self._map_options.prepare)
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
         height, width = context["picture"].shape[:2]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration, StepInput
+from turnout import InferenceRequest, InferenceResponse, PipelineContext, StepDeclaration, StepInput
 from turnout.errors import InvalidInputError, TurnoutError
 from turnout_vision.brief_text import brief
 from turnout_vision.checkpoints.checkpoint import find_checkpoint, require_checkpoint
@@ -22,6 +22,7 @@ from turnout_vision.labels.scores import FUNCTIONS
 from turnout_vision.labels.similarity import Similarity, read_similarity
 from turnout_vision.options.match_text import MatchTextOptions
 from turnout_vision.steps.model_output import read_output
+from turnout_vision.steps.model_step import ModelStep, RefusedInput, prompt_advice
 from turnout_vision.vectors.kept_vectors import KeptVectors, Vectors
 from turnout_vision.vectors.pooling import normalize, pool
 
@@ -41,7 +42,7 @@ class _Asked:
     keep: bool
 
 
-class MatchText(PipelineStep):
+class MatchText(ModelStep):
     """Writes ``matches``, a list of Label, best first: how well each of ``texts`` describes the picture's ``embedding``.
 
     With ``on: regions`` it reads ``embeddings`` and writes a list a region, None where a vector is None. A request is one text,
@@ -71,6 +72,11 @@ class MatchText(PipelineStep):
 
     def example_inputs(self) -> Mapping[str, Any]:
         return {"texts": ["a cat", "a dog"]}
+
+    def advise(self, refused: RefusedInput) -> str | None:
+        if refused.known is not None and refused.name == "attention_mask":
+            return "write `attention_mask: false` in the step"
+        return prompt_advice(refused)
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
         given = context.get("texts")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
+from turnout import InferenceRequest, InferenceResponse, PipelineContext, StepDeclaration
 from turnout.errors import TurnoutError
 from turnout_vision.checkpoints.checkpoint import find_checkpoint
 from turnout_vision.checkpoints.processor import find_image_preprocessor
@@ -15,9 +15,10 @@ from turnout_vision.preprocess import ImagePreprocessor
 from turnout_vision.regions.prepared_crops import prepare_crop
 from turnout_vision.regions.region import whole_picture
 from turnout_vision.regions.region_fan_out import read_regions, read_responses
+from turnout_vision.steps.model_step import ModelStep, RefusedInput, picture_advice
 
 
-class PictureStep(PipelineStep):
+class PictureStep(ModelStep):
     """Sends ``pixel_values`` FP32 [1, 3, height, width] of the picture, or of each region, and writes what it reads.
 
     A region that failed is reported, and its value is None; so is that of the picture.
@@ -48,6 +49,9 @@ class PictureStep(PipelineStep):
         """The image preprocessor of the option ``prepare`` or of the checkpoint; may block on the hub."""
         options = self._picture_options
         return find_image_preprocessor(self.checkpoint, options.prepare, self._declaration, options.model)
+
+    def advise(self, refused: RefusedInput) -> str | None:
+        return picture_advice(refused, self._picture_options.input, self._picture_options.prepare)
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
         options = self._picture_options

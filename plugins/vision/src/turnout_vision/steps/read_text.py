@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
+from turnout import InferenceRequest, InferenceResponse, PipelineContext, StepDeclaration
 from turnout.errors import TurnoutError
 from turnout_vision.options.text_reading import ReadTextOptions
 from turnout_vision.regions.region import Region
 from turnout_vision.steps.model_output import read_output
+from turnout_vision.steps.model_step import ModelStep, RefusedInput, name_advice
 from turnout_vision.text_reading.characters import find_characters
 from turnout_vision.text_reading.ctc import classes_of, decode, read_probabilities
 from turnout_vision.text_reading.line_box import line_region
@@ -20,7 +21,7 @@ from turnout_vision.text_reading.text_pixels import channels_first, line_table
 from turnout_vision.text_reading.text_region import TextRegion
 
 
-class ReadText(PipelineStep):
+class ReadText(ModelStep):
     """Sends a recognizer each of ``text_regions``, and writes ``text_lines``, a list of TextLine in their order.
 
     A request is ``x`` FP32 [1, 3, 48, width]; a response has the probabilities of the characters, FP32
@@ -44,6 +45,14 @@ class ReadText(PipelineStep):
     @cached_property
     def _characters(self) -> tuple[str, ...]:
         return self._source.read()
+
+    def advise(self, refused: RefusedInput) -> str | None:
+        if refused.name != self._options.input or refused.known is not None:
+            return name_advice(refused)
+        size = refused.picture_size
+        if size is None or size[0] == self._options.height:
+            return "read_text sends lines of many widths; serve an export with a free width"
+        return f"write `height: {size[0]}` in the step"
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
         options = self._options

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from functools import cached_property
 
-from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
-from turnout.errors import ConfigurationError, InferenceError, InvalidTensorError, TurnoutError
+from turnout import InferenceRequest, InferenceResponse, PipelineContext, StepDeclaration
+from turnout.errors import ConfigurationError, InferenceError
 from turnout_vision.checkpoints.checkpoint import find_checkpoint
 from turnout_vision.checkpoints.processor import read_segmenter_preprocessor
 from turnout_vision.options.segment_regions import SegmentRegionsOptions
@@ -17,12 +16,10 @@ from turnout_vision.regions.masks import paste_mask
 from turnout_vision.regions.prepared_crops import prepare_crop
 from turnout_vision.regions.region import Region
 from turnout_vision.regions.region_fan_out import read_regions, read_responses
-
-# What the step makes fits but for its height and width, and the model has fixed ones.
-_OTHER_SIZE = re.compile(r"must be FP32 \[-?\d+, 3, (?P<height>\d+), (?P<width>\d+)\], got FP32 \[\d+, 3, \d+, \d+\]")
+from turnout_vision.steps.model_step import ModelStep, RefusedInput, name_advice
 
 
-class SegmentRegions(PipelineStep):
+class SegmentRegions(ModelStep):
     """Sends a segmenter each region with a margin around it, and pastes the response into the picture.
 
     A request is ``pixel_values`` FP32 [1, 3, height, width]; a response has one map of logits, or of probabilities, FP32
@@ -74,15 +71,11 @@ class SegmentRegions(PipelineStep):
 
         context["masks"] = read_responses(context, context.state, responses, read)
 
-    def explain(self, error: TurnoutError) -> TurnoutError:
-        found = _OTHER_SIZE.search(error.message) if isinstance(error, InvalidTensorError) else None
-        if found is None or not isinstance(error, InvalidTensorError) or error.field != self._options.input:
-            return error
-        reason = error.message[: found.end()]
-        advice = f"write `size: [{found['height']}, {found['width']}]` in the step"
-        shown = InvalidTensorError(f"{reason}, for model {self.model!r}; {advice}", field=error.field)
-        shown.model, shown.backend, shown.request_id, shown.__cause__ = error.model, error.backend, error.request_id, error
-        return shown
+    def advise(self, refused: RefusedInput) -> str | None:
+        if refused.name != self._options.input or refused.known is not None:
+            return name_advice(refused)
+        size = refused.picture_size
+        return None if size is None else f"write `size: {list(size)}` in the step"
 
     def _choose_output(self, response: InferenceResponse) -> str:
         # A failed response has no outputs; its own error says more than their absence.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
+from turnout import InferenceRequest, InferenceResponse, PipelineContext, StepDeclaration
 from turnout.errors import TurnoutError
 from turnout_vision.checkpoints.checkpoint import find_checkpoint, require_checkpoint
 from turnout_vision.checkpoints.processor import read_image_preprocessor, read_text_codec
@@ -15,6 +15,7 @@ from turnout_vision.preprocess import ImagePreprocessor
 from turnout_vision.regions.prepared_crops import prepare_crop
 from turnout_vision.regions.region import Region, whole_picture
 from turnout_vision.regions.region_fan_out import read_regions, read_responses
+from turnout_vision.steps.model_step import ModelStep, RefusedInput, picture_advice, prompt_advice
 from turnout_vision.texts.tokens import TextCodec
 
 
@@ -26,7 +27,7 @@ class _Preparation:
     prompt: Sequence[int]
 
 
-class TextStep(PipelineStep):
+class TextStep(ModelStep):
     """Sends requests to a model that generates text: one per region, or one for the picture.
 
     A request is ``pixel_values`` FP32 [1, 3, height, width], ``input_ids`` INT64 [1, length] and ``attention_mask`` INT64
@@ -55,6 +56,12 @@ class TextStep(PipelineStep):
     def codec(self) -> TextCodec:
         """The text codec of the model's checkpoint."""
         return read_text_codec(self._checkpoint)
+
+    def advise(self, refused: RefusedInput) -> str | None:
+        # The names of the inputs are no options.
+        if refused.known is not None:
+            return None
+        return picture_advice(refused, "pixel_values", self._text_options.prepare) or prompt_advice(refused)
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
         options = self._text_options

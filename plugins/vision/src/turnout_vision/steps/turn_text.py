@@ -7,17 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from turnout import InferenceRequest, InferenceResponse, PipelineContext, PipelineStep, StepDeclaration
+from turnout import InferenceRequest, InferenceResponse, PipelineContext, StepDeclaration
 from turnout.errors import InferenceError, TurnoutError
 from turnout_vision.options.text_reading import TurnTextOptions
 from turnout_vision.steps.model_output import read_output
+from turnout_vision.steps.model_step import ModelStep, RefusedInput, name_advice
 from turnout_vision.text_reading.line_input import resize_line
 from turnout_vision.text_reading.packages import require_text_packages
 from turnout_vision.text_reading.text_pixels import channels_first, line_table
 from turnout_vision.text_reading.text_region import TextRegion
 
 
-class TurnText(PipelineStep):
+class TurnText(ModelStep):
     """Turns the pixels of those ``text_regions`` that are upside down; ``polygon`` stays. Sends one request for each region.
 
     A request is ``x`` FP32 [1, 3, 48, 192]; a response has the probabilities of 0 and 180 degrees, FP32 [1, 2]. A region whose
@@ -33,6 +34,12 @@ class TurnText(PipelineStep):
         self.model = options.model
         self._options = options
         self._table = line_table()
+
+    def advise(self, refused: RefusedInput) -> str | None:
+        if refused.name != self._options.input or refused.known is not None:
+            return name_advice(refused)
+        size = refused.picture_size
+        return None if size is None else f"write `size: {list(size)}` in the step"
 
     def preprocess(self, context: PipelineContext) -> Sequence[InferenceRequest]:
         height, width = self._options.size
