@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field, field_validator, model_validator
@@ -17,6 +17,9 @@ class OnnxOptions(Options):
     level: Literal["basic", "extended", "all"] = "all"
     threads: int | None = Field(None, ge=1)
     providers: tuple[Literal["CPU", "CUDA"], ...] = ()
+    size: tuple[int, int] | None = None
+    mean: tuple[float, float, float] | tuple[float] = (0.0, 0.0, 0.0)
+    devices: Annotated[tuple[int, ...], Field(max_length=2)] = ()
     compile: bool | Literal["default", "reduce-overhead"] = False
 
 

@@ -58,6 +58,27 @@ def test_the_whole_error_reads_as_a_compiler_would_write_it(refuse: Refuse) -> N
     )
 
 
+LIST = "models:\n  m:\n    backend: onnxruntime\n    backends: {onnxruntime: {path: m.onnx, %s}}\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "messages"),
+    [
+        ("size: [64]", ["size: must have 2 entries, got 1"]),
+        ("size: []", ["size: must have 2 entries, got an empty list"]),
+        ("size: [1, 2, 3]", ["size: must have 2 or fewer entries, got 3"]),
+        ("size: [x]", ["size: must have 2 entries, got 1", "size[0]: must be a whole number, got 'x'"]),
+        ("size: 64", ["size: must be a list, got 64"]),
+        ("mean: []", ["mean: must have 3 entries or must have 1 entry, got an empty list"]),
+        ("devices: [1, 2, 3]", ["devices: must have 2 or fewer entries, got 3"]),
+    ],
+)
+def test_a_list_of_a_fixed_length_has_one_problem_for_its_length(option: str, messages: list[str], refuse: Refuse) -> None:
+    problems = refuse(LIST % option).problems
+
+    assert [problem.message.removeprefix("models.m.backends.onnxruntime.") for problem in problems] == messages
+
+
 def test_a_mapping_gets_the_same_messages_without_a_place(refuse: Refuse, refuse_mapping: Refuse) -> None:
     from_file = refuse("models: {m: {bakend: x, backend: direct, backends: {direct: {generate: {max_length: x}}}}}\n")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from turnout.settings.document.scalars import value_text
+from turnout.settings.problems.tuple_lengths import TUPLE_LENGTH
 
 _KINDS = {
     "string": "must be text",
@@ -43,6 +44,7 @@ _LIMITS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "string_pattern_mismatch": lambda ctx: f"must look like {ctx['pattern']!r}",
     "too_short": lambda ctx: f"must have {ctx['min_length']} or more entries",
     "too_long": lambda ctx: f"must have {ctx['max_length']} or fewer entries",
+    TUPLE_LENGTH: lambda ctx: f"must have {ctx['length']} {'entry' if ctx['length'] == 1 else 'entries'}",
     "int_from_float": lambda _: "must be a whole number",
     "int_parsing_size": lambda _: "must be a smaller number",
 }

@@ -12,6 +12,7 @@ from turnout.settings.document.document import Document, DocumentPath, Mark, chi
 from turnout.settings.problems.complaints import describe_value, plain_complaint
 from turnout.settings.problems.known_keys import known_keys
 from turnout.settings.problems.leaks import leaks
+from turnout.settings.problems.tuple_lengths import TUPLE_LENGTH, join_missing_entries
 from turnout.settings.schema.base import PROBLEM
 
 MAX_PROBLEMS = 20
@@ -24,6 +25,7 @@ Message = str | Callable[[], str]
 """A message; a function where the text takes time to build, because only the first problems are shown."""
 
 _NOTHING = object()
+_COUNTED = ("too_short", "too_long", TUPLE_LENGTH)
 
 
 class Report:
@@ -54,7 +56,7 @@ class Report:
         A path that has a problem already, such as a variable that is not set, gets no second one, which would follow from it.
         """
         grouped: dict[DocumentPath, list[ErrorDetails]] = {}
-        errors = error.errors(include_url=False)
+        errors = join_missing_entries(error.errors(include_url=False))
         # Of "X or None" pydantic adds none_required to every error of X; "or must be empty" would help no user.
         for details in [one for one in errors if one["type"] != "none_required"] or errors:
             path = self._path_of(root, details)
@@ -119,13 +121,14 @@ class Report:
         sentence = self._sentence(several, root)
         if not _needs_value(several[0], value):
             return sentence
-        got = describe_value(value)
+        counts = bool(value) and isinstance(value, list | dict) and all(details["type"] in _COUNTED for details in several)
+        got = str(len(value)) if counts else describe_value(value)
         return f"{sentence}, got {got}{_near(several, got)}"
 
     def _sentence(self, several: Iterable[ErrorDetails], root: DocumentPath) -> str:
         """Return the errors of one path as one sentence: pydantic has an error for each member of a union."""
         complaints = dict.fromkeys(self._complaint(details, root) for details in several)
-        return (" or " if all(text.startswith("must be") for text in complaints) else "; ").join(complaints)
+        return (" or " if all(text.startswith("must ") for text in complaints) else "; ").join(complaints)
 
     def _complaint(self, details: ErrorDetails, root: DocumentPath) -> str:
         context = details.get("ctx", {})
