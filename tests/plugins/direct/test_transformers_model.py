@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,43 @@ def test_loading_writes_nothing_to_the_terminal(load: Callable[..., Any], capfd:
     load()
 
     assert capfd.readouterr() == ("", "")
+
+
+def test_one_half_of_clip_is_opened_without_a_word(
+    load: Callable[..., Any], tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    from transformers import CLIPConfig, CLIPModel
+
+    half = {"hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 2, "num_hidden_layers": 1, "projection_dim": 4}
+    picture = half | {"image_size": 4, "patch_size": 2}
+    CLIPModel(CLIPConfig(text_config=half | {"vocab_size": 9}, vision_config=picture, projection_dim=4)).save_pretrained(
+        tmp_path
+    )
+    capfd.readouterr()
+    caplog.clear()
+
+    module = load(str(tmp_path), "CLIPVisionModelWithProjection")
+
+    assert type(module).__name__ == "CLIPVisionModelWithProjection"
+    assert (capfd.readouterr(), caplog.messages) == (("", ""), [])
+    with pytest.raises(ModelLoadError, match=r"lacks \d+ weights of 'CLIPForImageClassification' \("):
+        load(str(tmp_path), "CLIPForImageClassification")
+    assert "LOAD REPORT" not in capfd.readouterr().err
+
+
+def test_the_report_of_another_thread_and_of_a_failed_conversion_stay(caplog: pytest.LogCaptureFixture) -> None:
+    from turnout_direct.transformers_model import _hide_report
+
+    logger = logging.getLogger("transformers.modeling_utils")
+    report = "Clip LOAD REPORT from: a"
+    with caplog.at_level("WARNING"), _hide_report(), ThreadPoolExecutor(1) as pool:
+        logger.warning(report)
+        logger.warning("%s CONVERSION", report)
+        pool.submit(logger.warning, "%s other", report).result()
+
+    logger.warning(report)
+
+    assert [text.removeprefix(report) for text in caplog.messages] == [" CONVERSION", " other", ""]
 
 
 def test_both_files_hold_the_same_weights(load: Callable[..., Any]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,9 @@ from turnout_direct.weight_bound import bound_weights
 
 if TYPE_CHECKING:
     import torch
+
+# What transformers logs about weights; the second and the third until version 4.
+_REPORTS = (" LOAD REPORT", "were not used when initializing", "were not initialized from the model checkpoint")
 
 
 def load_transformers(options: DirectOptions, folder: Path, model: str) -> torch.nn.Module:
@@ -30,7 +35,10 @@ def load_transformers(options: DirectOptions, folder: Path, model: str) -> torch
     kind = _find_class(str(options.class_), model)
     # Auto classes may load Python of the checkpoint; it must come from the same commit as the weights.
     pinned = {"code_revision": options.revision} if options.revision and _is_auto(kind) else {}
-    with _hide_progress_bar(), _ask_nothing(), _explain_foreign_code(options, source, model), bound_weights(source, model):
+    quiet = (_hide_progress_bar(), _hide_report(), _ask_nothing())
+    with ExitStack() as stack:
+        for context in (*quiet, _explain_foreign_code(options, source, model), bound_weights(source, model)):
+            stack.enter_context(context)
         module, report = kind.from_pretrained(
             source,
             revision=options.revision or "main",
@@ -60,6 +68,27 @@ def _hide_progress_bar() -> Iterator[None]:
     finally:
         if was_enabled:
             logging.enable_progress_bar()
+
+
+@contextmanager
+def _hide_report() -> Iterator[None]:
+    """Keep the table of weights that transformers logs out of this thread's log.
+
+    Weights that are missing or have other sizes are refused below, with their names. Weights that the class does not use are
+    usual: one half of CLIP, a model without its head. Only a failed conversion needs the table, because its error refers to it.
+    """
+    thread = threading.get_ident()
+
+    def is_kept(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        return record.thread != thread or not any(part in text for part in _REPORTS) or "CONVERSION" in text
+
+    logger = logging.getLogger("transformers.modeling_utils")
+    logger.addFilter(is_kept)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_kept)
 
 
 @contextmanager
