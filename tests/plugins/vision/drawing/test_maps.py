@@ -130,4 +130,4 @@ def test_the_edge_of_the_picture_is_no_finding_beside_a_map(gray: NDArray[np.uin
     whole = [Region(0, 0, 900, 700)]
 
     np.testing.assert_array_equal(draw(picture=gray, regions=whole, class_map=halves), draw(picture=gray, class_map=halves))
-    assert (draw(picture=gray, regions=whole)[0] != 128).any()
+    assert (draw(picture=gray, regions=[*whole, Region(9, 9, 20, 20)])[0] != 128).any()

@@ -65,12 +65,13 @@ def save_png(image: Image, file: Path) -> None:
 
 
 def _draw_regions(pen: Pen, findings: Findings, size: tuple[int, ...]) -> None:
-    maps = findings.class_map is not None or findings.depth is not None or bool(findings.lines or findings.footer)
-    found = []
+    is_alone, found = len(findings.regions) == 1, []
     for index, result in enumerate(findings.regions):
         region, texts = result.region, texts_of(result)
         # The edge of the picture is no finding where only the whole picture was looked at.
-        is_edge = region is not None and maps and not texts and result.mask is None and region.box == (0, 0, size[1], size[0])
+        is_edge = (
+            region is not None and is_alone and not texts and result.mask is None and region.box == (0, 0, size[1], size[0])
+        )
         if region is not None and not is_edge:
             found.append((region, texts, region_color(index)))
     # All boxes come first, so that no box crosses a label.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from turnout_vision.drawing.texts import find_font, wrap
+from turnout_vision.drawing.fonts import find_font, writable
+from turnout_vision.drawing.texts import wrap
 from turnout_vision.pictures.pixels import Color
 
 if TYPE_CHECKING:
@@ -29,10 +30,12 @@ def add_legend(image: Image, entries: Sequence[LegendEntry], text_size: int) -> 
     """Return ``image`` with a square and a text for each of ``entries`` below it; of many, the first ones."""
     from PIL import ImageDraw
 
-    font, pad = find_font(text_size), text_size // 2
+    pad = text_size // 2
     shown = [*entries[:_MOST_ENTRIES]]
     if len(entries) > len(shown):
         shown.append(LegendEntry(BACKGROUND, f"and {len(entries) - len(shown)} others"))
+    font = find_font(text_size, " ".join(entry.text for entry in shown))
+    shown = [replace(entry, text=writable(entry.text)) for entry in shown]
     measure = ImageDraw.Draw(image)
     places, left, top, line = [], pad, pad, int(text_size * 1.5)
     for entry in shown:
@@ -54,8 +57,9 @@ def add_footer(image: Image, lines: Sequence[str], text_size: int) -> Image:
     """Return ``image`` with ``lines`` below it."""
     from PIL import ImageDraw
 
-    font, pad = find_font(text_size), text_size // 2
+    pad = text_size // 2
     text = "\n".join(wrap(line, image.width, text_size) for line in lines)
+    font = find_font(text_size, text)
     bottom = ImageDraw.Draw(image).multiline_textbbox((0, 0), text, font=font)[3]
     canvas = extend(image, int(bottom) + 2 * pad)
     ImageDraw.Draw(canvas).multiline_text((pad, image.height + pad), text, font=font, fill=INK)

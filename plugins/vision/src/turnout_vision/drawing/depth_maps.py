@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from turnout_vision.drawing.captions import INK, extend
 from turnout_vision.drawing.colors import depth_colors
-from turnout_vision.drawing.texts import find_font
+from turnout_vision.drawing.fonts import find_font
 from turnout_vision.pictures.array_pixels import bands
 
 if TYPE_CHECKING:

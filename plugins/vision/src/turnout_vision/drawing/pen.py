@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from turnout_vision.drawing.colors import text_color
-from turnout_vision.drawing.texts import find_font, text_size_of, wrap
+from turnout_vision.drawing.fonts import find_font
+from turnout_vision.drawing.texts import text_size_of, wrap
 from turnout_vision.pictures.pixels import Color
 from turnout_vision.regions.region import Region
 
@@ -27,7 +28,6 @@ class Pen:
         self._draw = ImageDraw.Draw(image)
         self._scale = scale
         self._size = image.size
-        self._font = find_font(self.text_size)
         self._labels: list[tuple[int, int, int, int]] = []
 
     def draw_box(self, region: Region, color: Color) -> None:
@@ -40,14 +40,14 @@ class Pen:
         text = "\n".join(wrap(line, self._size[0], self.text_size) for line in lines)
         if not text:
             return
-        pad = self.text_size // 4
-        _, _, right, bottom = self._draw.multiline_textbbox((0, 0), text, font=self._font)
+        pad, font = self.text_size // 4, find_font(self.text_size, text)
+        _, _, right, bottom = self._draw.multiline_textbbox((0, 0), text, font=font)
         width, height = int(right) + 2 * pad, int(bottom) + 2 * pad
         left = max(0, min(region.left * self._scale, self._size[0] - width))
         top = self._find_top(region, left, width, height)
         self._labels.append((left, top, left + width, top + height))
         self._draw.rectangle((left, top, left + width, top + height), fill=color)
-        self._draw.multiline_text((left + pad, top + pad), text, font=self._font, fill=text_color(color))
+        self._draw.multiline_text((left + pad, top + pad), text, font=font, fill=text_color(color))
 
     def _find_top(self, region: Region, left: int, width: int, height: int) -> int:
         """Return the top of a label that covers no other label, if there is room; it is always inside the picture."""

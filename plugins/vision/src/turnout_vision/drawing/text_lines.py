@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from turnout_vision.drawing.colors import region_color
-from turnout_vision.drawing.texts import find_font
+from turnout_vision.drawing.fonts import find_font, writable
 from turnout_vision.text_reading.text_line import TextLine
 
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ def lines_panel(lines: Sequence[TextLine], width: int, height: int, scale: int) 
         pen.polygon(corners, outline=region_color(index), width=1)
         left, top = min(x for x, _ in corners), min(y for _, y in corners)
         room = (max(x for x, _ in corners) - left, max(y for _, y in corners) - top)
-        size = _text_size(pen.textlength(line.text, font=find_font(100)) / 100, *room)
-        pen.text((left + 2, top + (room[1] - size * 1.2) / 2), line.text, font=find_font(size), fill=_INK)
+        text = writable(line.text)
+        size = _text_size(pen.textlength(text, font=find_font(100, text)) / 100, *room)
+        pen.text((left + 2, top + (room[1] - size * 1.2) / 2), text, font=find_font(size, text), fill=_INK)
     return panel
 
 

@@ -1,21 +1,16 @@
-"""Texts of a drawing: their font, their lines."""
+"""Texts of a drawing: their size, their lines."""
 
 from __future__ import annotations
 
+import re
 import textwrap
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from PIL.ImageFont import FreeTypeFont, ImageFont
+from turnout_vision.drawing.fonts import writable
 
 _MOST_LINES = 4
-
-
-def find_font(size: int) -> FreeTypeFont | ImageFont:
-    """Return the font of all texts."""
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size=size)
+# A label and its score, such as "cat 0.93", are not separated.
+_BEFORE_SCORE = re.compile(r" (?=[01]\.[0-9]{2}(?:,|\Z))")
+_TIE = "\u00a0"
 
 
 def text_size_of(width: int, height: int) -> int:
@@ -24,9 +19,10 @@ def text_size_of(width: int, height: int) -> int:
 
 
 def wrap(line: str, width: int, text_size: int) -> str:
-    """Return ``line`` in at most four lines that fit into ``width`` pixels."""
+    """Return ``line`` in at most four lines that fit into ``width`` pixels, in letters that its font has."""
     columns = max(16, int(width / (text_size * 0.6)))
-    return "\n".join(textwrap.wrap(line, columns, max_lines=_MOST_LINES)) or line
+    tied = _BEFORE_SCORE.sub(_TIE, writable(line.replace(_TIE, " ")))
+    return "\n".join(textwrap.wrap(tied, columns, max_lines=_MOST_LINES)).replace(_TIE, " ") or line
 
 
 def with_score(label: str | None, score: float | None) -> str:
