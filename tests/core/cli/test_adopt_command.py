@@ -95,7 +95,8 @@ def sources(request):
     fixed = {"inputs": {"x": "FP32[3]"}}
     first, *others = [{"max_batch_size": 4, **inputs}, {"max_batch_size": 4, **fixed}, {"max_batch_size": 1, **inputs}]
     options = {"path": request.path, **request.options}
-    return [SourceModel("doubler", options, first, tuple(others), "Doubler", faults.get("task", "doubling"))]
+    known = {"inputs": ("x",), "fixed_batch": faults.get("fixed_batch")}
+    return [SourceModel("doubler", options, first, tuple(others), "Doubler", faults.get("task", "doubling"), **known)]
 
 
 def opens(kind):
@@ -338,12 +339,15 @@ def test_a_source_that_cannot_be_used_leaves_nothing_and_a_good_one_works_after_
     [
         ("nowhere", "there is no 'nowhere'"),
         ("plain.txt", "opens the file 'plain.txt'"),
+        ("empty", "the folder 'empty' is empty; give a checkpoint folder"),
         ("folder", "opens the folder 'folder'|has no|no model"),
     ],
 )
 def test_a_source_that_nothing_opens_is_refused_in_one_line(adopt: Any, cli: Any, source: str, said: str) -> None:
     Path("plain.txt").write_text("x")
+    Path("empty").mkdir()
     Path("folder").mkdir()
+    Path("folder/x").touch()
 
     ended = cli("adopt", source)
 
@@ -360,6 +364,50 @@ def test_a_dry_run_shows_the_entry_and_writes_nothing(adopt: Any) -> None:
     assert "  doubler:\n    backend: source\n" in report["added"]
     assert "  ask_doubler:\n    - ask: {model: doubler}\n" in report["added"]
     assert (adopt.module().OPENED, [one.name for one in Path().iterdir()]) == ([], ["m.src"])
+    assert report["next"] == "turnout adopt m.src --json --quiet --seconds 0"
+
+
+WRONG = [
+    (("--task", "dubling"), "knows the task 'dubling'. Did you mean 'doubling'? Known tasks: breaking, "),
+    (("--format", "txet"), "cannot be exported as 'txet'. Did you mean 'text'? It can as: text"),
+    (("--input", "xx=FP32[3]"), "has no input 'xx'. Did you mean 'x'? It takes: x"),
+    (("--name", "a b"), "'a b' is no name of a model: it has letters, digits, '_', '-' and '.', such as 'a_b'"),
+    (("--max-batch-size", "4"), "'m.src' takes batches of 1 only, got --max-batch-size 4; leave out --max-batch-size"),
+]
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+@pytest.mark.parametrize(("wrong", "said"), WRONG)
+def test_what_a_model_does_not_have_is_refused_before_it_is_opened(adopt: Any, wrong: Any, said: str, more: Any) -> None:
+    ended = adopt({"fixed_batch": 1}, *wrong, *more, code=2)
+
+    assert said in ended["error"]["message"]
+    assert (adopt.module().OPENED, [one.name for one in Path().iterdir()]) == ([], ["m.src"])
+    assert adopt(None, "--dry-run")["pipelines"] == ["ask_doubler"]
+
+
+@pytest.mark.parametrize(
+    "right", [("--task", "breaking"), ("--format", "text"), ("--input", "x=FP32[3]"), ("--name", "a-b.c_1")]
+)
+def test_what_a_model_has_is_accepted(adopt: Any, right: Any) -> None:
+    assert adopt({"fixed_batch": 1}, *right, "--max-batch-size", "1", "--dry-run")["dry_run"]
+
+
+def test_an_interruption_says_that_the_same_command_continues(adopt: Any, cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "turnout.commands.adopt.adoption.verify_file", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        Path("m.src").write_text("{}")
+        ended = cli("adopt", "m.src", "--quiet", "--seconds", "0")
+
+    assert ended.code == 130
+    assert ended.err == "interrupted; the stages that are done are kept, and the same command continues after them\n"
+    assert dict(stages(adopt(None)))["export"] == "kept"
+
+
+def test_the_table_shows_a_free_size_as_free(adopt: Any) -> None:
+    assert model_of(adopt({}, "--format", "text"))["tensors"] == "x FP32 [-1, -1] -> y FP32 [-1, -1]"
 
 
 def test_an_existing_file_keeps_its_comments_and_a_name_that_is_in_use(adopt: Any, cli: Any) -> None:

@@ -45,6 +45,12 @@ def test_each_distribution_is_listed_once() -> None:
     assert install_commands("export format") == "pip install turnout-direct or pip install turnout-triton"
 
 
+@pytest.mark.usefixtures("from_an_index")
+def test_what_is_installed_is_not_suggested() -> None:
+    assert install_commands("backend", ["direct", "of another", "onnxruntime"]) == "pip install turnout-triton"
+    assert install_commands("backend", ["direct", "onnxruntime", "triton"]) == ""
+
+
 def test_a_core_from_a_checkout_installs_the_plugins_of_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("turnout.plugins.known._pip", lambda: "pip")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from turnout.cli.invocation import current_invocation
 from turnout.cli.named_values import parse_values
 from turnout.cli.options import complete_formats, examples, json_option, quiet_option
 from turnout.cli.printing import print_json, print_line, print_lines, print_next, print_table, print_text, print_warning
@@ -96,7 +97,12 @@ def command(source: str, config: Path, *, as_json: bool, **choices: Any) -> None
     from turnout.commands.adopt.request import AdoptRequest
 
     _check_place(config)
-    report = adopt_source(AdoptRequest(source, config, **choices), warn=print_warning)
+    request = AdoptRequest(source, config, **choices, command=current_invocation().without("--dry-run"))
+    try:
+        report = adopt_source(request, warn=print_warning)
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note("the stages that are done are kept, and the same command continues after them")
+        raise
     if as_json:
         print_json(report.as_json())
         return

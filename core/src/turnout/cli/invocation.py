@@ -58,6 +58,10 @@ class Invocation:
         commands = rf"\b{PROGRAM} (?:{'|'.join(sorted(_WITH_CONFIG))}) {re.escape(model)}(?![\w.-])"
         return re.sub(commands, lambda command: f"{command[0]} {option}", text)
 
+    def without(self, option: str) -> str:
+        """Return this command line without ``option``; empty if the command line is not known."""
+        return shlex.join(["turnout", *(word for word in self.arguments if word != option)]) if self.arguments else ""
+
     def retype(self, wrong: str, right: str) -> str | None:
         """Return this command line with ``right`` in place of ``wrong``; None if it does not have that word once."""
         if self.arguments.count(wrong) != 1:

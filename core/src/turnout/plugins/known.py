@@ -9,7 +9,7 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -143,9 +143,14 @@ def install_command(kind: str, name: str) -> str | None:
     return pip_install(owner) if owner else None
 
 
-def install_commands(kind: str) -> str:
-    """Return the commands that install every known ``backend`` or other kind, in one line."""
-    return " or ".join(pip_install(name) for name in dict.fromkeys(_DISTRIBUTIONS[kind].values()))
+def install_commands(kind: str, present: Iterable[str] = ()) -> str:
+    """Return the commands that install every known ``backend`` or other kind, in one line.
+
+    Those of the names ``present``, which are installed, are left out; empty if no others are known.
+    """
+    owners = _DISTRIBUTIONS[kind]
+    installed = {owners[name] for name in present if name in owners}
+    return " or ".join(pip_install(name) for name in dict.fromkeys(owners.values()) if name not in installed)
 
 
 def pip_install(name: str) -> str:

@@ -39,6 +39,8 @@ class SourceModel:
         task: its task, by which steps know it, such as ``image-classification``; empty if it is not known.
         role: what it is among the models of its source, such as ``text``; empty for the only one.
         remarks: messages for the user, one line each.
+        inputs: the names of all inputs, where the source says them; empty if they are not known.
+        fixed_batch: the only size of the batch axis that the source takes; None if it is free, or not known.
     """
 
     name: str
@@ -49,3 +51,5 @@ class SourceModel:
     task: str = ""
     role: str = ""
     remarks: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    fixed_batch: int | None = None

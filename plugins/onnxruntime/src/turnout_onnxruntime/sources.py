@@ -52,7 +52,16 @@ def find_sources(request: SourceRequest) -> Sequence[SourceModel]:
     first, *others = plain[:1] + strips + plain[1:]
     options: dict[str, Any] = {"path": request.path, **request.options}
     name = path.parent.name if path.name == FILENAME and path.parent.name else path.stem
-    return [SourceModel(name, options, first, tuple(others), "ONNX", _TASKS.get(metadata.get("task", ""), ""))]
+    task, inputs = _TASKS.get(metadata.get("task", ""), ""), tuple(read_onnx(file, _inputs))
+    fixed = _fixed_batch([shapes.get(one) for one in inputs])
+    return [SourceModel(name, options, first, tuple(others), "ONNX", task, inputs=inputs, fixed_batch=fixed)]
+
+
+def _fixed_batch(shapes: Sequence[Shape]) -> int | None:
+    """Return the first size of all inputs, if it is one number: 1, or that of pictures; [3, 224, 224] has no batch axis."""
+    first = {shape[0] if shape is not None and len(shape) > 1 else -1 for shape in shapes}
+    size = first.pop() if len(first) == 1 else -1
+    return size if size == 1 or (size > 1 and all(shape is not None and len(shape) == 4 for shape in shapes)) else None
 
 
 def _strips(file: Path, shapes: Mapping[str, Shape]) -> Iterator[dict[str, str]]:
@@ -67,12 +76,21 @@ def _strips(file: Path, shapes: Mapping[str, Shape]) -> Iterator[dict[str, str]]
 
 def _float_inputs(model: ProtobufMessage) -> Iterator[str]:
     """Yield the names of the inputs of the graph that are FP32 and have no initializer."""
+    for value in _own_inputs(model):
+        types = [number for tensor in value.messages(2, 1) for number in tensor.numbers(1)]
+        if types[:1] == [_FLOAT]:
+            yield value.text(1)
+
+
+def _inputs(model: ProtobufMessage) -> Iterator[str]:
+    """Yield the names of the inputs of the graph that have no initializer."""
+    yield from (value.text(1) for value in _own_inputs(model))
+
+
+def _own_inputs(model: ProtobufMessage) -> Iterator[ProtobufMessage]:
     for graph in model.messages(7):
         initialized = {tensor.text(8) for tensor in graph.messages(5)}
-        for value in graph.messages(11):
-            types = [number for tensor in value.messages(2, 1) for number in tensor.numbers(1)]
-            if value.text(1) not in initialized and types[:1] == [_FLOAT]:
-                yield value.text(1)
+        yield from (value for value in graph.messages(11) if value.text(1) not in initialized)
 
 
 def _metadata(model: ProtobufMessage) -> Iterator[tuple[str, str]]:

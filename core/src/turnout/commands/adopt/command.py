@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from turnout.commands.adopt.adoption import Adoption
+from turnout.commands.adopt.checks import check_candidate, check_words
 from turnout.commands.adopt.find import find_candidates
 from turnout.commands.adopt.in_memory import load_entries
 from turnout.commands.adopt.report import AdoptReport
@@ -27,12 +29,14 @@ def adopt_source(request: AdoptRequest, *, warn: Callable[[str], None]) -> Adopt
     """Adopt the models of a source; blocks for minutes. ``warn`` is called with what does not stop it.
 
     Raises:
-        ConfigurationError: the source cannot be used; nothing was written.
+        ConfigurationError: the source cannot be used, or not as the user asks; nothing was written.
         TurnoutError: a model of it cannot be opened or does not answer; nothing was written.
     """
     plugins = find_plugins()
-    present = present_entries(request.config, "models")
-    candidates, remarks = find_candidates(plugins, request, present)
+    check_words(plugins, request)
+    candidates, remarks = find_candidates(plugins, request, present_entries(request.config, "models"))
+    for candidate in candidates:
+        check_candidate(plugins, request, candidate)
     models = [Adoption(plugins, request, one) for one in candidates]
     pipelines = task_pipelines(plugins, candidates, request.step_options)
     if request.dry_run:
@@ -80,7 +84,7 @@ def _plan(
         one.report.add("write", f"would be added to {request.config}" if one.name in new else f"{request.config} has it")
         state = "done by an earlier run" if one.progress.done("export") else "would be exported, proved and measured"
         one.report.add("export", state if one.candidate.exports else "is in a model repository already")
-    step = "give the same command without --dry-run"
+    step = request.command or f"turnout adopt {shlex.quote(request.source)}"
     reports = [one.report for one in models]
     return AdoptReport(request.source, str(request.config), True, reports, tuple(pipelines), remarks, text, step)
 

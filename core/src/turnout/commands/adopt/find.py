@@ -18,6 +18,7 @@ from turnout.plugins.repositories import RepositoryModel
 from turnout.plugins.sources import SourceModel, SourceRequest
 
 _CHECKPOINT = "config.json"
+_SOURCES = "give a checkpoint folder or its name on the hub, a model file, 'package.module:function', or a model repository"
 _Found = tuple[str, SourceModel, Mapping[str, Any]]
 """The backend that opens a model, the model, and options of other backends."""
 
@@ -34,6 +35,8 @@ def find_candidates(plugins: Plugins, request: AdoptRequest, present: Mapping[st
         models: list[_Found] = [(backend, _with_task(model, request.task), {}) for backend, model in found]
         return _named(models, request, present), [remark for _, model in found for remark in model.remarks]
     path = request.folder / source.path
+    if source.path and path.is_dir() and not any(path.iterdir()):
+        raise ConfigurationError(f"the folder {request.source!r} is empty; {_SOURCES}", next_step="name another source")
     if source.path and path.is_dir() and plugins.repositories():
         if (path / _CHECKPOINT).is_file():
             raise _no_checkpoint(path)
@@ -128,11 +131,11 @@ def _unknown(plugins: Plugins, request: AdoptRequest, path: Path | None) -> Conf
     installed = ", ".join(backend.name for backend in plugins.backends()) or "none"
     if path is None:
         return ConfigurationError(
-            f"there is no {request.source!r}, and no installed backend ({installed}) knows it as a name; give a checkpoint "
-            "folder or its name on the hub, a model file, 'package.module:function', or a model repository"
+            f"there is no {request.source!r}, and no installed backend ({installed}) knows it as a name; {_SOURCES}"
         )
     kind = "folder" if path.is_dir() else "file"
+    more = install_commands("backend", plugins.known_backends())
     return ConfigurationError(
         f"no installed backend ({installed}) opens the {kind} {request.source!r}; a folder is a checkpoint with {_CHECKPOINT}, "
-        f"or a model repository, and a file has a suffix of its format; more backends: {install_commands('backend')}"
+        f"or a model repository, and a file has a suffix of its format{f'; more backends: {more}' if more else ''}"
     )

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from turnout.commands.adopt.candidate import Candidate
+from turnout.commands.adopt.checks import chosen_exporters
 from turnout.commands.adopt.in_memory import load_entries
 from turnout.commands.adopt.proof import Proof, Prover
 from turnout.commands.adopt.request import AdoptRequest
-from turnout.commands.export import export_model, usable_exporters
-from turnout.errors import ExportError, MissingDependencyError, TurnoutError, UnknownNameError
+from turnout.commands.export import export_model
+from turnout.errors import ExportError, MissingDependencyError, TurnoutError
 from turnout.files.fingerprint import fingerprint
 from turnout.metrics import Metrics
 from turnout.plugins.declarations import Exporter
@@ -89,7 +90,7 @@ def publish_candidate(
     reasons: list[str] = []
     variants = list(enumerate(candidate.variants()))[first:]
     loads = {number: load_entries(plugins, request.folder, {candidate.name: candidate.entry(one)}) for number, one in variants}
-    for exporter in _exporters(plugins, request, candidate, loads[first]):
+    for exporter in chosen_exporters(plugins, request, candidate):
         for number, loaded in loads.items():
             try:
                 return _Attempt(plugins, request, candidate, exporter, loaded, real).publish(number, reasons)
@@ -119,23 +120,6 @@ def prove_in_place(
             return Prover(loaded.model(name), {backend: arm, f"{backend} (opened again)": again}).prove(real).as_json()
     except TurnoutError as error:
         return {"error": str(error)}
-
-
-def _exporters(plugins: Plugins, request: AdoptRequest, candidate: Candidate, loaded: LoadedSettings) -> Iterator[Exporter]:
-    """Yield the exporters to try: that of the chosen format, else those whose files this process opens, the preferred first.
-
-    Raises:
-        UnknownNameError: no exporter has the chosen format.
-    """
-    usable = usable_exporters(plugins, loaded.model(candidate.name))
-    if request.format is not None:
-        found = [one for one in usable if one.format == request.format]
-        if not found:
-            known = ", ".join(one.format for one in usable) or "none"
-            raise UnknownNameError(f"model {candidate.name!r} cannot be exported as {request.format!r}; it can as: {known}")
-        yield from found
-        return
-    yield from (one for one in usable if any(name in plugins.known_backends() for name in one.opened_by))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class AdoptRequest:
         seconds: the load on each backend in the measurement; 0 for no measurement.
         again: repeat the stages that an earlier run has done.
         dry_run: open, export and write nothing.
+        command: the command line of this request without --dry-run, as the user types it; empty for one with the source only.
     """
 
     source: str
@@ -41,6 +42,7 @@ class AdoptRequest:
     seconds: float = 1.0
     again: bool = False
     dry_run: bool = False
+    command: str = ""
 
     @property
     def folder(self) -> Path:

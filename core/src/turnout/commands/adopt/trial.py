@@ -22,7 +22,7 @@ from turnout.pipeline import Pipeline
 from turnout.plugins.discovery import Plugins
 from turnout.serving.app import Turnout
 from turnout.settings import LoadedSettings
-from turnout.tensors import describe
+from turnout.tensors import TensorSpec, describe
 
 logger = logging.getLogger(__name__)
 
@@ -92,10 +92,14 @@ def _answer(arm: ModelInference, loaded: LoadedSettings, name: str) -> str:
     answer = arm.infer(record.request(time.monotonic() + _SECONDS))
     if answer.error is not None:
         raise answer.error
-    inputs, outputs = (
-        ", ".join(f"{key} {describe(one)}" for key, one in part.items()) for part in (record.inputs, answer.outputs)
-    )
-    return f"{inputs} -> {outputs}"
+    signature = arm.signature()
+    return f"{_tensors(signature.inputs, record.inputs)} -> {_tensors(signature.outputs, answer.outputs)}"
+
+
+def _tensors(specs: Sequence[TensorSpec], arrays: Inputs) -> str:
+    """Return ``arrays`` in one line, with the sizes that the model takes: -1 for a free one."""
+    known = {spec.name: spec for spec in specs if spec.shape is not None}
+    return ", ".join(f"{name} {known.get(name) or describe(one)}" for name, one in arrays.items())
 
 
 def _explained(candidate: Candidate, error: TurnoutError) -> TurnoutError:
