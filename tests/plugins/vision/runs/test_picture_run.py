@@ -150,6 +150,38 @@ def test_an_annotated_picture_is_saved(tmp_path: Path) -> None:
     assert (tmp_path / "a.png").stat().st_size > 100
 
 
+def test_maps_are_saved_with_their_exact_numbers(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    maps = {
+        "class_map": random.integers(-1, 300, PICTURE.shape[:2], np.int32),
+        "depth": random.random(PICTURE.shape[:2], np.float32),
+        "seconds": np.ones(PICTURE.shape[:2], np.float32),
+    }
+    others = {"embedding": np.ones(7, np.float32), "shown": PICTURE.copy(), "../odd": maps["depth"], "given": maps["depth"]}
+    app = App(lambda _: PipelineResult({"picture": PICTURE, **maps, **others}))
+    run = PictureRun("look", {"given": maps["depth"]}, saves={Path("a"): tmp_path / "a.png"})
+
+    (outcome,) = run_pictures(app, run, pictures("a"))
+
+    assert outcome.record["ok"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.class_map.npy", "a.depth.npy", "a.png", "a.seconds.npy"]
+    for name, values in maps.items():
+        record = outcome.record["seconds_" if name == "seconds" else name]
+        np.testing.assert_array_equal(np.load(record["file"]), values)
+    assert "file" not in outcome.record["../odd"]
+
+
+def test_a_map_that_cannot_be_saved_is_a_failure_of_that_picture(tmp_path: Path) -> None:
+    (tmp_path / "a.depth.npy").mkdir()
+    app = App(lambda _: PipelineResult({"picture": PICTURE, "depth": np.ones(PICTURE.shape[:2], np.float32)}))
+    run = PictureRun("look", saves={Path("a"): tmp_path / "a.png"})
+
+    (outcome,) = run_pictures(app, run, pictures("a"))
+
+    assert not outcome.record["ok"]
+    assert "cannot be written: " in outcome.record["error"]
+
+
 def test_a_picture_that_cannot_be_saved_is_a_failure_of_that_picture(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     run = PictureRun("describe", saves={Path("a"): tmp_path / "file" / "a.png"})

@@ -35,7 +35,9 @@ _FILE = click.Path(path_type=Path)
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Another input of the pipeline: JSON, or text.")
 @click.option("--out", type=_FILE, help="Append JSON lines to this file; a later run resumes it. Default: stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines on a terminal too, instead of a table.")
-@click.option("--save", type=_FILE, metavar="DIR", help="Save pictures with masks, boxes and texts drawn on them here.")
+@click.option(
+    "--save", type=_FILE, metavar="DIR", help="Save pictures with what was found drawn on them here; maps also as .npy files."
+)
 @click.option(
     "--jobs",
     "-j",

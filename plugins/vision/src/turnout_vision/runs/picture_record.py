@@ -13,6 +13,7 @@ from turnout.tensors import describe
 from turnout_vision.regions.masks import bounding_box
 from turnout_vision.regions.region_results import RegionResult, picture_texts, picture_values, region_results
 from turnout_vision.runs.json_values import to_json
+from turnout_vision.runs.map_files import is_map
 
 PictureRecord = dict[str, Any]
 
@@ -29,11 +30,16 @@ def picture_record(result: PipelineResult, *, rle: bool = False, given: Containe
     values = {name: _value_record(value, size) for name, value in picture_values(result).items() if name not in given}
     return {
         "ok": not result.failures,
-        **_rename(picture_texts(result), _KEYS),
-        **_rename(values, _KEYS),
+        **{key_of(name): text for name, text in picture_texts(result).items()},
+        **{key_of(name): value for name, value in values.items()},
         "regions": [_region_record(each, rle) for each in region_results(result)],
         "failures": [_failure_record(failure) for failure in result.failures],
     }
+
+
+def key_of(name: str) -> str:
+    """Return the key of a step's value ``name`` in a record."""
+    return f"{name}_" if name in _KEYS else name
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> dict[str, list[int]]:
@@ -50,7 +56,7 @@ def _rename(values: Mapping[str, Any], reserved: Container[str]) -> PictureRecor
 
 def _value_record(value: Any, size: tuple[int, ...]) -> Any:
     """Return ``value`` in types of JSON; a map of the picture, such as its depth, as its least and its greatest number."""
-    if not isinstance(value, np.ndarray) or value.shape != size or value.dtype.kind not in "if" or not value.size:
+    if not is_map(value, size):
         return to_json(value)
     known = value[np.isfinite(value)]
     least, most = (to_json(known.min()), to_json(known.max())) if known.size else (None, None)

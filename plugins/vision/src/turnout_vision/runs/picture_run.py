@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Container, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,9 +23,10 @@ from turnout.errors import (
     one_line,
 )
 from turnout_vision.drawing.annotation import annotate_result, save_png
+from turnout_vision.runs.map_files import save_maps
 from turnout_vision.runs.ordered_threads import OrderedThreads
 from turnout_vision.runs.picture_memory import MEMORY, estimate_bytes
-from turnout_vision.runs.picture_record import PictureRecord, picture_record
+from turnout_vision.runs.picture_record import PictureRecord, key_of, picture_record
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +168,7 @@ def _finish(run: PictureRun, picture: Path, result: PipelineResult, error: Mappi
     if fatal := next((error for error in errors if isinstance(error, _FATAL)), None):
         raise fatal
     record = {**run.new_record(picture), **error, **picture_record(result, rle=run.rle, given=run.inputs)}
-    _save(record, run.saves.get(picture), result)
+    _save(record, run.saves.get(picture), result, run.inputs)
     return PictureOutcome(record, next((error for error in errors if isinstance(error, BackendUnavailableError)), None))
 
 
@@ -175,14 +176,16 @@ def _fail(new: PictureRecord, error: str) -> PictureRecord:
     return {**new, "ok": False, "error": error, "regions": [], "failures": []}
 
 
-def _save(record: PictureRecord, file: Path | None, result: PipelineResult) -> None:
-    """Write the annotated picture to ``file``; an error makes the record fail."""
+def _save(record: PictureRecord, file: Path | None, result: PipelineResult, given: Container[str]) -> None:
+    """Write the annotated picture to ``file``, and the maps beside it; an error makes the record fail."""
     if file is None or "picture" not in result:
         return
     annotated = annotate_result(result)
     try:
         save_png(annotated, file)
         record["saved"] = str(file)
+        for name, written in save_maps(result, file, given).items():
+            record[key_of(name)]["file"] = written
     except OSError as error:
         record["ok"] = False
         record["error"] = f"{str(file)!r} cannot be written: {error.strerror or error}"
