@@ -40,5 +40,18 @@ def test_the_beginning_of_a_large_value_costs_nothing(value) -> None:
     assert time.process_time() - start < 0.5
 
 
+@pytest.mark.parametrize("text", ["a cat " * 20, "it's a cat " * 20, "x" * 59, "x" * 61, "\ud800" * 90])
+def test_a_text_that_is_cut_says_so_inside_of_its_quotes(text: str) -> None:
+    shown = brief(text)
+
+    assert shown[0] == shown[-1] == repr(text)[0]
+    assert shown[-2] == "…"
+    assert len(shown) == 60
+
+
+def test_a_list_that_is_cut_says_so() -> None:
+    assert brief([1000] * 6, 20) == "[1000, 1000, 1000, …"
+
+
 def test_a_small_value_is_whole() -> None:
     assert brief([1, 2.5, "a", None]) == "[1, 2.5, 'a', None]"

@@ -32,5 +32,11 @@ _BRIEF = _Brief()
 
 
 def brief(value: Any, most: int = 60) -> str:
-    """Return the beginning of ``repr(value)`` without making the whole of it: a list of a stranger has any length."""
-    return _BRIEF.repr(value)[:most]
+    """Return the beginning of ``repr(value)`` without making the whole of it: a list of a stranger has any length.
+
+    What is cut ends with "…", a text with its quote behind that.
+    """
+    text = _BRIEF.repr(value)
+    if len(text) <= most:
+        return text
+    return f"{text[: most - 2]}…{text[0]}" if isinstance(value, str) else f"{text[: most - 1]}…"

@@ -74,6 +74,7 @@ BAD: list[tuple[dict[str, Any], int, str]] = [
     (inputs(image=BASE64, regions=[None]), 400, "region 0: box None does not have four numbers"),
     ({"headers": {"Accept": "image/png"}, **inputs(image=BASE64, regions=["a"])}, 400, "region 0: box 'a' does not have"),
     ({"files": {"image": PICTURE}, "data": {"regions": "[[1,"}}, 400, "input 'regions' is not JSON"),
+    ({"files": {"image": PICTURE}, "data": {"regions": "all"}}, 400, "it takes JSON: Boxes on the picture"),
     ({"files": {"image": PICTURE, "question": b"\xff\xfe"}}, 400, "input 'question' is a file that is not UTF-8"),
     ({"files": [("image", PICTURE), ("image", PICTURE)]}, 400, "has the field 'image' twice"),
     ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400, "the form cannot be read"),

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.errors import InvalidInputError
+from turnout_vision.brief_text import brief
 from turnout_vision.checkpoints.checkpoint import Checkpoint
 from turnout_vision.checkpoints.processor import read_text_codec
 from turnout_vision.texts.tokens import TextCodec
@@ -55,7 +56,7 @@ class TextEncoder:
     def _check_lengths(self, texts: Sequence[str], tokens: Sequence[Sequence[int]], width: int) -> None:
         for text, ids in zip(texts, tokens, strict=True):
             if len(ids) > width:
-                raise InvalidInputError(f"text {text!r:.60} has {len(ids)} tokens, and {width} is the most; shorten it")
+                raise InvalidInputError(f"text {brief(text)} has {len(ids)} tokens, and {width} is the most; shorten it")
 
     def _pad(self, ids: Sequence[int], width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         place = slice(width - len(ids), width) if self.left else slice(0, len(ids))

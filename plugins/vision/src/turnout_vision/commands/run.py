@@ -15,6 +15,7 @@ import click
 from turnout.command_options import SECONDS, config_option
 from turnout.files.limits import VALUE
 from turnout.files.strict_json import parse_json_or_text
+from turnout_vision.brief_text import brief
 
 if TYPE_CHECKING:
     from turnout_vision.runs.picture_files import FoundFiles
@@ -126,7 +127,7 @@ def _parse_inputs(settings: Sequence[str]) -> dict[str, Any]:
         try:
             inputs[name] = parse_json_or_text(text, VALUE)
         except ValueError as error:
-            raise click.UsageError(f"--set {setting!r:.80} cannot be used: {error}") from None
+            raise click.UsageError(f"--set {brief(setting, 80)} cannot be used: {error}") from None
     return inputs
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from turnout import InferenceResponse, PipelineContext, StepDeclaration, StepInput
 from turnout.errors import InvalidInputError
+from turnout_vision.brief_text import brief
 from turnout_vision.options.texts import AnswerOptions
 from turnout_vision.steps.text_step import TextStep
 
@@ -37,7 +38,7 @@ class AnswerQuestion(TextStep):
         if question is None:
             question = self._question
         if not isinstance(question, str) or not question.strip():
-            raise InvalidInputError(f"question is {question!r:.60} (type {type(question).__name__}); give a question as text")
+            raise InvalidInputError(f"question is {brief(question)} (type {type(question).__name__}); give a question as text")
         # Not str.format: the question may contain braces.
         return self._template.replace("{question}", question)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from turnout.errors import InvalidInputError
+from turnout_vision.brief_text import brief
 
 # From Florence2Processor of transformers 5.23.
 _ALONE: Mapping[str, str] = {
@@ -37,7 +38,7 @@ def florence2_prompt(text: str) -> str:
     for task, words in _ALONE.items():
         if task in text:
             if text.strip() != task:
-                raise InvalidInputError(f"prompt {text!r:.60}: the task {task} takes no other words; send it alone")
+                raise InvalidInputError(f"prompt {brief(text)}: the task {task} takes no other words; send it alone")
             return words
     for task, words in _WITH_WORDS.items():
         if task in text:

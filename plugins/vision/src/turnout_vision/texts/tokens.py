@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from turnout.errors import InferenceError, InvalidInputError
 from turnout.tensors import describe
+from turnout_vision.brief_text import brief
 from turnout_vision.texts.panics import panics_as_errors
 
 if TYPE_CHECKING:
@@ -63,16 +64,16 @@ class TextCodec:
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise InvalidInputError(f"text {text!r:.60} is not valid Unicode: {error.reason}; fix its encoding") from error
+            raise InvalidInputError(f"text {brief(text)} is not valid Unicode: {error.reason}; fix its encoding") from error
         with panics_as_errors():
             own = self.tokenizer.encode(self.reword(text), add_special_tokens=self.first is None).ids
         if set(own) & set(self.placeholders):
-            raise InvalidInputError(f"text {text!r:.60} contains the token of the picture; remove it")
+            raise InvalidInputError(f"text {brief(text)} contains the token of the picture; remove it")
         start = () if self.first is None or (own and self.names_tasks) else (self.first,)
         prompt = (*self.placeholders, *start, *own)
         if len(prompt) > self.max_tokens:
             raise InvalidInputError(
-                f"text {text!r:.60} has {len(prompt)} tokens; the model accepts {self.max_tokens}: shorten it"
+                f"text {brief(text)} has {len(prompt)} tokens; the model accepts {self.max_tokens}: shorten it"
             )
         return prompt
 

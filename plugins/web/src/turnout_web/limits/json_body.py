@@ -32,8 +32,8 @@ def check_media_type(content_type: str) -> None:
         )
 
 
-def parse_request_json(body: bytes, settings: ServeSettings, what: str = "the body") -> Any:
-    """Return the JSON value that ``body`` is, called ``what`` in messages.
+def parse_request_json(body: bytes, settings: ServeSettings, what: str = "the body", advice: str = "") -> Any:
+    """Return the JSON value that ``body`` is, called ``what`` in messages; ``advice`` ends the one that it is not JSON.
 
     Raises:
         Problem: 413 or 400.
@@ -44,7 +44,7 @@ def parse_request_json(body: bytes, settings: ServeSettings, what: str = "the bo
     try:
         return parse_json(body, limits)
     except json.JSONDecodeError as error:
-        reason = "is empty; send a value of JSON" if not body.strip() else f"is not JSON: {error}"
+        reason = "is empty; send a value of JSON" if not body.strip() else f"is not JSON: {error}{advice}"
         raise Problem(400, f"{what} {reason}") from error
     except ValueError as error:
         raise Problem(400, f"{what} cannot be used: {with_way_out(error)}") from error

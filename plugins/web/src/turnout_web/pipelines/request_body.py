@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from turnout_web.settings import ServeSettings
 
 _JSON, _FORM = "application/json", "multipart/form-data"
 _MOST_PARTS = 100
+# Of a text, in the example of how to write it.
+_MOST_SHOWN = 100
 _KEYS = ("inputs",)
 
 
@@ -88,10 +91,18 @@ async def _read_field(name: str, form: FormData, declared: StepInput | None, set
     content = await field.read() if isinstance(field, UploadFile) else field
     if declared is not None and declared.kind == "json":
         body = content.encode() if isinstance(content, str) else content
-        return parse_request_json(body, settings, f"input {name!r}")
+        return parse_request_json(body, settings, f"input {name!r}", _advise_json(content, declared))
     if declared is None and isinstance(content, str):
         return _read_undeclared(name, content, settings)
     return content
+
+
+def _advise_json(content: str | bytes, declared: StepInput) -> str:
+    """Return how to write a field that is not JSON: one text where a list of texts is asked for as such a list."""
+    takes_texts = declared.schema.get("type") == "array" and declared.schema.get("items", {}).get("type") == "string"
+    if takes_texts and isinstance(content, str) and content.isprintable() and len(content) <= _MOST_SHOWN:
+        return f"; write a list of texts, such as {json.dumps([content], ensure_ascii=False)}"
+    return f"; it takes JSON: {declared.description}" if declared.description else ""
 
 
 def _read_undeclared(name: str, text: str, settings: ServeSettings) -> Any:
