@@ -83,6 +83,7 @@ class Ask(PipelineStep):
 
 class AskOptions(turnout.Options):
     model: str
+    input: str = "numbers"
 
 
 def sources(request):
@@ -95,7 +96,7 @@ def sources(request):
     fixed = {"inputs": {"x": "FP32[3]"}}
     first, *others = [{"max_batch_size": 4, **inputs}, {"max_batch_size": 4, **fixed}, {"max_batch_size": 1, **inputs}]
     options = {"path": request.path, **request.options}
-    known = {"inputs": ("x",), "fixed_batch": faults.get("fixed_batch")}
+    known = {"inputs": tuple(faults.get("inputs", "x")), "fixed_batch": faults.get("fixed_batch")}
     return [SourceModel("doubler", options, first, tuple(others), "Doubler", faults.get("task", "doubling"), **known)]
 
 
@@ -139,7 +140,7 @@ def turnout_exporters():
 @hookimpl
 def turnout_steps():
     def asks(step):
-        return [{step: {"model": "{model}"}}]
+        return [{step: {"model": "{model}", "input": "{input}"}}]
 
     yield Step("ask", lambda declaration, options: Ask(options), AskOptions, pipelines={"doubling": asks("ask")})
     yield Step("bad", lambda declaration, options: 1 / 0, AskOptions, pipelines={"breaking": asks("bad")})
@@ -362,7 +363,7 @@ def test_a_dry_run_shows_the_entry_and_writes_nothing(adopt: Any) -> None:
 
     assert report["dry_run"]
     assert "  doubler:\n    backend: source\n" in report["added"]
-    assert "  ask_doubler:\n    - ask: {model: doubler}\n" in report["added"]
+    assert "  ask_doubler:\n    - ask: {model: doubler, input: x}\n" in report["added"]
     assert (adopt.module().OPENED, [one.name for one in Path().iterdir()]) == ([], ["m.src"])
     assert report["next"] == "turnout adopt m.src --json --quiet --seconds 0"
 
@@ -420,7 +421,7 @@ def test_an_existing_file_keeps_its_comments_and_a_name_that_is_in_use(adopt: An
     after = Path("turnout.yaml").read_text()
     assert all(line in after for line in before.splitlines())
     assert "  doubler_2:\n    backend: runtime\n" in after
-    assert "\npipelines:\n  ask_doubler_2:\n    - ask: {model: doubler_2}\n" in after
+    assert "\npipelines:\n  ask_doubler_2:\n    - ask: {model: doubler_2, input: x}\n" in after
     assert cli("check").code == 0
 
 
@@ -432,6 +433,18 @@ def test_a_pipeline_that_cannot_run_is_left_out_with_the_reason(adopt: Any) -> N
         "bad_doubler was left out: " in one["text"] and "ZeroDivisionError" in one["text"] for one in model_of(report)["stages"]
     )
     assert "pipelines:" not in Path("turnout.yaml").read_text()
+    texts = [one["text"] for one in model_of(report)["stages"] if one["stage"] == "pipeline"]
+    assert texts[1] == (
+        "to have it, give the same command its option as --set OPTION=JSON, or write under pipelines: "
+        "bad_doubler: [{bad: {model: doubler, input: x}}]"
+    )
+
+
+@pytest.mark.parametrize("inputs", ["", "xy"])
+def test_an_input_whose_name_is_not_known_is_left_to_the_step(adopt: Any, inputs: str) -> None:
+    report = adopt({"inputs": inputs}, "--dry-run")
+
+    assert "  ask_doubler:\n    - ask: {model: doubler}\n" in report["added"]
 
 
 def test_an_option_of_the_step_that_is_corrected_runs_the_pipeline_and_nothing_else(adopt: Any) -> None:
@@ -441,7 +454,7 @@ def test_an_option_of_the_step_that_is_corrected_runs_the_pipeline_and_nothing_e
 
     assert (wrong["pipelines"], right["pipelines"]) == ([], ["ask_doubler"])
     assert {"pipeline": "ok", "export": "kept"}.items() <= dict(stages(right)).items()
-    assert "  ask_doubler:\n    - ask: {model: doubler}\n" in Path("turnout.yaml").read_text()
+    assert "  ask_doubler:\n    - ask: {model: doubler, input: x}\n" in Path("turnout.yaml").read_text()
 
 
 def test_the_models_of_a_repository_are_taken_as_they_are(adopt: Any, cli: Any) -> None:

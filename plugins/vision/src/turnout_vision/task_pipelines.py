@@ -12,24 +12,29 @@ def _after_loading(step: str, **options: Any) -> Sequence[Any]:
     return ["load_image", {step: {**_MODEL, **options}}]
 
 
+def _of_pictures(step: str) -> Sequence[Any]:
+    """Return the pipeline of a step whose model has one input, the picture."""
+    return _after_loading(step, input="{input}")
+
+
 _TEXTS = ["a person", "an animal", "a building", "a landscape"]
 _MATCHING = ["load_image", {"embed": {"model": "{picture}"}}, {"match_text": {"model": "{text}", "texts": _TEXTS}}]
 
 TASK_PIPELINES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "answer": {"visual-question-answering": _after_loading("answer", on="picture", question="what is in the picture?")},
     "caption": {"image-to-text": _after_loading("caption", on="picture")},
-    "classify": {"image-classification": _after_loading("classify")},
-    "detect": {"object-detection": _after_loading("detect")},
+    "classify": {"image-classification": _of_pictures("classify")},
+    "detect": {"object-detection": _of_pictures("detect")},
     "embed": {
-        "image-feature-extraction": _after_loading("embed"),
-        "zero-shot-image-classification": _after_loading("embed"),
+        "image-feature-extraction": _of_pictures("embed"),
+        "zero-shot-image-classification": _of_pictures("embed"),
     },
-    "estimate_depth": {"depth-estimation": _after_loading("estimate_depth")},
+    "estimate_depth": {"depth-estimation": _of_pictures("estimate_depth")},
     "match_text": {"zero-shot-image-classification": _MATCHING},
     "segment": {
-        "semantic-segmentation": _after_loading("segment"),
-        "universal-segmentation": _after_loading("segment"),
+        "semantic-segmentation": _of_pictures("segment"),
+        "universal-segmentation": _of_pictures("segment"),
     },
-    "segment_regions": {"image-segmentation": _after_loading("segment_regions")},
+    "segment_regions": {"image-segmentation": _of_pictures("segment_regions")},
 }
 """The steps of a pipeline by the name of its last step and by task, in the hub's words."""

@@ -18,6 +18,7 @@ from turnout.commands.adopt.task_pipeline import task_pipelines
 from turnout.commands.adopt.trial import PipelineTrial, try_pipeline
 from turnout.errors import BackendUnavailableError, DeadlineExceededError, ModelLoadError, TurnoutError
 from turnout.plugins.discovery import Plugins, find_plugins
+from turnout.settings.edit.flow_text import flow_text
 
 Steps = Mapping[str, Sequence[Any]]
 """The steps of pipelines, by the name of each."""
@@ -104,6 +105,11 @@ def _choose_pipelines(plugins: Plugins, request: AdoptRequest, models: Sequence[
         _report(models, steps, f"{name}: {trial.text}" if trial.works else f"{name} was left out: {trial.text}", trial.word)
         if trial.works:
             chosen[name], done[name] = steps, trial.text
+        else:
+            ways = (
+                f"give the same command its option as --set OPTION=JSON, or write under pipelines: {name}: {flow_text(steps)}"
+            )
+            _report(models, steps, f"to have it, {ways}", "note")
         for one in models:
             one.sent = one.sent or trial.sent.get(one.name, ())
     models[0].progress.add(_STAGE, {"ran": done, "steps": chosen})
