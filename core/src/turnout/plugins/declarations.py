@@ -192,8 +192,8 @@ class Step(Generic[OptionsT]):
         options: the pydantic model of its options in turnout.yaml, derived from ``turnout.Options``.
         model_options: the names of the backends' options that it reads in ``StepDeclaration.models``, such as ``checkpoint``.
         pipelines: the steps of a pipeline for a model that was adopted, by the task that ``SourceModel`` names; the text
-            ``{model}`` becomes the model's name, ``{<role>}`` that of the source's model with this role; an option ``{input}`` becomes
-            the name of the model's input, or is left out where it is not known.
+            ``{model}`` becomes the model's name, ``{<role>}`` that of the source's model with this role; an option
+            ``{input}`` becomes the name of the model's input, or is left out where it is not known.
     """
 
     name: str
