@@ -58,6 +58,21 @@ def test_a_need_without_a_provider_lists_the_names_and_suggests() -> None:
     )
 
 
+def test_a_need_without_a_provider_names_the_kinds_of_steps_that_provide_it() -> None:
+    kinds = {"lines": ["find_lines"], "boxes": ["a", "b", "c", "d"]}
+
+    with pytest.raises(PipelineError) as one:
+        plan_pipeline("p", {"load": Declares(provides=("line",)), "read": Declares(needs=("lines",))}, kinds)
+    with pytest.raises(PipelineError) as many:
+        plan_pipeline("p", {"load": LOAD, "read": Declares(needs=("boxes",))}, kinds)
+    with pytest.raises(PipelineError) as later:
+        plan_pipeline("p", {"read": Declares(needs=("lines",)), "find": Declares(provides=("lines",))}, kinds)
+
+    assert str(one.value).endswith("provide line; put 'find_lines', which provides it, before 'read'")
+    assert str(many.value).endswith("put 'a' or 'b' or 'c', which provides it, before 'read'")
+    assert str(later.value).endswith("move 'find', which provides it, before 'read'")
+
+
 def test_every_missing_need_is_in_one_error() -> None:
     with pytest.raises(PipelineError) as caught:
         plan_pipeline("p", {"draw": DRAW, "segment": SEGMENT, "load": LOAD})

@@ -109,3 +109,29 @@ def test_a_step_sees_the_checkpoint_of_a_model_and_no_secret(monkeypatch: pytest
     load_image, *with_model = [declaration.models["m"]["server"] for declaration in seen]
     assert load_image == {}
     assert with_model == [{"checkpoint": "org/blip", "revision": "abc"}] * 3
+
+
+def test_each_name_that_a_step_needs_has_a_kind_that_provides_it() -> None:
+    providers = Plugins([EntryPoint("vision", "turnout_vision.plugin", "turnout")]).step_providers()
+
+    assert providers["text_regions"] == ["find_text"]
+    assert providers["regions"] == ["detect", "load_image"]
+    assert (providers["picture"], providers["embedding"], providers["embeddings"]) == (["load_image"], ["embed"], ["embed"])
+
+
+def test_a_kind_provides_what_its_steps_do() -> None:
+    from turnout_vision.steps.detect import Detect
+    from turnout_vision.steps.estimate_depth import EstimateDepth
+    from turnout_vision.steps.find_text import FindText
+    from turnout_vision.steps.load_image import LoadImage
+    from turnout_vision.steps.segment import Segment
+    from turnout_vision.steps.segment_regions import SegmentRegions
+
+    declared = {step.name: step.provides for step in plugin.turnout_steps()}
+
+    assert declared["detect"] == Detect.provides
+    assert declared["estimate_depth"] == EstimateDepth.provides
+    assert declared["find_text"] == FindText.provides
+    assert declared["load_image"] == LoadImage.provides
+    assert declared["segment"] == Segment.provides
+    assert declared["segment_regions"] == SegmentRegions.provides

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from turnout.errors import InvalidTensorError, PipelineWiringError, suggestion
 from turnout.pipeline.step import PipelineStep
 from turnout.pipeline.step_input import StepInput
 from turnout.tensors.given import named_values
+
+_NO_PROVIDERS: Mapping[str, Sequence[str]] = MappingProxyType({})
+_MOST_KINDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,10 @@ def named_inputs(pipeline: str, given: object) -> dict[str, Any]:
         raise PipelineWiringError(f"pipeline {pipeline!r}: {error}") from error
 
 
-def plan_pipeline(pipeline: str, steps: Mapping[str, PipelineStep]) -> PipelinePlan:
-    """Return the plan of ``steps``.
+def plan_pipeline(
+    pipeline: str, steps: Mapping[str, PipelineStep], providers: Mapping[str, Sequence[str]] = _NO_PROVIDERS
+) -> PipelinePlan:
+    """Return the plan of ``steps``; ``providers`` has the kinds of steps that usually write a name.
 
     Raises:
         PipelineWiringError: a step needs a name that no earlier step writes; the message lists every such step.
@@ -96,7 +102,7 @@ def plan_pipeline(pipeline: str, steps: Mapping[str, PipelineStep]) -> PipelineP
     for position, name in enumerate(names):
         step = steps[name]
         problems += [
-            _describe_missing(name, need, written, [(later, steps[later]) for later in names[position + 1 :]])
+            _describe_missing(name, need, written, [(later, steps[later]) for later in names[position + 1 :]], providers)
             for need in step.needs
             if need not in written
         ]
@@ -109,14 +115,22 @@ def plan_pipeline(pipeline: str, steps: Mapping[str, PipelineStep]) -> PipelineP
     return PipelinePlan(steps, tuple(required), tuple(name for name in optional if name not in required), after)
 
 
-def _describe_missing(name: str, need: str, written: set[str], later: Sequence[tuple[str, PipelineStep]]) -> str:
+def _describe_missing(
+    name: str,
+    need: str,
+    written: set[str],
+    later: Sequence[tuple[str, PipelineStep]],
+    providers: Mapping[str, Sequence[str]],
+) -> str:
     provider = next((other for other, step in later if need in step.provides), None)
+    kinds = providers.get(need, ())
     # A sentence of its own would end in the middle of a list of problems.
-    near = f" ({suggestion(need, written).strip()})" if suggestion(need, written) else ""
+    near = f" ({suggestion(need, written).strip()})" if not kinds and suggestion(need, written) else ""
+    wanted = " or ".join(map(repr, kinds[:_MOST_KINDS])) or "a step"
     advice = (
         f"move {provider!r}, which provides it, before {name!r}"
         if provider
-        else f"put a step that provides it before {name!r}{near}"
+        else f"put {wanted}{', which provides it,' if kinds else ' that provides it'} before {name!r}{near}"
     )
     return f"step {name!r} needs {need!r}, but the steps before it provide {', '.join(sorted(written)) or 'nothing'}; {advice}"
 

@@ -194,6 +194,7 @@ class Step(Generic[OptionsT]):
         pipelines: the steps of a pipeline for a model that was adopted, by the task that ``SourceModel`` names; the text
             ``{model}`` becomes the model's name, ``{<role>}`` that of the source's model with this role; an option
             ``{input}`` becomes the name of the model's input, or is left out where it is not known.
+        provides: the names that its steps usually write; where one of them is missing in a pipeline, the error names this kind.
     """
 
     name: str
@@ -201,6 +202,7 @@ class Step(Generic[OptionsT]):
     options: type[OptionsT]
     model_options: tuple[str, ...] = ()
     pipelines: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    provides: tuple[str, ...] = ()
 
 
 def _accept(model: ModelDeclaration, options: Any) -> bool:

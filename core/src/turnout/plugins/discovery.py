@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, cast
 
@@ -86,6 +86,14 @@ class Plugins:
     def known_steps(self) -> list[str]:
         """Return the names of the kinds of steps, sorted."""
         return sorted(self.declarations_of("turnout_steps"))
+
+    def step_providers(self) -> Mapping[str, Sequence[str]]:
+        """Return, for each name that steps usually write, the kinds of steps that do, sorted."""
+        found: dict[str, list[str]] = {}
+        for kind, declared in sorted(self.declarations_of("turnout_steps").items()):
+            for name in declared.declaration.provides:
+                found.setdefault(name, []).append(kind)
+        return found
 
     def backend_options(self, name: str) -> type[BaseModel] | None:
         """Return the options of a backend; None if no working plugin declares it."""

@@ -95,7 +95,7 @@ class Pipelines:
         for step_name, created in steps.items():
             if created.model is not None and created.model not in self._models:
                 raise unknown_name("model", created.model, self._models, f"In step {step_name!r} of pipeline {name!r}.")
-        plan = plan_pipeline(name, steps)
+        plan = plan_pipeline(name, steps, self._plugins.step_providers())
         return self._assemble(name, plan, self._models, self._metrics.pipeline(name, plan.parts))
 
     def _assemble(

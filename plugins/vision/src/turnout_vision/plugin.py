@@ -38,24 +38,43 @@ def _steps() -> Iterator[Step[Any]]:
     from turnout_vision.options.text_reading import FindTextOptions, ReadTextOptions, TurnTextOptions
     from turnout_vision.options.texts import AnswerOptions, CaptionOptions
 
-    yield Step("load_image", factories.create_load_image, LoadImageOptions)
-    yield Step("detect", factories.create_detect, DetectOptions, model_options=CHECKPOINT_OPTIONS)
+    yield Step("load_image", factories.create_load_image, LoadImageOptions, provides=("picture", "regions"))
+    yield Step("detect", factories.create_detect, DetectOptions, model_options=CHECKPOINT_OPTIONS, provides=("regions",))
     yield Step(
         "segment_regions",
         factories.create_segment_regions,
         SegmentRegionsOptions,
         model_options=CHECKPOINT_OPTIONS,
+        provides=("masks",),
     )
-    yield Step("caption", factories.create_caption, CaptionOptions, model_options=CHECKPOINT_OPTIONS)
-    yield Step("answer", factories.create_answer, AnswerOptions, model_options=CHECKPOINT_OPTIONS)
-    yield Step("find_text", factories.create_find_text, FindTextOptions)
+    yield Step("caption", factories.create_caption, CaptionOptions, model_options=CHECKPOINT_OPTIONS, provides=("captions",))
+    yield Step("answer", factories.create_answer, AnswerOptions, model_options=CHECKPOINT_OPTIONS, provides=("answers",))
+    yield Step("find_text", factories.create_find_text, FindTextOptions, provides=("text_regions",))
     yield Step("turn_text", factories.create_turn_text, TurnTextOptions)
-    yield Step("read_text", factories.create_read_text, ReadTextOptions, model_options=("path",))
-    yield Step("classify", factories.create_classify, ClassifyOptions, model_options=CHECKPOINT_OPTIONS)
-    yield Step("segment", factories.create_segment, SegmentOptions, model_options=CHECKPOINT_OPTIONS)
-    yield Step("estimate_depth", factories.create_estimate_depth, EstimateDepthOptions, model_options=CHECKPOINT_OPTIONS)
-    yield Step("embed", factories.create_embed, EmbedOptions, model_options=CHECKPOINT_OPTIONS)
-    yield Step("match_text", factories.create_match_text, MatchTextOptions, model_options=CHECKPOINT_OPTIONS)
+    yield Step("read_text", factories.create_read_text, ReadTextOptions, model_options=("path",), provides=("text_lines",))
+    yield Step(
+        "classify",
+        factories.create_classify,
+        ClassifyOptions,
+        model_options=CHECKPOINT_OPTIONS,
+        provides=("classification", "classifications"),
+    )
+    yield Step(
+        "segment", factories.create_segment, SegmentOptions, model_options=CHECKPOINT_OPTIONS, provides=("class_map", "classes")
+    )
+    yield Step(
+        "estimate_depth",
+        factories.create_estimate_depth,
+        EstimateDepthOptions,
+        model_options=CHECKPOINT_OPTIONS,
+        provides=("depth",),
+    )
+    yield Step(
+        "embed", factories.create_embed, EmbedOptions, model_options=CHECKPOINT_OPTIONS, provides=("embedding", "embeddings")
+    )
+    yield Step(
+        "match_text", factories.create_match_text, MatchTextOptions, model_options=CHECKPOINT_OPTIONS, provides=("matches",)
+    )
 
 
 @hookimpl
