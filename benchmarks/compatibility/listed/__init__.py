@@ -53,5 +53,5 @@ FAST: tuple[str, ...] = (
 )
 """The third that is tried in each run of the tests, as TorchScript: a trial takes less than a second."""
 
-FAST_AS_ONNX: tuple[str, ...] = ("ViTForImageClassification", "YolosForObjectDetection", "SiglipTextModel")
+FAST_AS_ONNX: tuple[str, ...] = ("ViTForImageClassification", "SiglipTextModel")
 """Those of ``FAST`` that are tried as ONNX too."""
