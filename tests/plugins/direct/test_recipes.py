@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
@@ -44,10 +45,34 @@ def checkpoints(tmp_path: Path, remote: Path, _modules: None) -> dict[str, Path]
     """Return a folder with weights for each class."""
     import turnout_test_blip
 
-    folders = {name: tmp_path / name for name in ("BlipForConditionalGeneration", "BlipForQuestionAnswering")}
-    for name, folder in folders.items():
-        turnout_test_blip.blip(name).save_pretrained(folder)
+    blips = {name: turnout_test_blip.blip(name) for name in ("BlipForConditionalGeneration", "BlipForQuestionAnswering")}
+    folders = {}
+    for name, model in {**blips, **_picture_models()}.items():
+        folders[name] = tmp_path / name
+        model.save_pretrained(folders[name])
     return {**folders, "AutoModelForImageSegmentation": remote}
+
+
+def _picture_models() -> dict[str, Any]:
+    """Return small models for pictures of 224 x 224, by the class that a recipe names."""
+    import transformers
+
+    torch.manual_seed(0)
+    small = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    seeing = {**small, "image_size": 224, "patch_size": 32}
+    clip = transformers.CLIPConfig(
+        # A half of CLIP reads this size from its own part.
+        vision_config=transformers.CLIPVisionConfig(**seeing, projection_dim=16).to_dict(),
+        text_config=transformers.CLIPTextConfig(**small, projection_dim=16).to_dict(),
+        projection_dim=16,
+    )
+    both = transformers.CLIPModel(clip)
+    return {
+        "ViTForImageClassification": transformers.ViTForImageClassification(transformers.ViTConfig(**seeing)),
+        "AutoModel": transformers.Dinov2Model(transformers.Dinov2Config(**seeing)),
+        "CLIPVisionModelWithProjection": both,
+        "CLIPTextModelWithProjection": both,
+    }
 
 
 def turnout(*arguments: str) -> str:
