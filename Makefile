@@ -183,8 +183,11 @@ test-triton: $(VENVS)/triton/.done-server
 test-apps: $(VENVS)/apps/.done $(VENVS)/triton/.done-server
 	$(call run_tests,apps,tests/apps)
 
+# Of the tests of turnout-vision those that the environment without torch skips.
+VISION_WITH_TORCH = $(shell grep --recursive --files-with-matches --extended-regexp --include='*.py' 'importorskip."(torch|transformers)' tests/plugins/vision)
+
 test-direct: $(VENVS)/direct/.done $(VENVS)/triton/.done-server
-	$(call run_tests,direct,tests/plugins/direct tests/plugins/vision tests/examples tests/demo tests/docs tests/gpu tests/deploy)
+	$(call run_tests,direct,tests/plugins/direct $(VISION_WITH_TORCH) tests/examples tests/demo tests/docs tests/gpu tests/deploy)
 	$(VENVS)/direct/bin/python $(PYTEST) $(SPREAD) tests/hostile
 
 # The server and its page, beside a real Triton and in a real Chromium.
