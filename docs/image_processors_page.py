@@ -12,11 +12,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from generated_page import write_or_check
+
 from turnout_vision.preprocess.kinds import KINDS
 from turnout_vision.preprocess.refusals import REFUSALS
 
 PAGE = Path(__file__).parent / "reference" / "image-processors.md"
-BEGIN, END = "<!-- begin table: python docs/image_processors_page.py -->\n", "<!-- end table -->"
+COMMAND = "python docs/image_processors_page.py"
 
 
 def table() -> Iterator[str]:
@@ -32,26 +34,5 @@ def table() -> Iterator[str]:
             yield f"| `{name}` | refused | {REFUSALS[name]} |"
 
 
-def written(page: str) -> str:
-    """Return the text of the page with its table written from the code."""
-    head, begin, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        sys.exit(f"the page has no table: the lines {BEGIN.strip()} and {END}")
-    return head + begin + "".join(f"{line}\n" for line in table()) + end + tail
-
-
-def main(*arguments: str) -> None:
-    """Write the page, or check it."""
-    files = [argument for argument in arguments if argument != "--check"]
-    page = Path(files[0]) if files else PAGE
-    text = page.read_text("utf-8")
-    new = written(text)
-    if "--check" not in arguments:
-        page.write_text(new, "utf-8")
-    elif new != text:
-        sys.exit(f"{page} is not what the code says; run: python docs/image_processors_page.py")
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    write_or_check(PAGE, {"table": table()}, COMMAND, *sys.argv[1:])

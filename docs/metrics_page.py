@@ -14,6 +14,8 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+from generated_page import write_or_check
+
 import turnout
 from turnout import Backend, hookimpl
 from turnout.metrics import Metrics
@@ -22,6 +24,7 @@ from turnout.plugins.discovery import Plugins
 from turnout.testing import PlusOne
 
 PAGE = Path(__file__).parent / "reference" / "metrics.md"
+COMMAND = "python docs/metrics_page.py"
 ONE, TWO = {"backends": {"one": {}}, "backend": "one"}, {"backends": {"one": {}, "two": {}}, "backend": "one"}
 BATCHED = {"max_batch_size": 8, "dynamic_batching": {}}
 """Settings of a model, without and with what its row in the table of costs is about."""
@@ -84,28 +87,5 @@ def count(text: str) -> int:
     return sum(1 for line in text.splitlines() if line and not line.startswith("#"))
 
 
-def written(page: str) -> str:
-    """Return the text of the page with its blocks written from the code."""
-    for name, lines in {"families": families(), "costs": costs()}.items():
-        head, begin, rest = page.partition(f"<!-- begin {name}: python docs/metrics_page.py -->\n")
-        _, end, tail = rest.partition(f"<!-- end {name} -->")
-        if not (begin and end):
-            sys.exit(f"the page has no block {name!r}: the lines <!-- begin {name}: ... --> and <!-- end {name} -->")
-        page = head + begin + "".join(f"{line}\n" for line in lines) + end + tail
-    return page
-
-
-def main(*arguments: str) -> None:
-    """Write the page, or check it."""
-    files = [argument for argument in arguments if argument != "--check"]
-    page = Path(files[0]) if files else PAGE
-    text = page.read_text("utf-8")
-    new = written(text)
-    if "--check" not in arguments:
-        page.write_text(new, "utf-8")
-    elif new != text:
-        sys.exit(f"{page} is not what the code says; run: python docs/metrics_page.py")
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    write_or_check(PAGE, {"families": families(), "costs": costs()}, COMMAND, *sys.argv[1:])

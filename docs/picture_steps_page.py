@@ -2,6 +2,8 @@
 
 python docs/picture_steps_page.py           # writes the page
 python docs/picture_steps_page.py --check   # exits with 1 if the page is not what this would write
+
+The first argument may be another file.
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from generated_page import write_or_check
+
 import turnout_vision
 
 PAGE = Path(__file__).parent / "reference" / "picture-steps.md"
-BEGIN, END = "<!-- begin names -->\n", "<!-- end names -->"
+COMMAND = "python docs/picture_steps_page.py"
 
 
 def rows() -> Iterator[str]:
@@ -33,14 +37,5 @@ def _arguments(value: object) -> str:
     return f"({', '.join(inspect.signature(value).parameters)})" if callable(value) else ""
 
 
-def page() -> str:
-    """Return the page with the table of today."""
-    head, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    return f"{head}{BEGIN}{chr(10).join(rows())}\n{END}{rest.partition(END)[2]}"
-
-
 if __name__ == "__main__":
-    if "--check" not in sys.argv:
-        PAGE.write_text(page(), "utf-8")
-    elif page() != PAGE.read_text("utf-8"):
-        sys.exit(f"{PAGE.name} is not what the code says; run: python docs/picture_steps_page.py")
+    write_or_check(PAGE, {"names": rows()}, COMMAND, *sys.argv[1:])

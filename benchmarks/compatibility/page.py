@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from docs.generated_page import with_blocks
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/reference/compatibility.md"
 RESULTS = ROOT / "docs/reference/compatibility.json"
@@ -48,13 +50,7 @@ def check(page: Path = PAGE, results: Path = RESULTS) -> int:
 
 def written(page: str, results: Result) -> str:
     """Return the text of the page with its blocks written from ``results``."""
-    for name, lines in {"results": tables(results), "reasons": reasons(results["architectures"])}.items():
-        head, begin, rest = page.partition(f"<!-- begin {name}: {COMMAND} -->\n")
-        _, end, tail = rest.partition(f"<!-- end {name} -->")
-        if not (begin and end):
-            sys.exit(f"the page has no block {name!r}: the lines <!-- begin {name}: ... --> and <!-- end {name} -->")
-        page = head + begin + "".join(f"{line}\n" for line in lines) + end + tail
-    return page
+    return with_blocks(page, {"results": tables(results), "reasons": reasons(results["architectures"])}, COMMAND)
 
 
 def tables(results: Result) -> Iterator[str]:
