@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from turnout import InferenceRequest, InferenceResponse, PipelineContext, StepDeclaration
-from turnout.errors import ConfigurationError, InferenceError
+from turnout.errors import ConfigurationError
 from turnout_vision.checkpoints.checkpoint import find_checkpoint
 from turnout_vision.checkpoints.processor import read_segmenter_preprocessor
 from turnout_vision.options.segment_regions import SegmentRegionsOptions
@@ -16,6 +16,7 @@ from turnout_vision.regions.masks import paste_mask
 from turnout_vision.regions.prepared_crops import prepare_crop
 from turnout_vision.regions.region import Region
 from turnout_vision.regions.region_fan_out import read_regions, read_responses
+from turnout_vision.steps.model_output import read_output
 from turnout_vision.steps.model_step import ModelStep, RefusedInput, name_advice
 
 
@@ -66,7 +67,7 @@ class SegmentRegions(ModelStep):
         height, width = context["picture"].shape[:2]
 
         def read(region: Region, response: InferenceResponse) -> object:
-            logits = response[self._choose_output(response)]
+            logits = read_output(response, self._options.output, (), model=self.model, holds="the map of logits")
             return paste_mask(logits, region, height, width, threshold=self._threshold)
 
         context["masks"] = read_responses(context, context.state, responses, read)
@@ -76,14 +77,3 @@ class SegmentRegions(ModelStep):
             return name_advice(refused)
         size = refused.picture_size
         return None if size is None else f"write `size: {list(size)}` in the step"
-
-    def _choose_output(self, response: InferenceResponse) -> str:
-        # A failed response has no outputs; its own error says more than their absence.
-        if response.error is not None:
-            raise response.error
-        if self._options.output is not None:
-            return self._options.output
-        if len(response) != 1:
-            names = ", ".join(response) or "none"
-            raise InferenceError(f"model {self.model!r} has the outputs {names}; write `output:` to choose the map of logits")
-        return next(iter(response))
