@@ -83,6 +83,19 @@ def test_a_signal_for_the_whole_group_loses_no_line() -> None:
     assert seen == b"library: late\n"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=lambda one: one.name)
+def test_a_signal_for_the_whole_group_while_that_process_starts_loses_no_line(number: signal.Signals) -> None:
+    # The child itself sends it, before its first line: the worst moment of a slow machine.
+    program = "import os, signal; from turnout.cli.library_lines import LibraryLines; command = os.getpid()\n"
+    program += f"signal.signal({number.value}, lambda *_: os.getpid() == command or os._exit(1))\n"
+    program += f"os.register_at_fork(after_in_child=lambda: os.killpg(0, {number.value}))\n"
+    program += "LibraryLines.start(); os.write(2, b'end')"
+
+    seen = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30, check=False, start_new_session=True)
+
+    assert (seen.returncode, seen.stderr) == (0, b"library: end\n")
+
+
 def test_nobody_waits_for_the_process_that_prints() -> None:
     """It keeps no pipe of the command open, so the reader of stdout sees the end while the command still runs."""
     program = START + "os.close(1); import time; time.sleep(30)"

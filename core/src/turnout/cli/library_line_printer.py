@@ -6,7 +6,6 @@ import json
 import os
 import re
 import select
-import signal
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -25,15 +24,14 @@ _LONGEST_LINE = 1_000_000
 # A line without its end, such as a question, is printed after this time.
 _PATIENCE_SECONDS = 0.2
 _COLOR = re.compile(r"\x1b\[[0-9;]{0,20}m")
-_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT) if hasattr(signal, "SIGHUP") else ()
 
 
 def print_library_lines(reader: int, control: socket.socket) -> NoReturn:
-    """Print what ``reader`` yields on standard error, a safe line each, then end this process."""
+    """Print what ``reader`` yields on standard error, a safe line each, then end this process.
+
+    Signals are for the command, whose end closes the other side of ``reader``: the caller has blocked those that end a process.
+    """
     try:
-        # A signal is for the command, whose end closes the other side of ``reader``.
-        for number in _IGNORED:
-            signal.signal(number, signal.SIG_IGN)
         _close_others({2, reader, control.fileno()})
         _LibraryLinePrinter(reader, control).run()
     finally:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from turnout.cli.library_line_printer import print_library_lines
 from turnout.hidden_values import report_hidden_values
 
 _WAIT_SECONDS = 1.0
+# Those that a terminal or a shell sends to the whole group of a command.
+_GROUP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 
 
 class LibraryLines:
@@ -54,8 +57,9 @@ class LibraryLines:
         control, other = socket.socketpair()
         with other:
             try:
-                if os.fork() == 0:
-                    print_library_lines(reader, other)
+                with _blocked_signals():
+                    if os.fork() == 0:
+                        print_library_lines(reader, other)
                 control.settimeout(_WAIT_SECONDS)
                 _redirect(writer)
             finally:
@@ -68,6 +72,16 @@ class LibraryLines:
         # A process that has been killed must not fail the command.
         with suppress(OSError):
             self._control.sendall(json.dumps(values).encode() + b"\n")
+
+
+@contextmanager
+def _blocked_signals() -> Iterator[None]:
+    """Let signals for the group wait, so that none ends a child before its first line; the child keeps them blocked."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [getattr(signal, name) for name in _GROUP_SIGNALS])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _redirect(writer: int) -> None:
