@@ -86,10 +86,10 @@ def test_a_signal_for_the_whole_group_loses_no_line() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=lambda one: one.name)
 def test_a_signal_for_the_whole_group_while_that_process_starts_loses_no_line(number: signal.Signals) -> None:
     # The child itself sends it, before its first line: the worst moment of a slow machine.
-    program = "import os, signal; from turnout.cli.library_lines import LibraryLines; command = os.getpid()\n"
-    program += f"signal.signal({number.value}, lambda *_: os.getpid() == command or os._exit(1))\n"
+    program = "import os, signal, time; from turnout.cli.library_lines import LibraryLines; command, seen = os.getpid(), []\n"
+    program += f"signal.signal({number.value}, lambda *_: seen.append(1) if os.getpid() == command else os._exit(1))\n"
     program += f"os.register_at_fork(after_in_child=lambda: os.killpg(0, {number.value}))\n"
-    program += "LibraryLines.start(); os.write(2, b'end')"
+    program += "LibraryLines.start()\nwhile not seen: time.sleep(0.01)\nos.write(2, b'end')"
 
     seen = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30, check=False, start_new_session=True)
 
