@@ -14,7 +14,6 @@ from turnout import InferenceResponse
 from turnout.tensors import DTYPES
 from turnout_web.kserve.answer import Answer, AnswerWriter
 from turnout_web.kserve.json_data import list_of
-from turnout_web.kserve.plain_json import read_plain
 from turnout_web.kserve.request_json import read_request
 
 JSON = read_request({"inputs": []})
@@ -57,50 +56,3 @@ def test_numbers_that_python_writes_otherwise_than_json(datatype) -> None:
 
     assert b"[NaN, Infinity, -Infinity, -0.0, " in whole(answer)
     assert np.array_equal(np.array(json.loads(whole(answer))["outputs"][0]["data"], array.dtype), array, equal_nan=True)
-
-
-@given(ARRAYS)
-def test_the_usual_request_is_read_as_any_other(array) -> None:
-    datatype = next(name for name, dtype in DTYPES.items() if dtype == array.dtype)
-    head = {"inputs": [{"name": "x", "datatype": datatype, "shape": list(array.shape), "data": list_of(array, "x")}]}
-
-    found, other = read_plain(head), read_request(head)
-
-    assert (found is not None) == (datatype in ("FP32", "FP64", "INT64"))
-    if found is not None:
-        assert repr(found._replace(json_inputs={})) == repr(other._replace(json_inputs={}))
-        given, expected = found.json_inputs["x"], other.json_inputs["x"]
-        assert given.dtype is expected.dtype
-        assert given.shape == expected.shape
-        assert np.array_equal(given, expected, equal_nan=array.dtype.kind == "f")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"data": [1]},
-        {"data": [[1, 2]]},
-        {"data": ["1", 2]},
-        {"data": [True, 2]},
-        {"data": None},
-        {"data": [10**400, 1]},
-        {"shape": [-1, 2]},
-        {"shape": [True, 2]},
-        {"shape": 2},
-        {"shape": [1] * 40 + [2]},
-        {"datatype": "FP16"},
-        {"datatype": "INT64", "data": [1.5, 2]},
-        {"datatype": "INT64", "data": [2**63, 2]},
-        {"datatype": []},
-        {"name": 1},
-        {"parameters": {}},
-    ],
-)
-def test_any_other_request_is_left_to_the_whole_reader(change) -> None:
-    good = {"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2.5]}
-    assert read_plain({"inputs": [good]}) is not None
-
-    assert read_plain({"inputs": [{**good, **change}]}) is None
-    assert read_plain({"inputs": [good], "id": "a"}) is None
-    assert read_plain({"inputs": [good, good]}) is None
-    assert read_plain({"inputs": [{key: value for key, value in good.items() if key != "data"}]}) is None

@@ -14,7 +14,7 @@ from turnout_web.kserve.answer import Answer, AnswerWriter
 from turnout_web.kserve.body import Body, length_of, packed, read_body, unpacked
 from turnout_web.kserve.inputs import raw_input, read_inputs
 from turnout_web.kserve.json_text import parse_head
-from turnout_web.kserve.plain_json import read_plain
+from turnout_web.kserve.plain_json import PlainRequests
 from turnout_web.kserve.repeat import RepeatedInference
 from turnout_web.kserve.request_json import read_request
 from turnout_web.kserve.requested import Requested
@@ -41,6 +41,7 @@ class InferEndpoint:
         self._served = served
         self._writers: dict[str, tuple[ServedModel, AnswerWriter]] = {}
         self._known: dict[bytes, Requested] = {}
+        self._plain = PlainRequests()
         self._most_bytes = settings.max_body_bytes
         self._limits = FileLimits(
             "the request", settings.max_body_bytes, settings.max_json_depth, settings.max_json_values, infinite=True
@@ -80,10 +81,10 @@ class InferEndpoint:
 
     def _read(self, body: Body, head_bytes: int) -> Requested:
         head = bytes(body[:head_bytes])
-        known = self._known.get(head)
+        known = self._known.get(head) or self._plain.read(head)
         if known is None:
-            found = parse_head(head, self._limits)
-            known = read_plain(found) or read_request(found)
+            known = read_request(parse_head(head, self._limits))
+            self._plain.note(head, known)
             if known.is_repeatable and len(head) <= _MOST_KNOWN_BYTES and len(self._known) < _MOST_KNOWN:
                 self._known[head] = known
         return known

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from turnout.errors import InvalidRequestError, InvalidTensorError
@@ -63,9 +64,9 @@ def list_of(array: NDArray[Any], name: str) -> list[Any]:
 def numbers_text(array: NDArray[Any]) -> bytes:
     """Return the JSON list of an array of FP32, FP64 or integers, as ``list_of`` has it."""
     elements = array.ravel().tolist()
-    # Python writes numbers as JSON does, but for "nan" and "inf", and faster.
-    text = repr(elements)
-    return json.dumps(elements).encode() if "n" in text else text.encode()
+    text = orjson.dumps(elements)
+    # It writes null for what JSON has no number for.
+    return json.dumps(elements).encode() if b"n" in text else text
 
 
 def _flat(data: list[Any]) -> list[Any]:
