@@ -50,7 +50,7 @@ SOURCES := constraints.txt core/pyproject.toml $(wildcard plugins/*/pyproject.to
 $(VENVS)/check/.done: $(SOURCES)
 	$(call install,check,ruff mypy import-linter pytest hypothesis -e core)
 	$(VENVS)/check/bin/python $(PIP) --no-deps -e plugins/direct -e plugins/onnxruntime -e plugins/triton -e plugins/vision -e plugins/web -e plugins/scan -e plugins/deploy
-	$(VENVS)/check/bin/python $(PIP) Pillow tokenizers starlette uvicorn python-multipart orjson
+	$(VENVS)/check/bin/python $(PIP) Pillow tokenizers starlette uvicorn python-multipart msgspec
 
 $(VENVS)/core/.done: $(SOURCES)
 	$(call install,core,$(TEST_TOOLS) check-jsonschema uvicorn opentelemetry-sdk -e "core[$(CORE_EXTRAS)]")

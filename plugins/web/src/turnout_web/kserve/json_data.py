@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
+import msgspec
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from turnout.errors import InvalidRequestError, InvalidTensorError
@@ -18,6 +18,7 @@ from turnout.tensors import BYTES, datatype_of, dtype_of
 _INTEGERS = frozenset((int,))
 _FLOATS = frozenset((int, float))
 _WANTED = {"BOOL": (frozenset((bool,)), "true and false"), BYTES: (frozenset((str,)), "texts")}
+_encode = msgspec.json.Encoder().encode
 _LARGE = (np.dtype(np.int64), np.dtype(np.uint64))
 
 
@@ -64,7 +65,7 @@ def list_of(array: NDArray[Any], name: str) -> list[Any]:
 def numbers_text(array: NDArray[Any]) -> bytes:
     """Return the JSON list of an array of FP32, FP64 or integers, as ``list_of`` has it."""
     elements = array.ravel().tolist()
-    text = orjson.dumps(elements)
+    text = _encode(elements)
     # It writes null for what JSON has no number for.
     return json.dumps(elements).encode() if b"n" in text else text
 
