@@ -139,8 +139,77 @@ def mask2former() -> tuple[Any, Any]:
     return hf.Mask2FormerForUniversalSegmentation(config), hf.Mask2FormerImageProcessorPil(size={"height": 64, "width": 64})
 
 
+QUESTION = ["what", "is", "in", "the", "picture", "?"]
+WORDS = [*QUESTION, "a", "red", "green", "blue", "small", "large", "box", "circle", "star", "on", "left", "right", "of"]
+
+
+def _lively(model: Any) -> Any:
+    """Return ``model`` with weights so large that its texts depend on the picture and the prompt."""
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "relative_attention_bias" in name:
+                weight.normal_(0, 4)
+            elif name.endswith("shared.weight"):
+                weight.normal_(0, 1)
+            elif weight.dim() > 1:
+                weight.normal_(0, (2 if "ttention" in name else 1.3) / weight[0].numel() ** 0.5)
+    return model
+
+
+def _pieces() -> Any:
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -9.0), *((f"▁{word}", -2.0) for word in WORDS)]
+    return hf.T5Tokenizer(vocab=pieces, extra_ids=0)
+
+
+def _pix2struct(**settings: Any) -> tuple[Any, Any]:
+    tokenizer = _pieces()
+    sizes = {"hidden_size": 32, "d_kv": 16, "d_ff": 64}
+    text = {**sizes, "vocab_size": len(tokenizer), "num_layers": 2, "num_heads": 2}
+    text |= {"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1}
+    vision = {**sizes, "patch_embed_hidden_size": 192, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 8}
+    config = hf.Pix2StructConfig(
+        text_config=text, vision_config=vision, decoder_start_token_id=0, pad_token_id=0, eos_token_id=1, is_vqa=False
+    )
+    model = _lively(hf.Pix2StructForConditionalGeneration(config))
+    model.generation_config.max_length = 12
+    pictures = {"max_patches": 48, "patch_size": {"height": 8, "width": 8}, **settings}
+    return model, hf.Pix2StructProcessor(hf.Pix2StructImageProcessorPil(**pictures), tokenizer)
+
+
+def pix2struct() -> tuple[Any, Any]:
+    return _pix2struct()
+
+
+def pix2struct_vqa() -> tuple[Any, Any]:
+    return _pix2struct(is_vqa=True)
+
+
+def instructblip() -> tuple[Any, Any]:
+    tokenizer = _pieces()
+    tokenizer.add_tokens(["<image>"], special_tokens=True)
+    words = {word: number for number, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])}
+    t5 = {"model_type": "t5", "d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2}
+    t5 |= {"vocab_size": len(tokenizer), "decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1}
+    reader = {**TINY, "encoder_hidden_size": 32, "vocab_size": len(words), "max_position_embeddings": 24}
+    config = hf.InstructBlipConfig(
+        vision_config={**TINY, "image_size": 32, "patch_size": 8},
+        qformer_config=reader,
+        text_config=t5,
+        num_query_tokens=4,
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+    )
+    model = _lively(hf.InstructBlipForConditionalGeneration(config))
+    model.generation_config.max_length = model.language_model.generation_config.max_length = 12
+    pictures = hf.BlipImageProcessorPil(size={"height": 32, "width": 32})
+    return model, hf.InstructBlipProcessor(pictures, tokenizer, hf.BertTokenizer(vocab=words), num_query_tokens=4)
+
+
 BUILDERS: dict[str, Callable[[], tuple[Any, Any]]] = {
-    build.__name__: build for build in (vit, resnet, swin, detr, yolos, segformer, mask2former, dpt, dinov2, clip, siglip, blip)
+    build.__name__: build
+    for build in (
+        *(vit, resnet, swin, detr, yolos, segformer, mask2former, dpt, dinov2, clip, siglip),
+        *(blip, pix2struct, pix2struct_vqa, instructblip),
+    )
 }
 
 

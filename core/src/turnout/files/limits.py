@@ -43,6 +43,7 @@ CHECKPOINT_JSON = FileLimits("a JSON file of a checkpoint", 16 * MIB, infinite=T
 # The largest tokenizers that are published have 34 MB.
 TOKENIZER = FileLimits("a tokenizer.json", 64 * MIB, max_values=500_000, infinite=True)
 VOCABULARY = FileLimits("a vocab.txt", 16 * MIB)
+FONT = FileLimits("a font", 64 * MIB)
 LABELS = FileLimits("a file of labels", 16 * MIB)
 # protobuf's own limit: the weights of a larger model are in files beside it.
 ONNX = FileLimits("an ONNX file", (2 << 30) - 1)

@@ -16,7 +16,9 @@ from PIL import Image
 
 from turnout.errors import ConfigurationError, TurnoutError
 from turnout_vision.preprocess import preprocessor_of
+from turnout_vision.preprocess.config import any_preprocessor_of
 from turnout_vision.preprocess.kinds import KINDS
+from turnout_vision.preprocess.patches import PatchPreprocessor
 from turnout_vision.preprocess.refusals import REFUSALS
 
 transformers = pytest.importorskip("transformers")
@@ -49,6 +51,7 @@ SMALLER: dict[str, dict[str, Any]] = {
     },
     "AriaImageProcessor": {"max_image_size": 490, "min_image_size": 100},
     "Emu3ImageProcessor": {"min_pixels": 4000, "max_pixels": 9000},
+    "Pix2StructImageProcessor": {"max_patches": 70, "patch_size": {"height": 8, "width": 6}},
     "SamImageProcessor": {"size": {"longest_edge": 120}, "pad_size": {"height": 130, "width": 140}},
     "TextNetImageProcessor": {"size": {"shortest_edge": 90}},
 }
@@ -112,6 +115,8 @@ VARIANTS: list[dict[str, Any]] = [
     {"data_format": "channels_last"},
     {"patch_size": 3, "max_pixels": 100},
     {"crop_to_patches": True, "do_image_splitting": True, "do_split_image": True, "split_image": True},
+    {"max_patches": 1},
+    {"max_patches": 333},
     {"do_pan_and_scan": True, "pan_and_scan_min_crop_size": 20, "pan_and_scan_max_num_crops": 3},
 ]
 
@@ -147,8 +152,22 @@ def picture(shape: tuple[int, int], *, gray: bool = False) -> np.ndarray:
     return np.repeat(pixels[:, :, :1], 3, axis=2) if gray else pixels
 
 
+def our_values(config: Mapping[str, Any], pixels: np.ndarray) -> np.ndarray:
+    """Return our pixel values; for an image processor of patches, these with their mask as the last number."""
+    preprocessor = any_preprocessor_of(config, "here")
+    if isinstance(preprocessor, PatchPreprocessor):
+        return join_patches(preprocessor.inputs(pixels))
+    return preprocessor.pixel_values(pixels)
+
+
+def join_patches(tensors: Mapping[str, Any]) -> np.ndarray:
+    return np.concatenate([tensors["flattened_patches"], tensors["attention_mask"][..., np.newaxis]], axis=-1)
+
+
 def their_values(processor: Any, pixels: np.ndarray) -> np.ndarray:
     tensors = processor(Image.fromarray(pixels), return_tensors="np")
+    if "flattened_patches" in tensors:
+        return join_patches(tensors)
     if not isinstance(tensors, np.ndarray):
         tensors = tensors["pixel_values" if "pixel_values" in tensors else "pixel_values_images"]
     return np.asarray(tensors)
@@ -159,13 +178,15 @@ def difference(processor: Any, config: Mapping[str, Any], pixels: np.ndarray) ->
     if type(processor).__name__ in GUESSES_CHANNELS and pixels.shape[0] in (1, 3):
         return None
     try:
-        ours = preprocessor_of(config, "here").pixel_values(pixels)
+        ours = our_values(config, pixels)
         theirs = their_values(processor, pixels)
     except (TurnoutError, ValueError, TypeError, KeyError, ImportError, AttributeError):
         return None
     if ours.shape != theirs.shape:
         return f"{pixels.shape}: {ours.shape}, theirs are {theirs.shape}"
-    limit = tolerance(type(processor).__name__.removesuffix("Pil"))
+    name = type(processor).__name__.removesuffix("Pil")
+    # Numbers from 0 to 255 instead of about one: FP32 has fewer places behind the point.
+    limit = tolerance(name) * (255 if name == "Pix2StructImageProcessor" and not config["do_normalize"] else 1)
     worst = np.abs(ours - theirs.astype(np.float32)).max()
     return None if worst <= limit else f"{pixels.shape}: {worst}"
 
@@ -189,7 +210,7 @@ def test_the_defaults_are_those_of_transformers(name: str) -> None:
     pixels = picture((180, 270))
 
     # A file that names only its image processor.
-    ours = preprocessor_of({"image_processor_type": name, **NEEDED.get(name, {})}, "here").pixel_values(pixels)
+    ours = our_values({"image_processor_type": name, **NEEDED.get(name, {})}, pixels)
 
     np.testing.assert_allclose(ours, their_values(processor, pixels), rtol=0, atol=tolerance(name))
 
@@ -261,7 +282,7 @@ def test_settings_that_only_one_image_processor_has_are_done(name: str, changes:
     config = {**json.loads(processor.to_json_string()), **changes}
     pixels = picture((180, 270))
 
-    ours = preprocessor_of(config, "preprocessor_config.json").pixel_values(pixels)
+    ours = our_values(config, pixels)
 
     np.testing.assert_allclose(ours, their_values(processor, pixels), rtol=0, atol=1e-6)
 

@@ -34,7 +34,8 @@ def blip2_family(module: Any, model: str) -> GenerationFamily:
         begin = getattr(decoder.config, "decoder_start_token_id", None) if start is None else start
         check_token(model, "text_config.decoder_start_token_id", begin, vocabulary)
     queries = module.config.num_query_tokens
-    first = module.config.text_config.bos_token_id
+    # T5 has none.
+    first = getattr(module.config.text_config, "bos_token_id", None)
     return GenerationFamily(
         start="first_token" if decoder.config.is_encoder_decoder else "prompt",
         decoder=decoder,

@@ -55,7 +55,7 @@ def _single(name: str, kind: str, options: dict[str, Any], config: Config, proce
         # transformers writes generation_config.json for more classes than those that write texts.
         options = {key: value for key, value in options.items() if key != "method"}
         generates = False
-    task = task_of(kind, generates=generates, has_pictures=pictures)
+    task = task_of(kind, generates=generates, has_pictures=pictures, asks=processor.get("is_vqa") is True)
     if generates:
         return SourceModel(name, options, {"max_batch_size": _BATCH}, ({"max_batch_size": 1},), kind, task.name)
     inputs = _picture_inputs(picture_sizes(config, processor), config) if pictures else [_text_inputs(config)]

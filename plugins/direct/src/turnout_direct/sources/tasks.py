@@ -37,15 +37,18 @@ _BY_ENDING: Mapping[str, Task] = {
     "Backbone": Task("backbone"),
 }
 _GENERATING = ("ForConditionalGeneration", "VisionEncoderDecoderModel")
-_ANSWERING = ("BlipForQuestionAnswering",)
+_ANSWERING = ("BlipForQuestionAnswering", "InstructBlipForConditionalGeneration")
 
 
-def task_of(kind: str, *, generates: bool, has_pictures: bool) -> Task:
-    """Return the task of the class ``kind``; one without a name if it is not known."""
+def task_of(kind: str, *, generates: bool, has_pictures: bool, asks: bool = False) -> Task:
+    """Return the task of the class ``kind``; one without a name if it is not known.
+
+    With ``asks``, the image processor writes a question into the picture.
+    """
+    if generates and (asks or kind in _ANSWERING):
+        return Task("visual-question-answering")
     if generates:
-        return Task(
-            "visual-question-answering" if kind in _ANSWERING else "image-to-text" if has_pictures else "text-generation"
-        )
+        return Task("image-to-text" if has_pictures else "text-generation")
     for ending, task in _BY_ENDING.items():
         if kind.endswith(ending):
             return task

@@ -27,11 +27,13 @@ class Checkpoint:
         name: the name in turnout.yaml.
         folder: the folder; None for the hub.
         revision: branch, tag or commit on the hub; None is the default branch.
+        subfolder: the folder inside, if the files are not at the top.
     """
 
     name: str
     folder: Path | None = None
     revision: str | None = None
+    subfolder: str = ""
 
     def file(self, name: str) -> Path | None:
         """Return the path of file ``name``, or None if the checkpoint has no such file.
@@ -42,8 +44,8 @@ class Checkpoint:
             ConfigurationError: the hub cannot be reached, and its cache does not have the repository.
         """
         if self.folder is None:
-            return _find_on_hub(self.name, name, self.revision)
-        file = self.folder / name
+            return _find_on_hub(self.name, f"{self.subfolder}/{name}" if self.subfolder else name, self.revision)
+        file = self.folder / self.subfolder / name
         # A pipe or a link that leads nowhere is an error when it is read, and no missing file.
         return file if os.path.lexists(file) else None
 

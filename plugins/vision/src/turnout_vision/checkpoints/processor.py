@@ -11,6 +11,8 @@ from turnout_vision.checkpoints.checkpoint import Checkpoint
 from turnout_vision.checkpoints.tokenizer_file import read_tokenizer, token_text
 from turnout_vision.options.prepare import PrepareOptions
 from turnout_vision.preprocess import BIREFNET, ImagePreprocessor, preprocessor_from, preprocessor_of
+from turnout_vision.preprocess.config import any_preprocessor_of
+from turnout_vision.preprocess.patches import PatchPreprocessor
 from turnout_vision.texts.task_prompts import florence2_prompt
 from turnout_vision.texts.tokens import UNLIMITED, TextCodec
 
@@ -43,13 +45,30 @@ def read_image_preprocessor(checkpoint: Checkpoint, prepare: PrepareOptions | No
     """
     if prepare is not None:
         return preprocessor_from(prepare)
+    return preprocessor_of(*_require_image_config(checkpoint))
+
+
+def read_any_preprocessor(
+    checkpoint: Checkpoint, prepare: PrepareOptions | None = None
+) -> ImagePreprocessor | PatchPreprocessor:
+    """Return the preprocessor of ``prepare``, or else of ``checkpoint``, which may make patches. May block on the hub.
+
+    Raises:
+        ConfigurationError: the settings are missing, broken, unreachable or not supported.
+    """
+    if prepare is not None:
+        return preprocessor_from(prepare)
+    return any_preprocessor_of(*_require_image_config(checkpoint))
+
+
+def _require_image_config(checkpoint: Checkpoint) -> tuple[Mapping[str, Any], str]:
     config = _read_image_config(checkpoint)
     if config is None:
         raise ConfigurationError(
             f"checkpoint {checkpoint.name!r} has no preprocessor_config.json or processor_config.json; save one with "
             "AutoProcessor.save_pretrained, or name another with `processor:`, or write `prepare:` in the step"
         )
-    return preprocessor_of(*config)
+    return config
 
 
 def find_image_preprocessor(
@@ -98,7 +117,8 @@ def read_text_codec(checkpoint: Checkpoint) -> TextCodec:
         max_tokens=_read_max_tokens(named),
         cleans_spaces=_cleans_spaces(named, tokenizer),
         # These encode the question apart from the answer, so an answer that looks like it is an answer.
-        echoes=kind != "florence2" and "BlipForQuestionAnswering" not in (config.get("architectures") or ()),
+        echoes=kind not in ("florence2", "pix2struct")
+        and "BlipForQuestionAnswering" not in (config.get("architectures") or ()),
     )
 
 
@@ -164,16 +184,13 @@ def _read_placeholders(checkpoint: Checkpoint, config: Mapping[str, Any], tokeni
         return _read_florence_tokens(checkpoint, config)
     if config.get("model_type") not in ("blip-2", "instructblip"):
         return ()
-    if config["model_type"] == "instructblip":
-        raise ConfigurationError(
-            f"checkpoint {checkpoint.name!r} is an InstructBLIP, which is not supported; use BLIP or BLIP-2"
-        )
     saved = checkpoint.json("processor_config.json") or {}
     count = saved.get("num_query_tokens") or config.get("num_query_tokens")
     token = token_text(saved.get("image_token")) or "<image>"
     if not isinstance(count, int) or not 0 < count <= 1024:
         raise ConfigurationError(
-            f"checkpoint {checkpoint.name!r}: num_query_tokens is {count!r}; a BLIP-2 needs 1 to 1024: save it again"
+            f"checkpoint {checkpoint.name!r}: num_query_tokens is {count!r}; a BLIP-2 or InstructBLIP needs 1 to 1024: save it "
+            "again"
         )
     if tokenizer.token_to_id(token) is None:
         # As transformers' Blip2Processor does with older checkpoints.

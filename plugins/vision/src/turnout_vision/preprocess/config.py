@@ -8,6 +8,7 @@ from typing import Any
 
 from turnout.errors import ConfigurationError
 from turnout_vision.preprocess.kinds import KINDS, UNNAMED
+from turnout_vision.preprocess.patches import PatchPreprocessor
 from turnout_vision.preprocess.preprocessor import ImagePreprocessor
 from turnout_vision.preprocess.refusals import REFUSALS
 from turnout_vision.preprocess.settings import Settings
@@ -17,6 +18,22 @@ def preprocessor_of(config: Mapping[str, Any], where: str) -> ImagePreprocessor:
     """Return the preprocessor that ``config``, the content of a ``preprocessor_config.json``, describes.
 
     Every key is read, or known to change no pixels, or refused.
+
+    Raises:
+        ConfigurationError: ``config`` is incomplete, has an image processor or a setting that is not supported, or makes no
+            pixel values.
+    """
+    preprocessor = any_preprocessor_of(config, where)
+    if isinstance(preprocessor, PatchPreprocessor):
+        raise ConfigurationError(
+            f"{where}: the image processor is {_given_name(config)!r}, and only the steps `caption` and `answer` send its "
+            "patches; use one of these"
+        )
+    return preprocessor
+
+
+def any_preprocessor_of(config: Mapping[str, Any], where: str) -> ImagePreprocessor | PatchPreprocessor:
+    """Return the preprocessor that ``config`` describes, of pixel values or of patches.
 
     Raises:
         ConfigurationError: ``config`` is incomplete, or has an image processor or a setting that is not supported.
@@ -30,9 +47,13 @@ def preprocessor_of(config: Mapping[str, Any], where: str) -> ImagePreprocessor:
     return preprocessor
 
 
+def _given_name(config: Mapping[str, Any]) -> Any:
+    return config.get("image_processor_type") or config.get("feature_extractor_type")
+
+
 def _read_name(config: Mapping[str, Any], where: str) -> str | None:
     """Return the name of the image processor without the suffixes that versions of transformers gave it."""
-    given = config.get("image_processor_type") or config.get("feature_extractor_type")
+    given = _given_name(config)
     if given is None:
         return None
     name = str(given).removesuffix("Pil").removesuffix("Fast")

@@ -9,6 +9,7 @@ from turnout_vision.preprocess.families import (
     depth,
     detection,
     documents,
+    patches,
     segmentation,
     standard,
     vision_language,
@@ -21,6 +22,7 @@ KINDS: Mapping[str, Kind] = {
     **depth.KINDS,
     **detection.KINDS,
     **documents.KINDS,
+    **patches.KINDS,
     **segmentation.KINDS,
     **vision_language.KINDS,
 }

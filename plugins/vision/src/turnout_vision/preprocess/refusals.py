@@ -58,7 +58,7 @@ REFUSALS: Mapping[str, str] = {
         *("Glmga", "HunYuanVL", "Inkling", "Inkling2", "Kimi_K25", "MiniMaxM3VL", "MuseGlimmer", "NeoMME"),
         *("NemotronH_Omni_Reasoning_V3", "PaddleOCRVL", "Qwen2VL", "VideoLlama3"),
     ),
-    **_all(_MASKED, "Gemma4", "Gemma4Unified", "Kosmos2_5", "Pix2Struct", "Siglip2"),
+    **_all(_MASKED, "Gemma4", "Gemma4Unified", "Kosmos2_5", "Siglip2"),
     **_all(_FRAMES, "Idefics2", "Tvp", "VideoMAE", "Vivit"),
     **_all(_PAIR, "EfficientLoFTR", "LightGlue", "SuperGlue"),
     **_all(_SEVERAL, "DeepseekVLHybrid", "Fuyu"),

@@ -9,22 +9,21 @@ from functools import cached_property
 from turnout import InferenceRequest, InferenceResponse, PipelineContext, StepDeclaration
 from turnout.errors import TurnoutError
 from turnout_vision.checkpoints.checkpoint import find_checkpoint, require_checkpoint
-from turnout_vision.checkpoints.processor import read_image_preprocessor, read_text_codec
+from turnout_vision.checkpoints.processor import read_text_codec
 from turnout_vision.options.texts import TextStepOptions
-from turnout_vision.preprocess import ImagePreprocessor
-from turnout_vision.regions.prepared_crops import prepare_crop
 from turnout_vision.regions.region import Region, whole_picture
 from turnout_vision.regions.region_fan_out import read_regions, read_responses
 from turnout_vision.steps.model_step import ModelStep, RefusedInput, picture_advice, prompt_advice
+from turnout_vision.steps.text_inputs import Prompt, TextInputs, read_text_inputs
 from turnout_vision.texts.tokens import TextCodec
 
 
 @dataclass(frozen=True, slots=True)
 class _Preparation:
-    """The state of one run between ``preprocess`` and ``postprocess``: the regions and the ids of the prompt."""
+    """The state of one run between ``preprocess`` and ``postprocess``: the regions and the prompt."""
 
     regions: Sequence[Region | None]
-    prompt: Sequence[int]
+    prompt: Prompt
 
 
 class TextStep(ModelStep):
@@ -32,6 +31,9 @@ class TextStep(ModelStep):
 
     A request is ``pixel_values`` FP32 [1, 3, height, width], ``input_ids`` INT64 [1, length] and ``attention_mask`` INT64
     [1, length]; a response has ``generated_ids`` INT64 [1, max_length]. A region that failed is reported, its text is None.
+
+    InstructBLIP takes ``qformer_input_ids`` and ``qformer_attention_mask`` INT64 [1, length] too; Pix2Struct takes
+    ``flattened_patches`` FP32 [1, patches, 2 + patch] and ``attention_mask`` FP32 [1, patches] instead.
     """
 
     def __init__(self, declaration: StepDeclaration, options: TextStepOptions, *, one: str, many: str) -> None:
@@ -67,23 +69,20 @@ class TextStep(ModelStep):
         options = self._text_options
         height, width = context["picture"].shape[:2]
         regions = read_regions(context) if self._per_region else [whole_picture(height, width)]
-        prompt = self.codec.ids(self.prompt(context))
+        prompt = self._inputs.read_prompt(self.prompt(context))
         context.state = _Preparation(regions, prompt)
-        tokens = self.codec.inputs(prompt, options.prompt_length)
         wide = [region.with_margin(options.margin, height, width) for region in regions if region]
-        return [
-            InferenceRequest({"pixel_values": prepare_crop(context, region, self._preprocessor), **tokens}) for region in wide
-        ]
+        return [InferenceRequest(self._inputs.tensors(context, region, prompt)) for region in wide]
 
     def postprocess(self, context: PipelineContext, responses: Sequence[InferenceResponse]) -> None:
         state: _Preparation = context.state
         if self._per_region:
             context[self._into] = read_responses(
-                context, state.regions, responses, lambda _, response: self.text(response, state.prompt)
+                context, state.regions, responses, lambda _, response: self.text(response, state.prompt.ids)
             )
             return
         try:
-            context[self._into] = self.text(responses[0], state.prompt)
+            context[self._into] = self.text(responses[0], state.prompt.ids)
         except TurnoutError as error:
             # Without an index: the whole step failed, not a region.
             context.report(error)
@@ -94,5 +93,5 @@ class TextStep(ModelStep):
         return self._text_options.on == "regions"
 
     @cached_property
-    def _preprocessor(self) -> ImagePreprocessor:
-        return read_image_preprocessor(self._checkpoint, self._text_options.prepare)
+    def _inputs(self) -> TextInputs:
+        return read_text_inputs(self._checkpoint, self.codec, self._text_options)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from turnout_vision.preprocess.patches import PatchPreprocessor
 from turnout_vision.preprocess.preprocessor import ImagePreprocessor
 from turnout_vision.preprocess.settings import Settings
 
-Recipe = Callable[[Settings], ImagePreprocessor]
+Recipe = Callable[[Settings], ImagePreprocessor | PatchPreprocessor]
 
 
 @dataclass(frozen=True, slots=True)
