@@ -28,7 +28,7 @@ RERUN := $(if $(filter-out 0,$(RERUNS)),--reruns $(RERUNS) --max-suite-reruns 5 
 PYTEST := -m pytest --timeout 300 $(RERUN)
 # Two passes: tests that the clock decides run alone, in one process, and without coverage, which would slow what they measure.
 # Exit 5 of the second means that there are none here.
-PARALLEL := --numprocesses 2 --dist loadfile -m "not clock and not campaign"
+PARALLEL = --numprocesses $(or $(PROCESSES),2) --dist loadfile -m "not clock and not campaign"
 # One file has most of the hostile cases, which need nothing of each other.
 SPREAD := --numprocesses 2 --dist worksteal
 ALONE := -m clock
@@ -176,6 +176,8 @@ test-core: $(VENVS)/core/.done
 test-%: $(VENVS)/%/.done
 	$(call run_tests,$*,tests/plugins/$*)
 
+# Most of its tests wait for a server.
+test-triton: PROCESSES := 4
 test-triton: $(VENVS)/triton/.done-server
 	$(call run_tests,triton,tests/plugins/triton tests/thin)
 
