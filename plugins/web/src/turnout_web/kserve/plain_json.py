@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,10 +15,11 @@ from turnout.tensors import dtype_of
 from turnout_web.kserve.requested import Requested
 
 _FLOATS, _INTEGERS = msgspec.json.Decoder(list[float]).decode, msgspec.json.Decoder(list[int]).decode
-_READERS: Mapping[np.dtype[Any], Callable[[bytes], Sequence[float]]] = {
-    dtype_of("FP32"): _FLOATS,
-    dtype_of("FP64"): _FLOATS,
-    dtype_of("INT64"): _INTEGERS,
+# How the numbers are read, and how struct writes them into memory: it refuses those that the datatype does not hold.
+_READERS: Mapping[np.dtype[Any], tuple[Callable[[bytes], Sequence[float]], str]] = {
+    dtype_of("FP32"): (_FLOATS, "f"),
+    dtype_of("FP64"): (_FLOATS, "d"),
+    dtype_of("INT64"): (_INTEGERS, "q"),
 }
 
 
@@ -57,9 +59,9 @@ class PlainRequests:
             return
         [(name, array)] = requested.json_inputs.items()
         if array.dtype in _READERS and len(before) + len(after) <= _MOST_BYTES and _is_data(before, after):
-            # Without the numbers, of which there may be many.
-            same = requested._replace(json_inputs={})
-            self._forms[before, after] = _Form(name, array.dtype, array.shape, _READERS[array.dtype], same)
+            numbers_of, code = _READERS[array.dtype]
+            pack = struct.Struct(f"={array.size}{code}").pack
+            self._forms[before, after] = _Form(name, array.dtype, array.shape, numbers_of, pack, requested[1:])
 
 
 class _Form(NamedTuple):
@@ -67,26 +69,20 @@ class _Form(NamedTuple):
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     numbers_of: Callable[[bytes], Sequence[float]]
-    same: Requested
+    pack: Callable[..., bytes]
+    same: tuple[Any, ...]
+    """The fields of ``Requested`` after the first one."""
 
     def read(self, numbers: bytes) -> Requested | None:
-        array = self._array(numbers)
-        return None if array is None else self.same._replace(json_inputs={self.name: array})
-
-    def _array(self, numbers: bytes) -> NDArray[Any] | None:
-        size = math.prod(self.shape)
         # Before they are parsed: a number takes more memory than its text.
-        if size > 1 and numbers.count(b",") != size - 1:
+        if numbers.count(b",") > math.prod(self.shape):
             return None
         try:
-            data = self.numbers_of(numbers)
-            if len(data) != size:
-                return None
-            # A large number becomes an infinity in FP32, without numpy's warning.
-            with np.errstate(over="ignore"):
-                return np.array(data, self.dtype).reshape(self.shape)
-        except (msgspec.MsgspecError, OverflowError):
+            memory = self.pack(*self.numbers_of(numbers))
+        except (msgspec.MsgspecError, struct.error, OverflowError):
             return None
+        array: NDArray[Any] = np.ndarray(self.shape, self.dtype, memory)
+        return Requested({self.name: array}, *self.same)
 
 
 def _last_list(text: bytes) -> tuple[int, int]:
