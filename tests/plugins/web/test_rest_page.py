@@ -14,6 +14,7 @@ from tests.plugins.web.demo_server import PICTURES, REPOSITORY
 import turnout
 from turnout_web.openapi import document
 from turnout_web.openapi.operation import STATUSES
+from turnout_web.pipelines.maps import MAP_FORMS
 from turnout_web.pipelines.masks import MASK_FORMS
 from turnout_web.settings import ServeSettings
 
@@ -64,6 +65,7 @@ def test_the_tables_are_those_of_the_code() -> None:
 
     assert rows == {str(status): text for status, text in STATUSES.items()}
     assert f"| `masks` | {', '.join(f'`{form}`' for form in MASK_FORMS)} | `png` |" in PAGE
+    assert f"| `maps` | {', '.join(f'`{form}`' for form in MAP_FORMS)} | " in PAGE
 
 
 def test_every_route_of_pipelines_and_models_is_on_a_page(demo_app: turnout.Turnout) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -104,8 +105,8 @@ def test_the_page_draws_classes_with_a_legend_and_a_depth_with_its_scale(
 
 
 def test_a_picture_of_the_maps_is_answered_and_their_values_too(maps_server: Running, parts: Path) -> None:
-    def ask(**headers: str) -> bytes:
-        address = f"http://{maps_server.address}/v1/pipelines/look?masks=none"
+    def ask(options: str, **headers: str) -> bytes:
+        address = f"http://{maps_server.address}/v1/pipelines/look?{options}"
         head = b'--part\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n'
         body = head + parts.read_bytes() + b"\r\n--part--\r\n"
         request = urllib.request.Request(address, body, {"Content-Type": "multipart/form-data; boundary=part", **headers})
@@ -113,12 +114,17 @@ def test_a_picture_of_the_maps_is_answered_and_their_values_too(maps_server: Run
             content: bytes = answer.read()
         return content
 
-    values = json.loads(ask())["values"]
-    drawn = np.asarray(Image.open(io.BytesIO(ask(Accept="image/png"))))
+    values = json.loads(ask("masks=none"))["values"]
+    exact = json.loads(ask("maps=npy"))["values"]["depth"]
+    drawn = np.asarray(Image.open(io.BytesIO(ask("masks=none", Accept="image/png"))))
 
     assert values["class_map"] == {"datatype": "INT32", "shape": [160, 240], "least": 0, "most": 2}
     assert [one["label"] for one in values["classes"]] == ["red", "green", "blue"]
     assert values["depth"]["shape"] == [160, 240]
+    depth = np.load(io.BytesIO(base64.b64decode(exact.pop("npy").partition(",")[2])))
+    assert exact == values["depth"]
+    assert (depth.dtype, depth.shape) == (np.float32, (160, 240))
+    assert [depth.min(), depth.max()] == np.float32([exact["least"], exact["most"]]).tolist()
     colors = {tuple(pixel) for pixel in drawn.reshape(-1, 3)}
     assert {class_color(index) for index in range(3)} <= colors
     # Three times as large, with a legend, a depth below it and its scale.

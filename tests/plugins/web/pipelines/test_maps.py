@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from PIL import Image
+from starlette.datastructures import QueryParams
 
-from turnout_web.pipelines.maps import MAP_FORMS, map_alone, map_with_png
+from turnout_web.pipelines.maps import map_alone, map_with_npy, map_with_png
 from turnout_web.pipelines.masks import mask_alone
+from turnout_web.pipelines.request_options import read_options
 from turnout_web.pipelines.values import ValueWriter
+from turnout_web.problems import Problem
 
 SHAPES = st.tuples(st.integers(1, 20), st.integers(1, 40))
 
@@ -69,9 +72,26 @@ def test_only_an_array_of_the_size_of_a_picture_is_a_map() -> None:
     assert set(written) == {"depth", "boxes", "ids"}
 
 
-def test_a_map_has_a_png_only_if_the_request_asks_for_pngs() -> None:
-    assert {form: "png" in write(np.ones((4, 5), np.float32)) for form, write in MAP_FORMS.items()} == {
-        "png": True,
-        "rle": False,
-        "none": False,
-    }
+@given(SHAPES.flatmap(lambda shape: arrays.arrays(np.float32, shape, elements=FLOATS)))
+def test_the_npy_of_a_depth_has_its_numbers_bit_for_bit(depth: NDArray[np.float32]) -> None:
+    for values in (depth, depth.T, depth[::-1], depth.view(np.int32)):
+        record = map_with_npy(values)
+
+        content = base64.b64decode(record.pop("npy").removeprefix("data:application/x-npy;base64,"))
+        read = np.load(io.BytesIO(content), allow_pickle=False)
+        assert (read.dtype, read.shape, read.tobytes()) == (values.dtype, values.shape, values.tobytes())
+        assert record == map_alone(values)
+
+
+def test_maps_follow_the_masks_unless_the_request_asks_for_a_form() -> None:
+    asked = ["", "masks=rle", "masks=none", "maps=npy", "masks=rle&maps=png", "masks=png&maps=none"]
+
+    forms = [read_options(QueryParams(query), 1).maps for query in asked]
+
+    assert forms == ["png", "none", "none", "npy", "png", "none"]
+
+
+def test_an_unknown_form_of_maps_is_one_line() -> None:
+    with pytest.raises(Problem, match=r"^maps='rle' is no form of maps; known: png, npy, none$"):
+        read_options(QueryParams("maps=rle"), 1)
+    assert read_options(QueryParams("maps=npy"), 1).maps == "npy"

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from turnout import Turnout
 from turnout_web.openapi.operation import JSON, Json, in_path, in_query, operation
 from turnout_web.openapi.page_schemas import BOARD, CHOICES, COMPARISON
-from turnout_web.openapi.pipeline_paths import MASKS, TIMEOUT, created_pipeline, run_body
+from turnout_web.openapi.pipeline_paths import MAPS, MASKS, TIMEOUT, created_pipeline, run_body
 
 TAG = "page"
 _SIDES = [
@@ -39,7 +39,7 @@ def _comparison(app: Turnout, name: str) -> Json:
         f"Run the pipeline {name} on two sides with the same inputs, and return what differs.",
         TAG,
         {JSON: COMPARISON},
-        parameters=[*_SIDES, MASKS, TIMEOUT],
+        parameters=[*_SIDES, MASKS, MAPS, TIMEOUT],
         body=run_body(created_pipeline(app, name)),
         errors=(413, 415, 504),
     )

@@ -10,6 +10,7 @@ from turnout.errors import TurnoutError
 from turnout_web.examples.routing import FORMS
 from turnout_web.openapi.operation import JSON, Json, example_operation, in_query, operation, reference
 from turnout_web.pipelines.description import draws
+from turnout_web.pipelines.maps import MAP_FORMS
 from turnout_web.pipelines.masks import MASK_FORMS
 from turnout_web.pipelines.request_options import MAX_SECONDS
 from turnout_web.pipelines.routing import PIPELINES
@@ -23,6 +24,9 @@ _TENSOR: Json = {
     "additionalProperties": False,
 }
 MASKS = in_query("masks", {"enum": list(MASK_FORMS), "default": "png"}, "The form of masks in the result.")
+MAPS = in_query(
+    "maps", {"enum": list(MAP_FORMS)}, "The form of maps in the result; as default `png` with `masks=png`, else `none`."
+)
 TIMEOUT = in_query(
     "timeout_seconds", {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_SECONDS}, "The time limit of the run."
 )
@@ -51,7 +55,7 @@ def _paths_of(app: Turnout, name: str) -> Json:
         f"Run the pipeline {name}.",
         TAG,
         answers,
-        parameters=[MASKS, TIMEOUT],
+        parameters=[MASKS, MAPS, TIMEOUT],
         body=run_body(pipeline),
         errors=(406, 413, 415, 504),
     )

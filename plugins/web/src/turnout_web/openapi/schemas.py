@@ -107,9 +107,10 @@ SCHEMAS: Json = {
             "most": {"type": ["number", "null"]},
             "png": {
                 **_TEXT,
-                "description": "With `masks=png`: a data: URL of a gray PNG. 0 is no number; INT32 n is n + 1; FP32 is scaled "
+                "description": "With `maps=png`: a data: URL of a gray PNG. 0 is no number; INT32 n is n + 1; FP32 is scaled "
                 "from 1 for `least` to 65535 for `most`.",
             },
+            "npy": {**_TEXT, "description": "With `maps=npy`: a data: URL of a NumPy file with the numbers, bit for bit."},
         },
         ("datatype", "shape", "least", "most"),
     ),

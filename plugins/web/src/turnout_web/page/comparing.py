@@ -79,7 +79,7 @@ async def _run(side: Side, inputs: Mapping[str, Any], options: RunOptions) -> Ou
 
 def _as_json(name: str, sides: list[Side], outcomes: list[Outcome], options: RunOptions) -> str:
     provided = provided_names(sides[0].pipeline)
-    writer = ValueWriter(MASK_FORMS[options.masks], MAP_FORMS[options.masks])
+    writer = ValueWriter(MASK_FORMS[options.masks], MAP_FORMS[options.maps])
     records = [_side_record(side, outcome, provided, writer) for side, outcome in zip(sides, outcomes, strict=True)]
     return json_text(
         {"pipeline": name, **dict(zip(_SIDES, records, strict=True)), **_differences(outcomes, provided).as_json()}

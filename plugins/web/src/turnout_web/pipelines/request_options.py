@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from starlette.datastructures import QueryParams
 
 from turnout.errors import listing, suggestion
+from turnout_web.pipelines.maps import MAP_FORMS
 from turnout_web.pipelines.masks import MASK_FORMS
 from turnout_web.problems import Problem
 
 MAX_SECONDS = 86_400.0
-_NAMES = ("masks", "timeout_seconds")
+_NAMES = ("masks", "maps", "timeout_seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,12 @@ class RunOptions:
 
     Attributes:
         masks: the form of masks in the result, a key of ``MASK_FORMS``.
+        maps: the form of maps in the result, a key of ``MAP_FORMS``.
         timeout_seconds: the time limit of the run.
     """
 
     masks: str
+    maps: str
     timeout_seconds: float
 
 
@@ -42,13 +45,16 @@ def read_options(query: QueryParams, timeout_seconds: float) -> RunOptions:
         if name in given:
             raise Problem(400, f"option {name!r} is there twice; give it once", field=name)
         given[name] = value
-    return RunOptions(_read_masks(given), _read_seconds(given, timeout_seconds))
+    masks = _read_form(given, "masks", MASK_FORMS, "png")
+    # Who asks for masks without PNGs wants no PNGs of maps.
+    maps = _read_form(given, "maps", MAP_FORMS, "png" if masks == "png" else "none")
+    return RunOptions(masks, maps, _read_seconds(given, timeout_seconds))
 
 
-def _read_masks(given: Mapping[str, str]) -> str:
-    form = given.get("masks", "png")
-    if form not in MASK_FORMS:
-        raise Problem(400, f"masks={form!r:.40} is no form of masks; known: {listing(list(MASK_FORMS))}", field="masks")
+def _read_form(given: Mapping[str, str], name: str, forms: Mapping[str, object], default: str) -> str:
+    form = given.get(name, default)
+    if form not in forms:
+        raise Problem(400, f"{name}={form!r:.40} is no form of {name}; known: {listing(list(forms))}", field=name)
     return form
 
 

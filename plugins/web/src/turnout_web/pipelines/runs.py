@@ -40,7 +40,7 @@ async def answer_run(pipeline: Pipeline, request: Request) -> Response:
     wanted = choose_type(request.headers.get("accept", ""), offered)
     options = read_options(request.query_params, settings.timeout_seconds)
     inputs = await read_inputs(request, pipeline.plan.input_forms)
-    writer = ValueWriter(MASK_FORMS[options.masks], MAP_FORMS[options.masks])
+    writer = ValueWriter(MASK_FORMS[options.masks], MAP_FORMS[options.maps])
     start = time.perf_counter()
     try:
         result = await run_answered(pipeline, inputs, options.timeout_seconds)
