@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 ROOT = Path(__file__).parents[2]
 SHOWN = ROOT / "docs" / "photo-demo.png"
 # Of 255; the last bits of the models differ from processor to processor, which moves a line by a part of a pixel.
-MOST_DIFFERENCE = 8.0
+MOST_DIFFERENCE = 12.0
 TILE = 50
 
 
@@ -46,6 +46,6 @@ def test_the_demo_draws_the_picture_in_the_docs(sheet: Path) -> None:
 def test_another_picture_is_noticed(sheet: Path) -> None:
     with Image.open(sheet) as picture:
         changed = picture.convert("RGB")
-    ImageDraw.Draw(changed).rectangle((100, 100, 240, 260), outline=(255, 0, 0), width=3)
+    ImageDraw.Draw(changed).rectangle((100, 100, 240, 260), outline=(255, 0, 0), width=6)
 
     assert _greatest_difference(changed) > MOST_DIFFERENCE
