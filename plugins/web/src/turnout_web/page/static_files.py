@@ -20,6 +20,7 @@ FILES = (
     "comparison.js",
     "dom.js",
     "icon.svg",
+    "lines.js",
     "main.js",
     "maps.js",
     "models.js",

@@ -7,17 +7,16 @@ const BRIEF_BELOW = 420;
 const ONLY_LEFT = [214, 0, 147];
 const ONLY_RIGHT = [0, 120, 212];
 
-/** Return a figure of the picture at `address` with `regions` over it. */
-export function drawRegions(address, [width, height], regions, title) {
+/** Return a figure of the picture at `address` with `regions` over it; `described` is the figure in words. */
+export function drawRegions(address, [width, height], regions, described) {
   const canvas = make("canvas", { class: "masks", "aria-hidden": "true" });
   const layer = make("div", { class: "labels", "aria-hidden": "true" });
   const frame = frameOf(address, width, height, canvas, layer);
-  const described = `${title}: ${regions.length} regions; their texts are in the table below.`;
   frame.setAttribute("role", "img");
   frame.setAttribute("aria-label", described);
   // A wrong box has no region, and keeps its number.
   const known = [...regions.entries()].filter(([, region]) => region.box);
-  layer.append(...known.map(([index, region]) => boxOf(region, index, width, height)));
+  layer.append(...known.filter(([, region]) => !region.polygon).map(([index, region]) => boxOf(region, index, width, height)));
   const labels = known.map(([index, region]) => labelOf(region, index));
   layer.append(...labels);
   new ResizeObserver(() => placeLabels(labels, regions, layer, width, height)).observe(layer);
@@ -96,6 +95,9 @@ async function drawMasks(canvas, width, height, regions) {
     if (region.mask?.png) tint(pixels, await pixelsOf(region.mask.png, canvas), canvas.width, regionColor(index));
   }
   drawn.putImageData(pixels, 0, 0);
+  for (const [index, region] of regions.entries()) {
+    if (region.polygon) outline(drawn, region.polygon, canvas.width / width, css(regionColor(index)));
+  }
 }
 
 async function markDifferences(canvas, width, height, left, right) {
@@ -131,6 +133,19 @@ export async function pixelsOf(address, { width, height }, smooth = true) {
   context.imageSmoothingEnabled = smooth;
   context.drawImage(image, 0, 0, width, height);
   return context.getImageData(0, 0, width, height).data;
+}
+
+/** Draw the outline of a polygon, with a dark edge so that it shows on any picture. */
+function outline(drawn, polygon, scale, color) {
+  const wide = Math.max(2, Math.max(drawn.canvas.width, drawn.canvas.height) / 400);
+  drawn.lineJoin = "round";
+  drawn.beginPath();
+  for (const [x, y] of polygon) drawn.lineTo(x * scale, y * scale);
+  drawn.closePath();
+  for (const [style, lineWidth] of [["rgb(0 0 0 / 65%)", wide + 2], [color, wide]]) {
+    Object.assign(drawn, { strokeStyle: style, lineWidth });
+    drawn.stroke();
+  }
 }
 
 /** Fill a mask with a light color, and its edge with the full one. */

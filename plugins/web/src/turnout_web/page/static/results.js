@@ -1,6 +1,7 @@
 // The result of a run: over the picture, in a table, and its timings.
 
 import { css, make, regionColor, seconds } from "/page/dom.js";
+import { drawLines, lineTable, linesOf } from "/page/lines.js";
 import { areClasses, drawMaps, isMap } from "/page/maps.js";
 import { drawRegions } from "/page/overlay.js";
 import { answeredBy, drawWaterfall } from "/page/waterfall.js";
@@ -58,13 +59,18 @@ export function showResult(result, address, size, title) {
   const regions = regionsOf(values);
   const section = make("section", { class: "result", "aria-label": title });
   const maps = address && size[0] ? drawMaps(address, size, values) : [];
-  // The edge of the picture is no finding beside a map.
-  const found = regions.length && !(maps.length && regions.every((region) => isEdge(region, size)));
-  const drawn = address && found && size[0] ? [drawRegions(address, size, regions, title), ...maps] : maps;
+  const lines = linesOf(values);
+  const outlined = address && size[0] ? lines.map(([, list]) => drawLines(address, size, list, title)) : [];
+  // The edge of the picture is no finding beside a map or a text.
+  const found = regions.length && !((maps.length || lines.length) && regions.every((region) => isEdge(region, size)));
+  const described = `${title}: ${regions.length} regions; their texts are in the table below.`;
+  const boxed = address && found && size[0] ? [drawRegions(address, size, regions, described)] : [];
+  const drawn = [...boxed, ...outlined, ...maps];
   section.append(...drawn.map(({ element }) => element));
   if (result.parts?.length) section.append(summaryOf(result));
   if (result.failures?.length) section.append(failuresOf(result.failures));
   if (columnsOf(values).length || regions.some((region) => region.label)) section.append(tableOf(values, regions));
+  section.append(...lines.map(([name, list]) => lineTable(name, list)));
   const others = othersOf(values, regions.length > 0);
   if (others) section.append(others);
   if (result.parts?.length) section.append(drawWaterfall(result.parts, result.seconds));
@@ -129,8 +135,9 @@ export function shortText(value) {
 
 function othersOf(values, hasRegions) {
   const known = new Set(hasRegions ? ["regions", ...columnsOf(values).map(([name]) => name)] : []);
+  const lines = new Set(linesOf(values).map(([, list]) => list));
   // Pixels come back as their datatype and shape, which say nothing new.
-  const isDrawn = (value) => isMap(value) || areClasses(value) || (value?.datatype && value.shape);
+  const isDrawn = (value) => isMap(value) || lines.has(value) || areClasses(value) || (value?.datatype && value.shape);
   const rows = Object.entries(values).filter(([name, value]) => !known.has(name) && !isDrawn(value));
   if (!rows.length) return null;
   return make("dl", { class: "values" }, ...rows.flatMap(([name, value]) => [
