@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from turnout.commands.adopt.candidate import Candidate
@@ -16,7 +17,11 @@ from turnout.commands.adopt.settings_file import edit_model
 from turnout.commands.adopt.trial import try_model
 from turnout.commands.arm_proofs import arm_states
 from turnout.commands.verify.command import VerifyOptions, verify_file
+from turnout.files.atomic import open_atomic
+from turnout.files.fingerprint import fingerprint
+from turnout.files.state_folder import STATE
 from turnout.plugins.discovery import Plugins
+from turnout.recording import RecordedRequest
 from turnout.settings import load_settings
 
 _TIMEOUT_SECONDS = 300.0
@@ -40,6 +45,8 @@ class Adoption:
         self.progress = AdoptProgress(request.folder, candidate.name, self._source(), again=request.again)
         self.sent: Sequence[Mapping[str, Any]] = ()
         self._variant = 0
+        # The request of a pipeline, for a model that refuses generated ones.
+        self._asked: list[Path] = []
 
     @property
     def name(self) -> str:
@@ -55,11 +62,23 @@ class Adoption:
         done, word = self.progress.done("find"), "kept"
         if done is None:
             trial = try_model(self._plugins, self._request, self.candidate)
-            done, word = self.progress.add("find", {"variant": trial.variant, "tensors": trial.tensors}), "ok"
+            facts = {"variant": trial.variant, "tensors": trial.tensors, **self._keep(trial.asked)}
+            done, word = self.progress.add("find", facts), "ok"
+        self._asked = [self._request.folder / done["file"]] if "file" in done else []
         self._variant = int(done["variant"])
         found = self.candidate.found
         self.report.add("find", ", ".join(filter(None, (found.kind, found.task, str(done["tensors"])))), word=word)
         self.report.facts["tensors"] = done["tensors"]
+
+    def _keep(self, asked: Mapping[str, Any] | None) -> dict[str, str]:
+        """Write the request that the model answers, for the stages after this one; return the facts of its file."""
+        if asked is None:
+            return {}
+        file = self._request.folder / STATE / f"{self.name}.example.npz"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with open_atomic(file) as stream:
+            RecordedRequest(asked, model=self.name).write(stream)
+        return {"file": file.relative_to(self._request.folder).as_posix(), "sha256": fingerprint(file)}
 
     def export(self) -> None:
         """Publish the model, and write its backends into turnout.yaml; what cannot be published stays where it is."""
@@ -108,7 +127,9 @@ class Adoption:
         if not exported.get("backends") and not self.candidate.others:
             self._report_serving({"on": serves, "left_out": []}, "ok")
             return
-        verified = verify_file(self._request.config, self.name, VerifyOptions(timeout=_TIMEOUT_SECONDS), warn=warn)
+        # One request has no other row for a batch; its exporter has compared rows of its own.
+        options = VerifyOptions(timeout=_TIMEOUT_SECONDS, inputs=self._asked, batch=0 if self._asked else None)
+        verified = verify_file(self._request.config, self.name, options, warn=warn)
         if verified.result.verdict == "mismatch":
             findings = "; ".join(verified.result.findings())
             self.report.facts["serves"] = serves
@@ -129,7 +150,7 @@ class Adoption:
             return
         done, word = self.progress.done("measure"), "kept"
         if done is None:
-            done, word = measure_model(self._plugins, self._request, self.name), "ok"
+            done, word = measure_model(self._plugins, self._request, self.name, self._asked), "ok"
             self.progress.add("measure", done)
         self.report.facts["measure"] = done
         if "error" in done:

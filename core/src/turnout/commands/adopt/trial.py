@@ -12,6 +12,7 @@ from typing import Any
 from turnout.commands.adopt.candidate import Candidate
 from turnout.commands.adopt.in_memory import load_entries
 from turnout.commands.adopt.request import AdoptRequest
+from turnout.commands.adopt.task_pipeline import task_pipelines
 from turnout.commands.pipeline_examples import example_inputs, tapped_pipelines
 from turnout.commands.pipeline_files import file_input
 from turnout.commands.requests import RequestOptions, select_requests
@@ -20,6 +21,7 @@ from turnout.inference import ModelInference, ModelSignature
 from turnout.metrics import Metrics
 from turnout.pipeline import Pipeline
 from turnout.plugins.discovery import Plugins
+from turnout.recording import RecordedRequest
 from turnout.serving.app import Turnout
 from turnout.settings import LoadedSettings
 from turnout.tensors import TensorSpec, describe
@@ -38,11 +40,13 @@ class Trial:
         variant: the number of the candidate's variant that answers.
         tensors: the inputs and outputs of an answer, in one line.
         signature: the tensors as the backend reports them.
+        asked: the inputs, of a model that refuses generated requests; None if it answers these.
     """
 
     variant: int
     tensors: str
     signature: ModelSignature
+    asked: Inputs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ class PipelineTrial:
 def try_model(plugins: Plugins, request: AdoptRequest, candidate: Candidate) -> Trial:
     """Return the first variant of ``candidate`` that answers a generated request; blocks while the model opens.
 
+    A model that refuses these, as one whose prompts need tokens for the picture, answers what a pipeline for it sends.
+
     Raises:
         ModelLoadError: the model cannot be opened.
         TurnoutError: no variant answers; the error is that of the first one.
@@ -83,12 +89,34 @@ def try_model(plugins: Plugins, request: AdoptRequest, candidate: Candidate) -> 
                 return Trial(number, _answer(arm, loaded, candidate.name), arm.signature())
             except (InvalidRequestError, InferenceError) as error:
                 reasons.append(error)
-    raise _explained(candidate, reasons[0])
+    trial = _try_pipelines(plugins, request, candidate)
+    if trial is None:
+        raise _explained(candidate, reasons[0])
+    return trial
+
+
+def _try_pipelines(plugins: Plugins, request: AdoptRequest, candidate: Candidate) -> Trial | None:
+    """Return the answer of the first variant to what a pipeline for it sends; None if no pipeline works."""
+    entries = {candidate.name: candidate.entry(candidate.variants()[0])}
+    for name, steps in task_pipelines(plugins, [candidate], request.step_options).items():
+        try:
+            loaded = load_entries(plugins, request.folder, entries, {name: steps})
+            sent = try_pipeline(plugins, request, loaded, name).sent.get(candidate.name)
+            if sent:
+                with Turnout(loaded, plugins, Metrics()) as app, closing(app.arm(candidate.name, candidate.backend)) as arm:
+                    return Trial(0, _ask(arm, RecordedRequest(sent[0])), arm.signature(), sent[0])
+        except TurnoutError as error:
+            logger.info("pipeline %r gives no answer of model %r: %s", name, candidate.name, error)
+    return None
 
 
 def _answer(arm: ModelInference, loaded: LoadedSettings, name: str) -> str:
     records, _ = select_requests(arm, loaded, loaded.model(name), RequestOptions(generate=1))
-    record = next(iter(records))
+    return _ask(arm, next(iter(records)))
+
+
+def _ask(arm: ModelInference, record: RecordedRequest) -> str:
+    """Return the inputs and outputs of the answer to ``record``, in one line."""
     answer = arm.infer(record.request(time.monotonic() + _SECONDS))
     if answer.error is not None:
         raise answer.error
