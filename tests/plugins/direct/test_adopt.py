@@ -58,15 +58,16 @@ def test_both_halves_of_a_model_of_pictures_and_texts_are_served(tmp_path: Path,
     assert (sizes["proved"][-1]["input_ids"], sizes["refused"][0]["input_ids"]) == ([16], [33])
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", ["pix2struct", "instructblip"])
 def test_a_model_that_refuses_generated_requests_is_proved_with_those_of_its_pipeline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    report = adopt(tmp_path, monkeypatch, name, format="torchscript")
+    report = adopt(tmp_path, monkeypatch, name, format="onnx")
 
     [model] = report["models"]
     assert report["pipelines"] == [{"pix2struct": "caption_pix2struct", "instructblip": "answer_instructblip"}[name]]
-    assert (model["export"]["format"], model["export"]["proof"]["from_pipeline"]) == ("torchscript", 1)
+    assert (model["export"]["format"], model["export"]["proof"]["from_pipeline"]) == ("onnx", 1)
     assert model["export"]["proof"]["max_abs_error"] == {"generated_ids": 0}
-    again = adopt(tmp_path, monkeypatch, name, format="torchscript")
+    again = adopt(tmp_path, monkeypatch, name, format="onnx")
     assert again["models"][0]["serves"] == model["serves"]

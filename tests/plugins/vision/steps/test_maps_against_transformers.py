@@ -72,6 +72,19 @@ def mask2former() -> tuple[Any, Any]:
     return transformers.Mask2FormerForUniversalSegmentation(config), transformers.SegformerImageProcessorPil(size=SQUARE)
 
 
+def maskformer() -> tuple[Any, Any]:
+    decoder = transformers.DetrConfig(
+        d_model=32, encoder_layers=1, decoder_layers=2, encoder_attention_heads=2, decoder_attention_heads=2,
+        encoder_ffn_dim=16, decoder_ffn_dim=16, num_queries=9, backbone_config=transformers.ResNetConfig(),
+    )  # fmt: skip
+    config = transformers.MaskFormerConfig(
+        backbone_config=transformers.SwinConfig(**SWIN, out_features=STAGES), decoder_config=decoder, fpn_feature_size=32,
+        mask_feature_size=32, id2label=NAMES,
+    )  # fmt: skip
+    processor = transformers.MaskFormerImageProcessorPil(size=SQUARE, size_divisor=32)
+    return transformers.MaskFormerForInstanceSegmentation(config), processor
+
+
 def dpt() -> tuple[Any, Any]:
     config = transformers.DPTConfig(
         **VIT, patch_size=16, backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[8, 8, 8, 8], fusion_hidden_size=8
@@ -100,11 +113,31 @@ def glpn() -> tuple[Any, Any]:
     return transformers.GLPNForDepthEstimation(config), transformers.GLPNImageProcessorPil()
 
 
+def zoedepth() -> tuple[Any, Any]:
+    backbone = transformers.BeitConfig(
+        **VIT, patch_size=16, out_features=STAGES, reshape_hidden_states=False, use_relative_position_bias=True
+    )
+    config = transformers.ZoeDepthConfig(
+        backbone_config=backbone, neck_hidden_sizes=[8, 8, 8, 8], fusion_hidden_size=8, bottleneck_features=8,
+        num_relative_features=8, use_auxiliary_head=False,
+        bin_configurations=[{"n_bins": 8, "min_depth": 0.001, "max_depth": 10.0, "name": "nyu"}],
+    )  # fmt: skip
+    processor = transformers.ZoeDepthImageProcessorPil(size=SQUARE, ensure_multiple_of=32)
+    return transformers.ZoeDepthForDepthEstimation(config), processor
+
+
+def eomt() -> tuple[Any, Any]:
+    config = transformers.EomtConfig(**VIT, patch_size=16, num_blocks=1, num_queries=6, num_upscale_blocks=1, id2label=NAMES)
+    processor = transformers.EomtImageProcessorPil(size={"shortest_edge": 64, "longest_edge": 64}, do_pad=True)
+    return transformers.EomtForUniversalSegmentation(config), processor
+
+
 SEGMENTERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "segformer": segformer,
     "upernet": upernet,
     "beit": beit,
     "mask2former": mask2former,
+    "maskformer": maskformer,
 }
 ESTIMATORS: dict[str, Callable[[], tuple[Any, Any]]] = {"dpt": dpt, "depth_anything": depth_anything, "glpn": glpn}
 
@@ -147,7 +180,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Saved]:
     def save(name: str) -> Saved:
         if name not in made:
             torch.manual_seed(5)
-            model, processor = {**SEGMENTERS, **ESTIMATORS}[name]()
+            model, processor = {**SEGMENTERS, **ESTIMATORS, "eomt": eomt, "zoedepth": zoedepth}[name]()
             made[name] = Saved(tmp_path_factory.mktemp(name), model, processor)
         return made[name]
 
@@ -198,6 +231,48 @@ def test_masks_of_another_size_are_detected(saved: Any, photo: NDArray[np.uint8]
     wrong = checkpoint.run(photo, "segment", mask_size=[16, 24])["class_map"]
 
     assert (wrong == segment_with_transformers(checkpoint, photo)).mean() < 0.9999
+
+
+@pytest.mark.parametrize("size", [(93, 141), (40, 37), (64, 64)])
+def test_a_class_map_of_a_filled_picture_is_read_where_the_picture_was(
+    saved: Any, photo: NDArray[np.uint8], size: tuple[int, int]
+) -> None:
+    checkpoint = saved("eomt")
+    picture = np.asarray(Image.fromarray(photo).resize(size[::-1]))
+
+    class_map = checkpoint.run(picture, "segment")["class_map"]
+
+    # As EomtImageProcessor reads its panoptic maps; for semantic ones it stretches the filled part too.
+    outputs, processor = checkpoint.outputs(picture), checkpoint.processor
+    masks = torch.nn.functional.interpolate(outputs.masks_queries_logits, size=(64, 64), mode="bilinear").sigmoid()
+    classes = outputs.class_queries_logits.softmax(dim=-1)[..., :-1]
+    scores = torch.einsum("bqc, bqhw -> bchw", classes, masks)
+    (expected,) = processor.unpad_image(scores, [size], {"shortest_edge": 64, "longest_edge": 64})
+    assert len(np.unique(expected.argmax(dim=0))) > 1
+    # It cuts the filled part off before it resizes, which the last row and column notice.
+    assert (class_map == np.asarray(expected.argmax(dim=0))).mean() >= 0.999
+
+
+@pytest.mark.parametrize("pads", [True, False])
+@pytest.mark.parametrize("size", [(93, 141), (40, 37)])
+def test_a_depth_map_of_mirrored_edges_is_read_where_the_picture_was(
+    saved: Any, photo: NDArray[np.uint8], size: tuple[int, int], pads: bool
+) -> None:
+    checkpoint = saved("zoedepth")
+    checkpoint.processor.do_pad = pads
+    checkpoint.processor.save_pretrained(checkpoint.folder)
+    picture = np.asarray(Image.fromarray(photo).resize(size[::-1]))
+
+    depth = checkpoint.run(picture, "estimate_depth")["depth"]
+
+    # ZoeDepthImageProcessor's own code for this needs torchvision.
+    top, left = (int(np.sqrt(side / 2) * 3) if pads else 0 for side in size)
+    whole = torch.nn.functional.interpolate(
+        checkpoint.outputs(picture).predicted_depth[:, None], size=(size[0] + 2 * top, size[1] + 2 * left), mode="bicubic"
+    )
+    expected = np.asarray(whole[0, 0, top : top + size[0], left : left + size[1]])
+    assert np.ptp(expected) > 0
+    assert np.abs(depth - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

@@ -20,18 +20,16 @@ from turnout.metrics import Metrics
 from turnout_vision.drawing.colors import region_color
 
 
-@pytest.fixture(scope="module")
-def text_server() -> Iterator[Running]:
-    pipelines = {"find": ["load_image", "find"], "read": ["load_image", "find", "read"]}
-    settings = {"pipelines": pipelines}
+@pytest.fixture
+def text_server(request: pytest.FixtureRequest) -> Iterator[Running]:
+    settings = {"pipelines": {"look": ["load_image", *request.param]}}
     with turnout.open(settings, plugins=text_plugins(), metrics=Metrics(), listen=False) as app, running(app) as server:
         yield server
 
 
-def run(page: Page, pipeline: str, folder: Path) -> Locator:
+def run(page: Page, folder: Path) -> Locator:
     file = folder / "gray.png"
     Image.fromarray(np.full((180, 240, 3), 128, np.uint8)).save(file)
-    page.locator("#pipeline").select_option(pipeline)
     with page.expect_file_chooser() as chosen:
         page.get_by_role("button", name="Choose a file").click()
     chosen.value.set_files(file)
@@ -49,9 +47,10 @@ def pixels_of(results: Locator) -> np.ndarray[tuple[int, ...], np.dtype[np.int64
     return np.array(values, np.int64).reshape(180, 240, 4)
 
 
+@pytest.mark.parametrize("text_server", [["find", "read"]], indirect=True)
 def test_lines_that_were_read_are_outlined_with_their_texts(open_page: OpenPage, text_server: Running, tmp_path: Path) -> None:
     page = open_page(address=text_server.address, bypass_csp=True)
-    results = run(page, "read", tmp_path)
+    results = run(page, tmp_path)
 
     pixels = pixels_of(results)
     for index, (x, y) in enumerate([(70, 20), (110, 110)]):
@@ -71,10 +70,11 @@ def test_lines_that_were_read_are_outlined_with_their_texts(open_page: OpenPage,
         page.screenshot(path=screenshot, full_page=True)
 
 
+@pytest.mark.parametrize("text_server", [["find"]], indirect=True)
 def test_lines_that_were_only_found_are_outlined_without_texts(
     open_page: OpenPage, text_server: Running, tmp_path: Path
 ) -> None:
-    results = run(open_page(address=text_server.address, width=390), "find", tmp_path)
+    results = run(open_page(address=text_server.address, width=390), tmp_path)
 
     assert np.abs(pixels_of(results)[19:22, 70, :3] - region_color(0)).max(axis=1).min() <= 2
     table = results.get_by_role("table", name="Lines of text (text_regions)")

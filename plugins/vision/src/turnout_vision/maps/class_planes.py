@@ -74,6 +74,7 @@ def _softmax(logits: Floats) -> Floats:
 
 
 def _sigmoid(logits: Floats) -> Floats:
-    # This form does not overflow.
-    shares: Floats = np.float32(0.5) * (np.tanh(logits * np.float32(0.5)) + np.float32(1))
+    # Small probabilities decide where no query has a mask, so tanh, which rounds them to 0, will not do.
+    with np.errstate(over="ignore"):
+        shares: Floats = np.float32(1) / (np.float32(1) + np.exp(-logits))
     return shares
