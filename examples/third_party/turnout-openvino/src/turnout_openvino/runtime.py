@@ -44,7 +44,7 @@ def _look_numpy_up(openvino: Any) -> None:
     """Let OpenVINO make its first array while no other thread asks for one.
 
     Its table of numpy's types (2026.4) is a C++ variable, whose lock it holds while it waits for Python's. Two threads whose
-    first requests come at the same time would wait for each other for ever, in a third of all tries.
+    first requests come at the same time would block each other, in a third of all tries.
     """
     openvino.Type.f32.to_dtype()
     for is_shared in (False, True):
