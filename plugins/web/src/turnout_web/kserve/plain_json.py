@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -61,13 +60,14 @@ class PlainRequests:
         if array.dtype in _READERS and len(before) + len(after) <= _MOST_BYTES and _is_data(before, after):
             numbers_of, code = _READERS[array.dtype]
             pack = struct.Struct(f"={array.size}{code}").pack
-            self._forms[before, after] = _Form(name, array.dtype, array.shape, numbers_of, pack, requested[1:])
+            self._forms[before, after] = _Form(name, array.dtype, array.shape, array.size, numbers_of, pack, requested[1:])
 
 
 class _Form(NamedTuple):
     name: str
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
+    size: int
     numbers_of: Callable[[bytes], Sequence[float]]
     pack: Callable[..., bytes]
     same: tuple[Any, ...]
@@ -75,7 +75,7 @@ class _Form(NamedTuple):
 
     def read(self, numbers: bytes) -> Requested | None:
         # Before they are parsed: a number takes more memory than its text.
-        if numbers.count(b",") > math.prod(self.shape):
+        if numbers.count(b",") > self.size:
             return None
         try:
             memory = self.pack(*self.numbers_of(numbers))
