@@ -76,18 +76,21 @@ def _counts_after(server: Any, before: dict[str, tuple[int, int]], inferences: i
 
 
 def test_one_call_with_16_boxes_reaches_triton_as_batches(open_on_triton, server) -> None:
+    # On a busy machine some boxes come too late for the batch of the others; without batches no try succeeds.
+    tries = []
     with open_on_triton("", None) as app:
         start = _counts(server)
         app.run("describe", image=str(PICTURES[0]), regions=SIXTEEN_BOXES)
         # Otherwise the last counts of this run would be added to those of the next ones.
         _counts_after(server, start, 16)
-        before = _counts(server)
-        for _ in range(3):
-            assert not app.run("describe", image=str(PICTURES[0]), regions=SIXTEEN_BOXES).failures
-        counts = _counts_after(server, before, 48)
+        while len(tries) < 5 and not (tries and min(tries[-1].values()) >= 4):
+            before = _counts(server)
+            for _ in range(3):
+                assert not app.run("describe", image=str(PICTURES[0]), regions=SIXTEEN_BOXES).failures
+            counts = _counts_after(server, before, 48)
+            tries.append({name: inferences / executions for name, (inferences, executions) in counts.items()})
 
-    # On an idle machine 4 to 8: on a busy one some boxes come too late for the batch of the others.
-    assert all(inferences / executions >= 2 for inferences, executions in counts.values()), counts
+    assert min(tries[-1].values()) >= 4, tries
 
 
 def test_the_same_boxes_one_by_one_reach_triton_alone(open_on_triton, server) -> None:
