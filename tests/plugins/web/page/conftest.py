@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 from tests.plugins.web.kserve.running import Running, running
 from tests.plugins.web.page.rough_backend import demo_settings, install_rough_backend
 
@@ -91,6 +91,17 @@ def open_page(browser: Browser, server: Running) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert found == []
+
+
+def run_picture(page: Page, file: Path, shown: str) -> Locator:
+    """Choose ``file``, run the pipeline on it when its hint says ``shown``, and return the results."""
+    with page.expect_file_chooser() as chosen:
+        page.get_by_role("button", name="Choose a file").click()
+    chosen.value.set_files(file)
+    expect(page.locator(".picture .hint").first).to_contain_text(shown)
+    page.locator("button.primary[type=submit]").click()
+    expect(page.locator(".results[data-ready=yes]")).to_be_visible()
+    return page.locator(".results")
 
 
 def _is_fault(message: Any) -> bool:

@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from tests.plugins.web.kserve.running import Running, running
-from tests.plugins.web.page.conftest import OpenPage
+from tests.plugins.web.page.conftest import OpenPage, run_picture
 from tests.plugins.web.page.text_steps import HOSTILE, text_plugins
 
 import turnout
@@ -30,13 +30,7 @@ def text_server(request: pytest.FixtureRequest) -> Iterator[Running]:
 def run(page: Page, folder: Path) -> Locator:
     file = folder / "gray.png"
     Image.fromarray(np.full((180, 240, 3), 128, np.uint8)).save(file)
-    with page.expect_file_chooser() as chosen:
-        page.get_by_role("button", name="Choose a file").click()
-    chosen.value.set_files(file)
-    expect(page.locator(".picture .hint").first).to_contain_text("240")
-    page.locator("button.primary[type=submit]").click()
-    expect(page.locator(".results[data-ready=yes]")).to_be_visible()
-    return page.locator(".results")
+    return run_picture(page, file, "240")
 
 
 def pixels_of(results: Locator) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from playwright.sync_api import expect
 from tests.plugins.web.kserve.running import Running, running
-from tests.plugins.web.page.conftest import OpenPage
+from tests.plugins.web.page.conftest import OpenPage, run_picture
 
 import turnout
 from turnout.metrics import Metrics
@@ -80,13 +80,8 @@ def test_the_page_draws_classes_with_a_legend_and_a_depth_with_its_scale(
     open_page: OpenPage, maps_server: Running, parts: Path
 ) -> None:
     page = open_page(address=maps_server.address)
-    with page.expect_file_chooser() as chosen:
-        page.get_by_role("button", name="Choose a file").click()
-    chosen.value.set_files(parts)
-    expect(page.locator(".picture .hint").first).to_contain_text("240")
 
-    page.locator("button.primary[type=submit]").click()
-    expect(page.locator(".results[data-ready=yes]")).to_be_visible()
+    run_picture(page, parts, "240")
 
     classes, depth = page.locator("canvas.map").nth(0), page.locator("canvas.map").nth(1)
     for index in range(3):
